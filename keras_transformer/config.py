@@ -1,0 +1,186 @@
+"""What can be chosen, in four frozen dataclasses: the model, its data, its training, its decoding.
+
+The command line makes a flag of every field, with the help text that stands beside it here.
+"""
+
+import dataclasses
+from typing import Literal, get_args, get_origin
+
+
+def option(default, help):
+    """A dataclass field with the sentence that `--help` shows."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+def check_fields(config):
+    """Raise a `ValueError` that names the first field whose value is of the wrong type or not among its choices."""
+    for field in dataclasses.fields(config):
+        value, expected = getattr(config, field.name), field.type
+        if get_origin(expected) is Literal:
+            if value not in get_args(expected):
+                raise ValueError(f"{field.name} must be one of {get_args(expected)}; received {value!r}")
+            continue
+        allowed = get_args(expected) or (expected,)
+        is_number = isinstance(value, int) and not isinstance(value, bool) and float in allowed
+        if not is_number and type(value) not in allowed:
+            names = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in allowed)
+            raise ValueError(f"{field.name} must be {names}; received {value!r}")
+
+
+def check_range(config, minimum, maximum, *names):
+    """Raise a `ValueError` unless each named field is absent (None) or lies in [minimum, maximum]."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not minimum <= value <= maximum:
+            limit = f"at least {minimum}" if maximum == float("inf") else f"between {minimum} and {maximum}"
+            raise ValueError(f"{name} must be {limit}; received {value!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformerConfig:
+    """The sizes and switches of one encoder-decoder Transformer; the defaults are the paper's base model.
+
+    Source: Vaswani et al. 2017, Table 3.
+    """
+
+    source_vocab_size: int = option(8000, "number of source tokens, special ones included")
+    target_vocab_size: int = option(8000, "number of target tokens, special ones included")
+    share_embeddings: bool = option(True, "one matrix for source embedding, target embedding and output projection")
+    encoder_layers: int = option(6, "number of encoder blocks (N)")
+    decoder_layers: int = option(6, "number of decoder blocks (N)")
+    d_model: int = option(512, "width of every block's input and output")
+    d_ff: int = option(2048, "width inside the feed-forward layers")
+    heads: int = option(8, "number of attention heads (h)")
+    key_size: int | None = option(None, "size of one head's queries and keys (d_k); d_model / heads when absent")
+    value_size: int | None = option(None, "size of one head's values (d_v); d_model / heads when absent")
+    dropout: float = option(0.1, "dropout on embeddings and on every sub-layer's output (P_drop)")
+    attention_dropout: float = option(0.0, "dropout on attention weights; above 0 the fused attention is not used")
+    activation: Literal["relu", "gelu", "silu"] = option("relu", "non-linearity of the feed-forward layers")
+    norm: Literal["post", "pre"] = option("post", "layer norm after each residual (the paper) or before each sub-layer")
+    positions: Literal["sinusoidal", "sinusoidal_halves", "learned"] = option(
+        "sinusoidal", "position table: the paper's, Marian's (sines first, then cosines), or learned"
+    )
+    max_positions: int = option(512, "rows of a learned position table")
+    attention_bias: bool = option(False, "biases in the attention projections")
+    layer_norm_epsilon: float = option(1e-6, "epsilon of the layer norms")
+
+    def __post_init__(self):
+        check_fields(self)
+        positive = ("source_vocab_size", "target_vocab_size", "encoder_layers", "decoder_layers", "d_model", "d_ff")
+        check_range(self, 1, float("inf"), *positive, "heads", "key_size", "value_size", "max_positions")
+        check_range(self, 0.0, 0.99, "dropout", "attention_dropout")
+        check_range(self, 0.0, 1.0, "layer_norm_epsilon")
+        if None in (self.key_size, self.value_size) and self.d_model % self.heads:
+            raise ValueError(f"d_model must be a multiple of heads={self.heads}; received {self.d_model}")
+        if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
+            raise ValueError(
+                "share_embeddings needs source_vocab_size and target_vocab_size to be equal; received "
+                f"{self.source_vocab_size} and {self.target_vocab_size}"
+            )
+
+
+PRESETS = {
+    "tiny": dict(encoder_layers=4, decoder_layers=4, d_model=128, d_ff=256, heads=4, dropout=0.3),
+    "small": dict(encoder_layers=3, decoder_layers=3, d_model=256, d_ff=512, heads=8, dropout=0.2),
+    "base": dict(),
+    "big": dict(d_model=1024, d_ff=4096, heads=16, dropout=0.3),
+}
+
+
+def preset(name, **changes):
+    """The `TransformerConfig` of a named size: `tiny`, `small` (for a laptop), or the paper's `base` and `big`.
+
+    Args:
+        name: one of `PRESETS`.
+        **changes: fields that replace the preset's.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> preset("base").d_model
+        512
+        >>> preset("tiny", dropout=0.1).dropout
+        0.1
+    """
+    if name not in PRESETS:
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}; received {name!r}")
+    return TransformerConfig(**{**PRESETS[name], **changes})
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """How text becomes batches."""
+
+    vocab_size: int = option(8000, "number of SentencePiece tokens, special ones included")
+    tokenizer: Literal["bpe", "unigram"] = option("bpe", "kind of SentencePiece model")
+    byte_fallback: bool = option(False, "spell unknown characters as bytes, so that nothing is unknown")
+    share_vocabulary: bool = option(True, "one vocabulary for both languages; otherwise one each")
+    max_length: int = option(128, "longest sentence in tokens, end token included; longer pairs are dropped")
+    max_ratio: float = option(4.0, "largest ratio between the two lengths in tokens; pairs beyond it are dropped")
+    batch_tokens: int = option(4096, "target tokens in a batch, padding included")
+
+    def __post_init__(self):
+        check_fields(self)
+        check_range(self, 8, 1_000_000, "vocab_size")
+        check_range(self, 2, 100_000, "max_length")
+        check_range(self, 1.0, float("inf"), "max_ratio")
+        check_range(self, 1, float("inf"), "batch_tokens")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """The recipe; the defaults of optimizer, schedule and loss are the paper's (section 5)."""
+
+    epochs: int = option(30, "passes over the training pairs")
+    max_updates: int | None = option(None, "stop after this many updates")
+    max_minutes: float | None = option(None, "stop after this many minutes of training")
+    seed: int = option(1, "seed of weights, dropout and shuffling")
+    dtype: Literal["float32", "mixed_bfloat16", "mixed_float16"] = option("float32", "Keras's dtype policy")
+    warmup_updates: int = option(4000, "updates over which the learning rate rises")
+    learning_rate_scale: float = option(1.0, "factor on the paper's learning rate")
+    label_smoothing: float = option(0.1, "share of the target probability spread over the vocabulary")
+    gradient_accumulation: int = option(1, "batches summed into one update")
+    weight_decay: float | None = option(None, "decoupled weight decay of Adam")
+    clip_norm: float | None = option(None, "largest global norm of the gradient")
+    monitor: Literal["loss", "bleu"] = option("loss", "what decides which epoch is best, on the validation pairs")
+    patience: int | None = option(None, "stop after this many epochs without a better one")
+    average_last: int = option(5, "epochs at the end whose weights are averaged for comparison with the best one")
+    tensorboard: bool = option(False, "write TensorBoard files into the run")
+
+    def __post_init__(self):
+        check_fields(self)
+        at_least_one = ("epochs", "max_updates", "warmup_updates", "gradient_accumulation", "patience", "average_last")
+        check_range(self, 1, float("inf"), *at_least_one)
+        check_range(self, 0.0, float("inf"), "max_minutes", "weight_decay", "clip_norm", "learning_rate_scale", "seed")
+        check_range(self, 0.0, 0.99, "label_smoothing")
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodingConfig:
+    """How a translation is searched; the defaults are the paper's (section 6.1)."""
+
+    search: Literal["beam", "greedy", "sampling"] = option("beam", "how the next token is chosen")
+    beam: int = option(4, "hypotheses kept by beam search")
+    length_penalty: float = option(0.6, "alpha; 0 compares hypotheses by probability alone")
+    penalty: Literal["gnmt", "power"] = option("gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha")
+    extra_length: int = option(50, "tokens that a translation may be longer than its source")
+    n_best: int = option(1, "translations to give for each sentence, best first")
+    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter")
+    top_k: int = option(0, "sampling: choose among the k likeliest tokens only; 0 is off")
+    top_p: float = option(1.0, "sampling: choose among the likeliest tokens that hold this probability")
+    seed: int = option(0, "sampling: seed")
+    batch_size: int = option(64, "sentences translated together")
+    max_source_length: int = option(256, "tokens of a source sentence, end token included; the rest is cut off")
+
+    def __post_init__(self):
+        check_fields(self)
+        check_range(self, 1, 1000, "beam", "n_best")
+        check_range(self, 0.0, float("inf"), "length_penalty", "extra_length", "top_k", "seed")
+        check_range(self, 1e-3, float("inf"), "temperature")
+        check_range(self, 0.0, 1.0, "top_p")
+        check_range(self, 1, 1_000_000, "batch_size")
+        check_range(self, 2, 100_000, "max_source_length")
+        hypotheses = {"beam": self.beam, "greedy": 1}.get(self.search, self.n_best)
+        if self.n_best > hypotheses:
+            raise ValueError(f"n_best must be at most {hypotheses} with search={self.search!r}; received {self.n_best}")

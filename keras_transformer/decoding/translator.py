@@ -1,0 +1,226 @@
+"""Sentences to sentences."""
+
+import dataclasses
+import itertools
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from keras import ops
+
+from keras_transformer.config import DecodingConfig
+from keras_transformer.data.buckets import bucket_edges
+from keras_transformer.decoding.beam_search import beam_search
+from keras_transformer.decoding.compiled import compiled
+from keras_transformer.decoding.greedy import greedy
+from keras_transformer.layers import padding_mask
+from keras_transformer.text.special_tokens import BEGIN, END, PAD
+
+CHUNK = 32  # batches of a stream that are sorted by length together
+LONG = 64  # source tokens above which a batch has few rows, for the sake of memory
+SLACK = 8  # tokens that nearly every translation stays within, beyond the length of its source
+
+
+@dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """One translation: its text, its score (log-probability in nats / length penalty), its tokens, END included."""
+
+    text: str
+    score: float
+    tokens: tuple[int, ...]
+
+
+class Translator:
+    """Translates sentences with a `Transformer`.
+
+    Each sentence gets the same translation whatever is translated with it. Sentences are sorted by length inside, and
+    the compiled search meets few shapes: 1, 8 or `batch_size` rows, and every second bucket edge of source tokens.
+
+    Args:
+        model: a `Transformer`.
+        source_tokenizer: the `Tokenizer` of the source language.
+        target_tokenizer: that of the target language; the same one when absent.
+        config: a `DecodingConfig`; the paper's search when absent. `dataclasses.replace` changes options.
+
+    Raises:
+        ValueError: if a tokenizer's vocabulary is not the model's.
+
+    Example:
+        >>> from keras_transformer.config import preset
+        >>> from keras_transformer.models import Transformer
+        >>> from keras_transformer.text import Tokenizer
+        >>> tokenizer = Tokenizer.train(["a man rides a bike", "a man rides a horse"], vocab_size=24)
+        >>> translator = Translator(Transformer(preset("tiny", source_vocab_size=24, target_vocab_size=24)), tokenizer)
+        >>> len(translator(["a man", "", "a horse"]))
+        3
+
+    Source: Vaswani et al. 2017, section 6.1.
+    """
+
+    def __init__(self, model, source_tokenizer, target_tokenizer=None, config=None):
+        self.model = model
+        self.source_tokenizer, self.target_tokenizer = source_tokenizer, target_tokenizer or source_tokenizer
+        self.config = config or DecodingConfig()
+        for side, tokenizer in (("source", self.source_tokenizer), ("target", self.target_tokenizer)):
+            expected = getattr(model.config, f"{side}_vocab_size")
+            if tokenizer.vocab_size != expected:
+                raise ValueError(
+                    f"{side}_tokenizer must have the model's {expected} tokens; received {tokenizer.vocab_size}"
+                )
+        self._longest = self.config.max_source_length
+        self._limit = float("inf")  # positions
+        if model.config.positions == "learned":
+            self._limit = model.config.max_positions
+            self._longest = min(self._longest, self._limit)
+        self._search = compiled(self._search_batch, model)
+        self._score = compiled(self._score_batch, model)
+
+    @classmethod
+    def load(cls, run, config=None):
+        """The translator of a run directory, as `keras-transformer train` leaves it."""
+        from keras_transformer.run_directory import load_model, load_tokenizers
+
+        return cls(load_model(run), *load_tokenizers(run), config=config)
+
+    def __call__(self, texts: str | list[str]) -> str | list[str]:
+        """The best translation of a sentence, or of each of a list of sentences."""
+        if isinstance(texts, str):
+            return self.hypotheses([texts])[0][0].text
+        return [best.text for best, *_ in self.hypotheses(texts)]
+
+    def stream(self, lines: Iterable[str]) -> Iterator[list[Hypothesis]]:
+        """The hypotheses of each line, best first, in constant memory."""
+        for chunk in itertools.batched(lines, CHUNK * self.config.batch_size):
+            yield from self.hypotheses(list(chunk))
+
+    def hypotheses(self, texts: list[str], prefixes: list[str] | None = None) -> list[list[Hypothesis]]:
+        """The `n_best` translations of each sentence, best first; only one, the empty one, of an empty sentence.
+
+        Args:
+            texts: sentences. One of more than `max_source_length` tokens is cut, with a warning.
+            prefixes: what each translation must begin with, "" for no wish.
+
+        Raises:
+            ValueError: if there are not as many prefixes as sentences.
+        """
+        if prefixes is not None and len(prefixes) != len(texts):
+            raise ValueError(f"prefixes must be as many as texts, {len(texts)}; received {len(prefixes)}")
+        results = [[Hypothesis("", 0.0, ())] for _ in texts]
+        filled = [row for row, text in enumerate(texts) if text.strip()]
+        sources = self._encode_sources([texts[row] for row in filled])
+        forced = None if prefixes is None else self.target_tokenizer.encode([prefixes[row] for row in filled])
+        for batch, rows, edge in self._batches([len(source) for source in sources]):
+            source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
+            lengths = [len(sources[n]) + self.config.extra_length for n in batch]
+            max_lengths = pad([lengths], 1, rows)[0]  # none for a filler row: it is not searched
+            seeds = [[self._seed(texts[filled[n]], k) for k in range(self.config.n_best)] for n in batch]
+            prefix_ids = None
+            if forced is not None:
+                prefix_ids = [forced[n] for n in batch]
+                prefix_ids = pad(prefix_ids, rows, self._edge(max(1, *map(len, prefix_ids))))
+            seeds = pad(seeds, rows, self.config.n_best)
+            found = self._search(source_ids, np.minimum(max_lengths, self._limit).astype("int32"), seeds, prefix_ids)
+            for n, tokens, scores in zip(batch, *found, strict=False):
+                results[filled[n]] = self._best(tokens, scores)
+        return results
+
+    def score(self, sources: list[str], targets: list[str]) -> list[float]:
+        """The log-probability, in nats, of each given translation, its end token included.
+
+        Raises:
+            ValueError: if there are not as many targets as sources.
+        """
+        if len(sources) != len(targets):
+            raise ValueError(f"targets must be as many as sources, {len(sources)}; received {len(targets)}")
+        sources = self._encode_sources(sources)
+        labels = [[*ids, END] for ids in self.target_tokenizer.encode(targets)]
+        scores = [0.0] * len(sources)
+        for batch, rows, edge in self._batches([max(map(len, pair)) for pair in zip(sources, labels, strict=True)]):
+            source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
+            target_ids = pad([[BEGIN, *labels[n][:-1]] for n in batch], rows, edge, filler=[BEGIN])
+            (found,) = self._score(source_ids, target_ids, pad([labels[n] for n in batch], rows, edge))
+            for n, score in zip(batch, found, strict=False):
+                scores[n] = float(score)
+        return scores
+
+    def _encode_sources(self, texts):
+        sources = self.source_tokenizer.encode(texts)
+        cut = [text for text, ids in zip(texts, sources, strict=True) if len(ids) >= self._longest]
+        if cut:
+            warnings.warn(
+                f"cut to {self._longest} tokens: {len(cut)} of {len(texts)} sentences, first {cut[0][:60]!r}...",
+                stacklevel=3,
+            )
+        return [[*ids[: self._longest - 1], END] for ids in sources]
+
+    def _edge(self, length):
+        """The width of the arrays for that many tokens: every second bucket edge, as each costs a compilation."""
+        edges = bucket_edges(max(length, self._longest))
+        return next(edge for edge in (*edges[1::2], edges[-1]) if edge >= length)
+
+    def _batches(self, lengths):
+        """Cuts sentences, sorted by length, into batches: (indices, rows of the arrays, width of the arrays)."""
+        order = np.argsort(lengths, kind="stable")
+        start, full = 0, self.config.batch_size
+        while start < len(order):
+            batch = order[start : start + full]
+            if lengths[batch[-1]] > LONG:
+                batch = batch[:8]
+            yield (
+                batch,
+                next(rows for rows in sorted({1, min(8, full), full}) if rows >= len(batch)),
+                self._edge(lengths[batch[-1]]),
+            )
+            start += len(batch)
+
+    def _seed(self, text, sample):
+        return zlib.crc32(f"{self.config.seed} {sample} {text}".encode()) >> 1
+
+    def _best(self, tokens_WL, scores_W):
+        best = sorted((w for w in range(len(scores_W)) if scores_W[w] > -np.inf), key=lambda w: -scores_W[w])
+        ids = [[int(i) for i in tokens_WL[w] if i != PAD] for w in best[: self.config.n_best]]
+        texts = self.target_tokenizer.decode(ids)
+        return [
+            Hypothesis(text, float(scores_W[w]), tuple(row)) for text, w, row in zip(texts, best, ids, strict=False)
+        ]
+
+    def _search_batch(self, source_ids, max_lengths, seeds, prefix):
+        """Arrays (B, S), (B,), (B, n_best), (B, P) or None -> tokens (B, W, L), scores (B, W)."""
+        config, decoder = self.config, self.model.decoder
+        source_mask = padding_mask(source_ids)
+        memory = self.model.encoder(source_ids, source_mask)
+        cross_cache = decoder.cross_cache(memory)
+
+        def step(ids, index, self_cache):
+            cache = (self_cache, cross_cache)
+            logits, (self_cache, _) = decoder(ops.expand_dims(ids, 1), memory, source_mask, cache, index)
+            return logits[:, 0], self_cache
+
+        limit = int(min(source_ids.shape[1] + config.extra_length, self._limit))
+        lengths = tuple(sorted({min(source_ids.shape[1] + SLACK, limit), limit}))
+        begin = ops.full_like(max_lengths, BEGIN)
+        self_cache = decoder.empty_self_cache(ops.shape(source_ids)[0], lengths[0])
+        penalty = dict(length_penalty=config.length_penalty, penalty=config.penalty)
+        if config.search == "beam":
+            return beam_search(step, self_cache, begin, max_lengths, lengths, prefix, beam=config.beam, **penalty)
+        if config.search == "greedy":
+            tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty)
+            return ops.expand_dims(tokens, 1), ops.expand_dims(scores, 1)
+        each = repeat((self_cache, begin, max_lengths), config.n_best)
+        ...
+
+    def _score_batch(self, source_ids, target_ids, labels):
+        """Ids (B, S), (B, T), (B, T) -> (log-probabilities (B,),)."""
+        logits = ops.cast(self.model({"source_ids": source_ids, "target_ids": target_ids}, training=False), "float32")
+        chosen = ops.squeeze(ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2), 2)
+        log_probs = chosen - ops.logsumexp(logits, axis=2)
+        return (ops.sum(ops.where(labels == PAD, 0.0, log_probs), axis=1),)
+
+
+def pad(lists, rows, width, filler=()):
+    """Lists of ids -> (rows, width) int32, PAD on the right; missing rows are filler."""
+    array = np.full((rows, width), PAD, "int32")
+    for row, ids in enumerate([*lists, *[filler] * (rows - len(lists))]):
+        array[row, : len(ids)] = ids
+    return array

@@ -1,0 +1,44 @@
+"""Translate a test set and score it."""
+
+import time
+from dataclasses import dataclass
+
+from keras_transformer.data import read_pairs
+from keras_transformer.decoding import Translator
+from keras_transformer.evaluation.scores import Scores, corpus_scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` gives: the scores, the translations, and how long they took."""
+
+    scores: Scores
+    translations: list[str]
+    seconds: float
+
+    @property
+    def sentences_per_second(self):
+        return len(self.translations) / self.seconds
+
+
+def evaluate(translator, source, target=None):
+    """Translate a source file and score it against a target file.
+
+    Args:
+        translator: a `Translator`, or the run directory of one.
+        source: path of the source sentences (plain, `.gz`), or of both sides (`.tsv`).
+        target: path of the references, line by line; none for a `.tsv`.
+
+    Returns:
+        `Evaluation`; its seconds include compiling the search for new shapes.
+
+    Raises:
+        ValueError: if a file cannot be read, or they are of unequal length.
+    """
+    pairs = list(read_pairs(source, target))
+    if not isinstance(translator, Translator):
+        translator = Translator.load(translator)
+    begin = time.perf_counter()
+    translations = translator([pair[0] for pair in pairs])
+    seconds = time.perf_counter() - begin
+    return Evaluation(corpus_scores(translations, [pair[1] for pair in pairs]), translations, seconds)

@@ -1,0 +1,107 @@
+"""One block of the encoder."""
+
+import keras
+
+from keras_transformer.layers.feed_forward import FeedForward
+from keras_transformer.layers.multi_head_attention import MultiHeadAttention
+
+NORMS = ("post", "pre")
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class EncoderBlock(keras.layers.Layer):
+    """Self-attention, then the feed-forward network, each within a residual connection and a layer norm.
+
+        post-norm (the paper):  x <- LayerNorm(x + Dropout(Sublayer(x)))
+        pre-norm:               x <- x + Dropout(Sublayer(LayerNorm(x)))
+
+    Args:
+        heads, key_size, value_size: as in `MultiHeadAttention`.
+        d_ff: width inside the feed-forward network.
+        dropout: rate on each sub-layer's output.
+        attention_dropout: rate on the attention weights.
+        activation: as in `FeedForward`.
+        norm: `"post"` or `"pre"`. A stack of pre-norm blocks needs one more norm at its end: `Encoder` adds it.
+        attention_bias: biases in the attention projections.
+        layer_norm_epsilon: epsilon of the layer norms.
+
+    Call arguments:
+        x: `(B, S, D)`.
+        attention_mask: boolean, True where attention is allowed, broadcastable to `(B, S, S)`.
+
+    Returns:
+        `(B, S, D)`.
+
+    Raises:
+        ValueError: if norm is unknown.
+
+    Example:
+        >>> EncoderBlock(heads=2, key_size=4, d_ff=16)(np.ones((1, 3, 8))).shape
+        (1, 3, 8)
+
+    Source: Vaswani et al. 2017, section 3.1.
+    """
+
+    def __init__(
+        self,
+        heads,
+        key_size,
+        d_ff,
+        value_size=None,
+        dropout=0.1,
+        attention_dropout=0.0,
+        activation="relu",
+        norm="post",
+        attention_bias=False,
+        layer_norm_epsilon=1e-6,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if norm not in NORMS:
+            raise ValueError(f"norm must be one of {NORMS}; received {norm!r}")
+        self.heads, self.key_size, self.value_size, self.d_ff = heads, key_size, value_size, d_ff
+        self.dropout, self.attention_dropout, self.activation = dropout, attention_dropout, activation
+        self.norm, self.attention_bias, self.layer_norm_epsilon = norm, attention_bias, layer_norm_epsilon
+
+    def build(self, x_shape):
+        self.self_attention = self._attention("self_attention")
+        self.self_attention.build(x_shape)
+        self.self_attention_norm = self._layer_norm("self_attention_norm", x_shape)
+        self._build_feed_forward(x_shape)
+
+    def _build_feed_forward(self, x_shape):
+        self.feed_forward = FeedForward(self.d_ff, self.activation, dtype=self.dtype_policy, name="feed_forward")
+        self.feed_forward.build(x_shape)
+        self.feed_forward_norm = self._layer_norm("feed_forward_norm", x_shape)
+        self.residual_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="residual_dropout")
+
+    def _attention(self, name):
+        sizes = (self.heads, self.key_size, self.value_size, self.attention_dropout, self.attention_bias)
+        return MultiHeadAttention(*sizes, dtype=self.dtype_policy, name=name)
+
+    def _layer_norm(self, name, shape):
+        layer = keras.layers.LayerNormalization(epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name)
+        layer.build(shape)
+        return layer
+
+    def _residual(self, x, sublayer, layer_norm, training):
+        """One sub-layer within its residual connection; what the sub-layer returns beside its output is passed on."""
+        output, *others = sublayer(layer_norm(x) if self.norm == "pre" else x)
+        x = x + self.residual_dropout(output, training=training)
+        return (x if self.norm == "pre" else layer_norm(x)), *others
+
+    def call(self, x, attention_mask=None, training=False):
+        def attend(x):
+            return self.self_attention(x, attention_mask=attention_mask, training=training)
+
+        x, _, _ = self._residual(x, attend, self.self_attention_norm, training)
+        (x,) = self._residual(x, lambda x: (self.feed_forward(x),), self.feed_forward_norm, training)
+        return x
+
+    def compute_output_shape(self, x_shape):
+        return x_shape
+
+    def get_config(self):
+        names = ("heads", "key_size", "d_ff", "value_size", "dropout", "attention_dropout", "activation", "norm")
+        names += ("attention_bias", "layer_norm_epsilon")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,149 @@
+"""Multi-head attention: self, cross and cached, in one call."""
+
+import keras
+from keras import ops
+
+MASKED_SCORE = -1e9  # finite, so that a row with nothing to attend to gives the mean of its values and not NaN
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class MultiHeadAttention(keras.layers.Layer):
+    """Every query gathers values from where its keys fit, in several subspaces at once.
+
+        Attention(Q, K, V) = softmax(Q K^T / sqrt(key_size)) V
+        head_n             = Attention(x Wq_n, m Wk_n, m Wv_n)       m = memory, or x itself
+        output             = Concat(head_1, ..., head_N) Wo
+
+    Args:
+        heads: number of heads N (the paper's h).
+        key_size: size of one head's queries and keys (d_k).
+        value_size: size of one head's values (d_v); `key_size` when absent.
+        dropout: rate on the attention weights, 0 in the paper. Above 0 the weights are computed one by one in training;
+            at 0 the backend's fused attention does the work.
+        use_bias: biases in the four projections; the paper's have none.
+
+    Call arguments:
+        x: `(R, T, D)` queries, and keys and values too unless there is a memory.
+        memory: `(B, S, M)` what is attended to (cross-attention). R may be a multiple of B: the R / B consecutive rows
+            that belong to one row of memory (hypotheses of one sentence, each with T = 1) are asked as its queries.
+        attention_mask: boolean, True where attention is allowed, broadcastable to `(R, T, S)`.
+        cache: `()`, or a pair `(keys (R, L, N, key_size), values (R, L, N, value_size))`. Without a memory, T must be 1:
+            its key and value are written at `index` and attention is over the cache. With a memory, the pair is
+            `project(memory)`, read as it is.
+        index: position that is written, an integer or a scalar integer tensor.
+        return_attention: whether to give the attention weights as well.
+
+    Returns:
+        `(output (R, T, D), cache, attention)`; the cache is `()` if none came in, and the attention
+        `(R, N, T, S)`, or `()` when not asked for.
+
+    Raises:
+        ValueError: if a size is below 1, or more than one position meets a cache.
+
+    Example:
+        >>> output, _, attention = MultiHeadAttention(heads=2, key_size=4)(np.ones((1, 3, 8)), return_attention=True)
+        >>> output.shape, attention.shape
+        ((1, 3, 8), (1, 2, 3, 3))
+
+    Source: Vaswani et al. 2017, section 3.2.
+    """
+
+    def __init__(self, heads, key_size, value_size=None, dropout=0.0, use_bias=False, **kwargs):
+        super().__init__(**kwargs)
+        value_size = value_size or key_size
+        for name, value in (("heads", heads), ("key_size", key_size), ("value_size", value_size)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1; received {value!r}")
+        self.heads, self.key_size, self.value_size = heads, key_size, value_size
+        self.dropout, self.use_bias = dropout, use_bias
+
+    def build(self, x_shape, memory_shape=None):
+        memory_shape = memory_shape or x_shape
+
+        def projection(name, size, input_shape):
+            bias_axes = "nh" if self.use_bias else None
+            output_shape = (None, self.heads, size)
+            layer = keras.layers.EinsumDense(
+                "btd,dnh->btnh", output_shape, bias_axes=bias_axes, dtype=self.dtype_policy, name=name
+            )
+            layer.build(input_shape)
+            return layer
+
+        self.query = projection("query", self.key_size, x_shape)
+        self.key = projection("key", self.key_size, memory_shape)
+        self.value = projection("value", self.value_size, memory_shape)
+        self.output_projection = keras.layers.EinsumDense(
+            "btnh,nhd->btd",
+            (None, x_shape[-1]),
+            bias_axes="d" if self.use_bias else None,
+            dtype=self.dtype_policy,
+            name="output",
+        )
+        self.output_projection.build((None, None, self.heads, self.value_size))
+        self.attention_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
+
+    def project(self, memory):
+        """The keys and values of a memory `(B, S, M)`, as the cache of a cross-attention."""
+        return self.key(memory), self.value(memory)
+
+    def call(self, x, memory=None, attention_mask=None, cache=(), index=0, return_attention=False, training=False):
+        query_RTNH = self.query(x)
+        if memory is None:
+            key_RSNH, value_RSNH = self.project(x)
+            if cache:
+                key_RSNH, value_RSNH = cache = self._write(cache, (key_RSNH, value_RSNH), index)
+        else:
+            key_RSNH, value_RSNH = cache or self.project(memory)
+            query_RTNH = self._as_queries_of(key_RSNH, query_RTNH) if cache else query_RTNH
+        values_RTNH, attention = self._attend(
+            query_RTNH, key_RSNH, value_RSNH, attention_mask, return_attention, training
+        )
+        if memory is not None and cache:
+            values_RTNH = ops.reshape(values_RTNH, (-1, x.shape[1], self.heads, self.value_size))
+            attention = self._by_rows(attention, x.shape[1]) if return_attention else ()
+        return self.output_projection(values_RTNH), cache, attention
+
+    def _write(self, cache, new, index):
+        if new[0].shape[1] != 1:
+            raise ValueError(f"x must hold one position when there is a cache; received {new[0].shape[1]}")
+        here = ops.reshape(ops.equal(ops.arange(cache[0].shape[1]), index), (1, -1, 1, 1))
+        return tuple(ops.where(here, fresh, old) for fresh, old in zip(new, cache))
+
+    def _as_queries_of(self, key_BSNH, query_RTNH):
+        return ops.reshape(query_RTNH, (ops.shape(key_BSNH)[0], -1, self.heads, self.key_size))
+
+    def _by_rows(self, attention_BNQS, length):
+        """The attention of queries Q = W T as that of the rows they came from, `(R, N, T, S)`."""
+        batch, source = ops.shape(attention_BNQS)[0], attention_BNQS.shape[-1]
+        attention_BNWTS = ops.reshape(attention_BNQS, (batch, self.heads, -1, length, source))
+        return ops.reshape(ops.swapaxes(attention_BNWTS, 1, 2), (-1, self.heads, length, source))
+
+    def _attend(self, query_RTNH, key_RSNH, value_RSNH, mask_RTS, return_attention, training):
+        mask_R1TS = None if mask_RTS is None else ops.expand_dims(mask_RTS, axis=1)
+        fused = self.key_size == self.value_size and not (self.dropout and training)
+        if fused and not return_attention:
+            # flash_attention is left to the backend: asking for it raises on a CPU.
+            return ops.dot_product_attention(query_RTNH, key_RSNH, value_RSNH, mask=mask_R1TS), ()
+        scores_RNTS = ops.einsum("rtnh,rsnh->rnts", query_RTNH * self.key_size**-0.5, key_RSNH)
+        scores_RNTS = ops.cast(scores_RNTS, "float32")
+        if mask_R1TS is not None:
+            scores_RNTS = ops.where(mask_R1TS, scores_RNTS, MASKED_SCORE)
+        attention_RNTS = ops.cast(ops.softmax(scores_RNTS, axis=-1), self.compute_dtype)
+        weights_RNTS = self.attention_dropout(attention_RNTS, training=training)
+        values_RTNH = ops.einsum("rnts,rsnh->rtnh", weights_RNTS, value_RSNH)
+        return values_RTNH, attention_RNTS if return_attention else ()
+
+    def compute_output_spec(
+        self, x, memory=None, attention_mask=None, cache=(), index=0, return_attention=False, training=False
+    ):
+        output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+        if not return_attention:
+            return output, cache, ()
+        length = x.shape[1] if memory is None else memory.shape[1]
+        if memory is None and cache:
+            length = cache[0].shape[1]
+        return output, cache, keras.KerasTensor((x.shape[0], self.heads, x.shape[1], length), dtype=self.compute_dtype)
+
+    def get_config(self):
+        names = ("heads", "key_size", "value_size", "dropout", "use_bias")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,84 @@
+"""Target ids and memory -> logits, for all positions at once or one by one with a cache."""
+
+import keras
+from keras import ops
+
+from keras_transformer.layers import DecoderBlock, causal_mask
+from keras_transformer.layers.masks import positions_of
+from keras_transformer.models.encoder import block_options
+
+
+class Decoder(keras.layers.Layer):
+    """Embedding, dropout, a stack of `DecoderBlock`s, and the embedding matrix again as output projection.
+
+    Args:
+        config: a `TransformerConfig`.
+        embedding: the `PositionalEmbedding` of the target ids.
+
+    Call arguments:
+        target_ids: `(R, T)` integer token ids, shifted right: the first is BEGIN.
+        memory: `(B, S, D)` output of the encoder; R is B, or B times the hypotheses of each sentence.
+        source_mask: boolean `(B, 1, S)`, True at the real source tokens.
+        cache: `()` for all positions at once; or, with T = 1, a pair `(self_cache, cross_cache)`, each a tuple over the
+            blocks of keys and values: `empty_self_cache(R, L)` at the start, and `cross_cache(memory)`.
+        index: position of the first target id, an integer or a scalar integer tensor.
+
+    Returns:
+        `(logits (R, T, V) float32, cache)`.
+
+    Source: Vaswani et al. 2017, section 3.1.
+    """
+
+    def __init__(self, config, embedding, **kwargs):
+        super().__init__(**kwargs)
+        self.config, self.embedding = config, embedding
+        self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy, name="dropout")
+        self.blocks = [
+            DecoderBlock(**block_options(config), dtype=self.dtype_policy, name=f"block_{n}")
+            for n in range(config.decoder_layers)
+        ]
+        self.final_norm = None
+        if config.norm == "pre":
+            self.final_norm = keras.layers.LayerNormalization(
+                epsilon=config.layer_norm_epsilon, dtype=self.dtype_policy, name="final_norm"
+            )
+
+    def build(self, target_ids_shape, memory_shape, source_mask_shape=None):
+        shape = (*target_ids_shape, self.config.d_model)
+        if not self.embedding.built:
+            self.embedding.build(target_ids_shape)
+        for block in self.blocks:
+            block.build(shape, memory_shape)
+        if self.final_norm is not None:
+            self.final_norm.build(shape)
+
+    def call(self, target_ids, memory, source_mask, cache=(), index=0, training=False):
+        x = self.dropout(self.embedding(target_ids, index=index), training=training)
+        query_positions = positions_of(target_ids) + index
+        key_positions = ops.expand_dims(ops.arange(cache[0][0][0].shape[1]), axis=0) if cache else query_positions
+        mask = causal_mask(query_positions[:1], key_positions[:1])
+        block_caches = list(zip(*cache)) if cache else [()] * len(self.blocks)
+        for n, block in enumerate(self.blocks):
+            x, block_caches[n] = block(
+                x, memory, mask, source_mask, cache=block_caches[n], index=index, training=training
+            )
+        if self.final_norm is not None:
+            x = self.final_norm(x)
+        return self.embedding.project(x), tuple(zip(*block_caches)) if cache else ()
+
+    def compute_output_spec(self, target_ids, memory, source_mask, cache=(), index=0, training=False):
+        return keras.KerasTensor((*target_ids.shape, self.config.target_vocab_size), dtype="float32"), cache
+
+    def empty_self_cache(self, rows, length):
+        """Room for the keys and values of `length` target positions of `rows` hypotheses, in every block."""
+        heads = self.config.heads
+        sizes = [block.self_attention.key_size for block in self.blocks]
+        value_sizes = [block.self_attention.value_size for block in self.blocks]
+        return tuple(
+            tuple(ops.zeros((rows, length, heads, size), dtype=self.compute_dtype) for size in pair)
+            for pair in zip(sizes, value_sizes)
+        )
+
+    def cross_cache(self, memory):
+        """The keys and values of a memory `(B, S, D)` in every block: computed once a sentence, read at every step."""
+        return tuple(block.cross_attention.project(memory) for block in self.blocks)

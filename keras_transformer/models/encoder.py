@@ -1,0 +1,71 @@
+"""Source ids -> memory."""
+
+import keras
+
+from keras_transformer.layers import EncoderBlock
+
+
+def block_options(config):
+    """The arguments that `EncoderBlock` and `DecoderBlock` take from a `TransformerConfig`."""
+    head_size = config.d_model // config.heads
+    return dict(
+        heads=config.heads,
+        key_size=config.key_size or head_size,
+        value_size=config.value_size or head_size,
+        d_ff=config.d_ff,
+        dropout=config.dropout,
+        attention_dropout=config.attention_dropout,
+        activation=config.activation,
+        norm=config.norm,
+        attention_bias=config.attention_bias,
+        layer_norm_epsilon=config.layer_norm_epsilon,
+    )
+
+
+class Encoder(keras.layers.Layer):
+    """Embedding, dropout, and a stack of `EncoderBlock`s; with pre-norm, a final layer norm.
+
+    Args:
+        config: a `TransformerConfig`.
+        embedding: the `PositionalEmbedding` of the source ids.
+
+    Call arguments:
+        source_ids: `(B, S)` integer token ids.
+        source_mask: boolean `(B, 1, S)`, True at the real tokens.
+
+    Returns:
+        memory `(B, S, D)`.
+
+    Source: Vaswani et al. 2017, section 3.1.
+    """
+
+    def __init__(self, config, embedding, **kwargs):
+        super().__init__(**kwargs)
+        self.config, self.embedding = config, embedding
+        self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy, name="dropout")
+        self.blocks = [
+            EncoderBlock(**block_options(config), dtype=self.dtype_policy, name=f"block_{n}")
+            for n in range(config.encoder_layers)
+        ]
+        self.final_norm = None
+        if config.norm == "pre":
+            self.final_norm = keras.layers.LayerNormalization(
+                epsilon=config.layer_norm_epsilon, dtype=self.dtype_policy, name="final_norm"
+            )
+
+    def build(self, source_ids_shape, source_mask_shape=None):
+        shape = (*source_ids_shape, self.config.d_model)
+        if not self.embedding.built:
+            self.embedding.build(source_ids_shape)
+        for layer in (*self.blocks, self.final_norm):
+            if layer is not None:
+                layer.build(shape)
+
+    def call(self, source_ids, source_mask, training=False):
+        x = self.dropout(self.embedding(source_ids), training=training)
+        for block in self.blocks:
+            x = block(x, attention_mask=source_mask, training=training)
+        return self.final_norm(x) if self.final_norm is not None else x
+
+    def compute_output_spec(self, source_ids, source_mask, training=False):
+        return keras.KerasTensor((*source_ids.shape, self.config.d_model), dtype=self.compute_dtype)

@@ -1,0 +1,66 @@
+"""The whole model as a functional `keras.Model`."""
+
+import dataclasses
+
+import keras
+
+from keras_transformer.config import TransformerConfig
+from keras_transformer.layers import PositionalEmbedding, padding_mask
+from keras_transformer.models.decoder import Decoder
+from keras_transformer.models.encoder import Encoder
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class Transformer(keras.Model):
+    """The encoder-decoder Transformer, ready for `compile`, `fit`, `evaluate`, `save` and `keras.models.load_model`.
+
+    Args:
+        config: a `TransformerConfig`.
+        dtype: Keras dtype policy of all layers, such as `"mixed_bfloat16"`; the global policy when absent.
+
+    Inputs:
+        a dictionary of `source_ids (B, S)` and `target_ids (B, T)`, integer ids padded with PAD on the right; the
+        target begins with BEGIN and ends before the end token (it is the labels shifted right).
+
+    Returns:
+        logits `(B, T, V)`, float32.
+
+    Example:
+        >>> model = Transformer(preset("tiny", source_vocab_size=11, target_vocab_size=11))
+        >>> model({"source_ids": np.array([[4, 5, 3]]), "target_ids": np.array([[2, 6]])}).shape
+        (1, 2, 11)
+
+    Source: Vaswani et al. 2017, figure 1.
+    """
+
+    def __init__(self, config, dtype=None, name="transformer", **kwargs):
+        def embedding(name, vocab_size):
+            options = dict(positions=config.positions, max_positions=config.max_positions, dtype=dtype, name=name)
+            return PositionalEmbedding(vocab_size, config.d_model, **options)
+
+        target_embedding = embedding(
+            "embedding" if config.share_embeddings else "target_embedding", config.target_vocab_size
+        )
+        source_embedding = target_embedding
+        if not config.share_embeddings:
+            source_embedding = embedding("source_embedding", config.source_vocab_size)
+        encoder = Encoder(config, source_embedding, dtype=dtype, name="encoder")
+        decoder = Decoder(config, target_embedding, dtype=dtype, name="decoder")
+
+        source_ids = keras.Input((None,), dtype="int32", name="source_ids")
+        target_ids = keras.Input((None,), dtype="int32", name="target_ids")
+        source_mask = padding_mask(source_ids)
+        memory = encoder(source_ids, source_mask)
+        logits, _ = decoder(target_ids, memory, source_mask)
+        inputs = {"source_ids": source_ids, "target_ids": target_ids}
+        super().__init__(inputs=inputs, outputs=logits, name=name, **kwargs)
+        # After super().__init__: the torch backend tracks sub-modules only from then on.
+        self.config, self.encoder, self.decoder = config, encoder, decoder
+        self.dtype_name = encoder.dtype_policy.name
+
+    def get_config(self):
+        return {"config": dataclasses.asdict(self.config), "dtype": self.dtype_name, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(TransformerConfig(**config["config"]), dtype=config["dtype"], name=config["name"])

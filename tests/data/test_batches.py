@@ -1,0 +1,166 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_transformer.data import TokenBatches
+from keras_transformer.data.batches import batch_plan
+from keras_transformer.data.corpus import FilterReport, TokenStore
+from keras_transformer.text import Tokenizer
+from keras_transformer.text.special_tokens import BEGIN, END, PAD
+
+
+def store_of(count, longest=50, seed=5):
+    """A store of random ids; the first source id of each pair is its number + 10."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, longest, (count, 2))
+    ids = [random.integers(4, 10, side.sum()).astype(np.uint16) for side in lengths.T]
+    offsets = [np.concatenate([[0], np.cumsum(side)]) for side in lengths.T]
+    ids[0][offsets[0][:-1]] = np.arange(count) + 10
+    return TokenStore(ids, offsets, FilterReport(kept=count))
+
+
+def test_a_batch_by_hand():
+    ids, offsets = [np.array([7, 8, 9, 5]), np.array([6, 5, 5])], [np.array([0, 3, 4]), np.array([0, 1, 3])]
+    batches = TokenBatches(TokenStore(ids, offsets, FilterReport(kept=2)), batch_tokens=12, shuffle=False)
+    inputs, labels, weights = batches[0]
+    assert len(batches) == 1
+    order = [0, 1] if inputs["source_ids"][0, 0] == 7 else [1, 0]
+    rows = np.array([*order, 2])
+    assert inputs["source_ids"].tolist() == np.array([[7, 8, 9, END], [5, END, 0, 0], [END, 0, 0, 0]])[rows].tolist()
+    assert (
+        inputs["target_ids"].tolist() == np.array([[BEGIN, 6, 0, 0], [BEGIN, 5, 5, 0], [BEGIN, 0, 0, 0]])[rows].tolist()
+    )
+    assert labels.tolist() == np.array([[6, END, 0, 0], [5, 5, END, 0], [0, 0, 0, 0]])[rows].tolist()
+    real = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 0]])[rows]
+    np.testing.assert_allclose(weights, real / 5, rtol=1e-7)
+    assert [a.dtype for a in (inputs["source_ids"], inputs["target_ids"], labels)] == [np.int32] * 3
+    assert weights.dtype == np.float32
+    assert batches.padding == pytest.approx(1 - 11 / 24)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("accumulation", [1, 3])
+def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
+    store = store_of(211)
+    batches = TokenBatches(store, 300, seed=1, shuffle=shuffle, accumulation=accumulation)
+    for epoch in range(3):
+        assert batches.epoch == (epoch if shuffle else 0)
+        seen, totals, shapes = [], [], set()
+        for inputs, labels, weights in (batches[i] for i in range(len(batches))):
+            source, target = inputs["source_ids"], inputs["target_ids"]
+            assert source.shape == target.shape == labels.shape == weights.shape
+            assert ((weights > 0) == (labels != PAD)).all()
+            assert (source != PAD).any(axis=1).all() and (target[:, 0] == BEGIN).all()
+            real = weights.sum(axis=1) > 0
+            assert (source[~real] == [END] + [PAD] * (source.shape[1] - 1)).all()
+            seen += source[real, 0].tolist()
+            for row in np.flatnonzero(real):
+                ids = [side.tolist() for side in store.pair(source[row, 0] - 10)]
+                assert source[row][source[row] != PAD].tolist() == [*ids[0], END]
+                assert target[row][target[row] != PAD].tolist() == [BEGIN, *ids[1]]
+                assert labels[row][labels[row] != PAD].tolist() == [*ids[1], END]
+            totals.append(weights.sum())
+            shapes.add(labels.shape)
+        assert sorted(seen) == list(range(10, 221))
+        assert len(batches) % accumulation == 0
+        np.testing.assert_allclose(np.reshape(totals, (-1, accumulation)).sum(axis=1), accumulation, rtol=1e-5)
+        assert len(shapes) <= 11
+        assert all(rows * width <= 300 for rows, width in shapes)
+        assert 0 < batches.padding < 1
+        batches.on_epoch_end()
+
+
+def test_accumulated_batches_share_their_normaliser():
+    batches = TokenBatches(store_of(60), 200, accumulation=4)
+    groups = np.array([batches[i][2].max() for i in range(len(batches))]).reshape(-1, 4)
+    assert all(len(set(group[group > 0])) == 1 for group in groups)  # only filler batches have other weights: none
+    tokens = [(batches[i][2] > 0).sum() for i in range(4)]
+    assert groups[0].max() == pytest.approx(4 / sum(tokens))
+
+
+def test_filler_batches_complete_the_last_update():
+    store = store_of(1)
+    batches = TokenBatches(store, 100, accumulation=3)
+    assert len(batches) == 3
+    assert [float(batches[i][2].sum()) for i in range(3)] == [pytest.approx(3.0), 0.0, 0.0]
+    assert batches[2][0]["source_ids"].tolist() == batches[1][0]["source_ids"].tolist()
+
+
+def test_the_plan_is_a_function_of_seed_and_epoch():
+    lengths = store_of(150).lengths
+
+    def plan(*args, **kwargs):
+        return [(edge, rows.tolist()) for edge, rows in batch_plan(lengths, 200, *args, **kwargs)]
+
+    assert plan(1, 2) == plan(1, 2)
+    assert plan(1, 2) != plan(1, 3) and plan(1, 2) != plan(2, 2)
+    assert sorted(edge for edge, _ in plan(1, 2)) == sorted(edge for edge, _ in plan(7, 9))
+    assert plan(1, 2, shuffle=False) == plan(5, 6, shuffle=False)
+    walked, jumped = TokenBatches(store_of(150), 200, seed=1), TokenBatches(store_of(150), 200, seed=1)
+    for _ in range(2):
+        walked[len(walked) - 1]
+        walked.on_epoch_end()
+    walked.on_epoch_end()  # of an epoch that was not read
+    jumped.epoch = 2
+    np.testing.assert_array_equal(walked[0][1], jumped[0][1])
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_the_first_two_batches_differ_in_width(shuffle):
+    store = store_of(150)
+    for epoch in range(20):
+        plan = batch_plan(store.lengths, 200, 1, epoch, shuffle)
+        assert plan[0][0] != plan[1][0]
+
+
+def test_fit_sees_each_plan_as_it_is():
+    class Recorded(TokenBatches):
+        seen = ()
+
+        def __getitem__(self, index):
+            self.seen = (*self.seen, (self.epoch, index))
+            return super().__getitem__(index)
+
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source_ids", "target_ids")}
+    hidden = keras.layers.Embedding(64, 3)(inputs["source_ids"]) + keras.layers.Embedding(64, 3)(inputs["target_ids"])
+    model = keras.Model(inputs, keras.layers.Dense(64)(hidden))
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(True, reduction="sum"), optimizer="sgd")
+    batches = Recorded(store_of(40, longest=13), 100, accumulation=2)
+    history = model.fit(batches, epochs=2, shuffle=False, verbose=0)
+    model.evaluate(TokenBatches(store_of(40, longest=13), 100, shuffle=False), verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    every = {(epoch, index) for epoch in range(2) for index in range(len(batches))}
+    assert set(batches.seen) == every and batches.epoch == 2
+
+    # As a resumed run does; TensorFlow looks at the first two batches before the first epoch.
+    batches.seen = ()
+    resume = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch))
+    model.fit(batches, initial_epoch=3, epochs=5, shuffle=False, verbose=0, callbacks=[resume])
+    assert set(batches.seen) - {(2, 0), (2, 1)} == {(epoch + 3, index) for epoch, index in every} and batches.epoch == 5
+
+
+def test_batches_from_lines():
+    lines = ["a man", "a dog barks", "", "dogs bark at men"]
+    tokenizer = Tokenizer.train(lines, vocab_size=24)
+    batches = TokenBatches.from_lines(lines, lines[::-1], tokenizer, batch_tokens=64, shuffle=False)
+    assert batches.store.report == FilterReport(kept=2, empty=2)
+    assert sorted(tokenizer.decode(batches[0][1][:2])) == sorted(["a man", "dogs bark at men"])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(batch_tokens=0), "batch_tokens must be an integer of at least 1; received 0"),
+        (dict(accumulation=0), "accumulation must be an integer of at least 1; received 0"),
+        (dict(seed=-1), "seed must be an integer of at least 0; received -1"),
+        (dict(batch_tokens=2.5), "batch_tokens must be an integer of at least 1; received 2.5"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        TokenBatches(store_of(3), **arguments)
+
+
+def test_bad_epoch():
+    with pytest.raises(ValueError, match="epoch must be an integer of at least 0; received -1"):
+        TokenBatches(store_of(3)).epoch = -1

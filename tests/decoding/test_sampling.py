@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_transformer.decoding import sampling
+from keras_transformer.decoding.sampling import uniform
+from keras_transformer.text.special_tokens import BEGIN, PAD
+
+PROBABILITIES = np.array([0.1, 0.02, 0.1, 0.03, 0.3, 0.2, 0.25])  # of pad, unknown, begin, end, and three more
+
+
+def step(ids, index, cache):
+    logits = ops.convert_to_tensor(np.log(PROBABILITIES).astype("float32"))
+    return ops.repeat(ops.expand_dims(logits, 0), ops.shape(ids)[0], axis=0), cache
+
+
+def draw(run, count=512, length=5, first_seed=0, **options):
+    def search(begin, limits, seeds):
+        return sampling(step, (), begin, limits, length, seeds=seeds, **options)
+
+    return run(search, [length] * count, range(first_seed, first_seed + count))
+
+
+def frequencies(tokens):
+    counts = np.bincount(tokens.ravel(), minlength=7).astype(float)
+    counts[PAD] = 0
+    return counts / counts.sum()
+
+
+def test_frequencies_are_the_models(run):
+    allowed = np.where([t in (PAD, BEGIN) for t in range(7)], 0, PROBABILITIES)
+    np.testing.assert_allclose(frequencies(draw(run, 2048)[0]), allowed / allowed.sum(), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "tokens_left"),
+    [
+        ({"top_k": 1}, [4]),
+        ({"top_k": 2}, [4, 6]),
+        ({"top_p": 0.3}, [4]),
+        ({"top_p": 0.65}, [4, 6]),
+        ({"top_p": 0.7}, [4, 5, 6]),
+    ],
+)
+def test_never_leaves_the_set(run, options, tokens_left):
+    frequency = frequencies(draw(run, **options)[0])
+    assert np.flatnonzero(frequency).tolist() == tokens_left
+    expected = PROBABILITIES[tokens_left] / PROBABILITIES[tokens_left].sum()
+    np.testing.assert_allclose(frequency[tokens_left], expected, atol=0.03)
+
+
+def test_temperature_sharpens_and_score_stays_the_models(run):
+    tokens, scores = draw(run, temperature=0.2)
+    sharp = np.where([t in (PAD, BEGIN) for t in range(7)], 0, PROBABILITIES**5)
+    np.testing.assert_allclose(frequencies(tokens), sharp / sharp.sum(), atol=0.03)
+    expected = np.where(tokens == PAD, 0.0, np.log(PROBABILITIES)[tokens]).sum(axis=1)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_sample_depends_on_its_seed_alone(run):
+    tokens, _ = draw(run, 64)
+    np.testing.assert_array_equal(draw(run, 7, first_seed=40)[0], tokens[40:47])
+    assert len({tuple(row) for row in tokens}) > 32
+
+
+def test_numbers_are_uniform_and_alike_on_every_backend():
+    numbers = ops.convert_to_numpy(uniform(ops.arange(10_000, dtype="int32"), 3))
+    np.testing.assert_allclose(np.histogram(numbers, 8, (0, 1))[0], 1250, atol=120)
+    np.testing.assert_allclose(numbers[:3], [0.296999, 0.075729, 0.501845], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": 0.0}, "temperature must be above 0; received 0.0"),
+        ({"top_k": -1}, "top_k must be 0 .* received -1"),
+        ({"top_p": 1.5}, "top_p must be above 0 and at most 1; received 1.5"),
+    ],
+)
+def test_bad_options_are_refused(run, options, message):
+    with pytest.raises(ValueError, match=message):
+        draw(run, 1, **options)

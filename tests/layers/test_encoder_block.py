@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from exam import exam, normal, numpy
+
+from keras_transformer.layers import EncoderBlock
+
+B, N, H, V, S, F, D = 2, 3, 5, 7, 11, 13, 17
+X = normal(B, S, D)
+
+
+def set_only_biases(block, **biases):
+    """All kernels 0, so that each sub-layer gives its bias whatever its input."""
+    for weight in block.weights:
+        if "kernel" in weight.name:
+            weight.assign(np.zeros(weight.shape))
+    for name, bias in biases.items():
+        layer = getattr(block, name)
+        (layer.contract if name == "feed_forward" else layer.output_projection).bias.assign(bias)
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_exam(norm):
+    sizes = dict(heads=N, key_size=H, d_ff=F, value_size=V, norm=norm, dropout=0.0)
+    exam(lambda **options: EncoderBlock(**sizes, **options), X)
+
+
+@pytest.mark.parametrize(
+    "norm, expected", [("post", np.array([1.0, 3.0, -1.0, -3.0]) / 5**0.5), ("pre", [3.0, 5.0, 1.0, -1.0])]
+)
+def test_by_hand(norm, expected):
+    block, x = EncoderBlock(1, 2, 3, norm=norm, attention_bias=True), np.array([[[1.0, 1.0, 3.0, 3.0]]])
+    block(x)
+    set_only_biases(block, self_attention=[2.0, 0.0, -2.0, 0.0], feed_forward=[0.0, 4.0, 0.0, -4.0])
+    # post: x + a = [3, 1, 1, 3]; norm [1, -1, -1, 1]; + f = [1, 3, -1, -3]; its variance is 5. pre: x + a + f
+    np.testing.assert_allclose(numpy(block(x)), [[expected]], atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_permuted_positions_give_permuted_outputs(norm):
+    block, order = EncoderBlock(N, H, F, norm=norm), np.random.default_rng(3).permutation(S)
+    np.testing.assert_allclose(numpy(block(X[:, order])), numpy(block(X))[:, order], atol=5e-6)
+
+
+def test_masked_positions_have_no_influence():
+    block, mask = EncoderBlock(N, H, F), np.arange(S)[None, None] < 4
+    other = np.where(mask.transpose(0, 2, 1), X, 9.0)
+    np.testing.assert_array_equal(numpy(block(X, mask))[:, :4], numpy(block(other, mask))[:, :4])
+
+
+def test_dropout_in_training_only():
+    block = EncoderBlock(N, H, F, dropout=0.5)
+    assert np.array_equal(numpy(block(X)), numpy(block(X)))
+    assert not np.allclose(numpy(block(X, training=True)), numpy(block(X)))
+
+
+def test_unknown_norm():
+    with pytest.raises(ValueError, match=r"norm must be one of \('post', 'pre'\); received 'sandwich'"):
+        EncoderBlock(N, H, F, norm="sandwich")

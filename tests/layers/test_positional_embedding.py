@@ -1,0 +1,103 @@
+import keras
+import numpy as np
+import pytest
+from exam import exam, normal, numpy, randomise
+from keras import ops
+
+from keras_transformer.layers import PositionalEmbedding
+
+V, D = 23, 14
+IDS = np.random.default_rng(0).integers(0, V, size=(3, 5))
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "sinusoidal_halves", "learned"])
+def test_exam(positions):
+    exam(lambda **options: PositionalEmbedding(V, D, positions, max_positions=7, **options), IDS)
+
+
+def test_by_hand():
+    layer = PositionalEmbedding(3, 4)
+    layer.build()
+    layer.embeddings.assign(np.arange(12.0).reshape(3, 4))
+    # sqrt(4) [8, 9, 10, 11] + [0, 1, 0, 1], then 2 [4, 5, 6, 7] + [sin 1, cos 1, sin 0.01, cos 0.01]
+    expected = [[16.0, 19.0, 20.0, 23.0], [8.841471, 10.540302, 12.01, 14.99995]]
+    np.testing.assert_allclose(numpy(layer(np.array([[2, 1]])))[0], expected, atol=1e-5)
+    np.testing.assert_allclose(numpy(layer.project(np.array([[[1.0, 0, 0, 2.0]]]))), [[[6.0, 18.0, 30.0]]], atol=1e-5)
+
+
+def test_the_papers_table():
+    angles = np.arange(512.0)[:, None] / 10000 ** (2 * np.arange(D // 2) / D)
+    table = numpy(PositionalEmbedding(V, D).encode(np.arange(512)[None]))[0]
+    np.testing.assert_allclose(table[:, 0::2], np.sin(angles), atol=5e-5)
+    np.testing.assert_allclose(table[:, 1::2], np.cos(angles), atol=5e-5)
+    halves = numpy(PositionalEmbedding(V, D, "sinusoidal_halves").encode(np.arange(512)[None]))[0]
+    np.testing.assert_array_equal(halves, np.concatenate([table[:, 0::2], table[:, 1::2]], axis=1))
+
+
+def test_learned_table():
+    layer = PositionalEmbedding(V, D, "learned", max_positions=5)
+    layer.build()
+    layer.table.assign(normal(5, D))
+    layer.embeddings.assign(np.zeros((V, D)))
+    np.testing.assert_allclose(numpy(layer(IDS))[1], normal(5, D), atol=1e-6)
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "sinusoidal_halves", "learned"])
+def test_index_shifts_the_positions(positions):
+    layer = PositionalEmbedding(V, D, positions)
+    for index in (2, ops.convert_to_tensor(2, dtype="int32")):
+        np.testing.assert_allclose(numpy(layer(IDS[:, 2:], index=index)), numpy(layer(IDS))[:, 2:], atol=1e-6)
+
+
+def test_begins_with_variance_one():
+    layer = PositionalEmbedding(1009, 62)
+    layer.build()
+    tokens = numpy(layer(np.arange(1009)[:, None]) - layer.encode(np.zeros((1, 1), "int32")))
+    assert 0.98 < tokens.std() < 1.02
+
+
+def test_all_positions_differ_in_half_precision():
+    layer = PositionalEmbedding(V, 512, dtype="mixed_bfloat16")
+    ids = np.full((1, 512), 3)
+    table, rows = layer.encode(np.arange(512)[None]), layer(ids)
+    assert keras.backend.standardize_dtype(table.dtype) == "float32"
+    assert keras.backend.standardize_dtype(rows.dtype) == "bfloat16"
+    assert len(np.unique(numpy(table)[0], axis=0)) == 512
+    assert len(np.unique(numpy(rows)[0], axis=0)) == 512
+    # what the rule guards against: bfloat16 has no odd number above 256
+    assert len(np.unique(numpy(ops.cast(np.arange(512), "bfloat16")))) < 512
+
+
+def test_output_is_computed_in_float32_and_cast_last():
+    full, half = PositionalEmbedding(V, 64), PositionalEmbedding(V, 64, dtype="mixed_bfloat16")
+    full.build()
+    half.build()
+    half.set_weights(randomise(full).get_weights())
+    ids = np.full((1, 512), 3)
+    np.testing.assert_array_equal(numpy(half(ids)), numpy(ops.cast(full(ids), "bfloat16")))
+
+
+def test_logits_are_float32():
+    layer = PositionalEmbedding(V, D, dtype="mixed_bfloat16")
+    logits = layer.project(layer(IDS))
+    assert logits.shape == (3, 5, V) and keras.backend.standardize_dtype(logits.dtype) == "float32"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((V, D, "rotary"), r"positions must be one of .*'learned'.*; received 'rotary'"),
+        ((0, D), "vocab_size must be at least 1; received 0"),
+        ((V, 0), "d_model must be at least 1; received 0"),
+        ((V, D, "learned", 0), "max_positions must be at least 1; received 0"),
+        ((V, 7), "d_model must be even with sinusoidal positions; received 7"),
+    ],
+)
+def test_errors(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PositionalEmbedding(*arguments)
+
+
+def test_longer_than_the_learned_table():
+    with pytest.raises(ValueError, match="ids must hold at most max_positions=3 positions; received 5"):
+        PositionalEmbedding(V, D, "learned", max_positions=3)(IDS)

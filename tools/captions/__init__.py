@@ -1,0 +1,1 @@
+"""A bilingual grammar of picture captions, English and German. Original text, CC0."""
