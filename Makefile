@@ -1,0 +1,32 @@
+# The two commands of the README. Each makes its own virtual environment with the pinned packages.
+PYTHON ?= python3
+RUN ?= demo-run
+INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BACKENDS ?= tensorflow jax torch
+
+.PHONY: demo test lint
+
+demo: .venv/demo.done
+	KERAS_BACKEND=tensorflow .venv/bin/keras-transformer demo $(RUN) --overwrite
+
+test: .venv/test.done lint
+	@for backend in $(BACKENDS); do \
+		echo "== $$backend"; \
+		KERAS_BACKEND=$$backend TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -m pytest -n 2 || exit 1; \
+	done
+
+lint: .venv/test.done
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+
+.venv/demo.done: pyproject.toml constraints.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(INSTALL) --editable ".[tensorflow]"
+	touch $@
+
+# torch first and by its exact version: a range may bring gigabytes that a CPU has no use for.
+.venv/test.done: pyproject.toml constraints.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(INSTALL) torch==2.13.0
+	.venv/bin/python $(INSTALL) --editable ".[tensorflow,jax,torch,dev]"
+	touch $@

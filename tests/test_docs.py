@@ -1,0 +1,93 @@
+"""What prose says is executed: README's blocks, every docstring's example, every public name."""
+
+import doctest
+import gzip
+import importlib
+import inspect
+import itertools
+import pkgutil
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_transformer
+from keras_transformer.cli import main, read_toml
+from keras_transformer.data import captions
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODULES = sorted(
+    info.name
+    for info in pkgutil.walk_packages(keras_transformer.__path__, "keras_transformer.")
+    if not info.name.endswith("__main__")
+)
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    """The files that README's commands name, cut from the bundled corpus, in the working directory."""
+    for split, name, count in (("train", "train", 200), ("valid", "val", 20), ("test", "test", 10)):
+        for path, language in zip(captions(split), ("en", "de")):
+            with gzip.open(path, "rt", encoding="utf-8") as lines:
+                (tmp_path / f"{name}.{language}").write_text("".join(itertools.islice(lines, count)), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_readme_commands_run(corpus, capsys):
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("keras-transformer ")]
+    assert [command[0] for command in commands] == ["train", "translate", "translate", "evaluate"]
+    for command in commands:
+        if command[0] == "train":  # the same command, on 200 pairs and for two updates
+            command += ["--max-updates", "2", "--vocab-size", "400"]
+        else:
+            command += ["--extra-length", "3"]
+        assert main(command) == 0, capsys.readouterr().err
+    assert len((corpus / "test.translated").read_text(encoding="utf-8").splitlines()) == 10
+
+
+def test_readme_make_targets_exist():
+    targets = [line.split()[1] for block in blocks("sh") for line in block.splitlines() if line.startswith("make ")]
+    assert targets == ["demo", "test"]
+    for target in targets:
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_readme_toml_is_a_config(tmp_path):
+    (block,) = blocks("toml")
+    (tmp_path / "run.toml").write_text(block, encoding="utf-8")
+    assert read_toml(str(tmp_path / "run.toml")) == tomllib.loads(block)
+
+
+def test_readme_python_runs(corpus, capsys):
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})
+    assert "BLEU" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name):
+    module = importlib.import_module(name)
+    names = {name: getattr(keras_transformer, name) for name in keras_transformer.__all__}
+    globs = {"np": np, **names, **vars(module)}
+    # print_function=False: arrays print as NumPy does since version 2.
+    result = doctest.testmod(module, extraglobs=globs, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+def test_every_public_name_is_documented_and_used():
+    shown = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))
+    shown += (ROOT / "keras_transformer" / "cli.py").read_text(encoding="utf-8")
+    for name in keras_transformer.__all__:
+        assert inspect.getdoc(getattr(keras_transformer, name)), f"{name} has no docstring"
+        assert re.search(rf"\b{name}\b", shown), f"{name} is public and shown nowhere"
