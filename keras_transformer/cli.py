@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
@@ -29,20 +30,34 @@ TRAIN_FILES = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` whose errors are as short as all others."""
+
+    def error(self, message):
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
 def main(arguments=None):
     """Run a command line; give the exit status: 0, or 2 after one line that says what is wrong."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    try:
-        choose_backend()
-        options.command(options)
-    except (ValueError, OSError, ImportError, ArithmeticError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        print(f"keras-transformer: error: {lines[0]}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("keras-transformer: interrupted", file=sys.stderr)
-        return 130
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *rest: print(f"keras-transformer: warning: {message}", file=sys.stderr)
+        try:
+            parser = build_parser()
+            options, rest = parser.parse_known_args(arguments)
+            if "text" in options and not any(word.startswith("-") for word in rest):
+                options.text += rest  # argparse takes no TEXT after a flag
+            elif rest:
+                parser.error(f"unrecognized arguments: {' '.join(rest)}")
+            choose_backend()
+            import_keras()
+            options.command(options)
+        except (ValueError, OSError, ImportError, ArithmeticError) as error:
+            lines = str(error).splitlines() or [type(error).__name__]
+            print(f"keras-transformer: error: {lines[0]}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("keras-transformer: interrupted", file=sys.stderr)
+            return 130
     return 0
 
 
@@ -63,9 +78,21 @@ def choose_backend():
     os.environ.setdefault("KERAS_BACKEND", wanted if wanted else installed[0])
 
 
+def import_keras():
+    """Import Keras without the lines that TensorFlow writes then, past Python and whatever its log level."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import keras  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def build_parser():
     """The `ArgumentParser` of all commands; a flag for each field of the config dataclasses."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="keras-transformer",
         description="Train a Transformer on parallel text and translate with it, on TensorFlow, JAX or PyTorch "
         "(set KERAS_BACKEND to tensorflow, jax or torch).",
@@ -179,9 +206,11 @@ def train_command(options):
     print(f"\nThe run is in {options.run}. Next:\n  keras-transformer translate {options.run} 'A sentence.'")
 
 
-DEMO_MODEL = dict(dropout=0.1)
-DEMO_DATA = DataConfig(vocab_size=1200, batch_tokens=2048)
-DEMO_TRAINING = TrainingConfig(epochs=10, warmup_updates=300, learning_rate_scale=1.0)
+DEMO_MODEL = dict(
+    norm="pre", dropout=0.0
+)  # learns from few updates, and 12,000 pairs of one grammar need no regularisation
+DEMO_DATA = DataConfig(vocab_size=1200, batch_tokens=512)
+DEMO_TRAINING = TrainingConfig(epochs=4, warmup_updates=400, learning_rate_scale=0.5, average_last=1)
 
 
 def demo_command(options):
@@ -205,7 +234,8 @@ def demo_command(options):
         "What to type next:\n"
         f"  keras-transformer translate {options.run} 'Two young girls are sitting on a bench.'\n"
         f"  keras-transformer evaluate {options.run} --source {source} --target {target}\n"
-        "  keras-transformer train MY-RUN --source train.en --target train.de --valid-source val.en --valid-target val.de"
+        "  keras-transformer train MY-RUN --source train.en --target train.de "
+        "--valid-source val.en --valid-target val.de"
     )
 
 
@@ -220,8 +250,11 @@ def translate_command(options):
         lines = iter(options.text)
     else:
         lines = read_lines(options.input) if options.input else read_lines(sys.stdin.buffer, "standard input")
+    found = translator.stream(lines)
+    if not options.text and not options.input and sys.stdin.isatty():  # who types a line waits for its translation
+        found = (translator.hypotheses([line])[0] for line in lines)
     with new_file(options.output) if options.output else contextlib.nullcontext(sys.stdout) as output:
-        for number, hypotheses in enumerate(translator.stream(lines), start=1):
+        for number, hypotheses in enumerate(found, start=1):
             if translator.config.n_best == 1:
                 print(hypotheses[0].text, file=output, flush=not options.output)
                 continue

@@ -28,9 +28,13 @@ def written_aside(path):
     aside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield aside
-        if path.is_dir() and aside.is_dir():
-            shutil.rmtree(path)
-        os.replace(aside, path)
+        if not path.is_dir():
+            os.replace(aside, path)
+        else:  # a directory takes the place of an empty one only
+            replaced = path.with_name(f".{path.name}.{os.getpid()}.replaced")
+            os.replace(path, replaced)
+            os.replace(aside, path)
+            shutil.rmtree(replaced)
     finally:
         if aside.is_dir():
             shutil.rmtree(aside)
@@ -39,7 +43,13 @@ def written_aside(path):
 
 @contextlib.contextmanager
 def new_file(path):
-    """Give a text file to write to, which becomes `path` when the block ends well; nothing is left otherwise."""
+    """Give a text file to write to, which becomes `path` when the block ends well; nothing is left otherwise.
+
+    Raises:
+        ValueError: if `path` is a directory, or in none.
+    """
+    if Path(path).is_dir() or not Path(path).parent.is_dir():
+        raise ValueError(f"path must be that of a file in an existing directory; received {str(path)!r}")
     with written_aside(path) as aside, open(aside, "w", encoding="utf-8") as file:
         yield file
 
@@ -56,10 +66,17 @@ def new_run(run, overwrite=False):
         raise ValueError(f"run {str(run)!r} exists already; pass --overwrite to replace it, or choose another name")
     if run.exists() and any(run.iterdir() if run.is_dir() else [run]) and not (run / "config.json").is_file():
         raise ValueError(f"run {str(run)!r} exists and is not a run directory; it is left as it is")
+    missing = [parent for parent in run.parents if not parent.exists()]
     run.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(run) as aside:
-        aside.mkdir()
-        yield aside
+    try:
+        with written_aside(run) as aside:
+            aside.mkdir()
+            yield aside
+    except BaseException:
+        for parent in missing:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        raise
 
 
 def write_configs(run, **configs):
@@ -125,7 +142,8 @@ def load_model(run):
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:
-        raise ValueError(f"{str(path)!r} cannot be read as a model: {str(error).splitlines()[0]}") from None
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise ValueError(f"{str(path)!r} cannot be read as a model: {reason}") from None
     if not isinstance(model, Transformer) or model.config != config:
         raise ValueError(f"{str(path)!r} is not the model that config.json describes")
     sizes = tuple(tokenizer.vocab_size for tokenizer in load_tokenizers(run))

@@ -7,9 +7,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402
 import pytest  # noqa: E402
 
+# Here every operation is compiled for one use: XLA's optimisations cost more than they save.
+COMPILED_FOR_ONE_USE = ("layers", "models")
+
 
 @pytest.fixture(autouse=True)
-def fresh_state():
+def fresh_state(request):
     keras.utils.set_random_seed(1)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_disable_most_optimizations", request.path.parent.name in COMPILED_FOR_ONE_USE)
     yield
     keras.config.set_dtype_policy("float32")

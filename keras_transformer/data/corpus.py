@@ -1,5 +1,6 @@
 """Parallel text: read it, pair it, filter it, and keep it as token ids in memory-mapped files."""
 
+import contextlib
 import dataclasses
 import gzip
 import io
@@ -10,6 +11,7 @@ import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -21,28 +23,35 @@ CHUNK = 10_000  # pairs tokenised at a time
 ENORMOUS = 100_000  # characters; such a line is too long whatever its tokens
 
 
-def read_lines(path: str | os.PathLike) -> Iterator[str]:
+def read_lines(file: str | os.PathLike | BinaryIO, name: str | None = None) -> Iterator[str]:
     """The lines of a UTF-8 file, plain or `.gz`, one at a time.
 
     A line ends at "\\n" or "\\r\\n" and nowhere else: other separators of Unicode occur inside sentences, and splitting
-    there would pair the wrong lines. A byte order mark is dropped.
+    there would pair the wrong lines. A byte order mark is dropped. `file` may also be an open binary
+    stream, such as `sys.stdin.buffer`; `name` is what errors call it.
 
     Raises:
         ValueError: if the file cannot be read or is not UTF-8 (file and line number).
     """
-    number = 0
+    number, name = 0, name or file
     try:
-        with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as file:
-            for number, raw in enumerate(file, 1):
+        with _opened(file) as stream:
+            for number, raw in enumerate(stream, 1):
                 if number == 1:
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} must be UTF-8; line {number} is not: {error.reason}") from None
+        raise ValueError(f"{name} must be UTF-8; line {number} is not: {error.reason}") from None
     except (OSError, EOFError, zlib.error) as error:
         place = f"after line {number}: " if number else ""
         reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{path} must be a readable text file; received {place}{reason}") from None
+        raise ValueError(f"{name} must be a readable text file; received {place}{reason}") from None
+
+
+def _opened(file):
+    if hasattr(file, "read"):
+        return contextlib.nullcontext(file)
+    return (gzip.open if str(file).endswith(".gz") else open)(file, "rb")
 
 
 def read_pairs(source: str | os.PathLike, target: str | os.PathLike | None = None) -> Iterator[tuple[str, str]]:

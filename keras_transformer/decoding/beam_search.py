@@ -62,7 +62,7 @@ def beam_search(step, cache, begin, max_lengths, length, prefix=None, *, beam=4,
         cache: Nested structure of arrays with B rows, repeated and then reordered with the hypotheses.
         begin: (B,) int32, the token before the first.
         max_lengths: (B,) int32, most tokens for each sentence, END counted; 0 for a sentence to skip.
-        length: Longest of them all; or an increasing tuple of lengths, for a cache of `length[0]` positions on axis 1
+        length: Longest of them all; or an increasing tuple of lengths, for a cache of `length[0]` positions on axis -2
             that grows in such stages.
         prefix: (B, P) int32 or None, tokens that each translation must begin with, PAD-padded.
         beam: Hypotheses kept, W.

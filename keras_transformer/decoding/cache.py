@@ -1,7 +1,7 @@
 """Rows of a cache: what a search does to hypotheses, and nothing about attention, which does the writing.
 
 A cache is any nested structure whose leaves have hypotheses on axis 0 and, where a search grows it, positions on
-axis 1.
+the axis before the last.
 """
 
 import keras
@@ -26,9 +26,9 @@ def reorder(cache, rows):
 
 
 def extend(cache, length):
-    """Pads axis 1 of every leaf with zeros up to `length` positions."""
+    """Pads the axis before the last of every leaf with zeros up to `length` positions."""
 
     def pad(leaf):
-        return ops.pad(leaf, [[0, 0], [0, length - leaf.shape[1]]] + [[0, 0]] * (len(leaf.shape) - 2))
+        return ops.pad(leaf, [[0, 0]] * (len(leaf.shape) - 2) + [[0, length - leaf.shape[-2]], [0, 0]])
 
     return keras.tree.map_structure(pad, cache)

@@ -7,8 +7,8 @@ from keras import ops
 def compiled(function, model):
     """`function(*arrays) -> tensors` that reads the variables of `model`, from NumPy to NumPy.
 
-    JAX compiles once for each set of shapes, TensorFlow traces once for each set of shapes but the number of rows, torch
-    runs as it is. The variables may change between calls. An argument may be None.
+    JAX compiles once for each set of shapes, TensorFlow traces once for each but the number of rows, torch runs as it
+    is. The variables may change between calls. An argument may be None.
     """
     wrap = {"jax": _for_jax, "tensorflow": _for_tensorflow, "torch": _for_torch}[keras.backend.backend()]
     call = wrap(function, model)

@@ -69,7 +69,7 @@ def greedy(step, cache, begin, max_lengths, length, prefix=None, *, length_penal
         begin: (B,) int32, the token before the first.
         max_lengths: (B,) int32, most tokens for each sentence, END counted; 0 for a sentence to skip. A hypothesis that
             reaches its limit is taken as it is, without END.
-        length: Longest of them all; or an increasing tuple of lengths, for a cache of `length[0]` positions on axis 1
+        length: Longest of them all; or an increasing tuple of lengths, for a cache of `length[0]` positions on axis -2
             that grows in such stages.
         prefix: (B, P) int32 or None, tokens that each translation must begin with, PAD-padded.
         length_penalty: Exponent of the penalty, 0 for none.

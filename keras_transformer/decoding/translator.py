@@ -11,9 +11,11 @@ from keras import ops
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.data.buckets import bucket_edges
+from keras_transformer.decoding import cache as caches
 from keras_transformer.decoding.beam_search import beam_search
 from keras_transformer.decoding.compiled import compiled
 from keras_transformer.decoding.greedy import greedy
+from keras_transformer.decoding.sampling import sampling
 from keras_transformer.layers import padding_mask
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
@@ -91,8 +93,9 @@ class Translator:
 
     def stream(self, lines: Iterable[str]) -> Iterator[list[Hypothesis]]:
         """The hypotheses of each line, best first, in constant memory."""
-        for chunk in itertools.batched(lines, CHUNK * self.config.batch_size):
-            yield from self.hypotheses(list(chunk))
+        lines = iter(lines)
+        while chunk := list(itertools.islice(lines, CHUNK * self.config.batch_size)):
+            yield from self.hypotheses(chunk)
 
     def hypotheses(self, texts: list[str], prefixes: list[str] | None = None) -> list[list[Hypothesis]]:
         """The `n_best` translations of each sentence, best first; only one, the empty one, of an empty sentence.
@@ -112,15 +115,14 @@ class Translator:
         forced = None if prefixes is None else self.target_tokenizer.encode([prefixes[row] for row in filled])
         for batch, rows, edge in self._batches([len(source) for source in sources]):
             source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
-            lengths = [len(sources[n]) + self.config.extra_length for n in batch]
-            max_lengths = pad([lengths], 1, rows)[0]  # none for a filler row: it is not searched
+            limits = [min(len(sources[n]) + self.config.extra_length, self._limit) for n in batch]
+            limits = pad([limits], 1, rows)[0]  # 0 for a filler row: it is not searched
             seeds = [[self._seed(texts[filled[n]], k) for k in range(self.config.n_best)] for n in batch]
-            prefix_ids = None
+            prefix = None
             if forced is not None:
-                prefix_ids = [forced[n] for n in batch]
-                prefix_ids = pad(prefix_ids, rows, self._edge(max(1, *map(len, prefix_ids))))
-            seeds = pad(seeds, rows, self.config.n_best)
-            found = self._search(source_ids, np.minimum(max_lengths, self._limit).astype("int32"), seeds, prefix_ids)
+                prefix = [forced[n] for n in batch]
+                prefix = pad(prefix, rows, self._edge(max(map(len, prefix))))
+            found = self._search(source_ids, limits, pad(seeds, rows, self.config.n_best), prefix)
             for n, tokens, scores in zip(batch, *found, strict=False):
                 results[filled[n]] = self._best(tokens, scores)
         return results
@@ -167,26 +169,21 @@ class Translator:
             batch = order[start : start + full]
             if lengths[batch[-1]] > LONG:
                 batch = batch[:8]
-            yield (
-                batch,
-                next(rows for rows in sorted({1, min(8, full), full}) if rows >= len(batch)),
-                self._edge(lengths[batch[-1]]),
-            )
+            rows = next(rows for rows in sorted({1, min(8, full), full}) if rows >= len(batch))
+            yield batch, rows, self._edge(lengths[batch[-1]])
             start += len(batch)
 
     def _seed(self, text, sample):
         return zlib.crc32(f"{self.config.seed} {sample} {text}".encode()) >> 1
 
     def _best(self, tokens_WL, scores_W):
-        best = sorted((w for w in range(len(scores_W)) if scores_W[w] > -np.inf), key=lambda w: -scores_W[w])
-        ids = [[int(i) for i in tokens_WL[w] if i != PAD] for w in best[: self.config.n_best]]
+        best = [w for w in np.argsort(-scores_W, kind="stable") if scores_W[w] > -np.inf][: self.config.n_best]
+        ids = [tuple(int(i) for i in tokens_WL[w] if i != PAD) for w in best]
         texts = self.target_tokenizer.decode(ids)
-        return [
-            Hypothesis(text, float(scores_W[w]), tuple(row)) for text, w, row in zip(texts, best, ids, strict=False)
-        ]
+        return [Hypothesis(text, float(scores_W[w]), row) for text, w, row in zip(texts, best, ids, strict=True)]
 
     def _search_batch(self, source_ids, max_lengths, seeds, prefix):
-        """Arrays (B, S), (B,), (B, n_best), (B, P) or None -> tokens (B, W, L), scores (B, W)."""
+        """Ids (B, S), limits (B,), seeds (B, n_best), prefix (B, P) or None -> tokens (B, W, L), scores (B, W)."""
         config, decoder = self.config, self.model.decoder
         source_mask = padding_mask(source_ids)
         memory = self.model.encoder(source_ids, source_mask)
@@ -207,8 +204,17 @@ class Translator:
         if config.search == "greedy":
             tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty)
             return ops.expand_dims(tokens, 1), ops.expand_dims(scores, 1)
-        each = repeat((self_cache, begin, max_lengths), config.n_best)
-        ...
+        tokens, scores = sampling(
+            step,
+            *caches.repeat((self_cache, begin, max_lengths), config.n_best),
+            lengths,
+            None if prefix is None else caches.repeat(prefix, config.n_best),
+            seeds=ops.reshape(seeds, (-1,)),
+            temperature=config.temperature,
+            top_k=config.top_k,
+            top_p=config.top_p,
+        )
+        return ops.reshape(tokens, (-1, config.n_best, lengths[-1])), ops.reshape(scores, (-1, config.n_best))
 
     def _score_batch(self, source_ids, target_ids, labels):
         """Ids (B, S), (B, T), (B, T) -> (log-probabilities (B,),)."""

@@ -27,8 +27,8 @@ class MultiHeadAttention(keras.layers.Layer):
         memory: `(B, S, M)` what is attended to (cross-attention). R may be a multiple of B: the R / B consecutive rows
             that belong to one row of memory (hypotheses of one sentence, each with T = 1) are asked as its queries.
         attention_mask: boolean, True where attention is allowed, broadcastable to `(R, T, S)`.
-        cache: `()`, or a pair `(keys (R, L, N, key_size), values (R, L, N, value_size))`. Without a memory, T must be 1:
-            its key and value are written at `index` and attention is over the cache. With a memory, the pair is
+        cache: `()`, or a pair `(keys (R, N, L, key_size), values (R, N, L, value_size))`. Without a memory, T must be
+            1: its key and value are written at `index` and attention is over the cache. With a memory, the pair is
             `project(memory)`, read as it is.
         index: position that is written, an integer or a scalar integer tensor.
         return_attention: whether to give the attention weights as well.
@@ -83,20 +83,23 @@ class MultiHeadAttention(keras.layers.Layer):
         self.attention_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
 
     def project(self, memory):
-        """The keys and values of a memory `(B, S, M)`, as the cache of a cross-attention."""
-        return self.key(memory), self.value(memory)
+        """The keys and values of a memory `(B, S, M)`, as the cache of a cross-attention: `(B, N, S, H)` each."""
+        # Heads before positions: otherwise every step of a search would transpose all that it has cached.
+        return ops.swapaxes(self.key(memory), 1, 2), ops.swapaxes(self.value(memory), 1, 2)
 
     def call(self, x, memory=None, attention_mask=None, cache=(), index=0, return_attention=False, training=False):
         query_RTNH = self.query(x)
-        if memory is None:
-            key_RSNH, value_RSNH = self.project(x)
-            if cache:
-                key_RSNH, value_RSNH = cache = self._write(cache, (key_RSNH, value_RSNH), index)
+        if not cache:
+            source = x if memory is None else memory
+            keys_values = self.key(source), self.value(source)
+        elif memory is None:
+            keys_values = cache = self._write(cache, self.project(x), index)
         else:
-            key_RSNH, value_RSNH = cache or self.project(memory)
-            query_RTNH = self._as_queries_of(key_RSNH, query_RTNH) if cache else query_RTNH
+            keys_values = cache
+            query_RTNH = self._as_queries_of(cache[0], query_RTNH)
+        order = "rnsh" if cache else "rsnh"
         values_RTNH, attention = self._attend(
-            query_RTNH, key_RSNH, value_RSNH, attention_mask, return_attention, training
+            query_RTNH, *keys_values, order, attention_mask, return_attention, training
         )
         if memory is not None and cache:
             values_RTNH = ops.reshape(values_RTNH, (-1, x.shape[1], self.heads, self.value_size))
@@ -104,13 +107,13 @@ class MultiHeadAttention(keras.layers.Layer):
         return self.output_projection(values_RTNH), cache, attention
 
     def _write(self, cache, new, index):
-        if new[0].shape[1] != 1:
-            raise ValueError(f"x must hold one position when there is a cache; received {new[0].shape[1]}")
-        here = ops.reshape(ops.equal(ops.arange(cache[0].shape[1]), index), (1, -1, 1, 1))
+        if new[0].shape[2] != 1:
+            raise ValueError(f"x must hold one position when there is a cache; received {new[0].shape[2]}")
+        here = ops.reshape(ops.equal(ops.arange(cache[0].shape[2]), index), (1, 1, -1, 1))
         return tuple(ops.where(here, fresh, old) for fresh, old in zip(new, cache))
 
-    def _as_queries_of(self, key_BSNH, query_RTNH):
-        return ops.reshape(query_RTNH, (ops.shape(key_BSNH)[0], -1, self.heads, self.key_size))
+    def _as_queries_of(self, key_BNSH, query_RTNH):
+        return ops.reshape(query_RTNH, (ops.shape(key_BNSH)[0], -1, self.heads, self.key_size))
 
     def _by_rows(self, attention_BNQS, length):
         """The attention of queries Q = W T as that of the rows they came from, `(R, N, T, S)`."""
@@ -118,19 +121,19 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_BNWTS = ops.reshape(attention_BNQS, (batch, self.heads, -1, length, source))
         return ops.reshape(ops.swapaxes(attention_BNWTS, 1, 2), (-1, self.heads, length, source))
 
-    def _attend(self, query_RTNH, key_RSNH, value_RSNH, mask_RTS, return_attention, training):
+    def _attend(self, query_RTNH, key, value, order, mask_RTS, return_attention, training):
         mask_R1TS = None if mask_RTS is None else ops.expand_dims(mask_RTS, axis=1)
-        fused = self.key_size == self.value_size and not (self.dropout and training)
+        fused = order == "rsnh" and self.key_size == self.value_size and not (self.dropout and training)
         if fused and not return_attention:
             # flash_attention is left to the backend: asking for it raises on a CPU.
-            return ops.dot_product_attention(query_RTNH, key_RSNH, value_RSNH, mask=mask_R1TS), ()
-        scores_RNTS = ops.einsum("rtnh,rsnh->rnts", query_RTNH * self.key_size**-0.5, key_RSNH)
+            return ops.dot_product_attention(query_RTNH, key, value, mask=mask_R1TS), ()
+        scores_RNTS = ops.einsum(f"rtnh,{order}->rnts", query_RTNH * self.key_size**-0.5, key)
         scores_RNTS = ops.cast(scores_RNTS, "float32")
         if mask_R1TS is not None:
             scores_RNTS = ops.where(mask_R1TS, scores_RNTS, MASKED_SCORE)
         attention_RNTS = ops.cast(ops.softmax(scores_RNTS, axis=-1), self.compute_dtype)
         weights_RNTS = self.attention_dropout(attention_RNTS, training=training)
-        values_RTNH = ops.einsum("rnts,rsnh->rtnh", weights_RNTS, value_RSNH)
+        values_RTNH = ops.einsum(f"rnts,{order}->rtnh", weights_RNTS, value)
         return values_RTNH, attention_RNTS if return_attention else ()
 
     def compute_output_spec(
@@ -141,7 +144,7 @@ class MultiHeadAttention(keras.layers.Layer):
             return output, cache, ()
         length = x.shape[1] if memory is None else memory.shape[1]
         if memory is None and cache:
-            length = cache[0].shape[1]
+            length = cache[0].shape[2]
         return output, cache, keras.KerasTensor((x.shape[0], self.heads, x.shape[1], length), dtype=self.compute_dtype)
 
     def get_config(self):

@@ -8,6 +8,12 @@ from pathlib import Path
 import keras
 
 
+def batches_per_update(optimizer):
+    """The optimizer's `gradient_accumulation_steps`, 1 if it has none."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # mixed_float16 wraps it in one that scales the loss
+    return optimizer.gradient_accumulation_steps or 1
+
+
 class NonFiniteLoss(ArithmeticError):
     """The loss became infinite or not a number."""
 
@@ -21,10 +27,17 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.batches += 1
-        if not math.isfinite(float(logs["loss"])):
-            update = -(-self.batches // (self.model.optimizer.gradient_accumulation_steps or 1))
+        self.check("loss", logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.check("val_loss", logs)  # the last update of an epoch shows only here
+
+    def check(self, name, logs):
+        value = float((logs or {}).get(name, 0.0))
+        if not math.isfinite(value):
+            update = -(-self.batches // batches_per_update(self.model.optimizer))
             raise NonFiniteLoss(
-                f"the loss is {float(logs['loss'])} at update {update}; the model saved last is kept. "
+                f"{name} is {value} at update {update}; the model saved last, if any, is kept. "
                 "A lower learning_rate_scale, more warmup_updates or clip_norm=1 may help"
             )
 
@@ -48,7 +61,7 @@ class Limits(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.batches += 1
-        updates = self.batches / (self.model.optimizer.gradient_accumulation_steps or 1)
+        updates = self.batches / batches_per_update(self.model.optimizer)
         if updates >= self.max_updates or time.monotonic() - self.begin >= 60 * self.max_minutes:
             self.model.stop_training = True
 

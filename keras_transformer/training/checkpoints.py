@@ -1,5 +1,6 @@
 """What is kept of a training run: the best model, and the weights of its last epochs."""
 
+import math
 import os
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def offer(self, value):
         """Save the model as it is now if `value` beats the best so far; say whether it did."""
-        better = self.best is None or self.sign * (value - self.best) > 0
+        better = math.isfinite(value) and (self.best is None or self.sign * (value - self.best) > 0)
         if better:
             save_model(self.run, self.model)
             self.best = value

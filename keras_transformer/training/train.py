@@ -1,6 +1,7 @@
 """From two text files to a run directory with a trained model."""
 
 import dataclasses
+import importlib.util
 import itertools
 import sys
 from pathlib import Path
@@ -61,12 +62,26 @@ def train(
         raise ValueError("resume=True is not available yet; train anew into another run, or pass overwrite=True")
     model = preset(model) if isinstance(model, str) else model
     data, training = data or DataConfig(), training or TrainingConfig()
-    if training.monitor == "bleu" and valid_source is None:
-        raise ValueError("monitor='bleu' needs valid_source and valid_target; received none")
+    check(model, data, training, valid_source, valid_target)
     valid = (valid_source, valid_target) if valid_source is not None else None
     with run_directory.new_run(run, overwrite) as aside:
         model = prepare(aside, (source, target), valid, model, data, training)
     return fit(Path(run), model, data, training, valid)
+
+
+def check(model, data, training, valid_source, valid_target):
+    """Raise a `ValueError` for what would fail only after a while."""
+    if valid_source is None and valid_target is not None:
+        raise ValueError(f"valid_source must be given with valid_target; received {str(valid_target)!r} alone")
+    if training.monitor == "bleu" and valid_source is None:
+        raise ValueError("monitor='bleu' needs valid_source and valid_target; received none")
+    if model.positions == "learned" and data.max_length > model.max_positions:
+        raise ValueError(
+            f"max_length must be at most max_positions={model.max_positions} with positions='learned'; received "
+            f"{data.max_length}"
+        )
+    if training.tensorboard and not importlib.util.find_spec("tensorflow"):
+        raise ValueError("tensorboard=True needs the package tensorflow, which writes the files; it is not installed")
 
 
 def prepare(run, files, valid, model, data, training):
@@ -138,13 +153,15 @@ def fit(run, config, data, training, valid):
     monitor = "val_bleu" if bleu else "nats" if held_out is None else "val_nats"
     best = KeepBest(run, monitor, higher_is_better=bool(bleu))
     last = LastWeights(run, training.average_last)
+    # The batches count epochs that were read to their end; here each epoch gets its own plan whatever was read.
+    set_epoch = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch))
     model.fit(
         batches,
         validation_data=held_out,
         epochs=training.epochs,
         shuffle=False,  # the batches shuffle themselves, by seed and epoch
         verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[*watchers(run, training, bleu, monitor), last, best],
+        callbacks=[set_epoch, *watchers(run, training, bleu, monitor), last, best],
     )
     if len(last.paths) > 1:
         model.set_weights(average_weights(last.read()))

@@ -51,7 +51,7 @@ def test_cached_steps_equal_the_full_call(norm):
     randomise(block)
     full, no_cache = block(X, MEMORY, CAUSAL, MASK)
     assert no_cache == ()
-    cache = ((ops.zeros((B, T, N, H)), ops.zeros((B, T, N, V))), block.cross_attention.project(MEMORY))
+    cache = ((ops.zeros((B, N, T, H)), ops.zeros((B, N, T, V))), block.cross_attention.project(MEMORY))
     for t in range(T):
         output, cache = block(X[:, t : t + 1], MEMORY, CAUSAL[:, t : t + 1], MASK, cache=cache, index=t)
         np.testing.assert_allclose(numpy(output), numpy(full)[:, t : t + 1], atol=5e-6)

@@ -84,12 +84,12 @@ def test_cached_steps_equal_the_full_call(value_size):
     layer(X)
     randomise(layer)
     full = numpy(layer(X, attention_mask=np.tri(T, dtype=bool)[None])[0])
-    cache = (ops.zeros((B, T, N, H)), ops.zeros((B, T, N, value_size)))
+    cache = (ops.zeros((B, N, T, H)), ops.zeros((B, N, T, value_size)))
     for t in range(T):
         seen = (np.arange(T) <= t)[None, None]
         output, cache, _ = layer(X[:, t : t + 1], attention_mask=seen, cache=cache, index=t)
         np.testing.assert_allclose(numpy(output), full[:, t : t + 1], atol=2e-6)
-    np.testing.assert_allclose(numpy(cache[0]), numpy(layer.key(X)), atol=1e-6)
+    np.testing.assert_allclose(numpy(cache[0]), numpy(layer.project(X)[0]), atol=1e-6)
 
 
 @pytest.mark.parametrize("value_size", [H, V])
@@ -120,6 +120,6 @@ def test_sizes_below_one(name, sizes):
 
 
 def test_a_cache_takes_one_position():
-    cache = (ops.zeros((B, T, N, H)), ops.zeros((B, T, N, H)))
+    cache = (ops.zeros((B, N, T, H)), ops.zeros((B, N, T, H)))
     with pytest.raises(ValueError, match=f"x must hold one position when there is a cache; received {T}"):
         MultiHeadAttention(N, H)(X, cache=cache)

@@ -1,0 +1,153 @@
+"""Beam search, ours on each backend beside Hugging Face's MarianMTModel.generate with the same weights.
+
+    python -m benchmarks.decoding RUN --source FILE
+
+The same sentences, batch size, order by length, beam, limit and length penalty (length^alpha, the only one that
+`generate` has). Each contender is a process of its own; a first pass, which compiles, is not counted, then they take
+turns. Prints a table of sentences per second, medians over the rounds, and how many translations equal Marian's.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import statistics
+import time
+import types
+from pathlib import Path
+
+from benchmarks.paired import Contender, heading, serve, take_turns
+from keras_transformer.config import DecodingConfig
+from keras_transformer.run_directory import load_model, load_tokenizers
+from keras_transformer.text.special_tokens import END, PAD
+
+CONFIG = DecodingConfig(penalty="power")
+
+
+def load(run, dtype):
+    """The run's model in another dtype, and its tokenizers."""
+    from keras_transformer.models import Transformer
+
+    saved = load_model(run)
+    model = Transformer(saved.config, dtype=dtype)
+    model.set_weights(saved.get_weights())
+    return model, *load_tokenizers(run)
+
+
+def our_translate(run, dtype):
+    from keras_transformer.decoding import Translator
+
+    return Translator(*load(run, dtype), config=CONFIG)
+
+
+def marian_of(model):
+    """The `MarianMTModel` with the model's weights; for a pre-norm model, each norm is moved before its sub-layer."""
+    import torch
+
+    from tests.models.marian import copy_norm, marian_from
+
+    post = dataclasses.replace(model.config, norm="post")
+    marian = marian_from(types.SimpleNamespace(config=post, encoder=model.encoder, decoder=model.decoder))
+
+    def move(layer, norm_name, sublayer_name):
+        norm = getattr(layer, norm_name)
+
+        def normed(_, inputs, named):
+            return tuple(map(norm, inputs)), {k: norm(v) if k == "hidden_states" else v for k, v in named.items()}
+
+        getattr(layer, sublayer_name).register_forward_pre_hook(normed, with_kwargs=True)
+        setattr(layer, norm_name, torch.nn.Identity())
+
+    if model.config.norm == "pre":
+        for theirs, ours in ((marian.model.encoder, model.encoder), (marian.model.decoder, model.decoder)):
+            for layer in theirs.layers:
+                move(layer, "self_attn_layer_norm", "self_attn")
+                move(layer, "final_layer_norm", "fc1")
+                if hasattr(layer, "encoder_attn"):
+                    move(layer, "encoder_attn_layer_norm", "encoder_attn")
+            layer.final_layer_norm = torch.nn.LayerNorm(model.config.d_model)  # after the last layer: the stack's own
+            with torch.no_grad():
+                copy_norm(layer.final_layer_norm, ours.final_norm)
+    return marian
+
+
+def marian_translate(run, dtype):
+    import torch
+
+    model, source_tokenizer, target_tokenizer = load(run, dtype)
+    marian = marian_of(model)
+
+    def batch_ids(sources):
+        ids = [torch.tensor([*source, END]) for source in sources]
+        ids = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=PAD)
+        return marian.generate(
+            input_ids=ids,
+            attention_mask=(ids != PAD).long(),
+            num_beams=CONFIG.beam,
+            length_penalty=CONFIG.length_penalty,
+            max_new_tokens=ids.shape[1] + CONFIG.extra_length,
+            early_stopping=False,
+            do_sample=False,
+        ).tolist()
+
+    def translate(lines):
+        sources = source_tokenizer.encode(lines)
+        order = sorted(range(len(lines)), key=lambda n: len(sources[n]))
+        found = {}
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype != "float32"):
+            for start in range(0, len(order), CONFIG.batch_size):
+                batch = order[start : start + CONFIG.batch_size]
+                found.update(zip(batch, batch_ids([sources[n] for n in batch]), strict=True))
+        return target_tokenizer.decode([found[n] for n in range(len(lines))])
+
+    return translate
+
+
+def contend(name, run, source, sentences, dtype):
+    from keras_transformer.data import read_lines
+
+    lines = list(itertools.islice(read_lines(source), sentences))
+    translate = (marian_translate if name == "marian" else our_translate)(run, dtype)
+
+    def work():
+        begin = time.perf_counter()
+        translations = translate(lines)
+        return {"seconds": time.perf_counter() - begin, "translations": translations}
+
+    serve(work)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", metavar="RUN", help="directory of a trained model")
+    parser.add_argument("--source", required=True, help="sentences, one a line; plain or .gz")
+    parser.add_argument("--sentences", type=int, help="only the first so many")
+    parser.add_argument("--dtype", default="float32", choices=["float32", "mixed_bfloat16"])
+    parser.add_argument("--backends", nargs="+", default=["jax", "tensorflow", "torch"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contender", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    run, source = Path(options.run).resolve(), Path(options.source).resolve()
+    if options.contender:
+        return contend(options.contender, run, source, options.sentences, options.dtype)
+
+    names = [*options.backends, "marian"]
+    arguments = [str(run), "--source", str(source), "--dtype", options.dtype]
+    arguments += ["--sentences", str(options.sentences)] if options.sentences else []
+    answers = take_turns([Contender(name, "decoding", arguments) for name in names], options.rounds)
+    seconds = {name: statistics.median(a["seconds"] for a in answers[name][1:]) for name in names}
+    expected = answers["marian"][0]["translations"]
+    print(heading(names))
+    print(f"{len(expected)} sentences, {options.dtype}, beam {CONFIG.beam}, batches of {CONFIG.batch_size}\n")
+    print("| | first pass, s | warm pass, s | sentences/s | ratio to marian | same as marian |")
+    print("|---|---|---|---|---|---|")
+    for name in names:
+        first, warm = answers[name][0], seconds[name]
+        same = statistics.mean(a == b for a, b in zip(first["translations"], expected, strict=True))
+        ratio = seconds["marian"] / warm
+        print(
+            f"| {name} | {first['seconds']:.1f} | {warm:.1f} | {len(expected) / warm:.1f} | {ratio:.2f} | {same:.1%} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Contenders in processes of their own, taking turns: what slows the machine down for a while slows all of them."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch", "marian": "transformers"}
+
+
+class Contender:
+    """A child process that does one turn of work for every line it reads, and answers with a line of JSON.
+
+    Args:
+        name: a backend of ours, or `"marian"`.
+        module: the benchmark; it is run as `python -m benchmarks.MODULE --contender NAME ARGUMENTS`.
+        arguments: the rest of its command line.
+    """
+
+    def __init__(self, name, module, arguments):
+        self.name, self.errors = name, tempfile.TemporaryFile("w+")
+        backend = "torch" if name == "marian" else name
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"benchmarks.{module}", "--contender", name, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+
+    def turn(self):
+        """The answer to one turn, once it is done."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        self.errors.seek(0)
+        raise RuntimeError(f"{self.name} ended:\n{self.errors.read()[-3000:]}")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def serve(work):
+    """The child's side: `work()` gives a dictionary, once for every line."""
+    for _ in sys.stdin:
+        print(json.dumps(work()), flush=True)
+
+
+def take_turns(contenders, rounds):
+    """One turn each that does not count, for compilation, then `rounds` in turn: the answers of all turns, by name."""
+    answers = {contender.name: [contender.turn()] for contender in contenders}
+    for _ in range(rounds):
+        for contender in contenders:
+            answers[contender.name].append(contender.turn())
+    for contender in contenders:
+        contender.close()
+    return answers
+
+
+def cpu():
+    """The processor's name."""
+    found = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    return f"{found[0]}, {len(found)} cores" if found else platform.processor()
+
+
+def heading(names):
+    """The command, the versions and the processor, for above a table."""
+    versions = ", ".join(f"{PACKAGES[name]} {version(PACKAGES[name])}" for name in names)
+    module = Path(sys.argv[0]).stem
+    return f"`python -m benchmarks.{module} {' '.join(sys.argv[1:])}`\nkeras {version('keras')}, {versions}; {cpu()}\n"

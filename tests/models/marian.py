@@ -1,0 +1,95 @@
+"""The same weights in Hugging Face's MarianMTModel: the oracle of the logits, and the rival of the benchmarks."""
+
+import numpy as np
+import torch
+from keras import ops
+from transformers import MarianConfig, MarianMTModel
+
+from keras_transformer.text.special_tokens import BEGIN, END, PAD
+
+
+def as_torch(x):
+    # np.array copies: an array of JAX is read-only.
+    return torch.from_numpy(np.array(ops.convert_to_numpy(x), dtype="float32"))
+
+
+def marian_config(config, max_positions=512):
+    """The `MarianConfig` of a `TransformerConfig`, with our special tokens."""
+    head_size = config.d_model // config.heads
+    if config.norm != "post" or {config.key_size or head_size, config.value_size or head_size} != {head_size}:
+        raise ValueError(f"config must be post-norm with heads of size {head_size}; received {config}")
+    shared = dict(d_model=config.d_model, dropout=config.dropout, attention_dropout=config.attention_dropout)
+    return MarianConfig(
+        vocab_size=config.source_vocab_size,
+        decoder_vocab_size=config.target_vocab_size,
+        share_encoder_decoder_embeddings=config.share_embeddings,
+        encoder_layers=config.encoder_layers,
+        decoder_layers=config.decoder_layers,
+        encoder_ffn_dim=config.d_ff,
+        decoder_ffn_dim=config.d_ff,
+        encoder_attention_heads=config.heads,
+        decoder_attention_heads=config.heads,
+        activation_function=config.activation,
+        scale_embedding=True,
+        max_position_embeddings=max_positions,
+        pad_token_id=PAD,
+        eos_token_id=END,
+        decoder_start_token_id=BEGIN,
+        forced_eos_token_id=None,
+        **shared,
+    )
+
+
+def copy_dense(linear, layer, inputs):
+    """An `EinsumDense` or `Dense` of ours into `nn.Linear`; the first `inputs` axes of the kernel are summed over."""
+    kernel = as_torch(layer.kernel)
+    size = int(np.prod(kernel.shape[:inputs]))
+    linear.weight.copy_(kernel.reshape(size, -1).T)
+    linear.bias.copy_(torch.zeros_like(linear.bias) if layer.bias is None else as_torch(layer.bias).reshape(-1))
+
+
+def copy_norm(norm, layer):
+    norm.eps = layer.epsilon
+    norm.weight.copy_(as_torch(layer.gamma))
+    norm.bias.copy_(as_torch(layer.beta))
+
+
+def copy_attention(theirs, ours):
+    for linear, layer in ((theirs.q_proj, ours.query), (theirs.k_proj, ours.key), (theirs.v_proj, ours.value)):
+        copy_dense(linear, layer, 1)
+    copy_dense(theirs.out_proj, ours.output_projection, 2)
+
+
+def copy_stack(theirs, ours):
+    """An encoder or a decoder of ours into Marian's, positions included (Marian's own are halves)."""
+    positions = np.arange(theirs.embed_positions.num_embeddings)[None]
+    theirs.embed_positions.weight.copy_(as_torch(ours.embedding.encode(positions))[0])
+    theirs.embed_tokens.weight.copy_(as_torch(ours.embedding.embeddings))
+    for layer, block in zip(theirs.layers, ours.blocks, strict=True):
+        copy_attention(layer.self_attn, block.self_attention)
+        copy_norm(layer.self_attn_layer_norm, block.self_attention_norm)
+        if hasattr(layer, "encoder_attn"):
+            copy_attention(layer.encoder_attn, block.cross_attention)
+            copy_norm(layer.encoder_attn_layer_norm, block.cross_attention_norm)
+        copy_dense(layer.fc1, block.feed_forward.expand, 1)
+        copy_dense(layer.fc2, block.feed_forward.contract, 1)
+        copy_norm(layer.final_layer_norm, block.feed_forward_norm)
+
+
+def marian_from(model, max_positions=512):
+    """A `MarianMTModel`, ready to translate, that holds the weights of a post-norm `Transformer`.
+
+    Args:
+        model: our `Transformer`; projections without biases become projections with biases of 0.
+        max_positions: rows of Marian's position table, copied from ours; the length that it can read or write.
+    """
+    if model.config.positions == "learned":
+        max_positions = min(max_positions, model.config.max_positions)
+    marian = MarianMTModel(marian_config(model.config, max_positions)).eval()
+    with torch.no_grad():
+        copy_stack(marian.model.encoder, model.encoder)
+        copy_stack(marian.model.decoder, model.decoder)
+        marian.lm_head.weight.copy_(as_torch(model.decoder.embedding.embeddings))
+    # As our search: padding and the begin token are never generated.
+    marian.generation_config.bad_words_ids = [[PAD], [BEGIN]]
+    return marian

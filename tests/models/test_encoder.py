@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+from exam import numpy
+
+from keras_transformer.layers import padding_mask
+
+
+def test_final_norm_of_pre_norm_only(make, batch):
+    inputs, _, _ = batch
+    mask = padding_mask(inputs["source_ids"])
+    assert make().encoder.final_norm is None
+    encoder = make(norm="pre").encoder
+    encoder.final_norm.set_weights([np.ones(14), np.zeros(14)])
+    memory = numpy(encoder(inputs["source_ids"], mask))
+    np.testing.assert_allclose(memory.mean(-1), 0.0, atol=1e-5)
+    np.testing.assert_allclose(memory.std(-1), 1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+@pytest.mark.parametrize("value_size", [5, 13])
+def test_ids_under_the_mask_have_no_influence(make, batch, norm, value_size):
+    encoder, ids = make(norm=norm, value_size=value_size).encoder, batch[0]["source_ids"]
+    real = ids != 0
+    mask, other = padding_mask(ids), np.where(real, ids, 7)
+    np.testing.assert_array_equal(numpy(encoder(ids, mask))[real], numpy(encoder(other, mask))[real])
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_more_padding_changes_nothing(make, batch, norm):
+    encoder, ids = make(norm=norm).encoder, batch[0]["source_ids"]
+    longer = np.pad(ids, ((0, 0), (0, 6)))
+    memory, long_memory = (numpy(encoder(x, padding_mask(x))) for x in (ids, longer))
+    np.testing.assert_allclose(memory[ids != 0], long_memory[longer != 0], atol=2e-6)

@@ -1,0 +1,202 @@
+import json
+import time
+
+import keras
+import numpy as np
+import pytest
+from small import DATA, MODEL, training, write_corpus
+
+from keras_transformer import Translator
+from keras_transformer.config import DataConfig, DecodingConfig, preset
+from keras_transformer.data import TokenBatches
+from keras_transformer.models import Transformer
+from keras_transformer.run_directory import load_model, read_config
+from keras_transformer.text import Tokenizer
+from keras_transformer.training import (
+    LabelSmoothedCrossEntropy,
+    Perplexity,
+    TokenAccuracy,
+    WarmupSchedule,
+    paper_adam,
+    train,
+)
+from keras_transformer.training.callbacks import NonFiniteLoss
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def log(run):
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_holds_what_the_documentation_says(tmp_path, files, capsys):
+    recipe = training(max_updates=None, average_last=2, patience=5, gradient_accumulation=2, clip_norm=1.0)
+    model = train(tmp_path / "run", *files, model=MODEL, data=DATA, training=recipe)
+    out = capsys.readouterr().out
+    assert "train: kept 200 of 200 pairs" in out and "valid: kept 8 of 8 pairs" in out
+    assert "mean of the last 2 epochs: val_nats" in out
+    run = tmp_path / "run"
+    names = ["checkpoints", "config.json", "data", "log.jsonl", "model.keras", "tokenizer.model"]
+    assert sorted(path.name for path in run.iterdir()) == names
+    assert len(list((run / "checkpoints").iterdir())) == 2
+    expected = {"epoch", "seconds", "loss", "nats", "perplexity", "accuracy"}
+    expected |= {"val_loss", "val_nats", "val_perplexity", "val_accuracy"}
+    assert [line["epoch"] for line in log(run)] == [1, 2] and set(log(run)[0]) == expected
+    assert log(run)[1]["val_nats"] < log(run)[0]["val_nats"] < 6
+    assert read_config(run, "training") == recipe and read_config(run, "data") == DATA
+    assert model.config.source_vocab_size == 200 and read_config(run, "model") == model.config
+    for one, other in zip(model.get_weights(), load_model(run).get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_bleu_decides_and_tensorboard_is_written(tmp_path, files, capsys):
+    recipe = training(epochs=1, monitor="bleu", tensorboard=True, average_last=1)
+    train(tmp_path / "run", *files, model=MODEL, data=DATA, training=recipe)
+    assert "held-out sentences" in capsys.readouterr().out
+    assert {"val_bleu", "val_chrf"} < set(log(tmp_path / "run")[0])
+    assert list((tmp_path / "run" / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path, files):
+    def weights(run, seed):  # neither validation pairs nor a shared vocabulary
+        recipe = training(epochs=1, seed=seed)
+        data = DataConfig(vocab_size=150, share_vocabulary=False, batch_tokens=400)
+        return train(tmp_path / run, *files[:2], model=MODEL, data=data, training=recipe).get_weights()
+
+    one, same, other = weights("one", 1), weights("same", 1), weights("other", 2)
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert (tmp_path / "one" / "tokenizer.source.model").exists()
+    assert set(log(tmp_path / "one")[0]) == {"epoch", "seconds", "loss", "nats", "perplexity", "accuracy"}
+
+
+def test_patience(tmp_path, files):
+    recipe = training(epochs=9, max_updates=None, patience=1, learning_rate_scale=1e-20, average_last=1)
+    data = DataConfig(vocab_size=150, batch_tokens=4000)
+    train(tmp_path / "run", *files, model=MODEL, data=data, training=recipe)
+    assert len(log(tmp_path / "run")) == 2  # the second epoch is no better than the first
+
+
+def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, files, monkeypatch):
+    right = TokenBatches.__getitem__
+
+    def broken(self, index):
+        inputs, labels, weights = right(self, index)
+        bad = self.shuffle and self.epoch == 1 and index == 2
+        return inputs, labels, np.where(weights > 0, np.nan, weights).astype("float32") if bad else weights
+
+    monkeypatch.setattr(TokenBatches, "__getitem__", broken)
+    with pytest.raises(NonFiniteLoss, match=r"loss is nan at update (\d+)") as caught:
+        train(tmp_path / "run", *files, model=MODEL, data=DATA, training=training(max_updates=None))
+    batches = TokenBatches.from_lines(*lines_of(files), Tokenizer.load(tmp_path / "run" / "tokenizer.model"))
+    batches = TokenBatches(batches.store, DATA.batch_tokens)
+    assert f"update {len(batches) + 3};" in str(caught.value)
+    assert all(np.isfinite(weight).all() for weight in load_model(tmp_path / "run").get_weights())
+    assert len(log(tmp_path / "run")) == 1
+
+
+def lines_of(files):
+    return [path.read_text(encoding="utf-8").splitlines() for path in files[:2]]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(resume=True), "resume=True is not available yet"),
+        (dict(model="huge"), "preset must be one of tiny, small, base, big; received 'huge'"),
+        (dict(training=training(monitor="bleu")), "monitor='bleu' needs valid_source and valid_target"),
+        (dict(valid_target="v.de"), "valid_source must be given with valid_target; received 'v.de' alone"),
+        (
+            dict(model=preset("tiny", positions="learned", max_positions=64)),
+            "max_length must be at most max_positions=64 with positions='learned'; received 128",
+        ),
+    ],
+)
+def test_what_cannot_work_fails_at_once(tmp_path, files, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path / "run", *files[:2], **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard_needs_tensorflow(tmp_path, files, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="tensorboard=True needs the package tensorflow"):
+        train(tmp_path / "run", *files, training=training(tensorboard=True))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("adam", [False, True])
+def test_accumulated_micro_batches_equal_one_big_batch(files, adam):
+    lines = [side[:24] for side in lines_of(files)]
+    tokenizer = Tokenizer.train([*lines[0], *lines[1]], vocab_size=100)
+    batches = TokenBatches.from_lines(*lines, tokenizer, batch_tokens=200, shuffle=False, accumulation=3)
+    micro = [batches[i] for i in range(3)]
+    width = max(labels.shape[1] for _, labels, _ in micro)
+
+    def wide(array):
+        return np.pad(array, [(0, 0), (0, width - array.shape[1])])
+
+    big = {name: np.concatenate([wide(inputs[name]) for inputs, _, _ in micro]) for name in micro[0][0]}
+    labels = np.concatenate([wide(labels) for _, labels, _ in micro])
+    weights = np.concatenate([wide(weights) for _, _, weights in micro]) / 3
+    assert weights.sum() == pytest.approx(1.0, rel=1e-5)
+
+    results = []
+    for steps, items in ((3, micro), (None, [(big, labels, weights)])):
+        keras.utils.set_random_seed(1)
+        model = Transformer(preset("tiny", dropout=0.0, source_vocab_size=100, target_vocab_size=100, d_model=16, d_ff=16,
+                                   heads=2, encoder_layers=1, decoder_layers=1))  # fmt: skip
+        # With an epsilon far above the gradients' rounding errors: Adam divides by their size.
+        options = dict(gradient_accumulation_steps=steps)
+        optimizer = (
+            keras.optimizers.Adam(0.01, epsilon=1e-2, **options) if adam else keras.optimizers.SGD(0.5, **options)
+        )
+        model.compile(optimizer, LabelSmoothedCrossEntropy(), jit_compile=keras.backend.backend() == "jax")
+        before = model.get_weights()
+        for x, y, w in items:
+            model.train_on_batch(x, y, sample_weight=w)
+        results.append(model.get_weights())
+        assert max(np.abs(new - old).max() for new, old in zip(results[-1], before, strict=True)) > 1e-3
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def digits(count, seed):
+    random = np.random.default_rng(seed)
+    lines = [" ".join(map(str, random.integers(0, 10, random.integers(3, 8)))) for _ in range(count)]
+    return lines, [line[::-1] for line in lines]
+
+
+def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
+    """compile, fit, evaluate, save, load_model: none of `train`."""
+    begin = time.process_time()
+    source, target = digits(3000, seed=0)
+    tokenizer = Tokenizer.train(source, vocab_size=25)
+    batches = TokenBatches.from_lines(source, target, tokenizer, batch_tokens=512, seed=1)
+    config = preset("tiny", source_vocab_size=25, target_vocab_size=25, encoder_layers=1, decoder_layers=1, d_model=64,
+                    d_ff=128, heads=4, dropout=0.0, norm="pre")  # fmt: skip
+    model = Transformer(config)
+    model.compile(
+        paper_adam(WarmupSchedule(64, warmup_updates=100, scale=0.6)),
+        LabelSmoothedCrossEntropy(),
+        weighted_metrics=[TokenAccuracy(), Perplexity()],
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    model.fit(batches, epochs=8, shuffle=False, verbose=0)
+
+    source, target = digits(100, seed=1)
+    held_out = TokenBatches.from_lines(source, target, tokenizer, batch_tokens=512, shuffle=False)
+    measured = model.evaluate(held_out, return_dict=True, verbose=0)
+    assert measured["accuracy"] > 0.95 and measured["perplexity"] < 2.0
+
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.evaluate(held_out, return_dict=True, verbose=0) == pytest.approx(measured, rel=1e-4)
+    assert int(loaded.optimizer.iterations) == 8 * len(batches)
+
+    translations = Translator(loaded, tokenizer, config=DecodingConfig(search="greedy", extra_length=10))(source)
+    assert np.mean([found == right for found, right in zip(translations, target)]) >= 0.9
+    print(f"{time.process_time() - begin:.0f} s of processor time")
