@@ -21,7 +21,8 @@ class BeamState(NamedTuple):
     live_log_probs: Any  # (B, W) float32, best first; -inf where there is no hypothesis
     finished_tokens: Any  # (B, W, L) int32, END included, then PAD
     finished_scores: Any  # (B, W) float32, log-probability / length penalty, best first; -inf where there is none
-    cache: Any  # leaves (B * W, ...), rows in the order of the live hypotheses
+    parents: Any  # (B * W,) int32, the row of the cache that each live hypothesis continues
+    cache: Any  # leaves (B * W, ...), rows in the order of the live hypotheses one step before
 
 
 def initial_state(cache, begin, max_lengths, beam, length):
@@ -36,6 +37,7 @@ def initial_state(cache, begin, max_lengths, beam, length):
         live_log_probs=live_log_probs,
         finished_tokens=tokens,
         finished_scores=ops.full_like(live_log_probs, search.IMPOSSIBLE),
+        parents=caches.rows(ops.zeros_like(live_log_probs, dtype="int32"), beam),
         cache=caches.repeat(cache, beam),
     )
 
@@ -80,7 +82,9 @@ def beam_search(step, cache, begin, max_lengths, length, prefix=None, *, beam=4,
     max_lengths = ops.cast(max_lengths, "int32")
 
     def advance(state):
-        logits_RV, cache = step(ops.reshape(state.last, (-1,)), state.index, state.cache)
+        # Reordered here and not at the end of a step: so a compiler makes one pass of it and of the step's writing.
+        cache = caches.reorder(state.cache, state.parents)
+        logits_RV, cache = step(ops.reshape(state.last, (-1,)), state.index, cache)
         forced_R = None if prefix is None else ops.repeat(search.at(prefix, state.index), beam)
         # One row supplies at most `beam` extensions that live on, and one that ends.
         log_probs_RK, ids_RK = search.candidates(logits_RV, beam + 1, forced_R)
@@ -111,7 +115,8 @@ def beam_search(step, cache, begin, max_lengths, length, prefix=None, *, beam=4,
             live_log_probs=ops.where(over_B1, search.IMPOSSIBLE, live_log_probs),
             finished_tokens=finished_tokens,
             finished_scores=finished_scores,
-            cache=caches.reorder(cache, caches.rows(pick(parents_BC, kept_BW), beam)),
+            parents=caches.rows(pick(parents_BC, kept_BW), beam),
+            cache=cache,
         )
 
     def going(state):

@@ -1,0 +1,166 @@
+import dataclasses
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small import FLAGS, write_corpus
+
+from keras_transformer import cli
+from keras_transformer.config import DataConfig, DecodingConfig, TrainingConfig, TransformerConfig
+from keras_transformer.run_directory import read_config
+
+SEARCH = ["--beam", "2", "--extra-length", "2"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run that `train` made, with settings from flags and from a file; the corpus is beside it."""
+    folder = tmp_path_factory.mktemp("cli")
+    files = write_corpus(folder)
+    names = ("source", "target", "valid_source", "valid_target")
+    settings = [f"{name} = {str(path)!r}" for name, path in zip(names, files)]
+    settings += ["preset = 'small'", "[model]", "dropout = 0.25", "heads = 4"]
+    settings += ["[data]", "max_ratio = 3", "[training]", "max_updates = 1", "seed = 5"]
+    (folder / "run.toml").write_text("\n".join(settings))
+    arguments = ["train", str(folder / "run"), "--config", str(folder / "run.toml"), "--max-updates", "2", *FLAGS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keras_transformer.data.batches.bucket_edges", lambda longest: (longest,))
+        assert cli.main(arguments) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def main(capsys):
+    """Run a command that must succeed; its standard output."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        status = cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert status == 0 and not err, err
+        return out
+
+    return call
+
+
+def test_train_takes_flags_before_the_file_before_the_preset(run):
+    model, data, training = (read_config(run, kind) for kind in ("model", "data", "training"))
+    assert (model.d_model, model.heads, model.dropout) == (16, 2, 0.25)
+    assert (data.max_ratio, data.vocab_size, training.max_updates, training.seed) == (3, 200, 2, 5)
+    assert training.epochs == TrainingConfig().epochs
+    assert len((run / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_translate_arguments(run, main):
+    both = main("translate", run, "A man sits.", *SEARCH, "Two dogs run.").splitlines()
+    assert len(both) == 2
+    assert main("translate", run, *SEARCH, "Two dogs run.").splitlines() == both[1:]
+
+
+def test_translate_files_and_standard_input(run, main, tmp_path, monkeypatch):
+    sentences = ["A man sits.", "", "Two dogs run."]
+    (tmp_path / "in.txt").write_text("\n".join(sentences))
+    assert main("translate", run, "--input", tmp_path / "in.txt", "--output", tmp_path / "out.txt", *SEARCH) == ""
+    lines = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")
+    assert len(lines) == 4 and lines[1] == lines[3] == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt"]
+
+    for typed in (False, True):
+        stdin = io.TextIOWrapper(io.BytesIO("\n".join(sentences).encode()))
+        stdin.isatty = lambda typed=typed: typed
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert main("translate", run, *SEARCH).split("\n") == lines
+
+
+def test_n_best(run, main):
+    rows = [line.split("\t") for line in main("translate", run, "A man sits.", "", "--n-best", 2, *SEARCH).splitlines()]
+    assert [row[0] for row in rows] == ["1", "1", "2"] and rows[2][2] == ""
+    assert float(rows[0][1]) >= float(rows[1][1])
+
+
+def test_evaluate(run, main):
+    files = ("--source", run.parent / "valid.en", "--target", run.parent / "valid.de")
+    text = main("evaluate", run, *files, *SEARCH)
+    found = json.loads(main("evaluate", run, *files, "--json", *SEARCH))
+    assert set(found) == {
+        "bleu", "bleu_signature", "chrf", "chrf_signature", "sentences", "sentences_per_second"
+    }  # fmt: skip
+    assert found["sentences"] == 8 and found["sentences_per_second"] > 0
+    assert f"BLEU {found['bleu']:.2f} ({found['bleu_signature']})" in text and "8 sentences, " in text
+
+
+def test_a_long_sentence_is_cut_with_a_warning(run, capsys):
+    assert cli.main(["translate", str(run), "A man sits. " * 5, "--max-source-length", "6", *SEARCH]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1
+    assert err.startswith("keras-transformer: warning: cut to 6 tokens: 1 of 1 sentences") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command, kinds",
+    [
+        ([], ()),
+        (["demo"], ()),
+        (["train"], (TransformerConfig, DataConfig, TrainingConfig)),
+        (["translate"], (DecodingConfig,)),
+        (["evaluate"], (DecodingConfig,)),
+    ],
+)
+def test_help_mentions_every_setting(command, kinds, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, "--help"])
+    assert stop.value.code == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.startswith("usage: keras-transformer")
+    for field in (field for kind in kinds for field in dataclasses.fields(kind)):
+        if field.name not in cli.FROM_TOKENIZER:
+            assert f"--{field.name.replace('_', '-')}" in out
+            assert " ".join(field.metadata["help"].split()) in out or "-" in field.metadata["help"]
+
+
+def test_demo_shows_score_translations_and_what_to_type(tmp_path, main, monkeypatch):
+    train, *_ = write_corpus(tmp_path / "corpus", valid=10)
+    folder = train.parent
+    splits = {"train": ("train.en", "train.de"), "valid": ("valid.en", "valid.de"), "test": ("valid.en", "valid.de")}
+    monkeypatch.setattr("keras_transformer.data.captions", lambda split: [folder / name for name in splits[split]])
+    monkeypatch.setattr("keras_transformer.data.batches.bucket_edges", lambda longest: (longest,))
+    monkeypatch.setattr(cli, "DEMO_MODEL", dict(encoder_layers=1, decoder_layers=1, d_model=16, d_ff=16))
+    monkeypatch.setattr(cli, "DEMO_DATA", DataConfig(vocab_size=200))
+    monkeypatch.setattr(cli, "DEMO_TRAINING", TrainingConfig(epochs=1))
+    out = main("demo", tmp_path / "run")
+    assert "BLEU" in out and "tok:13a" in out and "  -> " in out
+    assert f"keras-transformer translate {tmp_path / 'run'} " in out
+    assert cli.main(["demo", str(tmp_path / "run")]) == 2  # it exists now
+
+
+@pytest.mark.parametrize(
+    "installed, settings, wanted, expected",
+    [
+        (cli.BACKENDS, None, None, "tensorflow"),
+        (("torch", "jax"), None, None, "jax"),
+        (cli.BACKENDS, "torch", None, "torch"),
+        (cli.BACKENDS, "torch", "jax", "jax"),
+    ],
+)
+def test_the_backend_is_the_chosen_or_the_first_installed(monkeypatch, tmp_path, installed, settings, wanted, expected):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name in installed or None)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    if wanted:
+        monkeypatch.setenv("KERAS_BACKEND", wanted)
+    if settings:
+        (tmp_path / "keras.json").write_text(json.dumps({"backend": settings}))
+    cli.choose_backend()
+    assert os.environ["KERAS_BACKEND"] == expected
+
+
+def test_as_a_module_in_a_pipe(run):
+    command = [sys.executable, "-m", "keras_transformer", "translate", run, "--n-best", "2", *SEARCH]
+    how = dict(env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}, text=True, encoding="utf-8")
+    done = subprocess.run(command, input="A man sits.\nZwei Hunde.\n", capture_output=True, **how)
+    assert done.returncode == 0, done.stderr
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["1", "1", "2", "2"]

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+from small import DATA, MODEL, contents, training
+
+from keras_transformer import run_directory as runs
+
+
+def make(run, text="{}"):
+    run.mkdir(parents=True)
+    (run / "config.json").write_text(text)
+
+
+def test_a_new_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "out.txt"
+    with runs.new_file(path) as file:
+        file.write("one\n")
+        assert not path.exists()
+    assert path.read_text() == "one\n"
+    with pytest.raises(KeyboardInterrupt), runs.new_file(path) as file:
+        file.write("two")
+        raise KeyboardInterrupt
+    assert contents(tmp_path) == {path: b"one\n"}
+
+
+def test_a_new_file_needs_a_directory(tmp_path):
+    for path in (tmp_path, tmp_path / "absent" / "out.txt"):
+        with pytest.raises(ValueError, match=f"a file in an existing directory; received '{path}'"):
+            with runs.new_file(path):
+                pass
+
+
+def test_a_new_run_appears_whole_or_not_at_all(tmp_path):
+    run = tmp_path / "deep" / "er" / "run"
+    with pytest.raises(ValueError, match="bad input"), runs.new_run(run) as aside:
+        (aside / "data").mkdir()
+        raise ValueError("bad input")
+    assert not list(tmp_path.iterdir())
+    with runs.new_run(run) as aside:
+        (aside / "data").mkdir()
+        assert aside.name.startswith(".run.") and not run.exists()
+    assert set(contents(tmp_path / "deep")) == {run.parent, run, run / "data"}
+
+
+def test_overwriting_replaces_the_old_run_at_the_end(tmp_path):
+    make(tmp_path / "run", '{"old": 1}')
+    before = contents(tmp_path)
+    with pytest.raises(ValueError, match="bad input"), runs.new_run(tmp_path / "run", overwrite=True):
+        raise ValueError("bad input")
+    assert contents(tmp_path) == before
+    with runs.new_run(tmp_path / "run", overwrite=True) as aside:
+        (aside / "new").touch()
+    assert set(contents(tmp_path)) == {tmp_path / "run", tmp_path / "run" / "new"}
+
+
+def test_what_is_not_overwritten(tmp_path):
+    make(tmp_path / "run")
+    with pytest.raises(ValueError, match="exists already; pass --overwrite"), runs.new_run(tmp_path / "run"):
+        pass
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "me.png").touch()
+    (tmp_path / "file").touch()
+    for name in ("photos", "file"):
+        with pytest.raises(ValueError, match="is not a run directory; it is left as it is"):
+            with runs.new_run(tmp_path / name, overwrite=True):
+                pass
+    assert (tmp_path / "photos" / "me.png").exists() and (tmp_path / "file").exists()
+
+
+def test_configs_come_back(tmp_path):
+    runs.write_configs(tmp_path, model=MODEL, data=DATA, training=training())
+    assert runs.read_config(tmp_path, "model") == MODEL
+    assert runs.read_config(tmp_path, "data") == DATA
+    assert runs.read_config(tmp_path, "training") == training()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["not json", "[]", "{}", json.dumps({"model": {"depth": 3}}), json.dumps({"model": {"heads": 0}}), "\udcff"],
+)
+def test_unreadable_configs(tmp_path, text):
+    (tmp_path / "config.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(ValueError, match="config.json' cannot be used: "):
+        runs.read_config(tmp_path, "model")
+    with pytest.raises(ValueError, match="run must be a directory that `keras-transformer train` wrote"):
+        runs.read_config(tmp_path / "absent", "model")
