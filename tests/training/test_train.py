@@ -22,6 +22,7 @@ from keras_transformer.training import (
     train,
 )
 from keras_transformer.training.callbacks import NonFiniteLoss
+from keras_transformer.training.train import watchers
 
 one_width = pytest.mark.usefixtures("one_bucket")
 
@@ -77,12 +78,12 @@ def test_the_same_seed_gives_the_same_weights(tmp_path, files):
     assert set(log(tmp_path / "one")[0]) == {"epoch", "seconds", "loss", "nats", "perplexity", "accuracy"}
 
 
-@one_width
-def test_patience(tmp_path, files):
-    recipe = training(epochs=9, max_updates=None, patience=1, learning_rate_scale=1e-20, average_last=1)
-    data = DataConfig(vocab_size=150, batch_tokens=4000)
-    train(tmp_path / "run", *files, model=MODEL, data=data, training=recipe)
-    assert len(log(tmp_path / "run")) == 2  # the second epoch is no better than the first
+@pytest.mark.parametrize("bleu, monitor, mode", [(None, "val_nats", "min"), (object(), "val_bleu", "max")])
+def test_patience(tmp_path, bleu, monitor, mode):
+    *_, stop = watchers(tmp_path, training(patience=3), bleu, monitor)
+    assert isinstance(stop, keras.callbacks.EarlyStopping)
+    assert (stop.monitor, stop.mode, stop.patience) == (monitor, mode, 3)
+    assert len(watchers(tmp_path, training(), None, monitor)) == 3
 
 
 @one_width
@@ -96,7 +97,7 @@ def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, files, monkeypatch):
 
     monkeypatch.setattr(TokenBatches, "__getitem__", broken)
     with pytest.raises(NonFiniteLoss, match=r"loss is nan at update (\d+)") as caught:
-        train(tmp_path / "run", *files, model=MODEL, data=DATA, training=training(max_updates=None))
+        train(tmp_path / "run", *files[:2], model=MODEL, data=DATA, training=training(max_updates=None))
     batches = TokenBatches.from_lines(*lines_of(files), Tokenizer.load(tmp_path / "run" / "tokenizer.model"))
     batches = TokenBatches(batches.store, DATA.batch_tokens)
     assert f"update {len(batches) + 3};" in str(caught.value)
