@@ -105,7 +105,7 @@ def test_growing_the_cache_in_stages_changes_nothing(run):
     def search(begin, max_lengths):
         results = []
         for lengths in ((11,), (2, 3, 11), (5, 11)):
-            cache = ops.zeros((3, lengths[0], 1), dtype="int32")
+            cache = ops.zeros((ops.shape(begin)[0], lengths[0], 1), dtype="int32")
             results += beam_search(step, cache, begin, max_lengths, lengths, beam=3, length_penalty=2.0)
         return results
 
