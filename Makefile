@@ -10,10 +10,10 @@ demo: .venv/demo.done
 	KERAS_BACKEND=tensorflow .venv/bin/keras-transformer demo $(RUN) --overwrite
 
 test: .venv/test.done lint
-	@for backend in $(BACKENDS); do \
+	@failed=; for backend in $(BACKENDS); do \
 		echo "== $$backend"; \
-		KERAS_BACKEND=$$backend TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -m pytest -n 2 || exit 1; \
-	done
+		KERAS_BACKEND=$$backend TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -m pytest -n 2 || failed="$$failed $$backend"; \
+	done; test -z "$$failed" || { echo "failed on:$$failed"; exit 1; }
 
 lint: .venv/test.done
 	.venv/bin/ruff format --check .

@@ -25,7 +25,7 @@ class DecoderBlock(EncoderBlock):
 
     Example:
         >>> x, cache = DecoderBlock(heads=2, key_size=4, d_ff=16)(np.ones((1, 3, 8)), np.ones((1, 5, 8)))
-        >>> x.shape, cache
+        >>> tuple(x.shape), cache
         ((1, 3, 8), ())
 
     Source: Vaswani et al. 2017, section 3.1.

@@ -36,7 +36,7 @@ class EncoderBlock(keras.layers.Layer):
         ValueError: if norm is unknown.
 
     Example:
-        >>> EncoderBlock(heads=2, key_size=4, d_ff=16)(np.ones((1, 3, 8))).shape
+        >>> tuple(EncoderBlock(heads=2, key_size=4, d_ff=16)(np.ones((1, 3, 8))).shape)
         (1, 3, 8)
 
     Source: Vaswani et al. 2017, section 3.1.

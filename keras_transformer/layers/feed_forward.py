@@ -20,7 +20,7 @@ class FeedForward(keras.layers.Layer):
         ValueError: if the activation is unknown or hidden_size is below 1.
 
     Example:
-        >>> FeedForward(7)(np.ones((2, 3, 5))).shape
+        >>> tuple(FeedForward(7)(np.ones((2, 3, 5))).shape)
         (2, 3, 5)
 
     Source: Vaswani et al. 2017, section 3.3.

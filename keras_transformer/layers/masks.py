@@ -23,7 +23,7 @@ def padding_mask(ids):
         `(B, 1, S)` boolean, to be broadcast over the query positions.
 
     Example:
-        >>> padding_mask(np.array([[7, 3, 0]])).tolist()
+        >>> np.asarray(padding_mask(np.array([[7, 3, 0]]))).tolist()
         [[[True, True, False]]]
     """
     return ops.expand_dims(ops.not_equal(ids, PAD), axis=1)
@@ -40,7 +40,7 @@ def causal_mask(query_positions, key_positions):
         `(B, T, S)` boolean. Source: Vaswani et al. 2017, section 3.2.3.
 
     Example:
-        >>> causal_mask(np.array([[0, 1]]), np.array([[0, 1]])).tolist()
+        >>> np.asarray(causal_mask(np.array([[0, 1]]), np.array([[0, 1]]))).tolist()
         [[[True, False], [True, True]]]
     """
     return ops.less_equal(ops.expand_dims(key_positions, axis=1), ops.expand_dims(query_positions, axis=2))

@@ -42,7 +42,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     Example:
         >>> output, _, attention = MultiHeadAttention(heads=2, key_size=4)(np.ones((1, 3, 8)), return_attention=True)
-        >>> output.shape, attention.shape
+        >>> tuple(output.shape), tuple(attention.shape)
         ((1, 3, 8), (1, 2, 3, 3))
 
     Source: Vaswani et al. 2017, section 3.2.

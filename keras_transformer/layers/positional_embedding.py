@@ -37,7 +37,7 @@ class PositionalEmbedding(keras.layers.Layer):
             ids are longer than the learned table.
 
     Example:
-        >>> PositionalEmbedding(vocab_size=11, d_model=4)(np.array([[5, 7, 2]])).shape
+        >>> tuple(PositionalEmbedding(vocab_size=11, d_model=4)(np.array([[5, 7, 2]])).shape)
         (1, 3, 4)
 
     Source: Vaswani et al. 2017, sections 3.4 and 3.5.

@@ -27,7 +27,7 @@ class Transformer(keras.Model):
 
     Example:
         >>> model = Transformer(preset("tiny", source_vocab_size=11, target_vocab_size=11))
-        >>> model({"source_ids": np.array([[4, 5, 3]]), "target_ids": np.array([[2, 6]])}).shape
+        >>> tuple(model({"source_ids": np.array([[4, 5, 3]]), "target_ids": np.array([[2, 6]])}).shape)
         (1, 2, 11)
 
     Source: Vaswani et al. 2017, figure 1.

@@ -80,8 +80,9 @@ def check(model, data, training, valid_source, valid_target):
             f"max_length must be at most max_positions={model.max_positions} with positions='learned'; received "
             f"{data.max_length}"
         )
-    if training.tensorboard and not importlib.util.find_spec("tensorflow"):
-        raise ValueError("tensorboard=True needs the package tensorflow, which writes the files; it is not installed")
+    missing = [name for name in ("tensorflow", "tensorboard") if not importlib.util.find_spec(name)]
+    if training.tensorboard and missing:
+        raise ValueError(f"tensorboard=True needs the packages tensorflow and tensorboard; not installed: {missing}")
 
 
 def prepare(run, files, valid, model, data, training):

@@ -129,9 +129,9 @@ def test_what_cannot_work_fails_at_once(tmp_path, files, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_tensorboard_needs_tensorflow(tmp_path, files, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="tensorboard=True needs the package tensorflow"):
+def test_tensorboard_needs_its_packages(tmp_path, files, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tensorboard" else name)
+    with pytest.raises(ValueError, match=r"tensorboard=True needs .* not installed: \['tensorboard'\]"):
         train(tmp_path / "run", *files, training=training(tensorboard=True))
     assert not list(tmp_path.iterdir())
 
