@@ -9,6 +9,8 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from keras_transformer.allocator import keep_freed_memory
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch", "marian": "transformers"}
 
@@ -51,7 +53,8 @@ class Contender:
 
 
 def serve(work):
-    """The child's side: `work()` gives a dictionary, once for every line."""
+    """The child's side: `work()` gives a dictionary, once for every line. Our command's allocator serves Marian too."""
+    keep_freed_memory()
     for _ in sys.stdin:
         print(json.dumps(work()), flush=True)
 

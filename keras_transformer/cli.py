@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
+from keras_transformer.allocator import keep_freed_memory
 from keras_transformer.config import PRESETS, DataConfig, DecodingConfig, TrainingConfig, TransformerConfig, preset
 from keras_transformer.run_directory import new_file
 
@@ -49,6 +50,7 @@ def main(arguments=None):
             elif rest:
                 parser.error(f"unrecognized arguments: {' '.join(rest)}")
             choose_backend()
+            keep_freed_memory()
             import_keras()
             options.command(options)
         except (ValueError, OSError, ImportError, ArithmeticError) as error:

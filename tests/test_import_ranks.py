@@ -14,6 +14,7 @@ PACKAGE = HOME.name
 # The longest prefix of a module's name counts; `""` is the package's own __init__.
 RANKS = {
     "config": 0,
+    "allocator": 0,
     "text.special_tokens": 0,
     "text": 1,
     "layers": 1,
