@@ -60,38 +60,33 @@ class MultiHeadAttention(keras.layers.Layer):
     def build(self, x_shape, memory_shape=None):
         memory_shape = memory_shape or x_shape
 
-        def projection(name, size, input_shape):
-            bias_axes = "nh" if self.use_bias else None
-            output_shape = (None, self.heads, size)
-            layer = keras.layers.EinsumDense(
-                "btd,dnh->btnh", output_shape, bias_axes=bias_axes, dtype=self.dtype_policy, name=name
-            )
+        def projection(name, units, input_shape):
+            # All heads in one matrix: Glorot's initial scale is meant for that, not for a kernel of three axes.
+            layer = keras.layers.Dense(units, use_bias=self.use_bias, dtype=self.dtype_policy, name=name)
             layer.build(input_shape)
             return layer
 
-        self.query = projection("query", self.key_size, x_shape)
-        self.key = projection("key", self.key_size, memory_shape)
-        self.value = projection("value", self.value_size, memory_shape)
-        self.output_projection = keras.layers.EinsumDense(
-            "btnh,nhd->btd",
-            (None, x_shape[-1]),
-            bias_axes="d" if self.use_bias else None,
-            dtype=self.dtype_policy,
-            name="output",
-        )
-        self.output_projection.build((None, None, self.heads, self.value_size))
+        self.query = projection("query", self.heads * self.key_size, x_shape)
+        self.key = projection("key", self.heads * self.key_size, memory_shape)
+        self.value = projection("value", self.heads * self.value_size, memory_shape)
+        self.output_projection = projection("output", x_shape[-1], (*x_shape[:-1], self.heads * self.value_size))
         self.attention_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
 
     def project(self, memory):
         """The keys and values of a memory `(B, S, M)`, as the cache of a cross-attention: `(B, N, S, H)` each."""
         # Heads before positions: otherwise every step of a search would transpose all that it has cached.
-        return ops.swapaxes(self.key(memory), 1, 2), ops.swapaxes(self.value(memory), 1, 2)
+        keys_values = self._by_head(self.key(memory)), self._by_head(self.value(memory))
+        return tuple(ops.swapaxes(heads, 1, 2) for heads in keys_values)
+
+    def _by_head(self, x):
+        """Cuts `(R, T, N H)` into heads `(R, T, N, H)`."""
+        return ops.reshape(x, (-1, ops.shape(x)[1], self.heads, x.shape[2] // self.heads))
 
     def call(self, x, memory=None, attention_mask=None, cache=(), index=0, return_attention=False, training=False):
-        query_RTNH = self.query(x)
+        query_RTNH = self._by_head(self.query(x))
         if not cache:
             source = x if memory is None else memory
-            keys_values = self.key(source), self.value(source)
+            keys_values = self._by_head(self.key(source)), self._by_head(self.value(source))
         elif memory is None:
             keys_values = cache = self._write(cache, self.project(x), index)
         else:
@@ -101,10 +96,10 @@ class MultiHeadAttention(keras.layers.Layer):
         values_RTNH, attention = self._attend(
             query_RTNH, *keys_values, order, attention_mask, return_attention, training
         )
-        if memory is not None and cache:
-            values_RTNH = ops.reshape(values_RTNH, (-1, x.shape[1], self.heads, self.value_size))
-            attention = self._by_rows(attention, x.shape[1]) if return_attention else ()
-        return self.output_projection(values_RTNH), cache, attention
+        if memory is not None and cache and return_attention:
+            attention = self._by_rows(attention, x.shape[1])
+        values_RTD = ops.reshape(values_RTNH, (-1, ops.shape(x)[1], self.heads * self.value_size))
+        return self.output_projection(values_RTD), cache, attention
 
     def _write(self, cache, new, index):
         if new[0].shape[2] != 1:

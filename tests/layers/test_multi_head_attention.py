@@ -29,10 +29,10 @@ def test_biases():
 def test_by_hand(return_attention):
     layer, x = MultiHeadAttention(heads=1, key_size=4), np.array([[[1.0, 4.0], [0.0, 8.0]]])
     layer(x)
-    layer.query.kernel.assign(np.array([[1.0] * 4, [0.0] * 4])[:, None])
-    layer.key.kernel.assign(np.array([[0.5 * math.log(3)] * 4, [0.0] * 4])[:, None])
-    layer.value.kernel.assign(np.array([[0.0] * 4, [1.0, 0.0, 0.0, 0.0]])[:, None])
-    layer.output_projection.kernel.assign(np.array([[1.0, -1.0]] + [[0.0, 0.0]] * 3)[None])
+    layer.query.kernel.assign(np.array([[1.0] * 4, [0.0] * 4]))
+    layer.key.kernel.assign(np.array([[0.5 * math.log(3)] * 4, [0.0] * 4]))
+    layer.value.kernel.assign(np.array([[0.0] * 4, [1.0, 0.0, 0.0, 0.0]]))
+    layer.output_projection.kernel.assign(np.array([[1.0, -1.0]] + [[0.0, 0.0]] * 3))
     # scores over sqrt(4): [[log 3, 0], [0, 0]]; weights [[3/4, 1/4], [1/2, 1/2]]; values 4 and 8
     output, cache, attention = layer(x, return_attention=return_attention)
     np.testing.assert_allclose(numpy(output), [[[5.0, -5.0], [6.0, -6.0]]], atol=1e-5)

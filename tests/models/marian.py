@@ -40,12 +40,10 @@ def marian_config(config, max_positions=512):
     )
 
 
-def copy_dense(linear, layer, inputs):
-    """An `EinsumDense` or `Dense` of ours into `nn.Linear`; the first `inputs` axes of the kernel are summed over."""
-    kernel = as_torch(layer.kernel)
-    size = int(np.prod(kernel.shape[:inputs]))
-    linear.weight.copy_(kernel.reshape(size, -1).T)
-    linear.bias.copy_(torch.zeros_like(linear.bias) if layer.bias is None else as_torch(layer.bias).reshape(-1))
+def copy_dense(linear, layer):
+    """A `Dense` of ours into `nn.Linear`."""
+    linear.weight.copy_(as_torch(layer.kernel).T)
+    linear.bias.copy_(torch.zeros_like(linear.bias) if layer.bias is None else as_torch(layer.bias))
 
 
 def copy_norm(norm, layer):
@@ -56,8 +54,8 @@ def copy_norm(norm, layer):
 
 def copy_attention(theirs, ours):
     for linear, layer in ((theirs.q_proj, ours.query), (theirs.k_proj, ours.key), (theirs.v_proj, ours.value)):
-        copy_dense(linear, layer, 1)
-    copy_dense(theirs.out_proj, ours.output_projection, 2)
+        copy_dense(linear, layer)
+    copy_dense(theirs.out_proj, ours.output_projection)
 
 
 def copy_stack(theirs, ours):
@@ -71,8 +69,8 @@ def copy_stack(theirs, ours):
         if hasattr(layer, "encoder_attn"):
             copy_attention(layer.encoder_attn, block.cross_attention)
             copy_norm(layer.encoder_attn_layer_norm, block.cross_attention_norm)
-        copy_dense(layer.fc1, block.feed_forward.expand, 1)
-        copy_dense(layer.fc2, block.feed_forward.contract, 1)
+        copy_dense(layer.fc1, block.feed_forward.expand)
+        copy_dense(layer.fc2, block.feed_forward.contract)
         copy_norm(layer.final_layer_norm, block.feed_forward_norm)
 
 

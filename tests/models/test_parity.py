@@ -82,13 +82,12 @@ class TorchTransformer(torch.nn.Module):
             parts.append((layer.multihead_attn, block.cross_attention, block.cross_attention_norm))
         for n, (theirs, ours, norm) in enumerate(parts, start=1):
             projections = (ours.query, ours.key, ours.value)
-            d_model = theirs.embed_dim
-            theirs.in_proj_weight.copy_(torch.cat([as_torch(p.kernel).reshape(d_model, -1).T for p in projections]))
-            theirs.in_proj_bias.copy_(torch.cat([as_torch(p.bias).reshape(-1) for p in projections]))
-            copy_dense(theirs.out_proj, ours.output_projection, 2)
+            theirs.in_proj_weight.copy_(torch.cat([as_torch(p.kernel).T for p in projections]))
+            theirs.in_proj_bias.copy_(torch.cat([as_torch(p.bias) for p in projections]))
+            copy_dense(theirs.out_proj, ours.output_projection)
             copy_norm(getattr(layer, f"norm{n}"), norm)
-        copy_dense(layer.linear1, block.feed_forward.expand, 1)
-        copy_dense(layer.linear2, block.feed_forward.contract, 1)
+        copy_dense(layer.linear1, block.feed_forward.expand)
+        copy_dense(layer.linear2, block.feed_forward.contract)
         copy_norm(getattr(layer, f"norm{len(parts) + 1}"), block.feed_forward_norm)
 
     def forward(self, source, target):
