@@ -152,8 +152,12 @@ class TrainingConfig:
         check_fields(self)
         at_least_one = ("epochs", "max_updates", "warmup_updates", "gradient_accumulation", "patience", "average_last")
         check_range(self, 1, float("inf"), *at_least_one)
-        check_range(self, 0.0, float("inf"), "max_minutes", "weight_decay", "clip_norm", "learning_rate_scale", "seed")
+        check_range(self, 0.0, float("inf"), "max_minutes", "weight_decay", "seed")
         check_range(self, 0.0, 0.99, "label_smoothing")
+        for name in ("learning_rate_scale", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0; received {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)

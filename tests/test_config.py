@@ -64,6 +64,8 @@ def test_the_paper_is_the_default():
         (DataConfig, "batch_tokens", 0, "batch_tokens must be at least 1; received 0"),
         (TrainingConfig, "patience", 0, "patience must be at least 1; received 0"),
         (TrainingConfig, "max_minutes", -1, "max_minutes must be at least 0.0; received -1"),
+        (TrainingConfig, "learning_rate_scale", 0, "learning_rate_scale must be above 0; received 0"),
+        (TrainingConfig, "clip_norm", -1.0, "clip_norm must be above 0; received -1.0"),
         (TrainingConfig, "label_smoothing", 1, "label_smoothing must be between 0.0 and 0.99; received 1"),
         (TrainingConfig, "dtype", "bfloat16", "dtype must be one of .*; received 'bfloat16'"),
         (DecodingConfig, "beam", 0, "beam must be between 1 and 1000; received 0"),

@@ -194,8 +194,9 @@ class Translator:
             logits, (self_cache, _) = decoder(ops.expand_dims(ids, 1), memory, source_mask, cache, index)
             return logits[:, 0], self_cache
 
-        limit = int(min(source_ids.shape[1] + config.extra_length, self._limit))
-        lengths = tuple(sorted({min(source_ids.shape[1] + SLACK, limit), limit}))
+        width = source_ids.shape[1]
+        limit = int(min(width + config.extra_length, self._limit))
+        lengths = tuple(sorted({min(length, limit) for length in (width // 2 + SLACK // 2, width + SLACK, limit)}))
         begin = ops.full_like(max_lengths, BEGIN)
         self_cache = decoder.empty_self_cache(ops.shape(source_ids)[0], lengths[0])
         penalty = dict(length_penalty=config.length_penalty, penalty=config.penalty)

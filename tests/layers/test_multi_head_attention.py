@@ -25,6 +25,13 @@ def test_biases():
     assert MultiHeadAttention.from_config(layer.get_config()).use_bias
 
 
+def test_projections_begin_at_glorots_scale_for_all_heads_together():
+    layer = MultiHeadAttention(heads=8, key_size=32)
+    layer.build((None, None, 128))
+    for projection in (layer.query, layer.key, layer.value, layer.output_projection):
+        np.testing.assert_allclose(numpy(projection.kernel).std(), (2 / (128 + 256)) ** 0.5, rtol=0.03)
+
+
 @pytest.mark.parametrize("return_attention", [False, True])
 def test_by_hand(return_attention):
     layer, x = MultiHeadAttention(heads=1, key_size=4), np.array([[[1.0, 4.0], [0.0, 8.0]]])

@@ -68,12 +68,15 @@ def test_bleu_decides_and_tensorboard_is_written(tmp_path, files, capsys):
 
 @one_width
 def test_the_same_seed_gives_the_same_weights(tmp_path, files):
-    def weights(run):  # neither validation pairs nor a shared vocabulary
+    def weights(run, seed=1):  # neither validation pairs nor a shared vocabulary
         keras.utils.set_random_seed(len(run))  # what was drawn before does not matter
         data = DataConfig(vocab_size=150, share_vocabulary=False, batch_tokens=800)
-        return train(tmp_path / run, *files[:2], model=MODEL, data=data, training=training(epochs=1)).get_weights()
+        recipe = training(epochs=1, seed=seed)
+        return train(tmp_path / run, *files[:2], model=MODEL, data=data, training=recipe).get_weights()
 
-    assert all(np.array_equal(one, other) for one, other in zip(weights("one"), weights("other"), strict=True))
+    one = weights("one")
+    assert all(np.array_equal(*pair) for pair in zip(one, weights("other"), strict=True))
+    assert not np.array_equal(one[0], weights("another seed", seed=2)[0])
     assert (tmp_path / "one" / "tokenizer.source.model").exists()
     assert set(log(tmp_path / "one")[0]) == {"epoch", "seconds", "loss", "nats", "perplexity", "accuracy"}
 
@@ -84,6 +87,13 @@ def test_patience(tmp_path, bleu, monitor, mode):
     assert isinstance(stop, keras.callbacks.EarlyStopping)
     assert (stop.monitor, stop.mode, stop.patience) == (monitor, mode, 3)
     assert len(watchers(tmp_path, training(), None, monitor)) == 3
+
+
+@one_width
+def test_stops_after_an_epoch_without_a_better_one(tmp_path, files):
+    recipe = training(epochs=9, max_updates=None, patience=1, learning_rate_scale=1e-30)  # nothing changes
+    train(tmp_path / "run", *files, model=MODEL, data=DATA, training=recipe)
+    assert len(log(tmp_path / "run")) == 2
 
 
 @one_width
