@@ -208,15 +208,14 @@ def train_command(options):
     print(f"\nThe run is in {options.run}. Next:\n  keras-transformer translate {options.run} 'A sentence.'")
 
 
-DEMO_MODEL = dict(
-    norm="pre", dropout=0.0
-)  # learns from few updates, and 12,000 pairs of one grammar need no regularisation
+# Learns from few updates, and 12,000 pairs of one grammar need no regularisation.
+DEMO_MODEL = dict(norm="pre", dropout=0.0)
 DEMO_DATA = DataConfig(vocab_size=1200, batch_tokens=512)
 DEMO_TRAINING = TrainingConfig(epochs=3, warmup_updates=300, learning_rate_scale=0.5, average_last=1)
 
 
 def demo_command(options):
-    from keras_transformer.data import captions
+    from keras_transformer.data import captions, read_pairs
     from keras_transformer.evaluation import evaluate
     from keras_transformer.training import train
 
@@ -228,8 +227,6 @@ def demo_command(options):
     source, target = captions("test")
     result = evaluate(options.run, source, target)
     print(f"\n500 held-out sentences at {result.sentences_per_second:.1f} a second:\n{result.scores}\n")
-    from keras_transformer.data import read_pairs
-
     for (sentence, _), translation in list(zip(read_pairs(source, target), result.translations))[::100]:
         print(f"  {sentence}\n  -> {translation}\n")
     print(
