@@ -17,6 +17,7 @@ from keras_transformer.config import PRESETS, DataConfig, DecodingConfig, Traini
 from keras_transformer.run_directory import new_file
 
 BACKENDS = ("tensorflow", "jax", "torch")
+EXPECTED = (ValueError, OSError, ImportError, ArithmeticError)  # errors whose message says all; others show their type
 FROM_TOKENIZER = ("source_vocab_size", "target_vocab_size", "share_embeddings")
 TRAIN_GROUPS = {
     "model": (TransformerConfig, "model (replaces the preset's value)"),
@@ -53,13 +54,17 @@ def main(arguments=None):
             keep_freed_memory()
             import_keras()
             options.command(options)
-        except (ValueError, OSError, ImportError, ArithmeticError) as error:
-            lines = str(error).splitlines() or [type(error).__name__]
-            print(f"keras-transformer: error: {lines[0]}", file=sys.stderr)
-            return 2
         except KeyboardInterrupt:
             print("keras-transformer: interrupted", file=sys.stderr)
             return 130
+        except BrokenPipeError:  # who reads our output has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except Exception as error:
+            name = "" if isinstance(error, EXPECTED) else f"{type(error).__name__}: "
+            lines = str(error).splitlines() or [type(error).__name__]
+            print(f"keras-transformer: error: {name}{lines[0]}", file=sys.stderr)
+            return 2
     return 0
 
 
@@ -74,10 +79,12 @@ def choose_backend():
     if wanted and wanted not in BACKENDS:
         raise ValueError(f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}; received {wanted!r}")
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
+    if not os.environ.get("KERAS_BACKEND") and wanted not in installed:
+        wanted = None  # Keras writes that file by itself, and names TensorFlow in it whatever is installed
     if not installed or (wanted and wanted not in installed):
         what = f"backend {wanted!r} is not installed" if wanted else "no backend is installed"
         raise ImportError(f"{what}: pip install 'keras-transformer-nmt[{wanted or 'tensorflow'}]'")
-    os.environ.setdefault("KERAS_BACKEND", wanted if wanted else installed[0])
+    os.environ["KERAS_BACKEND"] = wanted or installed[0]
 
 
 def import_keras():
@@ -219,7 +226,7 @@ def demo_command(options):
     from keras_transformer.evaluation import evaluate
     from keras_transformer.training import train
 
-    print("Training the preset tiny on 12,000 pairs of the bundled corpus: a few minutes on two cores.")
+    print("Training a model of tiny's sizes on 12,000 pairs of the bundled corpus: a few minutes on two cores.")
     files = (*captions("train"), *captions("valid"))
     model = preset("tiny", **DEMO_MODEL)
     train(options.run, *files, model=model, data=DEMO_DATA, training=DEMO_TRAINING, overwrite=options.overwrite)
@@ -255,10 +262,16 @@ def translate_command(options):
     with new_file(options.output) if options.output else contextlib.nullcontext(sys.stdout) as output:
         for number, hypotheses in enumerate(found, start=1):
             if translator.config.n_best == 1:
-                print(hypotheses[0].text, file=output, flush=not options.output)
+                print(one_line(hypotheses[0].text), file=output, flush=not options.output)
                 continue
             for hypothesis in hypotheses:
-                print(f"{number}\t{hypothesis.score:.4f}\t{hypothesis.text}", file=output, flush=not options.output)
+                line = f"{number}\t{hypothesis.score:.4f}\t{one_line(hypothesis.text)}"
+                print(line, file=output, flush=not options.output)
+
+
+def one_line(text):
+    """The text without line breaks, which a model that spells bytes may write: line n stays the translation of n."""
+    return " ".join(text.splitlines())
 
 
 def evaluate_command(options):

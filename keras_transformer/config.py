@@ -72,6 +72,8 @@ class TransformerConfig:
         check_range(self, 0.0, 1.0, "layer_norm_epsilon")
         if None in (self.key_size, self.value_size) and self.d_model % self.heads:
             raise ValueError(f"d_model must be a multiple of heads={self.heads}; received {self.d_model}")
+        if self.positions != "learned" and self.d_model % 2:
+            raise ValueError(f"d_model must be even with positions={self.positions!r}; received {self.d_model}")
         if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
             raise ValueError(
                 "share_embeddings needs source_vocab_size and target_vocab_size to be equal; received "
@@ -152,7 +154,8 @@ class TrainingConfig:
         check_fields(self)
         at_least_one = ("epochs", "max_updates", "warmup_updates", "gradient_accumulation", "patience", "average_last")
         check_range(self, 1, float("inf"), *at_least_one)
-        check_range(self, 0.0, float("inf"), "max_minutes", "weight_decay", "seed")
+        check_range(self, 0.0, float("inf"), "max_minutes", "weight_decay")
+        check_range(self, 0, 2**32 - 1, "seed")
         check_range(self, 0.0, 0.99, "label_smoothing")
         for name in ("learning_rate_scale", "clip_norm"):
             value = getattr(self, name)
@@ -182,7 +185,7 @@ class DecodingConfig:
         check_range(self, 1, 1000, "beam", "n_best")
         check_range(self, 0.0, float("inf"), "length_penalty", "extra_length", "top_k", "seed")
         check_range(self, 1e-3, float("inf"), "temperature")
-        check_range(self, 0.0, 1.0, "top_p")
+        check_range(self, 1e-6, 1.0, "top_p")
         check_range(self, 1, 1_000_000, "batch_size")
         check_range(self, 2, 100_000, "max_source_length")
         hypotheses = {"beam": self.beam, "greedy": 1}.get(self.search, self.n_best)

@@ -45,13 +45,18 @@ def written_aside(path):
 def new_file(path):
     """Give a text file to write to, which becomes `path` when the block ends well; nothing is left otherwise.
 
+    A pipe or a device is written to as it is; through a link, the file that it names is replaced.
+
     Raises:
         ValueError: if `path` is a directory, or in none.
     """
-    if Path(path).is_dir() or not Path(path).parent.is_dir():
+    path = Path(path)
+    if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"path must be that of a file in an existing directory; received {str(path)!r}")
-    with written_aside(path) as aside, open(aside, "w", encoding="utf-8") as file:
-        yield file
+    special = path.exists() and not path.is_file()
+    with contextlib.nullcontext(path) if special else written_aside(path.resolve()) as place:
+        with open(place, "w", encoding="utf-8") as file:
+            yield file
 
 
 @contextlib.contextmanager
@@ -66,6 +71,7 @@ def new_run(run, overwrite=False):
         raise ValueError(f"run {str(run)!r} exists already; pass --overwrite to replace it, or choose another name")
     if run.exists() and any(run.iterdir() if run.is_dir() else [run]) and not (run / "config.json").is_file():
         raise ValueError(f"run {str(run)!r} exists and is not a run directory; it is left as it is")
+    run = run.resolve()  # through a link, the directory that it names is replaced
     missing = [parent for parent in run.parents if not parent.exists()]
     run.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -2,6 +2,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -114,12 +115,16 @@ def test_help_mentions_every_setting(command, kinds, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*command, "--help"])
     assert stop.value.code == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert out.startswith("usage: keras-transformer")
+    out = squeezed(capsys.readouterr().out)
+    assert out.startswith("usage:kerastransformer")
     for field in (field for kind in kinds for field in dataclasses.fields(kind)):
         if field.name not in cli.FROM_TOKENIZER:
-            assert f"--{field.name.replace('_', '-')}" in out
-            assert " ".join(field.metadata["help"].split()) in out or "-" in field.metadata["help"]
+            assert squeezed(field.name) in out and squeezed(field.metadata["help"]) in out
+
+
+def squeezed(text):
+    """Without what line breaking may put in or take out."""
+    return re.sub(r"[\s_-]", "", text)
 
 
 def test_demo_shows_score_translations_and_what_to_type(tmp_path, main, monkeypatch):
@@ -164,3 +169,39 @@ def test_as_a_module_in_a_pipe(run):
     done = subprocess.run(command, input="A man sits.\nZwei Hunde.\n", capture_output=True, **how)
     assert done.returncode == 0, done.stderr
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["1", "1", "2", "2"]
+
+
+def test_the_backend_is_one_that_is_installed(tmp_path, monkeypatch):
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')  # as Keras writes it whatever there is
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name == "torch" else None)
+    cli.choose_backend()
+    assert os.environ["KERAS_BACKEND"] == "torch"
+
+
+def test_an_error_that_nobody_expected_is_one_line_as_well(monkeypatch, capsys):
+    def fail(options):
+        raise RuntimeError("out of memory\nat ...")
+
+    monkeypatch.setattr(cli, "demo_command", fail)
+    assert cli.main(["demo"]) == 2
+    assert capsys.readouterr().err == "keras-transformer: error: RuntimeError: out of memory\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    code = """
+import sys
+from keras_transformer import cli
+def pipe(options): raise BrokenPipeError
+cli.demo_command = pipe
+sys.exit(cli.main(["demo"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent.parent
+    )
+    assert done.returncode == 141 and not done.stderr
+
+
+def test_a_translation_is_one_line():
+    assert cli.one_line("ein\nMann\u2028geht") == "ein Mann geht"

@@ -71,7 +71,9 @@ def test_the_paper_is_the_default():
         (DecodingConfig, "beam", 0, "beam must be between 1 and 1000; received 0"),
         (DecodingConfig, "length_penalty", -0.1, "length_penalty must be at least 0.0; received -0.1"),
         (DecodingConfig, "temperature", 0.0, "temperature must be at least 0.001; received 0.0"),
-        (DecodingConfig, "top_p", 1.5, "top_p must be between 0.0 and 1.0; received 1.5"),
+        (TransformerConfig, "d_model", 15, "d_model must be .*; received 15"),
+        (TrainingConfig, "seed", 2**32, "seed must be between 0 and 4294967295; received 4294967296"),
+        (DecodingConfig, "top_p", 1.5, "top_p must be between 1e-06 and 1.0; received 1.5"),
         (DecodingConfig, "batch_size", 0, "batch_size must be between 1 and 1000000; received 0"),
         (DecodingConfig, "max_source_length", 1, "max_source_length must be between 2 and 100000; received 1"),
         (DecodingConfig, "n_best", 5, "n_best must be at most 4 with search='beam'; received 5"),
@@ -86,6 +88,12 @@ def test_head_sizes_of_ones_own_need_no_multiple():
     assert TransformerConfig(heads=7, key_size=64, value_size=64).d_model == 512
     with pytest.raises(ValueError, match="d_model must be a multiple"):
         TransformerConfig(heads=7, key_size=64)
+
+
+def test_a_sinusoidal_table_needs_an_even_width():
+    assert TransformerConfig(d_model=15, heads=3, positions="learned").d_model == 15
+    with pytest.raises(ValueError, match="d_model must be even with positions='sinusoidal'; received 15"):
+        TransformerConfig(d_model=15, heads=3)
 
 
 def test_greedy_has_one_best():

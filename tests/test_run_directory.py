@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from small import DATA, MODEL, contents, training
@@ -21,6 +22,15 @@ def test_a_new_file_appears_whole_or_not_at_all(tmp_path):
         file.write("two")
         raise KeyboardInterrupt
     assert contents(tmp_path) == {path: b"one\n"}
+
+
+def test_a_link_stays_and_a_device_is_written_to(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "out.txt")
+    for path in (tmp_path / "link", Path("/dev/null")):
+        with runs.new_file(path) as file:
+            file.write("one\n")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "out.txt").read_text() == "one\n"
+    assert Path("/dev/null").is_char_device()
 
 
 def test_a_new_file_needs_a_directory(tmp_path):
@@ -51,6 +61,15 @@ def test_overwriting_replaces_the_old_run_at_the_end(tmp_path):
     with runs.new_run(tmp_path / "run", overwrite=True) as aside:
         (aside / "new").touch()
     assert set(contents(tmp_path)) == {tmp_path / "run", tmp_path / "run" / "new"}
+
+
+def test_a_link_to_a_run_stays(tmp_path):
+    make(tmp_path / "elsewhere")
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    with runs.new_run(tmp_path / "run", overwrite=True) as aside:
+        (aside / "new").touch()
+    assert (tmp_path / "run").is_symlink() and (tmp_path / "elsewhere" / "new").exists()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_what_is_not_overwritten(tmp_path):

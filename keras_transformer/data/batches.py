@@ -146,12 +146,6 @@ class TokenBatches(keras.utils.PyDataset):
         source_ids[count:, 0] = END  # a filler row attends to one token: attention to none may be NaN
         return {"source_ids": source_ids, "target_ids": target_ids}, labels, weights
 
-    @property
-    def padding(self) -> float:
-        """Share of padding among all positions of the current epoch, source and target, filler rows included."""
-        positions = sum(2 * rows_per_bucket(edge, self.batch_tokens) * edge for edge, _ in self._plan)
-        return 1 - (self._lengths + 1).sum() / positions
-
 
 def _check(name, value, least):
     if not isinstance(value, int) or value < least:

@@ -36,8 +36,9 @@ class Hypothesis:
 class Translator:
     """Translates sentences with a `Transformer`.
 
-    Each sentence gets the same translation whatever is translated with it. Sentences are sorted by length inside, and
-    the compiled search meets few shapes: 1, 8 or `batch_size` rows, and every second bucket edge of source tokens.
+    In float32 each sentence gets the same translation whatever is translated with it; in half precision rounding may
+    depend on the shape of the batch. Sentences are sorted by length inside, and the compiled search meets few shapes:
+    1, 8 or `batch_size` rows, and every second bucket edge of source tokens.
 
     Args:
         model: a `Transformer`.
@@ -92,10 +93,15 @@ class Translator:
         return [best.text for best, *_ in self.hypotheses(texts)]
 
     def stream(self, lines: Iterable[str]) -> Iterator[list[Hypothesis]]:
-        """The hypotheses of each line, best first, in constant memory."""
-        lines = iter(lines)
-        while chunk := list(itertools.islice(lines, CHUNK * self.config.batch_size)):
+        """The hypotheses of each line, best first, in constant memory.
+
+        Lines are taken in chunks of one batch, then two, four and so on up to `CHUNK`: the first translations come
+        soon, and a long stream is sorted by length in large pieces.
+        """
+        lines, batches = iter(lines), 1
+        while chunk := list(itertools.islice(lines, batches * self.config.batch_size)):
             yield from self.hypotheses(chunk)
+            batches = min(2 * batches, CHUNK)
 
     def hypotheses(self, texts: list[str], prefixes: list[str] | None = None) -> list[list[Hypothesis]]:
         """The `n_best` translations of each sentence, best first; only one, the empty one, of an empty sentence.
@@ -105,8 +111,10 @@ class Translator:
             prefixes: what each translation must begin with, "" for no wish.
 
         Raises:
-            ValueError: if there are not as many prefixes as sentences.
+            ValueError: if there are not as many prefixes as sentences, or texts is a string.
         """
+        if isinstance(texts, str):
+            raise ValueError(f"texts must be a list of strings; received the string {texts[:40]!r}")
         if prefixes is not None and len(prefixes) != len(texts):
             raise ValueError(f"prefixes must be as many as texts, {len(texts)}; received {len(prefixes)}")
         results = [[Hypothesis("", 0.0, ())] for _ in texts]
@@ -131,8 +139,11 @@ class Translator:
         """The log-probability, in nats, of each given translation, its end token included.
 
         Raises:
-            ValueError: if there are not as many targets as sources.
+            ValueError: if there are not as many targets as sources, or one of them is a string.
         """
+        for name, texts in (("sources", sources), ("targets", targets)):
+            if isinstance(texts, str):
+                raise ValueError(f"{name} must be a list of strings; received the string {texts[:40]!r}")
         if len(sources) != len(targets):
             raise ValueError(f"targets must be as many as sources, {len(sources)}; received {len(targets)}")
         sources = self._encode_sources(sources)
@@ -178,6 +189,8 @@ class Translator:
 
     def _best(self, tokens_WL, scores_W):
         best = [w for w in np.argsort(-scores_W, kind="stable") if scores_W[w] > -np.inf][: self.config.n_best]
+        if not best:
+            raise ValueError(f"the model must give finite scores; received {scores_W.tolist()}: its weights are broken")
         ids = [tuple(int(i) for i in tokens_WL[w] if i != PAD) for w in best]
         texts = self.target_tokenizer.decode(ids)
         return [Hypothesis(text, float(scores_W[w]), row) for text, w, row in zip(texts, best, ids, strict=True)]

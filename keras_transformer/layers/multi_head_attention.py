@@ -19,7 +19,8 @@ class MultiHeadAttention(keras.layers.Layer):
         key_size: size of one head's queries and keys (d_k).
         value_size: size of one head's values (d_v); `key_size` when absent.
         dropout: rate on the attention weights, 0 in the paper. Above 0 the weights are computed one by one in training;
-            at 0 the backend's fused attention does the work.
+            at 0 the backend's fused attention does the work, unless there is a cache, `value_size` is not `key_size`,
+            or the weights are asked for.
         use_bias: biases in the four projections; the paper's have none.
 
     Call arguments:
@@ -50,7 +51,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def __init__(self, heads, key_size, value_size=None, dropout=0.0, use_bias=False, **kwargs):
         super().__init__(**kwargs)
-        value_size = value_size or key_size
+        value_size = key_size if value_size is None else value_size
         for name, value in (("heads", heads), ("key_size", key_size), ("value_size", value_size)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; received {value!r}")

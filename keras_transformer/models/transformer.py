@@ -56,10 +56,10 @@ class Transformer(keras.Model):
         super().__init__(inputs=inputs, outputs=logits, name=name, **kwargs)
         # After super().__init__: the torch backend tracks sub-modules only from then on.
         self.config, self.encoder, self.decoder = config, encoder, decoder
-        self.dtype_name = encoder.dtype_policy.name
+        self.dtype_policy = encoder.dtype_policy  # from it `compile` knows whether the loss needs scaling
 
     def get_config(self):
-        return {"config": dataclasses.asdict(self.config), "dtype": self.dtype_name, "name": self.name}
+        return {"config": dataclasses.asdict(self.config), "dtype": self.dtype_policy.name, "name": self.name}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

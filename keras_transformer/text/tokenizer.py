@@ -69,7 +69,7 @@ class Tokenizer:
         def feed():  # SentencePiece turns what goes wrong in here into an error without a type: keep the original
             try:
                 yield from lines
-            except Exception as error:
+            except BaseException as error:
                 failures.append(error)
                 raise
 
@@ -139,16 +139,6 @@ class Tokenizer:
         for row in rows:
             self._check(row)
         return self._processor.decode(rows) if rows else []
-
-    def tokens(self, ids: Iterable[int]) -> list[str]:
-        """The piece of each id, special ones too, as pictures show them ("▁" stands for a space).
-
-        Raises:
-            ValueError: if an id lies outside the vocabulary.
-        """
-        row = [int(i) for i in ids]
-        self._check(row)
-        return self._processor.id_to_piece(row) if row else []
 
     def _check(self, row):
         if row and not 0 <= min(row) <= max(row) < self.vocab_size:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 
 def batches_per_update(optimizer):
@@ -19,7 +20,10 @@ class NonFiniteLoss(ArithmeticError):
 
 
 class StopOnNonFiniteLoss(keras.callbacks.Callback):
-    """Raise `NonFiniteLoss` at the update whose loss is not finite; what was saved before stays as it is."""
+    """Raise `NonFiniteLoss` at the update whose loss is not finite; what was saved before stays as it is.
+
+    Put it before callbacks that save the model.
+    """
 
     def __init__(self):
         super().__init__()
@@ -30,16 +34,21 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
         self.check("loss", logs)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.check("val_loss", logs)  # the last update of an epoch shows only here
+        self.check("val_loss", logs)
+        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+            self.stop("a weight is not finite")  # the last update of an epoch shows in no training loss
 
     def check(self, name, logs):
         value = float((logs or {}).get(name, 0.0))
         if not math.isfinite(value):
-            update = -(-self.batches // batches_per_update(self.model.optimizer))
-            raise NonFiniteLoss(
-                f"{name} is {value} at update {update}; the model saved last, if any, is kept. "
-                "A lower learning_rate_scale, more warmup_updates or clip_norm=1 may help"
-            )
+            self.stop(f"{name} is {value}")
+
+    def stop(self, what):
+        update = -(-self.batches // batches_per_update(self.model.optimizer))
+        raise NonFiniteLoss(
+            f"{what} at update {update}; the model saved last, if any, is kept. "
+            "A lower learning_rate_scale, more warmup_updates or clip_norm=1 may help"
+        )
 
 
 class Limits(keras.callbacks.Callback):

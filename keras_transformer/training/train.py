@@ -39,13 +39,15 @@ def train(
     """Learn a tokenizer and a model from parallel text; leave a run directory for `Translator.load`.
 
     After every epoch the model is validated, and saved if it is the best so far; at the end the mean of the last
-    epochs' weights is validated too, and saved if it is better still.
+    epochs' weights is validated too, and saved if it is better still. Without validation pairs that mean is what is
+    saved, as in the paper.
 
     Args:
         run: the directory to make.
         source, target: training sentences and their translations: paths of plain or `.gz` files; or one `.tsv`.
-        valid_source, valid_target: held-out pairs, likewise. Without them the training pairs decide what is best.
-        model: the name of a preset, or a `TransformerConfig`; its vocabulary sizes come from the tokenizer.
+        valid_source, valid_target: held-out pairs, likewise.
+        model: the name of a preset, or a `TransformerConfig`; its vocabulary sizes come from the tokenizer, and its
+            `share_embeddings` from `data.share_vocabulary`.
         data: a `DataConfig`.
         training: a `TrainingConfig`.
         overwrite: replace an existing run, once the new one's data are ready.
@@ -166,11 +168,14 @@ def fit(run, config, data, training, valid):
     )
     if len(last.paths) > 1:
         model.set_weights(average_weights(last.read()))
-        measured = (
-            bleu.measure().bleu if bleu else model.evaluate(held_out or batches, return_dict=True, verbose=0)["nats"]
-        )
-        chosen = "saved" if best.offer(measured) else "not as good as the best epoch"
-        print(f"mean of the last {len(last.paths)} epochs: {monitor} {measured:.4f}, {chosen}")
+        name = f"mean of the last {len(last.paths)} epochs"
+        if valid is None:
+            run_directory.save_model(run, model)
+            print(f"{name}: saved")
+        else:
+            measured = bleu.measure().bleu if bleu else model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
+            chosen = "saved" if best.offer(measured) else "not as good as the best epoch"
+            print(f"{name}: {monitor} {measured:.4f}, {chosen}")
     return run_directory.load_model(run)
 
 

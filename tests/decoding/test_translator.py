@@ -133,9 +133,11 @@ def test_stream_is_lazy_and_complete(model, tokenizer):
     taken = []
     lines = (taken.append(line) or line for line in sentences(35))
     stream = translator.stream(lines)
-    first = next(stream)
-    assert len(taken) == 32  # one chunk
-    same([first, *stream], translator.hypotheses(sentences(35)))
+    next(stream)
+    assert len(taken) == 1  # one batch
+    next(stream)
+    assert len(taken) == 3  # then two
+    same(list(translator.stream(sentences(35))), translator.hypotheses(sentences(35)))
 
 
 def test_weights_may_change_under_a_translator(model, tokenizer):
@@ -164,3 +166,15 @@ def test_bad_arguments_are_refused(model, tokenizer, translator):
         translator.hypotheses(["a", "b"], ["a"])
     with pytest.raises(ValueError, match="targets must be as many as sources, 1; received 2"):
         translator.score(["a"], ["a", "b"])
+    with pytest.raises(ValueError, match="texts must be a list of strings; received the string 'a man'"):
+        translator.hypotheses("a man")
+    with pytest.raises(ValueError, match="targets must be a list of strings; received the string 'a'"):
+        translator.score(["a"], "a")
+
+
+def test_a_broken_model_is_an_error(tokenizer):
+    sizes = dict(encoder_layers=1, decoder_layers=1, d_model=16, d_ff=29, heads=2)
+    model = Transformer(TransformerConfig(source_vocab_size=67, target_vocab_size=67, **sizes))
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.raises(ValueError, match="the model must give finite scores; received .*: its weights are broken"):
+        Translator(model, tokenizer, config=dataclasses.replace(CONFIG, search="greedy"))("a man")

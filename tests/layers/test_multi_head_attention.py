@@ -50,6 +50,23 @@ def test_by_hand(return_attention):
         assert attention == ()
 
 
+@pytest.mark.parametrize(
+    "options, call, fused",
+    [
+        ({}, {}, True),
+        (dict(dropout=0.5), {}, True),
+        (dict(dropout=0.5), dict(training=True), False),
+        ({}, dict(return_attention=True), False),
+    ],
+)
+def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused):
+    taken, real = [], ops.dot_product_attention
+    monkeypatch.setattr(ops, "dot_product_attention", lambda *a, **k: taken.append(1) or real(*a, **k))
+    layer = MultiHeadAttention(N, H, **options)
+    layer(X, MEMORY, **call)
+    assert bool(taken) == fused
+
+
 @pytest.mark.parametrize("mask", [None, MASK])
 def test_fused_path_equals_the_path_with_weights(mask):
     layer = MultiHeadAttention(N, H, use_bias=True)

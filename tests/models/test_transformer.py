@@ -143,6 +143,12 @@ def test_empty_and_one_token_sentences_are_finite(make, dtype, value_size):
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
 
+def test_the_loss_is_scaled_in_float16(make):
+    model = make(dtype="mixed_float16")
+    model.compile(keras.optimizers.Adam(), keras.losses.MeanSquaredError())
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+
+
 @pytest.mark.parametrize("norm", ["post", "pre"])
 def test_mixed_bfloat16(make, batch, norm):
     inputs, labels, weights = batch
