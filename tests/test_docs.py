@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import keras_transformer
-from keras_transformer.cli import main, read_toml
+from keras_transformer.cli import build_parser, main, read_toml
 from keras_transformer.data import captions
 
 ROOT = Path(__file__).parent.parent
@@ -54,6 +54,14 @@ def test_readme_commands_run(corpus, capsys):
             command += ["--extra-length", "3"]
         assert main(command) == 0, capsys.readouterr().err
     assert len((corpus / "test.translated").read_text(encoding="utf-8").splitlines()) == 10
+
+
+def test_readme_commands_of_the_results_are_spelled_right():
+    lines = [line for block in blocks("console") for line in block.replace("\\\n", " ").splitlines()]
+    commands = [line.partition("keras-transformer ")[2] for line in lines if "keras-transformer " in line]
+    assert len(commands) >= 2
+    for command in commands:
+        build_parser().parse_args(shlex.split(command))
 
 
 def test_readme_make_targets_exist():

@@ -34,6 +34,19 @@ def test_non_finite_validation():
     assert fit(StopOnNonFiniteLoss()) == 12
 
 
+def test_weights_that_the_last_update_broke():
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 5:
+                self.model.set_weights([np.full_like(weight, np.nan) for weight in self.model.get_weights()])
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    ones = np.ones((6, 1))
+    with pytest.raises(NonFiniteLoss, match="a weight is not finite at update 6; the model saved last"):
+        model.fit(ones, ones, batch_size=1, shuffle=False, verbose=0, callbacks=[Break(), StopOnNonFiniteLoss()])
+
+
 @pytest.mark.parametrize(
     "limits, accumulation, batches",
     [
