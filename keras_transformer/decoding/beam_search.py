@@ -42,14 +42,6 @@ def initial_state(cache, begin, max_lengths, beam, length):
     )
 
 
-def pick(x_BC, choices_BW):
-    """x (B, C, ...) at choices (B, W) -> (B, W, ...); C, W and what follows are static."""
-    flat = ops.reshape(x_BC, (-1, *x_BC.shape[2:]))
-    return ops.reshape(
-        ops.take(flat, caches.rows(choices_BW, x_BC.shape[1]), axis=0), (-1, choices_BW.shape[1], *x_BC.shape[2:])
-    )
-
-
 def beam_search(step, cache, begin, max_lengths, length, prefix=None, *, beam=4, length_penalty=0.6, penalty="gnmt"):
     """Keeps the `beam` best hypotheses of each sentence at every step.
 
@@ -95,27 +87,27 @@ def beam_search(step, cache, begin, max_lengths, length, prefix=None, *, beam=4,
         totals_BWK = ops.expand_dims(state.live_log_probs, 2) + ops.reshape(log_probs_RK, (-1, beam, k))
         log_probs_BC, choices_BC = ops.top_k(ops.reshape(totals_BWK, (-1, beam * k)), 2 * beam)
         choices_BC = ops.cast(choices_BC, "int32")
-        ids_BC = pick(ops.reshape(ids_RK, (-1, beam * k)), choices_BC)
+        ids_BC = search.pick(ops.reshape(ids_RK, (-1, beam * k)), choices_BC)
         parents_BC = choices_BC // k
-        tokens_BCL = search.write(pick(state.live_tokens, parents_BC), ids_BC, state.index)
+        tokens_BCL = search.write(search.pick(state.live_tokens, parents_BC), ids_BC, state.index)
         index = state.index + 1
         ends_BC = (ids_BC == END) | ops.expand_dims(index >= max_lengths, 1)
         charge = search.length_penalty(index, length_penalty, penalty)
 
         new_scores_BW = ops.where(ends_BC, log_probs_BC / charge, search.IMPOSSIBLE)[:, :beam]
         finished_scores, kept_BW = ops.top_k(ops.concatenate([state.finished_scores, new_scores_BW], axis=1), beam)
-        finished_tokens = pick(ops.concatenate([state.finished_tokens, tokens_BCL[:, :beam]], axis=1), kept_BW)
+        finished_tokens = search.pick(ops.concatenate([state.finished_tokens, tokens_BCL[:, :beam]], axis=1), kept_BW)
 
         live_log_probs, kept_BW = ops.top_k(ops.where(ends_BC, search.IMPOSSIBLE, log_probs_BC), beam)
         over_B1 = live_log_probs[:, :1] / charge <= finished_scores[:, -1:]
         return BeamState(
             index=index,
-            last=pick(ids_BC, kept_BW),
-            live_tokens=pick(tokens_BCL, kept_BW),
+            last=search.pick(ids_BC, kept_BW),
+            live_tokens=search.pick(tokens_BCL, kept_BW),
             live_log_probs=ops.where(over_B1, search.IMPOSSIBLE, live_log_probs),
             finished_tokens=finished_tokens,
             finished_scores=finished_scores,
-            parents=caches.rows(pick(parents_BC, kept_BW), beam),
+            parents=caches.rows(search.pick(parents_BC, kept_BW), beam),
             cache=cache,
         )
 

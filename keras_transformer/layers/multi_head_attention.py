@@ -93,9 +93,8 @@ class MultiHeadAttention(keras.layers.Layer):
         else:
             keys_values = cache
             query_RTNH = self._as_queries_of(cache[0], query_RTNH)
-        order = "rnsh" if cache else "rsnh"
         values_RTNH, attention = self._attend(
-            query_RTNH, *keys_values, order, attention_mask, return_attention, training
+            query_RTNH, *keys_values, bool(cache), attention_mask, return_attention, training
         )
         if memory is not None and cache and return_attention:
             attention = self._by_rows(attention, x.shape[1])
@@ -117,19 +116,21 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_BNWTS = ops.reshape(attention_BNQS, (batch, self.heads, -1, length, source))
         return ops.reshape(ops.swapaxes(attention_BNWTS, 1, 2), (-1, self.heads, length, source))
 
-    def _attend(self, query_RTNH, key, value, order, mask_RTS, return_attention, training):
+    def _attend(self, query_RTNH, key, value, heads_first, mask_RTS, return_attention, training):
         mask_R1TS = None if mask_RTS is None else ops.expand_dims(mask_RTS, axis=1)
-        fused = order == "rsnh" and self.key_size == self.value_size and not (self.dropout and training)
+        fused = not heads_first and self.key_size == self.value_size and not (self.dropout and training)
         if fused and not return_attention:
             # flash_attention is left to the backend: asking for it raises on a CPU.
             return ops.dot_product_attention(query_RTNH, key, value, mask=mask_R1TS), ()
-        scores_RNTS = ops.einsum(f"rtnh,{order}->rnts", query_RTNH * self.key_size**-0.5, key)
-        scores_RNTS = ops.cast(scores_RNTS, "float32")
+        key_RNSH, value_RNSH = (key, value) if heads_first else (ops.swapaxes(key, 1, 2), ops.swapaxes(value, 1, 2))
+        query_RNTH = ops.swapaxes(query_RTNH * self.key_size**-0.5, 1, 2)
+        # Plain products of matrices: of an einsum XLA makes a layout that its fast kernels do not take.
+        scores_RNTS = ops.cast(ops.matmul(query_RNTH, ops.swapaxes(key_RNSH, 2, 3)), "float32")
         if mask_R1TS is not None:
             scores_RNTS = ops.where(mask_R1TS, scores_RNTS, MASKED_SCORE)
         attention_RNTS = ops.cast(ops.softmax(scores_RNTS, axis=-1), self.compute_dtype)
         weights_RNTS = self.attention_dropout(attention_RNTS, training=training)
-        values_RTNH = ops.einsum(f"rnts,{order}->rtnh", weights_RNTS, value)
+        values_RTNH = ops.swapaxes(ops.matmul(weights_RNTS, value_RNSH), 1, 2)
         return values_RTNH, attention_RNTS if return_attention else ()
 
     def compute_output_spec(
