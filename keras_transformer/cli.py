@@ -218,7 +218,7 @@ def train_command(options):
 # Learns from few updates, and 12,000 pairs of one grammar need no regularisation.
 DEMO_MODEL = dict(norm="pre", dropout=0.0)
 DEMO_DATA = DataConfig(vocab_size=1200, batch_tokens=512)
-DEMO_TRAINING = TrainingConfig(epochs=3, warmup_updates=300, learning_rate_scale=0.5, average_last=1)
+DEMO_TRAINING = TrainingConfig(epochs=4, warmup_updates=300, learning_rate_scale=0.5, average_last=1)
 
 
 def demo_command(options):
