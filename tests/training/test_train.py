@@ -1,6 +1,5 @@
 import dataclasses
 import json
-import time
 
 import keras
 import numpy as np
@@ -21,7 +20,7 @@ from keras_transformer.training import (
     paper_adam,
     train,
 )
-from keras_transformer.training.callbacks import NonFiniteLoss
+from keras_transformer.training.callbacks import Limits, NonFiniteLoss
 from keras_transformer.training.train import watchers
 
 one_width = pytest.mark.usefixtures("one_bucket")
@@ -186,8 +185,8 @@ def digits(count, seed):
 
 
 def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
-    """compile, fit, evaluate, save, load_model: none of `train`."""
-    begin = time.perf_counter()
+    """compile, fit for a minute at most, evaluate, save, load_model: none of `train`."""
+    keras.utils.set_random_seed(0)
     source, target = digits(3000, seed=0)
     tokenizer = Tokenizer.train(source, vocab_size=25)
     batches = TokenBatches.from_lines(source, target, tokenizer, batch_tokens=512, seed=1)
@@ -195,13 +194,12 @@ def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
                     d_ff=128, heads=4, dropout=0.0, norm="pre")  # fmt: skip
     model = Transformer(config)
     model.compile(
-        paper_adam(WarmupSchedule(64, warmup_updates=100, scale=0.6)),
+        paper_adam(WarmupSchedule(64, warmup_updates=100, scale=0.4)),
         LabelSmoothedCrossEntropy(),
         weighted_metrics=[TokenAccuracy(), Perplexity()],
         jit_compile=keras.backend.backend() == "jax",
     )
-    model.fit(batches, epochs=8, shuffle=False, verbose=0)
-    assert time.perf_counter() - begin < 60
+    model.fit(batches, epochs=16, shuffle=False, verbose=0, callbacks=[Limits(max_minutes=1)])
 
     source, target = digits(100, seed=1)
     held_out = TokenBatches.from_lines(source, target, tokenizer, batch_tokens=512, shuffle=False)
@@ -211,7 +209,7 @@ def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.evaluate(held_out, return_dict=True, verbose=0) == pytest.approx(measured, rel=1e-4)
-    assert int(loaded.optimizer.iterations) == 8 * len(batches)
+    assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations)
 
     translations = Translator(loaded, tokenizer, config=DecodingConfig(search="greedy", extra_length=10))(source)
     assert np.mean([found == right for found, right in zip(translations, target)]) >= 0.9
