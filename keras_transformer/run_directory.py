@@ -11,34 +11,13 @@ log.jsonl         one line an epoch
 import contextlib
 import dataclasses
 import json
-import os
-import shutil
 from pathlib import Path
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
+from keras_transformer.files import written_aside
 from keras_transformer.text import Tokenizer
 
 CONFIG_KINDS = {"model": TransformerConfig, "data": DataConfig, "training": TrainingConfig}
-
-
-@contextlib.contextmanager
-def written_aside(path):
-    """Give a name beside `path` to write to; it becomes `path` when the block ends well, and goes away otherwise."""
-    path = Path(path)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield aside
-        if not path.is_dir():
-            os.replace(aside, path)
-        else:  # a directory takes the place of an empty one only
-            replaced = path.with_name(f".{path.name}.{os.getpid()}.replaced")
-            os.replace(path, replaced)
-            os.replace(aside, path)
-            shutil.rmtree(replaced)
-    finally:
-        if aside.is_dir():
-            shutil.rmtree(aside)
-        aside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ def pick(x_BC, choices_BW):
 
 
 def top_k(logits_RV, k):
-    """The values and the indices of the `k` largest of each row, best first.
+    """The values and the int32 indices of the `k` largest of each row, best first.
 
     By way of the largest of each group of about sqrt(V): they lie in the `k` best groups, and XLA on a CPU takes its
     time to sort whole rows.
@@ -42,7 +42,8 @@ def top_k(logits_RV, k):
     vocabulary = logits_RV.shape[-1]
     size = next(n for n in range(int(vocabulary**0.5), vocabulary + 1) if vocabulary % n == 0)
     if vocabulary // size <= k:
-        return ops.top_k(logits_RV, k)
+        values_RK, ids_RK = ops.top_k(logits_RV, k)
+        return values_RK, ops.cast(ids_RK, "int32")
     logits_RGU = ops.reshape(logits_RV, (-1, vocabulary // size, size))
     groups_RK = ops.cast(ops.top_k(ops.max(logits_RGU, axis=2), k)[1], "int32")
     values_RK, index_RK = ops.top_k(ops.reshape(pick(logits_RGU, groups_RK), (-1, k * size)), k)
@@ -63,7 +64,6 @@ def candidates(logits_RV, k, forced_R=None):
     logits_RV = ops.cast(logits_RV, "float32")
     # The top of the logits is the top of the softmax: only K of V log-probabilities are ever computed.
     values_RK, ids_RK = top_k(logits_RV, min(k + 2, vocabulary))
-    ids_RK = ops.cast(ids_RK, "int32")
     values_RK = ops.where((ids_RK == PAD) | (ids_RK == BEGIN), IMPOSSIBLE, values_RK)
     if forced_R is not None:
         forced_R1 = ops.expand_dims(forced_R, 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sentencepiece
 
+from keras_transformer.files import written_aside
 from keras_transformer.text.special_tokens import BEGIN, END, PAD, UNKNOWN
 
 SILENT = 2  # SentencePiece's log level that shows errors only
@@ -69,7 +70,7 @@ class Tokenizer:
         def feed():  # SentencePiece turns what goes wrong in here into an error without a type: keep the original
             try:
                 yield from lines
-            except BaseException as error:
+            except (Exception, KeyboardInterrupt) as error:  # not the GeneratorExit of a reader that has enough
                 failures.append(error)
                 raise
 
@@ -113,10 +114,8 @@ class Tokenizer:
 
     def save(self, path: str | os.PathLike):
         """Write the SentencePiece model file; it appears under its name only when complete."""
-        path = Path(path)
-        aside = path.with_name(path.name + ".partial")
-        aside.write_bytes(self._processor.serialized_model_proto())
-        os.replace(aside, path)
+        with written_aside(path) as aside:
+            aside.write_bytes(self._processor.serialized_model_proto())
 
     @property
     def vocab_size(self) -> int:

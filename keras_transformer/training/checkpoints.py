@@ -7,7 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_transformer.run_directory import save_model, written_aside
+from keras_transformer.files import written_aside
+from keras_transformer.run_directory import save_model
 
 
 class KeepBest(keras.callbacks.Callback):
