@@ -20,8 +20,6 @@ from keras_transformer.config import DecodingConfig
 from keras_transformer.run_directory import load_model, load_tokenizers
 from keras_transformer.text.special_tokens import END, PAD
 
-CONFIG = DecodingConfig(penalty="power")
-
 
 def load(run, dtype):
     """The run's model in another dtype, and its tokenizers."""
@@ -33,10 +31,10 @@ def load(run, dtype):
     return model, *load_tokenizers(run)
 
 
-def our_translate(run, dtype):
+def our_translate(run, dtype, config):
     from keras_transformer.decoding import Translator
 
-    return Translator(*load(run, dtype), config=CONFIG)
+    return Translator(*load(run, dtype), config=config)
 
 
 def marian_of(model):
@@ -70,7 +68,7 @@ def marian_of(model):
     return marian
 
 
-def marian_translate(run, dtype):
+def marian_translate(run, dtype, config):
     import torch
 
     model, source_tokenizer, target_tokenizer = load(run, dtype)
@@ -82,9 +80,9 @@ def marian_translate(run, dtype):
         return marian.generate(
             input_ids=ids,
             attention_mask=(ids != PAD).long(),
-            num_beams=CONFIG.beam,
-            length_penalty=CONFIG.length_penalty,
-            max_new_tokens=ids.shape[1] + CONFIG.extra_length,
+            num_beams=config.beam,
+            length_penalty=config.length_penalty,
+            max_new_tokens=ids.shape[1] + config.extra_length,
             early_stopping=False,
             do_sample=False,
         ).tolist()
@@ -94,19 +92,20 @@ def marian_translate(run, dtype):
         order = sorted(range(len(lines)), key=lambda n: len(sources[n]))
         found = {}
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype != "float32"):
-            for start in range(0, len(order), CONFIG.batch_size):
-                batch = order[start : start + CONFIG.batch_size]
+            for start in range(0, len(order), config.batch_size):
+                batch = order[start : start + config.batch_size]
                 found.update(zip(batch, batch_ids([sources[n] for n in batch]), strict=True))
         return target_tokenizer.decode([found[n] for n in range(len(lines))])
 
     return translate
 
 
-def contend(name, run, source, sentences, dtype):
+def contend(name, run, source, options):
     from keras_transformer.data import read_lines
 
-    lines = list(itertools.islice(read_lines(source), sentences))
-    translate = (marian_translate if name == "marian" else our_translate)(run, dtype)
+    lines = list(itertools.islice(read_lines(source), options.sentences))
+    config = DecodingConfig(penalty="power", batch_size=options.batch_size)
+    translate = (marian_translate if name == "marian" else our_translate)(run, options.dtype, config)
 
     def work():
         begin = time.perf_counter()
@@ -121,6 +120,7 @@ def main():
     parser.add_argument("run", metavar="RUN", help="directory of a trained model")
     parser.add_argument("--source", required=True, help="sentences, one a line; plain or .gz")
     parser.add_argument("--sentences", type=int, help="only the first so many")
+    parser.add_argument("--batch-size", type=int, default=DecodingConfig().batch_size)
     parser.add_argument("--dtype", default="float32", choices=["float32", "mixed_bfloat16"])
     parser.add_argument("--backends", nargs="+", default=["jax", "tensorflow", "torch"])
     parser.add_argument("--rounds", type=int, default=3)
@@ -128,16 +128,18 @@ def main():
     options = parser.parse_args()
     run, source = Path(options.run).resolve(), Path(options.source).resolve()
     if options.contender:
-        return contend(options.contender, run, source, options.sentences, options.dtype)
+        return contend(options.contender, run, source, options)
 
     names = [*options.backends, "marian"]
-    arguments = [str(run), "--source", str(source), "--dtype", options.dtype]
+    arguments = [str(run), "--source", str(source), "--dtype", options.dtype, "--batch-size", str(options.batch_size)]
     arguments += ["--sentences", str(options.sentences)] if options.sentences else []
     answers = take_turns([Contender(name, "decoding", arguments) for name in names], options.rounds)
     seconds = {name: statistics.median(a["seconds"] for a in answers[name][1:]) for name in names}
     expected = answers["marian"][0]["translations"]
     print(heading(names))
-    print(f"{len(expected)} sentences, {options.dtype}, beam {CONFIG.beam}, batches of {CONFIG.batch_size}\n")
+    print(
+        f"{len(expected)} sentences, {options.dtype}, beam {DecodingConfig().beam}, batches of {options.batch_size}\n"
+    )
     print("| | first pass, s | warm pass, s | sentences/s | ratio to marian | same as marian |")
     print("|---|---|---|---|---|---|")
     for name in names:

@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from keras_transformer.allocator import keep_freed_memory
-from keras_transformer.config import PRESETS, DataConfig, DecodingConfig, TrainingConfig, TransformerConfig, preset
-from keras_transformer.run_directory import new_file
+from keras_transformer.config import (
+    FROM_TOKENIZER,
+    PRESETS,
+    DataConfig,
+    DecodingConfig,
+    TrainingConfig,
+    TransformerConfig,
+    preset,
+)
+from keras_transformer.run_directory import new_file, read_config
 
 BACKENDS = ("tensorflow", "jax", "torch")
 EXPECTED = (ValueError, OSError, ImportError, ArithmeticError)  # errors whose message says all; others show their type
-FROM_TOKENIZER = ("source_vocab_size", "target_vocab_size", "share_embeddings")
 TRAIN_GROUPS = {
     "model": (TransformerConfig, "model (replaces the preset's value)"),
     "data": (DataConfig, "data"),
@@ -54,9 +61,9 @@ def main(arguments=None):
             keep_freed_memory()
             import_keras()
             options.command(options)
-        except KeyboardInterrupt:
-            print("keras-transformer: interrupted", file=sys.stderr)
-            return 130
+        except KeyboardInterrupt as interrupt:
+            print(f"keras-transformer: {interrupt or 'interrupted'}", file=sys.stderr)
+            return 128 + getattr(interrupt, "number", 2)
         except BrokenPipeError:  # who reads our output has read enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
@@ -148,7 +155,10 @@ def add_train_flags(parser):
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace the run if it exists")
-    existing.add_argument("--resume", action="store_true", help="continue an interrupted run (not available yet)")
+    existing.add_argument(
+        "--resume", action="store_true", help="continue the run where it was interrupted; begin it if there is none"
+    )
+    parser.add_argument("--init-from", metavar="RUN", help="begin with the tokenizer and weights of another run")
     for kind, title in TRAIN_GROUPS.values():
         add_config_flags(parser, kind, title)
 
@@ -203,14 +213,23 @@ def train_command(options):
     settings = read_toml(options.config) if "config" in options else {}
     files = {name: getattr(options, name, settings.get(name)) for name in TRAIN_FILES}
     tables = {name: {**settings.get(name, {}), **given(options, kind)} for name, (kind, _) in TRAIN_GROUPS.items()}
-    if files["source"] is None:
+    resume, init_from = "resume" in options, getattr(options, "init_from", None)
+    own = options.run if resume and (Path(options.run) / "config.json").is_file() else init_from
+    size = getattr(options, "preset", settings.get("preset"))
+    if own is None and files["source"] is None:
         raise ValueError("--source is needed: a file of source sentences")
-    model = preset(getattr(options, "preset", settings.get("preset", "tiny")), **tables["model"])
-    data, training = DataConfig(**tables["data"]), TrainingConfig(**tables["training"])
+    if own is None or size is not None:
+        model = preset(size or "tiny", **tables["model"])
+    else:
+        model = dataclasses.replace(read_config(own, "model"), **tables["model"])
+    # A run that goes on keeps what is not given; one that begins with another's weights has that one's data settings.
+    data = dataclasses.replace(DataConfig() if own is None else read_config(own, "data"), **tables["data"])
+    begun = read_config(own, "training") if own is not None and own == options.run else TrainingConfig()
+    training = dataclasses.replace(begun, **tables["training"])
 
     from keras_transformer.training import train
 
-    flags = dict(overwrite="overwrite" in options, resume="resume" in options)
+    flags = dict(overwrite="overwrite" in options, resume=resume, init_from=init_from)
     train(options.run, **files, model=model, data=data, training=training, **flags)
     print(f"\nThe run is in {options.run}. Next:\n  keras-transformer translate {options.run} 'A sentence.'")
 

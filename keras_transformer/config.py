@@ -81,6 +81,8 @@ class TransformerConfig:
             )
 
 
+FROM_TOKENIZER = ("source_vocab_size", "target_vocab_size", "share_embeddings")  # what a run takes from its tokenizers
+
 PRESETS = {
     "tiny": dict(encoder_layers=4, decoder_layers=4, d_model=128, d_ff=256, heads=4, dropout=0.3),
     "small": dict(encoder_layers=3, decoder_layers=3, d_model=256, d_ff=512, heads=8, dropout=0.2),
@@ -149,12 +151,15 @@ class TrainingConfig:
     patience: int | None = option(None, "stop after this many epochs without a better one")
     average_last: int = option(5, "epochs at the end whose weights are averaged for comparison with the best one")
     tensorboard: bool = option(False, "write TensorBoard files into the run")
+    checkpoint_minutes: float = option(10.0, "minutes between checkpoints within an epoch; 0 for one after each batch")
+    keep_last: int = option(2, "newest checkpoints to keep, each to resume from")
+    keep_best: int = option(1, "best epochs whose weights to keep")
 
     def __post_init__(self):
         check_fields(self)
         at_least_one = ("epochs", "max_updates", "warmup_updates", "gradient_accumulation", "patience", "average_last")
-        check_range(self, 1, float("inf"), *at_least_one)
-        check_range(self, 0.0, float("inf"), "max_minutes", "weight_decay")
+        check_range(self, 1, float("inf"), *at_least_one, "keep_last", "keep_best")
+        check_range(self, 0.0, float("inf"), "max_minutes", "weight_decay", "checkpoint_minutes")
         check_range(self, 0, 2**32 - 1, "seed")
         check_range(self, 0.0, 0.99, "label_smoothing")
         for name in ("learning_rate_scale", "clip_norm"):

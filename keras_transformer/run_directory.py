@@ -2,9 +2,10 @@
 
 config.json       the model's, the data's and the training's configuration
 tokenizer.model   or tokenizer.source.model and tokenizer.target.model
-model.keras       the model; opens on every backend
 data/             the tokenised corpus, memory-mapped
-checkpoints/      weights of the last epochs
+manifest.json     size and SHA-256 of all of the above, which never changes
+model.keras       the model; opens on every backend
+checkpoints/      to resume from; weights of the last and the best epochs
 log.jsonl         one line an epoch
 """
 
@@ -14,7 +15,7 @@ import json
 from pathlib import Path
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
-from keras_transformer.files import written_aside
+from keras_transformer.files import remove_partial, sha256, written_aside
 from keras_transformer.text import Tokenizer
 
 CONFIG_KINDS = {"model": TransformerConfig, "data": DataConfig, "training": TrainingConfig}
@@ -51,6 +52,7 @@ def new_run(run, overwrite=False):
     if run.exists() and any(run.iterdir() if run.is_dir() else [run]) and not (run / "config.json").is_file():
         raise ValueError(f"run {str(run)!r} exists and is not a run directory; it is left as it is")
     run = run.resolve()  # through a link, the directory that it names is replaced
+    remove_partial(run.parent)
     missing = [parent for parent in run.parents if not parent.exists()]
     run.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -62,6 +64,35 @@ def new_run(run, overwrite=False):
             with contextlib.suppress(OSError):
                 parent.rmdir()
         raise
+
+
+def seal(run):
+    """Write the `manifest.json` of all that is in a new run: size and SHA-256 of each file."""
+    run = Path(run)
+    files = {path.relative_to(run).as_posix(): path for path in sorted(run.rglob("*")) if path.is_file()}
+    sums = {name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in files.items()}
+    with new_file(run / "manifest.json") as file:
+        json.dump(sums, file, indent=2)
+
+
+def verify(run, *names):
+    """Raise a `ValueError` unless these files of a run, or those in these folders, are what `seal` found."""
+    run = Path(run)
+    try:
+        sums = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+        chosen = {f: s for f, s in sums.items() if any(f == name or f.startswith(name + "/") for name in names)}
+        damaged = [name for name, s in chosen.items() if not is_as_sealed(run / name, s["bytes"], s["sha256"])]
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise ValueError(f"{str(run / 'manifest.json')!r} cannot be used: {error}") from None
+    unknown = [name for name in names if not any(f == name or f.startswith(name + "/") for f in sums)]
+    if damaged or unknown:
+        raise ValueError(
+            f"{str(run / (damaged + unknown)[0])!r} is not the file that the run was made with, by manifest.json"
+        )
+
+
+def is_as_sealed(path, size, digest):
+    return path.is_file() and path.stat().st_size == size and sha256(path) == digest
 
 
 def write_configs(run, **configs):
@@ -80,6 +111,7 @@ def read_config(run, kind):
     path = Path(run) / "config.json"
     if not path.is_file():
         raise ValueError(f"run must be a directory that `keras-transformer train` wrote; {str(path)!r} is missing")
+    verify(run, "config.json")
     try:
         return CONFIG_KINDS[kind](**json.loads(path.read_text(encoding="utf-8"))[kind])
     except (KeyError, TypeError, ValueError) as error:
@@ -99,7 +131,9 @@ def load_tokenizers(run):
     """The run's source and target `Tokenizer`: the same object if the vocabulary is shared."""
     run = Path(run)
     if (run / "tokenizer.source.model").exists():
+        verify(run, "tokenizer.source.model", "tokenizer.target.model")
         return Tokenizer.load(run / "tokenizer.source.model"), Tokenizer.load(run / "tokenizer.target.model")
+    verify(run, "tokenizer.model")
     shared = Tokenizer.load(run / "tokenizer.model")
     return shared, shared
 
@@ -113,28 +147,25 @@ def save_model(run, model):
 def load_model(run):
     """The run's `Transformer`, not compiled, checked against the run's tokenizers.
 
-    Raises:
-        ValueError: if there is no model in the run, it cannot be read, or its vocabulary is not the tokenizers'.
-    """
-    import keras
+    Nothing in the file is executed or made: the model is built from `config.json`, and its arrays are read.
 
+    Raises:
+        ValueError: if there is no model in the run, it cannot be read, it is not the one that `config.json` describes,
+            or its vocabulary is not the tokenizers'.
+    """
     from keras_transformer.models import Transformer
+    from keras_transformer.models.archive import load_weights
 
     config = read_config(run, "model")
     path = Path(run) / "model.keras"
     if not path.is_file():
         raise ValueError(f"run {str(run)!r} holds no model: {path.name} is missing (was its training stopped early?)")
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:
-        reason = (str(error) or repr(error)).splitlines()[0]
-        raise ValueError(f"{str(path)!r} cannot be read as a model: {reason}") from None
-    if not isinstance(model, Transformer) or model.config != config:
-        raise ValueError(f"{str(path)!r} is not the model that config.json describes")
     sizes = tuple(tokenizer.vocab_size for tokenizer in load_tokenizers(run))
     expected = (config.source_vocab_size, config.target_vocab_size)
     if sizes != expected:
         raise ValueError(
             f"the tokenizers of {str(run)!r} must have {expected} tokens as the model has; received {sizes}"
         )
+    model = Transformer(config, dtype=read_config(run, "training").dtype)
+    load_weights(model, path)
     return model

@@ -37,7 +37,7 @@ RANKS = {
 BACKENDS = {"jax", "tensorflow", "torch"}
 # The searches know a step function and no model; nor do they know who calls them.
 SEARCHES = {f"decoding.{name}" for name in ("cache", "search", "greedy", "sampling", "beam_search")}
-MAY_NAME_A_BACKEND = {"decoding.compiled", "distribution", "export"}
+MAY_NAME_A_BACKEND = {"decoding.compiled", "training.random_state", "distribution", "export"}
 
 
 def member(module):

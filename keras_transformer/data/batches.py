@@ -28,11 +28,14 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulatio
         batches = [batches[i] for i in random.permutation(len(batches))]
     else:
         batches = cut(np.lexsort(lengths.T), widths, edges, batch_tokens)
-    # Keras under TensorFlow takes the shapes of the whole epoch from the first two batches: what they have in common
-    # it holds fixed, so they must differ in width.
-    other = next((i for i, (edge, _) in enumerate(batches) if edge != batches[0][0]), None)
-    if other is not None:
-        batches.insert(1, batches.pop(other))
+    # The first two show all shapes, see `TokenBatches.may_begin_at`. Rows first: batches of other rows have another
+    # width too.
+    shapes = [(rows_per_bucket(edge, batch_tokens), edge) for edge, _ in batches]
+    for axis in (0, 1):
+        other = next((i for i, shape in enumerate(shapes) if shape[axis] != shapes[0][axis]), None)
+        if other is not None:
+            batches.insert(1, batches.pop(other))
+            break
     smallest = min(edge for edge, _ in batches)
     return batches + [(smallest, np.empty(0, np.int64))] * (-len(batches) % accumulation)
 
@@ -57,6 +60,7 @@ class TokenBatches(keras.utils.PyDataset):
 
     Attributes:
         epoch: the epoch of the current plan, from 0; counts on when all its batches were read, and may be set.
+        first: the batch that is item 0, the others follow in a circle; 0 unless set, and again in the next epoch.
 
     Raises:
         ValueError: if `batch_tokens` or `accumulation` is below 1, or `seed` or `epoch` below 0.
@@ -119,18 +123,29 @@ class TokenBatches(keras.utils.PyDataset):
         groups = tokens.reshape(-1, self.accumulation).sum(axis=1)
         self._weights = np.repeat(self.accumulation / groups, self.accumulation)
         self._read_to_end = False
+        self.first = 0
 
     def on_epoch_end(self):
         # Keras calls this once more when `fit` and `evaluate` begin, after a look at the first batches.
         if self._read_to_end and self.shuffle:
             self.epoch += 1
 
+    def may_begin_at(self, index):
+        """Whether the epoch may be read from this batch on, in a `fit` of its own.
+
+        Keras under TensorFlow takes the shapes of all batches from the first two, and holds fixed what these have in
+        common.
+        """
+        shapes = [(rows_per_bucket(edge, self.batch_tokens), edge) for edge, _ in self._plan[index:]]
+        return all(len(set(axis[:2])) > 1 or len(set(axis)) == 1 for axis in zip(*shapes))
+
     def __len__(self):
         return len(self._plan)
 
     def __getitem__(self, index):
-        edge, rows = self._plan[index]
         self._read_to_end |= index == len(self) - 1
+        index = (index + self.first) % len(self)
+        edge, rows = self._plan[index]
         shape = (rows_per_bucket(edge, self.batch_tokens), edge)
         source_ids, target_ids, labels = (np.full(shape, PAD, np.int32) for _ in range(3))
         weights = np.zeros(shape, np.float32)

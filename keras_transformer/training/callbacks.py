@@ -2,11 +2,12 @@
 
 import json
 import math
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from keras_transformer.files import written_aside
 
 
 def batches_per_update(optimizer):
@@ -25,12 +26,7 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
     Put it before callbacks that save the model.
     """
 
-    def __init__(self):
-        super().__init__()
-        self.batches = 0
-
     def on_train_batch_end(self, batch, logs=None):
-        self.batches += 1
         self.check("loss", logs)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -44,53 +40,73 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
             self.stop(f"{name} is {value}")
 
     def stop(self, what):
-        update = -(-self.batches // batches_per_update(self.model.optimizer))
+        optimizer = self.model.optimizer
+        update = -(-int(optimizer.iterations) // batches_per_update(optimizer))
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        norm = getattr(optimizer, "gradient_norm", None)  # ours measures it
+        measured = "" if norm is None else f", gradient norm {float(norm):.3g}"
         raise NonFiniteLoss(
-            f"{what} at update {update}; the model saved last, if any, is kept. "
-            "A lower learning_rate_scale, more warmup_updates or clip_norm=1 may help"
+            f"{what} at update {update} (learning rate {float(optimizer.learning_rate):.3g}{measured}); "
+            "the model saved last, if any, is kept. A lower learning_rate_scale, more warmup_updates or clip_norm=1 "
+            "may help"
         )
 
 
 class Limits(keras.callbacks.Callback):
     """Stop in the middle of an epoch: after a number of updates, or of minutes.
 
+    Put it after `Follow`.
+
     Args:
+        progress: the run's `Progress`.
         max_updates: updates, or None.
-        max_minutes: minutes since training began, or None.
+        max_minutes: minutes of training, or None.
+        batches_per_update: batches that are summed into one update.
     """
 
-    def __init__(self, max_updates=None, max_minutes=None):
+    def __init__(self, progress, max_updates=None, max_minutes=None, batches_per_update=1):
         super().__init__()
-        self.max_updates = math.inf if max_updates is None else max_updates
-        self.max_minutes = math.inf if max_minutes is None else max_minutes
-        self.batches = 0
+        self.progress = progress
+        self.max_batches = math.inf if max_updates is None else max_updates * batches_per_update
+        self.max_seconds = math.inf if max_minutes is None else 60 * max_minutes
 
-    def on_train_begin(self, logs=None):
-        self.begin = time.monotonic()
+    def reached(self):
+        """Whether training is to stop."""
+        return self.progress.batches >= self.max_batches or self.progress.seconds >= self.max_seconds
 
     def on_train_batch_end(self, batch, logs=None):
-        self.batches += 1
-        updates = self.batches / batches_per_update(self.model.optimizer)
-        if updates >= self.max_updates or time.monotonic() - self.begin >= 60 * self.max_minutes:
+        if self.reached():
             self.model.stop_training = True
 
 
 class RunLog(keras.callbacks.Callback):
-    """Append one line of JSON to the run's `log.jsonl` after every epoch: the epoch, seconds since the start, all logs.
+    """Append one line of JSON to the run's `log.jsonl` after every epoch: its number, seconds of training, all logs.
+
+    Put it after `Follow`.
 
     Args:
         run: the run directory.
+        progress: the run's `Progress`.
     """
 
-    def __init__(self, run):
+    def __init__(self, run, progress):
         super().__init__()
-        self.path = Path(run) / "log.jsonl"
+        self.path, self.progress = Path(run) / "log.jsonl", progress
 
-    def on_train_begin(self, logs=None):
-        self.begin = time.monotonic()
+    def rewind(self):
+        """Leave only what was written about the finished epochs: the others will be written again."""
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
+        with written_aside(self.path) as aside:
+            aside.write_text("".join(line + "\n" for line in lines if self.is_finished(line)), encoding="utf-8")
+
+    def is_finished(self, line):
+        try:
+            return json.loads(line)["epoch"] <= self.progress.epoch
+        except (ValueError, TypeError, KeyError):  # cut short when the process was killed
+            return False
 
     def on_epoch_end(self, epoch, logs=None):
         values = {name: float(value) for name, value in (logs or {}).items()}
-        line = {"epoch": epoch + 1, "seconds": round(time.monotonic() - self.begin, 2), **values}
+        line = {"epoch": epoch + 1, "seconds": round(self.progress.seconds, 2), **values}
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -1,68 +1,265 @@
-"""What is kept of a training run: the best model, and the weights of its last epochs."""
+"""What is kept of a training run: checkpoints to go on from, the best model, the weights of the last epochs."""
 
+import contextlib
+import dataclasses
 import math
 import os
+import signal
+import sys
+import threading
+import time
+import warnings
 from pathlib import Path
 
 import keras
-import numpy as np
+from keras import ops
 
-from keras_transformer.files import written_aside
+from keras_transformer.files import load_arrays, remove_partial, save_arrays
 from keras_transformer.run_directory import save_model
+from keras_transformer.training.progress import Progress
+from keras_transformer.training.random_state import random_state, set_random_state
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the training, after one more checkpoint."""
+
+    def __init__(self, number, message):
+        super().__init__(message)
+        self.number = number
+
+
+@contextlib.contextmanager
+def signals_noted():
+    """Give a list to which SIGINT and SIGTERM are appended instead of ending the process; the second one ends it."""
+    received = []
+
+    def note(number, frame):
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        name = signal.Signals(number).name
+        print(f"\n{name}: leaving after one more checkpoint; once more: leaving at once", file=sys.stderr, flush=True)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        numbers = ()
+    replaced = {number: signal.signal(number, note) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in replaced.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def state(model):
+    """All variables that a fit changes, by group: weights with the seeds of dropout, optimizer, metrics."""
+    return {"model": model.variables, "optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
+
+
+def save_checkpoint(folder, model, progress, random=()):
+    """Write all that a run needs to go on; give the path, `batch-00001234.DIGEST.safetensors`."""
+    groups = keras.tree.map_structure(ops.convert_to_numpy, state(model))
+    groups["random"] = random
+    arrays = {f"{group}/{n:05d}": array for group, found in groups.items() for n, array in enumerate(found)}
+    return write_checkpoint(folder, arrays, progress)
+
+
+def write_checkpoint(folder, arrays, progress):
+    metadata = {"progress": dataclasses.asdict(progress), "backend": keras.backend.backend()}
+    return save_arrays(folder, f"batch-{progress.batches:08d}", arrays, metadata)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Write checkpoints: after some minutes, after every epoch, and when a signal asks to leave. The last callback.
+
+    A file `checkpoints/batch-00001234.DIGEST.safetensors` holds weights, optimizer, the states of dropout, the metrics
+    so far, and the `Progress`.
+
+    Args:
+        run: the run directory.
+        progress: the run's `Progress`.
+        batches: the `TokenBatches` that are fitted.
+        minutes: between two checkpoints within an epoch; 0 for one after every batch.
+        keep: how many of the newest to keep.
+        limits: the `Limits` that may end training within an epoch.
+        signals: list in which a signal appears that asks to leave.
+    """
+
+    def __init__(self, run, progress, batches, minutes, keep, limits, signals):
+        super().__init__()
+        self.folder, self.progress, self.batches = Path(run) / "checkpoints", progress, batches
+        for folder in (run, self.folder):
+            remove_partial(folder)
+        self.minutes, self.keep, self.limits, self.signals = minutes, keep, limits, signals
+        self.written, self.metrics, self.random = time.monotonic(), (), ()
+
+    def restore(self, model):
+        """Bring model and progress to the newest checkpoint that is whole; to the start if there is none.
+
+        A warning names each one that is skipped. The metrics follow when the epoch begins, after Keras's own reset.
+        """
+        model.optimizer.build(model.trainable_variables)
+        for path in self.paths()[::-1]:
+            try:
+                arrays, metadata = load_arrays(path)
+                groups = (*state(model), "random")
+                found = {group: [a for name, a in arrays.items() if name.startswith(group)] for group in groups}
+                progress = Progress.from_json(metadata["progress"])
+                for group in ("model", "optimizer"):
+                    check(state(model)[group], found[group], path.name)
+            except (ValueError, TypeError, KeyError) as error:
+                warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
+                continue
+            for group in ("model", "optimizer"):
+                assign(state(model)[group], found[group])
+            self.metrics, self.random = found["metrics"] if progress.batch else (), found["random"]
+            for field in dataclasses.fields(progress):
+                setattr(self.progress, field.name, getattr(progress, field.name))
+            backend = metadata["backend"]
+            if backend != keras.backend.backend():
+                print(f"This run was on {backend} so far: from here on it is not bit for bit what it would be there.")
+            return
+        if self.paths():
+            raise ValueError(f"none of the checkpoints in {str(self.folder)!r} can be used; --overwrite begins anew")
+
+    def paths(self):
+        """The files of all checkpoints, oldest first."""
+        return sorted(self.folder.glob("batch-*.safetensors"))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.metrics:
+            # Of one row: metrics do not depend on how many there are, and it is only to make their variables.
+            inputs, labels, weights = keras.tree.map_structure(lambda array: array[:1], self.batches[0])
+            logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
+            self.model.compute_metrics(inputs, ops.convert_to_tensor(labels), logits, ops.convert_to_tensor(weights))
+            check(self.model.metrics_variables, self.metrics, "the checkpoint's metrics")
+            assign(self.model.metrics_variables, self.metrics)
+            self.metrics = ()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        set_random_state(self.random)
+        self.random = ()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.progress.batch == len(self.batches):
+            # The epoch's own checkpoint follows, after validation. In between, torch's data loaders draw numbers, more
+            # or fewer of them in a resumed run.
+            self.random = random_state()
+            return
+        due = time.monotonic() - self.written >= 60 * self.minutes
+        if (due or self.signals or self.limits.reached()) and self.batches.may_begin_at(self.progress.batch):
+            self.save()
+            self.leave_if_asked()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.progress.batch == len(self.batches):  # otherwise a limit ended it
+            self.progress.epoch, self.progress.batch = epoch + 1, 0
+            self.save()
+        self.leave_if_asked()
+
+    def leave_if_asked(self):
+        if self.signals:
+            raise Interrupted(
+                self.signals[0], f"interrupted after {self.progress.batches} batches; --resume continues from there"
+            )
+
+    def save(self):
+        """Write a checkpoint of now, and remove those that are too many."""
+        written = save_checkpoint(self.folder, self.model, self.progress, self.random or random_state())
+        older = [path for path in self.paths() if path <= written]
+        for path in {*self.paths()} - {*older[-self.keep :]}:  # newer ones are damaged: one before them was resumed
+            path.unlink()
+        self.written = time.monotonic()
+
+    def note_best(self):
+        """Write the newest checkpoint again, with what the progress says of the best model now."""
+        arrays, _ = load_arrays(self.paths()[-1])
+        write_checkpoint(self.folder, arrays, self.progress)
+
+
+def check(variables, arrays, name):
+    """Raise a `ValueError` unless there is an array of its shape for each variable."""
+    found, expected = [a.shape for a in arrays], [tuple(v.shape) for v in variables]
+    if found != expected:
+        raise ValueError(f"{name} must hold {len(expected)} arrays of the model's shapes; received {len(found)} others")
+
+
+def assign(variables, arrays):
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Save the model into the run whenever its validation is the best so far.
+    """Save the model into the run whenever its validation is the best so far; stop when it has not been for long.
 
     Args:
         run: the run directory.
+        progress: the run's `Progress`, where the scores go.
         monitor: a name in the epoch's logs.
         higher_is_better: whether a higher value is a better one.
+        patience: epochs without a better one after which to stop; None for never.
     """
 
-    def __init__(self, run, monitor="val_nats", higher_is_better=False):
+    def __init__(self, run, progress, monitor="val_nats", higher_is_better=False, patience=None):
         super().__init__()
-        self.run, self.monitor, self.sign = run, monitor, 1 if higher_is_better else -1
-        self.best = None
+        self.run, self.progress, self.monitor = run, progress, monitor
+        self.higher_is_better, self.patience = higher_is_better, patience
 
     def on_epoch_end(self, epoch, logs=None):
+        self.progress.scores[epoch] = float(logs[self.monitor])
         self.offer(logs[self.monitor])
+        if self.patience_is_over():
+            self.model.stop_training = True
+
+    def patience_is_over(self):
+        return self.patience is not None and self.progress.stale(self.higher_is_better) >= self.patience
 
     def offer(self, value):
         """Save the model as it is now if `value` beats the best so far; say whether it did."""
-        better = math.isfinite(value) and (self.best is None or self.sign * (value - self.best) > 0)
+        sign, best = 1 if self.higher_is_better else -1, self.progress.best
+        better = math.isfinite(value) and (best is None or sign * (value - best) > 0)
         if better:
             save_model(self.run, self.model)
-            self.best = value
+            self.progress.best = float(value)
         return better
 
 
-class LastWeights(keras.callbacks.Callback):
-    """Keep the weights after each of the last epochs in the run's `checkpoints/`.
+class EpochWeights(keras.callbacks.Callback):
+    """Keep the weights after each of the last epochs, and of the best ones, in the run's `checkpoints/`.
+
+    Put it after `KeepBest`, which knows the scores.
 
     Args:
         run: the run directory.
-        count: how many epochs to keep.
+        progress: the run's `Progress`.
+        last: how many of the last epochs to keep.
+        best: how many of the best.
+        higher_is_better: whether a higher score is a better one.
     """
 
-    def __init__(self, run, count):
+    def __init__(self, run, progress, last, best=1, higher_is_better=False):
         super().__init__()
-        self.folder, self.count = Path(run) / "checkpoints", count
-        self.paths = []
-
-    def on_train_begin(self, logs=None):
-        self.folder.mkdir(exist_ok=True)
+        self.folder, self.progress = Path(run) / "checkpoints", progress
+        self.last, self.best, self.higher_is_better = last, best, higher_is_better
 
     def on_epoch_end(self, epoch, logs=None):
-        path = self.folder / f"epoch-{epoch + 1:04d}.npz"
-        with written_aside(path) as aside, open(aside, "wb") as file:
-            np.savez(file, *self.model.get_weights())
-        self.paths.append(path)
-        while len(self.paths) > self.count:
-            os.remove(self.paths.pop(0))
+        weights = {f"{n:05d}": weight for n, weight in enumerate(self.model.get_weights())}
+        save_arrays(self.folder, f"epoch-{epoch + 1:04d}", weights, {})
+        kept = {*range(epoch, epoch - self.last, -1), *self.progress.ranked(self.higher_is_better)[: self.best]}
+        stems = {f"epoch-{number + 1:04d}" for number in kept}
+        for path in self.folder.glob("epoch-*.safetensors"):
+            if path.name.partition(".")[0] not in stems:
+                path.unlink()
+
+    def paths(self):
+        """The files of the last epochs, oldest first."""
+        epochs = sorted(self.progress.scores)[-self.last :]
+        return [path for epoch in epochs for path in self.folder.glob(f"epoch-{epoch + 1:04d}.*.safetensors")]
 
     def read(self):
-        """The weights of the kept epochs, one list at a time."""
-        for path in self.paths:
-            with np.load(path, allow_pickle=False) as arrays:
-                yield [arrays[name] for name in arrays.files]
+        """The weights of the last epochs, one list at a time; a warning names a file that is skipped."""
+        for path in self.paths():
+            try:
+                yield list(load_arrays(path)[0].values())
+            except ValueError as error:
+                warnings.warn(f"left out of the mean: {error}", stacklevel=2)

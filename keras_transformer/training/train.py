@@ -3,38 +3,50 @@
 import dataclasses
 import importlib.util
 import itertools
+import json
 import sys
 from pathlib import Path
 
 import keras
 
 from keras_transformer import run_directory
-from keras_transformer.config import DataConfig, TrainingConfig, preset
+from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig, preset
 from keras_transformer.data import TokenBatches, TokenStore, read_pairs
 from keras_transformer.evaluation import BleuCallback
 from keras_transformer.models import Transformer
 from keras_transformer.text import Tokenizer
 from keras_transformer.training.averaging import average_weights
 from keras_transformer.training.callbacks import Limits, RunLog, StopOnNonFiniteLoss
-from keras_transformer.training.checkpoints import KeepBest, LastWeights
+from keras_transformer.training.checkpoints import (
+    Checkpoints,
+    EpochWeights,
+    KeepBest,
+    save_checkpoint,
+    signals_noted,
+)
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import Perplexity, TokenAccuracy, TokenCrossEntropy
+from keras_transformer.training.progress import Follow, Progress
 from keras_transformer.training.schedule import WarmupSchedule, paper_adam
 
 BLEU_SENTENCES = 500  # of the validation pairs, translated after every epoch when BLEU decides
+TRANSLATED = "data/translated.json"  # where a run holds them
+LIMITS = ("epochs", "max_updates", "max_minutes", "patience")
+MAY_CHANGE = (*LIMITS, "tensorboard", "checkpoint_minutes", "keep_last", "keep_best")  # when a run is resumed
 
 
 def train(
     run,
-    source,
+    source=None,
     target=None,
     valid_source=None,
     valid_target=None,
-    model="tiny",
+    model=None,
     data=None,
     training=None,
     overwrite=False,
     resume=False,
+    init_from=None,
 ):
     """Learn a tokenizer and a model from parallel text; leave a run directory for `Translator.load`.
 
@@ -42,16 +54,22 @@ def train(
     epochs' weights is validated too, and saved if it is better still. Without validation pairs that mean is what is
     saved, as in the paper.
 
+    Checkpoints are written as `training` says, and when SIGINT or SIGTERM asks to leave. A run that was ended at any
+    moment goes on with `resume=True`, and on the same backend ends with the bits of a run that was not ended.
+
     Args:
         run: the directory to make.
-        source, target: training sentences and their translations: paths of plain or `.gz` files; or one `.tsv`.
+        source, target: training sentences and their translations: paths of plain or `.gz` files; or one `.tsv`. Not
+            read again when a run is resumed.
         valid_source, valid_target: held-out pairs, likewise.
         model: the name of a preset, or a `TransformerConfig`; its vocabulary sizes come from the tokenizer, and its
-            `share_embeddings` from `data.share_vocabulary`.
+            `share_embeddings` from `data.share_vocabulary`. "tiny" when absent.
         data: a `DataConfig`.
         training: a `TrainingConfig`.
         overwrite: replace an existing run, once the new one's data are ready.
-        resume: not available yet.
+        resume: go on with `run` where it was interrupted; begin it if there is none. What is given beside must be as
+            when it was begun, but for limits (`epochs`, `max_updates`, `max_minutes`, `patience`) and what is kept.
+        init_from: a run whose tokenizer and weights to begin with, for fine-tuning; `model` may change its dropout.
 
     Returns:
         the trained `Transformer`, with the weights that were saved.
@@ -59,16 +77,53 @@ def train(
     Raises:
         ValueError: for bad input, before anything of it is kept.
         NonFiniteLoss: at an update whose loss is not finite; the model saved last is kept.
+        Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
     """
-    if resume:
-        raise ValueError("resume=True is not available yet; train anew into another run, or pass overwrite=True")
+    run = Path(run)
     model = preset(model) if isinstance(model, str) else model
-    data, training = data or DataConfig(), training or TrainingConfig()
+    if resume and (run / "config.json").is_file():
+        return fit(run, *resumed(run, model, data, training), resume=True)
+    if source is None:
+        raise ValueError(f"source must be given to begin a run; received none, and {str(run)!r} is none to resume")
+    training = training or TrainingConfig()
+    if init_from is not None:
+        model, data = continued(init_from, model, data)
+    model, data = model or preset("tiny"), data or DataConfig()
     check(model, data, training, valid_source, valid_target)
     valid = (valid_source, valid_target) if valid_source is not None else None
     with run_directory.new_run(run, overwrite) as aside:
-        model = prepare(aside, (source, target), valid, model, data, training)
-    return fit(Path(run), model, data, training, valid)
+        model = prepare(aside, (source, target), valid, model, data, training, init_from)
+    return fit(run, model, data, training, resume=init_from is not None)
+
+
+def resumed(run, model, data, training):
+    """The configurations of a run that goes on: its own, with the limits that are given."""
+    own = {kind: run_directory.read_config(run, kind) for kind in ("model", "data", "training")}
+    must_equal(own["model"], model, except_for=FROM_TOKENIZER, why="as when the run was begun")
+    must_equal(own["data"], data, except_for=(), why="as when the run was begun")
+    must_equal(own["training"], training, except_for=MAY_CHANGE, why="as when the run was begun")
+    run_directory.verify(run, "data")
+    return own["model"], own["data"], training or own["training"]
+
+
+def continued(init_from, model, data):
+    """The configurations of model and data of a run that begins with another's weights."""
+    own = {kind: run_directory.read_config(init_from, kind) for kind in ("model", "data")}
+    why = f"as in init_from={str(init_from)!r}"
+    dropout = ("dropout", "attention_dropout")
+    must_equal(own["model"], model, except_for=(*FROM_TOKENIZER, *dropout), why=why)
+    filters = ("max_length", "max_ratio", "batch_tokens")
+    must_equal(own["data"], data, except_for=filters, why=why)
+    changes = {name: getattr(model, name) for name in dropout} if model is not None else {}
+    return dataclasses.replace(own["model"], **changes), data or own["data"]
+
+
+def must_equal(own, given, except_for, why):
+    """Raise a `ValueError` that names the first field in which a given configuration differs."""
+    for field in dataclasses.fields(own) if given is not None else ():
+        expected, received = getattr(own, field.name), getattr(given, field.name)
+        if expected != received and field.name not in except_for:
+            raise ValueError(f"{field.name} must be {expected!r} {why}; received {received!r}")
 
 
 def check(model, data, training, valid_source, valid_target):
@@ -87,14 +142,16 @@ def check(model, data, training, valid_source, valid_target):
         raise ValueError(f"tensorboard=True needs the packages tensorflow and tensorboard; not installed: {missing}")
 
 
-def prepare(run, files, valid, model, data, training):
+def prepare(run, files, valid, model, data, training, init_from=None):
     """Fill a new run with its tokenizers, its token stores and its configuration; give the model's."""
-    tokenizers = train_tokenizers(files, data)
+    tokenizers = train_tokenizers(files, data) if init_from is None else run_directory.load_tokenizers(init_from)
     run_directory.save_tokenizers(run, *tokenizers)
     for name, pair in (("train", files), ("valid", valid)):
         if pair is not None:
             _, report = TokenStore.build(run / "data" / name, read_pairs(*pair), *tokenizers, data)
             print(f"{name}: {report}", flush=True)
+    if training.monitor == "bleu":
+        (run / TRANSLATED).write_text(json.dumps([*itertools.islice(read_pairs(*valid), BLEU_SENTENCES)]), "utf-8")
     model = dataclasses.replace(
         model,
         share_embeddings=data.share_vocabulary,
@@ -102,6 +159,13 @@ def prepare(run, files, valid, model, data, training):
         target_vocab_size=tokenizers[1].vocab_size,
     )
     run_directory.write_configs(run, model=model, data=data, training=training)
+    run_directory.seal(run)
+    (run / "checkpoints").mkdir()
+    if init_from is not None:  # fine-tuning is to resume from before the first batch
+        begun = compiled_model(model, training)
+        begun.set_weights(run_directory.load_model(init_from).get_weights())
+        begun.optimizer.build(begun.trainable_variables)
+        save_checkpoint(run / "checkpoints", begun, Progress())
     return model
 
 
@@ -139,54 +203,72 @@ def compiled_model(config, training):
     return model
 
 
-def fit(run, config, data, training, valid):
-    """Train a prepared run; give the model that was saved."""
+def fit(run, config, data, training, resume=False):
+    """Train a prepared run, from its start or from its newest checkpoint; give the model that was saved."""
     keras.utils.set_random_seed(training.seed)
     model = compiled_model(config, training)
-    store = TokenStore.open(run / "data" / "train")
-    batches = TokenBatches(store, data.batch_tokens, training.seed, accumulation=training.gradient_accumulation)
-    held_out = None
-    if valid is not None:
-        held_out = TokenBatches(TokenStore.open(run / "data" / "valid"), data.batch_tokens, shuffle=False)
-
-    bleu = None
+    batches, held_out = open_batches(run, data, training)
+    progress, bleu = Progress(), None
     if training.monitor == "bleu":
-        pairs = itertools.islice(read_pairs(*valid), BLEU_SENTENCES)
-        bleu = BleuCallback(*zip(*pairs), *run_directory.load_tokenizers(run))
+        translated = json.loads((run / TRANSLATED).read_text("utf-8"))
+        bleu = BleuCallback(*zip(*translated), *run_directory.load_tokenizers(run))
     monitor = "val_bleu" if bleu else "nats" if held_out is None else "val_nats"
-    best = KeepBest(run, monitor, higher_is_better=bool(bleu))
-    last = LastWeights(run, training.average_last)
-    # The batches count epochs that were read to their end; here each epoch gets its own plan whatever was read.
-    set_epoch = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch))
-    model.fit(
-        batches,
-        validation_data=held_out,
-        epochs=training.epochs,
-        shuffle=False,  # the batches shuffle themselves, by seed and epoch
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[set_epoch, *watchers(run, training, bleu, monitor), last, best],
-    )
-    if len(last.paths) > 1:
+    limits = Limits(progress, training.max_updates, training.max_minutes, training.gradient_accumulation)
+    log = RunLog(run, progress)
+    best = KeepBest(run, progress, monitor, bool(bleu), training.patience)
+    last = EpochWeights(run, progress, training.average_last, training.keep_best, bool(bleu))
+    extra = [bleu] if bleu else []
+    extra += [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] if training.tensorboard else []
+
+    def ended():
+        return progress.epoch >= training.epochs or limits.reached() or best.patience_is_over()
+
+    with signals_noted() as signals:
+        schedule = (training.checkpoint_minutes, training.keep_last)
+        checkpoints = Checkpoints(run, progress, batches, *schedule, limits, signals)
+        if resume:
+            checkpoints.restore(model)
+        if not ended():
+            log.rewind()
+        options = dict(
+            validation_data=held_out,
+            shuffle=False,  # the batches shuffle themselves, by seed and epoch
+            verbose=1 if sys.stdout.isatty() else 2,
+            # In the order in which they must see the end of a batch and of an epoch.
+            callbacks=[Follow(progress, batches), StopOnNonFiniteLoss(), limits, *extra, log, best, last, checkpoints],
+        )
+        if progress.batch and not ended():  # the rest of an epoch
+            rest = len(batches) - progress.batch
+            epochs = dict(initial_epoch=progress.epoch, epochs=progress.epoch + 1)
+            model.fit(batches, steps_per_epoch=rest, **epochs, **options)
+        if not ended():
+            model.fit(batches, initial_epoch=progress.epoch, epochs=training.epochs, **options)
+
+    if len(last.paths()) > 1:
         model.set_weights(average_weights(last.read()))
-        name = f"mean of the last {len(last.paths)} epochs"
-        if valid is None:
-            run_directory.save_model(run, model)
-            print(f"{name}: saved")
-        else:
-            measured = bleu.measure().bleu if bleu else model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
-            chosen = "saved" if best.offer(measured) else "not as good as the best epoch"
-            print(f"{name}: {monitor} {measured:.4f}, {chosen}")
+        offer_mean(model, held_out, bleu, best, f"mean of the last {len(last.paths())} epochs")
+        checkpoints.note_best()
     return run_directory.load_model(run)
 
 
-def watchers(run, training, bleu, monitor):
-    """The callbacks that stop `fit` and write about it, in the order in which they must see an epoch's logs."""
-    found = [StopOnNonFiniteLoss(), Limits(training.max_updates, training.max_minutes)]
-    found += [bleu] if bleu else []
-    found.append(RunLog(run))
-    if training.tensorboard:
-        found.append(keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False))
-    if training.patience is not None:
-        mode = "max" if bleu else "min"
-        found.append(keras.callbacks.EarlyStopping(monitor, patience=training.patience, mode=mode))
-    return found
+def open_batches(run, data, training):
+    """The `TokenBatches` of a run's training pairs and of its validation pairs, None if it has none."""
+    store = TokenStore.open(run / "data" / "train")
+    batches = TokenBatches(store, data.batch_tokens, training.seed, accumulation=training.gradient_accumulation)
+    if not (run / "data" / "valid").exists():
+        return batches, None
+    return batches, TokenBatches(TokenStore.open(run / "data" / "valid"), data.batch_tokens, shuffle=False)
+
+
+def offer_mean(model, held_out, bleu, best, name):
+    """Save the model, whose weights are a mean, if it is better than the best epoch, or nothing can tell."""
+    best.set_model(model)
+    if held_out is None:
+        run_directory.save_model(best.run, model)
+        print(f"{name}: saved")
+        return
+    if bleu:
+        bleu.set_model(model)
+    measured = bleu.measure().bleu if bleu else model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
+    chosen = "saved" if best.offer(measured) else "not better than what is saved"
+    print(f"{name}: {best.monitor} {measured:.4f}, {chosen}")
