@@ -7,6 +7,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402
 import pytest  # noqa: E402
 
+if keras.backend.backend() == "torch" and "PYTEST_XDIST_WORKER" in os.environ:
+    import torch
+
+    torch.set_num_threads(1)  # more, in several workers, wait for each other
+
 # Here every operation is compiled for one use: XLA's optimisations cost more than they save.
 COMPILED_FOR_ONE_USE = ("layers", "models")
 

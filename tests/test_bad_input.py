@@ -13,7 +13,7 @@ import pytest
 from small import DATA, FLAGS, MODEL, contents, training, write_corpus
 
 from keras_transformer import cli
-from keras_transformer.run_directory import save_model
+from keras_transformer.run_directory import save_model, seal
 from keras_transformer.text import Tokenizer
 from keras_transformer.training.train import prepare
 
@@ -48,6 +48,7 @@ def folder(tmp_path_factory):
         shutil.copytree(run, folder / name)
     (folder / "no-model" / "model.keras").unlink()
     Tokenizer.train(source.read_text().splitlines(), 60).save(folder / "other-tokenizer" / "tokenizer.model")
+    seal(folder / "other-tokenizer")
     save_model(folder / "other-model", Transformer(dataclasses.replace(model, heads=4)))
     (folder / "broken-model" / "model.keras").write_bytes(b"no zip file")
     (folder / "photos").mkdir()
@@ -85,7 +86,6 @@ def fails(folder, arguments, capsys):
         ("--dropout 1.5", "dropout must be between 0.0 and 0.99; received 1.5"),
         ("--positions learned --max-positions 9", "max_length must be at most max_positions=9"),
         ("--monitor bleu", "monitor='bleu' needs valid_source and valid_target"),
-        ("--resume", "resume=True is not available yet"),
         ("--config absent.toml", "No such file or directory: 'absent.toml'"),
         ("--config syntax.toml", "config 'syntax.toml' is not valid TOML"),
         ("--config key.toml", "config 'key.toml' has an unknown key 'sorce'; known: source, target"),
@@ -118,8 +118,14 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ("translate photos A", "'photos/config.json' is missing"),
         ("translate no-model A", "run 'no-model' holds no model: model.keras is missing"),
         ("translate other-tokenizer A", "must have (200, 200) tokens as the model has; received (60, 60)"),
-        ("translate other-model A", "'other-model/model.keras' is not the model that config.json describes"),
-        ("translate broken-model A", "'broken-model/model.keras' cannot be read as a model: "),
+        (
+            "translate other-model A",
+            "'other-model/model.keras' cannot be read as the model that config.json describes: its config",
+        ),
+        (
+            "translate broken-model A",
+            "'broken-model/model.keras' cannot be read as the model that config.json describes: ",
+        ),
         ("translate run A --input train.en", "TEXT and --input exclude each other; received both"),
         ("translate run --input absent.en", "absent.en must be a readable text file"),
         ("translate run --input latin.de --output out.de", "latin.de must be UTF-8; line 7 is not"),

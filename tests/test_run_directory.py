@@ -88,6 +88,7 @@ def test_what_is_not_overwritten(tmp_path):
 
 def test_configs_come_back(tmp_path):
     runs.write_configs(tmp_path, model=MODEL, data=DATA, training=training())
+    runs.seal(tmp_path)
     assert runs.read_config(tmp_path, "model") == MODEL
     assert runs.read_config(tmp_path, "data") == DATA
     assert runs.read_config(tmp_path, "training") == training()
@@ -99,6 +100,7 @@ def test_configs_come_back(tmp_path):
 )
 def test_unreadable_configs(tmp_path, text):
     (tmp_path / "config.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    runs.seal(tmp_path)
     with pytest.raises(ValueError, match="config.json' cannot be used: "):
         runs.read_config(tmp_path, "model")
     with pytest.raises(ValueError, match="run must be a directory that `keras-transformer train` wrote"):

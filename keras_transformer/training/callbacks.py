@@ -10,12 +10,6 @@ import numpy as np
 from keras_transformer.files import written_aside
 
 
-def batches_per_update(optimizer):
-    """The optimizer's `gradient_accumulation_steps`, 1 if it has none."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # mixed_float16 wraps it in one that scales the loss
-    return optimizer.gradient_accumulation_steps or 1
-
-
 class NonFiniteLoss(ArithmeticError):
     """The loss became infinite or not a number."""
 
@@ -23,8 +17,16 @@ class NonFiniteLoss(ArithmeticError):
 class StopOnNonFiniteLoss(keras.callbacks.Callback):
     """Raise `NonFiniteLoss` at the update whose loss is not finite; what was saved before stays as it is.
 
-    Put it before callbacks that save the model.
+    Put it after `Follow` and before callbacks that save the model.
+
+    Args:
+        progress: the run's `Progress`.
+        batches_per_update: batches that are summed into one update.
     """
+
+    def __init__(self, progress, batches_per_update=1):
+        super().__init__()
+        self.progress, self.batches_per_update = progress, batches_per_update
 
     def on_train_batch_end(self, batch, logs=None):
         self.check("loss", logs)
@@ -40,9 +42,9 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
             self.stop(f"{name} is {value}")
 
     def stop(self, what):
+        update = -(-self.progress.batches // self.batches_per_update)
         optimizer = self.model.optimizer
-        update = -(-int(optimizer.iterations) // batches_per_update(optimizer))
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # mixed_float16 wraps it in one that scales
         norm = getattr(optimizer, "gradient_norm", None)  # ours measures it
         measured = "" if norm is None else f", gradient norm {float(norm):.3g}"
         raise NonFiniteLoss(

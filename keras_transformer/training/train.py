@@ -214,7 +214,7 @@ def fit(run, config, data, training, resume=False):
         bleu = BleuCallback(*zip(*translated), *run_directory.load_tokenizers(run))
     monitor = "val_bleu" if bleu else "nats" if held_out is None else "val_nats"
     limits = Limits(progress, training.max_updates, training.max_minutes, training.gradient_accumulation)
-    log = RunLog(run, progress)
+    finite, log = StopOnNonFiniteLoss(progress, training.gradient_accumulation), RunLog(run, progress)
     best = KeepBest(run, progress, monitor, bool(bleu), training.patience)
     last = EpochWeights(run, progress, training.average_last, training.keep_best, bool(bleu))
     extra = [bleu] if bleu else []
@@ -235,7 +235,7 @@ def fit(run, config, data, training, resume=False):
             shuffle=False,  # the batches shuffle themselves, by seed and epoch
             verbose=1 if sys.stdout.isatty() else 2,
             # In the order in which they must see the end of a batch and of an epoch.
-            callbacks=[Follow(progress, batches), StopOnNonFiniteLoss(), limits, *extra, log, best, last, checkpoints],
+            callbacks=[Follow(progress, batches), finite, limits, *extra, log, best, last, checkpoints],
         )
         if progress.batch and not ended():  # the rest of an epoch
             rest = len(batches) - progress.batch

@@ -1,10 +1,13 @@
 import json
+import types
 
 import keras
 import numpy as np
 import pytest
 
-from keras_transformer.training.callbacks import Limits, NonFiniteLoss, RunLog, StopOnNonFiniteLoss, batches_per_update
+from keras_transformer.training.callbacks import Limits, NonFiniteLoss, RunLog, StopOnNonFiniteLoss
+from keras_transformer.training.progress import Follow, Progress
+from keras_transformer.training.schedule import paper_adam
 
 
 def fit(callback, accumulation=None, epochs=2, bad_batch=None, bad_validation=False):
@@ -18,20 +21,27 @@ def fit(callback, accumulation=None, epochs=2, bad_batch=None, bad_validation=Fa
     count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ran.append(batch))
     validation = (np.full((2, 1), np.nan), np.ones((2, 1))) if bad_validation else None
     options = dict(batch_size=1, epochs=epochs, shuffle=False, verbose=0, validation_data=validation)
-    model.fit(x, np.ones((6, 1)), callbacks=[count, callback], **options)
+    callbacks = [count, callback]
+    if hasattr(callback, "progress"):
+        callbacks.insert(0, Follow(callback.progress, types.SimpleNamespace()))
+    model.fit(x, np.ones((6, 1)), callbacks=callbacks, **options)
     return len(ran)
 
 
 @pytest.mark.parametrize("accumulation, update", [(None, 4), (2, 2)])
 def test_non_finite_loss_names_the_update(accumulation, update):
-    with pytest.raises(NonFiniteLoss, match=f"loss is (inf|nan) at update {update}; the model saved last"):
-        fit(StopOnNonFiniteLoss(), accumulation, bad_batch=3)
+    with pytest.raises(
+        NonFiniteLoss, match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01\\); the model saved last"
+    ):
+        fit(StopOnNonFiniteLoss(Progress(), accumulation or 1), accumulation, bad_batch=3)
 
 
 def test_non_finite_validation():
-    with pytest.raises(NonFiniteLoss, match="val_loss is nan at update 6; the model saved last"):
-        fit(StopOnNonFiniteLoss(), bad_validation=True)
-    assert fit(StopOnNonFiniteLoss()) == 12
+    with pytest.raises(
+        NonFiniteLoss, match=r"val_loss is nan at update 6 \(learning rate 0.01\); the model saved last"
+    ):
+        fit(StopOnNonFiniteLoss(Progress()), bad_validation=True)
+    assert fit(StopOnNonFiniteLoss(Progress())) == 12
 
 
 def test_weights_that_the_last_update_broke():
@@ -42,35 +52,53 @@ def test_weights_that_the_last_update_broke():
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    ones = np.ones((6, 1))
-    with pytest.raises(NonFiniteLoss, match="a weight is not finite at update 6; the model saved last"):
-        model.fit(ones, ones, batch_size=1, shuffle=False, verbose=0, callbacks=[Break(), StopOnNonFiniteLoss()])
+    ones, progress = np.ones((6, 1)), Progress()
+    callbacks = [Follow(progress, types.SimpleNamespace()), Break(), StopOnNonFiniteLoss(progress)]
+    with pytest.raises(
+        NonFiniteLoss, match=r"a weight is not finite at update 6 \(learning rate 0.01\); the model saved last"
+    ):
+        model.fit(ones, ones, batch_size=1, shuffle=False, verbose=0, callbacks=callbacks)
+
+
+def test_the_gradient_norm_is_in_the_message():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(paper_adam(0.25), "mse")
+    ones = np.ones((2, 1), "float32")
+    model.fit(ones, ones, batch_size=2, verbose=0)  # the gradient of (w - 1)^2 at 0
+    assert float(model.optimizer.gradient_norm) == pytest.approx(2.0)
+    message = r"loss is (inf|nan) at update 0 \(learning rate 0.25, gradient norm (inf|nan)\); the"
+    with pytest.raises(NonFiniteLoss, match=message):
+        model.fit(
+            np.full_like(ones, np.inf), ones, batch_size=2, verbose=0, callbacks=[StopOnNonFiniteLoss(Progress())]
+        )
 
 
 @pytest.mark.parametrize(
-    "limits, accumulation, batches",
+    "options, batches",
     [
-        (Limits(), None, 12),
-        (Limits(max_updates=4), None, 4),
-        (Limits(max_updates=2), 2, 4),
-        (Limits(max_updates=8), None, 8),
-        (Limits(max_minutes=0.0), None, 1),
-        (Limits(max_updates=100, max_minutes=100.0), None, 12),
+        (dict(), 12),
+        (dict(max_updates=4), 4),
+        (dict(max_updates=2, batches_per_update=2), 4),
+        (dict(max_updates=8), 8),
+        (dict(max_minutes=0.0), 1),
+        (dict(max_updates=100, max_minutes=100.0), 12),
     ],
 )
-def test_limits(limits, accumulation, batches):
-    assert fit(limits, accumulation) == batches
-
-
-def test_a_loss_scale_does_not_hide_the_accumulation():
-    inner = keras.optimizers.SGD(gradient_accumulation_steps=3)
-    assert batches_per_update(keras.optimizers.LossScaleOptimizer(inner)) == batches_per_update(inner) == 3
-    assert batches_per_update(keras.optimizers.SGD()) == 1
+def test_limits(options, batches):
+    limits = Limits(Progress(), **options)
+    assert fit(limits) == limits.progress.batches == batches
+    assert limits.reached() == (batches < 12)
 
 
 def test_one_line_an_epoch(tmp_path):
-    fit(RunLog(tmp_path))
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    log = RunLog(tmp_path, Progress())
+    fit(log)
+    lines = [json.loads(line) for line in log.path.read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     assert 0 <= lines[0]["seconds"] <= lines[1]["seconds"]
     assert lines[1]["loss"] < lines[0]["loss"]
+    with open(log.path, "a") as file:
+        file.write('{"epoch": 1, "lo')  # killed
+    log.progress.epoch = 1
+    log.rewind()
+    assert [json.loads(line) for line in log.path.read_text().splitlines()] == lines[:1]

@@ -1,0 +1,128 @@
+"""Training in processes that can be killed, and the comparison of what they leave."""
+
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from keras_transformer.files import load_arrays
+
+ROOT = Path(__file__).parent.parent.parent
+FLAGS = (
+    "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --heads 2 --vocab-size 24 --batch-tokens 160 "
+    "--warmup-updates 50 --dropout 0.3 --epochs 3 --average-last 2 --checkpoint-minutes 0"
+).split()
+VARIANTS = {
+    "plain": [],
+    "accumulation": ["--gradient-accumulation", "2", "--clip-norm", "1"],
+    "bfloat16": ["--dtype", "mixed_bfloat16", "--weight-decay", "0.001"],
+    "both": ["--dtype", "mixed_bfloat16", "--gradient-accumulation", "3"],
+    "bleu": ["--monitor", "bleu"],
+}
+
+
+def write_digits(folder, count=120):
+    """Sentences of digits and their reverse, of two lengths: two shapes of batches."""
+    draw = random.Random(0)
+    for split, size in (("train", count), ("valid", 12)):
+        lines = [" ".join(draw.choices("0123456789", k=draw.choice((3, 7)))) for _ in range(size)]
+        for side, texts in (("en", lines), ("de", [line[::-1] for line in lines])):
+            (folder / f"{split}.{side}").write_text("".join(text + "\n" for text in texts))
+    return folder
+
+
+def command(folder, run, *flags):
+    files = [f"--{name}={folder / file}" for name, file in (
+        ("source", "train.en"), ("target", "train.de"), ("valid-source", "valid.en"), ("valid-target", "valid.de"),
+    )]  # fmt: skip
+    return ["train", str(run), *files, *FLAGS, *flags]
+
+
+def start(arguments, program=("-m", "keras_transformer"), **options):
+    return subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    )
+
+
+def finish(arguments, **options):
+    """Run to the end; its output. It must succeed."""
+    process = start(arguments, **options)
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output
+    return output
+
+
+def kill_at_random(arguments, run, draw, longest):
+    """Start, wait until training writes checkpoints or for a while, and kill; whether it was still alive."""
+    newest = max_batch(run)
+    process = start(arguments)
+    deadline = time.monotonic() + 120
+    # One kill in four comes while the process starts or prepares the data, the others while it trains.
+    if draw.random() < 0.25:
+        deadline = time.monotonic() + draw.uniform(0, 10)
+    while process.poll() is None and time.monotonic() < deadline and max_batch(run) <= newest:
+        time.sleep(0.005)
+    time.sleep(draw.uniform(0, longest))
+    alive = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return alive
+
+
+def max_batch(run):
+    return max((path.name for path in (run / "checkpoints").glob("batch-*")), default="")
+
+
+def kill_until_done(arguments, run, draw, kills, longest=0.5):
+    """Kill a run so many times, or until it is done; then let it end. The number of kills that met it alive."""
+    met = 0
+    while met < kills and kill_at_random([*arguments, "--resume"], run, draw, longest):
+        met += 1
+    finish([*arguments, "--resume"])
+    return met
+
+
+def assert_same_run(one, other):
+    """All arrays that two finished runs hold are equal bit for bit, and their logs but for the seconds."""
+    logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (one, other)]
+    for line in itertools.chain(*logs):
+        line.pop("seconds")
+    assert logs[0] == logs[1]
+    for pattern in ("batch-*", "epoch-*"):
+        found = [sorted((run / "checkpoints").glob(pattern))[-2:] for run in (one, other)]
+        assert len(found[0]) == len(found[1]) == 2
+        for ours, theirs in zip(*found, strict=True):
+            assert ours.name.split(".")[0] == theirs.name.split(".")[0]
+            assert_equal(load_arrays(ours)[0], load_arrays(theirs)[0])
+    assert_equal(*(stored_weights(run) for run in (one, other)))
+
+
+def stored_weights(run):
+    """Every array in a run's `model.keras`, those of the optimizer too."""
+    found = {}
+    with zipfile.ZipFile(run / "model.keras") as archive, archive.open("model.weights.h5") as stream:
+        with h5py.File(stream) as file:
+            file.visititems(
+                lambda name, item: found.update({name: np.array(item)}) if isinstance(item, h5py.Dataset) else None
+            )
+    return found
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys() and one
+    different = [name for name in one if not np.array_equal(one[name], other[name], equal_nan=True)]
+    assert not different
