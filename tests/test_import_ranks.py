@@ -123,3 +123,8 @@ def test_a_module_without_a_rank_is_a_fault():
 def test_a_relative_import_is_a_fault():
     with pytest.raises(ValueError, match="imports must be absolute; received a relative one in layers.masks"):
         list(faults("layers.masks", "from ..models import decoder", KNOWN))
+
+
+def test_no_module_can_unpickle():
+    for path in HOME.rglob("*.py"):
+        assert not re.search(r"pickle(?!d|=False)|marshal|shelve|\beval\(|\bexec\(|joblib", path.read_text()), path

@@ -20,6 +20,7 @@ from keras_transformer.text.special_tokens import PAD
 from keras_transformer.text.tokenizer import Tokenizer
 
 CHUNK = 10_000  # pairs tokenised at a time
+LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
 ENORMOUS = 100_000  # characters; such a line is too long whatever its tokens
 
 
@@ -31,12 +32,16 @@ def read_lines(file: str | os.PathLike | BinaryIO, name: str | None = None) -> I
     stream, such as `sys.stdin.buffer`; `name` is what errors call it.
 
     Raises:
-        ValueError: if the file cannot be read or is not UTF-8 (file and line number).
+        ValueError: if the file cannot be read, is not UTF-8, or a line has no end (file and line number).
     """
     number, name = 0, name or file
     try:
         with _opened(file) as stream:
-            for number, raw in enumerate(stream, 1):
+            for number, raw in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
+                if len(raw) == LONGEST_LINE:
+                    raise ValueError(
+                        f"{name} must have lines of less than {LONGEST_LINE:,} bytes; line {number} has more"
+                    )
                 if number == 1:
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
@@ -213,6 +218,8 @@ class TokenStore:
         for ids, offsets in (arrays[:2], arrays[2:]):
             if len(offsets) != report.kept + 1 or len(ids) != offsets[-1]:
                 raise ValueError(f"folder must be a complete token store; {folder} has files of the wrong size")
+            if offsets[0] != 0 or (offsets[1:] <= offsets[:-1]).any():
+                raise ValueError(f"folder must be a whole token store; {folder} has a sentence without an end")
         return cls(arrays[::2], arrays[1::2], report)
 
     @classmethod

@@ -12,6 +12,7 @@ from keras_transformer.files import written_aside
 from keras_transformer.text.special_tokens import BEGIN, END, PAD, UNKNOWN
 
 SILENT = 2  # SentencePiece's log level that shows errors only
+LARGEST_MODEL = 1 << 26  # bytes: a hundred times what 30,000 tokens need
 LARGEST_SAMPLE = 5_000_000  # lines: the trainer holds what it learns from in memory
 
 
@@ -106,6 +107,9 @@ class Tokenizer:
             ValueError: if the file is missing, is no SentencePiece model or has other special ids than ours.
         """
         try:
+            size = Path(path).stat().st_size
+            if size > LARGEST_MODEL:
+                raise ValueError(f"it must have at most {LARGEST_MODEL:,} bytes; received {size:,}")
             return cls(Path(path).read_bytes())
         except OSError as error:
             raise ValueError(f"path must be a tokenizer's file; received {str(path)!r}: {error.strerror}") from None

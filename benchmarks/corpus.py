@@ -1,0 +1,76 @@
+"""A corpus of millions of pairs: how fast it is tokenised and cut into batches, and in how much memory.
+
+    python -m benchmarks.corpus --pairs 5000000
+
+The pairs are those of the bundled corpus, repeated, with words left out and changed at random so that they differ.
+Prints pairs and target tokens a second of building the store, the seconds to the first batch and of the first 1,000
+batches, and the largest resident memory.
+"""
+
+import argparse
+import itertools
+import json
+import random
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from keras_transformer.config import DataConfig
+from keras_transformer.data import TokenBatches, TokenStore, captions, read_pairs
+from keras_transformer.text import Tokenizer
+
+
+def perturbed(pairs, count):
+    """`count` pairs: the given ones over and over, each time with a word less or two exchanged."""
+    draw = random.Random(0)
+
+    def change(line):
+        words = line.split(" ")
+        i = draw.randrange(len(words))
+        if draw.random() < 0.5 and len(words) > 3:
+            del words[i]
+        else:
+            words[i], words[0] = words[0], words[i]
+        return " ".join(words)
+
+    for source, target in itertools.islice(itertools.cycle(pairs), count):
+        yield change(source), change(target)
+
+
+def measure(count, batches):
+    """Build a store of `count` pairs and draw its first batches; the figures by name."""
+    pairs = list(read_pairs(*captions("train")))
+    tokenizer = Tokenizer.train((line for pair in pairs for line in pair), 1200)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        store, report = TokenStore.build(
+            Path(folder) / "store", perturbed(pairs, count), tokenizer, config=DataConfig()
+        )
+        built = time.perf_counter()
+        drawn = TokenBatches(store, batch_tokens=4096, seed=1)
+        first = time.perf_counter()
+        for number in range(min(batches, len(drawn))):
+            drawn[number]
+        done = time.perf_counter()
+        tokens = int(store.lengths[:, 1].sum())
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    return {
+        "pairs": report.kept,
+        "pairs_per_second": report.kept / (built - begin),
+        "target_tokens_per_second": tokens / (built - begin),
+        "store_bytes": size,
+        "seconds_to_first_batch": first - built,
+        "seconds_of_batches": done - first,
+        "largest_resident_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "of_it_before_the_corpus": before * 1024,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=5_000_000)
+    parser.add_argument("--batches", type=int, default=1000)
+    options = parser.parse_args()
+    print(json.dumps(measure(options.pairs, options.batches), indent=2))

@@ -1,0 +1,180 @@
+"""Files made to do harm: each is refused in one line, before any of it is executed or takes memory."""
+
+import dataclasses
+import io
+import json
+import resource
+import shutil
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from small import DATA, MODEL, training, write_corpus
+
+from keras_transformer import Translator
+from keras_transformer import run_directory as runs
+from keras_transformer.data import corpus, read_lines
+from keras_transformer.files import load_arrays, sha256
+from keras_transformer.models import Transformer
+from keras_transformer.text import Tokenizer
+from keras_transformer.training.train import prepare
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("attacks")
+    source, target, *_ = write_corpus(folder, train=60)
+    (folder / "run").mkdir()
+    model = prepare(folder / "run", (source, target), None, MODEL, DATA, training())
+    runs.save_model(folder / "run", Transformer(model))
+    return folder / "run"
+
+
+@pytest.fixture
+def run(untrained, tmp_path):
+    return shutil.copytree(untrained, tmp_path / "run")
+
+
+def rewrite(run, members=None, extra=None, compression=zipfile.ZIP_STORED):
+    """Replace members of the run's model.keras, or add one, as somebody who knows the format could."""
+    path = run / "model.keras"
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in {**content, **(members or {}), **(extra or {})}.items():
+            archive.writestr(name, data)
+
+
+def refused(run, message):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=message) as caught:
+        Translator.load(run)
+    assert len(str(caught.value).splitlines()) == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
+    assert not list(run.parent.glob("touched*"))
+
+
+def test_a_layer_with_code(run):
+    touched = run.parent / "touched"
+    name = str(touched)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: (open(name, "w"), x)[1])])
+    touched.unlink(missing_ok=True)
+    model.save(run / "model.keras")
+    touched.unlink(missing_ok=True)
+    refused(run, "its class must be keras_transformer>Transformer; received None")
+
+
+@pytest.mark.parametrize("place", ["registered_name", "dtype", "module"])
+def test_a_name_outside_of_the_package(run, place):
+    with zipfile.ZipFile(run / "model.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    dangerous = {
+        "module": "os",
+        "class_name": "system",
+        "config": {"command": "touch touched"},
+        "registered_name": None,
+    }
+    if place == "registered_name":
+        config = dangerous
+    elif place == "dtype":
+        config["config"]["dtype"] = dangerous
+    else:
+        config.update(module="os", class_name="system")
+    rewrite(run, {"config.json": json.dumps(config)})
+    if place == "registered_name":
+        refused(run, "its class must be keras_transformer>Transformer; received None")
+    else:  # never read
+        assert Translator.load(run).model.config.d_model == MODEL.d_model
+        assert not list(run.parent.glob("touched*"))
+
+
+@pytest.mark.parametrize("name", ["../touched", "/tmp/touched", "assets/../../touched", "pickle.pkl"])
+def test_a_member_that_does_not_belong(run, name):
+    rewrite(run, extra={name: b"harm"})
+    refused(run, "it must hold config.json, metadata.json, model.weights.h5; received ")
+
+
+def weights(**datasets):
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        for name, options in datasets.items():
+            file.create_dataset(name, **options)
+    return stream.getvalue()
+
+
+def test_absurd_shapes(run):
+    rewrite(run, {"model.weights.h5": weights(a=dict(shape=(10**6, 10**6), dtype="f4", chunks=(1000, 1000)))})
+    refused(run, "a must be a plain array, all of them at most")
+
+
+def test_arrays_elsewhere(run):
+    secret = run.parent / "secret"
+    secret.write_bytes(b"\0" * 400)
+    rewrite(run, {"model.weights.h5": weights(a=dict(shape=(100,), dtype="f4", external=[(str(secret), 0, 400)]))})
+    refused(run, "a must be a plain array")
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "config.json"])
+def test_a_bomb(run, name):
+    rewrite(run, {name: bytes(1 << 28)}, compression=zipfile.ZIP_DEFLATED)
+    assert (run / "model.keras").stat().st_size < 1 << 20
+    refused(run, f"{name} must have at most [0-9,]+ bytes; received 268,435,456")
+
+
+def test_a_bomb_that_lies_about_its_size(run):
+    rewrite(run, {"config.json": bytes(1 << 28)}, compression=zipfile.ZIP_DEFLATED)
+    path = run / "model.keras"
+    size = (1 << 28).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (1000).to_bytes(4, "little")))
+    refused(run, "config.json is damaged|Bad CRC-32")
+
+
+def test_settings_of_another_size(run):
+    config = dataclasses.asdict(runs.read_config(run, "model"))
+    content = json.loads((run / "config.json").read_text())
+    content["model"] = {**config, "d_model": 10**9, "heads": 10**6}
+    (run / "config.json").write_text(json.dumps(content))
+    refused(run, "'.*config.json' is not the file that the run was made with, by manifest.json")
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname"])
+def test_a_manifest_that_points_elsewhere(run, name):
+    sums = json.loads((run / "manifest.json").read_text())
+    sums[f"data/{name}"] = {"bytes": 1, "sha256": "0"}
+    (run / "manifest.json").write_text(json.dumps(sums))
+    with pytest.raises(ValueError, match="is not the file that the run was made with"):
+        runs.verify(run, "data")
+
+
+def test_a_tokenizer_of_a_gigabyte(tmp_path):
+    with open(tmp_path / "tokenizer.model", "wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(ValueError, match="it must have at most 67,108,864 bytes; received 1,073,741,824"):
+        Tokenizer.load(tmp_path / "tokenizer.model")
+
+
+def test_a_line_without_an_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "LONGEST_LINE", 1000)
+    (tmp_path / "a.en").write_bytes(b"short\n" + b"x" * 5000)
+    lines = read_lines(tmp_path / "a.en")
+    assert next(lines) == "short"
+    with pytest.raises(ValueError, match="must have lines of less than 1,000 bytes; line 2 has more"):
+        next(lines)
+
+
+def test_a_checkpoint_of_absurd_shapes(tmp_path):
+    header = json.dumps({"a": {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 4 * 10**12]}}).encode()
+    aside = tmp_path / "aside"
+    aside.write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
+    path = aside.rename(tmp_path / f"batch-00000001.{sha256(aside)[:16]}.safetensors")
+    with pytest.raises(ValueError, match=f"{path.name} cannot be used: "):
+        load_arrays(path)
+
+
+def test_nothing_is_pickled(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="cannot be used"):
+        load_arrays(path)

@@ -1,0 +1,106 @@
+"""Long runs: memory stays where it is, and nothing is compiled twice."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keras_transformer import Translator
+from keras_transformer.config import DecodingConfig, TransformerConfig
+from keras_transformer.data import TokenBatches
+from keras_transformer.models import Transformer
+from keras_transformer.text import Tokenizer
+from keras_transformer.training import LabelSmoothedCrossEntropy, paper_adam
+
+ROOT = Path(__file__).parent.parent.parent
+CONFIG = TransformerConfig(encoder_layers=1, decoder_layers=1, d_model=32, d_ff=32, heads=2)
+SETTLED = 200  # steps or calls after which memory is to stay where it is
+
+
+def resident():
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Compilations:
+    """How many programs the backend has compiled for what is watched; None on torch, which compiles nothing."""
+
+    def __init__(self):
+        self.count = None
+        if keras.backend.backend() == "jax":
+            import jax
+
+            self.count = 0
+            jax.monitoring.register_event_duration_secs_listener(self.note)
+
+    def note(self, event, *rest, **named):
+        self.count += event == "/jax/core/compile/backend_compile_duration"
+
+
+def texts(count, draw, longest=30):
+    return [" ".join(draw.choices("0123456789", k=draw.randint(1, longest))) for _ in range(count)]
+
+
+@pytest.mark.slow
+def test_two_thousand_steps():
+    draw = random.Random(1)
+    lines = texts(3000, draw)
+    tokenizer = Tokenizer.train(lines, 24)
+    batches = TokenBatches.from_lines(lines, [line[::-1] for line in lines], tokenizer, batch_tokens=256)
+    shapes = {batches[i][1].shape for i in range(len(batches))}
+    model = Transformer(CONFIG.__class__(**{**vars(CONFIG), "source_vocab_size": 24, "target_vocab_size": 24}))
+    model.compile(paper_adam(1e-3), LabelSmoothedCrossEntropy(), jit_compile=keras.backend.backend() == "jax")
+    compiled, seen, counts = Compilations(), [], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(resident())
+            counts.append(compiled.count)
+            if len(seen) == 2000:
+                self._model.stop_training = True
+
+    model.fit(batches, epochs=100, shuffle=False, verbose=0, callbacks=[Watch()])
+    assert len(seen) == 2000 and len(shapes) >= 5
+    print(f"resident MB after {SETTLED} and 2000 steps: {seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}")
+    assert seen[-1] < 1.05 * seen[SETTLED]
+    if keras.backend.backend() == "jax":
+        assert counts[-1] == counts[SETTLED] and model.train_function._cache_size() <= len(shapes)
+    if keras.backend.backend() == "tensorflow":
+        assert model.train_function.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.slow
+def test_two_thousand_translations():
+    draw = random.Random(2)
+    tokenizer = Tokenizer.train(texts(500, draw), 24)
+    model = Transformer(CONFIG.__class__(**{**vars(CONFIG), "source_vocab_size": 24, "target_vocab_size": 24}))
+    translator = Translator(model, tokenizer, config=DecodingConfig(batch_size=8, extra_length=0))
+    compiled, seen, counts = Compilations(), [], []
+    for _ in range(2000):
+        translator(texts(draw.randint(1, 8), draw, longest=8))
+        seen.append(resident())
+        counts.append(compiled.count)
+    print(f"resident MB after {SETTLED} and 2000 calls: {seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}")
+    assert seen[-1] < 1.05 * seen[SETTLED]
+    if keras.backend.backend() == "jax":
+        widths = {translator._edge(n) for n in range(1, 18)}
+        assert counts[-1] == counts[SETTLED]
+        assert counts[-1] <= 2 * len(widths) + 10  # of 1 row and of 8; and a few small ones before the first
+
+
+@pytest.mark.slow
+def test_five_million_pairs():
+    done = subprocess.run([sys.executable, "-m", "benchmarks.corpus"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout[done.stdout.index("{") :])
+    print(found)
+    assert found["pairs"] == 5_000_000
+    assert found["largest_resident_bytes"] < 1e9
+    assert found["target_tokens_per_second"] > 10 * 1500  # ten times the best rate at which `base` trains on 2 cores
+    assert np.isfinite(found["seconds_of_batches"])
