@@ -12,7 +12,13 @@ log.jsonl         one line an epoch
 import contextlib
 import dataclasses
 import json
+import os
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
 from keras_transformer.files import remove_partial, sha256, written_aside
@@ -93,6 +99,27 @@ def verify(run, *names):
 
 def is_as_sealed(path, size, digest):
     return path.is_file() and path.stat().st_size == size and sha256(path) == digest
+
+
+@contextlib.contextmanager
+def locked(run):
+    """Hold a run for this process; the operating system lets go of it however the process ends.
+
+    Raises:
+        ValueError: if another process holds it.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(run, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"run {str(run)!r} is being trained by another process") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_configs(run, **configs):

@@ -105,3 +105,29 @@ def test_unreadable_configs(tmp_path, text):
         runs.read_config(tmp_path, "model")
     with pytest.raises(ValueError, match="run must be a directory that `keras-transformer train` wrote"):
         runs.read_config(tmp_path / "absent", "model")
+
+
+def test_one_process_at_a_time(tmp_path):
+    with runs.locked(tmp_path):
+        with pytest.raises(ValueError, match="is being trained by another process"), runs.locked(tmp_path):
+            pass
+    with runs.locked(tmp_path):
+        pass
+
+
+def test_what_is_sealed_is_verified(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ids").write_text("12")
+    (tmp_path / "config.json").write_text("{}")
+    runs.seal(tmp_path)
+    runs.verify(tmp_path, "data", "config.json")
+    with pytest.raises(ValueError, match="absent' is not the file that the run was made with, by manifest.json"):
+        runs.verify(tmp_path, "absent")
+    (tmp_path / "data" / "ids").write_text("13")
+    runs.verify(tmp_path, "config.json")
+    with pytest.raises(ValueError, match="data/ids' is not the file that the run was made with, by manifest.json"):
+        runs.verify(tmp_path, "data")
+    for text in ("", "[]", '{"data/ids": 3}'):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(ValueError, match="manifest.json' cannot be used: "):
+            runs.verify(tmp_path, "data")

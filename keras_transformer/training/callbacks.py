@@ -10,6 +10,11 @@ import numpy as np
 from keras_transformer.files import written_aside
 
 
+def all_finite(model):
+    """Whether every weight is a finite number."""
+    return all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
 class NonFiniteLoss(ArithmeticError):
     """The loss became infinite or not a number."""
 
@@ -33,7 +38,7 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.check("val_loss", logs)
-        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+        if not all_finite(self.model):
             self.stop("a weight is not finite")  # the last update of an epoch shows in no training loss
 
     def check(self, name, logs):

@@ -16,6 +16,7 @@ from keras import ops
 
 from keras_transformer.files import load_arrays, remove_partial, save_arrays
 from keras_transformer.run_directory import save_model
+from keras_transformer.training.callbacks import all_finite
 from keras_transformer.training.progress import Progress
 from keras_transformer.training.random_state import random_state, set_random_state
 
@@ -148,7 +149,8 @@ class Checkpoints(keras.callbacks.Callback):
             return
         due = time.monotonic() - self.written >= 60 * self.minutes
         if (due or self.signals or self.limits.reached()) and self.batches.may_begin_at(self.progress.batch):
-            self.save()
+            if all_finite(self.model):  # otherwise the next batch's loss will tell, and the last good one is kept
+                self.save()
             self.leave_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -223,7 +223,7 @@ def fit(run, config, data, training, resume=False):
     def ended():
         return progress.epoch >= training.epochs or limits.reached() or best.patience_is_over()
 
-    with signals_noted() as signals:
+    with run_directory.locked(run), signals_noted() as signals:
         schedule = (training.checkpoint_minutes, training.keep_last)
         checkpoints = Checkpoints(run, progress, batches, *schedule, limits, signals)
         if resume:

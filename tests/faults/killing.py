@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 
 from keras_transformer.files import load_arrays
@@ -47,20 +48,21 @@ def command(folder, run, *flags):
     return ["train", str(run), *files, *FLAGS, *flags]
 
 
-def start(arguments, program=("-m", "keras_transformer"), **options):
+def start(arguments, program=("-m", "keras_transformer"), backend=None):
+    """The command in a process of its own, under this process's backend or another."""
+    backend = backend or keras.backend.backend()
     return subprocess.Popen(
         [sys.executable, *program, *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        **options,
     )
 
 
-def finish(arguments, **options):
+def finish(arguments, backend=None):
     """Run to the end; its output. It must succeed."""
-    process = start(arguments, **options)
+    process = start(arguments, backend=backend)
     output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
     return output

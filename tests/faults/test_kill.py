@@ -1,5 +1,6 @@
 """Real training processes, killed at random moments: what is resumed ends bit for bit as what was never killed."""
 
+import json
 import random
 import signal
 import time
@@ -35,6 +36,17 @@ def test_a_killed_run_ends_as_if_it_had_not_been(folder, whole, tmp_path):
     arguments = command(folder, tmp_path / "killed")
     assert kill_until_done(arguments, tmp_path / "killed", random.Random(3), kills=1)
     assert_same_run(whole, tmp_path / "killed")
+
+
+def test_a_run_goes_on_with_another_backend(folder, tmp_path):
+    begun = keras.backend.backend()
+    other = "tensorflow" if begun == "torch" else "torch"
+    run = tmp_path / "run"
+    finish([*command(folder, run), "--max-updates", "5"])
+    output = finish(["train", str(run), "--resume", "--max-updates", "1000"], backend=other)
+    assert f"This run was on {begun} so far: from here on it is not bit for bit what it would be there." in output
+    epochs = [json.loads(line)["epoch"] for line in (run / "log.jsonl").read_text().splitlines()]
+    assert epochs == [1, 2, 3]
 
 
 @pytest.mark.slow

@@ -107,6 +107,47 @@ def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, files, monkeypatch):
     assert len(log(tmp_path / "run")) == 1
 
 
+@one_width
+def test_a_resumed_run_is_the_one_that_was_begun(tmp_path, files):
+    """Bit for bit equality after kills is shown in tests/faults; here: limits may change, nothing else may."""
+    run = tmp_path / "run"
+    train(run, *files, model=MODEL, data=DATA, training=training())
+    assert [line["epoch"] for line in log(run)] == [1]
+    for wrong, message in (
+        (dict(training=training(seed=2)), "seed must be 1 as when the run was begun; received 2"),
+        (
+            dict(model=dataclasses.replace(MODEL, dropout=0.2)),
+            "dropout must be 0.1 as when the run was begun; received",
+        ),
+        (dict(data=dataclasses.replace(DATA, max_ratio=3.0)), "max_ratio must be 4.0 as when the run was begun"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train(run, resume=True, **wrong)
+    train(run, *files, model=MODEL, data=DATA, training=training(max_updates=30), resume=True)
+    assert [line["epoch"] for line in log(run)] == [1, 2]
+    train(tmp_path / "new", *files, model=MODEL, data=DATA, training=training(), resume=True)  # begins it
+    assert load_model(tmp_path / "new").config == load_model(run).config
+
+
+@one_width
+def test_fine_tuning_begins_with_another_run(tmp_path, files, monkeypatch):
+    run, fine = tmp_path / "run", tmp_path / "fine"
+    train(run, *files, model=MODEL, data=DATA, training=training(max_updates=None))
+    recipe = training(epochs=1, max_updates=None, learning_rate_scale=1e-9)
+    train(fine, *files, init_from=run, training=recipe)
+    assert log(fine)[0]["val_nats"] == pytest.approx(log(run)[-1]["val_nats"], rel=1e-4)
+    assert read_config(fine, "data") == DATA
+    assert (fine / "tokenizer.model").read_bytes() == (run / "tokenizer.model").read_bytes()
+    for wrong, message in (
+        (dict(model="tiny"), "encoder_layers must be 1 as in init_from='.*run'; received 4"),
+        (dict(data=DataConfig(vocab_size=300)), "vocab_size must be 200 as in init_from='.*run'; received 300"),
+        (dict(init_from=tmp_path / "absent"), "run must be a directory that `keras-transformer train` wrote"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train(tmp_path / "other", *files, **{"init_from": run, **wrong})
+    assert not (tmp_path / "other").exists()
+
+
 def lines_of(files):
     return [path.read_text(encoding="utf-8").splitlines() for path in files[:2]]
 
