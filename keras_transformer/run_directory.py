@@ -57,6 +57,9 @@ def new_run(run, overwrite=False):
         raise ValueError(f"run {str(run)!r} exists already; pass --overwrite to replace it, or choose another name")
     if run.exists() and any(run.iterdir() if run.is_dir() else [run]) and not (run / "config.json").is_file():
         raise ValueError(f"run {str(run)!r} exists and is not a run directory; it is left as it is")
+    if (run / "config.json").is_file():
+        with locked(run):  # not while it is trained
+            pass
     run = run.resolve()  # through a link, the directory that it names is replaced
     remove_partial(run.parent)
     missing = [parent for parent in run.parents if not parent.exists()]

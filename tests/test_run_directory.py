@@ -108,10 +108,12 @@ def test_unreadable_configs(tmp_path, text):
 
 
 def test_one_process_at_a_time(tmp_path):
-    with runs.locked(tmp_path):
-        with pytest.raises(ValueError, match="is being trained by another process"), runs.locked(tmp_path):
-            pass
-    with runs.locked(tmp_path):
+    make(tmp_path / "run")
+    with runs.locked(tmp_path / "run"):
+        for other in (runs.locked(tmp_path / "run"), runs.new_run(tmp_path / "run", overwrite=True)):
+            with pytest.raises(ValueError, match="is being trained by another process"), other:
+                pass
+    with runs.locked(tmp_path / "run"):
         pass
 
 

@@ -62,11 +62,11 @@ def save_checkpoint(folder, model, progress, random=()):
     groups = keras.tree.map_structure(ops.convert_to_numpy, state(model))
     groups["random"] = random
     arrays = {f"{group}/{n:05d}": array for group, found in groups.items() for n, array in enumerate(found)}
-    return write_checkpoint(folder, arrays, progress)
+    return write_checkpoint(folder, arrays, progress, keras.backend.backend())
 
 
-def write_checkpoint(folder, arrays, progress):
-    metadata = {"progress": dataclasses.asdict(progress), "backend": keras.backend.backend()}
+def write_checkpoint(folder, arrays, progress, backend):
+    metadata = {"progress": dataclasses.asdict(progress), "backend": backend}
     return save_arrays(folder, f"batch-{progress.batches:08d}", arrays, metadata)
 
 
@@ -100,28 +100,32 @@ class Checkpoints(keras.callbacks.Callback):
         A warning names each one that is skipped. The metrics follow when the epoch begins, after Keras's own reset.
         """
         model.optimizer.build(model.trainable_variables)
-        for path in self.paths()[::-1]:
-            try:
-                arrays, metadata = load_arrays(path)
-                groups = (*state(model), "random")
-                found = {group: [a for name, a in arrays.items() if name.startswith(group)] for group in groups}
-                progress = Progress.from_json(metadata["progress"])
-                for group in ("model", "optimizer"):
-                    check(state(model)[group], found[group], path.name)
-            except (ValueError, TypeError, KeyError) as error:
-                warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
-                continue
+        for path, arrays, progress, backend in self.whole():
+            found = {}
+            for group in (*state(model), "random"):
+                found[group] = [array for name, array in arrays.items() if name.startswith(f"{group}/")]
+            for group in ("model", "optimizer"):
+                check(state(model)[group], found[group], path.name)
             for group in ("model", "optimizer"):
                 assign(state(model)[group], found[group])
             self.metrics, self.random = found["metrics"] if progress.batch else (), found["random"]
             for field in dataclasses.fields(progress):
                 setattr(self.progress, field.name, getattr(progress, field.name))
-            backend = metadata["backend"]
             if backend != keras.backend.backend():
                 print(f"This run was on {backend} so far: from here on it is not bit for bit what it would be there.")
             return
         if self.paths():
             raise ValueError(f"none of the checkpoints in {str(self.folder)!r} can be used; --overwrite begins anew")
+
+    def whole(self):
+        """The checkpoints that can be read, newest first: path, arrays, `Progress`, backend."""
+        for path in self.paths()[::-1]:
+            try:
+                arrays, metadata = load_arrays(path)
+            except ValueError as error:
+                warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
+                continue
+            yield path, arrays, Progress.from_json(metadata["progress"]), metadata["backend"]
 
     def paths(self):
         """The files of all checkpoints, oldest first."""
@@ -174,9 +178,10 @@ class Checkpoints(keras.callbacks.Callback):
         self.written = time.monotonic()
 
     def note_best(self):
-        """Write the newest checkpoint again, with what the progress says of the best model now."""
-        arrays, _ = load_arrays(self.paths()[-1])
-        write_checkpoint(self.folder, arrays, self.progress)
+        """Write the newest checkpoint again, with what the progress now says of scores and of the best model."""
+        _, arrays, progress, backend = next(self.whole())
+        progress.scores, progress.best = self.progress.scores, self.progress.best
+        write_checkpoint(self.folder, arrays, progress, backend)
 
 
 def check(variables, arrays, name):

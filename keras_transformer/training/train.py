@@ -82,18 +82,21 @@ def train(
     run = Path(run)
     model = preset(model) if isinstance(model, str) else model
     if resume and (run / "config.json").is_file():
-        return fit(run, *resumed(run, model, data, training), resume=True)
-    if source is None:
-        raise ValueError(f"source must be given to begin a run; received none, and {str(run)!r} is none to resume")
-    training = training or TrainingConfig()
-    if init_from is not None:
-        model, data = continued(init_from, model, data)
-    model, data = model or preset("tiny"), data or DataConfig()
-    check(model, data, training, valid_source, valid_target)
-    valid = (valid_source, valid_target) if valid_source is not None else None
-    with run_directory.new_run(run, overwrite) as aside:
-        model = prepare(aside, (source, target), valid, model, data, training, init_from)
-    return fit(run, model, data, training, resume=init_from is not None)
+        configs = resumed(run, model, data, training)
+    else:
+        if source is None:
+            raise ValueError(f"source must be given to begin a run; received none, and {str(run)!r} is none to resume")
+        training = training or TrainingConfig()
+        if init_from is not None:
+            model, data = continued(init_from, model, data)
+        model, data = model or preset("tiny"), data or DataConfig()
+        check(model, data, training, valid_source, valid_target)
+        valid = (valid_source, valid_target) if valid_source is not None else None
+        with run_directory.new_run(run, overwrite) as aside:
+            configs = prepare(aside, (source, target), valid, model, data, training, init_from), data, training
+        resume = init_from is not None
+    with run_directory.locked(run):
+        return fit(run, *configs, resume)
 
 
 def resumed(run, model, data, training):
@@ -162,6 +165,7 @@ def prepare(run, files, valid, model, data, training, init_from=None):
     run_directory.seal(run)
     (run / "checkpoints").mkdir()
     if init_from is not None:  # fine-tuning is to resume from before the first batch
+        keras.utils.set_random_seed(training.seed)
         begun = compiled_model(model, training)
         begun.set_weights(run_directory.load_model(init_from).get_weights())
         begun.optimizer.build(begun.trainable_variables)
@@ -203,7 +207,7 @@ def compiled_model(config, training):
     return model
 
 
-def fit(run, config, data, training, resume=False):
+def fit(run, config, data, training, resume):
     """Train a prepared run, from its start or from its newest checkpoint; give the model that was saved."""
     keras.utils.set_random_seed(training.seed)
     model = compiled_model(config, training)
@@ -223,7 +227,7 @@ def fit(run, config, data, training, resume=False):
     def ended():
         return progress.epoch >= training.epochs or limits.reached() or best.patience_is_over()
 
-    with run_directory.locked(run), signals_noted() as signals:
+    with signals_noted() as signals:
         schedule = (training.checkpoint_minutes, training.keep_last)
         checkpoints = Checkpoints(run, progress, batches, *schedule, limits, signals)
         if resume:
