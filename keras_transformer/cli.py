@@ -191,7 +191,7 @@ def read_toml(path):
     """The settings of a `--config` file: top level and one table for each group, every key checked."""
     try:
         settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"config {path!r} is not valid TOML: {error}") from None
     known = {name: {field.name for field in dataclasses.fields(kind)} for name, (kind, _) in TRAIN_GROUPS.items()}
     for key, value in settings.items():

@@ -80,6 +80,21 @@ class TransformerConfig:
                 f"{self.source_vocab_size} and {self.target_vocab_size}"
             )
 
+    @property
+    def parameters(self):
+        """Number of weights of a model of these sizes; the positions of a sinusoidal table are none."""
+        d, head = self.d_model, self.d_model // self.heads
+        keys = self.heads * (self.key_size or head)
+        values = self.heads * (self.value_size or head)
+        attention = 2 * d * keys + 2 * d * values + self.attention_bias * (2 * keys + values + d)
+        feed_forward, norm = 2 * d * self.d_ff + self.d_ff + d, 2 * d
+        encoder = self.encoder_layers * (attention + feed_forward + 2 * norm)
+        decoder = self.decoder_layers * (2 * attention + feed_forward + 3 * norm)
+        rows = self.source_vocab_size + (0 if self.share_embeddings else self.target_vocab_size)
+        if self.positions == "learned":
+            rows += (1 if self.share_embeddings else 2) * self.max_positions
+        return encoder + decoder + rows * d + (2 * norm if self.norm == "pre" else 0)
+
 
 FROM_TOKENIZER = ("source_vocab_size", "target_vocab_size", "share_embeddings")  # what a run takes from its tokenizers
 

@@ -41,6 +41,8 @@ def written_aside(path):
 
 def flush(path):
     """Make the operating system write a file, or the names in a directory, to the disk."""
+    if os.name == "nt" and Path(path).is_dir():
+        return  # Windows opens no directories
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -48,13 +50,27 @@ def flush(path):
         os.close(descriptor)
 
 
-def remove_partial(folder):
-    """Remove from a folder what killed processes of this machine left of files that they wrote aside."""
-    for left in Path(folder).glob(".*.partial*"):
-        owner = re.search(r"\.(\d+)\.partial", left.name)
-        if owner is None or not Path("/proc/self").exists() or Path(f"/proc/{owner[1]}").exists():
+def remove_partial(folder, stem="*"):
+    """Clear a folder of what killed processes of this machine left of files that they wrote aside as `stem`, or any.
+
+    A directory that was about to be replaced comes back if nothing has taken its place.
+    """
+    for left in Path(folder).glob(f".{stem}.*"):
+        owner = re.search(r"\.(\d+)\.(partial|replaced)", left.name)
+        if owner is None or not is_gone(int(owner[1])):
             continue
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        place = left.with_name(left.name[1 : owner.start()])
+        if owner[2] == "replaced" and not place.exists():
+            left.rename(place)
+        elif left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def is_gone(process):
+    """Whether the process of an earlier writing has ended; if this machine cannot tell, not."""
+    return process == os.getpid() or Path("/proc/self").exists() and not Path(f"/proc/{process}").exists()
 
 
 def sha256(path):
@@ -96,6 +112,11 @@ def save_arrays(folder, stem, arrays, metadata):
     return path
 
 
+def is_whole(path):
+    """Whether a file that `save_arrays` wrote is still what it wrote."""
+    return sha256(path)[:16] == Path(path).stem.rpartition(".")[2]
+
+
 def load_arrays(path):
     """The arrays and the metadata of a file that `save_arrays` wrote.
 
@@ -104,7 +125,7 @@ def load_arrays(path):
     """
     path = Path(path)
     try:
-        if sha256(path)[:16] != path.stem.rpartition(".")[2]:
+        if not is_whole(path):
             raise ValueError("its content is not what was written")
         with safe_open(path, framework="np") as file:
             return {name: file.get_tensor(name) for name in sorted(file.keys())}, json.loads(file.metadata()["json"])

@@ -24,6 +24,7 @@ from keras_transformer.config import DataConfig, TrainingConfig, TransformerConf
 from keras_transformer.files import remove_partial, sha256, written_aside
 from keras_transformer.text import Tokenizer
 
+LARGEST_JSON = 1 << 20  # bytes
 CONFIG_KINDS = {"model": TransformerConfig, "data": DataConfig, "training": TrainingConfig}
 
 
@@ -45,6 +46,12 @@ def new_file(path):
             yield file
 
 
+def tidy(run):
+    """Clear away, beside a run, what killed processes left when they were making it."""
+    run = Path(run).resolve()
+    remove_partial(run.parent, run.stem)
+
+
 @contextlib.contextmanager
 def new_run(run, overwrite=False):
     """Give an empty directory to fill; it becomes `run` when the block ends well, and nothing is left otherwise.
@@ -53,19 +60,17 @@ def new_run(run, overwrite=False):
         ValueError: if `run` exists and is not to be overwritten, or is something other than a run.
     """
     run = Path(run)
+    tidy(run)
     if run.exists() and not overwrite:
         raise ValueError(f"run {str(run)!r} exists already; pass --overwrite to replace it, or choose another name")
     if run.exists() and any(run.iterdir() if run.is_dir() else [run]) and not (run / "config.json").is_file():
         raise ValueError(f"run {str(run)!r} exists and is not a run directory; it is left as it is")
-    if (run / "config.json").is_file():
-        with locked(run):  # not while it is trained
-            pass
+    held = locked(run) if run.exists() else contextlib.nullcontext()  # nobody may train it meanwhile
     run = run.resolve()  # through a link, the directory that it names is replaced
-    remove_partial(run.parent)
     missing = [parent for parent in run.parents if not parent.exists()]
     run.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with written_aside(run) as aside:
+        with held, written_aside(run) as aside:
             aside.mkdir()
             yield aside
     except BaseException:
@@ -73,6 +78,13 @@ def new_run(run, overwrite=False):
             with contextlib.suppress(OSError):
                 parent.rmdir()
         raise
+
+
+def read_json(path):
+    """The content of a JSON file of a run, unless it is too large to be one."""
+    if path.stat().st_size > LARGEST_JSON:
+        raise ValueError(f"it must have at most {LARGEST_JSON:,} bytes; received {path.stat().st_size:,}")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def seal(run):
@@ -88,10 +100,10 @@ def verify(run, *names):
     """Raise a `ValueError` unless these files of a run, or those in these folders, are what `seal` found."""
     run = Path(run)
     try:
-        sums = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+        sums = read_json(run / "manifest.json")
         chosen = {f: s for f, s in sums.items() if any(f == name or f.startswith(name + "/") for name in names)}
         damaged = [name for name, s in chosen.items() if not is_as_sealed(run / name, s["bytes"], s["sha256"])]
-    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"{str(run / 'manifest.json')!r} cannot be used: {error}") from None
     unknown = [name for name in names if not any(f == name or f.startswith(name + "/") for f in sums)]
     if damaged or unknown:
@@ -143,8 +155,8 @@ def read_config(run, kind):
         raise ValueError(f"run must be a directory that `keras-transformer train` wrote; {str(path)!r} is missing")
     verify(run, "config.json")
     try:
-        return CONFIG_KINDS[kind](**json.loads(path.read_text(encoding="utf-8"))[kind])
-    except (KeyError, TypeError, ValueError) as error:
+        return CONFIG_KINDS[kind](**read_json(path)[kind])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
 
 
@@ -184,7 +196,7 @@ def load_model(run):
             or its vocabulary is not the tokenizers'.
     """
     from keras_transformer.models import Transformer
-    from keras_transformer.models.archive import load_weights
+    from keras_transformer.models.archive import check_archive, load_weights
 
     config = read_config(run, "model")
     path = Path(run) / "model.keras"
@@ -196,6 +208,18 @@ def load_model(run):
         raise ValueError(
             f"the tokenizers of {str(run)!r} must have {expected} tokens as the model has; received {sizes}"
         )
+    check_archive(path, config)
     model = Transformer(config, dtype=read_config(run, "training").dtype)
     load_weights(model, path)
     return model
+
+
+def holds_model(run):
+    """Whether the run has a `model.keras` that is whole."""
+    from keras_transformer.models.archive import check_archive
+
+    try:
+        check_archive(Path(run) / "model.keras", read_config(run, "model"))
+    except ValueError:
+        return False
+    return True

@@ -28,8 +28,8 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulatio
         batches = [batches[i] for i in random.permutation(len(batches))]
     else:
         batches = cut(np.lexsort(lengths.T), widths, edges, batch_tokens)
-    # The first two show all shapes, see `TokenBatches.may_begin_at`. Rows first: batches of other rows have another
-    # width too.
+    # Keras under TensorFlow takes the shapes of the whole epoch from the first two batches and holds fixed what they
+    # have in common. Rows first: batches of other rows have another width too.
     shapes = [(rows_per_bucket(edge, batch_tokens), edge) for edge, _ in batches]
     for axis in (0, 1):
         other = next((i for i, shape in enumerate(shapes) if shape[axis] != shapes[0][axis]), None)
@@ -129,15 +129,6 @@ class TokenBatches(keras.utils.PyDataset):
         # Keras calls this once more when `fit` and `evaluate` begin, after a look at the first batches.
         if self._read_to_end and self.shuffle:
             self.epoch += 1
-
-    def may_begin_at(self, index):
-        """Whether the epoch may be read from this batch on, in a `fit` of its own.
-
-        Keras under TensorFlow takes the shapes of all batches from the first two, and holds fixed what these have in
-        common.
-        """
-        shapes = [(rows_per_bucket(edge, self.batch_tokens), edge) for edge, _ in self._plan[index:]]
-        return all(len(set(axis[:2])) > 1 or len(set(axis)) == 1 for axis in zip(*shapes))
 
     def __len__(self):
         return len(self._plan)

@@ -279,6 +279,20 @@ class TokenStore:
 _FILES = ("source.ids", "source.offsets", "target.ids", "target.offsets")
 
 
+def usual_pairs(pairs, counts):
+    """The next chunk of pairs, without the enormous ones, which are counted as too long; None at the end."""
+    chunk, size = [], 0
+    for pair in pairs:
+        if max(map(len, pair)) > ENORMOUS:
+            counts["too_long"] += 1
+            continue
+        chunk.append(pair)
+        size += sum(map(len, pair))
+        if len(chunk) == CHUNK or size > LONGEST_LINE:
+            break
+    return chunk or None
+
+
 def _write(files, pairs, source_tokenizer, target_tokenizer, config):
     """Tokenise and filter chunk by chunk into four open files, in the order of `_FILES`; the ids' dtype, the report."""
     tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
@@ -288,10 +302,8 @@ def _write(files, pairs, source_tokenizer, target_tokenizer, config):
     for offsets in files[1::2]:
         offsets.write(np.int64(0).tobytes())
     pairs = iter(pairs)
-    while chunk := list(itertools.islice(pairs, CHUNK)):
-        usual = [pair for pair in chunk if max(map(len, pair)) <= ENORMOUS]
-        counts["too_long"] += len(chunk) - len(usual)
-        encoded = [tokenizer.encode([pair[side] for pair in usual]) for side, tokenizer in enumerate(tokenizers)]
+    while (chunk := usual_pairs(pairs, counts)) is not None:
+        encoded = [tokenizer.encode([pair[side] for pair in chunk]) for side, tokenizer in enumerate(tokenizers)]
         verdicts = [judge(len(source), len(target), config) for source, target in zip(*encoded, strict=True)]
         for verdict in verdicts:
             counts[verdict] += 1

@@ -10,44 +10,58 @@ import numpy as np
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 LARGEST_JSON = 1 << 20  # bytes
 ARRAYS_OF_A_WEIGHT = 4  # itself, the two moments of Adam, an accumulated gradient
+OVERHEAD = 1 << 22  # bytes of HDF5's own, and 1 MiB more for each block
+
+
+def check_archive(path, config):
+    """Refuse a `.keras` file that is not that of a `TransformerConfig`, before a model of such sizes is made.
+
+    Members that do not belong there, sizes that do not fit the model's, another configuration, damaged bytes and arrays
+    that are not plain are refused; nothing is executed, no object is made from the file.
+
+    Raises:
+        ValueError: if the file is not that of such a model, or is damaged.
+    """
+    least = 2 * config.parameters
+    most = 4 * ARRAYS_OF_A_WEIGHT * config.parameters + OVERHEAD
+    most += (1 << 20) * (config.encoder_layers + config.decoder_layers)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_members(archive, least, most)
+            check_config(archive, config)
+            with archive.open("model.weights.h5") as stream, h5py.File(stream, "r") as file:
+                check_arrays(file, most)
+    except Exception as error:  # damaged files make zipfile and h5py raise many kinds
+        raise refusal(path, error) from None
 
 
 def load_weights(model, path):
-    """Read the weights of a `Transformer` from a `.keras` file, once nothing in it can do harm.
-
-    Members that do not belong there, sizes beyond what the model needs, a configuration that is not the model's, and
-    damaged bytes are refused before an array is made. Code is never executed: no object is made from the file.
+    """Read the weights of a `Transformer` from a `.keras` file that `check_archive` let pass.
 
     Raises:
-        ValueError: if the file is not that of this model, or is damaged.
+        ValueError: if it does not hold the arrays of this model.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            check_members(archive, most_bytes(model))
-            check_config(archive, model.config)
-            with archive.open("model.weights.h5") as stream, h5py.File(stream, "r") as file:
-                check_arrays(file, most_bytes(model))
         model.load_weights(path)
-    except Exception as error:  # damaged files make zipfile, h5py and Keras raise many kinds
-        reason = (str(error) or repr(error)).splitlines()[0]
-        raise ValueError(f"{str(path)!r} cannot be read as the model that config.json describes: {reason}") from None
+    except Exception as error:  # of many kinds, too
+        raise refusal(path, error) from None
 
 
-def most_bytes(model):
-    """The most that an archive of this model may hold, its optimizer's arrays included."""
-    arrays = sum(int(np.prod(variable.shape)) for variable in model.variables) * 4 * ARRAYS_OF_A_WEIGHT
-    return arrays + (1 << 14) * (len(model.variables) * ARRAYS_OF_A_WEIGHT + 64)  # HDF5's own
+def refusal(path, error):
+    reason = (str(error) or repr(error)).splitlines()[0]
+    return ValueError(f"{str(path)!r} cannot be read as the model that config.json describes: {reason}")
 
 
-def check_members(archive, most):
+def check_members(archive, least, most):
     members = archive.infolist()
     names = [member.filename for member in members]
     if set(names) != MEMBERS or len(names) != len(MEMBERS):
         raise ValueError(f"it must hold {', '.join(sorted(MEMBERS))}; received {', '.join(names[:5])}")
     for member in members:
-        limit = most if member.filename == "model.weights.h5" else LARGEST_JSON
-        if member.file_size > limit:
-            raise ValueError(f"{member.filename} must have at most {limit:,} bytes; received {member.file_size:,}")
+        is_weights = member.filename == "model.weights.h5"
+        low, high = (least, most) if is_weights else (0, LARGEST_JSON)
+        if not low <= member.file_size <= high:
+            raise ValueError(f"{member.filename} must have {low:,} to {high:,} bytes; received {member.file_size:,}")
     if (damaged := archive.testzip()) is not None:  # compares the check sum of every member
         raise ValueError(f"{damaged} is damaged")
 
@@ -56,8 +70,7 @@ def check_config(archive, config):
     found = json.loads(archive.read("config.json"))
     if found["registered_name"] != "keras_transformer>Transformer":
         raise ValueError(f"its class must be keras_transformer>Transformer; received {found['registered_name']!r}")
-    expected = dataclasses.asdict(config)
-    if found["config"]["config"] != expected:
+    if found["config"]["config"] != dataclasses.asdict(config):
         raise ValueError("its configuration is another")
 
 

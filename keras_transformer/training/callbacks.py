@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 
 import keras
@@ -117,3 +118,5 @@ class RunLog(keras.callbacks.Callback):
         line = {"epoch": epoch + 1, "seconds": round(self.progress.seconds, 2), **values}
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_transformer.files import load_arrays, remove_partial, save_arrays
+from keras_transformer.files import is_whole, load_arrays, remove_partial, save_arrays, sha256
 from keras_transformer.run_directory import save_model
 from keras_transformer.training.callbacks import all_finite
 from keras_transformer.training.progress import Progress
@@ -65,8 +66,14 @@ def save_checkpoint(folder, model, progress, random=()):
     return write_checkpoint(folder, arrays, progress, keras.backend.backend())
 
 
+def run_id(folder):
+    """What a checkpoint belongs to: the digest of the manifest beside its folder, and so of settings, seed and data."""
+    manifest = Path(folder).parent / "manifest.json"
+    return sha256(manifest) if manifest.exists() else ""
+
+
 def write_checkpoint(folder, arrays, progress, backend):
-    metadata = {"progress": dataclasses.asdict(progress), "backend": backend}
+    metadata = {"progress": dataclasses.asdict(progress), "backend": backend, "run": run_id(folder)}
     return save_arrays(folder, f"batch-{progress.batches:08d}", arrays, metadata)
 
 
@@ -122,14 +129,19 @@ class Checkpoints(keras.callbacks.Callback):
         for path in self.paths()[::-1]:
             try:
                 arrays, metadata = load_arrays(path)
-            except ValueError as error:
+                if metadata["run"] != run_id(self.folder):
+                    raise ValueError(f"{path.name} is that of another run")
+                progress = Progress.from_json(metadata["progress"])
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
                 continue
-            yield path, arrays, Progress.from_json(metadata["progress"]), metadata["backend"]
+            yield path, arrays, progress, metadata["backend"]
 
     def paths(self):
         """The files of all checkpoints, oldest first."""
-        return sorted(self.folder.glob("batch-*.safetensors"))
+        # Of two of one position, which a kill may leave, the newer one is the second.
+        found = self.folder.glob("batch-*.safetensors")
+        return sorted(found, key=lambda path: (path.name.partition(".")[0], path.stat().st_mtime_ns))
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.metrics:
@@ -152,9 +164,8 @@ class Checkpoints(keras.callbacks.Callback):
             self.random = random_state()
             return
         due = time.monotonic() - self.written >= 60 * self.minutes
-        if (due or self.signals or self.limits.reached()) and self.batches.may_begin_at(self.progress.batch):
-            if all_finite(self.model):  # otherwise the next batch's loss will tell, and the last good one is kept
-                self.save()
+        if (due or self.signals or self.limits.reached()) and all_finite(self.model):
+            self.save()  # otherwise the next batch's loss will tell, and the last good one is kept
             self.leave_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -172,16 +183,16 @@ class Checkpoints(keras.callbacks.Callback):
     def save(self):
         """Write a checkpoint of now, and remove those that are too many."""
         written = save_checkpoint(self.folder, self.model, self.progress, self.random or random_state())
-        older = [path for path in self.paths() if path <= written]
+        older = [path for path in self.paths() if path.name[:14] <= written.name[:14]]
         for path in {*self.paths()} - {*older[-self.keep :]}:  # newer ones are damaged: one before them was resumed
             path.unlink()
         self.written = time.monotonic()
 
     def note_best(self):
-        """Write the newest checkpoint again, with what the progress now says of scores and of the best model."""
-        _, arrays, progress, backend = next(self.whole())
-        progress.scores, progress.best = self.progress.scores, self.progress.best
-        write_checkpoint(self.folder, arrays, progress, backend)
+        """Write the newest checkpoint again, with what the progress now says of the best model."""
+        for _, arrays, progress, backend in itertools.islice(self.whole(), 1):
+            progress.best = self.progress.best
+            write_checkpoint(self.folder, arrays, progress, backend)
 
 
 def check(variables, arrays, name):
@@ -259,14 +270,10 @@ class EpochWeights(keras.callbacks.Callback):
                 path.unlink()
 
     def paths(self):
-        """The files of the last epochs, oldest first."""
+        """The files of the last epochs that are whole, oldest first; a warning names each that is not."""
         epochs = sorted(self.progress.scores)[-self.last :]
-        return [path for epoch in epochs for path in self.folder.glob(f"epoch-{epoch + 1:04d}.*.safetensors")]
-
-    def read(self):
-        """The weights of the last epochs, one list at a time; a warning names a file that is skipped."""
-        for path in self.paths():
-            try:
-                yield list(load_arrays(path)[0].values())
-            except ValueError as error:
-                warnings.warn(f"left out of the mean: {error}", stacklevel=2)
+        found = [path for epoch in epochs for path in self.folder.glob(f"epoch-{epoch + 1:04d}.*.safetensors")]
+        for path in [path for path in found if not is_whole(path)]:
+            warnings.warn(f"left out of the mean: {path.name} is damaged", stacklevel=2)
+            found.remove(path)
+        return found

@@ -51,6 +51,8 @@ class Adam(keras.optimizers.Adam):
     """Keras's Adam that remembers the global norm of the last gradient, before any clipping, as `gradient_norm`."""
 
     def build(self, variables):
+        if self.built:
+            return
         super().build(variables)
         self.gradient_norm = self.add_variable((), name="gradient_norm", dtype="float32")
 

@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ from keras_transformer import run_directory
 from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig, preset
 from keras_transformer.data import TokenBatches, TokenStore, read_pairs
 from keras_transformer.evaluation import BleuCallback
+from keras_transformer.files import load_arrays
 from keras_transformer.models import Transformer
 from keras_transformer.text import Tokenizer
 from keras_transformer.training.averaging import average_weights
@@ -68,7 +70,8 @@ def train(
         training: a `TrainingConfig`.
         overwrite: replace an existing run, once the new one's data are ready.
         resume: go on with `run` where it was interrupted; begin it if there is none. What is given beside must be as
-            when it was begun, but for limits (`epochs`, `max_updates`, `max_minutes`, `patience`) and what is kept.
+            when it was begun, but for limits (`epochs`, `max_updates`, `max_minutes`, `patience`) and what is kept:
+            these hold for this call.
         init_from: a run whose tokenizer and weights to begin with, for fine-tuning; `model` may change its dropout.
 
     Returns:
@@ -80,6 +83,7 @@ def train(
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
     """
     run = Path(run)
+    run_directory.tidy(run)
     model = preset(model) if isinstance(model, str) else model
     if resume and (run / "config.json").is_file():
         configs = resumed(run, model, data, training)
@@ -232,7 +236,12 @@ def fit(run, config, data, training, resume):
         checkpoints = Checkpoints(run, progress, batches, *schedule, limits, signals)
         if resume:
             checkpoints.restore(model)
-        if not ended():
+            if progress.best is not None and not run_directory.holds_model(run):
+                warnings.warn("model.keras is damaged; the next epoch's will take its place", stacklevel=2)
+                progress.best = None
+        if ended():
+            print("Nothing is left to train: a limit is reached. --epochs, --max-updates and so on move it.")
+        else:
             log.rewind()
         options = dict(
             validation_data=held_out,
@@ -245,13 +254,14 @@ def fit(run, config, data, training, resume):
             rest = len(batches) - progress.batch
             epochs = dict(initial_epoch=progress.epoch, epochs=progress.epoch + 1)
             model.fit(batches, steps_per_epoch=rest, **epochs, **options)
+            batches.first = 0  # before Keras looks at the first batches again
         if not ended():
             model.fit(batches, initial_epoch=progress.epoch, epochs=training.epochs, **options)
 
-    if len(last.paths()) > 1:
-        model.set_weights(average_weights(last.read()))
-        offer_mean(model, held_out, bleu, best, f"mean of the last {len(last.paths())} epochs")
-        checkpoints.note_best()
+    if len(paths := last.paths()) > 1:
+        model.set_weights(average_weights(list(load_arrays(path)[0].values()) for path in paths))
+        offer_mean(model, held_out, bleu, best, f"mean of the last {len(paths)} epochs")
+    checkpoints.note_best()
     return run_directory.load_model(run)
 
 

@@ -68,13 +68,15 @@ def finish(arguments, backend=None):
     return output
 
 
-def kill_at_random(arguments, run, draw, longest):
-    """Start, wait until training writes checkpoints or for a while, and kill; whether it was still alive."""
+def kill_at_random(arguments, run, draw, longest, early):
+    """Start, wait until training writes checkpoints, then for up to `longest` seconds, and kill; whether it was alive.
+
+    With the probability `early` the kill comes while the process starts or prepares the data.
+    """
     newest = max_batch(run)
     process = start(arguments)
     deadline = time.monotonic() + 120
-    # One kill in four comes while the process starts or prepares the data, the others while it trains.
-    if draw.random() < 0.25:
+    if draw.random() < early:
         deadline = time.monotonic() + draw.uniform(0, 10)
     while process.poll() is None and time.monotonic() < deadline and max_batch(run) <= newest:
         time.sleep(0.005)
@@ -89,11 +91,13 @@ def max_batch(run):
     return max((path.name for path in (run / "checkpoints").glob("batch-*")), default="")
 
 
-def kill_until_done(arguments, run, draw, kills, longest=0.5):
+def kill_until_done(arguments, run, draw, kills, longest=0.5, early=0.25):
     """Kill a run so many times, or until it is done; then let it end. The number of kills that met it alive."""
     met = 0
-    while met < kills and kill_at_random([*arguments, "--resume"], run, draw, longest):
+    while met < kills and kill_at_random([*arguments, "--resume"], run, draw, longest, early):
         met += 1
+    if not early:
+        assert max_batch(run), "killed before the first checkpoint"
     finish([*arguments, "--resume"])
     return met
 
@@ -104,6 +108,10 @@ def assert_same_run(one, other):
     for line in itertools.chain(*logs):
         line.pop("seconds")
     assert logs[0] == logs[1]
+    progress = [load_arrays(sorted((run / "checkpoints").glob("batch-*"))[-1])[1]["progress"] for run in (one, other)]
+    for found in progress:
+        found.pop("seconds")
+    assert progress[0] == progress[1]
     for pattern in ("batch-*", "epoch-*"):
         found = [sorted((run / "checkpoints").glob(pattern))[-2:] for run in (one, other)]
         assert len(found[0]) == len(found[1]) == 2

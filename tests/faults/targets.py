@@ -18,7 +18,7 @@ from keras_transformer.config import DataConfig, TrainingConfig, preset
 from keras_transformer.data import TokenStore, read_lines, read_pairs
 from keras_transformer.files import load_arrays, save_arrays
 from keras_transformer.models import Transformer
-from keras_transformer.models.archive import load_weights
+from keras_transformer.models.archive import check_archive, load_weights
 from keras_transformer.text import Tokenizer
 
 TEXT = ["a man rides a bike", "ein Mann fährt Rad", "0123456789"]
@@ -126,6 +126,7 @@ def run(data):
 
 def archive(data):
     with folder_with(model_keras=mutated(archive_file(), data)) as folder:
+        check_archive(folder / "model.keras", small_model().config)
         load_weights(small_model(), folder / "model.keras")
 
 

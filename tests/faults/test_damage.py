@@ -1,6 +1,7 @@
 """Bits flipped and files cut short: harmless, or one clear error, never another model in silence."""
 
 import dataclasses
+import json
 import random
 import shutil
 import warnings
@@ -11,7 +12,8 @@ from small import DATA, MODEL, training, write_corpus
 
 from keras_transformer import run_directory as runs
 from keras_transformer.files import load_arrays
-from keras_transformer.training.checkpoints import Checkpoints
+from keras_transformer.training.callbacks import RunLog
+from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
 from keras_transformer.training.progress import Progress
 from keras_transformer.training.train import compiled_model, train
 
@@ -78,10 +80,20 @@ def test_damaged_files(run, tmp_path, count):
         try:
             with warnings.catch_warnings(record=True) as noted:
                 warnings.simplefilter("always")
-                if name.parent.name == "checkpoints":
+                if name.name.startswith("epoch-"):
+                    weights = EpochWeights(copy, Progress(scores={0: 1.0, 1: 1.0, 2: 1.0}), last=3)
+                    assert name.name not in [path.name for path in weights.paths()], what
+                    assert f"left out of the mean: {name.name} is damaged" in str(noted[0].message), what
+                    refused += 1
+                elif name.name == "log.jsonl":
+                    log = RunLog(copy, Progress(epoch=9))
+                    log.rewind()
+                    assert all(json.loads(line)["epoch"] for line in log.path.read_text().splitlines()), what
+                elif name.parent.name == "checkpoints":
                     found = newest_checkpoint(copy, model, states)
                     if name.name == checkpoints[-1].name:
                         assert found == min(states), what
+                        noted = [warning for warning in noted if warning.category is UserWarning]
                         assert len(noted) == 1 and f"skipped a checkpoint: {name.name} cannot be used" in str(noted[0])
                 else:
                     assert what_it_holds(copy) == expected, what

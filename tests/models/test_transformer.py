@@ -40,6 +40,7 @@ def body():
     def body(config):
         with keras.StatelessScope(initialize_variables=False):
             model = Transformer(config)
+        assert model.count_params() == config.parameters
         return model.count_params() - model.encoder.embedding.count_params()
 
     yield body
@@ -62,6 +63,7 @@ def test_the_vocabulary_costs_one_matrix_if_shared(make):
     shared, apart = make(), make(share_embeddings=False, source_vocab_size=23, target_vocab_size=29)
     assert shared.encoder.embedding is shared.decoder.embedding
     assert apart.count_params() - shared.count_params() == (23 + 29 - 19) * 14
+    assert [model.config.parameters for model in (shared, apart)] == [shared.count_params(), apart.count_params()]
     ids = {"source_ids": np.array([[22, 3]]), "target_ids": np.array([[2, 28, 20]])}
     assert apart(ids).shape == (1, 3, 29)
 
@@ -69,6 +71,7 @@ def test_the_vocabulary_costs_one_matrix_if_shared(make):
 def test_config_and_dtype_survive_serialisation(make):
     model = make(dtype="mixed_bfloat16", norm="pre", positions="learned", value_size=13, attention_bias=True)
     copy = Transformer.from_config(model.get_config())
+    assert model.count_params() == model.config.parameters
     assert copy.config == model.config and isinstance(copy.config, TransformerConfig)
     assert copy.get_config() == model.get_config() and copy.decoder.compute_dtype == "bfloat16"
     assert [w.path for w in copy.weights] == [w.path for w in model.weights]
