@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import dataclasses
-import importlib.util
 import json
 import os
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from keras_transformer.allocator import keep_freed_memory
+from keras_transformer.backend import choose_backend, import_keras
 from keras_transformer.config import (
     FROM_TOKENIZER,
     PRESETS,
@@ -24,7 +24,6 @@ from keras_transformer.config import (
 )
 from keras_transformer.run_directory import new_file, read_config
 
-BACKENDS = ("tensorflow", "jax", "torch")
 EXPECTED = (ValueError, OSError, ImportError, ArithmeticError)  # errors whose message says all; others show their type
 TRAIN_GROUPS = {
     "model": (TransformerConfig, "model (replaces the preset's value)"),
@@ -73,37 +72,6 @@ def main(arguments=None):
             print(f"keras-transformer: error: {name}{lines[0]}", file=sys.stderr)
             return 2
     return 0
-
-
-def choose_backend():
-    """Take the first backend that is installed unless the user chose one; say how to get one if there is none."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    settings = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
-    wanted = os.environ.get("KERAS_BACKEND")
-    if not wanted and settings.is_file():
-        with contextlib.suppress(ValueError, AttributeError):
-            wanted = json.loads(settings.read_text(encoding="utf-8")).get("backend")
-    if wanted and wanted not in BACKENDS:
-        raise ValueError(f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}; received {wanted!r}")
-    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
-    if not os.environ.get("KERAS_BACKEND") and wanted not in installed:
-        wanted = None  # Keras writes that file by itself, and names TensorFlow in it whatever is installed
-    if not installed or (wanted and wanted not in installed):
-        what = f"backend {wanted!r} is not installed" if wanted else "no backend is installed"
-        raise ImportError(f"{what}: pip install 'keras-transformer-nmt[{wanted or 'tensorflow'}]'")
-    os.environ["KERAS_BACKEND"] = wanted or installed[0]
-
-
-def import_keras():
-    """Import Keras without the lines that TensorFlow writes then, past Python and whatever its log level."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        import keras  # noqa: F401
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def build_parser():

@@ -13,6 +13,7 @@ import pytest
 from small import DATA, FLAGS, MODEL, contents, training, write_corpus
 
 from keras_transformer import cli
+from keras_transformer.backend import BACKENDS
 from keras_transformer.run_directory import save_model, seal
 from keras_transformer.text import Tokenizer
 from keras_transformer.training.train import prepare
@@ -158,7 +159,7 @@ def test_no_backend(folder, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_BACKEND", "mxnet")
     expected = "KERAS_BACKEND must be one of tensorflow, jax, torch; received 'mxnet'\n"
     assert fails(folder, ["translate", "run", "A"], capsys) == expected
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in cli.BACKENDS else find(name))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in BACKENDS else find(name))
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     expected = "backend 'jax' is not installed: pip install 'keras-transformer-nmt[jax]'\n"
     assert fails(folder, ["translate", "run", "A"], capsys) == expected

@@ -142,42 +142,12 @@ def test_demo_shows_score_translations_and_what_to_type(tmp_path, main, monkeypa
     assert cli.main(["demo", str(tmp_path / "run")]) == 2  # it exists now
 
 
-@pytest.mark.parametrize(
-    "installed, settings, wanted, expected",
-    [
-        (cli.BACKENDS, None, None, "tensorflow"),
-        (("torch", "jax"), None, None, "jax"),
-        (cli.BACKENDS, "torch", None, "torch"),
-        (cli.BACKENDS, "torch", "jax", "jax"),
-    ],
-)
-def test_the_backend_is_the_chosen_or_the_first_installed(monkeypatch, tmp_path, installed, settings, wanted, expected):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name in installed or None)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    if wanted:
-        monkeypatch.setenv("KERAS_BACKEND", wanted)
-    if settings:
-        (tmp_path / "keras.json").write_text(json.dumps({"backend": settings}))
-    cli.choose_backend()
-    assert os.environ["KERAS_BACKEND"] == expected
-
-
 def test_as_a_module_in_a_pipe(run):
     command = [sys.executable, "-m", "keras_transformer", "translate", run, "--n-best", "2", *SEARCH]
     how = dict(env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}, text=True, encoding="utf-8")
     done = subprocess.run(command, input="A man sits.\nZwei Hunde.\n", capture_output=True, **how)
     assert done.returncode == 0, done.stderr
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["1", "1", "2", "2"]
-
-
-def test_the_backend_is_one_that_is_installed(tmp_path, monkeypatch):
-    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')  # as Keras writes it whatever there is
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_BACKEND", "")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name == "torch" else None)
-    cli.choose_backend()
-    assert os.environ["KERAS_BACKEND"] == "torch"
 
 
 def test_an_error_that_nobody_expected_is_one_line_as_well(monkeypatch, capsys):

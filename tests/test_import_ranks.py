@@ -15,6 +15,7 @@ PACKAGE = HOME.name
 RANKS = {
     "config": 0,
     "allocator": 0,
+    "backend": 0,
     "files": 0,
     "text.special_tokens": 0,
     "text": 1,

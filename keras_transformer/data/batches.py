@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_transformer.config import DataConfig
 from keras_transformer.data.buckets import bucket_edges, cut, rows_per_bucket
-from keras_transformer.data.corpus import TokenStore
+from keras_transformer.data.store import TokenStore
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 from keras_transformer.text.tokenizer import Tokenizer
 

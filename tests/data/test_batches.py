@@ -2,9 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_transformer.data import TokenBatches
+from keras_transformer.data import FilterReport, TokenBatches, TokenStore
 from keras_transformer.data.batches import batch_plan
-from keras_transformer.data.corpus import FilterReport, TokenStore
 from keras_transformer.text import Tokenizer
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
