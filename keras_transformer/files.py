@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and that show whether they are still what was written."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -50,12 +51,12 @@ def flush(path):
         os.close(descriptor)
 
 
-def remove_partial(folder, stem="*"):
+def remove_partial(folder, stem=None):
     """Clear a folder of what killed processes of this machine left of files that they wrote aside as `stem`, or any.
 
     A directory that was about to be replaced comes back if nothing has taken its place.
     """
-    for left in Path(folder).glob(f".{stem}.*"):
+    for left in Path(folder).glob(".*" if stem is None else f".{glob.escape(stem)}.*"):
         owner = re.search(r"\.(\d+)\.(partial|replaced)", left.name)
         if owner is None or not is_gone(int(owner[1])):
             continue
