@@ -28,6 +28,7 @@ VARIANTS = {
     "bfloat16": ["--dtype", "mixed_bfloat16", "--weight-decay", "0.001"],
     "both": ["--dtype", "mixed_bfloat16", "--gradient-accumulation", "3"],
     "bleu": ["--monitor", "bleu"],
+    "fine-tuning": ["--init-from", "{begin}"],
 }
 
 

@@ -51,8 +51,8 @@ def test_a_run_goes_on_with_another_backend(folder, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_many_kills(folder, tmp_path, variant):
-    flags = VARIANTS[variant]
+def test_many_kills(folder, whole, tmp_path, variant):
+    flags = [flag.format(begin=whole) for flag in VARIANTS[variant]]
     finish(command(folder, tmp_path / "whole", *flags))
     met = 0
     for attempt in range(4):

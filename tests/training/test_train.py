@@ -9,6 +9,7 @@ from small import DATA, MODEL, training, write_corpus
 from keras_transformer import Translator
 from keras_transformer.config import DataConfig, DecodingConfig, preset
 from keras_transformer.data import TokenBatches
+from keras_transformer.files import load_arrays
 from keras_transformer.models import Transformer
 from keras_transformer.run_directory import load_model, read_config
 from keras_transformer.text import Tokenizer
@@ -97,14 +98,18 @@ def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, files, monkeypatch):
         return inputs, labels, np.where(weights > 0, np.nan, weights).astype("float32") if bad else weights
 
     monkeypatch.setattr(TokenBatches, "__getitem__", broken)
+    recipe = training(max_updates=None, checkpoint_minutes=0.0)
     with pytest.raises(NonFiniteLoss, match=r"loss is nan at update (\d+)") as caught:
-        train(tmp_path / "run", *files[:2], model=MODEL, data=DATA, training=training(max_updates=None))
+        train(tmp_path / "run", *files[:2], model=MODEL, data=DATA, training=recipe)
     batches = TokenBatches.from_lines(*lines_of(files), Tokenizer.load(tmp_path / "run" / "tokenizer.model"))
     batches = TokenBatches(batches.store, DATA.batch_tokens)
     assert f"update {len(batches) + 3} (learning rate" in str(caught.value)
     kept = load_model(tmp_path / "run").get_weights()
     assert all(np.isfinite(weight).all() for weight in kept)
     assert len(log(tmp_path / "run")) == 1
+    last = max((tmp_path / "run" / "checkpoints").glob("batch-*"))
+    assert last.name.startswith(f"batch-{len(batches) + 2:08d}.")
+    assert all(np.isfinite(array).all() for array in load_arrays(last)[0].values())
 
 
 @one_width
