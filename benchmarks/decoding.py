@@ -21,20 +21,10 @@ from keras_transformer.run_directory import load_model, load_tokenizers
 from keras_transformer.text.special_tokens import END, PAD
 
 
-def load(run, dtype):
-    """The run's model in another dtype, and its tokenizers."""
-    from keras_transformer.models import Transformer
-
-    saved = load_model(run)
-    model = Transformer(saved.config, dtype=dtype)
-    model.set_weights(saved.get_weights())
-    return model, *load_tokenizers(run)
-
-
 def our_translate(run, dtype, config):
     from keras_transformer.decoding import Translator
 
-    return Translator(*load(run, dtype), config=config)
+    return Translator(load_model(run, dtype), *load_tokenizers(run), config=config)
 
 
 def marian_of(model):
@@ -71,8 +61,8 @@ def marian_of(model):
 def marian_translate(run, dtype, config):
     import torch
 
-    model, source_tokenizer, target_tokenizer = load(run, dtype)
-    marian = marian_of(model)
+    source_tokenizer, target_tokenizer = load_tokenizers(run)
+    marian = marian_of(load_model(run, dtype))
 
     def batch_ids(sources):
         ids = [torch.tensor([*source, END]) for source in sources]
@@ -101,7 +91,7 @@ def marian_translate(run, dtype, config):
 
 
 def contend(name, run, source, options):
-    from keras_transformer.data import read_lines
+    from keras_transformer.text import read_lines
 
     lines = list(itertools.islice(read_lines(source), options.sentences))
     config = DecodingConfig(penalty="power", batch_size=options.batch_size)

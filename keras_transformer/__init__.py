@@ -19,7 +19,8 @@ _HOMES = {
         "padding_mask",
     ),
     "models": ("Transformer",),
-    "decoding": ("Hypothesis", "Translator"),
+    "engine": ("Hypothesis",),
+    "decoding": ("Translator",),
     "evaluation": ("BleuCallback", "corpus_scores", "evaluate"),
     "training": (
         "LabelSmoothedCrossEntropy",

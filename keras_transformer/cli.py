@@ -1,4 +1,4 @@
-"""The command `keras-transformer`: demo, train, translate, evaluate."""
+"""The command `keras-transformer`: demo, train, translate, evaluate, export."""
 
 import argparse
 import contextlib
@@ -6,36 +6,17 @@ import dataclasses
 import json
 import os
 import sys
-import tomllib
 import warnings
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
 from keras_transformer.allocator import keep_freed_memory
 from keras_transformer.backend import choose_backend, import_keras
-from keras_transformer.config import (
-    FROM_TOKENIZER,
-    PRESETS,
-    DataConfig,
-    DecodingConfig,
-    TrainingConfig,
-    TransformerConfig,
-    preset,
-)
+from keras_transformer.config import PRESETS, DataConfig, DecodingConfig, TrainingConfig, preset
+from keras_transformer.flags import TRAIN_FILES, TRAIN_GROUPS, add_config_flags, given, read_toml
 from keras_transformer.run_directory import new_file, read_config
+from keras_transformer.text import read_lines
 
 EXPECTED = (ValueError, OSError, ImportError, ArithmeticError)  # errors whose message says all; others show their type
-TRAIN_GROUPS = {
-    "model": (TransformerConfig, "model (replaces the preset's value)"),
-    "data": (DataConfig, "data"),
-    "training": (TrainingConfig, "training"),
-}
-TRAIN_FILES = {
-    "source": "source sentences, one a line (plain or .gz), or both sides in one .tsv file",
-    "target": "their translations, line by line",
-    "valid_source": "held-out source sentences",
-    "valid_target": "their translations",
-}
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,9 +37,10 @@ def main(arguments=None):
                 options.text += rest  # argparse takes no TEXT after a flag
             elif rest:
                 parser.error(f"unrecognized arguments: {' '.join(rest)}")
-            choose_backend()
-            keep_freed_memory()
-            import_keras()
+            if options.command is not translate_command or options.engine == "keras":  # without, it starts at once
+                choose_backend()
+                keep_freed_memory()
+                import_keras()
             options.command(options)
         except KeyboardInterrupt as interrupt:
             print(f"keras-transformer: {interrupt or 'interrupted'}", file=sys.stderr)
@@ -94,7 +76,7 @@ def build_parser():
     train.set_defaults(command=train_command)
 
     translate = commands.add_parser("translate", help="translate sentences with a trained run")
-    translate.add_argument("run", metavar="RUN", help="directory that train or demo made")
+    add_engine(translate)
     translate.add_argument("text", nargs="*", metavar="TEXT", help="sentences; standard input when none and no --input")
     translate.add_argument("--input", metavar="FILE", help="file of sentences, one a line (plain or .gz)")
     translate.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
@@ -102,13 +84,44 @@ def build_parser():
     translate.set_defaults(command=translate_command)
 
     evaluate = commands.add_parser("evaluate", help="translate a test set and score it with sacreBLEU")
-    evaluate.add_argument("run", metavar="RUN", help="directory that train or demo made")
+    add_engine(evaluate)
     evaluate.add_argument("--source", required=True, metavar="FILE", help="test sentences (or a .tsv of both sides)")
     evaluate.add_argument("--target", metavar="FILE", help="their reference translations")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     add_config_flags(evaluate, DecodingConfig, "search")
     evaluate.set_defaults(command=evaluate_command)
+
+    export = commands.add_parser("export", help="write a trained run as a model that a production engine reads")
+    export.add_argument("run", metavar="RUN", help="directory that train or demo made")
+    export.add_argument("out", metavar="OUT", help="directory to make")
+    export.add_argument("--to", required=True, choices=["saved_model", "ctranslate2", "onnx"], help="what to write")
+    export.add_argument("--overwrite", action="store_true", help="replace the export if it exists")
+    export.add_argument(
+        "--quantization",
+        choices=["float32", "float16", "bfloat16", "int8"],
+        default=argparse.SUPPRESS,
+        help="ctranslate2: how the weights are stored (default: float32)",
+    )
+    add_config_flags(export, DecodingConfig, "search: saved_model, for good; ctranslate2, unless told otherwise")
+    export.set_defaults(command=export_command)
     return parser
+
+
+def add_engine(parser):
+    parser.add_argument("run", metavar="RUN", help="directory that train or demo made; with an engine, one of export")
+    parser.add_argument("--engine", choices=["keras", "ctranslate2"], default="keras", help="what computes")
+
+
+def load_engine(options):
+    """The translator that the options ask for; CTranslate2's without an import of Keras."""
+    search = given(options, DecodingConfig)
+    if options.engine == "ctranslate2":
+        from keras_transformer.export import CTranslate2Translator
+
+        return CTranslate2Translator.load(options.run, **search)
+    from keras_transformer.decoding import Translator
+
+    return Translator.load(options.run, DecodingConfig(**search))
 
 
 def add_train_flags(parser):
@@ -129,52 +142,6 @@ def add_train_flags(parser):
     parser.add_argument("--init-from", metavar="RUN", help="begin with the tokenizer and weights of another run")
     for kind, title in TRAIN_GROUPS.values():
         add_config_flags(parser, kind, title)
-
-
-def add_config_flags(parser, kind, title):
-    """A flag for every field of a config dataclass, absent from the parsed options unless given."""
-    group = parser.add_argument_group(title)
-    for field in dataclasses.fields(kind):
-        if field.name in FROM_TOKENIZER:
-            continue
-        choices = get_args(field.type) if get_origin(field.type) is Literal else None
-        value_type = next(iter(get_args(field.type)), field.type) if choices is None else str
-        how = dict(type=value_type, choices=choices, metavar=None if choices else value_type.__name__.upper())
-        if value_type is bool:
-            how = dict(action=argparse.BooleanOptionalAction)
-        default = "" if field.default is None else f" (default: {field.default})"
-        if kind is TransformerConfig:
-            default = ""  # the preset decides
-        help = (field.metadata["help"] + default).replace("%", "%%")
-        group.add_argument("--" + field.name.replace("_", "-"), default=argparse.SUPPRESS, help=help, **how)
-
-
-def given(options, kind):
-    """The fields of a config dataclass that the command line set."""
-    names = {field.name for field in dataclasses.fields(kind)}
-    return {name: value for name, value in vars(options).items() if name in names}
-
-
-def read_toml(path):
-    """The settings of a `--config` file: top level and one table for each group, every key checked."""
-    try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"config {path!r} is not valid TOML: {error}") from None
-    known = {name: {field.name for field in dataclasses.fields(kind)} for name, (kind, _) in TRAIN_GROUPS.items()}
-    for key, value in settings.items():
-        if key not in (*TRAIN_FILES, "preset", *known):
-            raise ValueError(
-                f"config {path!r} has an unknown key {key!r}; known: {', '.join([*TRAIN_FILES, 'preset', *known])}"
-            )
-        if key in known and (not isinstance(value, dict) or set(value) - known[key] | set(value) & set(FROM_TOKENIZER)):
-            wrong = (
-                sorted(set(value) - known[key] | set(value) & set(FROM_TOKENIZER)) if isinstance(value, dict) else value
-            )
-            raise ValueError(f"config {path!r}: [{key}] has unknown settings {wrong}")
-        if key not in known and not isinstance(value, str):
-            raise ValueError(f"config {path!r}: {key} must be a string; received {value!r}")
-    return settings
 
 
 def train_command(options):
@@ -233,12 +200,9 @@ def demo_command(options):
 
 
 def translate_command(options):
-    from keras_transformer.data import read_lines
-    from keras_transformer.decoding import Translator
-
     if options.text and options.input:
         raise ValueError("TEXT and --input exclude each other; received both")
-    translator = Translator.load(options.run, DecodingConfig(**given(options, DecodingConfig)))
+    translator = load_engine(options)
     if options.text:
         lines = iter(options.text)
     else:
@@ -256,17 +220,29 @@ def translate_command(options):
                 print(line, file=output, flush=not options.output)
 
 
+def export_command(options):
+    from keras_transformer import export
+
+    search = given(options, DecodingConfig)
+    if options.to != "ctranslate2" and "quantization" in options:
+        raise ValueError(f"--quantization goes with --to ctranslate2; received --to {options.to}")
+    if options.to == "onnx" and search:
+        raise ValueError(f"--to onnx takes no search; received {', '.join(search)}")
+    more = {"quantization": options.quantization} if "quantization" in options else {}
+    check = getattr(export, options.to)(options.run, options.out, overwrite=options.overwrite, **more, **search)
+    size = sum(path.stat().st_size for path in Path(options.out).rglob("*") if path.is_file())
+    print(f"{check}\nThe export is in {options.out}: {size / 1e6:.1f} MB.")
+
+
 def one_line(text):
     """The text without line breaks, which a model that spells bytes may write: line n stays the translation of n."""
     return " ".join(text.splitlines())
 
 
 def evaluate_command(options):
-    from keras_transformer.decoding import Translator
     from keras_transformer.evaluation import evaluate
 
-    translator = Translator.load(options.run, DecodingConfig(**given(options, DecodingConfig)))
-    result = evaluate(translator, options.source, options.target)
+    result = evaluate(load_engine(options), options.source, options.target)
     if options.json:
         rates = {"sentences": len(result.translations), "sentences_per_second": round(result.sentences_per_second, 2)}
         print(json.dumps({**dataclasses.asdict(result.scores), **rates}))

@@ -53,24 +53,30 @@ def tidy(run):
 
 
 @contextlib.contextmanager
-def new_run(run, overwrite=False):
-    """Give an empty directory to fill; it becomes `run` when the block ends well, and nothing is left otherwise.
+def new_directory(path, overwrite=False, kind="run"):
+    """Give an empty directory to fill; it becomes `path` when the block ends well, and nothing is left otherwise.
+
+    Args:
+        path: the directory to make.
+        overwrite: whether it may take the place of another of the same kind.
+        kind: `"run"` or `"export"`.
 
     Raises:
-        ValueError: if `run` exists and is not to be overwritten, or is something other than a run.
+        ValueError: if `path` exists and is not to be overwritten, or is something else.
     """
-    run = Path(run)
-    tidy(run)
-    if run.exists() and not overwrite:
-        raise ValueError(f"run {str(run)!r} exists already; pass --overwrite to replace it, or choose another name")
-    if run.exists() and any(run.iterdir() if run.is_dir() else [run]) and not (run / "config.json").is_file():
-        raise ValueError(f"run {str(run)!r} exists and is not a run directory; it is left as it is")
-    held = locked(run) if run.exists() else contextlib.nullcontext()  # nobody may train it meanwhile
-    run = run.resolve()  # through a link, the directory that it names is replaced
-    missing = [parent for parent in run.parents if not parent.exists()]
-    run.parent.mkdir(parents=True, exist_ok=True)
+    path = Path(path)
+    tidy(path)
+    if path.exists() and not overwrite:
+        raise ValueError(f"{kind} {str(path)!r} exists already; pass --overwrite to replace it, or choose another name")
+    if path.exists() and any(path.iterdir() if path.is_dir() else [path]) and kind_of(path) != kind:
+        article = "an" if kind == "export" else "a"
+        raise ValueError(f"{kind} {str(path)!r} exists and is not {article} {kind} directory; it is left as it is")
+    held = locked(path) if path.exists() else contextlib.nullcontext()  # nobody may train it meanwhile
+    path = path.resolve()  # through a link, the directory that it names is replaced
+    missing = [parent for parent in path.parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with held, written_aside(run) as aside:
+        with held, written_aside(path) as aside:
             aside.mkdir()
             yield aside
     except BaseException:
@@ -78,6 +84,16 @@ def new_run(run, overwrite=False):
             with contextlib.suppress(OSError):
                 parent.rmdir()
         raise
+
+
+def kind_of(path):
+    """What a directory's `config.json` makes of it: `"run"`, `"export"` of a run, or None without one."""
+    if not (Path(path) / "config.json").is_file():
+        return None
+    try:
+        return "export" if "format" in read_json(Path(path) / "config.json") else "run"
+    except (OSError, ValueError, TypeError, RecursionError):
+        return "run"  # a damaged one
 
 
 def read_json(path):
@@ -88,7 +104,7 @@ def read_json(path):
 
 
 def seal(run):
-    """Write the `manifest.json` of all that is in a new run: size and SHA-256 of each file."""
+    """Write the `manifest.json` of all that is in a new run or export: size and SHA-256 of each file."""
     run = Path(run)
     files = {path.relative_to(run).as_posix(): path for path in sorted(run.rglob("*")) if path.is_file()}
     sums = {name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in files.items()}
@@ -97,19 +113,18 @@ def seal(run):
 
 
 def verify(run, *names):
-    """Raise a `ValueError` unless these files of a run, or those in these folders, are what `seal` found."""
+    """Raise a `ValueError` unless these files, or those in these folders, are what `seal` found; all without a name."""
     run = Path(run)
     try:
         sums = read_json(run / "manifest.json")
+        names = names or tuple(sums)
         chosen = {f: s for f, s in sums.items() if any(f == name or f.startswith(name + "/") for name in names)}
         damaged = [name for name, s in chosen.items() if not is_as_sealed(run / name, s["bytes"], s["sha256"])]
     except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"{str(run / 'manifest.json')!r} cannot be used: {error}") from None
     unknown = [name for name in names if not any(f == name or f.startswith(name + "/") for f in sums)]
     if damaged or unknown:
-        raise ValueError(
-            f"{str(run / (damaged + unknown)[0])!r} is not the file that the run was made with, by manifest.json"
-        )
+        raise ValueError(f"{str(run / (damaged + unknown)[0])!r} is not the file that was written with manifest.json")
 
 
 def is_as_sealed(path, size, digest):
@@ -186,10 +201,14 @@ def save_model(run, model):
         model.save(aside)
 
 
-def load_model(run):
+def load_model(run, dtype=None):
     """The run's `Transformer`, not compiled, checked against the run's tokenizers.
 
     Nothing in the file is executed or made: the model is built from `config.json`, and its arrays are read.
+
+    Args:
+        run: the run's directory.
+        dtype: Keras dtype policy of the model; the one it was trained in when absent.
 
     Raises:
         ValueError: if there is no model in the run, it cannot be read, it is not the one that `config.json` describes,
@@ -209,7 +228,7 @@ def load_model(run):
             f"the tokenizers of {str(run)!r} must have {expected} tokens as the model has; received {sizes}"
         )
     check_archive(path, config)
-    model = Transformer(config, dtype=read_config(run, "training").dtype)
+    model = Transformer(config, dtype=dtype or read_config(run, "training").dtype)
     load_weights(model, path)
     return model
 

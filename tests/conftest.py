@@ -3,14 +3,11 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # more, in several workers, wait for each other
 
 import keras  # noqa: E402
 import pytest  # noqa: E402
-
-if keras.backend.backend() == "torch" and "PYTEST_XDIST_WORKER" in os.environ:
-    import torch
-
-    torch.set_num_threads(1)  # more, in several workers, wait for each other
 
 # Here every operation is compiled for one use: XLA's optimisations cost more than they save.
 COMPILED_FOR_ONE_USE = ("layers", "models")

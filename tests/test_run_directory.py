@@ -42,11 +42,11 @@ def test_a_new_file_needs_a_directory(tmp_path):
 
 def test_a_new_run_appears_whole_or_not_at_all(tmp_path):
     run = tmp_path / "deep" / "er" / "run"
-    with pytest.raises(ValueError, match="bad input"), runs.new_run(run) as aside:
+    with pytest.raises(ValueError, match="bad input"), runs.new_directory(run) as aside:
         (aside / "data").mkdir()
         raise ValueError("bad input")
     assert not list(tmp_path.iterdir())
-    with runs.new_run(run) as aside:
+    with runs.new_directory(run) as aside:
         (aside / "data").mkdir()
         assert aside.name.startswith(".run.") and not run.exists()
     assert set(contents(tmp_path / "deep")) == {run.parent, run, run / "data"}
@@ -55,10 +55,10 @@ def test_a_new_run_appears_whole_or_not_at_all(tmp_path):
 def test_overwriting_replaces_the_old_run_at_the_end(tmp_path):
     make(tmp_path / "run", '{"old": 1}')
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match="bad input"), runs.new_run(tmp_path / "run", overwrite=True):
+    with pytest.raises(ValueError, match="bad input"), runs.new_directory(tmp_path / "run", overwrite=True):
         raise ValueError("bad input")
     assert contents(tmp_path) == before
-    with runs.new_run(tmp_path / "run", overwrite=True) as aside:
+    with runs.new_directory(tmp_path / "run", overwrite=True) as aside:
         (aside / "new").touch()
     assert set(contents(tmp_path)) == {tmp_path / "run", tmp_path / "run" / "new"}
 
@@ -66,7 +66,7 @@ def test_overwriting_replaces_the_old_run_at_the_end(tmp_path):
 def test_a_link_to_a_run_stays(tmp_path):
     make(tmp_path / "elsewhere")
     (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
-    with runs.new_run(tmp_path / "run", overwrite=True) as aside:
+    with runs.new_directory(tmp_path / "run", overwrite=True) as aside:
         (aside / "new").touch()
     assert (tmp_path / "run").is_symlink() and (tmp_path / "elsewhere" / "new").exists()
     assert len(list(tmp_path.iterdir())) == 2
@@ -74,14 +74,14 @@ def test_a_link_to_a_run_stays(tmp_path):
 
 def test_what_is_not_overwritten(tmp_path):
     make(tmp_path / "run")
-    with pytest.raises(ValueError, match="exists already; pass --overwrite"), runs.new_run(tmp_path / "run"):
+    with pytest.raises(ValueError, match="exists already; pass --overwrite"), runs.new_directory(tmp_path / "run"):
         pass
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.png").touch()
     (tmp_path / "file").touch()
     for name in ("photos", "file"):
         with pytest.raises(ValueError, match="is not a run directory; it is left as it is"):
-            with runs.new_run(tmp_path / name, overwrite=True):
+            with runs.new_directory(tmp_path / name, overwrite=True):
                 pass
     assert (tmp_path / "photos" / "me.png").exists() and (tmp_path / "file").exists()
 
@@ -110,7 +110,7 @@ def test_unreadable_configs(tmp_path, text):
 def test_one_process_at_a_time(tmp_path):
     make(tmp_path / "run")
     with runs.locked(tmp_path / "run"):
-        for other in (runs.locked(tmp_path / "run"), runs.new_run(tmp_path / "run", overwrite=True)):
+        for other in (runs.locked(tmp_path / "run"), runs.new_directory(tmp_path / "run", overwrite=True)):
             with pytest.raises(ValueError, match="is being trained by another process"), other:
                 pass
     with runs.locked(tmp_path / "run"):
@@ -123,11 +123,11 @@ def test_what_is_sealed_is_verified(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     runs.seal(tmp_path)
     runs.verify(tmp_path, "data", "config.json")
-    with pytest.raises(ValueError, match="absent' is not the file that the run was made with, by manifest.json"):
+    with pytest.raises(ValueError, match="absent' is not the file that was written with manifest.json"):
         runs.verify(tmp_path, "absent")
     (tmp_path / "data" / "ids").write_text("13")
     runs.verify(tmp_path, "config.json")
-    with pytest.raises(ValueError, match="data/ids' is not the file that the run was made with, by manifest.json"):
+    with pytest.raises(ValueError, match="data/ids' is not the file that was written with manifest.json"):
         runs.verify(tmp_path, "data")
     for text in ("", "[]", '{"data/ids": 3}'):
         (tmp_path / "manifest.json").write_text(text)

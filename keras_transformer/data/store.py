@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_transformer.config import DataConfig
-from keras_transformer.data.corpus import ENORMOUS, LONGEST_LINE, FilterReport, judge
+from keras_transformer.data.corpus import ENORMOUS, FilterReport, judge
 from keras_transformer.files import remove_partial, written_aside
+from keras_transformer.text.lines import LONGEST_LINE
 from keras_transformer.text.special_tokens import PAD
 from keras_transformer.text.tokenizer import Tokenizer
 

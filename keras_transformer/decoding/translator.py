@@ -1,10 +1,6 @@
 """Sentences to sentences."""
 
-import dataclasses
-import itertools
-import warnings
 import zlib
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 from keras import ops
@@ -16,24 +12,15 @@ from keras_transformer.decoding.beam_search import beam_search
 from keras_transformer.decoding.compiled import compiled
 from keras_transformer.decoding.greedy import greedy
 from keras_transformer.decoding.sampling import sampling
+from keras_transformer.engine import Engine
 from keras_transformer.layers import padding_mask
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
-CHUNK = 32  # batches of a stream that are sorted by length together
 LONG = 64  # source tokens above which a batch has few rows, for the sake of memory
 SLACK = 8  # tokens that nearly every translation stays within, beyond the length of its source
 
 
-@dataclasses.dataclass(frozen=True)
-class Hypothesis:
-    """One translation: its text, its score (log-probability in nats / length penalty), its tokens, END included."""
-
-    text: str
-    score: float
-    tokens: tuple[int, ...]
-
-
-class Translator:
+class Translator(Engine):
     """Translates sentences with a `Transformer`.
 
     In float32 each sentence gets the same translation whatever is translated with it; in half precision rounding may
@@ -62,22 +49,18 @@ class Translator:
     """
 
     def __init__(self, model, source_tokenizer, target_tokenizer=None, config=None):
-        self.model = model
-        self.source_tokenizer, self.target_tokenizer = source_tokenizer, target_tokenizer or source_tokenizer
-        self.config = config or DecodingConfig()
-        for side, tokenizer in (("source", self.source_tokenizer), ("target", self.target_tokenizer)):
+        target_tokenizer = target_tokenizer or source_tokenizer
+        for side, tokenizer in (("source", source_tokenizer), ("target", target_tokenizer)):
             expected = getattr(model.config, f"{side}_vocab_size")
             if tokenizer.vocab_size != expected:
                 raise ValueError(
                     f"{side}_tokenizer must have the model's {expected} tokens; received {tokenizer.vocab_size}"
                 )
-        self._longest = self.config.max_source_length
-        self._limit = float("inf")  # positions
-        if model.config.positions == "learned":
-            self._limit = model.config.max_positions
-            self._longest = min(self._longest, self._limit)
-        self._search = compiled(self._search_batch, model)
-        self._score = compiled(self._score_batch, model)
+        positions = model.config.max_positions if model.config.positions == "learned" else None
+        super().__init__(source_tokenizer, target_tokenizer, config or DecodingConfig(), positions)
+        self.model = model
+        self._search_ids = compiled(self._search_batch, model)
+        self._score_ids = compiled(self._score_batch, model)
 
     @classmethod
     def load(cls, run, config=None):
@@ -86,53 +69,22 @@ class Translator:
 
         return cls(load_model(run), *load_tokenizers(run), config=config)
 
-    def __call__(self, texts: str | list[str]) -> str | list[str]:
-        """The best translation of a sentence, or of each of a list of sentences."""
-        if isinstance(texts, str):
-            return self.hypotheses([texts])[0][0].text
-        return [best.text for best, *_ in self.hypotheses(texts)]
-
-    def stream(self, lines: Iterable[str]) -> Iterator[list[Hypothesis]]:
-        """The hypotheses of each line, best first, in constant memory.
-
-        Lines are taken in chunks of one batch, then two, four and so on up to `CHUNK`: the first translations come
-        soon, and a long stream is sorted by length in large pieces.
-        """
-        lines, batches = iter(lines), 1
-        while chunk := list(itertools.islice(lines, batches * self.config.batch_size)):
-            yield from self.hypotheses(chunk)
-            batches = min(2 * batches, CHUNK)
-
-    def hypotheses(self, texts: list[str], prefixes: list[str] | None = None) -> list[list[Hypothesis]]:
-        """The `n_best` translations of each sentence, best first; only one, the empty one, of an empty sentence.
-
-        Args:
-            texts: sentences. One of more than `max_source_length` tokens is cut, with a warning.
-            prefixes: what each translation must begin with, "" for no wish.
-
-        Raises:
-            ValueError: if there are not as many prefixes as sentences, or texts is a string.
-        """
-        if isinstance(texts, str):
-            raise ValueError(f"texts must be a list of strings; received the string {texts[:40]!r}")
-        if prefixes is not None and len(prefixes) != len(texts):
-            raise ValueError(f"prefixes must be as many as texts, {len(texts)}; received {len(prefixes)}")
-        results = [[Hypothesis("", 0.0, ())] for _ in texts]
-        filled = [row for row, text in enumerate(texts) if text.strip()]
-        sources = self._encode_sources([texts[row] for row in filled])
-        forced = None if prefixes is None else self.target_tokenizer.encode([prefixes[row] for row in filled])
+    def _search(self, texts, prefixes):
+        results = [None] * len(texts)
+        sources = self._encode_sources(texts)
+        forced = None if prefixes is None else self.target_tokenizer.encode(prefixes)
         for batch, rows, edge in self._batches([len(source) for source in sources]):
             source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
             limits = [min(len(sources[n]) + self.config.extra_length, self._limit) for n in batch]
             limits = pad([limits], 1, rows)[0]  # 0 for a filler row: it is not searched
-            seeds = [[self._seed(texts[filled[n]], k) for k in range(self.config.n_best)] for n in batch]
+            seeds = [[self._seed(texts[n], k) for k in range(self.config.n_best)] for n in batch]
             prefix = None
             if forced is not None:
                 prefix = [forced[n] for n in batch]
                 prefix = pad(prefix, rows, self._edge(max(map(len, prefix))))
-            found = self._search(source_ids, limits, pad(seeds, rows, self.config.n_best), prefix)
+            found = self._search_ids(source_ids, limits, pad(seeds, rows, self.config.n_best), prefix)
             for n, tokens, scores in zip(batch, *found, strict=False):
-                results[filled[n]] = self._best(tokens, scores)
+                results[n] = self._best(tokens, scores)
         return results
 
     def score(self, sources: list[str], targets: list[str]) -> list[float]:
@@ -152,20 +104,10 @@ class Translator:
         for batch, rows, edge in self._batches([max(map(len, pair)) for pair in zip(sources, labels, strict=True)]):
             source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
             target_ids = pad([[BEGIN, *labels[n][:-1]] for n in batch], rows, edge, filler=[BEGIN])
-            (found,) = self._score(source_ids, target_ids, pad([labels[n] for n in batch], rows, edge))
+            (found,) = self._score_ids(source_ids, target_ids, pad([labels[n] for n in batch], rows, edge))
             for n, score in zip(batch, found, strict=False):
                 scores[n] = float(score)
         return scores
-
-    def _encode_sources(self, texts):
-        sources = self.source_tokenizer.encode(texts)
-        cut = [text for text, ids in zip(texts, sources, strict=True) if len(ids) >= self._longest]
-        if cut:
-            warnings.warn(
-                f"cut to {self._longest} tokens: {len(cut)} of {len(texts)} sentences, first {cut[0][:60]!r}...",
-                stacklevel=3,
-            )
-        return [[*ids[: self._longest - 1], END] for ids in sources]
 
     def _edge(self, length):
         """The width of the arrays for that many tokens: every second bucket edge, as each costs a compilation."""
@@ -191,44 +133,13 @@ class Translator:
         best = [w for w in np.argsort(-scores_W, kind="stable") if scores_W[w] > -np.inf][: self.config.n_best]
         if not best:
             raise ValueError(f"the model must give finite scores; received {scores_W.tolist()}: its weights are broken")
-        ids = [tuple(int(i) for i in tokens_WL[w] if i != PAD) for w in best]
-        texts = self.target_tokenizer.decode(ids)
-        return [Hypothesis(text, float(scores_W[w]), row) for text, w, row in zip(texts, best, ids, strict=True)]
+        return self._hypotheses([[int(i) for i in tokens_WL[w] if i != PAD] for w in best], scores_W[best])
 
     def _search_batch(self, source_ids, max_lengths, seeds, prefix):
-        """Ids (B, S), limits (B,), seeds (B, n_best), prefix (B, P) or None -> tokens (B, W, L), scores (B, W)."""
-        config, decoder = self.config, self.model.decoder
-        source_mask = padding_mask(source_ids)
-        memory = self.model.encoder(source_ids, source_mask)
-        cross_cache = decoder.cross_cache(memory)
-
-        def step(ids, index, self_cache):
-            cache = (self_cache, cross_cache)
-            logits, (self_cache, _) = decoder(ops.expand_dims(ids, 1), memory, source_mask, cache, index)
-            return logits[:, 0], self_cache
-
         width = source_ids.shape[1]
-        limit = int(min(width + config.extra_length, self._limit))
+        limit = int(min(width + self.config.extra_length, self._limit))
         lengths = tuple(sorted({min(length, limit) for length in (width // 2 + SLACK // 2, width + SLACK, limit)}))
-        begin = ops.full_like(max_lengths, BEGIN)
-        self_cache = decoder.empty_self_cache(ops.shape(source_ids)[0], lengths[0])
-        penalty = dict(length_penalty=config.length_penalty, penalty=config.penalty)
-        if config.search == "beam":
-            return beam_search(step, self_cache, begin, max_lengths, lengths, prefix, beam=config.beam, **penalty)
-        if config.search == "greedy":
-            tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty)
-            return ops.expand_dims(tokens, 1), ops.expand_dims(scores, 1)
-        tokens, scores = sampling(
-            step,
-            *caches.repeat((self_cache, begin, max_lengths), config.n_best),
-            lengths,
-            None if prefix is None else caches.repeat(prefix, config.n_best),
-            seeds=ops.reshape(seeds, (-1,)),
-            temperature=config.temperature,
-            top_k=config.top_k,
-            top_p=config.top_p,
-        )
-        return ops.reshape(tokens, (-1, config.n_best, lengths[-1])), ops.reshape(scores, (-1, config.n_best))
+        return search_ids(self.model, self.config, lengths, source_ids, max_lengths, seeds, prefix)
 
     def _score_batch(self, source_ids, target_ids, labels):
         """Ids (B, S), (B, T), (B, T) -> (log-probabilities (B,),)."""
@@ -236,6 +147,51 @@ class Translator:
         chosen = ops.squeeze(ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2), 2)
         log_probs = chosen - ops.logsumexp(logits, axis=2)
         return (ops.sum(ops.where(labels == PAD, 0.0, log_probs), axis=1),)
+
+
+def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, prefix=None):
+    """What the backend compiles: the translations of a batch of source ids.
+
+    Args:
+        model: a `Transformer`.
+        config: a `DecodingConfig`.
+        lengths: lengths of the cache, increasing; the last is the longest translation.
+        source_ids: `(B, S)` int32, END included, PAD after it.
+        max_lengths: `(B,)` int32, most tokens of each translation; 0 for a row to skip.
+        seeds: `(B, n_best)` int32, for sampling.
+        prefix: `(B, P)` int32, what each translation must begin with, PAD after it; or None.
+
+    Returns:
+        tokens `(B, W, lengths[-1])` and scores `(B, W)` of the W hypotheses.
+    """
+    decoder, source_mask = model.decoder, padding_mask(source_ids)
+    memory = model.encoder(source_ids, source_mask)
+    cross_cache = decoder.cross_cache(memory)
+
+    def step(ids, index, self_cache):
+        cache = (self_cache, cross_cache)
+        logits, (self_cache, _) = decoder(ops.expand_dims(ids, 1), memory, source_mask, cache, index)
+        return logits[:, 0], self_cache
+
+    begin = ops.full_like(max_lengths, BEGIN)
+    self_cache = decoder.empty_self_cache(ops.shape(source_ids)[0], lengths[0])
+    penalty = dict(length_penalty=config.length_penalty, penalty=config.penalty)
+    if config.search == "beam":
+        return beam_search(step, self_cache, begin, max_lengths, lengths, prefix, beam=config.beam, **penalty)
+    if config.search == "greedy":
+        tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty)
+        return ops.expand_dims(tokens, 1), ops.expand_dims(scores, 1)
+    tokens, scores = sampling(
+        step,
+        *caches.repeat((self_cache, begin, max_lengths), config.n_best),
+        lengths,
+        None if prefix is None else caches.repeat(prefix, config.n_best),
+        seeds=ops.reshape(seeds, (-1,)),
+        temperature=config.temperature,
+        top_k=config.top_k,
+        top_p=config.top_p,
+    )
+    return ops.reshape(tokens, (-1, config.n_best, lengths[-1])), ops.reshape(scores, (-1, config.n_best))
 
 
 def pad(lists, rows, width, filler=()):

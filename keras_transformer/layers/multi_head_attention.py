@@ -104,7 +104,7 @@ class MultiHeadAttention(keras.layers.Layer):
     def _write(self, cache, new, index):
         if new[0].shape[2] != 1:
             raise ValueError(f"x must hold one position when there is a cache; received {new[0].shape[2]}")
-        here = ops.reshape(ops.equal(ops.arange(cache[0].shape[2]), index), (1, 1, -1, 1))
+        here = ops.reshape(ops.equal(ops.arange(ops.shape(cache[0])[2]), index), (1, 1, -1, 1))
         return tuple(ops.where(here, fresh, old) for fresh, old in zip(new, cache))
 
     def _as_queries_of(self, key_BNSH, query_RTNH):

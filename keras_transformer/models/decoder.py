@@ -55,7 +55,7 @@ class Decoder(keras.layers.Layer):
     def call(self, target_ids, memory, source_mask, cache=(), index=0, training=False):
         x = self.dropout(self.embedding(target_ids, index=index), training=training)
         query_positions = positions_of(target_ids) + index
-        key_positions = ops.expand_dims(ops.arange(cache[0][0][0].shape[2]), axis=0) if cache else query_positions
+        key_positions = ops.expand_dims(ops.arange(ops.shape(cache[0][0][0])[2]), axis=0) if cache else query_positions
         mask = causal_mask(query_positions[:1], key_positions[:1])
         block_caches = list(zip(*cache)) if cache else [()] * len(self.blocks)
         for n, block in enumerate(self.blocks):

@@ -119,12 +119,22 @@ class Tokenizer:
     def save(self, path: str | os.PathLike):
         """Write the SentencePiece model file; it appears under its name only when complete."""
         with written_aside(path) as aside:
-            aside.write_bytes(self._processor.serialized_model_proto())
+            aside.write_bytes(self.serialized)
 
     @property
     def vocab_size(self) -> int:
         """Number of tokens, special ones included."""
         return self._processor.vocab_size()
+
+    @property
+    def serialized(self) -> bytes:
+        """The content of the SentencePiece model file."""
+        return self._processor.serialized_model_proto()
+
+    @property
+    def pieces(self) -> list[str]:
+        """The piece of text that each id stands for."""
+        return [self._processor.id_to_piece(number) for number in range(self.vocab_size)]
 
     def encode(self, lines: Sequence[str]) -> list[list[int]]:
         """The ids of each line, without special tokens other than unknown."""

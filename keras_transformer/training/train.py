@@ -96,7 +96,7 @@ def train(
         model, data = model or preset("tiny"), data or DataConfig()
         check(model, data, training, valid_source, valid_target)
         valid = (valid_source, valid_target) if valid_source is not None else None
-        with run_directory.new_run(run, overwrite) as aside:
+        with run_directory.new_directory(run, overwrite) as aside:
             configs = prepare(aside, (source, target), valid, model, data, training, init_from), data, training
         resume = init_from is not None
     with run_directory.locked(run):

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from keras_transformer.config import DataConfig
-from keras_transformer.data import FilterReport, read_lines, read_pairs
+from keras_transformer.data import FilterReport, read_pairs
 from keras_transformer.data.corpus import judge
 
 SOURCE = ["a man runs", "two dogs", "a dog barks at a man"]
@@ -14,12 +14,6 @@ def write(path, content):
     content = content if isinstance(content, bytes) else content.encode()
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path
-
-
-@pytest.mark.parametrize("name", ["text.en", "text.en.gz"])
-def test_lines_end_at_newlines_only(tmp_path, name):
-    path = write(tmp_path / name, b"\xef\xbb\xbfone\r\n" + "two\u2028still\x0btwo\x85\n\nfo\rur".encode())
-    assert list(read_lines(path)) == ["one", "two\u2028still\x0btwo\x85", "", "fo\rur"]
 
 
 def test_pairs_of_files_and_of_columns(tmp_path):
@@ -56,14 +50,6 @@ def test_bad_tables(tmp_path):
         read_pairs("s.tsv", "t.de")
     with pytest.raises(ValueError, match="target must be given unless source is a .tsv file"):
         read_pairs("s.en")
-
-
-def test_unreadable_files(tmp_path):
-    for path in (tmp_path / "absent.en", tmp_path, tmp_path / "plain.gz", tmp_path / "cut.gz"):
-        (tmp_path / "plain.gz").write_text("not compressed")
-        (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a\n" * 999)[:-9])
-        with pytest.raises(ValueError, match=f"{path} must be a readable text file; received "):
-            list(read_lines(path))
 
 
 def test_judging_counts_end_tokens():

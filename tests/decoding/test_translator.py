@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
-from keras_transformer.decoding import Hypothesis, Translator
+from keras_transformer.decoding import Translator
+from keras_transformer.engine import Hypothesis
 from keras_transformer.models import Transformer
 from keras_transformer.text import Tokenizer
 from keras_transformer.text.special_tokens import END

@@ -15,11 +15,12 @@ from small import DATA, MODEL, training
 from keras_transformer import cli
 from keras_transformer import run_directory as runs
 from keras_transformer.config import DataConfig, TrainingConfig, preset
-from keras_transformer.data import TokenStore, read_lines, read_pairs
+from keras_transformer.data import TokenStore, read_pairs
 from keras_transformer.files import load_arrays, save_arrays
+from keras_transformer.flags import read_toml
 from keras_transformer.models import Transformer
 from keras_transformer.models.archive import check_archive, load_weights
-from keras_transformer.text import Tokenizer
+from keras_transformer.text import Tokenizer, read_lines
 
 TEXT = ["a man rides a bike", "ein Mann fährt Rad", "0123456789"]
 
@@ -104,7 +105,7 @@ def store(data):
 
 def toml(data):
     with folder_with(a_toml=data) as folder:
-        settings = cli.read_toml(str(folder / "a.toml"))
+        settings = read_toml(str(folder / "a.toml"))
         preset(settings.get("preset", "tiny"), **settings.get("model", {}))
         DataConfig(**settings.get("data", {}))
         TrainingConfig(**settings.get("training", {}))

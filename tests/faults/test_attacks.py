@@ -14,10 +14,9 @@ from small import DATA, MODEL, training, write_corpus
 
 from keras_transformer import Translator
 from keras_transformer import run_directory as runs
-from keras_transformer.data import corpus, read_lines
 from keras_transformer.files import load_arrays, sha256
 from keras_transformer.models import Transformer
-from keras_transformer.text import Tokenizer
+from keras_transformer.text import Tokenizer, read_lines
 from keras_transformer.training.train import prepare
 
 
@@ -142,7 +141,7 @@ def test_settings_of_another_size(run):
     content = json.loads((run / "config.json").read_text())
     content["model"].update(d_model=10**6, encoder_layers=10**6)
     (run / "config.json").write_text(json.dumps(content))
-    refused(run, "'.*config.json' is not the file that the run was made with, by manifest.json")
+    refused(run, "'.*config.json' is not the file that was written with manifest.json")
     runs.seal(run)  # who made the run makes the manifest, too
     refused(run, "model.weights.h5 must have [0-9,]+ to [0-9,]+ bytes; received ")
 
@@ -158,7 +157,7 @@ def test_a_manifest_that_points_elsewhere(run, name):
     sums = json.loads((run / "manifest.json").read_text())
     sums[f"data/{name}"] = {"bytes": 1, "sha256": "0"}
     (run / "manifest.json").write_text(json.dumps(sums))
-    with pytest.raises(ValueError, match="is not the file that the run was made with"):
+    with pytest.raises(ValueError, match="is not the file that was written with"):
         runs.verify(run, "data")
 
 
@@ -170,7 +169,7 @@ def test_a_tokenizer_of_a_gigabyte(tmp_path):
 
 
 def test_a_line_without_an_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus, "LONGEST_LINE", 1000)
+    monkeypatch.setattr("keras_transformer.text.lines.LONGEST_LINE", 1000)
     (tmp_path / "a.en").write_bytes(b"short\n" + b"x" * 5000)
     lines = read_lines(tmp_path / "a.en")
     assert next(lines) == "short"

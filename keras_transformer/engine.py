@@ -1,0 +1,94 @@
+"""What is the same whichever engine computes a translation: sentences in, hypotheses out. No Keras."""
+
+import dataclasses
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator
+
+from keras_transformer.text.special_tokens import END
+
+CHUNK = 32  # batches of a stream that are sorted by length together
+
+
+@dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """One translation: its text, its score (log-probability in nats / length penalty), its tokens, END included."""
+
+    text: str
+    score: float
+    tokens: tuple[int, ...]
+
+
+class Engine:
+    """Translates sentences; what searches gives `_search(texts, prefixes)`, all of them with text.
+
+    Args:
+        source_tokenizer: the `Tokenizer` of the source language.
+        target_tokenizer: that of the target language.
+        config: a `DecodingConfig`.
+        positions: the most positions that the model has, on either side; none is without end.
+    """
+
+    def __init__(self, source_tokenizer, target_tokenizer, config, positions=None):
+        self.source_tokenizer, self.target_tokenizer = source_tokenizer, target_tokenizer
+        self.config = config
+        self._limit = float("inf") if positions is None else positions
+        self._longest = min(config.max_source_length, self._limit)
+
+    def __call__(self, texts: str | list[str]) -> str | list[str]:
+        """The best translation of a sentence, or of each of a list of sentences."""
+        if isinstance(texts, str):
+            return self.hypotheses([texts])[0][0].text
+        return [best.text for best, *_ in self.hypotheses(texts)]
+
+    def stream(self, lines: Iterable[str]) -> Iterator[list[Hypothesis]]:
+        """The hypotheses of each line, best first, in constant memory.
+
+        Lines are taken in chunks of one batch, then two, four and so on up to `CHUNK`: the first translations come
+        soon, and a long stream is sorted by length in large pieces.
+        """
+        lines, batches = iter(lines), 1
+        while chunk := list(itertools.islice(lines, batches * self.config.batch_size)):
+            yield from self.hypotheses(chunk)
+            batches = min(2 * batches, CHUNK)
+
+    def hypotheses(self, texts: list[str], prefixes: list[str] | None = None) -> list[list[Hypothesis]]:
+        """The `n_best` translations of each sentence, best first; only one, the empty one, of an empty sentence.
+
+        Args:
+            texts: sentences. One of more than `max_source_length` tokens is cut, with a warning.
+            prefixes: what each translation must begin with, "" for no wish.
+
+        Raises:
+            ValueError: if there are not as many prefixes as sentences, or texts is a string.
+        """
+        if isinstance(texts, str):
+            raise ValueError(f"texts must be a list of strings; received the string {texts[:40]!r}")
+        if prefixes is not None and len(prefixes) != len(texts):
+            raise ValueError(f"prefixes must be as many as texts, {len(texts)}; received {len(prefixes)}")
+        results = [[Hypothesis("", 0.0, ())] for _ in texts]
+        filled = [row for row, text in enumerate(texts) if text.strip()]
+        wanted = None if prefixes is None else [prefixes[row] for row in filled]
+        for row, found in zip(filled, self._search([texts[row] for row in filled], wanted), strict=True):
+            results[row] = found
+        return results
+
+    def _search(self, texts, prefixes):
+        """Sentences with text, and what each translation must begin with, or None -> their hypotheses."""
+        raise NotImplementedError
+
+    def _encode_sources(self, texts):
+        """The ids of each sentence, END included, cut to what the model and the configuration allow."""
+        sources = self.source_tokenizer.encode(texts)
+        cut = [text for text, ids in zip(texts, sources, strict=True) if len(ids) >= self._longest]
+        if cut:
+            warnings.warn(
+                f"cut to {self._longest} tokens: {len(cut)} of {len(texts)} sentences, first {cut[0][:60]!r}...",
+                stacklevel=4,
+            )
+        return [[*ids[: self._longest - 1], END] for ids in sources]
+
+    def _hypotheses(self, tokens, scores):
+        """The `Hypothesis` of each row of tokens and its score."""
+        texts = self.target_tokenizer.decode(tokens)
+        return [Hypothesis(text, float(score), tuple(row)) for text, score, row in zip(texts, scores, tokens)]

@@ -1,0 +1,111 @@
+"""An export is a directory: the files of an engine, and about them
+
+config.json       format, model, search, how far it is from the run's model, what it was made with
+manifest.json     size and SHA-256 of every file
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from keras_transformer.config import DecodingConfig, TransformerConfig
+from keras_transformer.run_directory import load_tokenizers, new_directory, new_file, read_json, seal, verify
+from keras_transformer.text.special_tokens import END
+
+SHAPES = ((1, 5), (4, 19))  # sentences and tokens of the batches with which an export is checked
+
+
+@contextlib.contextmanager
+def new_export(out, overwrite):
+    """Give an empty directory to fill; it becomes `out` when the block ends well, and nothing is left otherwise."""
+    with new_directory(out, overwrite, kind="export") as aside:
+        yield aside
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """How far an export's answers are from those of the model it was made of."""
+
+    of: str  # what was compared
+    shapes: tuple[tuple[int, int], ...]  # sentences and source tokens of each comparison
+    largest_difference: float
+    tolerance: float
+
+    def __post_init__(self):
+        if not self.largest_difference <= self.tolerance:  # NaN is refused as well
+            raise ValueError(
+                f"the export must give the model's {self.of} within {self.tolerance:g}; received a difference of "
+                f"{self.largest_difference:g}, so nothing was written"
+            )
+
+    def __str__(self):
+        return f"largest difference of {self.of}: {self.largest_difference:.2g} (at most {self.tolerance:g} allowed)"
+
+
+def write_config(out, format, model, decoding, check, packages, **more):
+    """Add to an export's `config.json` what every export says, and seal the directory.
+
+    Args:
+        out: the export's directory, all else written.
+        format: `"saved_model"`, `"ctranslate2"` or `"onnx"`.
+        model: the `TransformerConfig`.
+        decoding: the `DecodingConfig`; None where the export does not search.
+        check: the `Check`.
+        packages: names of the distributions that wrote it.
+        **more: what only this format has.
+    """
+    path = Path(out) / "config.json"
+    config = read_json(path) if path.exists() else {}
+    config |= {"format": format, "model": dataclasses.asdict(model)}
+    if decoding is not None:
+        config["decoding"] = dataclasses.asdict(decoding)
+    config |= {"check": dataclasses.asdict(check), **more}
+    config["made_with"] = {name: version(name) for name in ("keras", *packages)}
+    with new_file(path) as file:
+        json.dump(config, file, indent=2)
+    seal(out)
+
+
+def read_config(export, format):
+    """The content of an export's `config.json`, its model and search as dataclasses, after all files were verified.
+
+    Raises:
+        ValueError: if it is no export of this format, or a file is not what was written.
+    """
+    path = Path(export) / "config.json"
+    if not path.is_file():
+        raise ValueError(f"export must be a directory that `keras-transformer export` wrote; {str(path)!r} is missing")
+    verify(export)
+    try:
+        config = read_json(path)
+        if config.get("format") != format:
+            raise ValueError(f"its format must be {format!r}; received {config.get('format')!r}")
+        config["model"] = TransformerConfig(**config["model"])
+        config["decoding"] = DecodingConfig(**config["decoding"])
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
+    return config
+
+
+def check_sentences(run):
+    """Batches of sources and targets of the `SHAPES`, the same for every call: random pieces of the vocabularies."""
+    source_tokenizer, target_tokenizer = load_tokenizers(run)
+    random = np.random.default_rng(0)
+
+    def texts(tokenizer, rows, length):
+        ids = random.integers(END + 1, tokenizer.vocab_size, (rows, length))
+        return [text.strip() or "a" for text in tokenizer.decode(ids)]
+
+    return [(texts(source_tokenizer, *shape), texts(target_tokenizer, *shape)) for shape in SHAPES]
+
+
+def needed(*modules, extra="serve"):
+    """Raise an `ImportError` that says how to get them unless these modules are installed; none is imported."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise ImportError(f"{module} is not installed: pip install 'keras-transformer-nmt[{extra}]'")

@@ -1,0 +1,149 @@
+"""A run as a CTranslate2 model."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_transformer.config import DecodingConfig
+from keras_transformer.export.ctranslate2_translator import CTranslate2Translator
+from keras_transformer.export.export_directory import Check, check_sentences, needed, new_export, write_config
+from keras_transformer.run_directory import load_model, load_tokenizers, read_config, save_tokenizers
+
+# Largest difference of a token's mean log-probability, in nats.
+TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 0.1, "int8": 0.5}
+ROWS = 2048  # of the position table, at least: a CTranslate2 model cannot go beyond
+ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "silu": "SWISH"}
+
+
+def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
+    """Write a CTranslate2 model with the tokenizer beside it: for `ctranslate2.Translator`, or `CTranslate2Translator`.
+
+    CTranslate2 has the penalty `length^alpha` only, so that is the default here. In the directory: `model.bin`, the
+    vocabularies, `config.json`, `manifest.json` and the SentencePiece model.
+
+    Args:
+        run: a run directory, trained on any backend.
+        out: directory to make.
+        quantization: `"float32"`, `"float16"`, `"bfloat16"` or `"int8"`: how the weights are stored.
+        overwrite: replace an export that is there.
+        **decoding: fields of `DecodingConfig` that are its defaults from then on.
+
+    Returns:
+        the `Check`: log-probabilities of given translations, per token, beside the model's in float32.
+
+    Raises:
+        ValueError: if the model or the search is nothing that CTranslate2 has, the result differs from the model, or
+            `out` exists and is not to be overwritten. Nothing is written then.
+        ImportError: if CTranslate2 is not installed, or for bfloat16 PyTorch is not.
+    """
+    if quantization not in TOLERANCES:
+        raise ValueError(f"quantization must be one of {', '.join(TOLERANCES)}; received {quantization!r}")
+    config, search = read_config(run, "model"), DecodingConfig(**{"penalty": "power", **decoding})
+    check_model(config)
+    CTranslate2Translator.check_search(search)
+    needed("ctranslate2")
+    if quantization == "bfloat16":
+        needed("torch", extra="torch")
+    rows = config.max_positions
+    if config.positions != "learned":
+        rows = max(ROWS, search.max_source_length + search.extra_length)
+    with new_export(out, overwrite) as aside:
+        tokenizers = load_tokenizers(run)
+        model = load_model(run, "float32")
+        save_tokenizers(aside, *tokenizers)
+        spec = specification(model, tokenizers, rows)
+        spec.optimize(quantization=quantization)
+        spec.save(str(aside))
+        check = compare(
+            run, model, tokenizers, CTranslate2Translator.open(aside, tokenizers, search, rows), quantization
+        )
+        write_config(aside, "ctranslate2", config, search, check, ["ctranslate2"], quantization=quantization, rows=rows)
+    return check
+
+
+def check_model(config):
+    """Raise a `ValueError` if CTranslate2 has no such model."""
+    head = config.d_model // config.heads
+    sizes = (config.key_size or head, config.value_size or head)
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"CTranslate2 needs value_size equal to key_size; received {sizes[1]} and {sizes[0]}")
+
+
+def compare(run, model, tokenizers, engine, quantization):
+    from keras_transformer.decoding import Translator
+
+    translator = Translator(model, *tokenizers, config=dataclasses.replace(engine.config, batch_size=8))
+    largest, shapes = 0.0, []
+    for sources, targets in check_sentences(run):
+        tokens = np.array([len(ids) + 1 for ids in tokenizers[1].encode(targets)])
+        difference = np.subtract(engine.score(sources, targets), translator.score(sources, targets)) / tokens
+        largest = max(largest, float(np.abs(difference).max()))
+        shapes.append((len(sources), max(map(len, tokenizers[0].encode(sources))) + 1))
+    return Check("log-probability per token", tuple(shapes), largest, TOLERANCES[quantization])
+
+
+def specification(model, tokenizers, rows):
+    """The `ctranslate2.specs.TransformerSpec` of a `Transformer`, with a table of so many positions."""
+    from ctranslate2.specs import common_spec, transformer_spec
+
+    config = model.config
+    options = dict(
+        pre_norm=config.norm == "pre",
+        activation=common_spec.Activation[ACTIVATIONS[config.activation]],
+        head_dim=config.key_size,
+    )
+    encoder = transformer_spec.TransformerEncoderSpec(config.encoder_layers, config.heads, **options)
+    decoder = transformer_spec.TransformerDecoderSpec(config.decoder_layers, config.heads, **options)
+    fill_stack(encoder, encoder.embeddings[0], model.encoder, rows)
+    fill_stack(decoder, decoder.embeddings, model.decoder, rows)
+    decoder.projection.weight = array(model.decoder.embedding.embeddings)
+    spec = transformer_spec.TransformerSpec(encoder, decoder)
+    source, target = (tokenizer.pieces for tokenizer in tokenizers)
+    spec.register_source_vocabulary(source)
+    spec.register_target_vocabulary(target)
+    spec.config.layer_norm_epsilon = config.layer_norm_epsilon
+    spec.config.decoder_start_token = spec.config.bos_token
+    spec.config.add_source_eos = True
+    spec.validate()
+    return spec
+
+
+def fill_stack(spec, embedding_spec, stack, rows):
+    """Put the weights of our `Encoder` or `Decoder` into theirs."""
+    embedding_spec.weight = array(stack.embedding.embeddings)
+    # One row more than we use: to score a translation that was cut at its limit, CTranslate2 adds an end token.
+    positions = np.minimum(np.arange(rows + 1), rows - 1)
+    spec.position_encodings.encodings = array(stack.embedding.encode(positions[None])[0])
+    for layer, block in zip(spec.layer, stack.blocks, strict=True):
+        attention = block.self_attention
+        fill_linear(layer.self_attention.linear[0], attention.query, attention.key, attention.value)
+        fill_linear(layer.self_attention.linear[1], attention.output_projection)
+        fill_norm(layer.self_attention.layer_norm, block.self_attention_norm)
+        if hasattr(block, "cross_attention"):
+            attention = block.cross_attention
+            fill_linear(layer.attention.linear[0], attention.query)
+            fill_linear(layer.attention.linear[1], attention.key, attention.value)
+            fill_linear(layer.attention.linear[2], attention.output_projection)
+            fill_norm(layer.attention.layer_norm, block.cross_attention_norm)
+        fill_linear(layer.ffn.linear_0, block.feed_forward.expand)
+        fill_linear(layer.ffn.linear_1, block.feed_forward.contract)
+        fill_norm(layer.ffn.layer_norm, block.feed_forward_norm)
+    if stack.final_norm is not None:
+        fill_norm(spec.layer_norm, stack.final_norm)
+
+
+def fill_linear(spec, *layers):
+    """One matrix of several `Dense` layers, (out, in) as theirs are."""
+    spec.weight = np.concatenate([array(layer.kernel).T for layer in layers])
+    if layers[0].use_bias:
+        spec.bias = np.concatenate([array(layer.bias) for layer in layers])
+
+
+def fill_norm(spec, layer):
+    spec.gamma, spec.beta = array(layer.gamma), array(layer.beta)
+
+
+def array(variable):
+    from keras import ops
+
+    return np.ascontiguousarray(ops.convert_to_numpy(variable), dtype="float32")

@@ -1,0 +1,45 @@
+"""The lines of text files."""
+
+import contextlib
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
+
+
+def read_lines(file: str | os.PathLike | BinaryIO, name: str | None = None) -> Iterator[str]:
+    """The lines of a UTF-8 file, plain or `.gz`, one at a time.
+
+    A line ends at "\\n" or "\\r\\n" and nowhere else: other separators of Unicode occur inside sentences, and splitting
+    there would pair the wrong lines. A byte order mark is dropped. `file` may also be an open binary
+    stream, such as `sys.stdin.buffer`; `name` is what errors call it.
+
+    Raises:
+        ValueError: if the file cannot be read, is not UTF-8, or a line has no end (file and line number).
+    """
+    number, name = 0, name or file
+    try:
+        with _opened(file) as stream:
+            for number, raw in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
+                if len(raw) == LONGEST_LINE:
+                    raise ValueError(
+                        f"{name} must have lines of less than {LONGEST_LINE:,} bytes; line {number} has more"
+                    )
+                if number == 1:
+                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} must be UTF-8; line {number} is not: {error.reason}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        place = f"after line {number}: " if number else ""
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{name} must be a readable text file; received {place}{reason}") from None
+
+
+def _opened(file):
+    if hasattr(file, "read"):
+        return contextlib.nullcontext(file)
+    return (gzip.open if str(file).endswith(".gz") else open)(file, "rb")

@@ -1,0 +1,46 @@
+"""Runs of small models that were trained for seconds on a toy language: word by word."""
+
+import keras
+import numpy as np
+
+from keras_transformer import run_directory as runs
+from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
+from keras_transformer.data import TokenBatches
+from keras_transformer.models import Transformer
+from keras_transformer.text import Tokenizer
+from keras_transformer.training import LabelSmoothedCrossEntropy
+
+WORDS = "a man woman child dog rides sees the red blue bike horse in near of house garden tree big small".split()
+OTHERS = "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus Garten Baum groß klein".split()
+SIZES = dict(encoder_layers=2, decoder_layers=1, d_model=32, d_ff=53, heads=4, dropout=0.0)
+
+
+def sentences(count, seed=0, longest=12):
+    random = np.random.default_rng(seed)
+    return [" ".join(random.choice(WORDS, random.integers(1, longest))) for _ in range(count)]
+
+
+def translation(text):
+    return " ".join(OTHERS[WORDS.index(word)] for word in text.split())
+
+
+def make_run(run, epochs=24, **changes):
+    """A run directory as `train` leaves it, as far as exports read it."""
+    keras.utils.set_random_seed(1)
+    sources = sentences(1500)
+    targets = [translation(text) for text in sources]
+    tokenizer = Tokenizer.train(sources + targets, vocab_size=150)
+    tokenizers = (tokenizer, tokenizer)
+    if not changes.get("share_embeddings", True):
+        tokenizers = (Tokenizer.train(sources, vocab_size=90), Tokenizer.train(targets, vocab_size=101))
+    vocabularies = dict(zip(("source_vocab_size", "target_vocab_size"), (t.vocab_size for t in tokenizers)))
+    model = Transformer(TransformerConfig(**{**SIZES, **vocabularies, **changes}))
+    batches = TokenBatches.from_lines(sources, targets, *tokenizers, batch_tokens=1000)
+    model.compile(keras.optimizers.Adam(3e-3), LabelSmoothedCrossEntropy())
+    model.fit(batches, epochs=epochs, shuffle=False, verbose=0)
+    run.mkdir()
+    runs.write_configs(run, model=model.config, data=DataConfig(), training=TrainingConfig())
+    runs.save_tokenizers(run, *tokenizers)
+    runs.seal(run)
+    runs.save_model(run, model)
+    return run

@@ -1,0 +1,174 @@
+"""What all exports promise: checked before they appear, nothing replaced unasked, nothing used that was changed."""
+
+import importlib
+import json
+import sys
+
+import numpy as np
+import pytest
+from making import make_run
+from small import contents
+
+from keras_transformer import cli, export
+from keras_transformer.export import CTranslate2Translator
+from keras_transformer.export.export_directory import Check, check_sentences
+from keras_transformer.files import sha256
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("run") / "run", epochs=0)
+
+
+@pytest.fixture
+def out(run, tmp_path):
+    export.ctranslate2(run, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def fails(capsys, *arguments):
+    """The one line of error of a command that fails."""
+    assert cli.main([str(argument) for argument in arguments]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    return line
+
+
+def test_check_sentences_have_the_shapes_and_are_the_same_each_time(run):
+    first, second = check_sentences(run), check_sentences(run)
+    assert first == second and [(len(s), len(t)) for s, t in first] == [(1, 1), (4, 4)]
+
+
+def test_a_check_that_fails_says_by_how_much():
+    assert str(Check("scores", ((1, 2),), 1e-6, 1e-4)) == "largest difference of scores: 1e-06 (at most 0.0001 allowed)"
+    for difference in (2e-4, float("nan")):
+        with pytest.raises(
+            ValueError, match=f"the model's scores within 0.0001; received a difference of {difference:g}"
+        ):
+            Check("scores", ((1, 2),), difference, 1e-4)
+
+
+@pytest.mark.parametrize("format", ["ctranslate2", "onnx", "saved_model"])
+def test_a_mismatch_leaves_nothing(run, tmp_path, monkeypatch, format):
+    module = importlib.import_module(f"keras_transformer.export.to_{format}")
+    monkeypatch.setattr(module, "load_model", lambda run, dtype: broken(run, dtype))
+    if format != "ctranslate2":  # the child would load the right one, which the parent compares with the broken one
+        assert module.run_process
+    with pytest.raises(ValueError, match="so nothing was written"):
+        weights = dict(weights="swapped") if format == "ctranslate2" else {}
+        if weights:
+            monkeypatch.setattr(module, "fill_norm", lambda spec, layer: swapped(spec, layer))
+        getattr(export, format)(run, tmp_path / "out")
+    assert contents(tmp_path) == {}
+
+
+def broken(run, dtype):
+    from keras_transformer.run_directory import load_model
+
+    model = load_model(run, dtype)
+    kernel = model.decoder.blocks[0].feed_forward.expand.kernel
+    kernel.assign(1.01 * np.asarray(kernel.numpy() if hasattr(kernel, "numpy") else kernel) + 0.3)
+    return model
+
+
+def swapped(spec, layer):
+    from keras_transformer.export.to_ctranslate2 import array
+
+    spec.gamma, spec.beta = array(layer.gamma) * 1.01, array(layer.beta)
+
+
+def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
+    before = contents(tmp_path)
+    assert "export" in fails(capsys, "export", run, out, "--to", "ctranslate2")
+    with pytest.raises(ValueError, match="exists already; pass --overwrite to replace it"):
+        export.ctranslate2(run, out)
+    with pytest.raises(ValueError, match="exists and is not an export directory; it is left as it is"):
+        export.ctranslate2(run, run, overwrite=True)
+    assert contents(tmp_path) == before
+    export.ctranslate2(run, out, overwrite=True, beam=2)
+    assert json.loads((out / "config.json").read_text())["decoding"]["beam"] == 2
+
+
+def test_a_run_does_not_take_the_place_of_an_export(out, capsys):
+    assert "exists and is not a run directory; it is left as it is" in fails(capsys, "demo", out, "--overwrite")
+
+
+def test_what_was_changed_is_refused(out):
+    weights = bytearray((out / "model.bin").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (out / "model.bin").write_bytes(weights)
+    with pytest.raises(ValueError, match="model.bin' is not the file that was written with manifest.json"):
+        CTranslate2Translator.load(out)
+
+
+def test_a_config_that_says_too_much_is_refused(out):
+    config = json.loads((out / "config.json").read_text())
+    for change, message in (
+        ({"format": "onnx"}, "its format must be 'ctranslate2'; received 'onnx'"),
+        ({"decoding": {"beam": 0}}, "beam must be between 1 and 1000; received 0"),
+        ({"decoding": 3}, "cannot be used: "),
+    ):
+        (out / "config.json").write_text(json.dumps({**config, **change}))
+        sums = json.loads((out / "manifest.json").read_text())
+        path = out / "config.json"
+        sums["config.json"] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        (out / "manifest.json").write_text(json.dumps(sums))
+        with pytest.raises(ValueError, match=message):
+            CTranslate2Translator.load(out)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("export absent OUT --to onnx", "run must be a directory that `keras-transformer train` wrote"),
+        ("export RUN OUT --to tflite", "argument --to: invalid choice: 'tflite'"),
+        ("export RUN OUT", "the following arguments are required: --to"),
+        ("export RUN OUT --to onnx --beam 3", "--to onnx takes no search; received beam"),
+        (
+            "export RUN OUT --to onnx --quantization int8",
+            "--quantization goes with --to ctranslate2; received --to onnx",
+        ),
+        ("export RUN OUT --to ctranslate2 --penalty gnmt", "penalty must be 'power' with CTranslate2"),
+        ("export RUN OUT --to ctranslate2 --search sampling", "search must be 'beam' or 'greedy' with CTranslate2"),
+        ("export RUN OUT --to saved_model --search sampling", "search must be 'beam' or 'greedy' in a SavedModel"),
+        ("export RUN OUT --to saved_model --beam 0", "beam must be between 1 and 1000; received 0"),
+        ("translate --engine ctranslate2 RUN hello", "its format must be 'ctranslate2'; received None"),
+        (
+            "translate --engine ctranslate2 absent hello",
+            "export must be a directory that `keras-transformer export` wrote",
+        ),
+        ("translate --engine onnx RUN hello", "argument --engine: invalid choice: 'onnx'"),
+    ],
+)
+def test_bad_input(run, tmp_path, capsys, arguments, message):
+    words = [{"RUN": run, "OUT": tmp_path / "out"}.get(word, word) for word in arguments.split()]
+    assert message in fails(capsys, *words)
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "format, module, extra",
+    [
+        ("ctranslate2", "ctranslate2", "serve"),
+        ("saved_model", "tensorflow_text", "tensorflow"),
+        ("saved_model", "tensorflow_serving", "serve"),
+        ("onnx", "tf2onnx", "serve"),
+        ("onnx", "onnxruntime", "serve"),
+    ],
+)
+def test_what_is_not_installed(run, tmp_path, monkeypatch, format, module, extra):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == module else find(name))
+    with pytest.raises(
+        ImportError, match=rf"{module} is not installed: pip install 'keras-transformer-nmt\[{extra}\]'"
+    ):
+        getattr(export, format)(run, tmp_path / "out")
+    assert contents(tmp_path) == {}
+
+
+def test_a_child_that_fails_says_why(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "python").write_text("#!/bin/sh\necho 'builtins.MemoryError: too much' >&2\necho at last >&2\nexit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    with pytest.raises(ValueError, match="TensorFlow failed: builtins.MemoryError: too much"):
+        export.onnx(run, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"python"}
