@@ -12,21 +12,22 @@ from pathlib import Path
 from keras_transformer.allocator import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch", "marian": "transformers"}
+PACKAGES = {"marian": "transformers"}  # of what is not called as its package is
 
 
 class Contender:
     """A child process that does one turn of work for every line it reads, and answers with a line of JSON.
 
     Args:
-        name: a backend of ours, or `"marian"`.
+        name: of the contender.
         module: the benchmark; it is run as `python -m benchmarks.MODULE --contender NAME ARGUMENTS`.
         arguments: the rest of its command line.
+        backend: Keras's backend; the one of that name when absent, torch for `"marian"`.
     """
 
-    def __init__(self, name, module, arguments):
+    def __init__(self, name, module, arguments, backend=None):
         self.name, self.errors = name, tempfile.TemporaryFile("w+")
-        backend = "torch" if name == "marian" else name
+        backend = backend or ("torch" if name == "marian" else name)
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"benchmarks.{module}", "--contender", name, *arguments],
             cwd=ROOT,
@@ -78,6 +79,6 @@ def cpu():
 
 def heading(names):
     """The command, the versions and the processor, for above a table."""
-    versions = ", ".join(f"{PACKAGES[name]} {version(PACKAGES[name])}" for name in names)
+    versions = ", ".join(f"{package} {version(package)}" for package in (PACKAGES.get(name, name) for name in names))
     module = Path(sys.argv[0]).stem
     return f"`python -m benchmarks.{module} {' '.join(sys.argv[1:])}`\nkeras {version('keras')}, {versions}; {cpu()}\n"

@@ -3,7 +3,7 @@
     python client.py "Two young girls are sitting on a bench." "A man is reading a book."
     python client.py --grpc localhost:8500 --n-best "A man is reading a book."
 
-REST needs nothing but Python; gRPC needs `pip install tensorflow-serving-api`. The README beside this file starts a server.
+REST needs nothing but Python; gRPC needs `pip install tensorflow-serving-api`. The README here starts a server.
 """
 
 import argparse

@@ -1,11 +1,18 @@
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
-from making import make_run, sentences
+from making import make_run, sentences, translation
 
-from keras_transformer import Translator, export
-from keras_transformer.config import DecodingConfig
+from keras_transformer import Translator, evaluate, export
+from keras_transformer.config import PRESETS, DecodingConfig
 from keras_transformer.export import CTranslate2Translator
-from keras_transformer.text.special_tokens import END
+from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 OPTIONS = [
     {},
@@ -36,3 +43,98 @@ def test_same_translations_as_translator(tmp_path, changes):
         assert [h[0].tokens for h in theirs] == [h[0].tokens for h in ours]
         assert [h[0].text for h in theirs] == [h[0].text for h in ours]
         np.testing.assert_allclose([h[0].score for h in theirs], [h[0].score for h in ours], atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ctranslate2")
+    run = make_run(folder / "run", epochs=3)
+    export.ctranslate2(run, folder / "out", extra_length=9)
+    return run, folder / "out"
+
+
+@pytest.mark.parametrize("quantization, share", [("float16", 0.51), ("bfloat16", 0.51), ("int8", 0.4)])
+def test_quantized_weights_take_less_room(exported, tmp_path, quantization, share):
+    run, out = exported
+    check = export.ctranslate2(run, tmp_path / "out", quantization)
+    assert 1e-7 < check.largest_difference < check.tolerance
+    embeddings = 2 * 2050 * 32 * 4  # position tables stay in float32
+    sizes = [(folder / "model.bin").stat().st_size - embeddings for folder in (tmp_path / "out", out)]
+    assert sizes[0] < share * sizes[1]
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["quantization"] == quantization
+    assert len(CTranslate2Translator.load(tmp_path / "out")(sentences(5))) == 5
+
+
+def test_what_is_never_generated(exported, monkeypatch):
+    """Most targets are made to look like padding: the first search gives it, the second one may not."""
+    run, out = exported
+    engine = CTranslate2Translator.load(out, n_best=4)
+    texts = sentences(20, seed=3)
+    usual = engine.hypotheses(texts)
+    assert not any({PAD, BEGIN} & set(h.tokens) for found in usual for h in found)
+    searched, calls = engine._searched, []
+
+    def padded(sources, suppressed=()):
+        calls.append(len(sources))
+        found = searched(sources, suppressed)
+        if suppressed:
+            return found
+        return [[dataclasses.replace(h, tokens=(PAD, *h.tokens)) for h in hypotheses] for hypotheses in found]
+
+    monkeypatch.setattr(engine, "_searched", padded)
+    again = engine.hypotheses(texts)
+    assert calls == [20, 20]
+    assert [h[0].tokens for h in again] == [h[0].tokens for h in usual]
+    np.testing.assert_allclose([h[0].score for h in again], [h[0].score for h in usual], atol=1e-4)
+
+
+def test_scores_of_given_translations(exported):
+    run, out = exported
+    sources, targets = sentences(9), [translation(text) for text in sentences(9, seed=1)]
+    expected = Translator.load(run).score(sources, targets)
+    np.testing.assert_allclose(CTranslate2Translator.load(out).score(sources, targets), expected, atol=1e-4)
+
+
+def test_what_it_does_not_have(exported, tmp_path):
+    engine = CTranslate2Translator.load(exported[1])
+    with pytest.raises(ValueError, match="prefixes must be absent with CTranslate2"):
+        engine.hypotheses(["a man"], prefixes=["ein"])
+    with pytest.raises(
+        ValueError, match="penalty must be 'power' with CTranslate2, which has no other; received 'gnmt'"
+    ):
+        CTranslate2Translator.load(exported[1], penalty="gnmt")
+    run = make_run(tmp_path / "run", epochs=0, key_size=5, value_size=3)
+    with pytest.raises(ValueError, match="CTranslate2 needs value_size equal to key_size; received 3 and 5"):
+        export.ctranslate2(run, tmp_path / "out")
+    with pytest.raises(
+        ValueError, match="quantization must be one of float32, float16, bfloat16, int8; received 'int4'"
+    ):
+        export.ctranslate2(exported[0], tmp_path / "out", "int4")
+    assert not (tmp_path / "out").exists()
+
+
+def test_evaluate_takes_it(exported, tmp_path):
+    texts = sentences(12)
+    (tmp_path / "a.en").write_text("\n".join(texts))
+    (tmp_path / "a.de").write_text("\n".join(map(translation, texts)))
+    engine = CTranslate2Translator.load(exported[1])
+    assert evaluate(engine, tmp_path / "a.en", tmp_path / "a.de").translations == engine(texts)
+
+
+def test_the_command_starts_without_keras_and_at_once(tmp_path):
+    run = make_run(tmp_path / "run", epochs=0, **PRESETS["tiny"])
+    export.ctranslate2(run, tmp_path / "out")
+    program = (
+        "import sys; sys.modules |= dict.fromkeys(['keras', 'tensorflow', 'jax', 'torch', 'sacrebleu'])\n"
+        "from keras_transformer.cli import main\n"
+        "sys.exit(main())"
+    )
+    command = [sys.executable, "-c", program, "translate", "--engine", "ctranslate2", str(tmp_path / "out"), "a man"]
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        answer = subprocess.run(["taskset", "-c", "0", *command], capture_output=True, text=True, env=environment)
+        seconds.append(time.perf_counter() - begin)
+        assert answer.returncode == 0 and len(answer.stdout.splitlines()) == 1, answer.stderr
+    assert min(seconds) < 2.0
