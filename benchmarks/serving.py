@@ -36,13 +36,13 @@ def write_exports(run, folder):
     return places
 
 
-def engine(name, place, size):
-    """A function from a list of `size` sentences to their translations."""
+def engine(name, place):
+    """A function from a list of sentences to their translations. One for all sizes, as a server has it."""
     if name in KERAS:
         from keras_transformer.decoding import Translator
         from keras_transformer.run_directory import load_model, load_tokenizers
 
-        config = DecodingConfig(penalty="power", batch_size=size)
+        config = DecodingConfig(penalty="power", batch_size=max(SIZES))
         return Translator(load_model(place, "float32"), *load_tokenizers(place), config=config)
     if name == "SavedModel":
         import tensorflow as tf
@@ -56,7 +56,7 @@ def engine(name, place, size):
     if name.startswith("CTranslate2"):
         from keras_transformer.export import CTranslate2Translator
 
-        return CTranslate2Translator.load(place, batch_size=size)
+        return CTranslate2Translator.load(place, batch_size=max(SIZES))
     return onnx_engine(place)
 
 
@@ -79,11 +79,11 @@ def contend(name, place, source, sentences):
     from keras_transformer.text import read_lines
 
     lines = list(itertools.islice(read_lines(source), sentences))
-    engines = {size: engine(name, place, size) for size in SIZES}
+    translate = engine(name, place)
 
     def work():
         answer = {}
-        for size, translate in engines.items():
+        for size in SIZES:
             begin, found = time.perf_counter(), []
             for start in range(0, len(lines), size):
                 found += translate(lines[start : start + size])
@@ -102,7 +102,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", metavar="RUN", help="directory of a trained model")
     parser.add_argument("--source", required=True, help="sentences, one a line; plain or .gz")
-    parser.add_argument("--sentences", type=int, default=256, help="only the first so many")
+    parser.add_argument("--sentences", type=int, default=128, help="only the first so many")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()

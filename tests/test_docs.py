@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import keras_transformer
-from keras_transformer.cli import build_parser, main, read_toml
+from keras_transformer.cli import build_parser, main
 from keras_transformer.data import captions
+from keras_transformer.flags import read_toml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,12 +48,13 @@ def test_readme_commands_run(corpus, capsys):
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("keras-transformer ")]
     names = ["train", "translate", "translate", "evaluate", "train", "train", "train"]
+    names += ["export", "translate", "export", "export"]
     assert [command[0] for command in commands] == names
     for number, command in enumerate(commands):
         if command[0] == "train":  # the same command, on 200 pairs and for few updates
             command += ["--max-updates", str(2 + number // 5)]
             command += ["--vocab-size", "400"] if number == 0 else []
-        else:
+        elif command[0] != "export":
             command += ["--extra-length", "3"]
         assert main(command) == 0, capsys.readouterr().err
     assert len((corpus / "test.translated").read_text(encoding="utf-8").splitlines()) == 10

@@ -1,4 +1,4 @@
-"""Sentences to sentences."""
+"""Sentences to sentences, with Keras."""
 
 import zlib
 

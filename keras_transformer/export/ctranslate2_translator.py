@@ -53,7 +53,7 @@ class CTranslate2Translator(Engine):
         OMP_NUM_THREADS in the environment says on how many, if it is there.
         """
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        threads = int(os.environ.get("OMP_NUM_THREADS", processors))
+        threads = int((os.environ.get("OMP_NUM_THREADS") or str(processors)).split(",")[0])
         needed("ctranslate2")
         import ctranslate2
 
