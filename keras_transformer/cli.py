@@ -108,7 +108,9 @@ def build_parser():
 
 
 def add_engine(parser):
-    parser.add_argument("run", metavar="RUN", help="directory that train or demo made; with an engine, one of export")
+    parser.add_argument(
+        "run", metavar="RUN", help="directory that train or demo made; with --engine ctranslate2, one that export made"
+    )
     parser.add_argument("--engine", choices=["keras", "ctranslate2"], default="keras", help="what computes")
 
 

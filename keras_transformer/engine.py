@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from keras_transformer.text.special_tokens import END
 
+SPACE = "\u2581"  # what SentencePiece writes for a space, and reads as one
 CHUNK = 32  # batches of a stream that are sorted by length together
 
 
@@ -20,7 +21,7 @@ class Hypothesis:
 
 
 class Engine:
-    """Translates sentences; what searches gives `_search(texts, prefixes)`, all of them with text.
+    """Translates sentences; a subclass gives `_search` and `_score`.
 
     Args:
         source_tokenizer: the `Tokenizer` of the source language.
@@ -67,7 +68,7 @@ class Engine:
         if prefixes is not None and len(prefixes) != len(texts):
             raise ValueError(f"prefixes must be as many as texts, {len(texts)}; received {len(prefixes)}")
         results = [[Hypothesis("", 0.0, ())] for _ in texts]
-        filled = [row for row, text in enumerate(texts) if text.strip()]
+        filled = [row for row, text in enumerate(texts) if text.replace(SPACE, " ").strip()]
         wanted = None if prefixes is None else [prefixes[row] for row in filled]
         for row, found in zip(filled, self._search([texts[row] for row in filled], wanted), strict=True):
             results[row] = found
@@ -75,6 +76,24 @@ class Engine:
 
     def _search(self, texts, prefixes):
         """Sentences with text, and what each translation must begin with, or None -> their hypotheses."""
+        raise NotImplementedError
+
+    def score(self, sources: list[str], targets: list[str]) -> list[float]:
+        """The log-probability, in nats, of each given translation, its end token included.
+
+        Raises:
+            ValueError: if there are not as many targets as sources, or one of them is a string.
+        """
+        for name, texts in (("sources", sources), ("targets", targets)):
+            if isinstance(texts, str):
+                raise ValueError(f"{name} must be a list of strings; received the string {texts[:40]!r}")
+        if len(sources) != len(targets):
+            raise ValueError(f"targets must be as many as sources, {len(sources)}; received {len(targets)}")
+        labels = [[*ids, END] for ids in self.target_tokenizer.encode(targets)]
+        return self._score(self._encode_sources(sources), labels)
+
+    def _score(self, sources, labels):
+        """Ids of sources and of targets, END included -> the log-probabilities."""
         raise NotImplementedError
 
     def _encode_sources(self, texts):

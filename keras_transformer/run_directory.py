@@ -91,7 +91,7 @@ def kind_of(path):
     if not (Path(path) / "config.json").is_file():
         return None
     try:
-        return "export" if "format" in read_json(Path(path) / "config.json") else "run"
+        return "export" if "made_with" in read_json(Path(path) / "config.json") else "run"
     except (OSError, ValueError, TypeError, RecursionError):
         return "run"  # a damaged one
 
@@ -168,6 +168,10 @@ def read_config(run, kind):
     path = Path(run) / "config.json"
     if not path.is_file():
         raise ValueError(f"run must be a directory that `keras-transformer train` wrote; {str(path)!r} is missing")
+    if kind_of(run) == "export":
+        raise ValueError(
+            f"run must be a directory that `keras-transformer train` wrote; {str(run)!r} is an export of one"
+        )
     verify(run, "config.json")
     try:
         return CONFIG_KINDS[kind](**read_json(path)[kind])

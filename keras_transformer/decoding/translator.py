@@ -87,19 +87,7 @@ class Translator(Engine):
                 results[n] = self._best(tokens, scores)
         return results
 
-    def score(self, sources: list[str], targets: list[str]) -> list[float]:
-        """The log-probability, in nats, of each given translation, its end token included.
-
-        Raises:
-            ValueError: if there are not as many targets as sources, or one of them is a string.
-        """
-        for name, texts in (("sources", sources), ("targets", targets)):
-            if isinstance(texts, str):
-                raise ValueError(f"{name} must be a list of strings; received the string {texts[:40]!r}")
-        if len(sources) != len(targets):
-            raise ValueError(f"targets must be as many as sources, {len(sources)}; received {len(targets)}")
-        sources = self._encode_sources(sources)
-        labels = [[*ids, END] for ids in self.target_tokenizer.encode(targets)]
+    def _score(self, sources, labels):
         scores = [0.0] * len(sources)
         for batch, rows, edge in self._batches([max(map(len, pair)) for pair in zip(sources, labels, strict=True)]):
             source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])

@@ -4,7 +4,7 @@ import dataclasses
 import os
 
 from keras_transformer.engine import Engine
-from keras_transformer.export.export_directory import needed, read_config
+from keras_transformer.export.export_directory import needed, read_search
 from keras_transformer.run_directory import load_tokenizers
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
@@ -16,15 +16,16 @@ PATIENCE = 4.0
 class CTranslate2Translator(Engine):
     """A `Translator` for exports of `export.ctranslate2`: the same methods, but no prefixes and no sampling.
 
-    The search of a sentence goes on until `4 * beam` hypotheses are finished, so as to find what `Translator` finds.
+    The search of a sentence goes on until `4 * beam` hypotheses are finished, so as to find what `Translator` finds;
+    the last ones of an n-best list may be others.
 
     Example (needs an export):
         translator = CTranslate2Translator.load("export", beam=2)
         translator("Two young girls are sitting on a bench.")
     """
 
-    def __init__(self, translator, tokenizers, config, rows):
-        super().__init__(*tokenizers, config, rows)
+    def __init__(self, translator, tokenizers, config, positions):
+        super().__init__(*tokenizers, config, positions)
         self._translator = translator
         self._source_pieces, self._target_pieces = (tokenizer.pieces for tokenizer in tokenizers)
         self._ids = {piece: number for number, piece in enumerate(self._target_pieces)}
@@ -41,24 +42,24 @@ class CTranslate2Translator(Engine):
             ValueError: if it is no such export, a file is not what was written, or CTranslate2 has no such search.
             ImportError: if CTranslate2 is not installed.
         """
-        config = read_config(export, "ctranslate2")
-        search = dataclasses.replace(config["decoding"], **changes)
+        search, positions = read_search(export, "ctranslate2")
+        search = dataclasses.replace(search, **changes)
         cls.check_search(search)
-        return cls.open(export, load_tokenizers(export), search, config["rows"])
+        return cls.open(export, load_tokenizers(export), search, positions)
 
     @classmethod
-    def open(cls, folder, tokenizers, config, rows):
+    def open(cls, folder, tokenizers, config, positions, device="auto"):
         """The translator of a folder that CTranslate2 reads, on a GPU if there is one, else on all our processors.
 
         OMP_NUM_THREADS in the environment says on how many, if it is there.
         """
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        threads = int((os.environ.get("OMP_NUM_THREADS") or str(processors)).split(",")[0])
-        needed("ctranslate2")
+        needed("ctranslate2", extra="ctranslate2")
         import ctranslate2
 
-        engine = ctranslate2.Translator(str(folder), device="auto", intra_threads=threads)
-        return cls(engine, tokenizers, config, rows)
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        threads = int((os.environ.get("OMP_NUM_THREADS") or str(processors)).split(",")[0])
+        threads = {"inter_threads": threads, "intra_threads": 1}
+        return cls(ctranslate2.Translator(str(folder), device=device, **threads), tokenizers, config, positions)
 
     @staticmethod
     def check_search(config):
@@ -70,10 +71,8 @@ class CTranslate2Translator(Engine):
                 f"penalty must be 'power' with CTranslate2, which has no other; received {config.penalty!r}"
             )
 
-    def score(self, sources, targets):
-        """The log-probability, in nats, of each given translation, its end token included; as `Translator.score`."""
-        sources = [self._pieces(ids) for ids in self._encode_sources(sources)]
-        return self._log_probs(sources, [[*ids, END] for ids in self.target_tokenizer.encode(targets)])
+    def _score(self, sources, labels):
+        return self._log_probs([self._pieces(ids) for ids in sources], labels)
 
     def _search(self, texts, prefixes):
         if prefixes is not None:
@@ -85,7 +84,8 @@ class CTranslate2Translator(Engine):
         for row, found in zip(wrong, self._searched([sources[row] for row in wrong], suppressed=(PAD, BEGIN))):
             log_probs = self._log_probs([sources[row]] * len(found), [hypothesis.tokens for hypothesis in found])
             scores = [p / len(h.tokens) ** self.config.length_penalty for p, h in zip(log_probs, found, strict=True)]
-            results[row] = self._hypotheses([hypothesis.tokens for hypothesis in found], scores)
+            found = self._hypotheses([hypothesis.tokens for hypothesis in found], scores)
+            results[row] = sorted(found, key=lambda hypothesis: -hypothesis.score)
         return results
 
     def _searched(self, sources, suppressed=()):
@@ -94,8 +94,10 @@ class CTranslate2Translator(Engine):
         beam = config.beam if config.search == "beam" else 1
         for row, source in enumerate(sources):
             by_length.setdefault(len(source) + 1, []).append(row)
-        for length, rows in by_length.items():  # their own limit each, and CTranslate2 has one a call
-            found = self._translator.translate_batch(
+        # Their own limit each, and CTranslate2 has one a call. The calls run side by side, on one thread each: several
+        # threads within a call wait for each other more than they work, with int8 ten times as long.
+        calls = [
+            self._translator.translate_batch(
                 [sources[row] for row in rows],
                 max_batch_size=config.batch_size,
                 beam_size=beam,
@@ -108,10 +110,15 @@ class CTranslate2Translator(Engine):
                 suppress_sequences=[[self._target_pieces[number]] for number in suppressed] or None,
                 return_end_token=True,
                 return_scores=True,
+                asynchronous=True,
             )
-            for row, result in zip(rows, found, strict=True):
-                tokens = [[self._ids[piece] for piece in pieces] for pieces in result.hypotheses]
-                results[row] = self._hypotheses(tokens, result.scores)
+            for length, rows in by_length.items()
+        ]
+        for rows, answers in zip(by_length.values(), calls, strict=True):
+            for row, answer in zip(rows, answers, strict=True):
+                found = answer.result()
+                tokens = [[self._ids[piece] for piece in pieces] for pieces in found.hypotheses]
+                results[row] = self._hypotheses(tokens, found.scores)
         return results
 
     def _log_probs(self, sources, targets):

@@ -13,17 +13,25 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transformer.config import DecodingConfig, TransformerConfig
+from keras_transformer.config import DecodingConfig
 from keras_transformer.run_directory import load_tokenizers, new_directory, new_file, read_json, seal, verify
+from keras_transformer.run_directory import read_config as read_run_config
 from keras_transformer.text.special_tokens import END
 
 SHAPES = ((1, 5), (4, 19))  # sentences and tokens of the batches with which an export is checked
 
 
 @contextlib.contextmanager
-def new_export(out, overwrite):
-    """Give an empty directory to fill; it becomes `out` when the block ends well, and nothing is left otherwise."""
-    with new_directory(out, overwrite, kind="export") as aside:
+def new_export(run, out, overwrite):
+    """Give an empty directory to fill; it becomes `out` when the block ends well, and nothing is left otherwise.
+
+    Keras computes on the processor meanwhile: a GPU may round the products that an export is compared with.
+    """
+    import keras
+
+    if Path(run).resolve().is_relative_to(Path(out).resolve()):
+        raise ValueError(f"out must not be the run or hold it; received {str(out)!r} for run {str(run)!r}")
+    with new_directory(out, overwrite, kind="export") as aside, keras.device("cpu"):
         yield aside
 
 
@@ -71,8 +79,8 @@ def write_config(out, format, model, decoding, check, packages, **more):
     seal(out)
 
 
-def read_config(export, format):
-    """The content of an export's `config.json`, its model and search as dataclasses, after all files were verified.
+def read_search(export, format):
+    """The `DecodingConfig` and the most positions that an export has, after all its files were verified.
 
     Raises:
         ValueError: if it is no export of this format, or a file is not what was written.
@@ -85,21 +93,25 @@ def read_config(export, format):
         config = read_json(path)
         if config.get("format") != format:
             raise ValueError(f"its format must be {format!r}; received {config.get('format')!r}")
-        config["model"] = TransformerConfig(**config["model"])
-        config["decoding"] = DecodingConfig(**config["decoding"])
+        return DecodingConfig(**config["decoding"]), int(config["positions"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
-    return config
 
 
 def check_sentences(run):
-    """Batches of sources and targets of the `SHAPES`, the same for every call: random pieces of the vocabularies."""
+    """Batches of sources and targets of about the `SHAPES`, always the same: random pieces of the vocabularies."""
     source_tokenizer, target_tokenizer = load_tokenizers(run)
-    random = np.random.default_rng(0)
+    config, random = read_run_config(run, "model"), np.random.default_rng(0)
+    limit = config.max_positions if config.positions == "learned" else SHAPES[-1][1] * 4
+
+    def fitting(tokenizer, text):
+        while len(tokenizer.encode([text])[0]) >= limit:  # other pieces may come of it than went in
+            text = text[: len(text) // 2]
+        return text.strip() or "a"
 
     def texts(tokenizer, rows, length):
         ids = random.integers(END + 1, tokenizer.vocab_size, (rows, length))
-        return [text.strip() or "a" for text in tokenizer.decode(ids)]
+        return [fitting(tokenizer, text) for text in tokenizer.decode(ids)]
 
     return [(texts(source_tokenizer, *shape), texts(target_tokenizer, *shape)) for shape in SHAPES]
 

@@ -3,6 +3,7 @@
 Needs onnxruntime, sentencepiece and NumPy. Greedy search, as short as it can be said.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 PAD, BEGIN, END = 0, 2, 3
+LONGEST = 256  # tokens of a source, END included; the rest is cut off
 
 
 class OnnxTransformer:
@@ -44,9 +46,9 @@ class OnnxTransformer:
             found.append(logits)
         return np.stack(found, axis=1)
 
-    def greedy(self, source_ids, extra_length=50):
-        """The likeliest token at every position, until END or `extra_length` tokens more than the source has."""
-        limits = (source_ids != PAD).sum(1) + extra_length
+    def greedy(self, source_ids, extra_length=50, longest=10**9):
+        """The likeliest token at each position, up to END, `extra_length` more than the source has, or `longest`."""
+        limits = np.minimum((source_ids != PAD).sum(1) + extra_length, longest)
         read, cache = self.begin(source_ids, limits.max())
         ids, found, live = np.full(len(source_ids), BEGIN, "int32"), [], limits > 0
         for index in range(limits.max()):
@@ -67,10 +69,13 @@ def main():
     names = ("tokenizer.source.model", "tokenizer.target.model")
     names = names if (folder / names[0]).exists() else ("tokenizer.model", "tokenizer.model")
     source, target = (sentencepiece.SentencePieceProcessor(model_file=str(folder / name)) for name in names)
+    config = json.loads((folder / "config.json").read_text())["model"]
+    longest = config["max_positions"] if config["positions"] == "learned" else 10**9
     model = OnnxTransformer(folder)
     for text in sys.argv[1:] or sys.stdin:
-        source_ids = np.array([[*source.encode(text), END]], "int32")
-        print(target.decode(model.greedy(source_ids)[0].tolist()), flush=True)
+        ids = source.encode(text.rstrip("\r\n"))[: min(LONGEST, longest) - 1]
+        found = model.greedy(np.array([[*ids, END]], "int32"), longest=longest)[0] if text.strip() else []
+        print(target.decode([int(i) for i in found]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """The child process of `export.onnx`, under TensorFlow: traces encoder and decoder, and has them converted."""
 
-import json
-import sys
 from pathlib import Path
 
 import tensorflow as tf
 import tf2onnx
 
+from keras_transformer.export.child_process import task
 from keras_transformer.layers import padding_mask
 from keras_transformer.run_directory import load_model
 
@@ -46,10 +45,12 @@ def functions(model):
 
 
 def main():
-    task = json.loads(sys.stdin.readline())
-    for name, (function, specs) in functions(load_model(task["run"], "float32")).items():
-        traced = tf.function(function, input_signature=specs, autograph=False)
-        tf2onnx.convert.from_function(traced, specs, opset=OPSET, output_path=str(Path(task["out"]) / f"{name}.onnx"))
+    with task() as given:
+        for name, (function, specs) in functions(load_model(given["run"], "float32")).items():
+            traced = tf.function(function, input_signature=specs, autograph=False)
+            tf2onnx.convert.from_function(
+                traced, specs, opset=OPSET, output_path=str(Path(given["out"]) / f"{name}.onnx")
+            )
 
 
 if __name__ == "__main__":

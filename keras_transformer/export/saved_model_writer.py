@@ -1,8 +1,6 @@
 """The child process of `export.saved_model`, under TensorFlow: builds the graph from text to text and saves it."""
 
 import functools
-import json
-import sys
 from pathlib import Path
 
 import tensorflow as tf
@@ -10,11 +8,12 @@ import tensorflow_text
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import search_ids
+from keras_transformer.export.child_process import task
 from keras_transformer.run_directory import load_model, load_tokenizers
 from keras_transformer.text.special_tokens import END, PAD
 
 FIRST_STAGE = 24  # positions of the cache at first; it doubles when a translation gets longer
-BLANK = r"[\s\p{Z}\x0b\x1c-\x1f\x{85}]*"  # what Python's str.strip leaves nothing of
+BLANK = r"[\s\p{Z}\x0b\x1c-\x1f\x{85}\x{2581}]*"  # what `Engine` takes for an empty sentence
 
 
 class TextToText(tf.Module):
@@ -98,12 +97,12 @@ def write_warm_up(folder, sources):
 
 
 def main():
-    task = json.loads(sys.stdin.readline())
-    out, search = Path(task["out"]), DecodingConfig(**task["search"])
-    module = TextToText(load_model(task["run"], "float32"), load_tokenizers(task["run"]), search)
-    signatures = {name: getattr(module, name) for name in ("serving_default", "n_best", "ids")}
-    tf.saved_model.save(module, str(out / "1"), signatures=signatures)
-    write_warm_up(out / "1" / "assets.extra", task["warm_up"])
+    with task() as given:
+        out, search = Path(given["out"]), DecodingConfig(**given["search"])
+        module = TextToText(load_model(given["run"], "float32"), load_tokenizers(given["run"]), search)
+        signatures = {name: getattr(module, name) for name in ("serving_default", "n_best", "ids")}
+        tf.saved_model.save(module, str(out / "1"), signatures=signatures)
+        write_warm_up(out / "1" / "assets.extra", given["warm_up"])
 
 
 if __name__ == "__main__":

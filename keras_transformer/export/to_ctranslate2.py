@@ -11,7 +11,7 @@ from keras_transformer.run_directory import load_model, load_tokenizers, read_co
 
 # Largest difference of a token's mean log-probability, in nats.
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 0.05, "int8": 0.2}
-ROWS = 2048  # of the position table, at least: a CTranslate2 model cannot go beyond
+POSITIONS = 2048  # of a sinusoidal table, at least: a CTranslate2 model cannot go beyond
 ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "silu": "SWISH"}
 
 
@@ -41,23 +41,23 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
     config, search = read_config(run, "model"), DecodingConfig(**{"penalty": "power", **decoding})
     check_model(config)
     CTranslate2Translator.check_search(search)
-    needed("ctranslate2")
+    needed("ctranslate2", extra="ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
-    rows = config.max_positions
+    positions = config.max_positions
     if config.positions != "learned":
-        rows = max(ROWS, search.max_source_length + search.extra_length)
-    with new_export(out, overwrite) as aside:
+        positions = max(POSITIONS, search.max_source_length + search.extra_length)
+    with new_export(run, out, overwrite) as aside:
         tokenizers = load_tokenizers(run)
         model = load_model(run, "float32")
         save_tokenizers(aside, *tokenizers)
-        spec = specification(model, tokenizers, rows)
+        spec = specification(model, tokenizers, positions)
         spec.optimize(quantization=quantization)
         spec.save(str(aside))
-        check = compare(
-            run, model, tokenizers, CTranslate2Translator.open(aside, tokenizers, search, rows), quantization
-        )
-        write_config(aside, "ctranslate2", config, search, check, ["ctranslate2"], quantization=quantization, rows=rows)
+        engine = CTranslate2Translator.open(aside, tokenizers, search, positions, device="cpu")
+        check = compare(run, model, tokenizers, engine, quantization)
+        more = dict(quantization=quantization, positions=positions)
+        write_config(aside, "ctranslate2", config, search, check, ["ctranslate2"], **more)
     return check
 
 
@@ -73,16 +73,16 @@ def compare(run, model, tokenizers, engine, quantization):
     from keras_transformer.decoding import Translator
 
     translator = Translator(model, *tokenizers, config=dataclasses.replace(engine.config, batch_size=8))
-    largest, shapes = 0.0, []
+    differences, shapes = [], []
     for sources, targets in check_sentences(run):
         tokens = np.array([len(ids) + 1 for ids in tokenizers[1].encode(targets)])
         difference = np.subtract(engine.score(sources, targets), translator.score(sources, targets)) / tokens
-        largest = max(largest, float(np.abs(difference).max()))
+        differences.append(np.abs(difference).max())
         shapes.append((len(sources), max(map(len, tokenizers[0].encode(sources))) + 1))
-    return Check("log-probability per token", tuple(shapes), largest, TOLERANCES[quantization])
+    return Check("log-probability per token", tuple(shapes), float(np.max(differences)), TOLERANCES[quantization])
 
 
-def specification(model, tokenizers, rows):
+def specification(model, tokenizers, positions):
     """The `ctranslate2.specs.TransformerSpec` of a `Transformer`, with a table of so many positions."""
     from ctranslate2.specs import common_spec, transformer_spec
 
@@ -94,8 +94,8 @@ def specification(model, tokenizers, rows):
     )
     encoder = transformer_spec.TransformerEncoderSpec(config.encoder_layers, config.heads, **options)
     decoder = transformer_spec.TransformerDecoderSpec(config.decoder_layers, config.heads, **options)
-    fill_stack(encoder, encoder.embeddings[0], model.encoder, rows)
-    fill_stack(decoder, decoder.embeddings, model.decoder, rows)
+    fill_stack(encoder, encoder.embeddings[0], model.encoder, positions)
+    fill_stack(decoder, decoder.embeddings, model.decoder, positions)
     decoder.projection.weight = array(model.decoder.embedding.embeddings)
     spec = transformer_spec.TransformerSpec(encoder, decoder)
     source, target = (tokenizer.pieces for tokenizer in tokenizers)
@@ -108,12 +108,12 @@ def specification(model, tokenizers, rows):
     return spec
 
 
-def fill_stack(spec, embedding_spec, stack, rows):
+def fill_stack(spec, embedding_spec, stack, positions):
     """Put the weights of our `Encoder` or `Decoder` into theirs."""
     embedding_spec.weight = array(stack.embedding.embeddings)
     # One row more than we use: to score a translation that was cut at its limit, CTranslate2 adds an end token.
-    positions = np.minimum(np.arange(rows + 1), rows - 1)
-    spec.position_encodings.encodings = array(stack.embedding.encode(positions[None])[0])
+    rows = np.minimum(np.arange(positions + 1), positions - 1)
+    spec.position_encodings.encodings = array(stack.embedding.encode(rows[None])[0])
     for layer, block in zip(spec.layer, stack.blocks, strict=True):
         attention = block.self_attention
         fill_linear(layer.self_attention.linear[0], attention.query, attention.key, attention.value)

@@ -1,19 +1,18 @@
 """A run as a SavedModel: strings in, strings out."""
 
 import dataclasses
-import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
+import numpy as np
+
 from keras_transformer.config import DecodingConfig
+from keras_transformer.export.child_process import run_process
 from keras_transformer.export.export_directory import Check, check_sentences, needed, new_export, write_config
 from keras_transformer.run_directory import load_model, load_tokenizers, read_config
 
 TOLERANCE = 1e-4  # of a score, in nats
 PACKAGES = {"tensorflow": "tensorflow", "tensorflow-text": "tensorflow_text"}  # distributions and modules
+SEARCH = {"search", "beam", "length_penalty", "penalty", "extra_length", "max_source_length"}  # all that counts in it
 READER = Path(__file__).with_name("saved_model_reader.py")
 
 
@@ -21,8 +20,8 @@ def saved_model(run, out, overwrite=False, **decoding):
     """Write a SavedModel for TensorFlow Serving: tokenizer, encoder, search with a cache and detokenizer in one graph.
 
     `out/1/` is the version that TensorFlow Serving loads, with warm-up requests; `out/config.json` and
-    `out/manifest.json` say what it is. Batch and lengths are dynamic; the search is the one that is fixed here. What is
-    longer than `max_source_length` is cut. It computes in float32. Signatures:
+    `out/manifest.json` say what it is. Batch and lengths are dynamic; the search is the one that is fixed here. Text of
+    more than `max_source_length` tokens is cut, ids are not. It computes in float32. Signatures:
 
         serving_default   text (B,) string -> translation (B,) string, score (B,) float32
         n_best            text (B,) string -> translations (B, W) string, scores (B, W), ids (B, W, L) int32
@@ -35,7 +34,7 @@ def saved_model(run, out, overwrite=False, **decoding):
         run: a run directory, trained on any backend; it is opened under TensorFlow in a process of its own.
         out: directory to make.
         overwrite: replace an export that is there.
-        **decoding: fields of `DecodingConfig`; sampling is not offered.
+        **decoding: the fields of `DecodingConfig` that say how to search; sampling is not offered.
 
     Returns:
         the `Check`: scores of translations, as a fresh process with TensorFlow alone gives them, beside `Translator`'s.
@@ -46,11 +45,13 @@ def saved_model(run, out, overwrite=False, **decoding):
         ImportError: if TensorFlow, tensorflow-text or tensorflow-serving-api is not installed.
     """
     config, search = read_config(run, "model"), DecodingConfig(**decoding)
+    if unused := set(decoding) - SEARCH:
+        raise ValueError(f"a SavedModel takes only {', '.join(sorted(SEARCH))}; received {', '.join(sorted(unused))}")
     if search.search == "sampling":
         raise ValueError("search must be 'beam' or 'greedy' in a SavedModel; received 'sampling'")
     needed(*PACKAGES.values(), extra="tensorflow")
     needed("tensorflow_serving")
-    with new_export(out, overwrite) as aside:
+    with new_export(run, out, overwrite) as aside:
         sources = [texts for texts, _ in check_sentences(run)]
         task = {"run": str(run), "out": str(aside), "search": dataclasses.asdict(search), "warm_up": sources}
         run_process(["-m", "keras_transformer.export.saved_model_writer"], [task])
@@ -67,31 +68,9 @@ def compare(run, out, search, sources):
         load_model(run, "float32"), *tokenizers, dataclasses.replace(search, batch_size=8, n_best=1)
     )
     requests = [{"signature": "serving_default", "inputs": {"text": texts}} for texts in sources]
-    largest, shapes = 0.0, []
+    differences, shapes = [], []
     for texts, answer in zip(sources, run_process([str(READER), str(out / "1")], requests), strict=True):
         for (best,), score in zip(translator.hypotheses(texts), answer["score"], strict=True):
-            largest = max(largest, abs(best.score - score))
+            differences.append(abs(best.score - score))
         shapes.append((len(texts), max(map(len, tokenizers[0].encode(texts))) + 1))
-    return Check("scores", tuple(shapes), largest, TOLERANCE)
-
-
-def run_process(arguments, lines):
-    """The answers, one a line of JSON, of a Python process under TensorFlow that gets such lines.
-
-    Raises:
-        ValueError: if it fails; the message is its last line.
-    """
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]  # of this package, installed or not
-    chosen = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    process = subprocess.run(
-        [sys.executable, "-P", *arguments],
-        input="".join(json.dumps(line) + "\n" for line in lines),
-        env={**os.environ, **chosen, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        capture_output=True,
-        encoding="utf-8",
-    )
-    if process.returncode:
-        lines = process.stderr.strip().splitlines() or ["without a word"]
-        reasons = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
-        raise ValueError(f"TensorFlow failed: {(reasons or lines)[-1]}")
-    return [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
+    return Check("scores", tuple(shapes), float(np.max(differences)), TOLERANCE)

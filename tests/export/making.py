@@ -24,22 +24,23 @@ def translation(text):
     return " ".join(OTHERS[WORDS.index(word)] for word in text.split())
 
 
-def make_run(run, epochs=24, **changes):
+def make_run(run, epochs=24, dtype="float32", byte_fallback=False, **changes):
     """A run directory as `train` leaves it, as far as exports read it."""
     keras.utils.set_random_seed(1)
     sources = sentences(1500)
     targets = [translation(text) for text in sources]
-    tokenizer = Tokenizer.train(sources + targets, vocab_size=150)
+    size = 150 + 256 * byte_fallback
+    tokenizer = Tokenizer.train(sources + targets, vocab_size=size, byte_fallback=byte_fallback)
     tokenizers = (tokenizer, tokenizer)
     if not changes.get("share_embeddings", True):
         tokenizers = (Tokenizer.train(sources, vocab_size=90), Tokenizer.train(targets, vocab_size=101))
     vocabularies = dict(zip(("source_vocab_size", "target_vocab_size"), (t.vocab_size for t in tokenizers)))
-    model = Transformer(TransformerConfig(**{**SIZES, **vocabularies, **changes}))
+    model = Transformer(TransformerConfig(**{**SIZES, **vocabularies, **changes}), dtype=dtype)
     batches = TokenBatches.from_lines(sources, targets, *tokenizers, batch_tokens=1000)
     model.compile(keras.optimizers.Adam(3e-3), LabelSmoothedCrossEntropy())
     model.fit(batches, epochs=epochs, shuffle=False, verbose=0)
     run.mkdir()
-    runs.write_configs(run, model=model.config, data=DataConfig(), training=TrainingConfig())
+    runs.write_configs(run, model=model.config, data=DataConfig(), training=TrainingConfig(dtype=dtype))
     runs.save_tokenizers(run, *tokenizers)
     runs.seal(run)
     runs.save_model(run, model)

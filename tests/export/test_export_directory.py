@@ -1,9 +1,14 @@
 """What all exports promise: checked before they appear, nothing replaced unasked, nothing used that was changed."""
 
+import contextlib
 import importlib
 import json
+import subprocess
 import sys
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from keras import ops
 from making import make_run
@@ -55,6 +60,12 @@ def spoiled_model(run, dtype):
     return model
 
 
+def nan_model(run, dtype):
+    model = load_model(run, dtype)
+    model.decoder.embedding.embeddings.assign(np.nan * ops.convert_to_numpy(model.decoder.embedding.embeddings))
+    return model
+
+
 def spoiled_norm(spec, layer):
     spec.gamma, spec.beta = 1.01 * to_ctranslate2.array(layer.gamma), to_ctranslate2.array(layer.beta)
 
@@ -65,6 +76,8 @@ def spoiled_norm(spec, layer):
         ("ctranslate2", "fill_norm", spoiled_norm),  # what is written is not the model
         ("onnx", "load_model", spoiled_model),  # the model is not what the child process wrote
         ("saved_model", "load_model", spoiled_model),
+        ("ctranslate2", "load_model", nan_model),
+        ("onnx", "load_model", nan_model),
     ],
 )
 def test_a_mismatch_leaves_nothing(run, tmp_path, monkeypatch, format, function, spoiled):
@@ -79,8 +92,14 @@ def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
     assert "export" in fails(capsys, "export", run, out, "--to", "ctranslate2")
     with pytest.raises(ValueError, match="exists already; pass --overwrite to replace it"):
         export.ctranslate2(run, out)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text("{}")
+    before = contents(tmp_path)
     with pytest.raises(ValueError, match="exists and is not an export directory; it is left as it is"):
-        export.ctranslate2(run, run, overwrite=True)
+        export.ctranslate2(run, tmp_path / "mine", overwrite=True)
+    for place in (run, run.parent):
+        with pytest.raises(ValueError, match="out must not be the run or hold it"):
+            export.ctranslate2(run, place, overwrite=True)
     assert contents(tmp_path) == before
     export.ctranslate2(run, out, overwrite=True, beam=2)
     assert json.loads((out / "config.json").read_text())["decoding"]["beam"] == 2
@@ -104,6 +123,7 @@ def test_a_config_that_says_too_much_is_refused(out):
         ({"format": "onnx"}, "its format must be 'ctranslate2'; received 'onnx'"),
         ({"decoding": {"beam": 0}}, "beam must be between 1 and 1000; received 0"),
         ({"decoding": 3}, "cannot be used: "),
+        ({"positions": None}, "cannot be used: "),
     ):
         (out / "config.json").write_text(json.dumps({**config, **change}))
         sums = json.loads((out / "manifest.json").read_text())
@@ -129,6 +149,7 @@ def test_a_config_that_says_too_much_is_refused(out):
         ("export RUN OUT --to ctranslate2 --search sampling", "search must be 'beam' or 'greedy' with CTranslate2"),
         ("export RUN OUT --to saved_model --search sampling", "search must be 'beam' or 'greedy' in a SavedModel"),
         ("export RUN OUT --to saved_model --beam 0", "beam must be between 1 and 1000; received 0"),
+        ("export RUN OUT --to saved_model --n-best 2 --seed 1", "a SavedModel takes only beam, extra_length, "),
         ("translate --engine ctranslate2 RUN hello", "its format must be 'ctranslate2'; received None"),
         (
             "translate --engine ctranslate2 absent hello",
@@ -146,7 +167,7 @@ def test_bad_input(run, tmp_path, capsys, arguments, message):
 @pytest.mark.parametrize(
     "format, module, extra",
     [
-        ("ctranslate2", "ctranslate2", "serve"),
+        ("ctranslate2", "ctranslate2", "ctranslate2"),
         ("saved_model", "tensorflow_text", "tensorflow"),
         ("saved_model", "tensorflow_serving", "serve"),
         ("onnx", "tf2onnx", "serve"),
@@ -161,6 +182,39 @@ def test_what_is_not_installed(run, tmp_path, monkeypatch, format, module, extra
     ):
         getattr(export, format)(run, tmp_path / "out")
     assert contents(tmp_path) == {}
+
+
+def test_an_export_is_no_run(out, tmp_path, capsys):
+    assert "is an export of one" in fails(capsys, "translate", out, "a man")
+    assert "is an export of one" in fails(capsys, "export", out, tmp_path / "new", "--to", "onnx")
+
+
+def test_a_killed_export_leaves_no_process_and_the_next_one_clears_up(run, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "keras_transformer", "export", str(run), str(out), "--to", "onnx"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as parent:
+        while not (children := children_of(parent.pid)):
+            assert parent.poll() is None, parent.stderr.read()
+            time.sleep(0.05)
+        parent.kill()
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".out.") and left.name.endswith(".partial")
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{child}/task").exists() for child in children):
+        assert time.monotonic() < deadline, "the child goes on"
+        time.sleep(0.1)
+    export.ctranslate2(run, out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def children_of(process):
+    """The numbers of the processes that a process has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == process:
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_a_child_that_fails_says_why(run, tmp_path, monkeypatch):

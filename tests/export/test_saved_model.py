@@ -1,8 +1,11 @@
 import json
 import math
 import os
+import re
+import shlex
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +13,12 @@ import pytest
 from making import make_run, sentences
 
 from keras_transformer import Translator, export
+from keras_transformer.cli import build_parser
 from keras_transformer.config import DecodingConfig
+from keras_transformer.run_directory import load_model, load_tokenizers
 from keras_transformer.text.special_tokens import END, PAD
 
-SEARCH = dict(beam=3, extra_length=7, max_source_length=30)
+SEARCH = dict(beam=3, extra_length=7, max_source_length=60)
 CLIENT = Path(__file__).parents[2] / "examples" / "serving" / "client.py"
 PROGRAM = """
 import json, sys
@@ -59,7 +64,7 @@ def operations(folder):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
-    run = make_run(folder / "run", norm="pre", share_embeddings=False, positions="learned")
+    run = make_run(folder / "run", norm="pre", share_embeddings=False, positions="learned", max_positions=44)
     check = export.saved_model(run, folder / "out", **SEARCH)
     assert check.largest_difference < 1e-4
     return run, folder / "out"
@@ -93,6 +98,20 @@ def test_a_process_with_tensorflow_alone_translates_the_same(exported):
     (best, *_) = translator.hypotheses(["a man"])[0]
     assert [i for i in ids["ids"][0][0] if i] == list(best.tokens)
     assert ids["scores"][0][0] == pytest.approx(best.score, abs=1e-4)
+
+
+def test_other_runs_and_searches(tmp_path):
+    """Post-norm, one vocabulary that spells bytes, trained in half precision, greedy with the other penalty."""
+    run = make_run(tmp_path / "run", dtype="mixed_bfloat16", byte_fallback=True, epochs=8)
+    search = dict(search="greedy", penalty="power", extra_length=9)
+    export.saved_model(run, tmp_path / "out", **search)
+    texts = [*sentences(20, seed=5), "Ünïcödé 火 🚲", ""]
+    translator = Translator(load_model(run, "float32"), *load_tokenizers(run), DecodingConfig(**search))
+    (answer,) = ask(tmp_path / "out" / "1", [("serving_default", {"text": texts})])
+    expected = [best for best, *_ in translator.hypotheses(texts)]
+    assert len({best.text for best in expected}) > 10
+    assert answer["translation"] == [best.text for best in expected]
+    np.testing.assert_allclose(answer["score"], [best.score for best in expected], atol=1e-4)
 
 
 def test_what_is_in_the_directory(exported):
@@ -155,6 +174,31 @@ def test_the_client_asks_by_rest_and_by_grpc(exported, server):
         found = [[(text, float(score)) for number, score, text in lines if number == str(n)] for n in range(1, 5)]
         assert [[text for text, _ in row] for row in found] == [[text for text, _ in row] for row in expected]
         np.testing.assert_allclose([row[0][1] for row in found], [row[0][1] for row in expected], atol=2e-4)
+
+
+def test_the_body_of_the_readmes_curl(exported, server):
+    readme = CLIENT.with_name("README.md").read_text(encoding="utf-8")
+    body, path = re.search(r"curl -d '(.*)' http://localhost:8501(\S+)", readme).groups()
+    with urllib.request.urlopen(f"http://{server[0]}{path}", body.encode()) as response:
+        outputs = json.load(response)["outputs"]
+    translator = Translator.load(exported[0], DecodingConfig(**SEARCH))
+    assert outputs["translation"] == translator(json.loads(body)["inputs"]["text"])
+
+
+def test_the_readmes_commands_are_spelled_right():
+    readme = CLIENT.with_name("README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [
+        shlex.split(line)
+        for block in re.findall(r"```console\n(.*?)```", readme, re.DOTALL)
+        for line in block.split("\n")
+    ]
+    ours = [words[1:] for words in lines if words[:1] == ["keras-transformer"]]
+    asked = [words[2:] for words in lines if words[:2] == ["python", "examples/serving/client.py"]]
+    assert len(ours) == 2 and len(asked) == 2
+    for command in ours:
+        build_parser().parse_args(command)
+    for command in asked:
+        assert "unrecognized" not in client(*command, "--timeout", "0.1").stderr
 
 
 def test_the_client_says_what_is_wrong(server):
