@@ -82,13 +82,13 @@ def contend(name, place, source, sentences):
     translate = engine(name, place)
 
     def work():
-        answer = {}
+        answer, translations = {}, []
         for size in SIZES:
-            begin, found = time.perf_counter(), []
+            begin = time.perf_counter()
             for start in range(0, len(lines), size):
-                found += translate(lines[start : start + size])
+                translations += translate(lines[start : start + size])
             answer[f"seconds of {size}"] = time.perf_counter() - begin
-        return {**answer, "translations": found}
+        return {**answer, "translations": translations}
 
     serve(work)
 
