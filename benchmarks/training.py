@@ -26,7 +26,7 @@ def our_step(config, training, source, target, labels):
     """`step()` of the model that `train` compiles, without its metrics: Marian has none here."""
     import keras
 
-    from keras_transformer.training.train import compiled_model
+    from keras_transformer.training.recipe import compiled_model
 
     keras.utils.set_random_seed(training.seed)
     model = compiled_model(config, training)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from keras_transformer.allocator import keep_freed_memory
 from keras_transformer.backend import choose_backend, import_keras
-from keras_transformer.config import PRESETS, DataConfig, DecodingConfig, TrainingConfig, preset
+from keras_transformer.config import DISTRIBUTIONS, PRESETS, DataConfig, DecodingConfig, TrainingConfig, preset
 from keras_transformer.flags import TRAIN_FILES, TRAIN_GROUPS, add_config_flags, given, read_toml
 from keras_transformer.run_directory import new_file, read_config
 from keras_transformer.text import read_lines
@@ -136,6 +136,16 @@ def add_train_flags(parser):
         metavar="FILE",
         help="TOML file of the same names: source, target, preset, [model], [data], [training]",
     )
+    parser.add_argument(
+        "--distribute",
+        choices=DISTRIBUTIONS,
+        default="auto",
+        help="data: every device takes a share of each batch; model: devices share one model (JAX); none: one device; "
+        "auto: data where there are several (default)",
+    )
+    parser.add_argument(
+        "--model-devices", type=int, metavar="N", help="--distribute model: devices that share one model"
+    )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace the run if it exists")
     existing.add_argument(
@@ -164,11 +174,14 @@ def train_command(options):
     begun = read_config(own, "training") if own is not None and own == options.run else TrainingConfig()
     training = dataclasses.replace(begun, **tables["training"])
 
+    from keras_transformer.distribution import distribute
     from keras_transformer.training import train
 
-    flags = dict(overwrite="overwrite" in options, resume=resume, init_from=init_from)
+    distribution = distribute(options.distribute, getattr(options, "model_devices", None))
+    flags = dict(overwrite="overwrite" in options, resume=resume, init_from=init_from, distribution=distribution)
     train(options.run, **files, model=model, data=data, training=training, **flags)
-    print(f"\nThe run is in {options.run}. Next:\n  keras-transformer translate {options.run} 'A sentence.'")
+    if distribution.process == 0:
+        print(f"\nThe run is in {options.run}. Next:\n  keras-transformer translate {options.run} 'A sentence.'")
 
 
 # Learns from few updates, and 12,000 pairs of one grammar need no regularisation.

@@ -96,6 +96,7 @@ class TransformerConfig:
         return encoder + decoder + rows * d + (2 * norm if self.norm == "pre" else 0)
 
 
+DISTRIBUTIONS = ("auto", "none", "data", "model")  # what `distribute` can be asked for
 FROM_TOKENIZER = ("source_vocab_size", "target_vocab_size", "share_embeddings")  # what a run takes from its tokenizers
 
 PRESETS = {

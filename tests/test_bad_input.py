@@ -16,7 +16,7 @@ from keras_transformer import cli
 from keras_transformer.backend import BACKENDS
 from keras_transformer.run_directory import save_model, seal
 from keras_transformer.text import Tokenizer
-from keras_transformer.training.train import prepare
+from keras_transformer.training.prepare import prepare
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
 TRAIN = ("train", "new", "--source", "train.en", "--target", "train.de", *FLAGS)

@@ -20,6 +20,7 @@ RANKS = {
     "text.special_tokens": 0,
     "text": 1,
     "layers": 1,
+    "distribution": 1,
     "data": 2,
     "models": 2,
     "engine": 3,
@@ -29,7 +30,6 @@ RANKS = {
     "training": 6,  # `train` measures BLEU after its epochs
     "pretrained": 7,
     "export": 7,
-    "distribution": 7,
     "plots": 7,
     "app": 8,
     "flags": 1,

@@ -57,13 +57,15 @@ class TokenBatches(keras.utils.PyDataset):
         seed: of the order of the pairs.
         shuffle: otherwise the pairs are sorted by length, the same in each epoch.
         accumulation: number of batches summed into one update; the epoch's number of batches is a multiple of it.
+        shard: `(process, processes, devices)`: of each batch, give this process its rows, every `processes`-th, and
+            fill them up to a multiple of its `devices`. The weights stay shares of the whole batch.
 
     Attributes:
         epoch: the epoch of the current plan, from 0; counts on when all its batches were read, and may be set.
         first: the batch that is item 0, the others follow in a circle; 0 unless set, and again in the next epoch.
 
     Raises:
-        ValueError: if `batch_tokens` or `accumulation` is below 1, or `seed` or `epoch` below 0.
+        ValueError: if `batch_tokens` or `accumulation` is below 1, or `seed` or `epoch` below 0, or `shard` is none.
 
     Example:
         >>> tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
@@ -75,11 +77,15 @@ class TokenBatches(keras.utils.PyDataset):
     Source: Vaswani et al. 2017, section 5.1.
     """
 
-    def __init__(self, store: TokenStore, batch_tokens=4096, seed=0, shuffle=True, accumulation=1):
+    def __init__(self, store: TokenStore, batch_tokens=4096, seed=0, shuffle=True, accumulation=1, shard=(0, 1, 1)):
         super().__init__()
         for name, value in (("batch_tokens", batch_tokens), ("accumulation", accumulation)):
             _check(name, value, least=1)
         _check("seed", seed, least=0)
+        process, processes, devices = shard
+        if not 0 <= process < processes or devices < 1:
+            raise ValueError(f"shard must be a process below processes, and at least 1 device; received {shard}")
+        self.shard = shard
         self.store = store
         self.batch_tokens = batch_tokens
         self.seed = seed
@@ -122,8 +128,16 @@ class TokenBatches(keras.utils.PyDataset):
         tokens = np.array([(self._lengths[rows, 1] + 1).sum() for _, rows in self._plan])
         groups = tokens.reshape(-1, self.accumulation).sum(axis=1)
         self._weights = np.repeat(self.accumulation / groups, self.accumulation)
+        counts = [self._rows(edge) for edge, _ in self._plan]
+        # See `batch_plan`: of what differed, the share may be equal. One more row of weight 0 makes it differ again.
+        self._first_is_longer = counts[0] == counts[min(1, len(counts) - 1)] and len({*counts}) > 1
         self._read_to_end = False
         self.first = 0
+
+    def _rows(self, edge):
+        """This process's rows of a batch of that width."""
+        _, processes, devices = self.shard
+        return -(-rows_per_bucket(edge, self.batch_tokens) // (processes * devices)) * devices
 
     def on_epoch_end(self):
         # Keras calls this once more when `fit` and `evaluate` begin, after a look at the first batches.
@@ -137,7 +151,9 @@ class TokenBatches(keras.utils.PyDataset):
         self._read_to_end |= index == len(self) - 1
         index = (index + self.first) % len(self)
         edge, rows = self._plan[index]
-        shape = (rows_per_bucket(edge, self.batch_tokens), edge)
+        process, processes, devices = self.shard
+        rows = rows[process::processes]
+        shape = (self._rows(edge) + (devices if index == 0 and self._first_is_longer else 0), edge)
         source_ids, target_ids, labels = (np.full(shape, PAD, np.int32) for _ in range(3))
         weights = np.zeros(shape, np.float32)
         source, target = self.store.padded(rows, edge)

@@ -3,6 +3,7 @@
 import keras
 
 from keras_transformer.decoding import Translator
+from keras_transformer.distribution import ONE_DEVICE
 from keras_transformer.evaluation.scores import corpus_scores
 
 
@@ -16,23 +17,38 @@ class BleuCallback(keras.callbacks.Callback):
         source_tokenizer, target_tokenizer: the model's `Tokenizer`s; one if they are the same.
         decoding: a `DecodingConfig`; the default's beam search when absent.
         samples: how many translations to print.
+        distribution: the `Distribution` of the model; its processes share the sentences.
 
     Example:
         model.fit(batches, callbacks=[BleuCallback(valid_source, valid_target, tokenizer)])
     """
 
-    def __init__(self, sources, references, source_tokenizer, target_tokenizer=None, decoding=None, samples=3):
+    def __init__(
+        self,
+        sources,
+        references,
+        source_tokenizer,
+        target_tokenizer=None,
+        decoding=None,
+        samples=3,
+        distribution=ONE_DEVICE,
+    ):
         super().__init__()
         self.sources, self.references, self.samples = list(sources), list(references), samples
         self.tokenizers, self.decoding = (source_tokenizer, target_tokenizer), decoding
-        self.translator = None
+        self.translator, self.distribution = None, distribution
 
     def measure(self):
         """Translate with the model as it is now, show the samples, and give the `Scores`."""
+        model, process, processes = self.distribution.local(self.model), *self.distribution.shard[:2]
         if self.translator is None:
-            self.translator = Translator(self.model, *self.tokenizers, self.decoding)
-        translations = self.translator(self.sources)
+            self.translator = Translator(model, *self.tokenizers, self.decoding)
+        translations = [""] * len(self.sources)
+        for number, share in enumerate(self.distribution.gather(self.translator(self.sources[process::processes]))):
+            translations[number::processes] = share
         scores = corpus_scores(translations, self.references)
+        if process:
+            return scores
         print(f"\nBLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f} on {len(translations)} held-out sentences")
         for source, translation in list(zip(self.sources, translations))[: self.samples]:
             print(f"  {source}\n  -> {translation}")

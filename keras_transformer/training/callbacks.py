@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 
 import keras
-import numpy as np
+from keras import ops
 
 from keras_transformer.files import written_aside
 
 
 def all_finite(model):
     """Whether every weight is a finite number."""
-    return all(np.isfinite(weight).all() for weight in model.get_weights())
+    return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)  # where they are, on whatever devices
 
 
 class NonFiniteLoss(ArithmeticError):

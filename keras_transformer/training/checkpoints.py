@@ -8,14 +8,14 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from pathlib import Path
 
 import keras
 from keras import ops
 
-from keras_transformer.files import is_whole, load_arrays, remove_partial, save_arrays, sha256
+from keras_transformer.distribution import ONE_DEVICE
+from keras_transformer.files import is_whole, load_arrays, save_arrays, sha256
 from keras_transformer.run_directory import save_model
 from keras_transformer.training.callbacks import all_finite
 from keras_transformer.training.progress import Progress
@@ -54,14 +54,16 @@ def signals_noted():
 
 
 def state(model):
-    """All variables that a fit changes, by group: weights with the seeds of dropout, optimizer, metrics."""
-    return {"model": model.variables, "optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
+    """All variables that make the next update, by group: weights with the seeds of dropout, optimizer."""
+    return {"model": model.variables, "optimizer": model.optimizer.variables}
 
 
-def save_checkpoint(folder, model, progress, random=()):
-    """Write all that a run needs to go on; give the path, `batch-00001234.DIGEST.safetensors`."""
-    groups = keras.tree.map_structure(ops.convert_to_numpy, state(model))
-    groups["random"] = random
+def save_checkpoint(folder, model, progress, random=(), distribution=ONE_DEVICE):
+    """Write all that a run needs to go on; give the path, `batch-00001234.DIGEST.safetensors`, in process 0."""
+    groups = {group: distribution.arrays(variables) for group, variables in state(model).items()}
+    groups |= {"metrics": distribution.metrics(model), "random": random}
+    if distribution.process:
+        return None
     arrays = {f"{group}/{n:05d}": array for group, found in groups.items() for n, array in enumerate(found)}
     return write_checkpoint(folder, arrays, progress, keras.backend.backend())
 
@@ -91,15 +93,14 @@ class Checkpoints(keras.callbacks.Callback):
         keep: how many of the newest to keep.
         limits: the `Limits` that may end training within an epoch.
         signals: list in which a signal appears that asks to leave.
+        distribution: the `Distribution`; its process 0 writes.
     """
 
-    def __init__(self, run, progress, batches, minutes, keep, limits, signals):
+    def __init__(self, run, progress, batches, minutes, keep, limits, signals, distribution=ONE_DEVICE):
         super().__init__()
         self.folder, self.progress, self.batches = Path(run) / "checkpoints", progress, batches
-        for folder in (run, self.folder):
-            remove_partial(folder)
         self.minutes, self.keep, self.limits, self.signals = minutes, keep, limits, signals
-        self.written, self.metrics, self.random = time.monotonic(), (), ()
+        self.distribution, self.written, self.metrics, self.random = distribution, 0.0, (), ()
 
     def restore(self, model):
         """Bring model and progress to the newest checkpoint that is whole; to the start if there is none.
@@ -109,15 +110,16 @@ class Checkpoints(keras.callbacks.Callback):
         model.optimizer.build(model.trainable_variables)
         for path, arrays, progress, backend in self.whole():
             found = {}
-            for group in (*state(model), "random"):
+            for group in (*state(model), "metrics", "random"):
                 found[group] = [array for name, array in arrays.items() if name.startswith(f"{group}/")]
-            for group in ("model", "optimizer"):
-                check(state(model)[group], found[group], path.name)
-            for group in ("model", "optimizer"):
-                assign(state(model)[group], found[group])
+            for group, variables in state(model).items():
+                check(variables, found[group], path.name)
+            for group, variables in state(model).items():
+                assign(variables, found[group])
             self.metrics, self.random = found["metrics"] if progress.batch else (), found["random"]
             for field in dataclasses.fields(progress):
                 setattr(self.progress, field.name, getattr(progress, field.name))
+            self.written = progress.seconds
             if backend != keras.backend.backend():
                 print(f"This run was on {backend} so far: from here on it is not bit for bit what it would be there.")
             return
@@ -145,25 +147,29 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.metrics:
-            # Of one row: metrics do not depend on how many there are, and it is only to make their variables.
-            inputs, labels, weights = keras.tree.map_structure(lambda array: array[:1], self.batches[0])
-            logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
-            self.model.compute_metrics(inputs, ops.convert_to_tensor(labels), logits, ops.convert_to_tensor(weights))
+            if len(self.model.metrics_variables) < len(self.metrics):  # Keras makes some only when it needs them
+                # Of one row: metrics do not depend on how many there are.
+                inputs, labels, weights = keras.tree.map_structure(lambda array: array[:1], self.batches[0])
+                logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
+                tensors = map(ops.convert_to_tensor, (labels, logits, weights))
+                self.model.compute_metrics(inputs, *tensors)
             check(self.model.metrics_variables, self.metrics, "the checkpoint's metrics")
-            assign(self.model.metrics_variables, self.metrics)
+            self.distribution.set_metrics(self.model, self.metrics)
             self.metrics = ()
 
     def on_train_batch_begin(self, batch, logs=None):
-        set_random_state(self.random)
+        process = self.distribution.process
+        if all(process < len(states) for states in self.random):  # otherwise there were fewer processes
+            set_random_state([states[process] for states in self.random])
         self.random = ()
 
     def on_train_batch_end(self, batch, logs=None):
         if self.progress.batch == len(self.batches):
             # The epoch's own checkpoint follows, after validation. In between, torch's data loaders draw numbers, more
             # or fewer of them in a resumed run.
-            self.random = random_state()
+            self.random = self.random_states()
             return
-        due = time.monotonic() - self.written >= 60 * self.minutes
+        due = self.progress.seconds - self.written >= 60 * self.minutes
         if (due or self.signals or self.limits.reached()) and all_finite(self.model):
             self.save()  # otherwise the next batch's loss will tell, and the last good one is kept
             self.leave_if_asked()
@@ -182,11 +188,18 @@ class Checkpoints(keras.callbacks.Callback):
 
     def save(self):
         """Write a checkpoint of now, and remove those that are too many."""
-        written = save_checkpoint(self.folder, self.model, self.progress, self.random or random_state())
+        random = self.random or self.random_states()
+        written = save_checkpoint(self.folder, self.model, self.progress, random, self.distribution)
+        self.written = self.progress.seconds
+        if written is None:
+            return
         older = [path for path in self.paths() if path.name[:14] <= written.name[:14]]
         for path in {*self.paths()} - {*older[-self.keep :]}:  # newer ones are damaged: one before them was resumed
             path.unlink()
-        self.written = time.monotonic()
+
+    def random_states(self):
+        """What `random_state` gives in all processes, each array as one of `(processes, ...)`."""
+        return [self.distribution.each(array) for array in random_state()]
 
     def note_best(self):
         """Write the newest checkpoint again, with what the progress now says of the best model."""
@@ -216,11 +229,20 @@ class KeepBest(keras.callbacks.Callback):
         monitor: a name in the epoch's logs.
         higher_is_better: whether a higher value is a better one.
         patience: epochs without a better one after which to stop; None for never.
+        distribution: the `Distribution`; its process 0 writes.
     """
 
-    def __init__(self, run, progress, monitor="val_nats", higher_is_better=False, patience=None):
+    def __init__(
+        self,
+        run,
+        progress,
+        monitor="val_nats",
+        higher_is_better=False,
+        patience=None,
+        distribution=ONE_DEVICE,
+    ):
         super().__init__()
-        self.run, self.progress, self.monitor = run, progress, monitor
+        self.run, self.progress, self.monitor, self.distribution = run, progress, monitor, distribution
         self.higher_is_better, self.patience = higher_is_better, patience
 
     def on_epoch_end(self, epoch, logs=None):
@@ -237,9 +259,15 @@ class KeepBest(keras.callbacks.Callback):
         sign, best = 1 if self.higher_is_better else -1, self.progress.best
         better = math.isfinite(value) and (best is None or sign * (value - best) > 0)
         if better:
-            save_model(self.run, self.model)
+            self.save()
             self.progress.best = float(value)
         return better
+
+    def save(self):
+        """Save the model as it is now."""
+        model = self.distribution.local(self.model)
+        if self.distribution.process == 0:
+            save_model(self.run, model)
 
 
 class EpochWeights(keras.callbacks.Callback):
@@ -253,15 +281,18 @@ class EpochWeights(keras.callbacks.Callback):
         last: how many of the last epochs to keep.
         best: how many of the best.
         higher_is_better: whether a higher score is a better one.
+        distribution: the `Distribution`; its process 0 writes.
     """
 
-    def __init__(self, run, progress, last, best=1, higher_is_better=False):
+    def __init__(self, run, progress, last, best=1, higher_is_better=False, distribution=ONE_DEVICE):
         super().__init__()
-        self.folder, self.progress = Path(run) / "checkpoints", progress
+        self.folder, self.progress, self.distribution = Path(run) / "checkpoints", progress, distribution
         self.last, self.best, self.higher_is_better = last, best, higher_is_better
 
     def on_epoch_end(self, epoch, logs=None):
-        weights = {f"{n:05d}": weight for n, weight in enumerate(self.model.get_weights())}
+        weights = {f"{n:05d}": weight for n, weight in enumerate(self.distribution.arrays(self.model.weights))}
+        if self.distribution.process:
+            return
         save_arrays(self.folder, f"epoch-{epoch + 1:04d}", weights, {})
         kept = {*range(epoch, epoch - self.last, -1), *self.progress.ranked(self.higher_is_better)[: self.best]}
         stems = {f"epoch-{number + 1:04d}" for number in kept}

@@ -4,6 +4,11 @@ import dataclasses
 import time
 
 import keras
+import numpy as np
+
+from keras_transformer.distribution import ONE_DEVICE
+
+AGREE_EVERY = 8  # batches after which the processes of a run tell each other the time and the signals they got
 
 
 @dataclasses.dataclass
@@ -46,11 +51,15 @@ class Follow(keras.callbacks.Callback):
     Args:
         progress: where to begin.
         batches: the `TokenBatches` that are fitted.
+        received: list of the signals that this process was sent.
+        signals: list to which one of them is added when all processes know of it.
+        distribution: the `Distribution`, whose processes must take every decision alike.
     """
 
-    def __init__(self, progress, batches):
+    def __init__(self, progress, batches, received=(), signals=None, distribution=ONE_DEVICE):
         super().__init__()
-        self.progress, self.batches = progress, batches
+        self.progress, self.batches, self.received = progress, batches, received
+        self.signals, self.distribution = [] if signals is None else signals, distribution
 
     def on_train_begin(self, logs=None):
         self.last = time.monotonic()
@@ -63,12 +72,16 @@ class Follow(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.progress.batch += 1
         self.progress.batches += 1
-        self.tick()
+        if self.distribution.processes == 1 or self.progress.batches % AGREE_EVERY == 0:
+            self.agree()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.tick()
+        self.agree()
 
-    def tick(self):
+    def agree(self):
+        """Count the seconds, those of process 0 in all, and pass on a signal that any process got."""
         now = time.monotonic()
-        self.progress.seconds += now - self.last
+        said = self.distribution.each(np.array([now - self.last, self.received[0] if self.received else 0]))
+        self.progress.seconds += float(said[0, 0])
+        self.signals[:] = [int(number) for number in said[:, 1] if number][:1]
         self.last = now

@@ -17,7 +17,7 @@ from keras_transformer import run_directory as runs
 from keras_transformer.files import load_arrays, sha256
 from keras_transformer.models import Transformer
 from keras_transformer.text import Tokenizer, read_lines
-from keras_transformer.training.train import prepare
+from keras_transformer.training.prepare import prepare
 
 
 @pytest.fixture(scope="module")

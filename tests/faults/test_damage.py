@@ -15,7 +15,8 @@ from keras_transformer.files import load_arrays
 from keras_transformer.training.callbacks import RunLog
 from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
 from keras_transformer.training.progress import Progress
-from keras_transformer.training.train import compiled_model, train
+from keras_transformer.training.recipe import compiled_model
+from keras_transformer.training.train import train
 
 RECIPE = training(max_updates=6, checkpoint_minutes=0.0, average_last=1)
 

@@ -1,0 +1,102 @@
+"""JAX: the compiler cuts one program for all devices, of this host and of others."""
+
+import os
+
+import jax
+import keras
+import numpy as np
+from jax.experimental import multihost_utils
+
+from keras_transformer.distribution.distribution import Distribution
+from keras_transformer.distribution.launcher import KERAS, launched
+
+HEARTBEAT = 20  # seconds after which a process that ended ends the others; JAX would wait 100, or 300 for its farewell
+
+# Which axis of a weight is cut over the devices that share a model, by the end of its path (Shoeybi et al. 2019):
+# between two cut products nothing has to be exchanged.
+AXES = {
+    "(query|key|value)/kernel$": (None, "model"),  # whole heads
+    "(query|key|value)/bias$": ("model",),
+    "attention/output/kernel$": ("model", None),
+    "expand/kernel$": (None, "model"),
+    "expand/bias$": ("model",),
+    "contract/kernel$": ("model", None),
+    "embeddings$": ("model", None),  # the vocabulary
+}
+
+
+def join():
+    """Connect to the other processes, if a launcher started several."""
+    process, processes = launched()
+    if processes == 1 or jax.distributed.is_initialized():
+        return
+    # `keras.distribution.initialize` with another heartbeat; without an address, JAX asks Slurm.
+    address, known = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES"), {}
+    if KERAS[0] in os.environ:
+        if not address:
+            raise ValueError("KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; received none")
+        known = dict(coordinator_address=address.split(",")[0], num_processes=processes, process_id=process)
+    limits = dict(heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=HEARTBEAT)
+    jax.distributed.initialize(**known, **limits)
+
+
+class OnJax(Distribution):
+    """All devices of all processes, by `keras.distribution.DataParallel` or `ModelParallel`."""
+
+    def __init__(self, how, model_devices):
+        self.process, self.processes = jax.process_index(), jax.process_count()
+        here = jax.local_device_count()
+        self.model_devices = (model_devices or here) if how == "model" else 1
+        if here % self.model_devices:
+            raise ValueError(f"model_devices must divide the {here} devices of a process; received {model_devices}")
+        self.devices = here // self.model_devices
+        own = dict(auto_shard_dataset=False)  # TokenBatches gives each process its rows
+        if how == "model":
+            shape = (self.processes * self.devices, self.model_devices)
+            layout = keras.distribution.LayoutMap(keras.distribution.DeviceMesh(shape, ("data", "model")))
+            for path, axes in AXES.items():
+                layout[path] = axes
+            self.engine = keras.distribution.ModelParallel(layout_map=layout, batch_dim_name="data", **own)
+        else:
+            self.engine = keras.distribution.DataParallel(**own)
+        self.copy, self.copied = None, None
+
+    def __str__(self):
+        shared = f", {self.model_devices} to a model" if self.model_devices > 1 else ""
+        return f"{jax.device_count()} devices in {self.processes} processes{shared}"
+
+    def check(self, model, training):
+        for name in ("heads", "d_ff", "source_vocab_size", "target_vocab_size"):
+            if getattr(model, name) % self.model_devices:
+                raise ValueError(
+                    f"{name} must be a multiple of {self.model_devices}, the devices that share a model; received "
+                    f"{getattr(model, name)}"
+                )
+
+    def scope(self):
+        return self.engine.scope()
+
+    def sum(self, array):
+        return np.asarray(multihost_utils.process_allgather(np.asarray(array))).reshape(-1, *np.shape(array)).sum(0)
+
+    def arrays(self, variables):
+        values = [variable.value for variable in variables]
+        if self.processes > 1:
+            values = multihost_utils.process_allgather(values, tiled=True)
+        return [np.asarray(value) for value in values]
+
+    def local(self, model):
+        if self.processes == 1:
+            return model
+        keras.distribution.set_distribution(None)
+        try:
+            if self.copied is not model:
+                self.copy, self.copied = type(model).from_config(model.get_config()), model
+                self.copy.compile_from_config(model.get_compile_config())
+            optimizer = [] if model.optimizer is None else model.optimizer.variables
+            own = [*self.copy.variables, *(self.copy.optimizer.variables if optimizer else ())]
+            for variable, array in zip(own, self.arrays([*model.variables, *optimizer]), strict=True):
+                variable.assign(array)
+        finally:
+            keras.distribution.set_distribution(self.engine)
+        return self.copy

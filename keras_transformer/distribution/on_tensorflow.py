@@ -1,0 +1,103 @@
+"""TensorFlow: mirrored variables on one host's devices; between hosts, one process for each device."""
+
+import os
+
+import tensorflow as tf
+
+from keras_transformer.distribution.distribution import Distribution
+from keras_transformer.distribution.launcher import by_slurm, launched
+from keras_transformer.distribution.processes import Processes
+
+
+def local_devices():
+    """The names of this host's GPUs; of its logical processors if it has none."""
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name for device in devices]
+
+
+class Mirrored(Distribution):
+    """All devices of one host, by `MirroredStrategy`; those of a TPU that `TPU_NAME` names, by `TPUStrategy`."""
+
+    def __init__(self):
+        self.strategy = tpu_strategy() if "TPU_NAME" in os.environ else tf.distribute.MirroredStrategy(local_devices())
+        self.devices = self.strategy.num_replicas_in_sync
+
+    def __str__(self):
+        return f"{self.devices} devices"
+
+    def check(self, model, training):
+        if training.gradient_accumulation > 1:
+            raise ValueError(
+                "gradient_accumulation must be 1 with TensorFlow's strategies of one host; received "
+                f"{training.gradient_accumulation}: raise batch_tokens instead, or start one process for each device"
+            )
+        if training.dtype == "mixed_float16":
+            raise ValueError(
+                "dtype must not be 'mixed_float16' with TensorFlow's strategies of one host: take 'mixed_bfloat16', "
+                "or start one process for each device"
+            )
+
+    def scope(self):
+        return self.strategy.scope()
+
+    def prepare(self, model):
+        # Keras's optimizers sum the gradients after they clipped each replica's own.
+        optimizer = model.optimizer
+        own_apply = optimizer.apply
+
+        def apply(gradients, variables=None):
+            return own_apply(all_reduce(gradients), variables)
+
+        optimizer.apply = apply
+        optimizer._all_reduce_sum_gradients = list
+        return model
+
+
+class MultiWorker(Processes):
+    """One device each, on any number of hosts. `MultiWorkerMirroredStrategy` connects them and adds up.
+
+    Its own scope is not entered: Keras 3 cannot `fit` a model in it (issue 20585).
+
+    Raises:
+        ValueError: if a process sees several GPUs.
+    """
+
+    def __init__(self):
+        self.process, self.processes = launched()
+        resolver = None
+        if by_slurm():
+            resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+                {"worker": self.processes}, auto_set_gpu=False
+            )
+        self.strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        local = self.strategy.num_replicas_in_sync // self.processes
+        if local > 1:
+            raise ValueError(
+                f"each process must see one GPU; received {local}: start one for each, with CUDA_VISIBLE_DEVICES"
+            )
+
+    def sum_tensors(self, tensors):
+        return self.strategy.run(lambda *tensors: all_reduce(tensors), args=tuple(map(tf.convert_to_tensor, tensors)))
+
+    def sum_gradients(self, model):
+        own_apply = model.optimizer.apply
+
+        def apply(gradients, variables=None):
+            return own_apply(self.sum_tensors(gradients), variables)
+
+        model.optimizer.apply = apply
+
+
+def all_reduce(tensors):
+    """The sums of tensors over the replicas, in one of which this is called."""
+    # A copy lies on the replica's device, where the collective looks; sparse gradients become dense.
+    tensors = [tf.identity(tf.convert_to_tensor(tensor)) for tensor in tensors]
+    return tf.distribute.get_replica_context().all_reduce("SUM", tensors)
+
+
+def tpu_strategy():
+    """The `TPUStrategy` of the TPU that the environment names."""
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)

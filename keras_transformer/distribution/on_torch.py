@@ -1,0 +1,52 @@
+"""torch: processes that torchrun started; their gradients are summed as soon as each is there."""
+
+import datetime
+import os
+
+import torch
+import torch.distributed as dist
+
+from keras_transformer.distribution.launcher import launched
+from keras_transformer.distribution.processes import Processes
+
+PATIENCE = datetime.timedelta(hours=12)  # while process 0 prepares a corpus; the end of a process is noticed at once
+
+
+class TorchProcesses(Processes):
+    """One device each, the GPU whose number is torchrun's LOCAL_RANK if there are any."""
+
+    def __init__(self):
+        self.process, self.processes = launched()
+        cuda = torch.cuda.is_available()
+        if cuda:
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+        if not dist.is_initialized():
+            dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+
+    def prepare(self, model):
+        super().prepare(model)
+        torch.manual_seed(torch.initial_seed() + self.process)  # Keras's dropout draws from torch's own generator
+        return model
+
+    def sum_tensors(self, tensors):
+        tensors = [tensor.detach().clone() for tensor in tensors]
+        for tensor in tensors:
+            dist.all_reduce(tensor)
+        return tensors
+
+    def sum_gradients(self, model):
+        under_way = []
+
+        def begin(parameter):  # while the backward pass goes on
+            under_way.append(dist.all_reduce(parameter.grad, async_op=True))
+
+        for variable in model.trainable_variables:
+            variable.value.register_post_accumulate_grad_hook(begin)
+        own_apply = model.optimizer.apply
+
+        def apply(gradients, variables=None):
+            while under_way:
+                under_way.pop().wait()
+            return own_apply(gradients, variables)
+
+        model.optimizer.apply = apply
