@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from keras_transformer.config import DISTRIBUTIONS, PRESETS, DataConfig, Decodin
 from keras_transformer.flags import TRAIN_FILES, TRAIN_GROUPS, add_config_flags, given, read_toml
 from keras_transformer.run_directory import new_file, read_config
 from keras_transformer.text import read_lines
+from keras_transformer.text.shards import is_done, join_parts, parse_shard, share, write_part
 
 EXPECTED = (ValueError, OSError, ImportError, ArithmeticError)  # errors whose message says all; others show their type
 
@@ -80,6 +82,12 @@ def build_parser():
     translate.add_argument("text", nargs="*", metavar="TEXT", help="sentences; standard input when none and no --input")
     translate.add_argument("--input", metavar="FILE", help="file of sentences, one a line (plain or .gz)")
     translate.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
+    translate.add_argument(
+        "--shard",
+        metavar="K/N",
+        help="translate every N-th line from the K-th, counted from 0, and leave a part of the output; the last to end "
+        "joins the parts (default: as a launcher of several processes says)",
+    )
     add_config_flags(translate, DecodingConfig, "search")
     translate.set_defaults(command=translate_command)
 
@@ -217,6 +225,9 @@ def demo_command(options):
 def translate_command(options):
     if options.text and options.input:
         raise ValueError("TEXT and --input exclude each other; received both")
+    shard = shard_of(options)
+    if shard[1] > 1:
+        return translate_share(options, shard)
     translator = load_engine(options)
     if options.text:
         lines = iter(options.text)
@@ -227,12 +238,48 @@ def translate_command(options):
         found = (translator.hypotheses([line])[0] for line in lines)
     with new_file(options.output) if options.output else contextlib.nullcontext(sys.stdout) as output:
         for number, hypotheses in enumerate(found, start=1):
-            if translator.config.n_best == 1:
-                print(one_line(hypotheses[0].text), file=output, flush=not options.output)
-                continue
-            for hypothesis in hypotheses:
-                line = f"{number}\t{hypothesis.score:.4f}\t{one_line(hypothesis.text)}"
+            for line in printed(number, hypotheses, translator.config):
                 print(line, file=output, flush=not options.output)
+
+
+def printed(number, hypotheses, config):
+    """The lines to print of the hypotheses of a sentence, and of its number if there may be several."""
+    if config.n_best == 1:
+        return [one_line(hypotheses[0].text)]
+    return [f"{number}\t{hypothesis.score:.4f}\t{one_line(hypothesis.text)}" for hypothesis in hypotheses]
+
+
+def shard_of(options):
+    """Which share of the lines to translate: that of --shard, or of this process if a launcher started several."""
+    shard = (0, 1)
+    if options.shard:
+        shard = parse_shard(options.shard)
+    elif options.engine == "keras":
+        from keras_transformer.distribution.launcher import launched, take_device
+
+        shard = launched()
+        take_device()
+    if shard[1] > 1 and not (options.input and options.output):
+        raise ValueError(
+            f"several processes need --input and --output; received process {shard[0]} of {shard[1]} without"
+        )
+    return shard
+
+
+def translate_share(options, shard):
+    """Translate a share of a file; join all of them if this was the last one."""
+    files = (Path(options.input), *(Path(options.run) / name for name in ("manifest.json", "model.keras")))
+    stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.is_file()]
+    mark = {"files": stamps, "engine": options.engine, "search": given(options, DecodingConfig)}
+    if not is_done(options.output, shard, mark):
+        translator = load_engine(options)
+        numbers, lines = itertools.tee(share(read_lines(options.input), shard))
+        found = zip(numbers, translator.stream(line for _, line in lines))
+        results = (printed(number, hypotheses, translator.config) for (number, _), hypotheses in found)
+        write_part(options.output, shard, mark, results)
+    missing = join_parts(options.output, shard[1], mark)
+    for number in missing:
+        print(f"--shard {number}/{shard[1]} is still to be done", file=sys.stderr)
 
 
 def export_command(options):

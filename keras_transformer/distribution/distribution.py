@@ -35,6 +35,10 @@ class Distribution:
         """Context manager: a model that is made and fitted in it lies on all devices."""
         return contextlib.nullcontext()
 
+    def alone(self):
+        """Context manager: what is made in it is this process's own."""
+        return contextlib.nullcontext()
+
     def prepare(self, model):
         """Make a compiled model's updates and logs those of all devices and processes; give the model."""
         return model

@@ -29,6 +29,15 @@ def launched():
     return 0, 1
 
 
+def take_device():
+    """Under torch, take the GPU of this process's number on its host, if there are any."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+
+
 def by_slurm():
     """Whether Slurm started this process and nothing else says what it is one of."""
     return SLURM[0] in os.environ and not {"TF_CONFIG", KERAS[0]} & os.environ.keys()

@@ -1,5 +1,6 @@
 """JAX: the compiler cuts one program for all devices, of this host and of others."""
 
+import contextlib
 import os
 
 import jax
@@ -12,16 +13,16 @@ from keras_transformer.distribution.launcher import KERAS, launched
 
 HEARTBEAT = 20  # seconds after which a process that ended ends the others; JAX would wait 100, or 300 for its farewell
 
-# Which axis of a weight is cut over the devices that share a model, by the end of its path (Shoeybi et al. 2019):
+# Which axis of a weight is cut over the devices that share a model, by its path (Shoeybi et al. 2019):
 # between two cut products nothing has to be exchanged.
 AXES = {
-    "(query|key|value)/kernel$": (None, "model"),  # whole heads
-    "(query|key|value)/bias$": ("model",),
-    "attention/output/kernel$": ("model", None),
-    "expand/kernel$": (None, "model"),
-    "expand/bias$": ("model",),
-    "contract/kernel$": ("model", None),
-    "embeddings$": ("model", None),  # the vocabulary
+    ".*(query|key|value)/kernel": (None, "model"),  # whole heads
+    ".*(query|key|value)/bias": ("model",),
+    ".*attention/output/kernel": ("model", None),
+    ".*expand/kernel": (None, "model"),
+    ".*expand/bias": ("model",),
+    ".*contract/kernel": ("model", None),
+    ".*embeddings": ("model", None),  # the vocabulary
 }
 
 
@@ -85,18 +86,26 @@ class OnJax(Distribution):
             values = multihost_utils.process_allgather(values, tiled=True)
         return [np.asarray(value) for value in values]
 
+    @contextlib.contextmanager
+    def alone(self):
+        if self.processes == 1:
+            yield
+            return
+        engine = keras.distribution.distribution()
+        keras.distribution.set_distribution(None)
+        try:
+            yield
+        finally:
+            keras.distribution.set_distribution(engine)
+
     def local(self, model):
         if self.processes == 1:
             return model
-        keras.distribution.set_distribution(None)
-        try:
+        arrays = self.arrays([*model.variables, *model.optimizer.variables])
+        with self.alone():
             if self.copied is not model:
                 self.copy, self.copied = type(model).from_config(model.get_config()), model
                 self.copy.compile_from_config(model.get_compile_config())
-            optimizer = [] if model.optimizer is None else model.optimizer.variables
-            own = [*self.copy.variables, *(self.copy.optimizer.variables if optimizer else ())]
-            for variable, array in zip(own, self.arrays([*model.variables, *optimizer]), strict=True):
+            for variable, array in zip([*self.copy.variables, *self.copy.optimizer.variables], arrays, strict=True):
                 variable.assign(array)
-        finally:
-            keras.distribution.set_distribution(self.engine)
         return self.copy

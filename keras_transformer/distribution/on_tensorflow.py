@@ -70,14 +70,22 @@ class MultiWorker(Processes):
                 {"worker": self.processes}, auto_set_gpu=False
             )
         self.strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        flat = [tf.TensorSpec([None], tf.float64)]  # one trace for all that is summed between steps
+        self.sum_flat = tf.function(lambda tensor: self.run(tensor)[0], input_signature=flat, autograph=False)
         local = self.strategy.num_replicas_in_sync // self.processes
         if local > 1:
             raise ValueError(
                 f"each process must see one GPU; received {local}: start one for each, with CUDA_VISIBLE_DEVICES"
             )
 
+    def run(self, *tensors):
+        return self.strategy.run(lambda *tensors: all_reduce(tensors), args=tensors)
+
     def sum_tensors(self, tensors):
-        return self.strategy.run(lambda *tensors: all_reduce(tensors), args=tuple(map(tf.convert_to_tensor, tensors)))
+        if not tf.executing_eagerly():
+            return self.run(*tensors)
+        sums = [self.sum_flat(tf.reshape(tf.cast(tensor, tf.float64), [-1])) for tensor in tensors]
+        return [tf.cast(tf.reshape(total, tensor.shape), tensor.dtype) for total, tensor in zip(sums, tensors)]
 
     def sum_gradients(self, model):
         own_apply = model.optimizer.apply

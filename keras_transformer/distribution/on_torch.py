@@ -1,12 +1,11 @@
 """torch: processes that torchrun started; their gradients are summed as soon as each is there."""
 
 import datetime
-import os
 
 import torch
 import torch.distributed as dist
 
-from keras_transformer.distribution.launcher import launched
+from keras_transformer.distribution.launcher import launched, take_device
 from keras_transformer.distribution.processes import Processes
 
 PATIENCE = datetime.timedelta(hours=12)  # while process 0 prepares a corpus; the end of a process is noticed at once
@@ -17,11 +16,10 @@ class TorchProcesses(Processes):
 
     def __init__(self):
         self.process, self.processes = launched()
-        cuda = torch.cuda.is_available()
-        if cuda:
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+        take_device()
         if not dist.is_initialized():
-            dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+            engine = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+            dist.init_process_group(engine, timeout=PATIENCE)
 
     def prepare(self, model):
         super().prepare(model)

@@ -28,8 +28,8 @@ class Processes(Distribution):
 
     def prepare(self, model):
         weights = [ops.convert_to_numpy(weight) * (self.process == 0) for weight in model.weights]
-        for variable, value in zip(model.weights, weights):
-            variable.assign(self.sum(value))  # all begin with those of process 0
+        totals = self.sum_tensors([ops.convert_to_tensor(weight) for weight in weights])
+        assign(model.weights, totals)  # all begin with those of process 0
         for variable in model.variables:
             if variable.path.endswith("seed_generator_state"):
                 state = ops.convert_to_numpy(variable).astype("uint64") + self.process * SEEDS_APART
@@ -56,7 +56,10 @@ class Processes(Distribution):
         model.get_metrics_result = get_metrics_result
 
     def metrics(self, model):
-        return [self.sum(ops.convert_to_numpy(variable)) * self.share(variable) for variable in model.metrics_variables]
+        sums = [
+            (self.sum(ops.convert_to_numpy(variable)), self.share(variable)) for variable in model.metrics_variables
+        ]
+        return [np.asarray(total * share, total.dtype) for total, share in sums]
 
     def set_metrics(self, model, arrays):
         for variable, array in zip(model.metrics_variables, arrays, strict=True):

@@ -41,11 +41,13 @@ class BleuCallback(keras.callbacks.Callback):
     def measure(self):
         """Translate with the model as it is now, show the samples, and give the `Scores`."""
         model, process, processes = self.distribution.local(self.model), *self.distribution.shard[:2]
-        if self.translator is None:
-            self.translator = Translator(model, *self.tokenizers, self.decoding)
+        with self.distribution.alone():
+            if self.translator is None:
+                self.translator = Translator(model, *self.tokenizers, self.decoding)
+            share = self.translator(self.sources[process::processes])
         translations = [""] * len(self.sources)
-        for number, share in enumerate(self.distribution.gather(self.translator(self.sources[process::processes]))):
-            translations[number::processes] = share
+        for number, found in enumerate(self.distribution.gather(share)):
+            translations[number::processes] = found
         scores = corpus_scores(translations, self.references)
         if process:
             return scores

@@ -267,7 +267,8 @@ class KeepBest(keras.callbacks.Callback):
         """Save the model as it is now."""
         model = self.distribution.local(self.model)
         if self.distribution.process == 0:
-            save_model(self.run, model)
+            with self.distribution.alone():
+                save_model(self.run, model)
 
 
 class EpochWeights(keras.callbacks.Callback):

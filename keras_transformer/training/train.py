@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -21,6 +22,8 @@ from keras_transformer.training.checkpoints import Checkpoints, EpochWeights, Ke
 from keras_transformer.training.prepare import TRANSLATED, begin, resumed
 from keras_transformer.training.progress import Follow, Progress
 from keras_transformer.training.recipe import compiled_model
+
+OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
 
 def train(
@@ -92,17 +95,15 @@ def train(
 
 @contextlib.contextmanager
 def named(distribution):
-    """Say of errors that only a failed connection can be the cause of, what to do then."""
+    """Say of an engine's error about its connections what the user is to know of it."""
     try:
         yield
-    except (ValueError, ArithmeticError, OSError, KeyboardInterrupt):
-        raise
     except Exception as error:
-        if distribution.processes == 1:
+        if distribution.processes == 1 or not re.search(OF_CONNECTIONS, str(error)):
             raise
         raise ConnectionError(
-            f"process {distribution.process} of {distribution.processes} cannot go on, as it seems because another one "
-            f"ended; --resume continues from the newest checkpoint ({type(error).__name__}: {error})"
+            f"process {distribution.process} of {distribution.processes} stops because another one ended; --resume "
+            f"continues from the newest checkpoint ({type(error).__name__}: {str(error).strip().splitlines()[0]})"
         ) from error
 
 
@@ -196,10 +197,13 @@ def offer_mean(model, held_out, bleu, best, name):
     best.set_model(model)
     if held_out is None:
         best.save()
-        print(f"{name}: saved")
-        return
-    if bleu:
-        bleu.set_model(model)
-    measured = bleu.measure().bleu if bleu else model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
-    chosen = "saved" if best.offer(measured) else "not better than what is saved"
-    print(f"{name}: {best.monitor} {measured:.4f}, {chosen}")
+        chosen = "saved"
+    else:
+        if bleu:
+            bleu.set_model(model)
+        measured = bleu.measure().bleu if bleu else model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
+        chosen = (
+            f"{best.monitor} {measured:.4f}, {'saved' if best.offer(measured) else 'not better than what is saved'}"
+        )
+    if best.distribution.process == 0:
+        print(f"{name}: {chosen}")
