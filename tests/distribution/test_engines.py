@@ -18,7 +18,7 @@ CELLS = {  # backend, processes, devices of each, how, devices that share a mode
     "jax: two processes of two that share": ("jax", 2, 2, "model", 2, TWO, ["accumulated"]),
     "torch: two processes": ("torch", 2, 1, "auto", 0, TWO, ["sgd", "accumulated", "mixed"]),
 }
-LIMITS = {  # of the largest differences of a weight and of a logged value; perplexity, about 15, is the coarsest of these
+LIMITS = {  # of the largest differences of a weight and of a logged value, perplexities of about 15 among them
     "sgd": (1e-5, 2e-5),
     "adam": (1e-4, 1e-4),
     "accumulated": (1e-4, 1e-4),
