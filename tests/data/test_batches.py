@@ -67,6 +67,24 @@ def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
         batches.on_epoch_end()
 
 
+@pytest.mark.parametrize("processes, devices", [(2, 1), (1, 8), (3, 2), (16, 1)])
+def test_shares_are_the_batch(processes, devices):
+    store = store_of(211)
+    whole = TokenBatches(store, 300, seed=1)
+    shares = [TokenBatches(store, 300, seed=1, shard=(process, processes, devices)) for process in range(processes)]
+    for number in range(len(whole)):
+        (inputs, _, weights), others = whole[number], [batches[number] for batches in shares]
+        assert {each[1].shape for each in others} == {others[0][1].shape} and len(others[0][1]) % devices == 0
+        real = [(each[2] > 0).any(axis=1) for each in others]
+        for name in ("source_ids", "target_ids"):
+            found = np.concatenate([each[0][name][rows] for each, rows in zip(others, real)])
+            assert sorted(found.tolist()) == sorted(inputs[name][(weights > 0).any(axis=1)].tolist())
+        assert abs(sum(each[2].sum(dtype="float64") for each in others) - 1) < 1e-6
+    for batches in shares:  # see `batch_plan`: Keras takes what the first two have in common for the rest
+        rows = [len(batches[number][1]) for number in range(len(batches))]
+        assert rows[0] != rows[1] or len({*rows}) == 1
+
+
 def test_accumulated_batches_share_their_normaliser():
     batches = TokenBatches(store_of(60), 200, accumulation=4)
     groups = np.array([batches[i][2].max() for i in range(len(batches))]).reshape(-1, 4)
@@ -150,6 +168,10 @@ def test_batches_from_lines():
         (dict(batch_tokens=0), "batch_tokens must be an integer of at least 1; received 0"),
         (dict(accumulation=0), "accumulation must be an integer of at least 1; received 0"),
         (dict(seed=-1), "seed must be an integer of at least 0; received -1"),
+        (
+            dict(shard=(2, 2, 1)),
+            r"shard must be a process below processes, and at least 1 device; received \(2, 2, 1\)",
+        ),
         (dict(batch_tokens=2.5), "batch_tokens must be an integer of at least 1; received 2.5"),
     ],
 )

@@ -1,0 +1,166 @@
+import json
+
+import numpy as np
+import pytest
+from distribution.launching import BACKEND
+
+from keras_transformer.config import TrainingConfig, preset
+from keras_transformer.distribution import ONE_DEVICE, distribute
+from keras_transformer.distribution.launcher import launched
+
+NAMES = ("WORLD_SIZE", "RANK", "TF_CONFIG", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
+NAMES += ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID", "KERAS_DISTRIBUTION_JOB_ADDRESSES")
+
+
+@pytest.fixture(autouse=True)
+def no_launcher(monkeypatch):
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_alone_is_one_device():
+    assert distribute() is distribute("none") is ONE_DEVICE and launched() == (0, 1)
+    assert ONE_DEVICE.shard == (0, 1, 1) and str(ONE_DEVICE) == "one device"
+
+
+def test_one_process_gathers_what_it_has():
+    assert ONE_DEVICE.gather(["ein Hund", "", "\0"]) == [["ein Hund", "", "\0"]]
+    np.testing.assert_array_equal(ONE_DEVICE.each(np.array([1, 2])), [[1, 2]])
+    np.testing.assert_array_equal(ONE_DEVICE.sum(np.array([1, 2])), [1, 2])
+
+
+def test_an_error_in_process_0_is_one():
+    with pytest.raises(KeyError), ONE_DEVICE.first():
+        raise KeyError
+
+
+def test_the_others_hear_of_an_error_in_process_0():
+    class Second(type(ONE_DEVICE)):
+        process, processes = 1, 2
+
+        def sum(self, array):
+            return array + 1  # process 0 said that it failed
+
+    with pytest.raises(ValueError, match="process 0 failed; its own output says why"), Second().first() as is_first:
+        assert not is_first
+
+
+@pytest.mark.parametrize(
+    "how, model_devices, message",
+    [
+        ("both", None, "how must be one of auto, none, data, model; received 'both'"),
+        ("data", 2, "model_devices goes with how='model' and is at least 1; received 2 with 'data'"),
+        ("model", 0, "model_devices goes with how='model' and is at least 1; received 0 with 'model'"),
+        ("data", None, "how='data' needs several devices or processes; received 1"),
+    ],
+)
+def test_says_what_cannot_be(how, model_devices, message):
+    with pytest.raises(ValueError, match=message):
+        distribute(how, model_devices)
+
+
+def test_only_jax_cuts_models():
+    message = (
+        "how='model' needs several devices" if BACKEND == "jax" else "how='model' needs KERAS_BACKEND=jax; received"
+    )
+    with pytest.raises(ValueError, match=message):
+        distribute("model")
+
+
+def tell(monkeypatch, number, count):
+    """What the backend's launcher says, in its own words."""
+    workers = ["127.0.0.1:1"] * count if isinstance(count, int) else count
+    monkeypatch.setenv(
+        "TF_CONFIG", json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": number}})
+    )
+    for name in ("RANK", "KERAS_DISTRIBUTION_PROCESS_ID"):
+        monkeypatch.setenv(name, str(number))
+    for name in ("WORLD_SIZE", "KERAS_DISTRIBUTION_NUM_PROCESSES"):
+        monkeypatch.setenv(name, str(count))
+
+
+def test_a_launcher_numbers_the_processes(monkeypatch):
+    tell(monkeypatch, 1, 3)
+    assert launched() == (1, 3)
+    with pytest.raises(ValueError, match="how='none' needs a single process; the launcher started 3"):
+        distribute("none")
+
+
+def test_a_process_beyond_the_last_is_refused(monkeypatch):
+    tell(monkeypatch, 2, 2)
+    with pytest.raises(ValueError, match="must number the processes from 0; received process 2 of 2"):
+        launched()
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="its launcher speaks JSON")
+def test_numbers_must_be_numbers(monkeypatch):
+    tell(monkeypatch, "first", 2)
+    with pytest.raises(ValueError, match="must be a whole number; received 'first'"):
+        launched()
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="torchrun runs under Slurm")
+def test_slurm_numbers_the_processes(monkeypatch):
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    assert launched() == (3, 4)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX's")
+def test_jax_needs_an_address(monkeypatch):
+    tell(monkeypatch, 0, 2)
+    with pytest.raises(
+        ValueError, match="KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; received none"
+    ):
+        distribute("data")
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX's")
+@pytest.mark.parametrize("name, sizes", [("heads", dict(heads=4)), ("source_vocab_size", dict(source_vocab_size=8001))])
+def test_what_is_cut_must_be_divisible(name, sizes):
+    from keras_transformer.distribution.on_jax import OnJax
+
+    distribution = OnJax("model", 1)
+    distribution.model_devices = 8
+    with pytest.raises(ValueError, match=f"{name} must be a multiple of 8, the devices that share a model; received"):
+        distribution.check(preset("base", share_embeddings=False, **{"heads": 8, **sizes}), TrainingConfig())
+    with pytest.raises(ValueError, match="model_devices must divide the 1 devices of a process; received 3"):
+        OnJax("model", 3)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's")
+class TestTensorFlow:
+    def test_a_chief_is_process_0(self, monkeypatch):
+        cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+        for task, number in (({"type": "chief", "index": 0}, 0), ({"type": "worker", "index": 1}, 2)):
+            monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+            assert launched() == (number, 3)
+
+    @pytest.mark.parametrize(
+        "config, message",
+        [
+            ("{", "TF_CONFIG must be JSON with cluster and task; received"),
+            ("[]", "TF_CONFIG must be JSON with cluster and task; received"),
+            (
+                '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}}',
+                "TF_CONFIG must hold chief and worker alone; received ps",
+            ),
+        ],
+    )
+    def test_a_config_must_be_one(self, monkeypatch, config, message):
+        monkeypatch.setenv("TF_CONFIG", config)
+        with pytest.raises(ValueError, match=message):
+            launched()
+
+    @pytest.mark.parametrize(
+        "option, message",
+        [
+            ({"gradient_accumulation": 2}, "gradient_accumulation must be 1 with TensorFlow's strategies of one host"),
+            ({"dtype": "mixed_float16"}, "dtype must not be 'mixed_float16' with TensorFlow's strategies of one host"),
+        ],
+    )
+    def test_says_what_strategies_of_one_host_cannot(self, option, message):
+        from keras_transformer.distribution.on_tensorflow import Mirrored
+
+        with pytest.raises(ValueError, match=message):
+            Mirrored.check(None, preset("tiny"), TrainingConfig(**option))

@@ -1,0 +1,94 @@
+"""Whole runs as several processes: what is written once, what a killed process leaves, files translated in shares."""
+
+import json
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+import small
+from distribution.launching import finish, start
+
+from keras_transformer.cli import main
+from keras_transformer.files import load_arrays
+
+TRAINING = "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 --checkpoint-minutes 0 --patience 1".split()
+SEARCH = "--beam 2 --n-best 2 --extra-length 2".split()
+ENDED = "stops because another one ended; --resume continues|another task died"  # the second is JAX's
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory):
+    source, target, *valid = small.write_corpus(tmp_path_factory.mktemp("corpus"), train=200, valid=24)
+    files = ["--source", source, "--target", target, "--valid-source", valid[0], "--valid-target", valid[1]]
+    return [*map(str, files), *small.FLAGS, *TRAINING]
+
+
+@pytest.fixture(scope="module")
+def alone(flags, tmp_path_factory):
+    """A run of one process."""
+    run = tmp_path_factory.mktemp("alone") / "run"
+    finish(start(["-m", "keras_transformer", "train", run, *flags, "--distribute", "none"]))
+    return run
+
+
+def logs(run):
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [[value for name, value in sorted(line.items()) if name != "seconds"] for line in lines]
+
+
+def last_weights(run):
+    (path,) = (run / "checkpoints").glob("epoch-0002.*")
+    return load_arrays(path)[0].values()
+
+
+def same(run, other):
+    np.testing.assert_allclose(logs(run), logs(other), rtol=1e-4, atol=1e-4)
+    for one, another in zip(last_weights(run), last_weights(other), strict=True):
+        np.testing.assert_allclose(one, another, atol=1e-4)
+
+
+def test_two_processes_leave_the_run_of_one(flags, alone, tmp_path):
+    first, second = finish(start(["-m", "keras_transformer", "train", tmp_path / "run", *flags], processes=2))
+    same(tmp_path / "run", alone)
+    names = [
+        sorted(re.sub(r"\.\w{16}\.", ".", path.name) for path in run.rglob("*")) for run in (tmp_path / "run", alone)
+    ]
+    assert names[0] == names[1]
+    assert "The run is in" in first and "The run is in" not in second
+    assert "BLEU" in first and "BLEU" not in second
+
+
+def test_a_killed_process_ends_the_other_and_another_number_of_them_goes_on(flags, alone, tmp_path):
+    run, command = tmp_path / "run", ["-m", "keras_transformer", "train", tmp_path / "run", *flags]
+    first, second = started = start(command, processes=2)
+    deadline = time.monotonic() + 200
+    while len([*run.glob("checkpoints/batch-*")]) < 2:
+        assert first.poll() is None and time.monotonic() < deadline, first.stdout.read()
+        time.sleep(0.05)
+    second.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    text, _ = first.communicate(timeout=90)
+    assert first.returncode not in (0, None) and time.monotonic() - killed < 60
+    assert re.search(ENDED, text), text
+    second.communicate()
+    assert all(process.returncode for process in started)
+    finish(start([*command, "--resume", "--distribute", "none"]))
+    same(run, alone)
+
+
+def test_a_file_is_translated_in_shares_and_a_lost_one_done_again(alone, flags, tmp_path, capsys):
+    source = flags[flags.index("--valid-source") + 1]
+    whole, shared = tmp_path / "whole", tmp_path / "shared"
+    command = ["-m", "keras_transformer", "translate", alone, "--input", source, *SEARCH, "--output"]
+    assert main([str(word) for word in [*command[2:], whole]]) == 0
+    finish(start([*command, shared], processes=2))
+    assert shared.read_text() == whole.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shared", "whole"]
+    redone = [str(word) for word in [*command[2:], tmp_path / "redone"]]
+    assert main([*redone, "--shard", "1/3"]) == 0 == main([*redone, "--shard", "0/3"])
+    assert "--shard 2/3 is still to be done" in capsys.readouterr().err
+    assert not (tmp_path / "redone").exists() and len([*tmp_path.glob("redone.*.part")]) == 2
+    assert main([*redone, "--shard", "2/3"]) == 0
+    assert (tmp_path / "redone").read_text() == whole.read_text()
