@@ -64,12 +64,8 @@ class MultiWorker(Processes):
 
     def __init__(self):
         self.process, self.processes = launched()
-        resolver = None
-        if by_slurm():
-            resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-                {"worker": self.processes}, auto_set_gpu=False
-            )
-        self.strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        resolver = by_slurm() and slurm(self.processes)
+        self.strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver or None)
         flat = [tf.TensorSpec([None], tf.float64)]  # one trace for all that is summed between steps
         self.sum_flat = tf.function(lambda tensor: self.run(tensor)[0], input_signature=flat, autograph=False)
         local = self.strategy.num_replicas_in_sync // self.processes
@@ -101,6 +97,20 @@ def all_reduce(tensors):
     # A copy lies on the replica's device, where the collective looks; sparse gradients become dense.
     tensors = [tf.identity(tf.convert_to_tensor(tensor)) for tensor in tensors]
     return tf.distribute.get_replica_context().all_reduce("SUM", tensors)
+
+
+def slurm(processes):
+    """The addresses of the processes that Slurm started."""
+    resolvers = tf.distribute.cluster_resolver
+    port = 20000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 10000  # another for each job, as JAX does it
+    # Of GPUs we tell it nothing true: it would ask nvidia-smi, which is not everywhere.
+    gpus = dict(gpus_per_node=processes, gpus_per_task=1, auto_set_gpu=False)
+    found = resolvers.SlurmClusterResolver({"worker": processes}, port_base=port, **gpus)
+    cluster, (kind, number) = found.cluster_spec(), found.get_task_info()
+    gpus = {"GPU": len(tf.config.list_physical_devices("GPU"))}
+    return resolvers.SimpleClusterResolver(
+        cluster, task_type=kind, task_id=number, num_accelerators=gpus, rpc_layer="grpc"
+    )
 
 
 def tpu_strategy():
