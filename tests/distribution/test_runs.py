@@ -4,11 +4,12 @@ import json
 import re
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import small
-from distribution.launching import finish, start
+from distribution.launching import BACKEND, finish, start
 
 from keras_transformer.cli import main
 from keras_transformer.files import load_arrays
@@ -75,6 +76,21 @@ def test_a_killed_process_ends_the_other_and_another_number_of_them_goes_on(flag
     second.communicate()
     assert all(process.returncode for process in started)
     finish(start([*command, "--resume", "--distribute", "none"]))
+    same(run, alone)
+
+
+@pytest.mark.parametrize("how", ["data", "model"] if BACKEND == "jax" else ["data"])
+@pytest.mark.skipif(BACKEND == "torch", reason="torch has one device a process")
+def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(how, flags, alone, tmp_path):
+    run = tmp_path / "run"
+    begun = ["train", run, *flags, "--distribute", how, "--max-updates", "10"]
+    if BACKEND == "jax":
+        more = ["--model-devices", "2"] if how == "model" else []
+        finish(start(["-m", "keras_transformer", *begun, *more], devices=4))
+    else:
+        finish(start([Path(__file__).parent / "on_logical_devices.py", *begun]))
+    rest = [*flags, "--max-updates", "1000", "--resume", "--distribute", "none"]
+    finish(start(["-m", "keras_transformer", "train", run, *rest]))
     same(run, alone)
 
 
