@@ -12,16 +12,16 @@ from keras_transformer.distribution.launcher import KERAS, launched
 
 HEARTBEAT = 20  # seconds after which a process that ended ends the others; JAX would wait 100, or 300 for its farewell
 
-# Which axis of a weight is cut over the devices that share a model, by the end of its path (Shoeybi et al. 2019):
+# Which axis of a weight is cut over the devices that share a model, by its whole path (Shoeybi et al. 2019):
 # between two cut products nothing has to be exchanged.
 AXES = {
-    "(query|key|value)/kernel$": (None, "model"),  # whole heads
-    "(query|key|value)/bias$": ("model",),
-    "attention/output/kernel$": ("model", None),
-    "expand/kernel$": (None, "model"),
-    "expand/bias$": ("model",),
-    "contract/kernel$": ("model", None),
-    "embeddings$": ("model", None),  # the vocabulary
+    ".*(query|key|value)/kernel": (None, "model"),  # whole heads
+    ".*(query|key|value)/bias": ("model",),
+    ".*attention/output/kernel": ("model", None),
+    ".*expand/kernel": (None, "model"),
+    ".*expand/bias": ("model",),
+    ".*contract/kernel": ("model", None),
+    ".*embeddings": ("model", None),  # the vocabulary
 }
 
 
