@@ -21,6 +21,7 @@ _HOMES = {
     "models": ("Transformer",),
     "engine": ("Hypothesis",),
     "decoding": ("Translator",),
+    "distribution": ("distribute",),
     "evaluation": ("BleuCallback", "corpus_scores", "evaluate"),
     "training": (
         "LabelSmoothedCrossEntropy",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from making import make_run, sentences, translation
@@ -27,8 +28,11 @@ OPTIONS = [
     dict(layer_norm_epsilon=1e-2, encoder_layers=1, decoder_layers=2),
 ]
 
+# What is exported are arrays of a file that no backend owns: the others show some of it.
+CASES = OPTIONS if keras.backend.backend() == "tensorflow" else [OPTIONS[0], OPTIONS[6], OPTIONS[8]]
 
-@pytest.mark.parametrize("changes", OPTIONS, ids=lambda changes: "-".join(map(str, changes.values())) or "paper")
+
+@pytest.mark.parametrize("changes", CASES, ids=lambda changes: "-".join(map(str, changes.values())) or "paper")
 def test_same_translations_as_translator(tmp_path, changes):
     run = make_run(tmp_path / "run", **changes)
     search = dict(penalty="power", extra_length=9, max_source_length=60)
