@@ -13,6 +13,7 @@ from keras_transformer.allocator import keep_freed_memory
 from keras_transformer.backend import choose_backend, import_keras
 from keras_transformer.config import PRESETS, DataConfig, DecodingConfig, TrainingConfig, preset
 from keras_transformer.flags import TRAIN_FILES, TRAIN_GROUPS, add_config_flags, given, read_toml
+from keras_transformer.output import row, translations
 from keras_transformer.run_directory import new_file, read_config
 from keras_transformer.text import read_lines
 
@@ -80,6 +81,12 @@ def build_parser():
     translate.add_argument("text", nargs="*", metavar="TEXT", help="sentences; standard input when none and no --input")
     translate.add_argument("--input", metavar="FILE", help="file of sentences, one a line (plain or .gz)")
     translate.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
+    translate.add_argument(
+        "--alignments", action="store_true", help="add a column: linked words, source-target from 0, as 0-0 1-2"
+    )
+    translate.add_argument(
+        "--token-scores", action="store_true", help="add a column: each token with its log-probability in nats"
+    )
     add_config_flags(translate, DecodingConfig, "search")
     translate.set_defaults(command=translate_command)
 
@@ -204,22 +211,21 @@ def demo_command(options):
 def translate_command(options):
     if options.text and options.input:
         raise ValueError("TEXT and --input exclude each other; received both")
+    if options.alignments and options.engine != "keras":
+        raise ValueError(f"--alignments goes with --engine keras; received --engine {options.engine}")
     translator = load_engine(options)
     if options.text:
         lines = iter(options.text)
     else:
         lines = read_lines(options.input) if options.input else read_lines(sys.stdin.buffer, "standard input")
-    found = translator.stream(lines)
-    if not options.text and not options.input and sys.stdin.isatty():  # who types a line waits for its translation
-        found = (translator.hypotheses([line])[0] for line in lines)
+    typed = not options.text and not options.input and sys.stdin.isatty()  # who types a line waits for its translation
+    found = translations(translator, lines, options.alignments, options.token_scores, at_once=typed)
+    pieces = translator.target_tokenizer.pieces if options.token_scores else None
     with new_file(options.output) if options.output else contextlib.nullcontext(sys.stdout) as output:
-        for number, hypotheses in enumerate(found, start=1):
-            if translator.config.n_best == 1:
-                print(one_line(hypotheses[0].text), file=output, flush=not options.output)
-                continue
-            for hypothesis in hypotheses:
-                line = f"{number}\t{hypothesis.score:.4f}\t{one_line(hypothesis.text)}"
-                print(line, file=output, flush=not options.output)
+        for number, (hypotheses, alignments) in enumerate(found, start=1):
+            shown = number if translator.config.n_best > 1 else None
+            for hypothesis, links in zip(hypotheses, alignments, strict=True):
+                print(row(hypothesis, links, shown, pieces), file=output, flush=not options.output)
 
 
 def export_command(options):
@@ -234,11 +240,6 @@ def export_command(options):
     check = getattr(export, options.to)(options.run, options.out, overwrite=options.overwrite, **more, **search)
     size = sum(path.stat().st_size for path in Path(options.out).rglob("*") if path.is_file())
     print(f"{check}\nThe export is in {options.out}: {size / 1e6:.1f} MB.")
-
-
-def one_line(text):
-    """The text without line breaks, which a model that spells bytes may write: line n stays the translation of n."""
-    return " ".join(text.splitlines())
 
 
 def evaluate_command(options):

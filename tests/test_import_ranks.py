@@ -23,6 +23,7 @@ RANKS = {
     "data": 2,
     "models": 2,
     "engine": 3,
+    "output": 1,
     "run_directory": 3,
     "decoding": 4,
     "evaluation": 5,
