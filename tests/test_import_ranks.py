@@ -17,6 +17,7 @@ RANKS = {
     "allocator": 0,
     "backend": 0,
     "files": 0,
+    "extras": 0,
     "text.special_tokens": 0,
     "text": 1,
     "layers": 1,

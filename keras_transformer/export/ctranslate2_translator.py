@@ -4,7 +4,8 @@ import dataclasses
 import os
 
 from keras_transformer.engine import Engine
-from keras_transformer.export.export_directory import needed, read_search
+from keras_transformer.export.export_directory import read_search
+from keras_transformer.extras import needed
 from keras_transformer.run_directory import load_tokenizers
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
