@@ -1,4 +1,4 @@
-"""The command `keras-transformer`: demo, train, translate, evaluate, export."""
+"""The command `keras-transformer`: demo, train, translate, evaluate, export, app."""
 
 import argparse
 import contextlib
@@ -111,6 +111,12 @@ def build_parser():
     )
     add_config_flags(export, DecodingConfig, "search: saved_model, for good; ctranslate2, unless told otherwise")
     export.set_defaults(command=export_command)
+
+    app = commands.add_parser("app", help="serve a page to type sentences into, on this machine")
+    app.add_argument("run", metavar="RUN", help="directory that train or demo made")
+    app.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
+    app.add_argument("--port", type=int, default=7860, help="port (default: 7860)")
+    app.set_defaults(command=app_command)
     return parser
 
 
@@ -240,6 +246,12 @@ def export_command(options):
     check = getattr(export, options.to)(options.run, options.out, overwrite=options.overwrite, **more, **search)
     size = sum(path.stat().st_size for path in Path(options.out).rglob("*") if path.is_file())
     print(f"{check}\nThe export is in {options.out}: {size / 1e6:.1f} MB.")
+
+
+def app_command(options):
+    from keras_transformer.app import serve
+
+    serve(options.run, options.host, options.port)
 
 
 def evaluate_command(options):

@@ -126,6 +126,7 @@ def test_a_long_sentence_is_cut_with_a_warning(run, capsys):
         (["translate"], (DecodingConfig,)),
         (["evaluate"], (DecodingConfig,)),
         (["export"], (DecodingConfig,)),
+        (["app"], ()),
     ],
 )
 def test_help_mentions_every_setting(command, kinds, capsys):

@@ -35,9 +35,9 @@ RANKS = {
     "plots": 7,
     "app": 8,
     "flags": 1,
-    "cli": 8,
+    "cli": 9,
     "": 8,
-    "__main__": 9,
+    "__main__": 10,
 }
 BACKENDS = {"jax", "tensorflow", "torch"}
 # The searches know a step function and no model; nor do they know who calls them.

@@ -88,18 +88,19 @@ def alignment(source, target, links, title=None):
             f"links must be pairs of numbers below {len(sides[0])} and {len(sides[1])}; received {wrong[0]!r}"
         )
     rows = max(1, *map(len, sides))
-    figure = Figure((5.5, 0.26 * rows + 0.6), layout="constrained")
+    letters = sum(max(map(len, words), default=0) for words in sides)
+    figure = Figure((2.2 + 0.1 * letters, 0.26 * rows + 0.6), layout="constrained")
     axes = figure.subplots()
     # A shorter side is spread over the height of the longer one.
     places = [(np.arange(len(words)) + 0.5) * rows / max(1, len(words)) for words in sides]
-    for x, words, heights, side in zip((0.0, 1.0), sides, places, ("right", "left")):
-        linked = {pair[int(x)] for pair in links}
+    for x, words, heights, side in zip((0, 1), sides, places, ("right", "left")):
+        linked = {pair[x] for pair in links}
         for number, (word, height) in enumerate(zip(words, heights)):
             colour = "black" if number in linked else "0.55"
             axes.text(x, height, word, ha=side, va="center", fontsize=10, color=colour)
     for i, j in links:
         axes.plot([0.04, 0.96], [places[0][i], places[1][j]], color="tab:blue", linewidth=1.2, alpha=0.8)
-    axes.set(xlim=(-0.9, 1.9), ylim=(rows, 0))
+    axes.set(xlim=(0, 1), ylim=(rows, 0))
     axes.axis("off")
     if title:
         axes.set_title(title)

@@ -20,6 +20,7 @@ def suit(figure):
     families, missing = families_for("".join(text.get_text() for text in texts))
     for text in texts:
         text.set_fontfamily(families)
+        text.set_parse_math(False)  # a "$" in a sentence is a "$"
     if missing:
         warnings.warn(
             f"no installed font has {missing!r}, which will be boxes in the picture: install one that has them, such "

@@ -74,7 +74,7 @@ def schedule(schedules, updates=20_000, title=None):
         steps = sorted(steps)
         axes.plot(np.add(steps, 1), [float(rate(step)) for step in steps], label=label)
     axes.set(xlabel="update", ylabel="learning rate", xlim=(0, updates), ylim=(0, None), title=title)
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     axes.grid(alpha=0.3)
     axes.legend()
     return suit(figure)
