@@ -13,20 +13,20 @@ def learning_curve(run, title=None):
     """The loss of each epoch, in nats a target token, in training and on held-out text; BLEU beside it if measured.
 
     Args:
-        run: a run directory; its `log.jsonl` is read.
+        run: a run directory, whose `log.jsonl` is read; or the `History` that a model's `fit` gave.
         title: text above.
 
     Raises:
         ValueError: if there is no epoch in the log, or it cannot be read.
     """
-    path = Path(run) / "log.jsonl"
-    try:
-        log = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        curves = {name: [(e["epoch"], e[name]) for e in log if name in e] for name in ("nats", "val_nats", "val_bleu")}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"run must hold a log.jsonl that `train` wrote; received {str(path)!r}: {error}") from None
+    names = ("nats", "val_nats", "val_bleu")
+    if hasattr(run, "history"):
+        curves = {name: list(enumerate(run.history.get(name, ()), start=1)) for name in names}
+    else:
+        log = _read(Path(run) / "log.jsonl")
+        curves = {name: [(epoch["epoch"], epoch[name]) for epoch in log if name in epoch] for name in names}
     if not curves["nats"]:
-        raise ValueError(f"run must hold the log of an epoch at least; received {str(path)!r} without one")
+        raise ValueError(f"run must hold the log of an epoch at least; received {run!r}")
     figure = Figure((6.5, 4.0), layout="constrained")
     axes = figure.subplots()
     axes.plot(*zip(*curves["nats"]), marker=".", color="tab:blue", label="training")
@@ -45,6 +45,16 @@ def learning_curve(run, title=None):
     lines = [line for part in figure.axes for line in part.get_lines()]
     axes.legend(handles=lines, loc="upper center", ncols=len(lines), bbox_to_anchor=(0.5, -0.18))
     return suit(figure)
+
+
+def _read(path):
+    try:
+        log = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if not all("epoch" in line for line in log):
+            raise ValueError("a line of it is about no epoch")
+        return log
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"run must hold a log.jsonl that `train` wrote; received {str(path)!r}: {error}") from None
 
 
 def schedule(schedules, updates=20_000, title=None):

@@ -1,5 +1,6 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -37,6 +38,15 @@ def test_learning_curve(run):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(curves(figure))
 
 
+def test_learning_curve_of_what_fit_gives():
+    history = keras.callbacks.History()
+    history.history = {"nats": [3.0, 2.0], "val_nats": [2.5, 2.25], "loss": [1.0, 1.0]}
+    assert curves(learning_curve(history)) == {
+        "training": [[1, 3.0], [2, 2.0]],
+        "held-out text": [[1, 2.5], [2, 2.25]],
+    }
+
+
 def test_learning_curve_without_held_out_text(run):
     figure = learning_curve(run({"nats": 3.0}))
     assert curves(figure) == {"training": [[1, 3.0]]} and len(figure.axes) == 1
@@ -45,11 +55,12 @@ def test_learning_curve_without_held_out_text(run):
 def test_no_curve_without_a_log(run, tmp_path):
     with pytest.raises(ValueError, match="run must hold a log.jsonl that `train` wrote; received .*nothing"):
         learning_curve(tmp_path / "nothing")
-    with pytest.raises(ValueError, match="run must hold the log of an epoch at least; received .*log.jsonl"):
+    with pytest.raises(ValueError, match="run must hold the log of an epoch at least; received .*"):
         learning_curve(run())
-    (tmp_path / "log.jsonl").write_text("{")
-    with pytest.raises(ValueError, match="run must hold a log.jsonl that `train` wrote; received"):
-        learning_curve(tmp_path)
+    for damaged in ("{", '{"nats": 1.0}', "3"):
+        (tmp_path / "log.jsonl").write_text(damaged)
+        with pytest.raises(ValueError, match="run must hold a log.jsonl that `train` wrote; received"):
+            learning_curve(tmp_path)
 
 
 def test_schedule():
