@@ -4,7 +4,7 @@ RUN ?= demo-run
 INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BACKENDS ?= tensorflow jax torch
 
-.PHONY: demo test lint
+.PHONY: demo test lint notebooks docs
 
 demo: .venv/demo.done
 	KERAS_BACKEND=tensorflow .venv/bin/keras-transformer demo $(RUN) --overwrite
@@ -18,6 +18,12 @@ test: .venv/test.done lint
 lint: .venv/test.done
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
+
+notebooks: .venv/test.done
+	KERAS_BACKEND=tensorflow .venv/bin/python tools/make_notebooks.py
+
+docs: .venv/test.done
+	KERAS_BACKEND=tensorflow .venv/bin/python tools/make_docs.py
 
 .venv/demo.done: pyproject.toml constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv

@@ -83,8 +83,8 @@ plots.masks({"padding: three sentences": padding_mask(ids), "causal": causal_mas
 # %% [markdown]
 # ## 3.2.2 Heads
 #
-# Eight heads of 64 numbers look at eight things at once and cost what one head of 512 costs. Before training, where each
-# looks is left to chance.
+# Eight heads of 64 numbers look at eight things at once and cost what one head of 512 costs. Before training, where
+# each looks is left to chance.
 
 # %%
 x = random.normal(size=(1, 6, 512)).astype("float32")
