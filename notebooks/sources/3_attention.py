@@ -38,7 +38,7 @@ plots.learning_curve("run")
 
 # %%
 translator = Translator.load("run")
-sentence = "Two small dogs are chasing a red ball while the old farmer is sleeping."
+sentence = "The tired tourists are photographing a big elephant at the zoo."
 ((best, *_),) = translator.hypotheses([sentence], token_scores=True)
 print(best.text)
 found: Attention = translator.attention(sentence, best)

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from exam import randomise
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.decoding import Translator
@@ -20,9 +21,7 @@ LAYERS, N = 3, 2
 def translator():
     tokenizer = Tokenizer.train(LINES, vocab_size=41)
     sizes = dict(encoder_layers=2, decoder_layers=LAYERS, d_model=14, d_ff=11, heads=N, norm="pre")
-    model = Transformer(TransformerConfig(source_vocab_size=41, target_vocab_size=41, **sizes))
-    random = np.random.default_rng(4)
-    model.set_weights([weight + random.normal(size=weight.shape, scale=0.3) for weight in model.get_weights()])
+    model = randomise(Transformer(TransformerConfig(source_vocab_size=41, target_vocab_size=41, **sizes)))
     return Translator(model, tokenizer, config=CONFIG)
 
 
