@@ -34,14 +34,8 @@ def error_rate(found, known):
 def by_layer(translator, source, target):
     """The links of a pair by (layer, shifted)."""
     found = translator.attention(source, target)
-    source_ids, target_ids = (
-        translator.source_tokenizer.encode([source])[0],
-        translator.target_tokenizer.encode([target])[0],
-    )
-    words = (
-        attention.words_of(translator.source_tokenizer, source_ids, source),
-        attention.words_of(translator.target_tokenizer, target_ids, target),
-    )
+    tokenizers = (translator.source_tokenizer, source), (translator.target_tokenizer, target)
+    words = [attention.words_of(tok, tok.pieces, tok.encode([text])[0], text) for tok, text in tokenizers]
     means = found.cross.mean(axis=1)
     return {(n, shift): attention.links(means[n][shift:], *words) for n in range(len(means)) for shift in (0, 1)}
 

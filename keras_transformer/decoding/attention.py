@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import unicodedata
 
 import numpy as np
 from keras import ops
@@ -47,15 +48,22 @@ def aligning(cross):
     return ops.mean(cross[max(0, cross.shape[0] - 2)], axis=1)
 
 
-def words_of(tokenizer, ids, text):
-    """The number of the word of `text` that each id belongs to; words are what whitespace separates."""
+def words_of(tokenizer, pieces, ids, text):
+    """The number of the word of `text` that each id belongs to; words are what whitespace separates.
+
+    None for punctuation in a word that is more than that: much attention rests on punctuation, whatever is being
+    written, and would be the word's. `pieces` are the tokenizer's.
+    """
     words = text.split()
     apart = tokenizer.encode(words)
     if list(itertools.chain(*apart))[: len(ids)] == list(ids):
-        return [number for number, word in enumerate(apart) for _ in word][: len(ids)]
-    # Tokens that are cut otherwise than the text would be: the word that each of them is seen to end in.
-    seen = tokenizer.decode([ids[: n + 1] for n in range(len(ids))])
-    return [max(0, min(len(part.split()), len(words)) - 1) for part in seen]
+        numbers = [number for number, word in enumerate(apart) for _ in word][: len(ids)]
+    else:  # cut otherwise than the text would be: the word that each token is seen to end in
+        seen = tokenizer.decode([ids[: n + 1] for n in range(len(ids))])
+        numbers = [max(0, min(len(part.split()), len(words)) - 1) for part in seen]
+    lettered = [any(unicodedata.category(character)[0] in "LMN" for character in pieces[i]) for i in ids]
+    more = {number for number, has in zip(numbers, lettered) if has}
+    return [number if has or number not in more else None for number, has in zip(numbers, lettered)]
 
 
 def links(weights_TS, source_words, target_words):
@@ -63,12 +71,14 @@ def links(weights_TS, source_words, target_words):
 
     Args:
         weights_TS: what each step looks at, the first of which writes the first target token.
-        source_words: the word that each source token belongs to.
+        source_words: the word that each source token belongs to, None for one that does not count.
         target_words: that of each target token.
     """
-    if not source_words or not target_words:
+    columns = [(token, word) for token, word in enumerate(source_words) if word is not None]
+    rows = [(token, word) for token, word in enumerate(target_words) if word is not None]
+    if not rows or not columns:
         return []
-    rows = weights_TS[: len(target_words), : len(source_words)]
-    by_word = np.zeros((max(target_words) + 1, max(source_words) + 1))
-    np.add.at(by_word, np.ix_(target_words, source_words), rows)
-    return sorted((int(by_word[word].argmax()), word) for word in set(target_words))
+    (steps, targets), (tokens, sources) = zip(*rows), zip(*columns)
+    by_word = np.zeros((max(targets) + 1, max(sources) + 1))
+    np.add.at(by_word, np.ix_(targets, sources), weights_TS[np.ix_(steps, tokens)])
+    return sorted((int(by_word[word].argmax()), word) for word in set(targets))

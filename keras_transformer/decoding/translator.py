@@ -126,7 +126,8 @@ class Translator(Engine):
         """Which word of each source a word of its translation comes from: pairs of word numbers, `(source, target)`.
 
         Words are what whitespace separates, numbered from 0. Each target word is linked to one source word, by the rule
-        of `decoding.attention.aligning`; a sentence without words, on either side, has no links.
+        of `decoding.attention.aligning`, in which punctuation written with a word does not count. A sentence without
+        words, on either side, has no links.
 
         Args:
             sources: sentences.
@@ -137,6 +138,7 @@ class Translator(Engine):
         """
         check_pairs(sources, targets)
         source_ids, target_ids = self._encode_sources(sources), self._text_ids(targets)
+        source, target = ((tokenizer, tokenizer.pieces) for tokenizer in (self.source_tokenizer, self.target_tokenizer))
         links = [[] for _ in sources]
         for batch, rows, edge in self._batches([max(len(s), len(t) + 1) for s, t in zip(source_ids, target_ids)]):
             (found,) = self._align_ids(
@@ -145,9 +147,8 @@ class Translator(Engine):
             )
             for n, weights in zip(batch, found, strict=False):
                 text = targets[n].text if isinstance(targets[n], Hypothesis) else targets[n]
-                source_words = attentions.words_of(self.source_tokenizer, source_ids[n][:-1], sources[n])
-                target_words = attentions.words_of(self.target_tokenizer, target_ids[n], text)
-                links[n] = attentions.links(weights, source_words, target_words)
+                source_words = attentions.words_of(*source, source_ids[n][:-1], sources[n])
+                links[n] = attentions.links(weights, source_words, attentions.words_of(*target, target_ids[n], text))
         return links
 
     def _text_ids(self, targets):

@@ -98,14 +98,22 @@ def test_words_of_tokens(translator):
     text = "  the  bike sees "
     (ids,) = tokenizer.encode([text])
     starts = [tokenizer.pieces[number].startswith("▁") for number in ids]
-    assert words_of(tokenizer, ids, text) == (np.cumsum(starts) - 1).tolist()
-    assert words_of(tokenizer, ids[:2], text) == words_of(tokenizer, ids, text)[:2]
-    assert words_of(tokenizer, [], "") == []
+    pieces = tokenizer.pieces
+    lone = [pieces[number] == "▁" for number in ids]  # no letter of the word that it begins
+    expected = [None if alone else int(word) for alone, word in zip(lone, np.cumsum(starts) - 1)]
+    assert words_of(tokenizer, pieces, ids, text) == expected and set(expected) >= {0, 1, 2}
+    assert words_of(tokenizer, pieces, ids[:2], text) == words_of(tokenizer, pieces, ids, text)[:2]
+    assert words_of(tokenizer, pieces, [], "") == []
     # A word in letters, which `encode` would not give: told by the text that its tokens spell.
-    letters = [tokenizer.pieces.index(piece) for piece in ("▁", "m", "a", "n", "▁", "d")]
-    assert words_of(tokenizer, letters, "man d") == [0, 0, 0, 0, 0, 1]
+    letters = [pieces.index(piece) for piece in ("▁", "m", "a", "n", "▁", "d")]
+    assert words_of(tokenizer, pieces, letters, "man d")[1:] == [0, 0, 0, None, 1]
     (ids,) = tokenizer.encode(["a Ω man"])
-    assert UNKNOWN in ids and words_of(tokenizer, ids, "a Ω man")[-1] == 2
+    assert UNKNOWN in ids and words_of(tokenizer, pieces, ids, "a Ω man")[-1] == 2
+    # Punctuation: not counted in a word that has letters, counted where it is all that there is.
+    commas = Tokenizer.train(["a man, a dog - ab"], vocab_size=16)
+    (ids,) = commas.encode(["man, - dog"])
+    found = dict(zip([commas.pieces[number] for number in ids], words_of(commas, commas.pieces, ids, "man, - dog")))
+    assert found[","] is None and found["-"] == 1 and set(found.values()) == {0, 1, 2, None}
 
 
 def test_links_by_hand():
@@ -113,7 +121,8 @@ def test_links_by_hand():
     # Source words 0, 0, 1; target words 0, 1, 1: the sums are (0.3, 0.7) and (0.6 + 0.4, 0.4 + 0.6 - 0.1).
     weights[2, 2] = 0.5
     assert links(weights, [0, 0, 1], [0, 1, 1]) == [(0, 1), (1, 0)]
-    assert links(weights, [], [0]) == links(weights, [0], []) == []
+    assert links(weights, [None, 0, 1], [0, 1, None]) == [(1, 0), (1, 1)]
+    assert links(weights, [], [0]) == links(weights, [0], []) == links(weights, [None], [0]) == []
 
 
 def test_bad_arguments_are_refused(translator):
