@@ -41,9 +41,9 @@ def forced(model, source_ids, target_ids):
 def aligning(cross):
     """The weights `(B, T, S)` that say what each step translates: those of the last layer but one, mean over heads.
 
-    Of the rules that need no training it is the best one on text whose alignments are known (`benchmarks.alignments`);
-    taking the step after, which reads the token, is the worse the shallower the decoder (Chen et al. 2020 have six
-    layers). Source: Garg et al. 2019, section 3.1.
+    Of the layers of two models, of three and of four pre-norm layers, it was the best on text whose alignments are known
+    (`benchmarks.alignments`); the step after, which reads the token (Chen et al. 2020), was worse in every layer.
+    Source: Garg et al. 2019.
     """
     return ops.mean(cross[max(0, cross.shape[0] - 2)], axis=1)
 
