@@ -41,7 +41,7 @@ def forced(model, source_ids, target_ids):
 def aligning(cross):
     """The weights `(B, T, S)` that say what each step translates: those of the last layer but one, mean over heads.
 
-    Of the layers of two models, of three and of four pre-norm layers, it was the best on text whose alignments are known
+    Of the layers of two pre-norm models, three and four deep, it was the best on text whose alignments are known
     (`benchmarks.alignments`); the step after, which reads the token (Chen et al. 2020), was worse in every layer.
     Source: Garg et al. 2019.
     """
