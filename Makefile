@@ -4,7 +4,7 @@ RUN ?= demo-run
 INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BACKENDS ?= tensorflow jax torch
 
-.PHONY: demo test lint
+.PHONY: demo test lint notebooks docs
 
 demo: .venv/demo.done
 	KERAS_BACKEND=tensorflow .venv/bin/keras-transformer demo $(RUN) --overwrite
@@ -19,6 +19,12 @@ lint: .venv/test.done
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 
+notebooks: .venv/test.done
+	KERAS_BACKEND=tensorflow .venv/bin/python tools/make_notebooks.py
+
+docs: .venv/test.done
+	KERAS_BACKEND=tensorflow .venv/bin/python tools/make_docs.py
+
 .venv/demo.done: pyproject.toml constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python $(INSTALL) --editable ".[tensorflow]"
@@ -28,5 +34,5 @@ lint: .venv/test.done
 .venv/test.done: pyproject.toml constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python $(INSTALL) torch==2.13.0
-	.venv/bin/python $(INSTALL) --editable ".[tensorflow,jax,torch,serve,dev]"
+	.venv/bin/python $(INSTALL) --editable ".[tensorflow,jax,torch,serve,app,notebooks,docs,dev]"
 	touch $@

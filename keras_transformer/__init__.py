@@ -20,7 +20,7 @@ _HOMES = {
     ),
     "models": ("Transformer",),
     "engine": ("Hypothesis",),
-    "decoding": ("Translator",),
+    "decoding": ("Attention", "BeamStep", "Translator"),
     "distribution": ("distribute",),
     "evaluation": ("BleuCallback", "corpus_scores", "evaluate"),
     "training": (
@@ -41,8 +41,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name):
-    if name == "export":  # its names are short: `export.onnx` says what `onnx` alone would not
-        return importlib.import_module(f"{__name__}.export")
+    if name in ("export", "plots"):  # their names are short: `export.onnx` says what `onnx` alone would not
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)

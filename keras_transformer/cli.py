@@ -1,9 +1,8 @@
-"""The command `keras-transformer`: demo, train, translate, evaluate, export."""
+"""The command `keras-transformer`: demo, train, translate, evaluate, export, app."""
 
 import argparse
 import contextlib
 import dataclasses
-import itertools
 import json
 import os
 import sys
@@ -14,6 +13,7 @@ from keras_transformer.allocator import keep_freed_memory
 from keras_transformer.backend import choose_backend, import_keras
 from keras_transformer.config import DISTRIBUTIONS, PRESETS, DataConfig, DecodingConfig, TrainingConfig, preset
 from keras_transformer.flags import TRAIN_FILES, TRAIN_GROUPS, add_config_flags, given, read_toml
+from keras_transformer.output import rows_of
 from keras_transformer.run_directory import new_file, read_config
 from keras_transformer.text import read_lines
 from keras_transformer.text.shards import is_done, join_parts, parse_shard, share, write_part
@@ -88,6 +88,12 @@ def build_parser():
         help="translate every N-th line from the K-th, counted from 0, and leave a part of the output; the last to end "
         "joins the parts (default: as a launcher of several processes says)",
     )
+    translate.add_argument(
+        "--alignments", action="store_true", help="add a column: linked words, source-target from 0, as 0-0 1-2"
+    )
+    translate.add_argument(
+        "--token-scores", action="store_true", help="add a column: each token with its log-probability in nats"
+    )
     add_config_flags(translate, DecodingConfig, "search")
     translate.set_defaults(command=translate_command)
 
@@ -112,6 +118,12 @@ def build_parser():
     )
     add_config_flags(export, DecodingConfig, "search: saved_model, for good; ctranslate2, unless told otherwise")
     export.set_defaults(command=export_command)
+
+    app = commands.add_parser("app", help="serve a page to type sentences into, on this machine")
+    app.add_argument("run", metavar="RUN", help="directory that train or demo made")
+    app.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
+    app.add_argument("--port", type=int, default=7860, help="port (default: 7860)")
+    app.set_defaults(command=app_command)
     return parser
 
 
@@ -225,6 +237,8 @@ def demo_command(options):
 def translate_command(options):
     if options.text and options.input:
         raise ValueError("TEXT and --input exclude each other; received both")
+    if options.alignments and options.engine != "keras":
+        raise ValueError(f"--alignments goes with --engine keras; received --engine {options.engine}")
     shard = shard_of(options)
     if shard[1] > 1:
         return translate_share(options, shard)
@@ -233,20 +247,12 @@ def translate_command(options):
         lines = iter(options.text)
     else:
         lines = read_lines(options.input) if options.input else read_lines(sys.stdin.buffer, "standard input")
-    found = translator.stream(lines)
-    if not options.text and not options.input and sys.stdin.isatty():  # who types a line waits for its translation
-        found = (translator.hypotheses([line])[0] for line in lines)
+    typed = not options.text and not options.input and sys.stdin.isatty()  # who types a line waits for its translation
+    columns = (options.alignments, options.token_scores)
     with new_file(options.output) if options.output else contextlib.nullcontext(sys.stdout) as output:
-        for number, hypotheses in enumerate(found, start=1):
-            for line in printed(number, hypotheses, translator.config):
-                print(line, file=output, flush=not options.output)
-
-
-def printed(number, hypotheses, config):
-    """The lines to print of the hypotheses of a sentence, and of its number if there may be several."""
-    if config.n_best == 1:
-        return [one_line(hypotheses[0].text)]
-    return [f"{number}\t{hypothesis.score:.4f}\t{one_line(hypothesis.text)}" for hypothesis in hypotheses]
+        for rows in rows_of(translator, lines, *columns, at_once=typed):
+            for row in rows:
+                print(row, file=output, flush=not options.output)
 
 
 def shard_of(options):
@@ -270,15 +276,14 @@ def translate_share(options, shard):
     """Translate a share of a file; join all of them if this was the last one."""
     files = (Path(options.input), *(Path(options.run) / name for name in ("manifest.json", "model.keras")))
     stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.is_file()]
-    mark = {"files": stamps, "engine": options.engine, "search": given(options, DecodingConfig)}
+    columns = (options.alignments, options.token_scores)
+    mark = {"files": stamps, "engine": options.engine, "search": given(options, DecodingConfig), "columns": columns}
+    mark = json.loads(json.dumps(mark))
     if not is_done(options.output, shard, mark):
-        translator = load_engine(options)
-        numbers, lines = itertools.tee(share(read_lines(options.input), shard))
-        found = zip(numbers, translator.stream(line for _, line in lines))
-        results = (printed(number, hypotheses, translator.config) for (number, _), hypotheses in found)
-        write_part(options.output, shard, mark, results)
-    missing = join_parts(options.output, shard[1], mark)
-    for number in missing:
+        lines, (number, count) = share(read_lines(options.input), shard), shard
+        rows = rows_of(load_engine(options), lines, *columns, first=number + 1, step=count)
+        write_part(options.output, shard, mark, rows)
+    for number in join_parts(options.output, shard[1], mark):
         print(f"--shard {number}/{shard[1]} is still to be done", file=sys.stderr)
 
 
@@ -296,9 +301,10 @@ def export_command(options):
     print(f"{check}\nThe export is in {options.out}: {size / 1e6:.1f} MB.")
 
 
-def one_line(text):
-    """The text without line breaks, which a model that spells bytes may write: line n stays the translation of n."""
-    return " ".join(text.splitlines())
+def app_command(options):
+    from keras_transformer.app import serve
+
+    serve(options.run, options.host, options.port)
 
 
 def evaluate_command(options):

@@ -13,15 +13,19 @@ CHUNK = 32  # batches of a stream that are sorted by length together
 
 @dataclasses.dataclass(frozen=True)
 class Hypothesis:
-    """One translation: its text, its score (log-probability in nats / length penalty), its tokens, END included."""
+    """One translation: its text, its score (log-probability in nats / length penalty), its tokens, END included.
+
+    `token_scores`, if they were asked for, are the log-probabilities of the tokens, whose sum is the translation's.
+    """
 
     text: str
     score: float
     tokens: tuple[int, ...]
+    token_scores: tuple[float, ...] = ()
 
 
 class Engine:
-    """Translates sentences; a subclass gives `_search` and `_score`.
+    """Translates sentences; a subclass gives `_search` and `_token_scores`.
 
     Args:
         source_tokenizer: the `Tokenizer` of the source language.
@@ -42,7 +46,7 @@ class Engine:
             return self.hypotheses([texts])[0][0].text
         return [best.text for best, *_ in self.hypotheses(texts)]
 
-    def stream(self, lines: Iterable[str]) -> Iterator[list[Hypothesis]]:
+    def stream(self, lines: Iterable[str], token_scores: bool = False) -> Iterator[list[Hypothesis]]:
         """The hypotheses of each line, best first, in constant memory.
 
         Lines are taken in chunks of one batch, then two, four and so on up to `CHUNK`: the first translations come
@@ -50,15 +54,18 @@ class Engine:
         """
         lines, batches = iter(lines), 1
         while chunk := list(itertools.islice(lines, batches * self.config.batch_size)):
-            yield from self.hypotheses(chunk)
+            yield from self.hypotheses(chunk, token_scores=token_scores)
             batches = min(2 * batches, CHUNK)
 
-    def hypotheses(self, texts: list[str], prefixes: list[str] | None = None) -> list[list[Hypothesis]]:
+    def hypotheses(
+        self, texts: list[str], prefixes: list[str] | None = None, token_scores: bool = False
+    ) -> list[list[Hypothesis]]:
         """The `n_best` translations of each sentence, best first; only one, the empty one, of an empty sentence.
 
         Args:
             texts: sentences. One of more than `max_source_length` tokens is cut, with a warning.
             prefixes: what each translation must begin with, "" for no wish.
+            token_scores: whether to give the log-probability of each token as well; costs one more pass of the model.
 
         Raises:
             ValueError: if there are not as many prefixes as sentences, or texts is a string.
@@ -72,7 +79,19 @@ class Engine:
         wanted = None if prefixes is None else [prefixes[row] for row in filled]
         for row, found in zip(filled, self._search([texts[row] for row in filled], wanted), strict=True):
             results[row] = found
-        return results
+        return self._with_token_scores(texts, results) if token_scores else results
+
+    def _with_token_scores(self, texts, results):
+        rows = [row for row, found in enumerate(results) for hypothesis in found if hypothesis.tokens]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of long sentences the search has warned
+            sources = self._encode_sources([texts[row] for row in rows])
+        labels = [hypothesis.tokens for found in results for hypothesis in found if hypothesis.tokens]
+        scores = iter(self._token_scores(sources, labels))
+        return [
+            [dataclasses.replace(h, token_scores=tuple(next(scores))) if h.tokens else h for h in found]
+            for found in results
+        ]
 
     def _search(self, texts, prefixes):
         """Sentences with text, and what each translation must begin with, or None -> their hypotheses."""
@@ -84,16 +103,12 @@ class Engine:
         Raises:
             ValueError: if there are not as many targets as sources, or one of them is a string.
         """
-        for name, texts in (("sources", sources), ("targets", targets)):
-            if isinstance(texts, str):
-                raise ValueError(f"{name} must be a list of strings; received the string {texts[:40]!r}")
-        if len(sources) != len(targets):
-            raise ValueError(f"targets must be as many as sources, {len(sources)}; received {len(targets)}")
+        check_pairs(sources, targets)
         labels = [[*ids, END] for ids in self.target_tokenizer.encode(targets)]
-        return self._score(self._encode_sources(sources), labels)
+        return [sum(scores) for scores in self._token_scores(self._encode_sources(sources), labels)]
 
-    def _score(self, sources, labels):
-        """Ids of sources and of targets, END included -> the log-probabilities."""
+    def _token_scores(self, sources, labels):
+        """Ids of sources and of targets -> a list of the log-probabilities of each target's ids."""
         raise NotImplementedError
 
     def _encode_sources(self, texts):
@@ -111,3 +126,12 @@ class Engine:
         """The `Hypothesis` of each row of tokens and its score."""
         texts = self.target_tokenizer.decode(tokens)
         return [Hypothesis(text, float(score), tuple(row)) for text, score, row in zip(texts, scores, tokens)]
+
+
+def check_pairs(sources, targets):
+    """Raise a `ValueError` unless both are lists, of the same length."""
+    for name, texts in (("sources", sources), ("targets", targets)):
+        if isinstance(texts, str):
+            raise ValueError(f"{name} must be a list of strings; received the string {texts[:40]!r}")
+    if len(sources) != len(targets):
+        raise ValueError(f"targets must be as many as sources, {len(sources)}; received {len(targets)}")

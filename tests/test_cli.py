@@ -83,6 +83,22 @@ def test_n_best(run, main):
     assert float(rows[0][1]) >= float(rows[1][1])
 
 
+def test_alignments_and_token_scores_are_columns(run, main, capsys):
+    rows = main("translate", run, "A man sits.", "", "Dogs run.", "--alignments", "--token-scores", *SEARCH).split("\n")
+    assert rows[1:] == ["\t\t", rows[2], ""]
+    for row, words in ((rows[0], 3), (rows[2], 2)):
+        text, links, tokens = row.split("\t")
+        pairs = [link.split("-") for link in links.split()]
+        assert [int(j) for _, j in sorted(pairs, key=lambda pair: int(pair[1]))] == list(range(len(text.split())))
+        assert all(0 <= int(i) < words for i, _ in pairs)
+        assert all(float(token.rpartition(":")[2]) < 0 for token in tokens.split(" "))
+    only = main("translate", run, "A man sits.", "--alignments", "--n-best", 2, *SEARCH).splitlines()
+    assert [len(row.split("\t")) for row in only] == [4, 4]
+    assert cli.main(["translate", str(run), "A", "--alignments", "--engine", "ctranslate2"]) == 2
+    expected = "--alignments goes with --engine keras; received --engine ctranslate2"
+    assert expected in capsys.readouterr().err
+
+
 def test_evaluate(run, main):
     files = ("--source", run.parent / "valid.en", "--target", run.parent / "valid.de")
     text = main("evaluate", run, *files, *SEARCH)
@@ -110,6 +126,7 @@ def test_a_long_sentence_is_cut_with_a_warning(run, capsys):
         (["translate"], (DecodingConfig,)),
         (["evaluate"], (DecodingConfig,)),
         (["export"], (DecodingConfig,)),
+        (["app"], ()),
     ],
 )
 def test_help_mentions_every_setting(command, kinds, capsys):
@@ -172,7 +189,3 @@ sys.exit(cli.main(["demo"]))
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent.parent
     )
     assert done.returncode == 141 and not done.stderr
-
-
-def test_a_translation_is_one_line():
-    assert cli.one_line("ein\nMann\u2028geht") == "ein Mann geht"

@@ -9,6 +9,7 @@ import pkgutil
 import re
 import shlex
 import subprocess
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_readme_commands_run(corpus, capsys):
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("keras-transformer ")]
     names = ["train", "translate", "translate", "evaluate", "train", "train", "train"]
-    names += ["export", "translate", "export", "export"]
+    names += ["export", "translate", "export", "export", "translate"]
     assert [command[0] for command in commands] == names
     for number, command in enumerate(commands):
         if command[0] == "train":  # the same command, on 200 pairs and for few updates
@@ -87,6 +88,18 @@ def test_readme_python_runs(corpus, capsys):
     assert "BLEU" in capsys.readouterr().out
 
 
+def test_contributing_is_true():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    names = {}
+    exec(compile(textwrap.dedent(block), "CONTRIBUTING.md", "exec"), names)
+    names["test_exam"]()
+    for target in sorted(set(re.findall(r"\bmake (\w+)", text))):
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
+    for path in re.findall(r"tests/[\w/]+\.py", text):
+        assert (ROOT / path).is_file(), path
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name):
     module = importlib.import_module(name)
@@ -100,7 +113,7 @@ def test_docstring_examples(name):
 def test_every_public_name_is_documented_and_used():
     shown = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))
     shown += (ROOT / "keras_transformer" / "cli.py").read_text(encoding="utf-8")
-    for home in (keras_transformer, keras_transformer.export):
+    for home in (keras_transformer, keras_transformer.export, keras_transformer.plots):
         for name in home.__all__:
             assert inspect.getdoc(getattr(home, name)), f"{name} has no docstring"
             assert re.search(rf"\b{name}\b", shown), f"{name} is public and shown nowhere"

@@ -17,6 +17,7 @@ RANKS = {
     "allocator": 0,
     "backend": 0,
     "files": 0,
+    "extras": 0,
     "text.special_tokens": 0,
     "text": 1,
     "layers": 1,
@@ -24,6 +25,7 @@ RANKS = {
     "data": 2,
     "models": 2,
     "engine": 3,
+    "output": 1,
     "run_directory": 3,
     "decoding": 4,
     "evaluation": 5,
@@ -33,9 +35,9 @@ RANKS = {
     "plots": 7,
     "app": 8,
     "flags": 1,
-    "cli": 8,
+    "cli": 9,
     "": 8,
-    "__main__": 9,
+    "__main__": 10,
 }
 BACKENDS = {"jax", "tensorflow", "torch"}
 # The searches know a step function and no model; nor do they know who calls them.

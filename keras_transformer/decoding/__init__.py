@@ -3,9 +3,11 @@
 A step is `step(ids (R,) int32, index () int32, cache) -> (logits (R, V), cache)`.
 """
 
+from keras_transformer.decoding.attention import Attention
 from keras_transformer.decoding.beam_search import beam_search
 from keras_transformer.decoding.greedy import greedy
 from keras_transformer.decoding.sampling import sampling
+from keras_transformer.decoding.trace import BeamStep
 from keras_transformer.decoding.translator import Translator
 
-__all__ = ["Translator", "beam_search", "greedy", "sampling"]
+__all__ = ["Attention", "BeamStep", "Translator", "beam_search", "greedy", "sampling"]

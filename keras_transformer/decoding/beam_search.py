@@ -42,7 +42,19 @@ def initial_state(cache, begin, max_lengths, beam, length):
     )
 
 
-def beam_search(step, cache, begin, max_lengths, length, prefix=None, *, beam=4, length_penalty=0.6, penalty="gnmt"):
+def beam_search(
+    step,
+    cache,
+    begin,
+    max_lengths,
+    length,
+    prefix=None,
+    *,
+    beam=4,
+    length_penalty=0.6,
+    penalty="gnmt",
+    loop=search.run,
+):
     """Keeps the `beam` best hypotheses of each sentence at every step.
 
     `score = log-probability / penalty(tokens)`, each hypothesis by its own number of tokens, END counted. Each step
@@ -62,6 +74,7 @@ def beam_search(step, cache, begin, max_lengths, length, prefix=None, *, beam=4,
         beam: Hypotheses kept, W.
         length_penalty: Exponent of the penalty, 0 for none.
         penalty: "gnmt" or "power", see `search.length_penalty`.
+        loop: What advances the `BeamState` to its end, as `search.run` does; another one may look at it on the way.
 
     Returns:
         tokens (B, W, length) int32, best first, END included and PAD after it; scores (B, W) float32, -inf where fewer
@@ -114,6 +127,6 @@ def beam_search(step, cache, begin, max_lengths, length, prefix=None, *, beam=4,
     def going(state):
         return ops.any(state.live_log_probs > search.IMPOSSIBLE)
 
-    state = search.run(advance, going, initial_state(cache, begin, max_lengths, beam, lengths[-1]), lengths)
+    state = loop(advance, going, initial_state(cache, begin, max_lengths, beam, lengths[-1]), lengths)
     exists_BW1 = ops.expand_dims(state.finished_scores > search.IMPOSSIBLE, 2)
     return ops.where(exists_BW1, state.finished_tokens, PAD), state.finished_scores

@@ -7,12 +7,15 @@ from keras import ops
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.data.buckets import bucket_edges
+from keras_transformer.decoding import attention as attentions
 from keras_transformer.decoding import cache as caches
+from keras_transformer.decoding import search as searches
+from keras_transformer.decoding import trace as traces
 from keras_transformer.decoding.beam_search import beam_search
 from keras_transformer.decoding.compiled import compiled
 from keras_transformer.decoding.greedy import greedy
 from keras_transformer.decoding.sampling import sampling
-from keras_transformer.engine import Engine
+from keras_transformer.engine import Engine, Hypothesis, check_pairs
 from keras_transformer.layers import padding_mask
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
@@ -61,6 +64,8 @@ class Translator(Engine):
         self.model = model
         self._search_ids = compiled(self._search_batch, model)
         self._score_ids = compiled(self._score_batch, model)
+        self._attend_ids = compiled(lambda *ids: attentions.forced(model, *ids), model)
+        self._align_ids = compiled(lambda *ids: (attentions.aligning(attentions.forced(model, *ids)[2]),), model)
 
     @classmethod
     def load(cls, run, config=None):
@@ -87,15 +92,87 @@ class Translator(Engine):
                 results[n] = self._best(tokens, scores)
         return results
 
-    def _score(self, sources, labels):
-        scores = [0.0] * len(sources)
+    def _token_scores(self, sources, labels):
+        scores = [()] * len(sources)
         for batch, rows, edge in self._batches([max(map(len, pair)) for pair in zip(sources, labels, strict=True)]):
             source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
             target_ids = pad([[BEGIN, *labels[n][:-1]] for n in batch], rows, edge, filler=[BEGIN])
             (found,) = self._score_ids(source_ids, target_ids, pad([labels[n] for n in batch], rows, edge))
             for n, score in zip(batch, found, strict=False):
-                scores[n] = float(score)
+                scores[n] = score[: len(labels[n])].tolist()
         return scores
+
+    def attention(self, source: str, target: str | Hypothesis | None = None) -> attentions.Attention:
+        """The attention weights of all layers and heads for a sentence and its translation, this one's when absent."""
+        if target is None:
+            target = self.hypotheses([source])[0][0]
+        (source_ids,), (target_ids,) = self._encode_sources([source]), self._text_ids([target])
+        inputs, labels = [BEGIN, *target_ids], [*target_ids, END]
+        width = self._edge(max(len(source_ids), len(inputs)))
+        found = self._attend_ids(pad([source_ids], 1, width), pad([inputs], 1, width))
+        sizes = [
+            (len(rows), len(columns)) for rows, columns in ((source_ids,) * 2, (inputs,) * 2, (inputs, source_ids))
+        ]
+        weights = [array[:, 0, :, :rows, :columns] for array, (rows, columns) in zip(found, sizes)]
+        pieces = self.target_tokenizer.pieces
+        return attentions.Attention(
+            tuple(self.source_tokenizer.pieces[number] for number in source_ids),
+            tuple(pieces[number] for number in inputs),
+            tuple(pieces[number] for number in labels),
+            *weights,
+        )
+
+    def alignments(self, sources: list[str], targets: list[str | Hypothesis]) -> list[list[tuple[int, int]]]:
+        """Which word of each source a word of its translation comes from: pairs of word numbers, `(source, target)`.
+
+        Words are what whitespace separates, numbered from 0. Each target word is linked to one source word, by the rule
+        of `decoding.attention.aligning`, in which punctuation written with a word does not count. A sentence without
+        words, on either side, has no links.
+
+        Args:
+            sources: sentences.
+            targets: a translation of each: any text, or a `Hypothesis`, whose tokens are taken as they are.
+
+        Raises:
+            ValueError: if there are not as many targets as sources, or one of them is a string.
+        """
+        check_pairs(sources, targets)
+        source_ids, target_ids = self._encode_sources(sources), self._text_ids(targets)
+        source, target = ((tokenizer, tokenizer.pieces) for tokenizer in (self.source_tokenizer, self.target_tokenizer))
+        links = [[] for _ in sources]
+        for batch, rows, edge in self._batches([max(len(s), len(t) + 1) for s, t in zip(source_ids, target_ids)]):
+            (found,) = self._align_ids(
+                pad([source_ids[n] for n in batch], rows, edge, filler=[END]),
+                pad([[BEGIN, *target_ids[n]] for n in batch], rows, edge, filler=[BEGIN]),
+            )
+            for n, weights in zip(batch, found, strict=False):
+                text = targets[n].text if isinstance(targets[n], Hypothesis) else targets[n]
+                source_words = attentions.words_of(*source, source_ids[n][:-1], sources[n])
+                links[n] = attentions.links(weights, source_words, attentions.words_of(*target, target_ids[n], text))
+        return links
+
+    def _text_ids(self, targets):
+        """The ids of each translation, END left out."""
+        texts = self.target_tokenizer.encode([t.text if isinstance(t, Hypothesis) else t for t in targets])
+        return [
+            [number for number in target.tokens if number != END] if isinstance(target, Hypothesis) else ids
+            for target, ids in zip(targets, texts, strict=True)
+        ]
+
+    def trace(self, text: str) -> list[traces.BeamStep]:
+        """What beam search held after each of its steps for one sentence: for pictures, step by step and not compiled.
+
+        Raises:
+            ValueError: if the configuration's search is another.
+        """
+        if self.config.search != "beam":
+            raise ValueError(f"search must be 'beam' for a trace; received {self.config.search!r}")
+        (source_ids,) = self._encode_sources([text])
+        limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
+        states = []
+        arrays = np.array([source_ids], "int32"), np.array([limit], "int32")
+        search_ids(self.model, self.config, (limit,), *arrays, loop=traces.recorder(states))
+        return [traces.step(state, self.target_tokenizer.pieces) for state in states]
 
     def _edge(self, length):
         """The width of the arrays for that many tokens: every second bucket edge, as each costs a compilation."""
@@ -130,14 +207,14 @@ class Translator(Engine):
         return search_ids(self.model, self.config, lengths, source_ids, max_lengths, seeds, prefix)
 
     def _score_batch(self, source_ids, target_ids, labels):
-        """Ids (B, S), (B, T), (B, T) -> (log-probabilities (B,),)."""
+        """Ids (B, S), (B, T), (B, T) -> (log-probabilities (B, T),)."""
         logits = ops.cast(self.model({"source_ids": source_ids, "target_ids": target_ids}, training=False), "float32")
         chosen = ops.squeeze(ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2), 2)
         log_probs = chosen - ops.logsumexp(logits, axis=2)
-        return (ops.sum(ops.where(labels == PAD, 0.0, log_probs), axis=1),)
+        return (log_probs,)
 
 
-def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, prefix=None):
+def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, prefix=None, loop=searches.run):
     """What the backend compiles: the translations of a batch of source ids.
 
     Args:
@@ -148,6 +225,7 @@ def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, pref
         max_lengths: `(B,)` int32, most tokens of each translation; 0 for a row to skip.
         seeds: `(B, n_best)` int32, for sampling.
         prefix: `(B, P)` int32, what each translation must begin with, PAD after it; or None.
+        loop: that of `beam_search`.
 
     Returns:
         tokens `(B, W, lengths[-1])` and scores `(B, W)` of the W hypotheses.
@@ -165,7 +243,8 @@ def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, pref
     self_cache = decoder.empty_self_cache(ops.shape(source_ids)[0], lengths[0])
     penalty = dict(length_penalty=config.length_penalty, penalty=config.penalty)
     if config.search == "beam":
-        return beam_search(step, self_cache, begin, max_lengths, lengths, prefix, beam=config.beam, **penalty)
+        beam = dict(beam=config.beam, loop=loop, **penalty)
+        return beam_search(step, self_cache, begin, max_lengths, lengths, prefix, **beam)
     if config.search == "greedy":
         tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty)
         return ops.expand_dims(tokens, 1), ops.expand_dims(scores, 1)

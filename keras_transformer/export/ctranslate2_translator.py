@@ -4,7 +4,8 @@ import dataclasses
 import os
 
 from keras_transformer.engine import Engine
-from keras_transformer.export.export_directory import needed, read_search
+from keras_transformer.export.export_directory import read_search
+from keras_transformer.extras import needed
 from keras_transformer.run_directory import load_tokenizers
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
@@ -71,7 +72,7 @@ class CTranslate2Translator(Engine):
                 f"penalty must be 'power' with CTranslate2, which has no other; received {config.penalty!r}"
             )
 
-    def _score(self, sources, labels):
+    def _token_scores(self, sources, labels):
         return self._log_probs([self._pieces(ids) for ids in sources], labels)
 
     def _search(self, texts, prefixes):
@@ -83,7 +84,7 @@ class CTranslate2Translator(Engine):
         wrong = [row for row, found in enumerate(results) if any({PAD, BEGIN} & set(h.tokens) for h in found)]
         for row, found in zip(wrong, self._searched([sources[row] for row in wrong], suppressed=(PAD, BEGIN))):
             log_probs = self._log_probs([sources[row]] * len(found), [hypothesis.tokens for hypothesis in found])
-            scores = [p / len(h.tokens) ** self.config.length_penalty for p, h in zip(log_probs, found, strict=True)]
+            scores = [sum(p) / len(h.tokens) ** self.config.length_penalty for p, h in zip(log_probs, found)]
             found = self._hypotheses([hypothesis.tokens for hypothesis in found], scores)
             results[row] = sorted(found, key=lambda hypothesis: -hypothesis.score)
         return results
@@ -122,12 +123,12 @@ class CTranslate2Translator(Engine):
         return results
 
     def _log_probs(self, sources, targets):
-        """Sources in pieces and target ids -> the sum of the log-probabilities of the targets' ids."""
+        """Sources in pieces and target ids -> the log-probabilities of each target's ids."""
         inner = [ids[:-1] if ids[-1] == END else ids for ids in targets]
         pieces = [[self._target_pieces[number] for number in ids] for ids in inner]
         found = self._translator.score_batch(sources, pieces, max_input_length=0, max_batch_size=self.config.batch_size)
         # It scores an end token as well, which a hypothesis that was cut at its limit does not have.
-        return [sum(result.log_probs[: len(ids)]) for result, ids in zip(found, targets, strict=True)]
+        return [result.log_probs[: len(ids)] for result, ids in zip(found, targets, strict=True)]
 
     def _pieces(self, ids):
         """The pieces of a source without its end token, which CTranslate2 adds."""

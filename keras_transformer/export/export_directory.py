@@ -6,7 +6,6 @@ manifest.json     size and SHA-256 of every file
 
 import contextlib
 import dataclasses
-import importlib.util
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -114,10 +113,3 @@ def check_sentences(run):
         return [fitting(tokenizer, text) for text in tokenizer.decode(ids)]
 
     return [(texts(source_tokenizer, *shape), texts(target_tokenizer, *shape)) for shape in SHAPES]
-
-
-def needed(*modules, extra="serve"):
-    """Raise an `ImportError` that says how to get them unless these modules are installed; none is imported."""
-    for module in modules:
-        if importlib.util.find_spec(module) is None:
-            raise ImportError(f"{module} is not installed: pip install 'keras-transformer-nmt[{extra}]'")

@@ -6,7 +6,8 @@ import numpy as np
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.export.ctranslate2_translator import CTranslate2Translator
-from keras_transformer.export.export_directory import Check, check_sentences, needed, new_export, write_config
+from keras_transformer.export.export_directory import Check, check_sentences, new_export, write_config
+from keras_transformer.extras import needed
 from keras_transformer.run_directory import load_model, load_tokenizers, read_config, save_tokenizers
 
 # Largest difference of a token's mean log-probability, in nats.

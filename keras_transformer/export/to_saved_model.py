@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.export.child_process import run_process
-from keras_transformer.export.export_directory import Check, check_sentences, needed, new_export, write_config
+from keras_transformer.export.export_directory import Check, check_sentences, new_export, write_config
+from keras_transformer.extras import needed
 from keras_transformer.run_directory import load_model, load_tokenizers, read_config
 
 TOLERANCE = 1e-4  # of a score, in nats

@@ -19,9 +19,11 @@ class DecoderBlock(EncoderBlock):
         source_mask: boolean `(B, 1, S)`: the real positions of memory.
         cache: `()`, or `(self_cache, cross_cache)`, each a pair of keys and values as in `MultiHeadAttention`.
         index: position that is written into the self-attention's cache.
+        return_attention: whether to give the attention weights as well.
 
     Returns:
-        `(x (R, T, D), cache)`; the cache is `()` if none came in.
+        `(x (R, T, D), cache)`; the cache is `()` if none came in. With return_attention, without a cache, also a pair
+        of the weights `(R, N, T, T)` and `(R, N, T, S)` of the two attentions.
 
     Example:
         >>> x, cache = DecoderBlock(heads=2, key_size=4, d_ff=16)(np.ones((1, 3, 8)), np.ones((1, 5, 8)))
@@ -37,21 +39,44 @@ class DecoderBlock(EncoderBlock):
         self.cross_attention.build(x_shape, memory_shape)
         self.cross_attention_norm = self._layer_norm("cross_attention_norm", x_shape)
 
-    def call(self, x, memory, attention_mask=None, source_mask=None, cache=(), index=0, training=False):
+    def call(
+        self,
+        x,
+        memory,
+        attention_mask=None,
+        source_mask=None,
+        cache=(),
+        index=0,
+        return_attention=False,
+        training=False,
+    ):
         self_cache, cross_cache = cache or ((), ())
+        how = dict(return_attention=return_attention, training=training)
 
         def attend_to_self(x):
-            return self.self_attention(
-                x, attention_mask=attention_mask, cache=self_cache, index=index, training=training
-            )
+            return self.self_attention(x, attention_mask=attention_mask, cache=self_cache, index=index, **how)
 
         def attend_to_memory(x):
-            return self.cross_attention(x, memory, attention_mask=source_mask, cache=cross_cache, training=training)
+            return self.cross_attention(x, memory, attention_mask=source_mask, cache=cross_cache, **how)
 
-        x, self_cache, _ = self._residual(x, attend_to_self, self.self_attention_norm, training)
-        x, cross_cache, _ = self._residual(x, attend_to_memory, self.cross_attention_norm, training)
+        x, self_cache, to_self = self._residual(x, attend_to_self, self.self_attention_norm, training)
+        x, cross_cache, to_memory = self._residual(x, attend_to_memory, self.cross_attention_norm, training)
         (x,) = self._residual(x, lambda x: (self.feed_forward(x),), self.feed_forward_norm, training)
-        return x, (self_cache, cross_cache) if cache else ()
+        cache = (self_cache, cross_cache) if cache else ()
+        return (x, cache, (to_self, to_memory)) if return_attention else (x, cache)
 
-    def compute_output_spec(self, x, memory, attention_mask=None, source_mask=None, cache=(), index=0, training=False):
-        return keras.KerasTensor(x.shape, dtype=self.compute_dtype), cache
+    def compute_output_spec(
+        self,
+        x,
+        memory,
+        attention_mask=None,
+        source_mask=None,
+        cache=(),
+        index=0,
+        return_attention=False,
+        training=False,
+    ):
+        output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+        if not return_attention:
+            return output, cache
+        return output, cache, (self._attention_spec(x, x), self._attention_spec(x, memory))

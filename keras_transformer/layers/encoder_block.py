@@ -28,9 +28,10 @@ class EncoderBlock(keras.layers.Layer):
     Call arguments:
         x: `(B, S, D)`.
         attention_mask: boolean, True where attention is allowed, broadcastable to `(B, S, S)`.
+        return_attention: whether to give the attention weights as well.
 
     Returns:
-        `(B, S, D)`.
+        `(B, S, D)`; with return_attention a pair of it and the weights `(B, N, S, S)`.
 
     Raises:
         ValueError: if norm is unknown.
@@ -90,16 +91,23 @@ class EncoderBlock(keras.layers.Layer):
         x = x + self.residual_dropout(output, training=training)
         return (x if self.norm == "pre" else layer_norm(x)), *others
 
-    def call(self, x, attention_mask=None, training=False):
+    def call(self, x, attention_mask=None, return_attention=False, training=False):
         def attend(x):
-            return self.self_attention(x, attention_mask=attention_mask, training=training)
+            return self.self_attention(
+                x, attention_mask=attention_mask, return_attention=return_attention, training=training
+            )
 
-        x, _, _ = self._residual(x, attend, self.self_attention_norm, training)
+        x, _, attention = self._residual(x, attend, self.self_attention_norm, training)
         (x,) = self._residual(x, lambda x: (self.feed_forward(x),), self.feed_forward_norm, training)
-        return x
+        return (x, attention) if return_attention else x
 
-    def compute_output_shape(self, x_shape):
-        return x_shape
+    def compute_output_spec(self, x, attention_mask=None, return_attention=False, training=False):
+        output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+        return (output, self._attention_spec(x, x)) if return_attention else output
+
+    def _attention_spec(self, x, memory):
+        shape = (x.shape[0], self.heads, x.shape[1], memory.shape[1])
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
         names = ("heads", "key_size", "d_ff", "value_size", "dropout", "attention_dropout", "activation", "norm")

@@ -22,9 +22,11 @@ class Decoder(keras.layers.Layer):
         cache: `()` for all positions at once; or, with T = 1, a pair `(self_cache, cross_cache)`, each a tuple over the
             blocks of keys and values: `empty_self_cache(R, L)` at the start, and `cross_cache(memory)`.
         index: position of the first target id, an integer or a scalar integer tensor.
+        return_attention: whether to give the attention weights as well.
 
     Returns:
-        `(logits (R, T, V) float32, cache)`.
+        `(logits (R, T, V) float32, cache)`. With return_attention, without a cache, also a tuple of each block's
+        weights: pairs of `(R, N, T, T)` to the target and `(R, N, T, S)` to the source.
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -52,22 +54,32 @@ class Decoder(keras.layers.Layer):
         if self.final_norm is not None:
             self.final_norm.build(shape)
 
-    def call(self, target_ids, memory, source_mask, cache=(), index=0, training=False):
+    def call(self, target_ids, memory, source_mask, cache=(), index=0, return_attention=False, training=False):
         x = self.dropout(self.embedding(target_ids, index=index), training=training)
         query_positions = positions_of(target_ids) + index
         key_positions = ops.expand_dims(ops.arange(ops.shape(cache[0][0][0])[2]), axis=0) if cache else query_positions
         mask = causal_mask(query_positions[:1], key_positions[:1])
         block_caches = list(zip(*cache)) if cache else [()] * len(self.blocks)
+        how, attention = dict(index=index, return_attention=return_attention, training=training), []
         for n, block in enumerate(self.blocks):
-            x, block_caches[n] = block(
-                x, memory, mask, source_mask, cache=block_caches[n], index=index, training=training
-            )
+            x, block_caches[n], *weights = block(x, memory, mask, source_mask, cache=block_caches[n], **how)
+            attention += weights
         if self.final_norm is not None:
             x = self.final_norm(x)
-        return self.embedding.project(x), tuple(zip(*block_caches)) if cache else ()
+        found = self.embedding.project(x), tuple(zip(*block_caches)) if cache else ()
+        return (*found, tuple(attention)) if return_attention else found
 
-    def compute_output_spec(self, target_ids, memory, source_mask, cache=(), index=0, training=False):
-        return keras.KerasTensor((*target_ids.shape, self.config.target_vocab_size), dtype="float32"), cache
+    def compute_output_spec(
+        self, target_ids, memory, source_mask, cache=(), index=0, return_attention=False, training=False
+    ):
+        logits = keras.KerasTensor((*target_ids.shape, self.config.target_vocab_size), dtype="float32")
+        if not return_attention:
+            return logits, cache
+        shapes = [
+            (*target_ids.shape[:1], self.config.heads, target_ids.shape[1], x.shape[1]) for x in (target_ids, memory)
+        ]
+        pair = tuple(keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes)
+        return logits, cache, (pair,) * len(self.blocks)
 
     def empty_self_cache(self, rows, length):
         """Room for the keys and values of `length` target positions of `rows` hypotheses, in every block."""

@@ -32,9 +32,10 @@ class Encoder(keras.layers.Layer):
     Call arguments:
         source_ids: `(B, S)` integer token ids.
         source_mask: boolean `(B, 1, S)`, True at the real tokens.
+        return_attention: whether to give the attention weights as well.
 
     Returns:
-        memory `(B, S, D)`.
+        memory `(B, S, D)`; with return_attention a pair of it and the weights `(B, N, S, S)` of each block, in a tuple.
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -61,11 +62,20 @@ class Encoder(keras.layers.Layer):
             if layer is not None:
                 layer.build(shape)
 
-    def call(self, source_ids, source_mask, training=False):
-        x = self.dropout(self.embedding(source_ids), training=training)
+    def call(self, source_ids, source_mask, return_attention=False, training=False):
+        x, attention = self.dropout(self.embedding(source_ids), training=training), []
         for block in self.blocks:
-            x = block(x, attention_mask=source_mask, training=training)
-        return self.final_norm(x) if self.final_norm is not None else x
+            x = block(x, attention_mask=source_mask, return_attention=return_attention, training=training)
+            if return_attention:
+                x, weights = x
+                attention.append(weights)
+        if self.final_norm is not None:
+            x = self.final_norm(x)
+        return (x, tuple(attention)) if return_attention else x
 
-    def compute_output_spec(self, source_ids, source_mask, training=False):
-        return keras.KerasTensor((*source_ids.shape, self.config.d_model), dtype=self.compute_dtype)
+    def compute_output_spec(self, source_ids, source_mask, return_attention=False, training=False):
+        memory = keras.KerasTensor((*source_ids.shape, self.config.d_model), dtype=self.compute_dtype)
+        if not return_attention:
+            return memory
+        shape = (source_ids.shape[0], self.config.heads, source_ids.shape[1], source_ids.shape[1])
+        return memory, tuple(keras.KerasTensor(shape, dtype=self.compute_dtype) for _ in self.blocks)

@@ -29,10 +29,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-def share(lines: Iterable[str], shard: tuple[int, int]) -> Iterator[tuple[int, str]]:
-    """The lines of a share, each with its number in the whole, from 1."""
+def share(lines: Iterable[str], shard: tuple[int, int]) -> Iterator[str]:
+    """The lines of a share."""
     number, count = shard
-    return itertools.islice(enumerate(lines, start=1), number, None, count)
+    return itertools.islice(lines, number, None, count)
 
 
 def write_part(output: str, shard: tuple[int, int], mark: dict, found: Iterable[list[str]]) -> None:

@@ -109,6 +109,16 @@ def test_scores_of_given_translations(exported):
     np.testing.assert_allclose(CTranslate2Translator.load(out).score(sources, targets), expected, atol=1e-4)
 
 
+def test_token_scores(exported):
+    run, out = exported
+    search = dict(penalty="power", extra_length=9)
+    ours = Translator.load(run, DecodingConfig(**search)).hypotheses(sentences(30), token_scores=True)
+    theirs = CTranslate2Translator.load(out).hypotheses(sentences(30), token_scores=True)
+    for (one,), (other,) in zip(theirs, ours, strict=True):
+        assert one.tokens == other.tokens
+        np.testing.assert_allclose(one.token_scores, other.token_scores, atol=1e-4)
+
+
 def test_what_it_does_not_have(exported, tmp_path):
     engine = CTranslate2Translator.load(exported[1])
     with pytest.raises(ValueError, match="prefixes must be absent with CTranslate2"):

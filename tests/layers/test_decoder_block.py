@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from exam import exam, normal, numpy, randomise
@@ -61,3 +62,14 @@ def test_dropout_in_training_only():
     block = DecoderBlock(N, H, F, dropout=0.5)
     assert np.array_equal(numpy(block(X, MEMORY)[0]), numpy(block(X, MEMORY)[0]))
     assert not np.allclose(numpy(block(X, MEMORY, training=True)[0]), numpy(block(X, MEMORY)[0]))
+
+
+def test_attention_weights_on_request():
+    block = DecoderBlock(N, H, F)
+    output, cache, (to_self, to_memory) = block(X, MEMORY, CAUSAL, MASK, return_attention=True)
+    np.testing.assert_allclose(numpy(output), numpy(block(X, MEMORY, CAUSAL, MASK)[0]), atol=5e-6)
+    assert cache == () and to_self.shape == (B, N, T, T) and to_memory.shape == (B, N, T, S)
+    assert not np.triu(numpy(to_self), k=1).any() and not numpy(to_memory)[0, ..., 4:].any()
+    x, memory = keras.KerasTensor((None, T, D)), keras.KerasTensor((None, S, D))
+    _, _, symbols = DecoderBlock(N, H, F)(x, memory, return_attention=True)
+    assert [tuple(symbol.shape) for symbol in symbols] == [(None, N, T, T), (None, N, T, S)]

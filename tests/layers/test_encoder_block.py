@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from exam import exam, normal, numpy
@@ -56,3 +57,13 @@ def test_dropout_in_training_only():
 def test_unknown_norm():
     with pytest.raises(ValueError, match=r"norm must be one of \('post', 'pre'\); received 'sandwich'"):
         EncoderBlock(N, H, F, norm="sandwich")
+
+
+def test_attention_weights_on_request():
+    block, mask = EncoderBlock(N, H, F), np.arange(S)[None, None] < 4
+    output, weights = block(X, mask, return_attention=True)
+    np.testing.assert_allclose(numpy(output), numpy(block(X, mask)), atol=5e-6)
+    assert weights.shape == (B, N, S, S) and not numpy(weights)[..., 4:].any()
+    np.testing.assert_allclose(numpy(weights).sum(-1), 1.0, atol=1e-5)
+    symbols = EncoderBlock(N, H, F)(keras.KerasTensor((None, S, D)), return_attention=True)
+    assert [tuple(symbol.shape) for symbol in symbols] == [(None, S, D), (None, N, S, S)]

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from exam import numpy
@@ -31,3 +32,23 @@ def test_more_padding_changes_nothing(make, batch, norm):
     longer = np.pad(ids, ((0, 0), (0, 6)))
     memory, long_memory = (numpy(encoder(x, padding_mask(x))) for x in (ids, longer))
     np.testing.assert_allclose(memory[ids != 0], long_memory[longer != 0], atol=2e-6)
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+def test_attention_of_every_layer_on_request(make, batch, norm):
+    """For encoder and decoder: nothing else changes, and shapes are known before there are values."""
+    model, ids, targets = make(norm=norm), batch[0]["source_ids"], batch[0]["target_ids"]
+    mask = padding_mask(ids)
+    memory, weights = model.encoder(ids, mask, return_attention=True)
+    np.testing.assert_allclose(numpy(memory), numpy(model.encoder(ids, mask)), atol=5e-6)
+    assert len(weights) == 1 and weights[0].shape == (3, 2, 11, 11)
+    logits, cache, pairs = model.decoder(targets, memory, mask, return_attention=True)
+    np.testing.assert_allclose(numpy(logits), numpy(model.decoder(targets, memory, mask)[0]), atol=5e-6)
+    assert cache == () and [[tuple(x.shape) for x in pair] for pair in pairs] == [[(3, 2, 7, 7), (3, 2, 7, 11)]] * 2
+
+    source, target = keras.KerasTensor((None, 11), dtype="int32"), keras.KerasTensor((None, 7), dtype="int32")
+    mask = keras.KerasTensor((None, 1, 11), dtype="bool")
+    memory, weights = model.encoder(source, mask, return_attention=True)
+    assert weights[0].shape == (None, 2, 11, 11)
+    _, _, pairs = model.decoder(target, memory, mask, return_attention=True)
+    assert [[x.shape for x in pair] for pair in pairs] == [[(None, 2, 7, 7), (None, 2, 7, 11)]] * 2

@@ -14,14 +14,14 @@ def test_a_shard_is_two_numbers(text):
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 @pytest.mark.parametrize("lines", [0, 1, 5, 6])
 def test_parts_come_together_in_the_order_of_the_lines(tmp_path, count, lines):
-    texts, output = [f"line {n}" for n in range(lines)], tmp_path / "out"
+    texts, output = [f"line {n}" for n in range(1, lines + 1)], tmp_path / "out"
     for number in reversed(range(count)):
         assert not output.exists()
-        found = ([f"{n}", text] for n, text in share(texts, (number, count)))
+        found = ([text.upper(), text] for text in share(texts, (number, count)))
         write_part(output, (number, count), MARK, found)
         assert is_done(output, (number, count), MARK)
         assert join_parts(output, count, MARK) == list(range(number))
-    assert output.read_text().splitlines() == [line for n, text in enumerate(texts, 1) for line in (str(n), text)]
+    assert output.read_text().splitlines() == [line for text in texts for line in (text.upper(), text)]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -1,0 +1,139 @@
+# %% [markdown]
+# # Serving a model
+#
+# One run, three exports: a TensorFlow SavedModel that takes and gives text, CTranslate2, and ONNX. Here they are
+# made, loaded in processes of their own, asked by a client, and compared.
+#
+# It needs the extra `serve`, and a clone of the repository for the example client.
+
+# %%
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import gzip
+import logging
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras_transformer
+from keras_transformer import (
+    DataConfig,
+    DecodingConfig,
+    TrainingConfig,
+    Translator,
+    captions,
+    corpus_scores,
+    export,
+    preset,
+    train,
+)
+
+logging.getLogger("tensorflow").setLevel("ERROR")
+
+# %% [markdown]
+# A model that has seen the corpus twice is good enough to be served here.
+
+# %%
+_ = train(
+    "run",
+    *captions("train"),
+    *captions("valid"),
+    model=preset("tiny", encoder_layers=2, decoder_layers=2, norm="pre", dropout=0.0),
+    data=DataConfig(vocab_size=1200, batch_tokens=1024),
+    training=TrainingConfig(epochs=2, warmup_updates=200, learning_rate_scale=0.5, average_last=1),
+)
+
+# %% [markdown]
+# ## Exports
+#
+# Each compares itself with the model that it was made of before it appears. The search of a SavedModel is part of it.
+
+# %%
+search = dict(beam=4, penalty="power")
+print("SavedModel: ", export.saved_model("run", "saved", **search))
+print("CTranslate2:", export.ctranslate2("run", "fast", **search))
+print("ONNX:       ", export.onnx("run", "portable"))
+
+for name in ("run/model.keras", "saved", "fast", "portable"):
+    files = [path for path in (Path(name), *Path(name).rglob("*")) if path.is_file()]
+    print(f"{name:16}{sum(path.stat().st_size for path in files) / 1e6:7.1f} MB")
+
+# %% [markdown]
+# ## In a clean process
+#
+# A process that cannot import Keras models of ours: TensorFlow and the SavedModel are all it has.
+
+# %%
+program = """
+import sys
+sys.modules["keras_transformer"] = None  # it cannot be imported
+import tensorflow as tf, tensorflow_text
+loaded = tf.saved_model.load(sys.argv[1])
+found = loaded.signatures["serving_default"](text=tf.constant(sys.argv[2:]))
+for text, score in zip(found["translation"].numpy(), found["score"].numpy()):
+    print(f"{score:.4f}", text.decode())
+"""
+sentences = ["Two young girls are sitting on a bench.", "The hungry dog is chasing a red ball."]
+clean = subprocess.run(
+    [sys.executable, "-c", program, "saved/1", *sentences], capture_output=True, text=True, check=True
+)
+print(clean.stdout)
+
+# %% [markdown]
+# ONNX brings its own program, which needs onnxruntime and SentencePiece:
+
+# %%
+command = [sys.executable, "portable/translate.py", sentences[0]]
+print(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+# %% [markdown]
+# ## Through the client
+#
+# `examples/serving` says how to start TensorFlow Serving and has a client for REST and gRPC. Here the server is the
+# stand-in of the package's tests, which speaks the same protocol over the same SavedModel: there is no docker in a
+# notebook.
+
+# %%
+home = Path(keras_transformer.__file__).parents[1]
+server = subprocess.Popen(
+    [sys.executable, str(home / "tests/export/serving.py"), "saved/1"],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.DEVNULL,
+    text=True,
+)
+_, rest, grpc = server.stdout.readline().split()
+client = [sys.executable, str(home / "examples/serving/client.py")]
+for address in (["--rest", f"localhost:{rest}"], ["--grpc", f"localhost:{grpc}", "--n-best"]):
+    print(address[0], *address[2:])
+    print(subprocess.run([*client, *address, *sentences], capture_output=True, text=True, check=True).stdout)
+server.communicate()
+print("the server ended with", server.returncode)
+
+# %% [markdown]
+# ## The engines side by side
+#
+# 128 sentences, beam 4, with the penalty `length ** alpha`, which is the one that CTranslate2 has. The first pass,
+# with what is compiled in it, is not counted.
+
+# %%
+texts, references = (gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:128] for path in captions("test"))
+engines = {
+    "Keras": Translator.load("run", DecodingConfig(**search)),
+    "CTranslate2": export.CTranslate2Translator.load("fast"),
+}
+expected = engines["Keras"](texts)
+for name, engine in engines.items():
+    engine(texts)
+    begin = time.perf_counter()
+    found = engine(texts)
+    seconds = time.perf_counter() - begin
+    same = sum(a == b for a, b in zip(found, expected))
+    bleu = corpus_scores(found, references).bleu
+    print(
+        f"{name:12}{len(texts) / seconds:6.0f} sentences a second, BLEU {bleu:.2f}; {same} of {len(texts)} as by Keras"
+    )

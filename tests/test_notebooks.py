@@ -1,0 +1,74 @@
+"""The notebooks: each runs from top to bottom, and what is in the repository is what its source gives."""
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+nbformat = pytest.importorskip("nbformat", reason="the extra `notebooks` is not installed")
+pytest.importorskip("nbclient", reason="the extra `notebooks` is not installed")
+
+ROOT = Path(__file__).parent.parent
+EVERY_BACKEND = "1_quickstart"  # the others say the same on each, and are run on one
+
+spec = importlib.util.spec_from_file_location("make_notebooks", ROOT / "tools" / "make_notebooks.py")
+make_notebooks = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make_notebooks)
+NAMES = make_notebooks.names()
+
+
+def outputs(notebook):
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
+    if name != EVERY_BACKEND and keras.backend.backend() != "tensorflow":
+        pytest.skip(f"{name} is run on TensorFlow")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    notebook = make_notebooks.run(make_notebooks.notebook_of(name), str(tmp_path))
+    kept = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+
+    def pictures(notebook):
+        return sum("image/png" in output.get("data", {}) for output in outputs(notebook))
+
+    assert pictures(notebook) == pictures(kept)
+    if name == EVERY_BACKEND:
+        text = "".join(output.get("text", "") for output in outputs(notebook))
+        assert float(re.search(r"BLEU (\d+\.\d+)", text)[1]) > 80
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_notebook_in_the_repository_is_its_source_with_outputs(name):
+    kept = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    nbformat.validate(kept)
+    fresh = make_notebooks.notebook_of(name)
+    shown = [(cell.cell_type, cell.source) for cell in fresh.cells]
+    assert [(cell.cell_type, cell.source) for cell in kept.cells] == shown, "python tools/make_notebooks.py " + name
+    counts = [cell.execution_count for cell in kept.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    assert outputs(kept) and not any(output.output_type == "error" for output in outputs(kept))
+    assert not re.search(r"/(home|root|tmp|work|Users)/", json.dumps(outputs(kept)))
+
+
+def test_there_is_a_source_for_each_notebook():
+    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(NAMES)
+
+
+def test_cells_of_a_source(tmp_path, monkeypatch):
+    (tmp_path / "sources").mkdir()
+    source = "# %% [markdown]\n# # Title\n#\n# Text.\n\n# %%\n# %matplotlib inline\nx = 1  # %d\n\n\n# %%\nx + 1\n"
+    (tmp_path / "sources" / "n.py").write_text(source)
+    monkeypatch.setattr(make_notebooks, "FOLDER", tmp_path)
+    cells = make_notebooks.notebook_of("n").cells
+    assert [cell.source for cell in cells] == ["# Title\n\nText.", "%matplotlib inline\nx = 1  # %d", "x + 1"]
+    assert [cell.cell_type for cell in cells] == ["markdown", "code", "code"] and make_notebooks.names() == ["n"]
+    monkeypatch.setattr(sys, "argv", ["make_notebooks", "n"])
+    monkeypatch.setattr(make_notebooks, "run", lambda notebook, folder: notebook)
+    make_notebooks.main()
+    assert nbformat.read(tmp_path / "n.ipynb", as_version=4).cells[2].source == "x + 1"
