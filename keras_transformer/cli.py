@@ -283,7 +283,7 @@ def translate_share(options, shard):
         lines, (number, count) = share(read_lines(options.input), shard), shard
         rows = rows_of(load_engine(options), lines, *columns, first=number + 1, step=count)
         write_part(options.output, shard, mark, rows)
-    for number in join_parts(options.output, shard[1], mark):
+    for number in join_parts(options.output, shard, mark):
         print(f"--shard {number}/{shard[1]} is still to be done", file=sys.stderr)
 
 

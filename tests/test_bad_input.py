@@ -127,6 +127,8 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "translate broken-model A",
             "'broken-model/model.keras' cannot be read as the model that config.json describes: ",
         ),
+        ("translate run A --shard 0/2", "several processes need --input and --output; received process 0 of 2 without"),
+        ("translate run A --shard 2/2", "shard must be K/N with K from 0 to N - 1; received '2/2'"),
         ("translate run A --input train.en", "TEXT and --input exclude each other; received both"),
         ("translate run --input absent.en", "absent.en must be a readable text file"),
         ("translate run --input latin.de --output out.de", "latin.de must be UTF-8; line 7 is not"),

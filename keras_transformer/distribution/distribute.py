@@ -1,6 +1,7 @@
 """From what the user wants to the backend's engine."""
 
 import os
+import warnings
 
 import keras
 
@@ -71,11 +72,20 @@ def distribute(how="auto", model_devices=None):
         if (devices := len(local_devices())) > 1 or "TPU_NAME" in os.environ:
             return Mirrored()
     else:
-        devices = 1
+        devices = alone_on_torch()
     if how == "auto":
         return ONE_DEVICE
     advice = "start it with torchrun" if backend == "torch" else "one device needs how='none'"
     raise ValueError(f"how={how!r} needs several devices or processes; received {devices}: {advice}")
+
+
+def alone_on_torch():
+    """The devices of a process of torch's that torchrun did not start: one, with a warning if there are others."""
+    import torch
+
+    if (gpus := torch.cuda.device_count()) > 1:
+        warnings.warn(f"one of {gpus} GPUs is used: torchrun starts a process for each", stacklevel=3)
+    return 1
 
 
 def several_processes(backend):

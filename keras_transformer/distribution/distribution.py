@@ -77,6 +77,14 @@ class Distribution:
         rows = self.each(np.pad(own, (0, sizes.max() - len(own))).astype("int32")).astype(np.uint8)
         return [json.loads(row[:size].tobytes()) for row, size in zip(rows, sizes)]
 
+    def must_agree(self, what, *numbers):
+        """Raise a `ValueError` in all processes unless they found the same numbers. Each process must call it."""
+        said = self.each(np.array(numbers, "int32"))
+        if (said != said[0]).any():
+            raise ValueError(
+                f"all processes must find the same {what}; received {said.tolist()}: do they share the run?"
+            )
+
     @contextlib.contextmanager
     def first(self):
         """A block in which process 0 works, told by the value given, while the others wait.

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 
 import jax
 import keras
@@ -11,7 +12,8 @@ from jax.experimental import multihost_utils
 from keras_transformer.distribution.distribution import Distribution
 from keras_transformer.distribution.launcher import KERAS, launched
 
-HEARTBEAT = 20  # seconds after which a process that ended ends the others; JAX would wait 100, or 300 for its farewell
+HEARTBEAT = 20  # seconds after which a process that was killed ends the others; JAX would wait 100
+FAREWELL = 120  # seconds that a process waits for the others before it ends, after an error too; JAX would wait 300
 
 # Which axis of a weight is cut over the devices that share a model, by its path (Shoeybi et al. 2019):
 # between two cut products nothing has to be exchanged.
@@ -37,8 +39,20 @@ def join():
         if not address:
             raise ValueError("KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; received none")
         known = dict(coordinator_address=address.split(",")[0], num_processes=processes, process_id=process)
-    limits = dict(heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=HEARTBEAT)
-    jax.distributed.initialize(**known, **limits)
+    limits = dict(heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=FAREWELL)
+    jax.distributed.initialize(**known, local_device_ids=own_gpus(), **limits)
+    # All must draw the same first weights. After `set_random_seed` this number is the same in all of them, too.
+    seed = multihost_utils.broadcast_one_to_all(np.array(random.randrange(2**31), "int32"))
+    keras.utils.set_random_seed(int(seed))
+
+
+def own_gpus():
+    """The numbers, among the GPUs that this process sees, of those that it is to use: all, if it is told what it sees.
+
+    Otherwise None, for JAX to choose: in a step of Slurm, one by the number of the task on its host.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return [*range(len(visible.split(",")))] if visible else None
 
 
 class OnJax(Distribution):

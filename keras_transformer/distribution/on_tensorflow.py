@@ -2,11 +2,12 @@
 
 import os
 
+import numpy as np
 import tensorflow as tf
 
 from keras_transformer.distribution.distribution import Distribution
 from keras_transformer.distribution.launcher import by_slurm, launched
-from keras_transformer.distribution.processes import Processes
+from keras_transformer.distribution.processes import Processes, apart, seeds
 
 
 def local_devices():
@@ -50,7 +51,18 @@ class Mirrored(Distribution):
 
         optimizer.apply = apply
         optimizer._all_reduce_sum_gradients = list
+        for variable in seeds(model):  # the replicas' dropout must not be the same
+            for number, replica in enumerate(variable.value.values):
+                replica.assign(apart(variable, number))
         return model
+
+    def set_metrics(self, model, arrays):
+        # What is assigned to all of them at once is divided by their number, and a count may not be a multiple of it.
+        for variable, array in zip(model.metrics_variables, arrays, strict=True):
+            first, *others = variable.value.values
+            first.assign(array)
+            for replica in others:
+                replica.assign(np.zeros_like(array))
 
 
 class MultiWorker(Processes):
@@ -65,6 +77,8 @@ class MultiWorker(Processes):
     def __init__(self):
         self.process, self.processes = launched()
         resolver = by_slurm() and slurm(self.processes)
+        if resolver:
+            self.process = resolver.task_id
         self.strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver or None)
         flat = [tf.TensorSpec([None], tf.float64)]  # one trace for all that is summed between steps
         self.sum_flat = tf.function(lambda tensor: self.run(tensor)[0], input_signature=flat, autograph=False)
@@ -107,6 +121,9 @@ def slurm(processes):
     gpus = dict(gpus_per_node=processes, gpus_per_task=1, auto_set_gpu=False)
     found = resolvers.SlurmClusterResolver({"worker": processes}, port_base=port, **gpus)
     cluster, (kind, number) = found.cluster_spec(), found.get_task_info()
+    if "SLURMD_NODENAME" in os.environ:  # it sorts the hosts by their names, and Slurm's numbers may say otherwise
+        address = f"{os.environ['SLURMD_NODENAME']}:{port + int(os.environ['SLURM_LOCALID'])}"
+        number = cluster.job_tasks("worker").index(address)
     gpus = {"GPU": len(tf.config.list_physical_devices("GPU"))}
     return resolvers.SimpleClusterResolver(
         cluster, task_type=kind, task_id=number, num_accelerators=gpus, rpc_layer="grpc"

@@ -2,13 +2,14 @@
 
 import datetime
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
 from keras_transformer.distribution.launcher import launched, take_device
 from keras_transformer.distribution.processes import Processes
 
-PATIENCE = datetime.timedelta(hours=12)  # while process 0 prepares a corpus; the end of a process is noticed at once
+PATIENCE = datetime.timedelta(hours=12)  # between hosts, while process 0 prepares a corpus
 
 
 class TorchProcesses(Processes):
@@ -18,8 +19,8 @@ class TorchProcesses(Processes):
         self.process, self.processes = launched()
         take_device()
         if not dist.is_initialized():
-            engine = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-            dist.init_process_group(engine, timeout=PATIENCE)
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        self.hosts = dist.new_group(backend="gloo", timeout=PATIENCE)  # whose sockets close when a process ends
 
     def prepare(self, model):
         super().prepare(model)
@@ -31,6 +32,11 @@ class TorchProcesses(Processes):
         for tensor in tensors:
             dist.all_reduce(tensor)
         return tensors
+
+    def sum(self, array):
+        total = torch.from_numpy(np.array(array))
+        dist.all_reduce(total, group=self.hosts)
+        return total.numpy()
 
     def sum_gradients(self, model):
         under_way = []

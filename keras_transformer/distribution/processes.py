@@ -30,10 +30,8 @@ class Processes(Distribution):
         weights = [ops.convert_to_numpy(weight) * (self.process == 0) for weight in model.weights]
         totals = self.sum_tensors([ops.convert_to_tensor(weight) for weight in weights])
         assign(model.weights, totals)  # all begin with those of process 0
-        for variable in model.variables:
-            if variable.path.endswith("seed_generator_state"):
-                state = ops.convert_to_numpy(variable).astype("uint64") + self.process * SEEDS_APART
-                variable.assign((state % 2**32).astype(variable.dtype))
+        for variable in seeds(model):
+            variable.assign(apart(variable, self.process))
         self.sum_gradients(model)
         self.sum_metrics(model)
         return model
@@ -69,6 +67,17 @@ class Processes(Distribution):
     def share(self, variable):
         """By what one process's value must be multiplied: see `sum_metrics` of the loss."""
         return self.processes if variable.path.endswith("loss/total") else 1
+
+
+def seeds(model):
+    """The variables that hold the states of a model's dropout."""
+    return [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
+
+
+def apart(seed, number):
+    """The state of a seed for the process or replica of a number; its own for number 0."""
+    state = ops.convert_to_numpy(seed).astype("uint64") + number * SEEDS_APART
+    return (state % 2**32).astype(seed.dtype)
 
 
 def assign(variables, values):

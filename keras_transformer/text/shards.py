@@ -5,10 +5,17 @@ says what was done to what, then for each line of its share a line of JSON with 
 all parts there joins them in the order of the input.
 """
 
+import contextlib
 import itertools
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
 
 from keras_transformer.files import written_aside
 
@@ -52,19 +59,45 @@ def is_done(output: str, shard: tuple[int, int], mark: dict) -> bool:
         return False
 
 
-def join_parts(output: str, count: int, mark: dict) -> list[int]:
-    """Join the parts if all are there, and remove them; give the numbers of those that are not."""
-    shards = [(number, count) for number in range(count)]
-    missing = [number for number, _ in shards if not is_done(output, (number, count), mark)]
-    if missing:
+def join_parts(output: str, shard: tuple[int, int], mark: dict) -> list[int]:
+    """Join the parts if all are there, and remove them; give the numbers of those that are not.
+
+    Args:
+        output: the file to write.
+        shard: the share whose part was just written.
+        mark: that of the parts.
+    """
+    with one_at_a_time(Path(output).resolve().parent):
+        if not is_done(output, shard, mark):
+            return []  # another process, which was done at the same time, has joined them
+        shards = [(number, shard[1]) for number in range(shard[1])]
+        missing = [number for number, _ in shards if not is_done(output, (number, shard[1]), mark)]
+        if not missing:
+            join(output, shards)
         return missing
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder):
+    """Let one process at a time into this block, of those that name the same folder."""
+    descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
+    try:
+        if fcntl:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        if fcntl:
+            os.close(descriptor)
+
+
+def join(output, shards):
+    """Write the rows of all parts in the order of their lines; then remove the parts."""
     with written_aside(Path(output).resolve()) as aside, open(aside, "w", encoding="utf-8") as file:
         for records in itertools.zip_longest(*(records_of(part(output, shard)) for shard in shards)):
             for record in records:
                 file.writelines(line + "\n" for line in record or ())
     for shard in shards:
-        part(output, shard).unlink(missing_ok=True)
-    return []
+        part(output, shard).unlink()
 
 
 def records_of(path):

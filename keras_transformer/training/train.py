@@ -77,20 +77,20 @@ def train(
     """
     run = Path(run)
     model = preset(model) if isinstance(model, str) else model
-    goes_on = bool(distribution.each(np.array(resume and (run / "config.json").is_file(), "int32"))[0])
     given = source, target, valid_source, valid_target
-    with distribution.first() as is_first:
-        if is_first:
-            run_directory.tidy(run)
-            if goes_on:
-                run_directory.verify(run, "data")
-            else:
-                begin(run, given, model, data, training, overwrite, init_from, distribution)
-    configs = resumed(run, model if goes_on else None, data if goes_on else None, training)
-    distribution.check(configs[0], configs[2])
-    with run_directory.locked(run) if distribution.process == 0 else contextlib.nullcontext():
-        with named(distribution):
-            return fit(run, *configs, goes_on or init_from is not None, distribution)
+    with named(distribution), contextlib.ExitStack() as held:
+        goes_on = bool(distribution.each(np.array(resume and (run / "config.json").is_file(), "int32"))[0])
+        with distribution.first() as is_first:
+            if is_first:
+                run_directory.tidy(run)
+                if goes_on:
+                    run_directory.verify(run, "data")
+                else:
+                    begin(run, given, model, data, training, overwrite, init_from, distribution)
+                held.enter_context(run_directory.locked(run))
+        configs = resumed(run, model if goes_on else None, data if goes_on else None, training)
+        distribution.check(configs[0], configs[2])
+        return fit(run, *configs, goes_on or init_from is not None, distribution)
 
 
 @contextlib.contextmanager
@@ -145,6 +145,7 @@ def fit_in_scope(run, config, data, training, resume, distribution):
             if progress.best is not None and not run_directory.holds_model(run):
                 warnings.warn("model.keras is damaged; the next epoch's will take its place", stacklevel=2)
                 progress.best = None
+        distribution.must_agree("checkpoints", progress.epoch, progress.batches, progress.best is None)
         distribution.prepare(model)
         if ended():
             print("Nothing is left to train: a limit is reached. --epochs, --max-updates and so on move it.")
@@ -168,7 +169,9 @@ def fit_in_scope(run, config, data, training, resume, distribution):
 
     with distribution.first():
         pass  # all that process 0 wrote is there
-    if len(paths := last.paths()) > 1:
+    paths = last.paths()
+    distribution.must_agree("epochs' weights", len(paths))
+    if len(paths) > 1:
         model.set_weights(average_weights(list(load_arrays(path)[0].values()) for path in paths))
         offer_mean(model, held_out, bleu, best, f"mean of the last {len(paths)} epochs")
     with distribution.first() as is_first:

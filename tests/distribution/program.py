@@ -43,6 +43,7 @@ RECIPES = {  # how to make the optimizer, batches an update, dtype
     "adam": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "float32"),
     "accumulated": (lambda: paper_adam(WarmupSchedule(16, 50), gradient_accumulation_steps=2, **ADAM), 2, "float32"),
     "mixed": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "mixed_bfloat16"),
+    "half": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "mixed_float16"),
 }
 
 
@@ -85,11 +86,15 @@ def main(how, model_devices, logical_devices, *recipes):
         others, other_logs, _, model = trained(distribution, *RECIPES[name], initial)
         logs, other_logs = ([np.array(values) for _, values in sorted(each.items())] for each in (logs, other_logs))
         found[name] = {"weights": apart(weights, others), "logs": apart(logs, other_logs)}
+        found[name]["sum"] = [float(array.sum(dtype="float64")) for array in others]
     if how == "model":
         found["shards"] = {
             variable.path: [list(shard.data.shape) for shard in variable.value.addressable_shards]
             for variable in [*model.trainable_variables, *model.optimizer.variables]
         }
+    if keras.backend.backend() == "tensorflow" and distribution.devices > 1:
+        states = [variable.value.values for variable in model.variables if "seed_generator" in variable.path]
+        found["seeds"] = [[replica.numpy().tolist() for replica in replicas] for replicas in states]
     local = distribution.local(model)
     with distribution.alone():
         found["translations"] = distribution.gather(Translator(local, TOKENIZER)(["a b c", "d e", "f"]))

@@ -29,6 +29,16 @@ def test_one_process_gathers_what_it_has():
     np.testing.assert_array_equal(ONE_DEVICE.sum(np.array([1, 2])), [1, 2])
 
 
+def test_processes_must_find_the_same():
+    ONE_DEVICE.must_agree("checkpoints", 1, 2)
+
+    class Second(type(ONE_DEVICE)):
+        process, processes = 1, 2
+
+    with pytest.raises(ValueError, match=r"all processes must find the same checkpoints; received \[\[0\], \[3\]\]"):
+        Second().must_agree("checkpoints", 3)
+
+
 def test_an_error_in_process_0_is_one():
     with pytest.raises(KeyError), ONE_DEVICE.first():
         raise KeyError
@@ -116,6 +126,26 @@ def test_jax_needs_an_address(monkeypatch):
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX's")
+@pytest.mark.parametrize("visible, expected", [(None, None), ("", None), ("3", [0]), ("0,1", [0, 1])])
+def test_jax_uses_the_gpus_that_it_is_shown(monkeypatch, visible, expected):
+    from keras_transformer.distribution.on_jax import own_gpus
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert own_gpus() == expected
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch's")
+def test_torch_says_that_it_uses_one_gpu_of_several(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    with pytest.warns(UserWarning, match="one of 4 GPUs is used: torchrun starts a process for each"):
+        assert distribute() is ONE_DEVICE
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX's")
 @pytest.mark.parametrize("name, sizes", [("heads", dict(heads=4)), ("source_vocab_size", dict(source_vocab_size=8001))])
 def test_what_is_cut_must_be_divisible(name, sizes):
     from keras_transformer.distribution.on_jax import OnJax
@@ -151,6 +181,32 @@ class TestTensorFlow:
         monkeypatch.setenv("TF_CONFIG", config)
         with pytest.raises(ValueError, match=message):
             launched()
+
+    @pytest.mark.parametrize("node, number", [("node9", 1), ("node10", 0)])
+    def test_slurm_hosts_have_the_numbers_of_their_addresses(self, monkeypatch, node, number):
+        from keras_transformer.distribution.on_tensorflow import slurm
+
+        step = dict(
+            STEP_NODELIST="node[9-10]", STEP_NUM_TASKS=2, STEP_TASKS_PER_NODE="1(x2)", PROCID=1 - number, LOCALID=0
+        )
+        for name, value in step.items():
+            monkeypatch.setenv(f"SLURM_{name}", str(value))
+        monkeypatch.setenv("SLURMD_NODENAME", node)
+        resolver = slurm(2)
+        assert resolver.cluster_spec().job_tasks("worker")[resolver.task_id] == f"{node}:20000"
+        assert resolver.task_id == number
+
+    def test_a_process_has_one_gpu(self, monkeypatch):
+        from keras_transformer.distribution import on_tensorflow
+
+        class Strategy:
+            def __init__(self, cluster_resolver):
+                self.num_replicas_in_sync = 8
+
+        monkeypatch.setattr(on_tensorflow.tf.distribute, "MultiWorkerMirroredStrategy", Strategy)
+        tell(monkeypatch, 0, 2)
+        with pytest.raises(ValueError, match="each process must see one GPU; received 4: start one for each"):
+            on_tensorflow.MultiWorker()
 
     @pytest.mark.parametrize(
         "option, message",

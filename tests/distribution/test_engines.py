@@ -11,18 +11,19 @@ PROGRAM = Path(__file__).parent / "program.py"
 TWO = [[0, 2, 1], [1, 2, 1]]
 CELLS = {  # backend, processes, devices of each, how, devices that share a model; process, processes, devices; recipes
     "tensorflow: two devices": ("tensorflow", 1, 2, "data", 0, [[0, 1, 2]], ["sgd", "adam", "mixed"]),
-    "tensorflow: two processes": ("tensorflow", 2, 1, "auto", 0, TWO, ["sgd", "accumulated", "mixed"]),
+    "tensorflow: two processes": ("tensorflow", 2, 1, "auto", 0, TWO, ["sgd", "accumulated", "mixed", "half"]),
     "jax: eight devices": ("jax", 1, 8, "auto", 0, [[0, 1, 8]], ["sgd", "accumulated", "mixed"]),
     "jax: two groups of four": ("jax", 1, 8, "model", 4, [[0, 1, 2]], ["sgd", "adam"]),
     "jax: two processes": ("jax", 2, 1, "data", 0, TWO, ["sgd", "adam"]),
     "jax: two processes of two that share": ("jax", 2, 2, "model", 2, TWO, ["accumulated"]),
-    "torch: two processes": ("torch", 2, 1, "auto", 0, TWO, ["sgd", "accumulated", "mixed"]),
+    "torch: two processes": ("torch", 2, 1, "auto", 0, TWO, ["sgd", "accumulated", "mixed", "half"]),
 }
 LIMITS = {  # of the largest differences of a weight and of a logged value, perplexities of about 15 among them
     "sgd": (1e-5, 2e-5),
     "adam": (1e-4, 1e-4),
     "accumulated": (1e-4, 1e-4),
     "mixed": (0.1, 0.1),  # eight bits
+    "half": (0.1, 0.1),
 }
 
 
@@ -39,6 +40,9 @@ def test_trains_as_one_device(cell):
         for name in recipes:
             weights, logs = LIMITS[name]
             assert each[name]["weights"] < weights and each[name]["logs"] < logs, (name, each)
+            assert each[name]["sum"] == found[0][name]["sum"]  # the processes' weights are the same bits
+    assert all(one != other for one, other in found[0].get("seeds", ()))  # and the replicas' dropout is not
+    assert ("seeds" in found[0]) == (cell == "tensorflow: two devices")
     if how == "model":
         sharded(found[0]["shards"], model_devices)
 

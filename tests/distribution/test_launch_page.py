@@ -20,7 +20,7 @@ for block in re.findall(r"```sh\n(.*?)```", SECTION, flags=re.DOTALL):
         for line in lines:
             COMMANDS.setdefault(re.search(r"KERAS_BACKEND=(\w+)", line)[1], {})[title.removeprefix("# ")] = line
 
-KERAS_TRANSFORMER = '#!/bin/sh\nexec {python} -m keras_transformer "$@"\n'
+KERAS_TRANSFORMER = '#!/bin/sh\nexec {python} ${{PROGRAM:--m keras_transformer}} "$@"\n'
 # Starts what follows its options as often as --ntasks says, as Slurm does.
 SRUN = """#!{python}
 import os, subprocess, sys
@@ -29,10 +29,11 @@ while words[0].startswith("--"):
     option, value, *words = words
     count = int(value) if option == "--ntasks" else count
 slurm = dict(JOB_ID="{job}", NTASKS=count, STEP_NUM_TASKS=count, STEP_NUM_NODES=1, STEP_TASKS_PER_NODE=count)
-slurm |= dict(STEP_NODELIST="localhost", JOB_NODELIST="localhost")
+slurm |= dict(STEP_NODELIST="localhost", JOB_NODELIST="localhost", D_NODENAME="localhost")
 def start(number):
     own = dict(slurm, PROCID=number, LOCALID=number)
-    return subprocess.Popen(words, env=os.environ | {{"SLURM_" + name: str(value) for name, value in own.items()}})
+    own = {{"SLURM" + "_" * (name != "D_NODENAME") + name: str(value) for name, value in own.items()}}
+    return subprocess.Popen(words, env=os.environ | own)
 started = [start(number) for number in range(count)]
 sys.exit(max(process.wait() for process in started))
 """
@@ -40,7 +41,8 @@ sys.exit(max(process.wait() for process in started))
 GCLOUD = """#!{python}
 import os, subprocess, sys
 def start(number):
-    return subprocess.Popen(["bash", "-c", sys.argv[-1]], env=os.environ | {{"HOSTNAME": f"t1v-n-0-w-{{number}}"}})
+    there = {{name: value for name, value in os.environ.items() if name != "HEAD"}}  # what the other machine knows
+    return subprocess.Popen(["bash", "-c", sys.argv[-1]], env=there | {{"HOSTNAME": f"t1v-n-0-w-{{number}}"}})
 started = [start(number) for number in range(2)]
 sys.exit(max(process.wait() for process in started))
 """
@@ -78,8 +80,9 @@ def test_command(title, machine, tmp_path, monkeypatch):
     for port in {*re.findall(r":(\d{4,5})\b", command), *re.findall(r"--master-port (\d+)", command)}:
         command = command.replace(port, str(free_ports(1)[0]))
     hosts = 2 if "JOB_COMPLETION_INDEX" in command else 1
-    if BACKEND == "jax" and title.startswith("One machine"):
+    if title.startswith("One machine"):  # two devices, not two processors
         monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+        monkeypatch.setenv("PROGRAM", str(Path(__file__).parent / "on_logical_devices.py") * (BACKEND == "tensorflow"))
     command = ["bash", "-c", command.replace("...", machine)]
     started = [
         subprocess.Popen(command, env=os.environ | {"JOB_COMPLETION_INDEX": str(index)}, **PIPES)
