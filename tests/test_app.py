@@ -130,9 +130,11 @@ def chromium():
     return found
 
 
-def test_in_a_browser(served, tmp_path):
+def test_in_a_browser(run, served, tmp_path):
     path = chromium()
     from playwright.sync_api import expect, sync_playwright
+
+    ((best, *_),) = app.Translator.load(run, app.DecodingConfig(n_best=4)).hypotheses([SENTENCE])
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -146,7 +148,7 @@ def test_in_a_browser(served, tmp_path):
         page.get_by_role("button", name="Translate").click()
         pictures = page.locator("img[src^='data:image/png']")
         expect(pictures).to_have_count(2, timeout=60_000)
-        assert page.get_by_label("Translation", exact=True).input_value() != ""
+        expect(page.get_by_label("Translation", exact=True)).to_have_value(best.text)
         expect(page.get_by_role("gridcell")).to_have_count(8)  # scores and texts of four translations
         all_heads = pictures.nth(1).get_attribute("src")
 
