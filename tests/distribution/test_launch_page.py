@@ -70,7 +70,7 @@ def machine(tmp_path, monkeypatch):
 
 def test_the_page_has_every_place_for_every_backend():
     places = ["One machine", "Slurm", "Kubernetes"]
-    for backend, more in (("tensorflow", []), ("jax", ["Cloud TPU VM"]), ("torch", [])):
+    for backend, more in (("tensorflow", ["Cloud TPU VM"]), ("jax", ["Cloud TPU VM"] * 2), ("torch", [])):
         assert [title.partition(",")[0] for title in COMMANDS[backend]] == places + more
 
 
@@ -80,7 +80,8 @@ def test_command(title, machine, tmp_path, monkeypatch):
     for port in {*re.findall(r":(\d{4,5})\b", command), *re.findall(r"--master-port (\d+)", command)}:
         command = command.replace(port, str(free_ports(1)[0]))
     hosts = 2 if "JOB_COMPLETION_INDEX" in command else 1
-    if title.startswith("One machine"):  # two devices, not two processors
+    command = command.replace("TPU_NAME=local ", "")
+    if title.startswith("One machine") or title.endswith("one host"):  # two devices, not two processors
         monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
         monkeypatch.setenv("PROGRAM", str(Path(__file__).parent / "on_logical_devices.py") * (BACKEND == "tensorflow"))
     command = ["bash", "-c", command.replace("...", machine)]
