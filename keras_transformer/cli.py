@@ -276,9 +276,8 @@ def translate_share(options, shard):
     """Translate a share of a file; join all of them if this was the last one."""
     files = (Path(options.input), *(Path(options.run) / name for name in ("manifest.json", "model.keras")))
     stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files if path.is_file()]
-    columns = (options.alignments, options.token_scores)
+    columns = [options.alignments, options.token_scores]
     mark = {"files": stamps, "engine": options.engine, "search": given(options, DecodingConfig), "columns": columns}
-    mark = json.loads(json.dumps(mark))
     if not is_done(options.output, shard, mark):
         lines, (number, count) = share(read_lines(options.input), shard), shard
         rows = rows_of(load_engine(options), lines, *columns, first=number + 1, step=count)

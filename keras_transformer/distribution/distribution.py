@@ -102,4 +102,14 @@ class Distribution:
             raise ValueError("process 0 failed; its own output says why")
 
 
+def before_apply(optimizer, change):
+    """Make an optimizer clip, accumulate and apply `change(gradients)` in place of the gradients."""
+    own_apply = optimizer.apply
+
+    def apply(gradients, variables=None):
+        return own_apply(change(gradients), variables)
+
+    optimizer.apply = apply
+
+
 ONE_DEVICE = Distribution()

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from keras_transformer.distribution.distribution import Distribution
+from keras_transformer.distribution.distribution import Distribution, before_apply
 from keras_transformer.distribution.launcher import by_slurm, launched
 from keras_transformer.distribution.processes import Processes, apart, seeds
 
@@ -43,14 +43,8 @@ class Mirrored(Distribution):
 
     def prepare(self, model):
         # Keras's optimizers sum the gradients after they clipped each replica's own.
-        optimizer = model.optimizer
-        own_apply = optimizer.apply
-
-        def apply(gradients, variables=None):
-            return own_apply(all_reduce(gradients), variables)
-
-        optimizer.apply = apply
-        optimizer._all_reduce_sum_gradients = list
+        before_apply(model.optimizer, all_reduce)
+        model.optimizer._all_reduce_sum_gradients = list
         for variable in seeds(model):  # the replicas' dropout must not be the same
             for number, replica in enumerate(variable.value.values):
                 replica.assign(apart(variable, number))
@@ -98,12 +92,7 @@ class MultiWorker(Processes):
         return [tf.cast(tf.reshape(total, tensor.shape), tensor.dtype) for total, tensor in zip(sums, tensors)]
 
     def sum_gradients(self, model):
-        own_apply = model.optimizer.apply
-
-        def apply(gradients, variables=None):
-            return own_apply(self.sum_tensors(gradients), variables)
-
-        model.optimizer.apply = apply
+        before_apply(model.optimizer, self.sum_tensors)
 
 
 def all_reduce(tensors):

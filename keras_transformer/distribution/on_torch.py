@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from keras_transformer.distribution.distribution import before_apply
 from keras_transformer.distribution.launcher import launched, take_device
 from keras_transformer.distribution.processes import Processes
 
@@ -46,11 +47,10 @@ class TorchProcesses(Processes):
 
         for variable in model.trainable_variables:
             variable.value.register_post_accumulate_grad_hook(begin)
-        own_apply = model.optimizer.apply
 
-        def apply(gradients, variables=None):
+        def ended(gradients):  # which the hooks have changed in place
             while under_way:
                 under_way.pop().wait()
-            return own_apply(gradients, variables)
+            return gradients
 
-        model.optimizer.apply = apply
+        before_apply(model.optimizer, ended)

@@ -79,4 +79,4 @@ class DecoderBlock(EncoderBlock):
         output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
         if not return_attention:
             return output, cache
-        return output, cache, (self._attention_spec(x, x), self._attention_spec(x, memory))
+        return output, cache, (self.attention_spec(x, x), self.attention_spec(x, memory))

@@ -103,10 +103,11 @@ class EncoderBlock(keras.layers.Layer):
 
     def compute_output_spec(self, x, attention_mask=None, return_attention=False, training=False):
         output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-        return (output, self._attention_spec(x, x)) if return_attention else output
+        return (output, self.attention_spec(x, x)) if return_attention else output
 
-    def _attention_spec(self, x, memory):
-        shape = (x.shape[0], self.heads, x.shape[1], memory.shape[1])
+    def attention_spec(self, queries, keys):
+        """The symbolic attention weights `(B, N, T, S)` of queries `(B, T, ...)` and keys `(B, S, ...)`."""
+        shape = (queries.shape[0], self.heads, queries.shape[1], keys.shape[1])
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):

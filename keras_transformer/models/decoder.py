@@ -75,11 +75,9 @@ class Decoder(keras.layers.Layer):
         logits = keras.KerasTensor((*target_ids.shape, self.config.target_vocab_size), dtype="float32")
         if not return_attention:
             return logits, cache
-        shapes = [
-            (*target_ids.shape[:1], self.config.heads, target_ids.shape[1], x.shape[1]) for x in (target_ids, memory)
-        ]
-        pair = tuple(keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes)
-        return logits, cache, (pair,) * len(self.blocks)
+        sides = (target_ids, memory)
+        weights = tuple(tuple(block.attention_spec(target_ids, side) for side in sides) for block in self.blocks)
+        return logits, cache, weights
 
     def empty_self_cache(self, rows, length):
         """Room for the keys and values of `length` target positions of `rows` hypotheses, in every block."""

@@ -77,5 +77,4 @@ class Encoder(keras.layers.Layer):
         memory = keras.KerasTensor((*source_ids.shape, self.config.d_model), dtype=self.compute_dtype)
         if not return_attention:
             return memory
-        shape = (source_ids.shape[0], self.config.heads, source_ids.shape[1], source_ids.shape[1])
-        return memory, tuple(keras.KerasTensor(shape, dtype=self.compute_dtype) for _ in self.blocks)
+        return memory, tuple(block.attention_spec(source_ids, source_ids) for block in self.blocks)
