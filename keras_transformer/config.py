@@ -63,10 +63,12 @@ class TransformerConfig:
     embedding_norm: bool = option(False, "layer norm of the embeddings with their positions")
     scale_embedding: bool = option(True, "multiply the embeddings by the square root of d_model")
     positions: Literal["sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"] = option(
-        "sinusoidal", "position table: the paper's, Marian's (sines, then cosines), fairseq's (its rates too), or learned"
+        "sinusoidal",
+        "position table: the paper's, Marian's (sines, then cosines), fairseq's (other rates), or learned",
     )
     first_position: int = option(0, "position of the first token in a sinusoidal table")
     max_positions: int = option(512, "rows of a learned position table")
+    share_positions: bool = option(True, "one learned position table for both sides, where they share embeddings")
     attention_bias: bool = option(False, "biases in the attention projections")
     tie_output: bool = option(True, "the output projection is the target embedding's matrix")
     output_bias: bool = option(False, "a bias of each target token's logit")
@@ -110,6 +112,11 @@ class TransformerConfig:
         return self.max_positions if self.positions == "learned" else None
 
     @property
+    def has_two_tables(self):
+        """Whether source and target share the embedding's matrix but not its learned positions."""
+        return self.positions == "learned" and self.share_embeddings and not self.share_positions
+
+    @property
     def has_final_norm(self):
         """Whether both stacks end in a layer norm."""
         return self.norm == "pre" if self.final_norm is None else self.final_norm
@@ -126,7 +133,7 @@ class TransformerConfig:
         decoder = self.decoder_layers * (2 * attention + feed_forward + 3 * norm)
         rows = self.source_vocab_size + (0 if self.share_embeddings else self.target_vocab_size)
         if self.positions == "learned":
-            rows += (1 if self.share_embeddings else 2) * self.max_positions
+            rows += (1 if self.share_embeddings and not self.has_two_tables else 2) * self.max_positions
         if not self.tie_output:
             rows += self.target_vocab_size
         norms = 2 * norm * (self.has_final_norm + self.embedding_norm)

@@ -12,9 +12,10 @@ from keras_transformer.decoding.beam_search import beam_search
 from keras_transformer.decoding.compiled import compiled
 from keras_transformer.decoding.greedy import greedy
 from keras_transformer.decoding.sampling import sampling
+from keras_transformer.decoding.search import IMPOSSIBLE
 from keras_transformer.engine import Engine
 from keras_transformer.layers import padding_mask
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.special_tokens import PAD
 
 LONG = 64  # source tokens above which a batch has few rows, for the sake of memory
 SLACK = 8  # tokens that nearly every translation stays within, beyond the length of its source
@@ -34,7 +35,7 @@ class Translator(Engine):
         config: a `DecodingConfig`; the paper's search when absent. `dataclasses.replace` changes options.
 
     Raises:
-        ValueError: if a tokenizer's vocabulary is not the model's.
+        ValueError: if a tokenizer's vocabulary or its special ids are not the model's.
 
     Example:
         >>> from keras_transformer.config import preset
@@ -56,8 +57,12 @@ class Translator(Engine):
                 raise ValueError(
                     f"{side}_tokenizer must have the model's {expected} tokens; received {tokenizer.vocab_size}"
                 )
-        positions = model.config.max_positions if model.config.positions == "learned" else None
-        super().__init__(source_tokenizer, target_tokenizer, config or DecodingConfig(), positions)
+        super().__init__(source_tokenizer, target_tokenizer, config or DecodingConfig(), model.config.longest)
+        expected = (model.config.pad_id, model.config.begin_id, model.config.end_id)
+        if (found := (self.frame.pad, self.frame.begin, self.frame.end)) != expected:
+            raise ValueError(
+                f"target_tokenizer must have the model's {expected} as pad, begin and end; received {found}"
+            )
         self.model = model
         self._search_ids = compiled(self._search_batch, model)
         self._score_ids = compiled(self._score_batch, model)
@@ -72,16 +77,18 @@ class Translator(Engine):
     def _search(self, texts, prefixes):
         results = [None] * len(texts)
         sources = self._encode_sources(texts)
-        forced = None if prefixes is None else self.target_tokenizer.encode(prefixes)
+        given, forced = list(self.frame.target_prefix), None
+        if prefixes is not None:
+            forced = [given + ids for ids in self.target_tokenizer.encode(prefixes)]
         for batch, rows, edge in self._batches([len(source) for source in sources]):
-            source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
+            source_ids = self._rows([sources[n] for n in batch], rows, edge, filler=[self.frame.end])
             limits = [min(len(sources[n]) + self.config.extra_length, self._limit) for n in batch]
             limits = pad([limits], 1, rows)[0]  # 0 for a filler row: it is not searched
             seeds = [[self._seed(texts[n], k) for k in range(self.config.n_best)] for n in batch]
             prefix = None
             if forced is not None:
                 prefix = [forced[n] for n in batch]
-                prefix = pad(prefix, rows, self._edge(max(map(len, prefix))))
+                prefix = self._rows(prefix, rows, self._edge(max(map(len, prefix))))
             found = self._search_ids(source_ids, limits, pad(seeds, rows, self.config.n_best), prefix)
             for n, tokens, scores in zip(batch, *found, strict=False):
                 results[n] = self._best(tokens, scores)
@@ -90,12 +97,16 @@ class Translator(Engine):
     def _score(self, sources, labels):
         scores = [0.0] * len(sources)
         for batch, rows, edge in self._batches([max(map(len, pair)) for pair in zip(sources, labels, strict=True)]):
-            source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
-            target_ids = pad([[BEGIN, *labels[n][:-1]] for n in batch], rows, edge, filler=[BEGIN])
-            (found,) = self._score_ids(source_ids, target_ids, pad([labels[n] for n in batch], rows, edge))
+            source_ids = self._rows([sources[n] for n in batch], rows, edge, filler=[self.frame.end])
+            targets = [self.frame.target(labels[n]) for n in batch]
+            target_ids = self._rows(targets, rows, edge, filler=[self.frame.begin])
+            (found,) = self._score_ids(source_ids, target_ids, self._rows([labels[n] for n in batch], rows, edge))
             for n, score in zip(batch, found, strict=False):
                 scores[n] = float(score)
         return scores
+
+    def _rows(self, lists, rows, width, filler=()):
+        return pad(lists, rows, width, filler, self.frame.pad)
 
     def _edge(self, length):
         """The width of the arrays for that many tokens: every second bucket edge, as each costs a compilation."""
@@ -121,53 +132,62 @@ class Translator(Engine):
         best = [w for w in np.argsort(-scores_W, kind="stable") if scores_W[w] > -np.inf][: self.config.n_best]
         if not best:
             raise ValueError(f"the model must give finite scores; received {scores_W.tolist()}: its weights are broken")
-        return self._hypotheses([[int(i) for i in tokens_WL[w] if i != PAD] for w in best], scores_W[best])
+        return self._hypotheses([[int(i) for i in tokens_WL[w] if i != self.frame.pad] for w in best], scores_W[best])
 
     def _search_batch(self, source_ids, max_lengths, seeds, prefix):
         width = source_ids.shape[1]
         limit = int(min(width + self.config.extra_length, self._limit))
         lengths = tuple(sorted({min(length, limit) for length in (width // 2 + SLACK // 2, width + SLACK, limit)}))
-        return search_ids(self.model, self.config, lengths, source_ids, max_lengths, seeds, prefix)
+        given = self.frame.target_prefix
+        return search_ids(self.model, self.config, lengths, source_ids, max_lengths, seeds, prefix, given)
 
     def _score_batch(self, source_ids, target_ids, labels):
         """Ids (B, S), (B, T), (B, T) -> (log-probabilities (B,),)."""
         logits = ops.cast(self.model({"source_ids": source_ids, "target_ids": target_ids}, training=False), "float32")
         chosen = ops.squeeze(ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2), 2)
         log_probs = chosen - ops.logsumexp(logits, axis=2)
-        return (ops.sum(ops.where(labels == PAD, 0.0, log_probs), axis=1),)
+        charged = (labels != self.frame.pad) & (ops.arange(labels.shape[1]) >= len(self.frame.target_prefix))
+        return (ops.sum(ops.where(charged, log_probs, 0.0), axis=1),)
 
 
-def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, prefix=None):
+def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, prefix=None, given=()):
     """What the backend compiles: the translations of a batch of source ids.
 
     Args:
         model: a `Transformer`.
         config: a `DecodingConfig`.
         lengths: lengths of the cache, increasing; the last is the longest translation.
-        source_ids: `(B, S)` int32, END included, PAD after it.
+        source_ids: `(B, S)` int32, END included, the model's PAD after it.
         max_lengths: `(B,)` int32, most tokens of each translation; 0 for a row to skip.
         seeds: `(B, n_best)` int32, for sampling.
         prefix: `(B, P)` int32, what each translation must begin with, PAD after it; or None.
+        given: ids with which all translations begin at no cost, as a `Frame`'s target prefix.
 
     Returns:
         tokens `(B, W, lengths[-1])` and scores `(B, W)` of the W hypotheses.
     """
-    decoder, source_mask = model.decoder, padding_mask(source_ids)
+    decoder, special = model.decoder, model.config
+    source_mask = padding_mask(source_ids, special.pad_id)
     memory = model.encoder(source_ids, source_mask)
     cross_cache = decoder.cross_cache(memory)
 
     def step(ids, index, self_cache):
         cache = (self_cache, cross_cache)
         logits, (self_cache, _) = decoder(ops.expand_dims(ids, 1), memory, source_mask, cache, index)
-        return logits[:, 0], self_cache
+        logits = logits[:, 0]
+        for place, token in enumerate(given):
+            only = ops.where(ops.arange(logits.shape[-1]) == token, 0.0, IMPOSSIBLE)
+            logits = ops.where(ops.equal(index, place), only, logits)
+        return logits, self_cache
 
-    begin = ops.full_like(max_lengths, BEGIN)
+    begin = ops.full_like(max_lengths, special.begin_id)
     self_cache = decoder.empty_self_cache(ops.shape(source_ids)[0], lengths[0])
     penalty = dict(length_penalty=config.length_penalty, penalty=config.penalty)
+    ids = dict(end=special.end_id, pad=special.pad_id, never=special.never_generated)
     if config.search == "beam":
-        return beam_search(step, self_cache, begin, max_lengths, lengths, prefix, beam=config.beam, **penalty)
+        return beam_search(step, self_cache, begin, max_lengths, lengths, prefix, beam=config.beam, **penalty, **ids)
     if config.search == "greedy":
-        tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty)
+        tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty, **ids)
         return ops.expand_dims(tokens, 1), ops.expand_dims(scores, 1)
     tokens, scores = sampling(
         step,
@@ -178,13 +198,14 @@ def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, pref
         temperature=config.temperature,
         top_k=config.top_k,
         top_p=config.top_p,
+        **ids,
     )
     return ops.reshape(tokens, (-1, config.n_best, lengths[-1])), ops.reshape(scores, (-1, config.n_best))
 
 
-def pad(lists, rows, width, filler=()):
-    """Lists of ids -> (rows, width) int32, PAD on the right; missing rows are filler."""
-    array = np.full((rows, width), PAD, "int32")
+def pad(lists, rows, width, filler=(), value=PAD):
+    """Lists of ids -> (rows, width) int32, padded on the right; missing rows are filler."""
+    array = np.full((rows, width), value, "int32")
     for row, ids in enumerate([*lists, *[filler] * (rows - len(lists))]):
         array[row, : len(ids)] = ids
     return array

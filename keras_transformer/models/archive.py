@@ -1,11 +1,12 @@
 """A `.keras` file read as data: only arrays and the model's configuration, nothing that names code."""
 
-import dataclasses
 import json
 import zipfile
 
 import h5py
 import numpy as np
+
+from keras_transformer.config import TransformerConfig
 
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 LARGEST_JSON = 1 << 20  # bytes
@@ -70,7 +71,7 @@ def check_config(archive, config):
     found = json.loads(archive.read("config.json"))
     if found["registered_name"] != "keras_transformer>Transformer":
         raise ValueError(f"its class must be keras_transformer>Transformer; received {found['registered_name']!r}")
-    if found["config"]["config"] != dataclasses.asdict(config):
+    if TransformerConfig(**found["config"]["config"]) != config:  # an older file lacks newer options
         raise ValueError("its configuration is another")
 
 

@@ -17,6 +17,7 @@ from keras_transformer.evaluation import BleuCallback
 from keras_transformer.files import load_arrays
 from keras_transformer.models import Transformer
 from keras_transformer.text import Tokenizer
+from keras_transformer.text.frame import Frame
 from keras_transformer.training.averaging import average_weights
 from keras_transformer.training.callbacks import Limits, RunLog, StopOnNonFiniteLoss
 from keras_transformer.training.checkpoints import (
@@ -139,7 +140,7 @@ def check(model, data, training, valid_source, valid_target):
         raise ValueError(f"valid_source must be given with valid_target; received {str(valid_target)!r} alone")
     if training.monitor == "bleu" and valid_source is None:
         raise ValueError("monitor='bleu' needs valid_source and valid_target; received none")
-    if model.positions == "learned" and data.max_length > model.max_positions:
+    if model.longest is not None and data.max_length > model.longest:
         raise ValueError(
             f"max_length must be at most max_positions={model.max_positions} with positions='learned'; received "
             f"{data.max_length}"
@@ -164,6 +165,9 @@ def prepare(run, files, valid, model, data, training, init_from=None):
         share_embeddings=data.share_vocabulary,
         source_vocab_size=tokenizers[0].vocab_size,
         target_vocab_size=tokenizers[1].vocab_size,
+        pad_id=tokenizers[1].special.pad,
+        begin_id=tokenizers[1].special.begin,
+        end_id=tokenizers[1].special.end,
     )
     run_directory.write_configs(run, model=model, data=data, training=training)
     run_directory.seal(run)
@@ -267,11 +271,12 @@ def fit(run, config, data, training, resume):
 
 def open_batches(run, data, training):
     """The `TokenBatches` of a run's training pairs and of its validation pairs, None if it has none."""
-    store = TokenStore.open(run / "data" / "train")
-    batches = TokenBatches(store, data.batch_tokens, training.seed, accumulation=training.gradient_accumulation)
+    store, frame = TokenStore.open(run / "data" / "train"), Frame.of(*run_directory.load_tokenizers(run))
+    options = dict(accumulation=training.gradient_accumulation, frame=frame)
+    batches = TokenBatches(store, data.batch_tokens, training.seed, **options)
     if not (run / "data" / "valid").exists():
         return batches, None
-    return batches, TokenBatches(TokenStore.open(run / "data" / "valid"), data.batch_tokens, shuffle=False)
+    return batches, TokenBatches(TokenStore.open(run / "data" / "valid"), data.batch_tokens, shuffle=False, frame=frame)
 
 
 def offer_mean(model, held_out, bleu, best, name):
