@@ -55,7 +55,7 @@ class FsmtTokenizer(CheckpointTokenizer):
             from subword_nmt.apply_bpe import BPE
         except ImportError as error:
             raise ImportError(
-                f"FSMT's tokenizer needs sacremoses and subword-nmt: pip install 'keras-transformer-nmt[fsmt]' ({error})"
+                f"FSMT needs sacremoses and subword-nmt: pip install 'keras-transformer-nmt[fsmt]' ({error})"
             ) from None
         if not isinstance(language, str) or not re.fullmatch("[a-z]{2,3}", language):
             raise ValueError(f"language must be a code of two or three letters; received {language!r}")
