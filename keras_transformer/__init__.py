@@ -40,8 +40,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name):
-    if name == "export":  # its names are short: `export.onnx` says what `onnx` alone would not
-        return importlib.import_module(f"{__name__}.export")
+    if name in ("export", "pretrained"):  # their names are short: `export.onnx` says what `onnx` alone would not
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)

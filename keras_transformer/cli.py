@@ -1,4 +1,4 @@
-"""The command `keras-transformer`: demo, train, translate, evaluate, export."""
+"""The command `keras-transformer`: demo, train, translate, evaluate, export, import."""
 
 import argparse
 import contextlib
@@ -104,7 +104,22 @@ def build_parser():
     )
     add_config_flags(export, DecodingConfig, "search: saved_model, for good; ctranslate2, unless told otherwise")
     export.set_defaults(command=export_command)
+
+    add_import(commands)
     return parser
+
+
+def add_import(commands):
+    parser = commands.add_parser("import", help="make a run of a checkpoint of Marian, FSMT, M2M100, NLLB or mBART")
+    parser.add_argument("source", metavar="SOURCE", help="folder of a Hugging Face checkpoint, or its name on the hub")
+    parser.add_argument("run", metavar="RUN", help="directory to make")
+    for side, what in (("source", "from"), ("target", "into")):
+        parser.add_argument(
+            f"--{side}-lang", metavar="CODE", help=f"language to translate {what}, of many that it knows"
+        )
+    parser.add_argument("--revision", metavar="REVISION", help="branch, tag or commit on the hub")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run if it exists")
+    parser.set_defaults(command=import_command)
 
 
 def add_engine(parser):
@@ -234,6 +249,19 @@ def export_command(options):
     check = getattr(export, options.to)(options.run, options.out, overwrite=options.overwrite, **more, **search)
     size = sum(path.stat().st_size for path in Path(options.out).rglob("*") if path.is_file())
     print(f"{check}\nThe export is in {options.out}: {size / 1e6:.1f} MB.")
+
+
+def import_command(options):
+    from keras_transformer import pretrained
+
+    languages = dict(source_lang=options.source_lang, target_lang=options.target_lang)
+    model = pretrained.load(
+        options.source, options.run, **languages, revision=options.revision, overwrite=options.overwrite
+    )
+    print(
+        f"{model.count_params():,} parameters. The run is in {options.run}. Next:\n"
+        f"  keras-transformer translate {options.run} 'A sentence.'"
+    )
 
 
 def one_line(text):

@@ -156,11 +156,12 @@ def locked(run):
         os.close(descriptor)
 
 
-def write_configs(run, **configs):
-    """Write `config.json`; the keywords are `model`, `data` and `training`."""
-    text = json.dumps({kind: dataclasses.asdict(config) for kind, config in configs.items()}, indent=2)
+def write_configs(run, origin=None, **configs):
+    """Write `config.json`; the keywords are `model`, `data` and `training`, and where an imported model comes from."""
+    content = {kind: dataclasses.asdict(config) for kind, config in configs.items()}
+    content |= {} if origin is None else {"origin": origin}
     with new_file(Path(run) / "config.json") as file:
-        file.write(text + "\n")
+        file.write(json.dumps(content, indent=2) + "\n")
 
 
 def read_config(run, kind):

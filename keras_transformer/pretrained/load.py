@@ -1,8 +1,5 @@
 """From somebody else's checkpoint to a run directory."""
 
-import shutil
-import zipfile
-
 import keras
 import numpy as np
 
@@ -12,6 +9,7 @@ from keras_transformer.pretrained.checkpoint import open_checkpoint, read_config
 from keras_transformer.pretrained.families import transformer_config
 from keras_transformer.pretrained.hub import fetch
 from keras_transformer.pretrained.names import TABLES, tensors
+from keras_transformer.pretrained.save import save
 from keras_transformer.pretrained.tokenizers import load_tokenizers
 from keras_transformer.run_directory import new_directory, save_tokenizers, seal, write_configs
 from keras_transformer.text.frame import Frame
@@ -113,13 +111,3 @@ def matched(checkpoint, config):
             if is_other and not np.array_equal(checkpoint.read(name), checkpoint.read(other)):
                 raise ValueError(f"tensors of the checkpoint must be equal as config.json says: {name} and {other}")
     return chosen
-
-
-def save(model, run):
-    """Write `model.keras` as `run_directory.save_model` does, but never the whole of it in memory."""
-    folder = run / "model"
-    model.save(folder, zipped=False)
-    with zipfile.ZipFile(run / "model.keras", "w") as archive:
-        for path in sorted(folder.iterdir()):
-            archive.write(path, path.name)
-    shutil.rmtree(folder)

@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import torch
 import transformers
 
@@ -67,7 +68,7 @@ FAMILIES = {
 }
 
 
-def make_model(family, seed=0, end_bias=0.0, **changes):
+def make_model(family, seed=0, **changes):
     """A model of `transformers` whose tensors are all random: norms, biases and the bias of the logits, too."""
     model_class, config_class, settings, frame = FAMILIES[family]
     torch.manual_seed(seed)
@@ -84,8 +85,40 @@ def make_model(family, seed=0, end_bias=0.0, **changes):
     return model, frame
 
 
-def write(folder, family, **changes):
+def padded(rows, pad):
+    array = np.full((len(rows), max(map(len, rows))), pad, "int32")
+    for row, ids in zip(array, rows):
+        row[: len(ids)] = ids
+    return array
+
+
+def texts(lengths, seed=0):
+    """Ids of random sentences, none of them special in any family."""
+    random = np.random.default_rng(seed)
+    return [random.integers(4, 68, length).tolist() for length in lengths]
+
+
+def teach(model, frame, updates=80):
+    """Train a random model a little, so that its translations end and depend on what is translated."""
+    # FSMT's sinusoids are a parameter.
+    learning = [tensor for name, tensor in model.named_parameters() if "embed_positions" not in name]
+    optimizer, random = torch.optim.Adam(learning, 3e-3), np.random.default_rng(0)
+    for update in range(updates):
+        sources = texts(random.integers(1, 12, 32), seed=update)
+        labels = [frame.labels(sorted(text)[: 1 + len(text) // 2]) for text in sources]
+        rows = ([frame.source(text) for text in sources], [frame.target(ids) for ids in labels], labels)
+        source, target, label = (torch.from_numpy(padded(ids, frame.pad)).long() for ids in rows)
+        logits = model(source, attention_mask=source != frame.pad, decoder_input_ids=target, use_cache=False).logits
+        loss = torch.nn.functional.cross_entropy(logits.transpose(1, 2), label, ignore_index=frame.pad)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def write(folder, family, taught=False, **changes):
     """Write a checkpoint; its model and its `Frame`."""
     model, frame = make_model(family, **changes)
+    if taught:
+        teach(model, frame)
     model.save_pretrained(folder)
     return model, frame

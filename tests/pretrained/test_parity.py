@@ -5,27 +5,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
-from checkpoints import FAMILIES, write  # noqa: E402
+from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
 from exam import numpy  # noqa: E402
 
+from keras_transformer.config import DecodingConfig  # noqa: E402
+from keras_transformer.decoding.compiled import compiled  # noqa: E402
+from keras_transformer.decoding.translator import search_ids  # noqa: E402
 from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
-
-
-def random_batch(frame, sizes, lengths, width, seed=0):
-    """Framed source ids and target ids of random sentences, padded: (B, S), (B, T)."""
-    random, special = np.random.default_rng(seed), {frame.pad, frame.begin, frame.end}
-    texts = [[i for i in random.integers(4, 68, length) if i not in special] for length in lengths]
-    sources = [frame.source(text) for text in texts]
-    targets = [frame.target(frame.labels(text[::-1][:width])) for text in texts]
-    return tuple(padded(rows, frame.pad) for rows in (sources, targets))
-
-
-def padded(rows, pad):
-    array = np.full((len(rows), max(map(len, rows))), pad, "int32")
-    for row, ids in zip(array, rows):
-        row[: len(ids)] = ids
-    return array
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +20,13 @@ def imported(tmp_path_factory):
     """Their model, ours and the frame of a family; each made once."""
     made = {}
 
-    def imported(family):
-        if family not in made:
+    def imported(family, **changes):
+        key = (family, *changes)
+        if key not in made:
             folder = tmp_path_factory.mktemp(family)
-            theirs, frame = write(folder, family)
-            made[family] = theirs, read_model(folder, read_config(folder), frame), frame
-        return made[family]
+            theirs, frame = write(folder, family, **changes)
+            made[key] = theirs, read_model(folder, read_config(folder), frame), frame
+        return made[key]
 
     return imported
 
@@ -46,7 +34,9 @@ def imported(tmp_path_factory):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_logits(imported, family):
     theirs, ours, frame = imported(family)
-    source_ids, target_ids = random_batch(frame, None, (1, 13, 7, 20, 3), 9)
+    sources = texts((1, 13, 7, 20, 3))
+    rows = ([frame.source(text) for text in sources], [frame.target(frame.labels(text[::-1][:9])) for text in sources])
+    source_ids, target_ids = (padded(ids, frame.pad) for ids in rows)
     with torch.no_grad():
         source, target = (torch.from_numpy(ids).long() for ids in (source_ids, target_ids))
         expected = theirs(
@@ -58,3 +48,47 @@ def test_logits(imported, family):
     real[:, 0] = True  # the begin token, which may be the same as padding
     print(family, np.abs(found - expected)[real].max(), np.abs(expected).max())
     np.testing.assert_allclose(found[real], expected[real], atol=5e-6, rtol=0)
+
+
+LENGTH = 24  # most tokens of a translation
+SEARCHES = {
+    "greedy": (DecodingConfig(search="greedy"), dict(num_beams=1)),
+    # transformers divides by length^alpha and stops a sentence when no live hypothesis, by its length so far, is better
+    # than the worst of 4 finished ones: our rule. What follows the first candidates is the same, too.
+    "beam": (
+        DecodingConfig(beam=4, length_penalty=1.0, penalty="power"),
+        dict(num_beams=4, length_penalty=1.0, early_stopping=False),
+    ),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_generate(imported, family, search):
+    theirs, ours, frame = imported(family, taught=True)
+    decoding, options = SEARCHES[search]
+    source_ids = padded([frame.source(text) for text in texts(range(1, 17), seed=1000)], frame.pad)
+    limits = np.full(len(source_ids), LENGTH, "int32")
+    run = compiled(
+        lambda ids, limits: search_ids(ours, decoding, (8, LENGTH), ids, limits, given=frame.target_prefix), ours
+    )
+    tokens, scores = run(source_ids, limits)
+    never = [[token] for token in ours.config.never_generated]  # by us; transformers is told so
+    with torch.no_grad():
+        source = torch.from_numpy(source_ids).long()
+        expected = theirs.generate(
+            source,
+            attention_mask=source != frame.pad,
+            max_new_tokens=LENGTH,
+            do_sample=False,
+            bad_words_ids=never,
+            decoder_start_token_id=frame.begin,
+            forced_bos_token_id=frame.target_prefix[0] if frame.target_prefix else None,
+            **options,
+        )
+    expected = expected[:, 1:].numpy()
+    found = [[int(i) for i in row if i != frame.pad] for row in tokens[:, 0]]
+    assert found == [[int(i) for i in row if i != frame.pad] for row in expected]
+    assert sum(row[-1] == frame.end for row in found) >= 8 and len({*map(tuple, found)}) >= 10
+    print(family, search, sum(row[-1] == frame.end for row in found), len({tuple(row) for row in found}))
+    assert not {*ours.config.never_generated} & {*np.concatenate(found)}

@@ -4,10 +4,8 @@ import folders
 import pytest
 from scripts import sentences
 
-from keras_transformer import run_directory as runs
 from keras_transformer.pretrained import languages
 from keras_transformer.pretrained.tokenizers import load_tokenizers
-from keras_transformer.text.special_tokens import SpecialTokens
 
 transformers = pytest.importorskip("transformers")
 LINES = sentences(500)
