@@ -100,8 +100,7 @@ class MultilingualTokenizer(CheckpointTokenizer):
         texts = [text if text.startswith(SPACE) else SPACE + text for text in texts]
         # Word by word: in the sum of a whole line's scores rounding would decide between "." ".." and ".." ".".
         words = [word for text in texts for word in re.findall(f"{SPACE}[^{SPACE}]*", text)]
-        cut = self._processor.encode(words, out_type=str, num_threads=1)
-        return self._lookup(piece for pieces in cut for piece in pieces)
+        return self._lookup(piece for word in words for piece in self._processor.encode(word, out_type=str))
 
     def _decode_pieces(self, pieces):
         if self.options["rule"] == "sentencepiece":
