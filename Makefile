@@ -28,5 +28,5 @@ lint: .venv/test.done
 .venv/test.done: pyproject.toml constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python $(INSTALL) torch==2.13.0
-	.venv/bin/python $(INSTALL) --editable ".[tensorflow,jax,torch,serve,dev]"
+	.venv/bin/python $(INSTALL) --editable ".[tensorflow,jax,torch,serve,pretrained,fsmt,dev]"
 	touch $@

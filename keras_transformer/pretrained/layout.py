@@ -60,6 +60,10 @@ class Settings:
                 found += [self._content(name, token) for token in tokens]
         return found + [token for token in self._added.values() if token not in found]
 
+    def has_id(self, token):
+        """Whether tokenizer_config.json gives a special token an id."""
+        return token in self._added.values()
+
     def marks(self, names):
         """All special tokens, each once."""
         return list(dict.fromkeys([*names.values(), *self.listed()]))

@@ -55,7 +55,7 @@ def load_tokenizers(folder, config, source_lang=None, target_lang=None):
 
 def _marian(folder, settings, config, given):
     size = size_of(config, "vocab_size")
-    source = target = read_pieces(folder / "vocab.json", size)
+    source = target = settings.with_added(read_pieces(folder / "vocab.json", size))
     separate = settings.get("separate_vocabs", bool, False)
     if separate:
         target_size = size_of(config, "decoder_vocab_size") if config.get("decoder_vocab_size") else size
@@ -91,7 +91,7 @@ def _fsmt(folder, settings, config, given):
     lower_case = settings.get("do_lower_case", bool, False)
     sides = []
     for side, language in zip(("src", "tgt"), pair):
-        pieces = read_pieces(folder / f"vocab-{side}.json", size_of(config, f"{side}_vocab_size"))
+        pieces = settings.with_added(read_pieces(folder / f"vocab-{side}.json", size_of(config, f"{side}_vocab_size")))
         end = number_of(pieces, names["sep"])
         special = special_tokens(pieces, names | {"eos": names["sep"]}, config, begin=end)
         vocabulary = Vocabulary(pieces, special, settings.marks(names), unused(pieces), source_suffix=[end])
@@ -105,7 +105,7 @@ def _multilingual(folder, settings, config, given):
     model = read_limited(folder / "sentencepiece.bpe.model")
     pieces, codes = _multilingual_pieces(folder, settings, config, family, names, model)
     ids = {piece: number for number, piece in enumerate(pieces)}
-    codes = {code: ids[piece] for code, piece in codes.items()}
+    codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
     source, target = (_language(name, given[name], codes) for name in ("source_lang", "target_lang"))
     special = special_tokens(pieces, names, config, begin=number_of(pieces, names["eos"]))
     if family == "MBART":
@@ -118,7 +118,7 @@ def _multilingual(folder, settings, config, given):
         pieces,
         special,
         [mark for mark in marks if not (late and mark == mask)],
-        hidden=[*codes.values(), *([ids[mask]] if mask else []), *unused(pieces)],
+        hidden=[*codes.values(), *([number_of(pieces, mask)] if mask else []), *unused(pieces)],
         source_prefix=[] if suffixed else [source],
         source_suffix=[special.end, source] if suffixed else [special.end],
         target_prefix=[] if family == "MBART" else [target],
@@ -145,7 +145,9 @@ def _multilingual_pieces(folder, settings, config, family, names, model):
         found = processor(model, "sentencepiece.bpe.model")
         learnt = map(found.id_to_piece, range(3, found.vocab_size()))  # after SentencePiece's unknown, begin and end
         special = [names[name] for name in ("bos", "pad", "eos", "unk")]
-        pieces = [*special, *learnt, *codes, *([names["mask"]] if "mask" in names else [])]
+        pieces = [*special, *learnt]
+        if not any(settings.has_id(code) for code in codes):
+            pieces += [*codes, *([names["mask"]] if "mask" in names else [])]
     return settings.with_added(with_unused(pieces, size)), codes
 
 

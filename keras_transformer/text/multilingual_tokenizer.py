@@ -19,7 +19,9 @@ class MultilingualTokenizer(CheckpointTokenizer):
     """One SentencePiece model for both sides; languages are tokens around a sentence, not part of its text.
 
     What happens before the pieces are looked for differs by family, and is done as `transformers` does it, which
-    for NLLB and mBART is not SentencePiece: a space at the end of a line, for instance, is a token.
+    for NLLB and mBART is not SentencePiece's way: a space at the end of a line, for instance, is a token. Two things
+    are not copied: a combining mark behind a character that normalisation replaces is kept, and what becomes a
+    special token's name by normalisation (`"＜pad＞"`) stays text.
 
     Args:
         vocabulary: a `Vocabulary`.
@@ -63,7 +65,7 @@ class MultilingualTokenizer(CheckpointTokenizer):
         super().__init__(vocabulary, models, rule=rule, mask=mask, late_mask=late_mask)
         if rule not in RULES:
             raise ValueError(f"rule must be one of {', '.join(RULES)}; received {rule!r}")
-        if mask is not None and mask not in vocabulary.pieces:
+        if (mask is not None or late_mask) and mask not in vocabulary.pieces:
             raise ValueError(f"mask must be in the vocabulary; received {mask!r}")
         whole = processor(models["text.spm"], "model")
         self._processor = whole if rule == "sentencepiece" else processor(models["text.spm"] + NO_NORMALISER, "model")
@@ -85,19 +87,20 @@ class MultilingualTokenizer(CheckpointTokenizer):
         if rule == "sentencepiece":
             return self._lookup(self._processor.encode(text, out_type=str))
         if rule == "words":
-            return [number for word in re.split(f"[{WHITE}]+", text) for number in self._encode_words(word)]
+            return self._encode_words(re.split(f"[{WHITE}]+", text))
         text = re.sub(" {2,}", " ", self._normaliser.normalize(text))
-        if mask is None or not self.options["late_mask"]:
-            return self._encode_words(text)
-        first, *others = map(self._encode_words, _without_spaces_before(mask, text).split(mask))
+        if not self.options["late_mask"]:
+            return self._encode_words([text])
+        first, *others = (self._encode_words([part]) for part in _without_spaces_before(mask, text).split(mask))
         return first + [number for part in others for number in (self.vocabulary.ids[mask], *part)]
 
-    def _encode_words(self, text):
-        if not text:
-            return []
-        spelled = text.replace(" ", SPACE)
-        pieces = self._processor.encode(spelled if spelled.startswith(SPACE) else SPACE + spelled, out_type=str)
-        return self._lookup(pieces)
+    def _encode_words(self, texts):
+        """The ids of texts that each begin a word."""
+        texts = [text.replace(" ", SPACE) for text in texts if text]
+        texts = [text if text.startswith(SPACE) else SPACE + text for text in texts]
+        # Word by word: in the sum of a whole line's scores rounding would decide between "." ".." and ".." ".".
+        words = [word for text in texts for word in re.findall(f"{SPACE}[^{SPACE}]*", text)]
+        return self._lookup(piece for word in words for piece in self._processor.encode(word, out_type=str))
 
     def _decode_pieces(self, pieces):
         if self.options["rule"] == "sentencepiece":
