@@ -114,9 +114,7 @@ def add_import(commands):
     parser.add_argument("source", metavar="SOURCE", help="folder of a Hugging Face checkpoint, or its name on the hub")
     parser.add_argument("run", metavar="RUN", help="directory to make")
     for side, what in (("source", "from"), ("target", "into")):
-        parser.add_argument(
-            f"--{side}-lang", metavar="CODE", help=f"language to translate {what}, of many that it knows"
-        )
+        parser.add_argument(f"--{side}-lang", metavar="CODE", help=f"language to translate {what}, if it has several")
     parser.add_argument("--revision", metavar="REVISION", help="branch, tag or commit on the hub")
     parser.add_argument("--overwrite", action="store_true", help="replace the run if it exists")
     parser.set_defaults(command=import_command)
