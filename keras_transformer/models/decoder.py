@@ -32,6 +32,8 @@ class Decoder(keras.layers.Layer):
     Source: Vaswani et al. 2017, section 3.1.
     """
 
+    is_second = True  # of the two sides that may have learned positions of their own
+
     def __init__(self, config, embedding, **kwargs):
         super().__init__(**kwargs)
         self.config, self.embedding = config, embedding
@@ -61,7 +63,7 @@ class Decoder(keras.layers.Layer):
             self.output_bias = self.add_weight((size,), "zeros", autocast=False, name="output_bias")
 
     def call(self, target_ids, memory, source_mask, cache=(), index=0, training=False):
-        x = self.embedding(target_ids, index=index, second=True)
+        x = self.embedding(target_ids, index=index, second=self.is_second)
         x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x), training=training)
         query_positions = positions_of(target_ids) + index
         key_positions = ops.expand_dims(ops.arange(ops.shape(cache[0][0][0])[2]), axis=0) if cache else query_positions

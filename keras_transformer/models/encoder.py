@@ -49,6 +49,8 @@ class Encoder(keras.layers.Layer):
     Source: Vaswani et al. 2017, section 3.1.
     """
 
+    is_second = False
+
     def __init__(self, config, embedding, **kwargs):
         super().__init__(**kwargs)
         self.config, self.embedding = config, embedding

@@ -35,6 +35,11 @@ class Frame:
         return cls(special.pad, special.begin, special.end, *source, tuple(target_tokenizer.target_prefix))
 
     @property
+    def never(self):
+        """The ids that no search generates: padding, and the begin token unless it is the end token as well."""
+        return tuple(sorted({self.pad, self.begin} - {self.end}))
+
+    @property
     def around_source(self):
         """How many ids stand around a source text."""
         return len(self.source_prefix) + len(self.source_suffix)
