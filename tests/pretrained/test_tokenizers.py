@@ -244,6 +244,12 @@ def test_wrong_models_and_languages(family, languages, config, message, tmp_path
             b'{"added_tokens_decoder": {"5": "</s>"}}',
             "added_tokens_decoder must agree",
         ),
+        (
+            "marian",
+            "tokenizer_config.json",
+            b'{"extra_special_tokens": 3}',
+            "extra_special_tokens must be a list in .*3$",
+        ),
         ("m2m_100", "tokenizer_config.json", b'{"language_codes": "m3"}', "language_codes must be one of .*'m3'"),
         (
             "mbart",
