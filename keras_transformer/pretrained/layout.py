@@ -20,11 +20,10 @@ class Settings:
 
     def __init__(self, folder):
         self._said = self._read(folder / "tokenizer_config.json")
-        self._added = {}
-        if "added_tokens_decoder" in self._said:
-            for number, token in self.get("added_tokens_decoder", dict, {}).items():
-                self._added[number] = self._content("added_tokens_decoder", token)
-        else:
+        numbered = self.get("added_tokens_decoder", dict, None)
+        self._numbered = {} if numbered is None else numbered
+        self._added = {number: self._content("added_tokens_decoder", token) for number, token in self._numbered.items()}
+        if numbered is None:
             self._said |= self._read(folder / "special_tokens_map.json")
 
     @staticmethod
@@ -45,19 +44,20 @@ class Settings:
         return found
 
     def names(self, *keys):
-        """The special tokens by key, such as `"eos"`: those of `keys` that are not said otherwise, and all that are."""
-        said = {key: self._said.get(f"{key}_token", NAMES[key]) for key in keys}
-        said |= {key: self._said[f"{key}_token"] for key in NAMES if self._said.get(f"{key}_token") is not None}
-        return {key: self._content(f"{key}_token", token) for key, token in said.items() if token is not None}
+        """The special tokens by key, such as `"eos"`: those of `keys`, and others that are said."""
+        said = {key: self._said.get(f"{key}_token") for key in NAMES}
+        chosen = {key: NAMES[key] if said[key] is None else said[key] for key in NAMES if key in keys or said[key]}
+        return {key: self._content(f"{key}_token", token) for key, token in chosen.items()}
 
     def listed(self):
         """The special tokens that have no key of their own."""
         found = []
         for name in ("additional_special_tokens", "extra_special_tokens"):
-            tokens = self._said.get(name) or ()
+            tokens = self._said.get(name) or []
+            if not isinstance(tokens, (list, dict)):
+                raise ValueError(f"{name} must be a list in tokenizer_config.json; received {str(tokens)[:60]}")
             tokens = tokens.values() if isinstance(tokens, dict) else tokens
-            if not isinstance(tokens, str):
-                found += [self._content(name, token) for token in tokens]
+            found += [self._content(name, token) for token in tokens]
         return found + [token for token in self._added.values() if token not in found]
 
     def has_id(self, token):
@@ -70,7 +70,7 @@ class Settings:
 
     def is_normalised(self, key, default):
         """Whether a special token is looked for only after a text's characters have been normalised."""
-        tokens = [self._said.get(f"{key}_token"), *(self._said.get("added_tokens_decoder") or {}).values()]
+        tokens = [self._said.get(f"{key}_token"), *self._numbered.values()]
         name = self.names(key)[key]
         flags = [t["normalized"] for t in tokens if isinstance(t, dict) and t["content"] == name and "normalized" in t]
         return bool(flags[-1]) if flags else default

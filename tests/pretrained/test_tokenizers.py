@@ -1,29 +1,16 @@
 import json
 import sys
 
-import folders
 import pytest
+import tokenizer_folders as folders
 from scripts import sentences
+from tokenizer_folders import FOLDERS, NLLB, read
 
 from keras_transformer.pretrained import languages
 from keras_transformer.pretrained.tokenizers import load_tokenizers
 
 transformers = pytest.importorskip("transformers")
 LINES = sentences(500)
-NLLB = ("ace_Arab", "deu_Latn", "eng_Latn", "zho_Hans")
-FOLDERS = {
-    "marian": (folders.marian, {}),
-    "marian-separate": (lambda folder: folders.marian(folder, separate=True), {}),
-    "m2m_100": (lambda folder: folders.m2m100(folder, languages.M2M100), {"en": "de"}),
-    "nllb": (lambda folder: folders.nllb(folder, NLLB), {"eng_Latn": "deu_Latn"}),
-    "mbart": (lambda folder: folders.mbart(folder, "MBartTokenizer", languages.MBART), {"en_XX": "de_DE"}),
-    "mbart-50": (lambda folder: folders.mbart(folder, "MBart50Tokenizer", languages.MBART50), {"en_XX": "de_DE"}),
-    "fsmt": (folders.fsmt, {}),
-}
-
-
-def read(folder):
-    return json.loads((folder / "config.json").read_text())
 
 
 @pytest.fixture(scope="module", params=FOLDERS)
@@ -104,7 +91,7 @@ def test_what_surrounds_a_sentence(loaded):
 def test_targets_of_fsmt_are_cut_by_their_own_language(tmp_path):
     folder = folders.fsmt(tmp_path / "forth")
     _, target = load_tokenizers(folder, read(folder))
-    back = folders.fsmt(tmp_path / "back", languages=("de", "en"))
+    back = folders.fsmt(tmp_path / "back", ("de", "en"))
     for side, other in (("src", "tgt"), ("tgt", "src")):
         (back / f"vocab-{side}.json").write_bytes((folder / f"vocab-{other}.json").read_bytes())
     theirs = transformers.AutoTokenizer.from_pretrained(back)
@@ -254,6 +241,12 @@ def test_wrong_models_and_languages(family, languages, config, message, tmp_path
             "tokenizer_config.json",
             b'{"added_tokens_decoder": {"5": "</s>"}}',
             "added_tokens_decoder must agree",
+        ),
+        (
+            "marian",
+            "tokenizer_config.json",
+            b'{"extra_special_tokens": 3}',
+            "extra_special_tokens must be a list in .*3$",
         ),
         ("m2m_100", "tokenizer_config.json", b'{"language_codes": "m3"}', "language_codes must be one of .*'m3'"),
         (

@@ -8,6 +8,8 @@ import json
 import sentencepiece
 from scripts import PLAIN, sentences
 
+from keras_transformer.pretrained import languages
+
 FAIRSEQ = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
@@ -115,7 +117,7 @@ def nllb(folder, codes):
 MASK = {"lstrip": True, "rstrip": False, "single_word": False, "normalized": True}
 
 
-def fsmt(folder, languages=("en", "de")):
+def fsmt(folder, pair=("en", "de")):
     """FSMT: merges learnt on Moses' words; some of their pieces are missing in the vocabularies."""
     import sacremoses
     from subword_nmt.learn_bpe import learn_bpe
@@ -133,6 +135,22 @@ def fsmt(folder, languages=("en", "de")):
     write(folder, vocab_0src__json=numbered(vocabularies[0]), vocab_0tgt__json=numbered(vocabularies[1]))
     write(folder, merges__txt="".join(f"{first} {second} 7\n" for first, second in merges).encode())
     sizes = {f"{side}_vocab_size": len(pieces) for side, pieces in zip(("src", "tgt"), vocabularies)}
-    config = {"model_type": "fsmt", "langs": list(languages), "pad_token_id": 1, "eos_token_id": 2} | sizes
+    config = {"model_type": "fsmt", "langs": list(pair), "pad_token_id": 1, "eos_token_id": 2} | sizes
     write(folder, config__json=config | {"decoder_start_token_id": 2})
-    return write(folder, tokenizer_config__json={"langs": list(languages), "do_lower_case": False})
+    return write(folder, tokenizer_config__json={"langs": list(pair), "do_lower_case": False})
+
+
+def read(folder):
+    return json.loads((folder / "config.json").read_text())
+
+
+NLLB = ("ace_Arab", "deu_Latn", "eng_Latn", "zho_Hans")
+FOLDERS = {
+    "marian": (marian, {}),
+    "marian-separate": (lambda folder: marian(folder, separate=True), {}),
+    "m2m_100": (lambda folder: m2m100(folder, languages.M2M100), {"en": "de"}),
+    "nllb": (lambda folder: nllb(folder, NLLB), {"eng_Latn": "deu_Latn"}),
+    "mbart": (lambda folder: mbart(folder, "MBartTokenizer", languages.MBART), {"en_XX": "de_DE"}),
+    "mbart-50": (lambda folder: mbart(folder, "MBart50Tokenizer", languages.MBART50), {"en_XX": "de_DE"}),
+    "fsmt": (fsmt, {}),
+}
