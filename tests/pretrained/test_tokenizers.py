@@ -6,8 +6,10 @@ import tokenizer_folders as folders
 from scripts import sentences
 from tokenizer_folders import FOLDERS, NLLB, read
 
+from keras_transformer import run_directory as runs
 from keras_transformer.pretrained import languages
 from keras_transformer.pretrained.tokenizers import load_tokenizers
+from keras_transformer.text.special_tokens import SpecialTokens
 
 transformers = pytest.importorskip("transformers")
 LINES = sentences(500)
