@@ -94,7 +94,8 @@ def build_parser():
     export = commands.add_parser("export", help="write a trained run as a model that a production engine reads")
     export.add_argument("run", metavar="RUN", help="directory that train or demo made")
     export.add_argument("out", metavar="OUT", help="directory to make")
-    export.add_argument("--to", required=True, choices=["saved_model", "ctranslate2", "onnx"], help="what to write")
+    formats = ["saved_model", "ctranslate2", "onnx", "huggingface"]
+    export.add_argument("--to", required=True, choices=formats, help="what to write")
     export.add_argument("--overwrite", action="store_true", help="replace the export if it exists")
     export.add_argument(
         "--quantization",
@@ -241,8 +242,8 @@ def export_command(options):
     search = given(options, DecodingConfig)
     if options.to != "ctranslate2" and "quantization" in options:
         raise ValueError(f"--quantization goes with --to ctranslate2; received --to {options.to}")
-    if options.to == "onnx" and search:
-        raise ValueError(f"--to onnx takes no search; received {', '.join(search)}")
+    if options.to in ("onnx", "huggingface") and search:
+        raise ValueError(f"--to {options.to} takes no search; received {', '.join(search)}")
     more = {"quantization": options.quantization} if "quantization" in options else {}
     check = getattr(export, options.to)(options.run, options.out, overwrite=options.overwrite, **more, **search)
     size = sum(path.stat().st_size for path in Path(options.out).rglob("*") if path.is_file())
