@@ -14,7 +14,7 @@ LONGEST = 256  # tokens of a source, END included; the rest is cut off
 
 
 class OnnxTransformer:
-    """The encoder and the decoder of an export, and the ids that the search has to know: those of our own tokenizers."""
+    """The encoder and the decoder of an export, and the ids of pad, begin and end: those of our own tokenizers."""
 
     def __init__(self, folder, pad=0, begin=2, end=3):
         self.pad, self.ends = pad, (begin, end)
@@ -47,7 +47,7 @@ class OnnxTransformer:
         return np.stack(found, axis=1)
 
     def greedy(self, source_ids, extra_length=50, longest=10**9):
-        """The likeliest token at each position, up to the end, `extra_length` more than the source has, or `longest`."""
+        """The likeliest token at each position, up to the end, `extra_length` more than the source, or `longest`."""
         pad, (begin, end) = self.pad, self.ends
         never = sorted({pad, begin} - {end})
         limits = np.minimum((source_ids != pad).sum(1) + extra_length, longest)

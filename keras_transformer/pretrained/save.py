@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_transformer.models import Transformer
+from keras_transformer.models.archive import MEMBERS
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 ROWS = 4096  # of a matrix that are copied at once
@@ -33,8 +34,8 @@ def save(model, run):
     saved["config"] |= model.get_config()
     (folder / "config.json").write_text(json.dumps(saved), encoding="utf-8")
     with zipfile.ZipFile(run / "model.keras", "w") as archive:
-        for path in sorted(folder.iterdir()):
-            archive.write(path, path.name)
+        for name in sorted(MEMBERS):
+            archive.write(folder / name, name)
     shutil.rmtree(folder)
 
 

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import torch
 import transformers
+from tokenizer_folders import FOLDERS, read
 
 from keras_transformer.text.frame import Frame
 
@@ -113,6 +114,20 @@ def teach(model, frame, updates=80):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def complete(folder, name, dtype=None, **changes):
+    """A checkpoint with the tokenizer files of `tokenizer_folders.FOLDERS`: the model and the pair of languages."""
+    make, pair = FOLDERS[name]
+    settings = read(make(folder))
+    known = {"vocab_size", "src_vocab_size", "tgt_vocab_size", "pad_token_id", "eos_token_id", "decoder_start_token_id"}
+    settings = {key: value for key, value in settings.items() if key in known}
+    if name == "marian-separate":
+        settings |= {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": settings["vocab_size"]}
+    family = {"marian-separate": "marian", "nllb": "m2m_100", "mbart-50": "mbart"}.get(name, name)
+    model, _ = make_model(family, **settings, **changes)
+    (model if dtype is None else model.to(dtype)).save_pretrained(folder)
+    return model.float(), next(iter(pair.items()), (None, None))
 
 
 def write(folder, family, taught=False, **changes):
