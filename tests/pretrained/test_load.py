@@ -9,7 +9,6 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
-from exam import numpy  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
 
 from keras_transformer import Translator, pretrained  # noqa: E402

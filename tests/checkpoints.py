@@ -116,7 +116,7 @@ def teach(model, frame, updates=80):
         optimizer.step()
 
 
-def complete(folder, name, dtype=None, **changes):
+def complete(folder, name, dtype=None, empty_pad=False, **changes):
     """A checkpoint with the tokenizer files of `tokenizer_folders.FOLDERS`: the model and the pair of languages."""
     make, pair = FOLDERS[name]
     settings = read(make(folder))
@@ -126,6 +126,9 @@ def complete(folder, name, dtype=None, **changes):
         settings |= {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": settings["vocab_size"]}
     family = {"marian-separate": "marian", "nllb": "m2m_100", "mbart-50": "mbart"}.get(name, name)
     model, _ = make_model(family, **settings, **changes)
+    if empty_pad:  # as in Marian's own
+        with torch.no_grad():
+            model.get_input_embeddings().weight[settings["pad_token_id"]] = 0.0
     (model if dtype is None else model.to(dtype)).save_pretrained(folder)
     return model.float(), next(iter(pair.items()), (None, None))
 
