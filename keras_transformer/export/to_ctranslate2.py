@@ -77,6 +77,10 @@ def compare(run, model, tokenizers, engine, quantization):
     from keras_transformer.decoding import Translator
 
     translator = Translator(model, *tokenizers, config=dataclasses.replace(engine.config, batch_size=8))
+    if begins_with_nothing(model):  # it has no padding then, whose share of the softmax goes to the others
+        bias = array(model.decoder.output_bias).copy()
+        bias[model.config.pad_id] = -1e9
+        model.decoder.output_bias.assign(bias)
     differences, shapes = [], []
     for sources, targets in check_sentences(run):
         tokens = np.array([len(ids) + 1 for ids in tokenizers[1].encode(targets)])
@@ -123,8 +127,10 @@ def specification(model, tokenizers, positions):
 
 def begins_with_nothing(model):
     """Whether the decoder starts from a zero vector, as Marian's do: that of padding, which is nothing else then."""
-    config, matrix = model.config, model.decoder.embedding.embeddings
-    return config.begin_id == config.pad_id and not np.any(array(matrix[config.pad_id]))
+    config, decoder = model.config, model.decoder
+    if config.begin_id != config.pad_id or decoder.output_bias is None:
+        return False
+    return not np.any(array(decoder.embedding.embeddings[config.pad_id]))
 
 
 def drop_padding(spec, pad):
