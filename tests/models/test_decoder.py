@@ -24,6 +24,9 @@ def encoded(batch):
         dict(norm="pre", value_size=13, attention_bias=True),
         dict(positions="learned", max_positions=7, share_embeddings=False),
         dict(positions="sinusoidal_halves", activation="gelu"),
+        dict(embedding_norm=True, final_norm=True, output_bias=True, tie_output=False, scale_embedding=False),
+        dict(positions="learned", max_positions=7, share_positions=False, norm="pre", final_norm=False),
+        dict(positions="sinusoidal_fairseq", first_position=2, output_bias=True),
     ],
 )
 def test_cached_steps_of_every_hypothesis_equal_one_full_call(make, encoded, changes):
