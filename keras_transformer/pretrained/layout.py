@@ -58,7 +58,7 @@ class Settings:
                 raise ValueError(f"{name} must be a list in tokenizer_config.json; received {str(tokens)[:60]}")
             tokens = tokens.values() if isinstance(tokens, dict) else tokens
             found += [self._content(name, token) for token in tokens]
-        return found + [token for token in self._added.values() if token not in found]
+        return list(dict.fromkeys([*found, *self._added.values()]))
 
     def has_id(self, token):
         """Whether tokenizer_config.json gives a special token an id."""

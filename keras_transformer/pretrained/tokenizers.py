@@ -68,10 +68,7 @@ def _marian(folder, settings, config, given):
     special = special_tokens(source, names, config, begin=number_of(source, names["pad"]))
     around = dict(marks=settings.marks(names), source_suffix=[special.end])
     models = {name: read_limited(folder / f"{name}.spm") for name in ("source", "target")}
-    joins = {
-        "source": models["source"],
-        "target": models["target" if separate else "source"],
-    }  # as transformers decodes
+    joins = models if separate else dict.fromkeys(models, models["source"])  # as transformers decodes
     return tuple(
         MarianTokenizer(vocabulary, {"encoder.spm": models[side], "decoder.spm": joins[side]})
         for side, vocabulary in (

@@ -67,8 +67,9 @@ class MultilingualTokenizer(CheckpointTokenizer):
             raise ValueError(f"rule must be one of {', '.join(RULES)}; received {rule!r}")
         if (mask is not None or late_mask) and mask not in vocabulary.pieces:
             raise ValueError(f"mask must be in the vocabulary; received {mask!r}")
-        whole = processor(models["text.spm"], "model")
-        self._processor = whole if rule == "sentencepiece" else processor(models["text.spm"] + NO_NORMALISER, "model")
+        self._processor = processor(models["text.spm"], "text.spm")
+        if rule != "sentencepiece":
+            self._processor = processor(models["text.spm"] + NO_NORMALISER, "text.spm")
         self._normaliser = sentencepiece.SentencePieceNormalizer(
             model_proto=models["text.spm"],
             add_dummy_prefix=False,

@@ -5,6 +5,8 @@ import dataclasses
 from keras_transformer.text.special_tokens import SpecialTokens
 
 LARGEST_VOCABULARY = 1 << 22  # tokens: sixteen times NLLB's
+AROUND = ("source_prefix", "source_suffix", "target_prefix")  # ids around a sentence
+MOST_MARKS = 1 << 12  # each is looked for at each place of a text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +48,12 @@ class Vocabulary:
         if len(ids) < size:
             twice = next(piece for number, piece in enumerate(self.pieces) if ids[piece] != number)
             raise ValueError(f"pieces must differ from each other; received {twice[:40]!r} twice")
+        if len(self.marks) > MOST_MARKS:
+            raise ValueError(f"marks must be at most {MOST_MARKS:,}; received {len(self.marks):,}")
         for mark in self.marks:
             if not mark or mark not in ids:
                 raise ValueError(f"marks must be in the vocabulary; received {mark[:40]!r}")
-        for name in ("hidden", "source_prefix", "source_suffix", "target_prefix"):
+        for name in ("hidden", *AROUND):
             object.__setattr__(self, name, self._checked(name, int))
         special = [getattr(self.special, field.name, None) for field in dataclasses.fields(SpecialTokens)]
         groups = {"special": special} | {name: getattr(self, name) for name in ("hidden", *AROUND)}
@@ -65,6 +69,3 @@ class Vocabulary:
         if not isinstance(values, (list, tuple)) or not all(type(value) is kind for value in values):
             raise ValueError(f"{name} must be a list of {kind.__name__}; received {str(values)[:60]}")
         return tuple(values)
-
-
-AROUND = ("source_prefix", "source_suffix", "target_prefix")  # ids around a sentence

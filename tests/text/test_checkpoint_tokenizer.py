@@ -93,12 +93,12 @@ def test_a_changed_description(folder, said, message):
         (
             "text.spm",
             b"",
-            "tokenizer' cannot be used: model must be the content of a SentencePiece model; received b''",
+            "tokenizer' cannot be used: text.spm must be the content of a SentencePiece model; received b''",
         ),
         (
             "text.spm",
             MODEL[:-100] + b"\xff" * 100,
-            "tokenizer' cannot be used: model must be the content of a Sentence",
+            "tokenizer' cannot be used: text.spm must be the content of a Sentence",
         ),
         ("text.spm", bytes(2000), "text.spm' cannot be used: it must have at most 1,000 bytes; received 2,000"),
     ],

@@ -24,6 +24,7 @@ def test_ids_of_pieces_and_what_decoding_leaves_out():
         (dict(pieces=[*PIECES, "a"]), "pieces must differ from each other; received 'a' twice"),
         (dict(marks=["b"]), "marks must be in the vocabulary; received 'b'"),
         (dict(pieces=[*PIECES, ""], marks=[""]), "marks must be in the vocabulary; received ''"),
+        (dict(marks=["a", "a", "a", "a"]), "marks must be at most 3; received 4"),
         (dict(special=SpecialTokens(0, 2, 0, 4)), "special must have ids between 0 and 3; received 4"),
         (dict(special=SpecialTokens(0, 2, 0, True)), "special must have ids between 0 and 3; received True"),
         (dict(hidden=[-1]), "hidden must have ids between 0 and 3; received -1"),
@@ -33,5 +34,6 @@ def test_ids_of_pieces_and_what_decoding_leaves_out():
 )
 def test_wrong_vocabularies(arguments, message, monkeypatch):
     monkeypatch.setattr(vocabulary, "LARGEST_VOCABULARY", 5)
+    monkeypatch.setattr(vocabulary, "MOST_MARKS", 3)
     with pytest.raises(ValueError, match=message):
         Vocabulary(**{"pieces": PIECES, "special": SPECIAL, **arguments})
