@@ -164,7 +164,7 @@ def compare(run, model, tokenizers, out):
     import transformers
     from keras import ops
 
-    theirs = transformers.MarianMTModel.from_pretrained(out).eval()
+    theirs = transformers.MarianMTModel.from_pretrained(out)  # not for training
     frame, differences, shapes = Frame.of(*tokenizers), [], []
     for pair in check_sentences(run):
         encoded = [tokenizer.encode(texts) for tokenizer, texts in zip(tokenizers, pair)]

@@ -24,7 +24,7 @@ def imported(tmp_path_factory):
     def imported(name):
         if name not in made:
             folder = tmp_path_factory.mktemp(name)
-            _, languages = complete(folder / "checkpoint", name)
+            _, languages = complete(folder / "checkpoint", name, max_position_embeddings=160)
             pretrained.load(folder / "checkpoint", folder / "run", *languages)
             made[name] = folder / "checkpoint", folder / "run"
         return made[name]

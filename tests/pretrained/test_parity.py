@@ -13,6 +13,7 @@ from keras_transformer.decoding.compiled import compiled  # noqa: E402
 from keras_transformer.decoding.translator import search_ids  # noqa: E402
 from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
+from keras_transformer.text.frame import Frame  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,6 @@ def test_logits(imported, family):
     found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
     real = target_ids != frame.pad
     real[:, 0] = True  # the begin token, which may be the same as padding
-    print(family, np.abs(found - expected)[real].max(), np.abs(expected).max())
     np.testing.assert_allclose(found[real], expected[real], atol=5e-6, rtol=0)
 
 
@@ -90,5 +90,39 @@ def test_generate(imported, family, search):
     found = [[int(i) for i in row if i != frame.pad] for row in tokens[:, 0]]
     assert found == [[int(i) for i in row if i != frame.pad] for row in expected]
     assert sum(row[-1] == frame.end for row in found) >= 8 and len({*map(tuple, found)}) >= 10
-    print(family, search, sum(row[-1] == frame.end for row in found), len({tuple(row) for row in found}))
     assert not {*ours.config.never_generated} & {*np.concatenate(found)}
+
+
+# The config of Helsinki-NLP/opus-mt-zh-en, as far as it says something of the model.
+FULL_SIZE = dict(
+    d_model=512,
+    encoder_layers=6,
+    decoder_layers=6,
+    encoder_ffn_dim=2048,
+    decoder_ffn_dim=2048,
+    encoder_attention_heads=8,
+    decoder_attention_heads=8,
+    max_position_embeddings=512,
+    activation_function="swish",
+    scale_embedding=True,
+    vocab_size=65001,
+    pad_token_id=65000,
+    decoder_start_token_id=65000,
+)
+
+
+@pytest.mark.slow
+def test_logits_at_full_size(tmp_path):
+    theirs, _ = write(tmp_path, "marian", **FULL_SIZE)
+    frame = Frame(pad=65000, begin=65000, end=0, source_suffix=(0,))
+    ours = read_model(tmp_path, read_config(tmp_path), frame)
+    assert ours.count_params() == ours.config.parameters == 77_485_545
+    rows = [frame.source(text) for text in texts((1, 50, 7))], [frame.target(text) for text in texts((30, 4, 9))]
+    source_ids, target_ids = (padded(ids, frame.pad) for ids in rows)
+    with torch.no_grad():
+        source, target = (torch.from_numpy(ids).long() for ids in (source_ids, target_ids))
+        expected = theirs(input_ids=source, attention_mask=source != frame.pad, decoder_input_ids=target).logits.numpy()
+    found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
+    real = np.arange(target_ids.shape[1]) < np.array([[len(row)] for row in rows[1]])
+    print(np.abs(found - expected)[real].max(), np.abs(expected).max())
+    np.testing.assert_allclose(found[real], expected[real], atol=1e-5, rtol=0)
