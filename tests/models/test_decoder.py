@@ -58,7 +58,7 @@ def test_causality_by_gradient(make, encoded, norm, monkeypatch):
     encode = decoder.embedding.encode
 
     def loss(added, position):
-        monkeypatch.setattr(decoder.embedding, "encode", lambda positions: encode(positions) + added)
+        monkeypatch.setattr(decoder.embedding, "encode", lambda positions, *_: encode(positions) + added)
         logits, _ = decoder(ids[:B], ops.convert_to_tensor(memory), mask)
         return ops.sum(ops.log_softmax(logits, axis=-1)[:, position, 5])
 
