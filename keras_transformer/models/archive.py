@@ -1,6 +1,7 @@
 """A `.keras` file read as data: only arrays and the model's configuration, nothing that names code."""
 
 import json
+import tempfile
 import zipfile
 
 import h5py
@@ -43,7 +44,9 @@ def load_weights(model, path):
         ValueError: if it does not hold the arrays of this model.
     """
     try:
-        model.load_weights(path)
+        # Out of the archive first: in there each step back would be a new beginning, and large models take many.
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            model.load_weights(archive.extract("model.weights.h5", folder))
     except Exception as error:  # of many kinds, too
         raise refusal(path, error) from None
 
