@@ -26,6 +26,7 @@ class PositionalEmbedding(keras.layers.Layer):
         positions: `"sinusoidal"`, `"sinusoidal_halves"`, `"sinusoidal_fairseq"` or `"learned"`.
         max_positions: rows of the learned table; the sinusoidal tables have no end.
         two_tables: whether there are two learned tables, for two sides with the same tokens.
+        still_id: a token whose vector does not learn from being looked up, as torch's `padding_idx`; none when absent.
         first_position: the t of the first token: 0, in fairseq's models 2.
         scale: whether E is multiplied by sqrt(D).
 
@@ -57,6 +58,7 @@ class PositionalEmbedding(keras.layers.Layer):
         first_position=0,
         scale=True,
         two_tables=False,
+        still_id=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -71,7 +73,7 @@ class PositionalEmbedding(keras.layers.Layer):
             raise ValueError(f"d_model must be at least 4 with {positions} positions; received {d_model!r}")
         self.vocab_size, self.d_model = vocab_size, d_model
         self.positions, self.max_positions, self.first_position = positions, max_positions, first_position
-        self.scale, self.two_tables = scale, two_tables
+        self.scale, self.two_tables, self.still_id = scale, two_tables, still_id
 
     def build(self, ids_shape=None):
         # autocast=False: Keras would hand `call` the matrices in half precision already.
@@ -92,6 +94,9 @@ class PositionalEmbedding(keras.layers.Layer):
             )
         # Half precision cannot tell neighbouring positions apart, so the sum is formed in float32 and cast last.
         tokens_BTD = ops.cast(ops.take(self.embeddings, ids, axis=0), "float32")
+        if self.still_id is not None:
+            still_BT1 = ops.expand_dims(ops.equal(ids, self.still_id), axis=2)
+            tokens_BTD = ops.where(still_BT1, ops.stop_gradient(tokens_BTD), tokens_BTD)
         tokens_BTD = tokens_BTD * self.d_model**0.5 if self.scale else tokens_BTD
         return ops.cast(tokens_BTD + self.encode(positions_of(ids) + index, second), self.compute_dtype)
 
@@ -119,5 +124,14 @@ class PositionalEmbedding(keras.layers.Layer):
         return keras.KerasTensor((*ids.shape, self.d_model), dtype=self.compute_dtype)
 
     def get_config(self):
-        names = ("vocab_size", "d_model", "positions", "max_positions", "first_position", "scale", "two_tables")
+        names = (
+            "vocab_size",
+            "d_model",
+            "positions",
+            "max_positions",
+            "first_position",
+            "scale",
+            "two_tables",
+            "still_id",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

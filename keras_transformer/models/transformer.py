@@ -38,6 +38,8 @@ class Transformer(keras.Model):
             names = ("positions", "max_positions", "first_position")
             options = {option: getattr(config, option) for option in names}
             options |= {"scale": config.scale_embedding, "two_tables": config.has_two_tables}
+            # A begin token that is padding learns nothing as such: all other padding has no gradient anyway.
+            options |= {"still_id": config.pad_id if config.begin_id == config.pad_id else None}
             return PositionalEmbedding(vocab_size, config.d_model, **options, dtype=dtype, name=name)
 
         target_embedding = embedding(
