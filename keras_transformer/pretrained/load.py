@@ -37,6 +37,10 @@ def load(source, run, source_lang=None, target_lang=None, revision=None, overwri
         ValueError: if the checkpoint is of another family, tensors are missing, left over or of another shape, a
             file cannot be read, a language is missing or unknown, or `run` exists and is not to be overwritten.
         ImportError: if what reads a file of it is not installed.
+
+    Example (needs the hub):
+        pretrained.load("Helsinki-NLP/opus-mt-en-de", "run")
+        Translator.load("run")("Two young girls are sitting on a bench.")
     """
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)

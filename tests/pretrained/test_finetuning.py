@@ -35,13 +35,14 @@ def imported(tmp_path_factory):
 @pytest.mark.parametrize("name", ["marian", pytest.param("m2m_100", marks=pytest.mark.slow)])
 def test_train_begins_with_an_imported_model(imported, tmp_path, name):
     _, run = imported(name)
-    files = write_corpus(tmp_path / "corpus", train=60)
-    train(tmp_path / "fine", *files[:2], init_from=run, training=training(epochs=1))
+    files, data = write_corpus(tmp_path / "corpus", train=60), read_config(run, "data")
+    data = dataclasses.replace(data, max_length=60, batch_tokens=800)
+    train(tmp_path / "fine", *files[:2], init_from=run, data=data, training=training(epochs=1, max_updates=2))
     before, after = load_model(run), load_model(tmp_path / "fine")
     assert after.config == before.config
     assert all(np.any(one != two) for one, two in zip(before.get_weights(), after.get_weights()))
     assert [t.pieces for t in load_tokenizers(tmp_path / "fine")] == [t.pieces for t in load_tokenizers(run)]
-    assert Translator.load(tmp_path / "fine", DecodingConfig(extra_length=2))("A man.") is not None
+    assert Translator.load(tmp_path / "fine", DecodingConfig(search="greedy", extra_length=2))("A man.") is not None
 
 
 def test_a_vocabulary_is_not_extended(imported, tmp_path):
@@ -56,7 +57,7 @@ def test_a_vocabulary_is_not_extended(imported, tmp_path):
 
 def both_losses(checkpoint, run, folder, files, updates, batch_tokens=800):
     """The loss before each update of the paper's recipe, without dropout: ours, and torch's on the same batches."""
-    recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
+    recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.1)
     model = dataclasses.replace(read_config(run, "model"), dropout=0.0, attention_dropout=0.0)
     data = dataclasses.replace(read_config(run, "data"), batch_tokens=batch_tokens)
     folder.mkdir()
@@ -88,9 +89,9 @@ def loss_of(theirs, inputs, labels, weights, smoothing=0.1):
     return -(chosen * torch.from_numpy(weights)).sum()
 
 
-@pytest.mark.parametrize("updates", [12, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("updates", [5, pytest.param(200, marks=pytest.mark.slow)])
 def test_the_loss_falls_as_in_torch(imported, tmp_path, updates):
     checkpoint, run = imported("marian")
     losses = both_losses(checkpoint, run, tmp_path / "fine", captions("valid"), updates)
-    assert losses[-1, 0] < losses[0, 0] - (0.2 if updates < 100 else 1.0)
+    assert losses[-1, 0] < losses[0, 0] - (1.0 if updates > 100 else 0.0)
     np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=0.01)
