@@ -61,7 +61,7 @@ class Translator(Engine):
         expected = (model.config.pad_id, model.config.begin_id, model.config.end_id)
         if (found := (self.frame.pad, self.frame.begin, self.frame.end)) != expected:
             raise ValueError(
-                f"target_tokenizer must have the model's {expected} as pad, begin and end; received {found}"
+                f"target_tokenizer must have the model's ids {expected} of pad, begin and end; received {found}"
             )
         self.model = model
         self._search_ids = compiled(self._search_batch, model)

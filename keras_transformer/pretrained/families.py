@@ -28,7 +28,7 @@ def transformer_config(config, frame):
         ValueError: if it is of no family that is known, lacks a setting, or has one that our model has not.
     """
     family = config.get("model_type")
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise ValueError(f"model_type must be one of {', '.join(FAMILIES)}; received {family!r}")
     config = {**ABSENT, "tie_word_embeddings": family != "fsmt", **config}
     missing = [name for name in needed(family) if name not in config]
@@ -39,7 +39,7 @@ def transformer_config(config, frame):
         if sizes[0] != sizes[1]:
             raise ValueError(f"encoder_{ending} and decoder_{ending} must be equal; received {sizes[0]} and {sizes[1]}")
     activation = config["activation_function"]
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(f"activation_function must be one of {', '.join(ACTIVATIONS)}; received {activation!r}")
     for name, ours in (("pad_token_id", frame.pad), ("eos_token_id", frame.end)):
         if config[name] != ours:

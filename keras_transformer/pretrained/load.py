@@ -94,6 +94,9 @@ def initializer(checkpoint, tensor, name):
 
 def matched(checkpoint, config):
     """Pairs of the `Tensor`s of a config and their names in a checkpoint, where nothing is missing or left over."""
+    blocks = config.encoder_layers + config.decoder_layers
+    if blocks > len(checkpoint.shapes):  # millions of names would not be listed
+        raise ValueError(f"tensors of the checkpoint are missing: {len(checkpoint.shapes)} for {blocks} layers")
     left, missing, wrong, chosen = set(checkpoint.shapes), [], [], []
     for tensor in tensors(config):
         present = [name for name in tensor.names if name in checkpoint.shapes]
