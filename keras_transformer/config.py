@@ -71,7 +71,7 @@ class TransformerConfig:
     share_positions: bool = option(True, "one learned position table for both sides, where they share embeddings")
     attention_bias: bool = option(False, "biases in the attention projections")
     tie_output: bool = option(True, "the output projection is the target embedding's matrix")
-    output_bias: bool = option(False, "a bias of each target token's logit")
+    output_bias: bool = option(False, "a bias of each target token's logit, fixed: an imported model's")
     layer_norm_epsilon: float = option(1e-6, "epsilon of the layer norms")
     pad_id: int = option(PAD, "id that fills up rows")
     begin_id: int = option(BEGIN, "id before the first target token")
@@ -142,6 +142,7 @@ class TransformerConfig:
 
 # What a run takes from its tokenizers.
 FROM_TOKENIZER = ("source_vocab_size", "target_vocab_size", "share_embeddings", "pad_id", "begin_id", "end_id")
+NO_FLAGS = (*FROM_TOKENIZER, "output_bias")  # fields that are not chosen when a model is trained
 
 PRESETS = {
     "tiny": dict(encoder_layers=4, decoder_layers=4, d_model=128, d_ff=256, heads=4, dropout=0.3),

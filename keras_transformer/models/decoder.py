@@ -12,7 +12,7 @@ class Decoder(keras.layers.Layer):
     """Embedding, dropout, a stack of `DecoderBlock`s, and the embedding matrix again as output projection.
 
     Where the config says so, there are layer norms before and after the blocks, the projection has a matrix of its own,
-    and its logits a bias.
+    and its logits a bias, which training leaves as it is: in the checkpoints that have one it is no parameter either.
 
     Args:
         config: a `TransformerConfig`.
@@ -60,7 +60,8 @@ class Decoder(keras.layers.Layer):
             normal = keras.initializers.RandomNormal(stddev=width**-0.5)
             self.output_matrix = self.add_weight((size, width), normal, autocast=False, name="output_matrix")
         if self.config.output_bias:
-            self.output_bias = self.add_weight((size,), "zeros", autocast=False, name="output_bias")
+            options = dict(trainable=False, autocast=False, name="output_bias")
+            self.output_bias = self.add_weight((size,), "zeros", **options)
 
     def call(self, target_ids, memory, source_mask, cache=(), index=0, training=False):
         x = self.embedding(target_ids, index=index, second=self.is_second)
