@@ -59,7 +59,7 @@ def test_a_vocabulary_is_not_extended(imported, tmp_path):
 
 def both_losses(checkpoint, run, folder, files, updates, batch_tokens=800):
     """The loss before each update of the paper's recipe, without dropout: ours, and torch's on the same batches."""
-    recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.1)
+    recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
     model = dataclasses.replace(read_config(run, "model"), dropout=0.0, attention_dropout=0.0)
     data = dataclasses.replace(read_config(run, "data"), batch_tokens=batch_tokens)
     folder.mkdir()
