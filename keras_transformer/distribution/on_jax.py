@@ -24,7 +24,8 @@ AXES = {
     ".*expand/kernel": (None, "model"),
     ".*expand/bias": ("model",),
     ".*contract/kernel": ("model", None),
-    ".*embeddings": ("model", None),  # the vocabulary
+    ".*(embeddings|output_matrix)": ("model", None),  # the vocabulary
+    ".*output_bias": ("model",),
 }
 
 
