@@ -33,7 +33,7 @@ RANKS = {
     "pretrained": 7,
     "export": 8,  # --to huggingface writes the names that imports read
     "plots": 7,
-    "app": 9,
+    "app": 8,
     "flags": 1,
     "cli": 9,
     "": 9,

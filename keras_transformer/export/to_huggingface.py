@@ -7,7 +7,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from keras_transformer.decoding.translator import pad
-from keras_transformer.export.export_directory import Check, check_sentences, needed, new_export, write_config
+from keras_transformer.export.export_directory import Check, check_sentences, new_export, write_config
+from keras_transformer.extras import needed
 from keras_transformer.pretrained.names import tensors
 from keras_transformer.run_directory import load_model, load_tokenizers, read_config
 from keras_transformer.text import MarianTokenizer, Tokenizer

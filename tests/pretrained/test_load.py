@@ -59,6 +59,32 @@ def test_translates_as_transformers_do(imported):
         assert found.tokens[: len(frame.target_prefix)] == frame.target_prefix
 
 
+def test_what_it_looks_at_is_what_transformers_say(imported):
+    name, theirs, folder, languages, ours, run = imported
+    translator = Translator.load(run, DecodingConfig(beam=2, extra_length=5, length_penalty=0.0))
+    frame, pieces = translator.frame, translator.target_tokenizer.pieces
+    ((best, *_),) = translator.hypotheses(TEXTS[:1], token_scores=True)
+    found, given = translator.attention(TEXTS[0], best), len(frame.target_prefix)
+    written = best.tokens if best.tokens[-1] == frame.end else (*best.tokens, frame.end)
+    assert found.target_tokens == tuple(pieces[number] for number in written)
+    assert found.input_tokens == (pieces[frame.begin], *found.target_tokens[:-1])
+
+    (source,) = translator.source_tokenizer.encode(TEXTS[:1])
+    source, target = (torch.tensor([ids]) for ids in (frame.source(source), frame.target(list(written))))
+    theirs.set_attn_implementation("eager")
+    with torch.no_grad():
+        expected = theirs(source, decoder_input_ids=target, output_attentions=True, use_cache=False)
+    expected = expected.encoder_attentions, expected.decoder_attentions, expected.cross_attentions
+    for weights, of_layers in zip((found.encoder, found.decoder, found.cross), expected, strict=True):
+        np.testing.assert_allclose(weights, torch.cat(of_layers).numpy(), atol=1e-5)
+
+    assert best.token_scores[:given] == (0.0,) * given and max(best.token_scores[given:]) < 0.0
+    np.testing.assert_allclose(sum(best.token_scores), best.score, atol=1e-4)
+    (links,) = translator.alignments(TEXTS[:1], [best])
+    assert [word for _, word in sorted(links, key=lambda link: link[1])] == [*range(len(best.text.split()))]
+    assert translator.trace(TEXTS[0])[-1].finished[0][0] == tuple(pieces[number] for number in best.tokens)
+
+
 def test_the_run_holds_the_model_and_where_it_is_from(imported):
     name, theirs, folder, languages, ours, run = imported
     for again in (load_model(run), keras.models.load_model(run / "model.keras")):
