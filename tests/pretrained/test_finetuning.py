@@ -14,8 +14,11 @@ from exam import numpy  # noqa: E402
 from keras_transformer import Translator, pretrained, train  # noqa: E402
 from keras_transformer.config import DecodingConfig, TrainingConfig  # noqa: E402
 from keras_transformer.data import captions  # noqa: E402
+from keras_transformer.distribution import ONE_DEVICE  # noqa: E402
 from keras_transformer.run_directory import load_model, load_tokenizers, read_config  # noqa: E402
-from keras_transformer.training.train import compiled_model, open_batches, prepare  # noqa: E402
+from keras_transformer.training.prepare import prepare  # noqa: E402
+from keras_transformer.training.recipe import compiled_model  # noqa: E402
+from keras_transformer.training.train import open_batches  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def both_losses(checkpoint, run, folder, files, updates, batch_tokens=800):
     data = dataclasses.replace(read_config(run, "data"), batch_tokens=batch_tokens)
     folder.mkdir()
     prepare(folder, files, None, model, data, recipe, init_from=run)
-    batches, _ = open_batches(folder, data, recipe)
+    batches, _ = open_batches(folder, data, recipe, ONE_DEVICE)
     ours = compiled_model(model, recipe)
     ours.set_weights(load_model(run).get_weights())
     theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(checkpoint).eval()  # no dropout
