@@ -106,7 +106,7 @@ def build_parser():
     evaluate.set_defaults(command=evaluate_command)
 
     export = commands.add_parser("export", help="write a trained run as a model that a production engine reads")
-    export.add_argument("run", metavar="RUN", help="directory that train or demo made")
+    export.add_argument("run", metavar="RUN", help="directory that train, demo or import made")
     export.add_argument("out", metavar="OUT", help="directory to make")
     formats = ["saved_model", "ctranslate2", "onnx", "huggingface"]
     export.add_argument("--to", required=True, choices=formats, help="what to write")
@@ -143,7 +143,9 @@ def add_import(commands):
 
 def add_engine(parser):
     parser.add_argument(
-        "run", metavar="RUN", help="directory that train or demo made; with --engine ctranslate2, one that export made"
+        "run",
+        metavar="RUN",
+        help="directory that train, demo or import made; with --engine ctranslate2, one that export made",
     )
     parser.add_argument("--engine", choices=["keras", "ctranslate2"], default="keras", help="what computes")
 

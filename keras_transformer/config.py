@@ -6,7 +6,7 @@ The command line makes a flag of every field, with the help text that stands bes
 import dataclasses
 from typing import Literal, get_args, get_origin
 
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, never_generated
 
 
 def option(default, help):
@@ -47,7 +47,7 @@ class TransformerConfig:
 
     source_vocab_size: int = option(8000, "number of source tokens, special ones included")
     target_vocab_size: int = option(8000, "number of target tokens, special ones included")
-    share_embeddings: bool = option(True, "one matrix for source embedding, target embedding and output projection")
+    share_embeddings: bool = option(True, "one matrix for the embeddings of source and target")
     encoder_layers: int = option(6, "number of encoder blocks (N)")
     decoder_layers: int = option(6, "number of decoder blocks (N)")
     d_model: int = option(512, "width of every block's input and output")
@@ -55,6 +55,7 @@ class TransformerConfig:
     heads: int = option(8, "number of attention heads (h)")
     key_size: int | None = option(None, "size of one head's queries and keys (d_k); d_model / heads when absent")
     value_size: int | None = option(None, "size of one head's values (d_v); d_model / heads when absent")
+    decoder_d_ff: int | None = option(None, "width inside the feed-forward layers of the decoder; d_ff when absent")
     dropout: float = option(0.1, "dropout on embeddings and on every sub-layer's output (P_drop)")
     attention_dropout: float = option(0.0, "dropout on attention weights; above 0 the fused attention is not used")
     activation: Literal["relu", "gelu", "silu"] = option("relu", "non-linearity of the feed-forward layers")
@@ -67,7 +68,7 @@ class TransformerConfig:
         "position table: the paper's, Marian's (sines, then cosines), fairseq's (other rates), or learned",
     )
     first_position: int = option(0, "position of the first token in a sinusoidal table")
-    max_positions: int = option(512, "rows of a learned position table")
+    max_positions: int = option(512, "rows of a learned position table, and of tables in exports for Marian")
     share_positions: bool = option(True, "one learned position table for both sides, where they share embeddings")
     attention_bias: bool = option(False, "biases in the attention projections")
     tie_output: bool = option(True, "the output projection is the target embedding's matrix")
@@ -80,7 +81,8 @@ class TransformerConfig:
     def __post_init__(self):
         check_fields(self)
         positive = ("source_vocab_size", "target_vocab_size", "encoder_layers", "decoder_layers", "d_model", "d_ff")
-        check_range(self, 1, float("inf"), *positive, "heads", "key_size", "value_size", "max_positions")
+        positive += ("heads", "decoder_d_ff", "key_size", "value_size", "max_positions")
+        check_range(self, 1, float("inf"), *positive)
         check_range(self, 0.0, 0.99, "dropout", "attention_dropout")
         check_range(self, 0.0, 1.0, "layer_norm_epsilon")
         check_range(self, 0, float("inf"), "first_position")
@@ -103,8 +105,13 @@ class TransformerConfig:
 
     @property
     def never_generated(self):
-        """The ids that no search generates: padding, and the begin token unless it is the end token as well."""
-        return tuple(sorted({self.pad_id, self.begin_id} - {self.end_id}))
+        """The ids that no search generates."""
+        return never_generated(self.pad_id, self.begin_id, self.end_id)
+
+    @property
+    def d_ffs(self):
+        """The width inside the feed-forward layers of the encoder, and of the decoder."""
+        return self.d_ff, self.decoder_d_ff or self.d_ff
 
     @property
     def longest(self):
@@ -128,9 +135,9 @@ class TransformerConfig:
         keys = self.heads * (self.key_size or head)
         values = self.heads * (self.value_size or head)
         attention = 2 * d * keys + 2 * d * values + self.attention_bias * (2 * keys + values + d)
-        feed_forward, norm = 2 * d * self.d_ff + self.d_ff + d, 2 * d
-        encoder = self.encoder_layers * (attention + feed_forward + 2 * norm)
-        decoder = self.decoder_layers * (2 * attention + feed_forward + 3 * norm)
+        feed_forwards, norm = [2 * d * width + width + d for width in self.d_ffs], 2 * d
+        encoder = self.encoder_layers * (attention + feed_forwards[0] + 2 * norm)
+        decoder = self.decoder_layers * (2 * attention + feed_forwards[1] + 3 * norm)
         rows = self.source_vocab_size + (0 if self.share_embeddings else self.target_vocab_size)
         if self.positions == "learned":
             rows += (1 if self.share_embeddings and not self.has_two_tables else 2) * self.max_positions

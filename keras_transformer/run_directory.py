@@ -91,13 +91,19 @@ def new_directory(path, overwrite=False, kind="run"):
 
 
 def kind_of(path):
-    """What a directory's `config.json` makes of it: `"run"`, `"export"` of a run, or None without one."""
-    if not (Path(path) / "config.json").is_file():
+    """What a directory is: `"run"`, `"export"` of a run, or None, as other programs have a `config.json` as well."""
+    path = Path(path)
+    if not (path / "config.json").is_file():
         return None
     try:
-        return "export" if "made_with" in read_json(Path(path) / "config.json") else "run"
+        content = read_json(path / "config.json")
+        if "made_with" in content:
+            return "export"
+        if {*CONFIG_KINDS} <= {*content}:
+            return "run"
     except (OSError, ValueError, TypeError, RecursionError):
-        return "run"  # a damaged one
+        pass
+    return "run" if (path / "manifest.json").is_file() else None  # a damaged one
 
 
 def read_json(path):
@@ -164,19 +170,22 @@ def write_configs(run, origin=None, **configs):
         file.write(json.dumps(content, indent=2) + "\n")
 
 
+def read_origin(run):
+    """Where the checkpoint that an imported run began with comes from; None of other runs."""
+    return read_json(Path(run) / "config.json").get("origin")
+
+
 def read_config(run, kind):
     """The `TransformerConfig` ("model"), `DataConfig` ("data") or `TrainingConfig` ("training") of a run.
 
     Raises:
         ValueError: if the run has none, or it cannot be read.
     """
-    path = Path(run) / "config.json"
+    path, made = Path(run) / "config.json", "run must be a directory that `keras-transformer train` or `import` made"
     if not path.is_file():
-        raise ValueError(f"run must be a directory that `keras-transformer train` wrote; {str(path)!r} is missing")
-    if kind_of(run) == "export":
-        raise ValueError(
-            f"run must be a directory that `keras-transformer train` wrote; {str(run)!r} is an export of one"
-        )
+        raise ValueError(f"{made}; {str(path)!r} is missing")
+    if (found := kind_of(run)) != "run":
+        raise ValueError(f"{made}; {str(run)!r} is {'an export of one' if found else 'none'}")
     verify(run, "config.json")
     try:
         return CONFIG_KINDS[kind](**read_json(path)[kind])

@@ -54,6 +54,12 @@ FAMILIES = {
         dict(src_vocab_size=83, tgt_vocab_size=77),
         Frame(pad=1, begin=2, end=2, source_suffix=(2,)),
     ),
+    "fsmt_tied": (  # one matrix, and a decoder that is narrower inside, as in WMT'19's German models
+        transformers.FSMTForConditionalGeneration,
+        transformers.FSMTConfig,
+        dict(src_vocab_size=77, tgt_vocab_size=77, tie_word_embeddings=True, decoder_ffn_dim=48),
+        Frame(pad=1, begin=2, end=2, source_suffix=(2,)),
+    ),
     "m2m_100": (
         transformers.M2M100ForConditionalGeneration,
         transformers.M2M100Config,

@@ -22,7 +22,9 @@ def huggingface(run, out, overwrite=False):
     """Write a Marian checkpoint: `transformers.AutoModelForSeq2SeqLM` and `AutoTokenizer` load the directory.
 
     `model.safetensors`, `config.json`, `generation_config.json`, the SentencePiece models and their vocabularies. As
-    here, padding and the begin token are never generated. Positions end at `max_positions`.
+    here, padding and the begin token are never generated. Positions end at `max_positions`; others than Marian's are
+    written as tensors, which `transformers` reads and does not write again. A target language that was chosen at the
+    import is not in the folder: there texts begin with their `>>xx<<`.
 
     Args:
         run: a run directory, trained on any backend, or imported.
@@ -72,10 +74,13 @@ def check_model(config):
 
 def marian_config(config):
     """What transformers' `MarianConfig` has for a `TransformerConfig`."""
-    both = {f"{stack}_{name}": value for stack in ("encoder", "decoder") for name, value in sizes(config).items()}
+    stacks = {}
+    for stack, d_ff in zip(("encoder", "decoder"), config.d_ffs):
+        sizes = {"ffn_dim": d_ff, "attention_heads": config.heads, "layerdrop": 0.0}
+        stacks |= {f"{stack}_{name}": value for name, value in sizes.items()}
     same = ("encoder_layers", "decoder_layers", "d_model", "dropout", "attention_dropout", "scale_embedding")
     return (
-        both
+        stacks
         | {name: getattr(config, name) for name in same}
         | {
             "model_type": "marian",
@@ -97,11 +102,6 @@ def marian_config(config):
             "dtype": "float32",
         }
     )
-
-
-def sizes(config):
-    """The sizes that Marian has for each stack."""
-    return {"ffn_dim": config.d_ff, "attention_heads": config.heads, "layerdrop": 0.0}
 
 
 def generation(config):
@@ -146,6 +146,8 @@ def write_tokenizers(out, tokenizers):
     special = tokenizers[1].special
     tokens = {"eos_token": special.end, "unk_token": special.unknown, "pad_token": special.pad}
     settings = {name: tokenizers[1].pieces[number] for name, number in tokens.items()}
+    marks = tokenizers[0].vocabulary.marks if isinstance(tokenizers[0], MarianTokenizer) else ()
+    settings["additional_special_tokens"] = [mark for mark in marks if mark not in settings.values()]
     settings |= {"tokenizer_class": "MarianTokenizer", "separate_vocabs": separate}
     settings |= {"source_lang": "source", "target_lang": "target"}
     (out / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

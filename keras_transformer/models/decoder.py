@@ -41,7 +41,7 @@ class Decoder(keras.layers.Layer):
         self.config, self.embedding = config, embedding
         self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy, name="dropout")
         self.blocks = [
-            DecoderBlock(**block_options(config), dtype=self.dtype_policy, name=f"block_{n}")
+            DecoderBlock(**block_options(config, config.d_ffs[1]), dtype=self.dtype_policy, name=f"block_{n}")
             for n in range(config.decoder_layers)
         ]
         self.embedding_norm, self.final_norm = stack_norms(config, self.dtype_policy)

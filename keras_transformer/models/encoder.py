@@ -5,14 +5,14 @@ import keras
 from keras_transformer.layers import EncoderBlock
 
 
-def block_options(config):
+def block_options(config, d_ff):
     """The arguments that `EncoderBlock` and `DecoderBlock` take from a `TransformerConfig`."""
     head_size = config.d_model // config.heads
     return dict(
         heads=config.heads,
         key_size=config.key_size or head_size,
         value_size=config.value_size or head_size,
-        d_ff=config.d_ff,
+        d_ff=d_ff,
         dropout=config.dropout,
         attention_dropout=config.attention_dropout,
         activation=config.activation,
@@ -57,7 +57,7 @@ class Encoder(keras.layers.Layer):
         self.config, self.embedding = config, embedding
         self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy, name="dropout")
         self.blocks = [
-            EncoderBlock(**block_options(config), dtype=self.dtype_policy, name=f"block_{n}")
+            EncoderBlock(**block_options(config, config.d_ffs[0]), dtype=self.dtype_policy, name=f"block_{n}")
             for n in range(config.encoder_layers)
         ]
         self.embedding_norm, self.final_norm = stack_norms(config, self.dtype_policy)

@@ -26,7 +26,7 @@ def open_checkpoint(folder):
     kind = Torch if ".bin" in found.name else Safetensors
     try:
         return kind(shards(found) if found.suffix == ".json" else [found])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         raise ValueError(f"{str(found)!r} cannot be used: {error}") from None
 
 

@@ -12,7 +12,7 @@ FAMILIES = {
 }
 ALL = dict(attention_bias=True, layer_norm_epsilon=1e-5)
 SAME_NAME = ("encoder_layers", "decoder_layers", "d_model", "dropout", "attention_dropout", "scale_embedding")
-BOTH_STACKS = {"ffn_dim": "d_ff", "attention_heads": "heads"}
+STACKS = ("encoder", "decoder")
 ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}  # in files of older versions
 
@@ -34,10 +34,11 @@ def transformer_config(config, frame):
     missing = [name for name in needed(family) if name not in config]
     if missing:
         raise ValueError(f"config.json must have {', '.join(missing)}; it has not")
-    for ending in BOTH_STACKS:
-        sizes = tuple(config[f"{stack}_{ending}"] for stack in ("encoder", "decoder"))
-        if sizes[0] != sizes[1]:
-            raise ValueError(f"encoder_{ending} and decoder_{ending} must be equal; received {sizes[0]} and {sizes[1]}")
+    heads, d_ffs = ([config[f"{stack}_{ending}"] for stack in STACKS] for ending in ("attention_heads", "ffn_dim"))
+    if heads[0] != heads[1]:
+        raise ValueError(
+            f"encoder_attention_heads and decoder_attention_heads must be equal; received {heads[0]} and {heads[1]}"
+        )
     activation = config["activation_function"]
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(f"activation_function must be one of {', '.join(ACTIVATIONS)}; received {activation!r}")
@@ -46,7 +47,9 @@ def transformer_config(config, frame):
             raise ValueError(f"{name} must be the tokenizer's {ours}; received {config[name]!r}")
     return TransformerConfig(
         **{name: config[name] for name in SAME_NAME},
-        **{ours: config[f"encoder_{ending}"] for ending, ours in BOTH_STACKS.items()},
+        heads=heads[0],
+        d_ff=d_ffs[0],
+        decoder_d_ff=None if d_ffs[1] == d_ffs[0] else d_ffs[1],
         **vocabularies(family, config),
         activation=ACTIVATIONS[activation],
         max_positions=config["max_position_embeddings"],
@@ -60,7 +63,7 @@ def transformer_config(config, frame):
 
 def needed(family):
     """The settings that a family's `config.json` must have."""
-    stacks = [f"{stack}_{ending}" for stack in ("encoder", "decoder") for ending in BOTH_STACKS]
+    stacks = [f"{stack}_{ending}" for stack in STACKS for ending in ("attention_heads", "ffn_dim")]
     sizes = ("src_vocab_size", "tgt_vocab_size") if family == "fsmt" else ("vocab_size",)
     others = ("activation_function", "max_position_embeddings", "pad_token_id", "eos_token_id")
     return (*SAME_NAME, *stacks, *sizes, *others)

@@ -15,6 +15,7 @@ WEIGHTS = (  # the first of these that is there is read, with its parts
     ("pytorch_model.bin", None),
     ("pytorch_model.bin.index.json", r"pytorch_model-\d+-of-\d+\.bin"),
 )
+WHOLE = {whole for whole, _ in WEIGHTS}
 
 
 def fetch(source, revision=None):
@@ -77,12 +78,15 @@ def _downloaded(source, revision):
             raise ValueError(f"source must be a folder or a public model on the hub; received {source!r}") from None
         except errors.RevisionNotFoundError:
             raise ValueError(f"revision must be a branch, tag or commit of {source!r}; received {revision!r}") from None
-        except (errors.HTTPError, OSError):  # no connection: an earlier download serves
-            return Path(hf_hub_download(source, "config.json", local_files_only=True, **here)).parent
+        except (errors.HTTPError, OSError):  # no connection: an earlier download serves, if it is whole
+            folder = Path(hf_hub_download(source, "config.json", local_files_only=True, **here)).parent
+            if not any((folder / whole).exists() for whole, _ in WEIGHTS):
+                raise
+            return folder
         if "config.json" not in names:
             raise ValueError(f"source must have a config.json; received {source!r} without one")
         folder = Path(hf_hub_download(source, "config.json", **here)).parent
-        for name in needed(names):
+        for name in sorted(needed(names), key=WHOLE.__contains__):  # what says that a download is whole comes last
             hf_hub_download(source, name, revision=folder.name, token=False)
         return folder
     except errors.HFValidationError:

@@ -1,9 +1,12 @@
 """From somebody else's checkpoint to a run directory."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
 from keras_transformer.config import DataConfig, TrainingConfig
+from keras_transformer.layers import PositionalEmbedding
 from keras_transformer.models import Transformer
 from keras_transformer.pretrained.checkpoint import open_checkpoint, read_config
 from keras_transformer.pretrained.families import transformer_config
@@ -15,6 +18,7 @@ from keras_transformer.run_directory import new_directory, save_tokenizers, seal
 from keras_transformer.text.frame import Frame
 
 NAMED = 5  # tensors that an error names
+ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
 
 
 def load(source, run, source_lang=None, target_lang=None, revision=None, overwrite=False):
@@ -42,6 +46,8 @@ def load(source, run, source_lang=None, target_lang=None, revision=None, overwri
         pretrained.load("Helsinki-NLP/opus-mt-en-de", "run")
         Translator.load("run")("Two young girls are sitting on a bench.")
     """
+    if Path(source).is_dir() and Path(run).resolve() in (Path(source).resolve(), *Path(source).resolve().parents):
+        raise ValueError(f"run must lie outside of source, {str(source)!r}; received {str(run)!r}")
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
         settings = read_config(folder)
@@ -92,6 +98,20 @@ def initializer(checkpoint, tensor, name):
     return read
 
 
+def check_tables(checkpoint, config):
+    """Raise a `ValueError` if sinusoids of a checkpoint, which are computed here, are others than the config's."""
+    if config.positions == "learned":
+        return
+    embedding = PositionalEmbedding(1, config.d_model, config.positions, first_position=config.first_position)
+    for name in sorted(TABLES & set(checkpoint.shapes)):
+        found = checkpoint.read(name)[config.first_position :]
+        expected = keras.ops.convert_to_numpy(embedding.encode(np.arange(len(found))[None]))[0]
+        if found.shape != expected.shape or np.abs(found - expected).max(initial=0.0) > ROUNDED:
+            raise ValueError(
+                f"{name} must hold the sinusoids of this family, {config.positions}; received other numbers"
+            )
+
+
 def matched(checkpoint, config):
     """Pairs of the `Tensor`s of a config and their names in a checkpoint, where nothing is missing or left over."""
     blocks = config.encoder_layers + config.decoder_layers
@@ -107,6 +127,7 @@ def matched(checkpoint, config):
             if checkpoint.shapes[name] != tensor.shape:
                 wrong.append(f"{name} {checkpoint.shapes[name]} instead of {tensor.shape}")
         chosen += [(tensor, name) for name in present[:1]]
+    check_tables(checkpoint, config)
     left -= TABLES
     for names, what in ((missing, "are missing"), (wrong, "have another shape"), (left, "are not used")):
         if names:

@@ -82,14 +82,15 @@ def tables(config):
 def block(config, stack, ours, theirs):
     """One block of a stack."""
     width, attentions = config.d_model, {"self_attention": "self_attn"}
+    inner = config.d_ffs[stack == "decoder"]
     if stack == "decoder":
         attentions["cross_attention"] = "encoder_attn"
     for attention, name in attentions.items():
         for part, projection in ATTENTION.items():
             yield from dense(f"{ours}.{attention}.{part}", f"{theirs}.{name}.{projection}", width, width)
         yield from norm(f"{ours}.{attention}_norm", f"{theirs}.{name}_layer_norm", width)
-    yield from dense(f"{ours}.feed_forward.expand", f"{theirs}.fc1", width, config.d_ff)
-    yield from dense(f"{ours}.feed_forward.contract", f"{theirs}.fc2", config.d_ff, width)
+    yield from dense(f"{ours}.feed_forward.expand", f"{theirs}.fc1", width, inner)
+    yield from dense(f"{ours}.feed_forward.contract", f"{theirs}.fc2", inner, width)
     yield from norm(f"{ours}.feed_forward_norm", f"{theirs}.final_layer_norm", width)
 
 

@@ -41,7 +41,7 @@ def save(model, run):
 
 def shrunk(config):
     """A `TransformerConfig` of the same layers, each as small as can be."""
-    sizes = dict(source_vocab_size=5, target_vocab_size=5, d_model=4, d_ff=1, max_positions=1)
+    sizes = dict(source_vocab_size=5, target_vocab_size=5, d_model=4, d_ff=1, decoder_d_ff=1, max_positions=1)
     heads = dict(heads=1, key_size=1, value_size=1)
     return dataclasses.replace(config, **sizes, **heads, pad_id=PAD, begin_id=BEGIN, end_id=END)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, never_generated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Frame:
 
     @property
     def never(self):
-        """The ids that no search generates: padding, and the begin token unless it is the end token as well."""
-        return tuple(sorted({self.pad, self.begin} - {self.end}))
+        """The ids that no search generates."""
+        return never_generated(self.pad, self.begin, self.end)
 
     @property
     def around_source(self):

@@ -8,6 +8,11 @@ BEGIN = 2
 END = 3
 
 
+def never_generated(pad, begin, end):
+    """The ids that no search generates: padding, and the begin token unless it is the end token as well."""
+    return tuple(sorted({pad, begin} - {end}))
+
+
 @dataclasses.dataclass(frozen=True)
 class SpecialTokens:
     """The ids of a tokenizer's special tokens: ours when absent, its file's own when it comes with a checkpoint.

@@ -102,7 +102,8 @@ def prepare(run, files, valid, model, data, training, init_from=None):
         begin_id=tokenizers[1].special.begin,
         end_id=tokenizers[1].special.end,
     )
-    run_directory.write_configs(run, model=model, data=data, training=training)
+    origin = None if init_from is None else run_directory.read_origin(init_from)
+    run_directory.write_configs(run, origin, model=model, data=data, training=training)
     run_directory.seal(run)
     (run / "checkpoints").mkdir()
     if init_from is not None:  # fine-tuning is to resume from before the first batch

@@ -124,7 +124,7 @@ OWN = [
 
 @pytest.mark.parametrize("changes", OWN, ids=lambda changes: "-".join(changes))
 def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
-    """Its logits, its ids of text, and back again."""
+    """Its logits and its ids of text; and back, unless its positions are not Marian's."""
     run, out = make_run(tmp_path / "run", epochs=0, layer_norm_epsilon=1e-5, **changes), tmp_path / "out"
     assert export.huggingface(run, out).largest_difference < 1e-5
     np.testing.assert_allclose(*both_logits(run, out), atol=5e-6)
@@ -132,6 +132,9 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
     texts = sentences(20)
     assert theirs(texts).input_ids == [[*ids, source.special.end] for ids in source.encode(texts)]
     assert theirs(text_target=texts).input_ids == [[*ids, target.special.end] for ids in target.encode(texts)]
+    if changes.get("positions") != "sinusoidal_halves":
+        with pytest.raises(ValueError, match="embed_positions.weight must hold the sinusoids of this family"):
+            pretrained.load(out, tmp_path / "again")
 
 
 @pytest.mark.parametrize("name", ["marian", *slow("marian-separate")])

@@ -63,6 +63,13 @@ def test_a_name_on_the_hub(tmp_path):
     assert "'some/other' is no folder, and the hub cannot be reached for it: " in other
 
 
+def test_half_a_download_does_not_serve(tmp_path):
+    with mirror({name: content for name, content in FILES.items() if name == "config.json"}) as (address, _):
+        ((folder, _),) = in_child(tmp_path / "cache", [(NAME, None)], HF_ENDPOINT=address)  # as if it had ended here
+    (error,) = in_child(tmp_path / "cache", [(NAME, None)], HF_HUB_OFFLINE="1")
+    assert f"'{NAME}' is no folder, and the hub cannot be reached for it: " in error
+
+
 def test_an_unreachable_hub_is_one_clear_error(tmp_path):
     with mirror({}) as (address, _):
         pass  # whose port is closed from here on

@@ -19,6 +19,7 @@ from keras_transformer import Translator, pretrained  # noqa: E402
 from keras_transformer.cli import main  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.files import sha256  # noqa: E402
+from keras_transformer.layers import PositionalEmbedding  # noqa: E402
 from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
 from keras_transformer.pretrained.load import check_vocabularies, read_model  # noqa: E402
 from keras_transformer.pretrained.tokenizers import load_tokenizers  # noqa: E402
@@ -180,10 +181,37 @@ def test_tensors_that_do_not_fit(marian, tmp_path, change, message):
         read(changed(marian[0], tmp_path / "bad", change))
 
 
+def test_sinusoids_are_the_familys_or_refused(marian, tmp_path):
+    """Ours are computed: a file that brings others, as our own export of the paper's positions, is no such model."""
+    name, (folder, expected) = "model.decoder.embed_positions.weight", marian
+    table = np.asarray(expected.decoder.embedding.encode(np.arange(30)[None]))[0].astype("float16")
+    same(read(changed(folder, tmp_path / "its own", with_(name, lambda tensors: table))), expected)
+    others = PositionalEmbedding(1, table.shape[1]).encode(np.arange(30)[None])
+    others = np.ascontiguousarray(keras.ops.convert_to_numpy(others)[0])
+    for number, wrong in enumerate((others, table[:, :8].copy())):
+        with pytest.raises(ValueError, match=f"{name} must hold the sinusoids of this family, sinusoidal_halves"):
+            read(changed(folder, tmp_path / str(number), with_(name, lambda tensors, wrong=wrong: wrong)))
+
+
+def test_a_checkpoint_is_not_replaced_by_its_run(marian, tmp_path):
+    folder = changed(marian[0], tmp_path / "checkpoint")
+    before = sorted(path.name for path in folder.iterdir())
+    for run in (folder, tmp_path):
+        with pytest.raises(ValueError, match="run must lie outside of source, .*checkpoint'; received"):
+            pretrained.load(folder, run, overwrite=True)
+    other = changed(marian[0], tmp_path / "other")
+    with pytest.raises(ValueError, match="exists and is not a run directory; it is left as it is"):
+        pretrained.load(folder, other, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in other.iterdir()) == before
+    with pytest.raises(ValueError, match="run must be a directory that .* made; .*checkpoint' is none"):
+        Translator.load(folder)
+
+
 BAD_SETTINGS = [
     (dict(model_type="bart"), "model_type must be one of marian, fsmt, m2m_100, mbart; received 'bart'"),
     (dict(activation_function="tanh"), "activation_function must be one of relu, gelu, swish, silu; received 'tanh'"),
-    (dict(decoder_ffn_dim=95), "encoder_ffn_dim and decoder_ffn_dim must be equal; received 96 and 95"),
+    (dict(decoder_attention_heads=2), "decoder_attention_heads must be equal; received 4 and 2"),
+    (dict(decoder_ffn_dim=95), r"another shape: model.decoder.layers.0.fc1.bias \(96,\) instead of \(95,\)"),
     (dict(d_model="absent"), "config.json must have d_model; it has not"),
     (dict(eos_token_id=1), "eos_token_id must be"),
     (dict(tie_word_embeddings=False), "tie_word_embeddings must be true where source and target share a matrix"),
@@ -224,6 +252,7 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
     for content, message in (
         ('{"weight_map": {"a": "../x.safetensors"}}', "must name files beside it; received '../x.safetensors'"),
         ("{}", "cannot be used: 'weight_map'"),
+        ('{"weight_map": []}', "cannot be used: 'list' object has no attribute 'values'"),
         ("[" * 100_000, "cannot be used: "),
     ):
         index.write_text(content)
