@@ -192,6 +192,7 @@ def test_the_real_command_says_one_line_too(folder):
 def test_a_killed_command_leaves_a_hidden_directory_only(folder, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text("{}")
+    (tmp_path / "run" / "manifest.json").write_text("{}")
     code = (
         "import os, sys; from keras_transformer import cli, data\n"
         "data.TokenStore.build = lambda *arguments: os._exit(9)\n"
