@@ -15,21 +15,17 @@ from keras_transformer.config import PRESETS, DecodingConfig
 from keras_transformer.export import CTranslate2Translator
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
+# Every option that CTranslate2 has, each with others, as a search is compiled anew for each set.
 OPTIONS = [
     {},
-    dict(norm="pre"),
-    dict(activation="gelu"),
-    dict(activation="silu", norm="pre"),
-    dict(positions="sinusoidal_halves"),
-    dict(positions="learned", max_positions=44),
-    dict(attention_bias=True, norm="pre"),
-    dict(key_size=5, value_size=5),
-    dict(share_embeddings=False),
-    dict(layer_norm_epsilon=1e-2, encoder_layers=1, decoder_layers=2),
+    dict(activation="gelu", positions="learned", max_positions=44),
+    dict(activation="silu", norm="pre", positions="sinusoidal_halves"),
+    dict(attention_bias=True, norm="pre", key_size=5, value_size=5),
+    dict(share_embeddings=False, layer_norm_epsilon=1e-2, encoder_layers=1, decoder_layers=2),
 ]
 
 # What is exported are arrays of a file that no backend owns: the others show some of it.
-CASES = OPTIONS if keras.backend.backend() == "tensorflow" else [OPTIONS[0], OPTIONS[6], OPTIONS[8]]
+CASES = OPTIONS if keras.backend.backend() == "tensorflow" else [OPTIONS[0], OPTIONS[4]]
 
 
 @pytest.mark.parametrize("changes", CASES, ids=lambda changes: "-".join(map(str, changes.values())) or "paper")
