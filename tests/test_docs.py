@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small
 
 import keras_transformer
 from keras_transformer.cli import build_parser, main
-from keras_transformer.config import TrainingConfig
+from keras_transformer.config import TrainingConfig, preset
 from keras_transformer.data import captions
 from keras_transformer.flags import read_toml
 
@@ -64,14 +65,14 @@ PYTHON = [page for page, text in PAGES.items() if blocks("python", text)]
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
-    """The files that the pages name, cut from the bundled corpus, and RUN as README makes it, after two updates."""
+    """The files that the pages name, cut from the bundled corpus, and RUN as README makes it, but small."""
     folder = tmp_path_factory.mktemp("begun")
     for split, name, count in (("train", "train", 200), ("valid", "val", 20), ("test", "test", 10)):
         for path, language in zip(captions(split), ("en", "de")):
             with gzip.open(path, "rt", encoding="utf-8") as texts:
                 (folder / f"{name}.{language}").write_text("".join(itertools.islice(texts, count)), encoding="utf-8")
     with contextlib.chdir(folder):
-        assert main([*FIRST, "--vocab-size", "400", "--max-updates", "2"]) == 0
+        assert main([*FIRST, *small.FLAGS, "--decoder-layers", "2", "--max-updates", "2"]) == 0
     return folder
 
 
@@ -132,8 +133,9 @@ def test_python_runs(page, place, capsys, monkeypatch):
         return captions(split) if split == "train" else (f"{name}.en", f"{name}.de")
 
     monkeypatch.setattr(keras_transformer, "captions", cut, raising=False)
-    few = functools.partial(TrainingConfig, max_updates=2)
-    monkeypatch.setattr(keras_transformer, "TrainingConfig", few, raising=False)
+    few, flat = dict(max_updates=2), dict(encoder_layers=1, decoder_layers=1)
+    monkeypatch.setattr(keras_transformer, "TrainingConfig", functools.partial(TrainingConfig, **few), raising=False)
+    monkeypatch.setattr(keras_transformer, "preset", functools.partial(preset, **flat), raising=False)
     if "CHECKPOINT" in "".join(blocks("python", PAGES[page])):
         write_checkpoints(place)
     for block in blocks("python", PAGES[page]):
