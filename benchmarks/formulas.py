@@ -47,7 +47,8 @@ def activations_per_token(config, length, model_devices=1):
     size = config.key_size or config.d_model // config.heads
     whole = (8 if config.dropout else 6) * config.d_model * sublayers(config) + 6 * config.d_model
     cut = attentions(config) * config.heads * (4 * size + 3 * length)
-    cut += 2 * config.d_ff * (config.encoder_layers + config.decoder_layers) + 4 * config.target_vocab_size
+    cut += 2 * (config.d_ffs[0] * config.encoder_layers + config.d_ffs[1] * config.decoder_layers)
+    cut += 4 * config.target_vocab_size
     return whole + cut / model_devices
 
 

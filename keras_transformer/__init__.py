@@ -41,7 +41,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name):
-    if name in ("export", "plots"):  # their names are short: `export.onnx` says what `onnx` alone would not
+    # Their names are short: `export.onnx` says what `onnx` alone would not.
+    if name in ("export", "plots", "pretrained"):
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

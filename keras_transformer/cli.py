@@ -1,4 +1,4 @@
-"""The command `keras-transformer`: demo, train, translate, evaluate, export, app."""
+"""The command `keras-transformer`: demo, train, translate, evaluate, export, import, app."""
 
 import argparse
 import contextlib
@@ -106,9 +106,10 @@ def build_parser():
     evaluate.set_defaults(command=evaluate_command)
 
     export = commands.add_parser("export", help="write a trained run as a model that a production engine reads")
-    export.add_argument("run", metavar="RUN", help="directory that train or demo made")
+    export.add_argument("run", metavar="RUN", help="directory that train, demo or import made")
     export.add_argument("out", metavar="OUT", help="directory to make")
-    export.add_argument("--to", required=True, choices=["saved_model", "ctranslate2", "onnx"], help="what to write")
+    formats = ["saved_model", "ctranslate2", "onnx", "huggingface"]
+    export.add_argument("--to", required=True, choices=formats, help="what to write")
     export.add_argument("--overwrite", action="store_true", help="replace the export if it exists")
     export.add_argument(
         "--quantization",
@@ -119,17 +120,32 @@ def build_parser():
     add_config_flags(export, DecodingConfig, "search: saved_model, for good; ctranslate2, unless told otherwise")
     export.set_defaults(command=export_command)
 
+    add_import(commands)
+
     app = commands.add_parser("app", help="serve a page to type sentences into, on this machine")
-    app.add_argument("run", metavar="RUN", help="directory that train or demo made")
+    app.add_argument("run", metavar="RUN", help="directory that train, demo or import made")
     app.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     app.add_argument("--port", type=int, default=7860, help="port (default: 7860)")
     app.set_defaults(command=app_command)
     return parser
 
 
+def add_import(commands):
+    parser = commands.add_parser("import", help="make a run of a checkpoint of Marian, FSMT, M2M100, NLLB or mBART")
+    parser.add_argument("source", metavar="SOURCE", help="folder of a Hugging Face checkpoint, or its name on the hub")
+    parser.add_argument("run", metavar="RUN", help="directory to make")
+    for side, what in (("source", "from"), ("target", "into")):
+        parser.add_argument(f"--{side}-lang", metavar="CODE", help=f"language to translate {what}, if it has several")
+    parser.add_argument("--revision", metavar="REVISION", help="branch, tag or commit on the hub")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run if it exists")
+    parser.set_defaults(command=import_command)
+
+
 def add_engine(parser):
     parser.add_argument(
-        "run", metavar="RUN", help="directory that train or demo made; with --engine ctranslate2, one that export made"
+        "run",
+        metavar="RUN",
+        help="directory that train, demo or import made; with --engine ctranslate2, one that export made",
     )
     parser.add_argument("--engine", choices=["keras", "ctranslate2"], default="keras", help="what computes")
 
@@ -292,12 +308,25 @@ def export_command(options):
     search = given(options, DecodingConfig)
     if options.to != "ctranslate2" and "quantization" in options:
         raise ValueError(f"--quantization goes with --to ctranslate2; received --to {options.to}")
-    if options.to == "onnx" and search:
-        raise ValueError(f"--to onnx takes no search; received {', '.join(search)}")
+    if options.to in ("onnx", "huggingface") and search:
+        raise ValueError(f"--to {options.to} takes no search; received {', '.join(search)}")
     more = {"quantization": options.quantization} if "quantization" in options else {}
     check = getattr(export, options.to)(options.run, options.out, overwrite=options.overwrite, **more, **search)
     size = sum(path.stat().st_size for path in Path(options.out).rglob("*") if path.is_file())
     print(f"{check}\nThe export is in {options.out}: {size / 1e6:.1f} MB.")
+
+
+def import_command(options):
+    from keras_transformer import pretrained
+
+    languages = dict(source_lang=options.source_lang, target_lang=options.target_lang)
+    model = pretrained.load(
+        options.source, options.run, **languages, revision=options.revision, overwrite=options.overwrite
+    )
+    print(
+        f"{model.count_params():,} parameters. The run is in {options.run}. Next:\n"
+        f"  keras-transformer translate {options.run} 'A sentence.'"
+    )
 
 
 def app_command(options):

@@ -6,6 +6,8 @@ The command line makes a flag of every field, with the help text that stands bes
 import dataclasses
 from typing import Literal, get_args, get_origin
 
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, never_generated
+
 
 def option(default, help):
     """A dataclass field with the sentence that `--help` shows."""
@@ -45,7 +47,7 @@ class TransformerConfig:
 
     source_vocab_size: int = option(8000, "number of source tokens, special ones included")
     target_vocab_size: int = option(8000, "number of target tokens, special ones included")
-    share_embeddings: bool = option(True, "one matrix for source embedding, target embedding and output projection")
+    share_embeddings: bool = option(True, "one matrix for the embeddings of source and target")
     encoder_layers: int = option(6, "number of encoder blocks (N)")
     decoder_layers: int = option(6, "number of decoder blocks (N)")
     d_model: int = option(512, "width of every block's input and output")
@@ -53,32 +55,78 @@ class TransformerConfig:
     heads: int = option(8, "number of attention heads (h)")
     key_size: int | None = option(None, "size of one head's queries and keys (d_k); d_model / heads when absent")
     value_size: int | None = option(None, "size of one head's values (d_v); d_model / heads when absent")
+    decoder_d_ff: int | None = option(None, "width inside the feed-forward layers of the decoder; d_ff when absent")
     dropout: float = option(0.1, "dropout on embeddings and on every sub-layer's output (P_drop)")
     attention_dropout: float = option(0.0, "dropout on attention weights; above 0 the fused attention is not used")
     activation: Literal["relu", "gelu", "silu"] = option("relu", "non-linearity of the feed-forward layers")
     norm: Literal["post", "pre"] = option("post", "layer norm after each residual (the paper) or before each sub-layer")
-    positions: Literal["sinusoidal", "sinusoidal_halves", "learned"] = option(
-        "sinusoidal", "position table: the paper's, Marian's (sines first, then cosines), or learned"
+    final_norm: bool | None = option(None, "layer norm at the end of both stacks; with pre-norm only when absent")
+    embedding_norm: bool = option(False, "layer norm of the embeddings with their positions")
+    scale_embedding: bool = option(True, "multiply the embeddings by the square root of d_model")
+    positions: Literal["sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"] = option(
+        "sinusoidal",
+        "position table: the paper's, Marian's (sines, then cosines), fairseq's (other rates), or learned",
     )
-    max_positions: int = option(512, "rows of a learned position table")
+    first_position: int = option(0, "position of the first token in a sinusoidal table")
+    max_positions: int = option(512, "rows of a learned position table, and of tables in exports for Marian")
+    share_positions: bool = option(True, "one learned position table for both sides, where they share embeddings")
     attention_bias: bool = option(False, "biases in the attention projections")
+    tie_output: bool = option(True, "the output projection is the target embedding's matrix")
+    output_bias: bool = option(False, "a bias of each target token's logit, fixed: an imported model's")
     layer_norm_epsilon: float = option(1e-6, "epsilon of the layer norms")
+    pad_id: int = option(PAD, "id that fills up rows")
+    begin_id: int = option(BEGIN, "id before the first target token")
+    end_id: int = option(END, "id after the last token")
 
     def __post_init__(self):
         check_fields(self)
         positive = ("source_vocab_size", "target_vocab_size", "encoder_layers", "decoder_layers", "d_model", "d_ff")
-        check_range(self, 1, float("inf"), *positive, "heads", "key_size", "value_size", "max_positions")
+        positive += ("heads", "decoder_d_ff", "key_size", "value_size", "max_positions")
+        check_range(self, 1, float("inf"), *positive)
         check_range(self, 0.0, 0.99, "dropout", "attention_dropout")
         check_range(self, 0.0, 1.0, "layer_norm_epsilon")
+        check_range(self, 0, float("inf"), "first_position")
+        check_range(self, 0, min(self.source_vocab_size, self.target_vocab_size) - 1, "pad_id", "begin_id", "end_id")
+        if self.pad_id == self.end_id:  # a begin token may be either: what begins a target ends up nowhere else
+            raise ValueError(f"pad_id must not be end_id; received {self.pad_id} for both")
         if None in (self.key_size, self.value_size) and self.d_model % self.heads:
             raise ValueError(f"d_model must be a multiple of heads={self.heads}; received {self.d_model}")
         if self.positions != "learned" and self.d_model % 2:
             raise ValueError(f"d_model must be even with positions={self.positions!r}; received {self.d_model}")
+        if self.positions == "sinusoidal_fairseq" and self.d_model < 4:
+            raise ValueError(f"d_model must be at least 4 with positions='sinusoidal_fairseq'; received {self.d_model}")
+        if self.positions == "learned" and self.first_position:
+            raise ValueError(f"first_position must be 0 with positions='learned'; received {self.first_position}")
         if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
             raise ValueError(
                 "share_embeddings needs source_vocab_size and target_vocab_size to be equal; received "
                 f"{self.source_vocab_size} and {self.target_vocab_size}"
             )
+
+    @property
+    def never_generated(self):
+        """The ids that no search generates."""
+        return never_generated(self.pad_id, self.begin_id, self.end_id)
+
+    @property
+    def d_ffs(self):
+        """The width inside the feed-forward layers of the encoder, and of the decoder."""
+        return self.d_ff, self.decoder_d_ff or self.d_ff
+
+    @property
+    def longest(self):
+        """The most positions that the model has; None without a limit."""
+        return self.max_positions if self.positions == "learned" else None
+
+    @property
+    def has_two_tables(self):
+        """Whether source and target share the embedding's matrix but not its learned positions."""
+        return self.positions == "learned" and self.share_embeddings and not self.share_positions
+
+    @property
+    def has_final_norm(self):
+        """Whether both stacks end in a layer norm."""
+        return self.norm == "pre" if self.final_norm is None else self.final_norm
 
     @property
     def parameters(self):
@@ -87,17 +135,22 @@ class TransformerConfig:
         keys = self.heads * (self.key_size or head)
         values = self.heads * (self.value_size or head)
         attention = 2 * d * keys + 2 * d * values + self.attention_bias * (2 * keys + values + d)
-        feed_forward, norm = 2 * d * self.d_ff + self.d_ff + d, 2 * d
-        encoder = self.encoder_layers * (attention + feed_forward + 2 * norm)
-        decoder = self.decoder_layers * (2 * attention + feed_forward + 3 * norm)
+        feed_forwards, norm = [2 * d * width + width + d for width in self.d_ffs], 2 * d
+        encoder = self.encoder_layers * (attention + feed_forwards[0] + 2 * norm)
+        decoder = self.decoder_layers * (2 * attention + feed_forwards[1] + 3 * norm)
         rows = self.source_vocab_size + (0 if self.share_embeddings else self.target_vocab_size)
         if self.positions == "learned":
-            rows += (1 if self.share_embeddings else 2) * self.max_positions
-        return encoder + decoder + rows * d + (2 * norm if self.norm == "pre" else 0)
+            rows += (1 if self.share_embeddings and not self.has_two_tables else 2) * self.max_positions
+        if not self.tie_output:
+            rows += self.target_vocab_size
+        norms = 2 * norm * (self.has_final_norm + self.embedding_norm)
+        return encoder + decoder + rows * d + norms + self.output_bias * self.target_vocab_size
 
 
 DISTRIBUTIONS = ("auto", "none", "data", "model")  # what `distribute` can be asked for
-FROM_TOKENIZER = ("source_vocab_size", "target_vocab_size", "share_embeddings")  # what a run takes from its tokenizers
+# What a run takes from its tokenizers.
+FROM_TOKENIZER = ("source_vocab_size", "target_vocab_size", "share_embeddings", "pad_id", "begin_id", "end_id")
+NO_FLAGS = (*FROM_TOKENIZER, "output_bias")  # fields that are not chosen when a model is trained
 
 PRESETS = {
     "tiny": dict(encoder_layers=4, decoder_layers=4, d_model=128, d_ff=256, heads=4, dropout=0.3),

@@ -5,7 +5,7 @@ import itertools
 import warnings
 from collections.abc import Iterable, Iterator
 
-from keras_transformer.text.special_tokens import END
+from keras_transformer.text.frame import Frame
 
 SPACE = "\u2581"  # what SentencePiece writes for a space, and reads as one
 CHUNK = 32  # batches of a stream that are sorted by length together
@@ -36,7 +36,7 @@ class Engine:
 
     def __init__(self, source_tokenizer, target_tokenizer, config, positions=None):
         self.source_tokenizer, self.target_tokenizer = source_tokenizer, target_tokenizer
-        self.config = config
+        self.config, self.frame = config, Frame.of(source_tokenizer, target_tokenizer)
         self._limit = float("inf") if positions is None else positions
         self._longest = min(config.max_source_length, self._limit)
 
@@ -98,29 +98,32 @@ class Engine:
         raise NotImplementedError
 
     def score(self, sources: list[str], targets: list[str]) -> list[float]:
-        """The log-probability, in nats, of each given translation, its end token included.
+        """The log-probability, in nats, of each given translation, its end token included, a target prefix not.
 
         Raises:
             ValueError: if there are not as many targets as sources, or one of them is a string.
         """
         check_pairs(sources, targets)
-        labels = [[*ids, END] for ids in self.target_tokenizer.encode(targets)]
+        labels = [self.frame.labels(ids) for ids in self.target_tokenizer.encode(targets)]
         return [sum(scores) for scores in self._token_scores(self._encode_sources(sources), labels)]
 
     def _token_scores(self, sources, labels):
-        """Ids of sources and of targets -> a list of the log-probabilities of each target's ids."""
+        """Ids of sources and of targets in their frame -> lists of the log-probabilities of each target's ids.
+
+        Those of the target prefix, which nobody chose, are 0.
+        """
         raise NotImplementedError
 
     def _encode_sources(self, texts):
-        """The ids of each sentence, END included, cut to what the model and the configuration allow."""
-        sources = self.source_tokenizer.encode(texts)
-        cut = [text for text, ids in zip(texts, sources, strict=True) if len(ids) >= self._longest]
+        """The ids of each sentence in their frame, cut to what the model and the configuration allow."""
+        sources, longest = self.source_tokenizer.encode(texts), self._longest - self.frame.around_source
+        cut = [text for text, ids in zip(texts, sources, strict=True) if len(ids) > longest]
         if cut:
             warnings.warn(
                 f"cut to {self._longest} tokens: {len(cut)} of {len(texts)} sentences, first {cut[0][:60]!r}...",
                 stacklevel=4,
             )
-        return [[*ids[: self._longest - 1], END] for ids in sources]
+        return [self.frame.source(ids, self._longest) for ids in sources]
 
     def _hypotheses(self, tokens, scores):
         """The `Hypothesis` of each row of tokens and its score."""

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
-from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig, TransformerConfig
+from keras_transformer.config import NO_FLAGS, DataConfig, TrainingConfig, TransformerConfig
 
 TRAIN_GROUPS = {
     "model": (TransformerConfig, "model (replaces the preset's value)"),
@@ -25,7 +25,7 @@ def add_config_flags(parser, kind, title):
     """A flag for every field of a config dataclass, absent from the parsed options unless given."""
     group = parser.add_argument_group(title)
     for field in dataclasses.fields(kind):
-        if field.name in FROM_TOKENIZER:
+        if field.name in NO_FLAGS:
             continue
         choices = get_args(field.type) if get_origin(field.type) is Literal else None
         value_type = next(iter(get_args(field.type)), field.type) if choices is None else str
@@ -57,10 +57,8 @@ def read_toml(path):
             raise ValueError(
                 f"config {path!r} has an unknown key {key!r}; known: {', '.join([*TRAIN_FILES, 'preset', *known])}"
             )
-        if key in known and (not isinstance(value, dict) or set(value) - known[key] | set(value) & set(FROM_TOKENIZER)):
-            wrong = (
-                sorted(set(value) - known[key] | set(value) & set(FROM_TOKENIZER)) if isinstance(value, dict) else value
-            )
+        if key in known and (not isinstance(value, dict) or set(value) - known[key] | set(value) & set(NO_FLAGS)):
+            wrong = sorted(set(value) - known[key] | set(value) & set(NO_FLAGS)) if isinstance(value, dict) else value
             raise ValueError(f"config {path!r}: [{key}] has unknown settings {wrong}")
         if key not in known and not isinstance(value, str):
             raise ValueError(f"config {path!r}: {key} must be a string; received {value!r}")

@@ -1,7 +1,9 @@
 """A run is a directory: what every command takes and leaves.
 
 config.json       the model's, the data's and the training's configuration
-tokenizer.model   or tokenizer.source.model and tokenizer.target.model
+tokenizer.model   or tokenizer.source.model and tokenizer.target.model; of a run that began with somebody else's
+                  checkpoint the folders tokenizer, or tokenizer.source and tokenizer.target, whose kind.json says
+                  which kind of tokenizer each is
 data/             the tokenised corpus, memory-mapped
 manifest.json     size and SHA-256 of all of the above, which never changes
 model.keras       the model; opens on every backend
@@ -22,10 +24,12 @@ except ImportError:  # Windows has no such locks
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
 from keras_transformer.files import remove_partial, sha256, written_aside
-from keras_transformer.text import Tokenizer
+from keras_transformer.text import FsmtTokenizer, MarianTokenizer, MultilingualTokenizer, Tokenizer
+from keras_transformer.text.checkpoint_tokenizer import load_folder
 
 LARGEST_JSON = 1 << 20  # bytes
 CONFIG_KINDS = {"model": TransformerConfig, "data": DataConfig, "training": TrainingConfig}
+TOKENIZER_KINDS = {kind.kind: kind for kind in (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer)}
 
 
 @contextlib.contextmanager
@@ -87,13 +91,19 @@ def new_directory(path, overwrite=False, kind="run"):
 
 
 def kind_of(path):
-    """What a directory's `config.json` makes of it: `"run"`, `"export"` of a run, or None without one."""
-    if not (Path(path) / "config.json").is_file():
+    """What a directory is: `"run"`, `"export"` of a run, or None, as other programs have a `config.json` as well."""
+    path = Path(path)
+    if not (path / "config.json").is_file():
         return None
     try:
-        return "export" if "made_with" in read_json(Path(path) / "config.json") else "run"
+        content = read_json(path / "config.json")
+        if "made_with" in content:
+            return "export"
+        if {*CONFIG_KINDS} <= {*content}:
+            return "run"
     except (OSError, ValueError, TypeError, RecursionError):
-        return "run"  # a damaged one
+        pass
+    return "run" if (path / "manifest.json").is_file() else None  # a damaged one
 
 
 def read_json(path):
@@ -152,11 +162,17 @@ def locked(run):
         os.close(descriptor)
 
 
-def write_configs(run, **configs):
-    """Write `config.json`; the keywords are `model`, `data` and `training`."""
-    text = json.dumps({kind: dataclasses.asdict(config) for kind, config in configs.items()}, indent=2)
+def write_configs(run, origin=None, **configs):
+    """Write `config.json`; the keywords are `model`, `data` and `training`, and where an imported model comes from."""
+    content = {kind: dataclasses.asdict(config) for kind, config in configs.items()}
+    content |= {} if origin is None else {"origin": origin}
     with new_file(Path(run) / "config.json") as file:
-        file.write(text + "\n")
+        file.write(json.dumps(content, indent=2) + "\n")
+
+
+def read_origin(run):
+    """Where the checkpoint that an imported run began with comes from; None of other runs."""
+    return read_json(Path(run) / "config.json").get("origin")
 
 
 def read_config(run, kind):
@@ -165,13 +181,11 @@ def read_config(run, kind):
     Raises:
         ValueError: if the run has none, or it cannot be read.
     """
-    path = Path(run) / "config.json"
+    path, made = Path(run) / "config.json", "run must be a directory that `keras-transformer train` or `import` made"
     if not path.is_file():
-        raise ValueError(f"run must be a directory that `keras-transformer train` wrote; {str(path)!r} is missing")
-    if kind_of(run) == "export":
-        raise ValueError(
-            f"run must be a directory that `keras-transformer train` wrote; {str(run)!r} is an export of one"
-        )
+        raise ValueError(f"{made}; {str(path)!r} is missing")
+    if (found := kind_of(run)) != "run":
+        raise ValueError(f"{made}; {str(run)!r} is {'an export of one' if found else 'none'}")
     verify(run, "config.json")
     try:
         return CONFIG_KINDS[kind](**read_json(path)[kind])
@@ -182,18 +196,29 @@ def read_config(run, kind):
 def save_tokenizers(run, source_tokenizer, target_tokenizer):
     """Write the run's tokenizer, or both if they differ."""
     run = Path(run)
+    ending = ".model" if isinstance(source_tokenizer, Tokenizer) else ""
     if source_tokenizer is target_tokenizer:
-        return source_tokenizer.save(run / "tokenizer.model")
-    source_tokenizer.save(run / "tokenizer.source.model")
-    target_tokenizer.save(run / "tokenizer.target.model")
+        return source_tokenizer.save(run / f"tokenizer{ending}")
+    source_tokenizer.save(run / f"tokenizer.source{ending}")
+    target_tokenizer.save(run / f"tokenizer.target{ending}")
 
 
 def load_tokenizers(run):
-    """The run's source and target `Tokenizer`: the same object if the vocabulary is shared."""
+    """The run's source and target tokenizer: the same object if the vocabulary is shared.
+
+    Raises:
+        ValueError: if one is missing, or is not what was written.
+    """
     run = Path(run)
-    if (run / "tokenizer.source.model").exists():
-        verify(run, "tokenizer.source.model", "tokenizer.target.model")
-        return Tokenizer.load(run / "tokenizer.source.model"), Tokenizer.load(run / "tokenizer.target.model")
+    both = ("tokenizer.source", "tokenizer.target")
+    for ending, load in ((".model", Tokenizer.load), ("", lambda path: load_folder(path, TOKENIZER_KINDS))):
+        if (run / f"{both[0]}{ending}").exists():
+            verify(run, *(f"{name}{ending}" for name in both))
+            return tuple(load(run / f"{name}{ending}") for name in both)
+    if (run / "tokenizer").exists():
+        verify(run, "tokenizer")
+        shared = load_folder(run / "tokenizer", TOKENIZER_KINDS)
+        return shared, shared
     verify(run, "tokenizer.model")
     shared = Tokenizer.load(run / "tokenizer.model")
     return shared, shared

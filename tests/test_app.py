@@ -101,7 +101,7 @@ def test_the_server_is_for_this_machine_and_asks_no_other(served, strangers):
 
 def test_the_command(run, tmp_path, capsys, served, monkeypatch):
     assert cli.main(["app", str(tmp_path / "none")]) == 2
-    assert "run must be a directory that `keras-transformer train` wrote" in capsys.readouterr().err
+    assert "run must be a directory that `keras-transformer train` or `import` made" in capsys.readouterr().err
     asked = []
     monkeypatch.setattr(app, "serve", lambda *arguments: asked.append(arguments))
     assert cli.main(["app", str(run), "--port", "8001"]) == 0

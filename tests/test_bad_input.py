@@ -115,7 +115,10 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ("train new --config type.toml --source train.en --target train.de", "heads must be int; received 'two'"),
         ("train new --config preset.toml", "preset must be one of tiny, small, base, big; received 'huge'"),
         ("train new --resume --overwrite", "argument --overwrite: not allowed with argument --resume"),
-        ("translate absent A", "run must be a directory that `keras-transformer train` wrote; 'absent/config.json'"),
+        (
+            "translate absent A",
+            "run must be a directory that `keras-transformer train` or `import` made; 'absent/config.json'",
+        ),
         ("translate photos A", "'photos/config.json' is missing"),
         ("translate no-model A", "run 'no-model' holds no model: model.keras is missing"),
         ("translate other-tokenizer A", "must have (200, 200) tokens as the model has; received (60, 60)"),
@@ -189,6 +192,7 @@ def test_the_real_command_says_one_line_too(folder):
 def test_a_killed_command_leaves_a_hidden_directory_only(folder, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text("{}")
+    (tmp_path / "run" / "manifest.json").write_text("{}")
     code = (
         "import os, sys; from keras_transformer import cli, data\n"
         "data.TokenStore.build = lambda *arguments: os._exit(9)\n"

@@ -11,7 +11,7 @@ import pytest
 from small import FLAGS, write_corpus
 
 from keras_transformer import cli
-from keras_transformer.config import FROM_TOKENIZER, DataConfig, DecodingConfig, TrainingConfig, TransformerConfig
+from keras_transformer.config import NO_FLAGS, DataConfig, DecodingConfig, TrainingConfig, TransformerConfig
 from keras_transformer.run_directory import read_config
 
 SEARCH = ["--beam", "2", "--extra-length", "2"]
@@ -136,7 +136,7 @@ def test_help_mentions_every_setting(command, kinds, capsys):
     out = squeezed(capsys.readouterr().out)
     assert out.startswith("usage:kerastransformer")
     for field in (field for kind in kinds for field in dataclasses.fields(kind)):
-        if field.name not in FROM_TOKENIZER:
+        if field.name not in NO_FLAGS:
             assert squeezed(field.name) in out and squeezed(field.metadata["help"]) in out
 
 

@@ -58,6 +58,11 @@ def test_the_paper_is_the_default():
         (TransformerConfig, "layer_norm_epsilon", -1e-6, "layer_norm_epsilon must be between 0.0 and 1.0"),
         (TransformerConfig, "heads", 7, "d_model must be a multiple of heads=7; received 512"),
         (TransformerConfig, "source_vocab_size", 9, "share_embeddings needs .* equal; received 9 and 8000"),
+        (TransformerConfig, "positions", "rotary", "positions must be one of .*; received 'rotary'"),
+        (TransformerConfig, "first_position", -1, "first_position must be at least 0; received -1"),
+        (TransformerConfig, "final_norm", 1, "final_norm must be bool or nothing; received 1"),
+        (TransformerConfig, "pad_id", 8000, "pad_id must be between 0 and 7999; received 8000"),
+        (TransformerConfig, "end_id", 0, "pad_id must not be end_id; received 0 for both"),
         (DataConfig, "vocab_size", 7, "vocab_size must be between 8 and 1000000; received 7"),
         (DataConfig, "max_length", 1, "max_length must be between 2 and 100000; received 1"),
         (DataConfig, "max_ratio", 0.5, "max_ratio must be at least 1.0; received 0.5"),
@@ -94,6 +99,19 @@ def test_a_sinusoidal_table_needs_an_even_width():
     assert TransformerConfig(d_model=15, heads=3, positions="learned").d_model == 15
     with pytest.raises(ValueError, match="d_model must be even with positions='sinusoidal'; received 15"):
         TransformerConfig(d_model=15, heads=3)
+
+
+def test_tables_that_do_not_go_with_it():
+    with pytest.raises(ValueError, match="first_position must be 0 with positions='learned'; received 2"):
+        TransformerConfig(positions="learned", first_position=2)
+    with pytest.raises(ValueError, match="d_model must be at least 4 with positions='sinusoidal_fairseq'; received 2"):
+        TransformerConfig(positions="sinusoidal_fairseq", d_model=2, heads=1)
+
+
+def test_what_is_never_generated():
+    assert TransformerConfig().never_generated == (0, 2)
+    assert TransformerConfig(pad_id=7, begin_id=7, end_id=0).never_generated == (7,)  # Marian
+    assert TransformerConfig(pad_id=1, begin_id=2, end_id=2).never_generated == (1,)  # fairseq
 
 
 def test_greedy_has_one_best():

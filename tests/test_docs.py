@@ -212,7 +212,7 @@ def test_every_public_name_is_documented_and_used():
     shown = "".join(PAGES.values())
     shown += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))
     shown += (ROOT / "keras_transformer" / "cli.py").read_text(encoding="utf-8")
-    for home in (keras_transformer, keras_transformer.export, keras_transformer.plots):
+    for home in (keras_transformer, keras_transformer.export, keras_transformer.plots, keras_transformer.pretrained):
         for name in home.__all__:
             assert inspect.getdoc(getattr(home, name)), f"{name} has no docstring"
             assert re.search(rf"\b{name}\b", shown), f"{name} is public and shown nowhere"

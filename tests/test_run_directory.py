@@ -10,6 +10,7 @@ from keras_transformer import run_directory as runs
 def make(run, text="{}"):
     run.mkdir(parents=True)
     (run / "config.json").write_text(text)
+    (run / "manifest.json").write_text("{}")
 
 
 def test_a_new_file_appears_whole_or_not_at_all(tmp_path):
@@ -79,7 +80,9 @@ def test_what_is_not_overwritten(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.png").touch()
     (tmp_path / "file").touch()
-    for name in ("photos", "file"):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "config.json").write_text('{"model_type": "marian"}')  # other programs' have one, too
+    for name in ("photos", "file", "checkpoint"):
         with pytest.raises(ValueError, match="is not a run directory; it is left as it is"):
             with runs.new_directory(tmp_path / name, overwrite=True):
                 pass
@@ -103,7 +106,7 @@ def test_unreadable_configs(tmp_path, text):
     runs.seal(tmp_path)
     with pytest.raises(ValueError, match="config.json' cannot be used: "):
         runs.read_config(tmp_path, "model")
-    with pytest.raises(ValueError, match="run must be a directory that `keras-transformer train` wrote"):
+    with pytest.raises(ValueError, match="run must be a directory that `keras-transformer train` or `import` made"):
         runs.read_config(tmp_path / "absent", "model")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from keras_transformer.config import DataConfig
 from keras_transformer.data.buckets import bucket_edges, cut, rows_per_bucket
 from keras_transformer.data.store import TokenStore
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.frame import Frame
 from keras_transformer.text.tokenizer import Tokenizer
 
 
@@ -14,13 +14,13 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulatio
     """What each batch of an epoch holds: a list of (edge, rows). A pure function of its arguments.
 
     Args:
-        lengths: `(n, 2)` tokens of each pair, without begin and end.
+        lengths: `(n, 2)` tokens of each pair, end included and begin not.
         batch_tokens: target tokens of a batch, padding included.
         seed, epoch: choose the order; no effect without `shuffle`.
         shuffle: otherwise sorted by length.
         accumulation: the number of batches is made a multiple of this by batches without rows at the end.
     """
-    widths = lengths.max(axis=1) + 1
+    widths = lengths.max(axis=1)
     edges = bucket_edges(int(widths.max()))
     if shuffle:
         random = np.random.default_rng([seed, epoch])
@@ -59,6 +59,7 @@ class TokenBatches(keras.utils.PyDataset):
         accumulation: number of batches summed into one update; the epoch's number of batches is a multiple of it.
         shard: `(process, processes, devices)`: of each batch, give this process its rows, every `processes`-th, and
             fill them up to a multiple of its `devices`. The weights stay shares of the whole batch.
+        frame: the `Frame` of the tokenizers that made the ids; our own tokenizers' when absent.
 
     Attributes:
         epoch: the epoch of the current plan, from 0; counts on when all its batches were read, and may be set.
@@ -77,7 +78,16 @@ class TokenBatches(keras.utils.PyDataset):
     Source: Vaswani et al. 2017, section 5.1.
     """
 
-    def __init__(self, store: TokenStore, batch_tokens=4096, seed=0, shuffle=True, accumulation=1, shard=(0, 1, 1)):
+    def __init__(
+        self,
+        store: TokenStore,
+        batch_tokens=4096,
+        seed=0,
+        shuffle=True,
+        accumulation=1,
+        shard=(0, 1, 1),
+        frame: Frame | None = None,
+    ):
         super().__init__()
         for name, value in (("batch_tokens", batch_tokens), ("accumulation", accumulation)):
             _check(name, value, least=1)
@@ -91,7 +101,8 @@ class TokenBatches(keras.utils.PyDataset):
         self.seed = seed
         self.shuffle = shuffle
         self.accumulation = accumulation
-        self._lengths = store.lengths
+        self.frame = frame or Frame()
+        self._lengths = store.lengths + np.int32([self.frame.around_source, self.frame.around_labels])
         self.epoch = 0
 
     @classmethod
@@ -113,7 +124,7 @@ class TokenBatches(keras.utils.PyDataset):
             **kwargs: those of the class.
         """
         store, _ = TokenStore.from_lines(source_lines, target_lines, tokenizer, target_tokenizer, config)
-        return cls(store, **kwargs)
+        return cls(store, frame=Frame.of(tokenizer, target_tokenizer), **kwargs)
 
     @property
     def epoch(self):
@@ -125,7 +136,7 @@ class TokenBatches(keras.utils.PyDataset):
         self._epoch = epoch
         options = (self.batch_tokens, self.seed, epoch, self.shuffle, self.accumulation)
         self._plan = batch_plan(self._lengths, *options)
-        tokens = np.array([(self._lengths[rows, 1] + 1).sum() for _, rows in self._plan])
+        tokens = np.array([self._lengths[rows, 1].sum() for _, rows in self._plan])
         groups = tokens.reshape(-1, self.accumulation).sum(axis=1)
         self._weights = np.repeat(self.accumulation / groups, self.accumulation)
         counts = [self._rows(edge) for edge, _ in self._plan]
@@ -154,18 +165,20 @@ class TokenBatches(keras.utils.PyDataset):
         process, processes, devices = self.shard
         rows = rows[process::processes]
         shape = (self._rows(edge) + (devices if index == 0 and self._first_is_longer else 0), edge)
-        source_ids, target_ids, labels = (np.full(shape, PAD, np.int32) for _ in range(3))
+        frame, count = self.frame, len(rows)
+        source_ids, target_ids, labels = (np.full(shape, frame.pad, np.int32) for _ in range(3))
         weights = np.zeros(shape, np.float32)
-        source, target = self.store.padded(rows, edge)
-        lengths = self._lengths[rows]
-        count = len(rows)
-        source_ids[:count], labels[:count] = source, target
-        source_ids[np.arange(count), lengths[:, 0]] = END
-        labels[np.arange(count), lengths[:, 1]] = END
-        target_ids[:count, 1:] = target[:, :-1]
-        target_ids[:, 0] = BEGIN
-        weights[:count][np.arange(edge) <= lengths[:, 1:]] = self._weights[index]
-        source_ids[count:, 0] = END  # a filler row attends to one token: attention to none may be NaN
+        texts, lengths = self.store.padded(rows, edge, frame.pad), self._lengths[rows]
+        for array, text, before in zip((source_ids, labels), texts, (frame.source_prefix, frame.target_prefix)):
+            array[:count, : len(before)] = before
+            array[:count, len(before) :] = text[:, : edge - len(before)]
+        target_ids[:count, 1:] = labels[:count, :-1]
+        target_ids[:, 0] = frame.begin
+        labels[np.arange(count), lengths[:, 1] - 1] = frame.end
+        for place, token in enumerate(reversed(frame.source_suffix), start=1):
+            source_ids[np.arange(count), lengths[:, 0] - place] = token
+        weights[:count][np.arange(edge) < lengths[:, 1:]] = self._weights[index]
+        source_ids[count:, 0] = frame.end  # a filler row attends to one token: attention to none may be NaN
         return {"source_ids": source_ids, "target_ids": target_ids}, labels, weights
 
 

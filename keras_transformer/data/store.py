@@ -13,6 +13,7 @@ import numpy as np
 from keras_transformer.config import DataConfig
 from keras_transformer.data.corpus import ENORMOUS, FilterReport, judge
 from keras_transformer.files import remove_partial, written_aside
+from keras_transformer.text.frame import Frame
 from keras_transformer.text.lines import LONGEST_LINE
 from keras_transformer.text.special_tokens import PAD
 from keras_transformer.text.tokenizer import Tokenizer
@@ -140,7 +141,7 @@ class TokenStore:
         """Tokens of each pair's source and target, without begin and end: `(n, 2)` int32."""
         return np.stack([np.diff(offsets).astype(np.int32) for offsets in self._offsets], axis=1)
 
-    def padded(self, rows: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    def padded(self, rows: np.ndarray, width: int, pad: int = PAD) -> tuple[np.ndarray, np.ndarray]:
         """Source and target ids of some pairs, right-padded: two `(len(rows), width)` int32.
 
         `width` is at least the longest of these sentences.
@@ -152,7 +153,7 @@ class TokenStore:
             places = starts + columns
             # Beyond a sentence's end lie the next one's ids, and after the last sentence nothing.
             found = ids[np.minimum(places, len(ids) - 1)]
-            padded.append(np.where(places < ends, found, PAD).astype(np.int32))
+            padded.append(np.where(places < ends, found, pad).astype(np.int32))
         return padded[0], padded[1]
 
 
@@ -176,6 +177,9 @@ def usual_pairs(pairs, counts):
 def _write(files, pairs, source_tokenizer, target_tokenizer, config):
     """Tokenise and filter chunk by chunk into four open files, in the order of `_FILES`; the ids' dtype, the report."""
     tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
+    frame = Frame.of(*tokenizers)
+    around = max(frame.around_source, frame.around_labels) - 1  # the limit counts the end token already
+    config = dataclasses.replace(config, max_length=config.max_length - around) if around else config
     dtype = np.dtype(np.uint16 if max(t.vocab_size for t in tokenizers) <= 2**16 else np.uint32)
     counts = dict.fromkeys((field.name for field in dataclasses.fields(FilterReport)), 0)
     written = [0, 0]

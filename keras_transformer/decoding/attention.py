@@ -17,9 +17,9 @@ class Attention:
     Row t of the decoder's arrays is the step that reads `input_tokens[t]` and writes `target_tokens[t]`.
     """
 
-    source_tokens: tuple[str, ...]  # S pieces, END the last
+    source_tokens: tuple[str, ...]  # S pieces, as the encoder reads them: END the last
     input_tokens: tuple[str, ...]  # T pieces, BEGIN the first
-    target_tokens: tuple[str, ...]  # T pieces, END the last
+    target_tokens: tuple[str, ...]  # T pieces, those to write: END the last
     encoder: np.ndarray  # (layers, N, S, S)
     decoder: np.ndarray  # (layers, N, T, T)
     cross: np.ndarray  # (layers, N, T, S)
@@ -32,7 +32,7 @@ def forced(model, source_ids, target_ids):
         the float32 weights `(layers, B, N, query, key)` of the encoder, of the decoder, and of the decoder's attention
         to the source.
     """
-    source_mask = padding_mask(source_ids)
+    source_mask = padding_mask(source_ids, model.config.pad_id)
     memory, encoder = model.encoder(source_ids, source_mask, return_attention=True)
     _, _, pairs = model.decoder(target_ids, memory, source_mask, return_attention=True)
     return tuple(ops.cast(ops.stack(weights), "float32") for weights in (encoder, *zip(*pairs)))

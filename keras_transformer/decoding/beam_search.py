@@ -25,11 +25,11 @@ class BeamState(NamedTuple):
     cache: Any  # leaves (B * W, ...), rows in the order of the live hypotheses one step before
 
 
-def initial_state(cache, begin, max_lengths, beam, length):
+def initial_state(cache, begin, max_lengths, beam, length, pad):
     """A `BeamState` with one empty live hypothesis a sentence, in the first slot."""
     first_BW = ops.expand_dims(max_lengths > 0, 1) & (ops.arange(beam) == 0)
     live_log_probs = ops.where(first_BW, 0.0, search.IMPOSSIBLE)
-    tokens = ops.full((ops.shape(begin)[0], beam, length), PAD, dtype="int32")
+    tokens = ops.full((ops.shape(begin)[0], beam, length), pad, dtype="int32")
     return BeamState(
         index=ops.convert_to_tensor(0, "int32"),
         last=ops.repeat(ops.expand_dims(begin, 1), beam, axis=1),
@@ -53,6 +53,9 @@ def beam_search(
     beam=4,
     length_penalty=0.6,
     penalty="gnmt",
+    end=END,
+    pad=PAD,
+    never=search.NEVER,
     loop=search.run,
 ):
     """Keeps the `beam` best hypotheses of each sentence at every step.
@@ -74,6 +77,8 @@ def beam_search(
         beam: Hypotheses kept, W.
         length_penalty: Exponent of the penalty, 0 for none.
         penalty: "gnmt" or "power", see `search.length_penalty`.
+        end, pad: The END and the PAD of the model.
+        never: At most two tokens that are not generated.
         loop: What advances the `BeamState` to its end, as `search.run` does; another one may look at it on the way.
 
     Returns:
@@ -90,9 +95,9 @@ def beam_search(
         # Reordered here and not at the end of a step: so a compiler makes one pass of it and of the step's writing.
         cache = caches.reorder(state.cache, state.parents)
         logits_RV, cache = step(ops.reshape(state.last, (-1,)), state.index, cache)
-        forced_R = None if prefix is None else ops.repeat(search.at(prefix, state.index), beam)
+        forced_R = None if prefix is None else ops.repeat(search.at(prefix, state.index, pad), beam)
         # One row supplies at most `beam` extensions that live on, and one that ends.
-        log_probs_RK, ids_RK = search.candidates(logits_RV, beam + 1, forced_R)
+        log_probs_RK, ids_RK = search.candidates(logits_RV, beam + 1, forced_R, pad, never)
         return extend(state, cache, log_probs_RK, ids_RK)
 
     def extend(state, cache, log_probs_RK, ids_RK):
@@ -104,7 +109,7 @@ def beam_search(
         parents_BC = choices_BC // k
         tokens_BCL = search.write(search.pick(state.live_tokens, parents_BC), ids_BC, state.index)
         index = state.index + 1
-        ends_BC = (ids_BC == END) | ops.expand_dims(index >= max_lengths, 1)
+        ends_BC = (ids_BC == end) | ops.expand_dims(index >= max_lengths, 1)
         charge = search.length_penalty(index, length_penalty, penalty)
 
         new_scores_BW = ops.where(ends_BC, log_probs_BC / charge, search.IMPOSSIBLE)[:, :beam]
@@ -127,6 +132,6 @@ def beam_search(
     def going(state):
         return ops.any(state.live_log_probs > search.IMPOSSIBLE)
 
-    state = loop(advance, going, initial_state(cache, begin, max_lengths, beam, lengths[-1]), lengths)
+    state = loop(advance, going, initial_state(cache, begin, max_lengths, beam, lengths[-1], pad), lengths)
     exists_BW1 = ops.expand_dims(state.finished_scores > search.IMPOSSIBLE, 2)
-    return ops.where(exists_BW1, state.finished_tokens, PAD), state.finished_scores
+    return ops.where(exists_BW1, state.finished_tokens, pad), state.finished_scores

@@ -20,7 +20,7 @@ class PathState(NamedTuple):
     cache: Any  # leaves (B, ...)
 
 
-def follow(step, cache, begin, max_lengths, length, choose, k, prefix=None):
+def follow(step, cache, begin, max_lengths, length, choose, k, prefix=None, end=END, pad=PAD, never=search.NEVER):
     """Extends one hypothesis a sentence by `choose(log_probs (B, K), ids (B, K), index) -> columns (B,)` until it ends.
 
     Returns:
@@ -32,7 +32,7 @@ def follow(step, cache, begin, max_lengths, length, choose, k, prefix=None):
     state = PathState(
         index=ops.convert_to_tensor(0, "int32"),
         last=begin,
-        tokens=ops.full((ops.shape(begin)[0], lengths[-1]), PAD, dtype="int32"),
+        tokens=ops.full((ops.shape(begin)[0], lengths[-1]), pad, dtype="int32"),
         log_probs=ops.zeros_like(begin, dtype="float32"),
         lengths=ops.zeros_like(begin),
         live=max_lengths > 0,
@@ -41,10 +41,10 @@ def follow(step, cache, begin, max_lengths, length, choose, k, prefix=None):
 
     def advance(state):
         logits, cache = step(state.last, state.index, state.cache)
-        forced = None if prefix is None else search.at(prefix, state.index)
-        log_probs, ids = search.candidates(logits, k, forced)
+        forced = None if prefix is None else search.at(prefix, state.index, pad)
+        log_probs, ids = search.candidates(logits, k, forced, pad, never)
         chosen = ops.arange(ids.shape[1]) == ops.expand_dims(choose(log_probs, ids, state.index), 1)
-        ids = ops.where(state.live, ops.max(ops.where(chosen, ids, PAD), axis=1), PAD)
+        ids = ops.where(state.live, ops.max(ops.where(chosen, ids, 0), axis=1), pad)
         gained = ops.max(ops.where(chosen, log_probs, search.IMPOSSIBLE), axis=1)
         index = state.index + 1
         return PathState(
@@ -53,14 +53,27 @@ def follow(step, cache, begin, max_lengths, length, choose, k, prefix=None):
             tokens=search.write(state.tokens, ids, state.index),
             log_probs=state.log_probs + ops.where(state.live, gained, 0.0),
             lengths=ops.where(state.live, index, state.lengths),
-            live=state.live & (ids != END) & (index < max_lengths),
+            live=state.live & (ids != end) & (index < max_lengths),
             cache=cache,
         )
 
     return search.run(advance, lambda state: ops.any(state.live), state, lengths)
 
 
-def greedy(step, cache, begin, max_lengths, length, prefix=None, *, length_penalty=0.6, penalty="gnmt"):
+def greedy(
+    step,
+    cache,
+    begin,
+    max_lengths,
+    length,
+    prefix=None,
+    *,
+    length_penalty=0.6,
+    penalty="gnmt",
+    end=END,
+    pad=PAD,
+    never=search.NEVER,
+):
     """Takes the most probable token at every step; the same as `beam_search` with a beam of 1.
 
     Args:
@@ -74,12 +87,16 @@ def greedy(step, cache, begin, max_lengths, length, prefix=None, *, length_penal
         prefix: (B, P) int32 or None, tokens that each translation must begin with, PAD-padded.
         length_penalty: Exponent of the penalty, 0 for none.
         penalty: "gnmt" or "power", see `search.length_penalty`.
+        end, pad: The END and the PAD of the model.
+        never: At most two tokens that are not generated.
 
     Returns:
         tokens (B, length) int32, END included and PAD after it; scores (B,) float32, log-probability / length penalty.
     """
+
     # Candidates come best first, impossible ones are -inf: the first largest is the best possible one.
-    state = follow(
-        step, cache, begin, max_lengths, length, lambda log_probs, ids, index: ops.argmax(log_probs, axis=1), 1, prefix
-    )
+    def choose(log_probs, ids, index):
+        return ops.argmax(log_probs, axis=1)
+
+    state = follow(step, cache, begin, max_lengths, length, choose, 1, prefix, end, pad, never)
     return state.tokens, state.log_probs / search.length_penalty(ops.maximum(state.lengths, 1), length_penalty, penalty)

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_transformer.decoding import search
 from keras_transformer.decoding.greedy import follow
+from keras_transformer.text.special_tokens import END, PAD
 
 
 def uniform(seeds, index):
@@ -24,11 +25,26 @@ def uniform(seeds, index):
     return ops.cast(shift(x, 8), "float32") * 2.0**-24
 
 
-def sampling(step, cache, begin, max_lengths, length, prefix=None, *, seeds, temperature=1.0, top_k=0, top_p=1.0):
+def sampling(
+    step,
+    cache,
+    begin,
+    max_lengths,
+    length,
+    prefix=None,
+    *,
+    seeds,
+    temperature=1.0,
+    top_k=0,
+    top_p=1.0,
+    end=END,
+    pad=PAD,
+    never=search.NEVER,
+):
     """Draws each token from `softmax(logits / temperature)`, restricted to its most probable tokens.
 
     Args:
-        step, cache, begin, max_lengths, length, prefix: As for `greedy`.
+        step, cache, begin, max_lengths, length, prefix, end, pad, never: As for `greedy`.
         seeds: (B,) int32, one for each sentence.
         temperature: Above 0; below 1 sharpens the distribution, above 1 flattens it.
         top_k: Draw among that many most probable tokens; 0 for all.
@@ -63,5 +79,5 @@ def sampling(step, cache, begin, max_lengths, length, prefix=None, *, seeds, tem
         return ops.minimum(passed_B, ops.cast(last_B, "int32"))
 
     # All of the vocabulary when there is no top_k: `candidates` stops at its size.
-    state = follow(step, cache, begin, max_lengths, length, choose, top_k or 1 << 30, prefix)
+    state = follow(step, cache, begin, max_lengths, length, choose, top_k or 1 << 30, prefix, end, pad, never)
     return state.tokens, state.log_probs

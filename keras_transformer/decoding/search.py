@@ -10,6 +10,7 @@ from keras_transformer.decoding import cache as caches
 from keras_transformer.text.special_tokens import BEGIN, PAD
 
 IMPOSSIBLE = float("-inf")
+NEVER = (PAD, BEGIN)  # what our own models never generate
 
 
 def length_penalty(lengths, alpha, kind="gnmt"):
@@ -51,11 +52,11 @@ def top_k(logits_RV, k):
     return values_RK, pick(groups_RK, index_RK // size) * size + index_RK % size
 
 
-def candidates(logits_RV, k, forced_R=None):
+def candidates(logits_RV, k, forced_R=None, pad=PAD, never=NEVER):
     """The best tokens of each row and their log-probabilities, at least `k` of them possible if there are as many.
 
-    Padding and the begin token get -inf: they are never generated. Where `forced_R` is not PAD, that token is the only
-    possible one.
+    The tokens `never`, at most two, get -inf: they are not generated. Where `forced_R` is not `pad`, that token is the
+    only possible one.
 
     Returns:
         log_probs_RK (float32, under the unrestricted softmax), ids_RK (int32). K is `k + 2` or the vocabulary size.
@@ -64,13 +65,14 @@ def candidates(logits_RV, k, forced_R=None):
     logits_RV = ops.cast(logits_RV, "float32")
     # The top of the logits is the top of the softmax: only K of V log-probabilities are ever computed.
     values_RK, ids_RK = top_k(logits_RV, min(k + 2, vocabulary))
-    values_RK = ops.where((ids_RK == PAD) | (ids_RK == BEGIN), IMPOSSIBLE, values_RK)
+    for token in never:
+        values_RK = ops.where(ids_RK == token, IMPOSSIBLE, values_RK)
     if forced_R is not None:
         forced_R1 = ops.expand_dims(forced_R, 1)
         value_R1 = ops.reshape(ops.take(ops.reshape(logits_RV, (-1,)), caches.rows(forced_R1, vocabulary)), (-1, 1))
         only_RK = ops.where(ops.cumsum(ops.ones_like(ids_RK), axis=1) == 1, value_R1, IMPOSSIBLE)
-        values_RK = ops.where(forced_R1 == PAD, values_RK, only_RK)
-        ids_RK = ops.where(forced_R1 == PAD, ids_RK, forced_R1)
+        values_RK = ops.where(forced_R1 == pad, values_RK, only_RK)
+        ids_RK = ops.where(forced_R1 == pad, ids_RK, forced_R1)
     return values_RK - ops.logsumexp(logits_RV, axis=-1, keepdims=True), ids_RK
 
 
@@ -79,9 +81,10 @@ def write(tokens, ids, index):
     return ops.where(ops.arange(tokens.shape[-1]) == index, ops.expand_dims(ids, -1), tokens)
 
 
-def at(prefix_BL, index):
-    """The forced tokens (B,) at position `index`, PAD where there is none."""
-    return ops.cast(ops.max(ops.where(ops.arange(prefix_BL.shape[-1]) == index, prefix_BL, PAD), axis=-1), "int32")
+def at(prefix_BL, index, pad=PAD):
+    """The forced tokens (B,) at position `index`, `pad` where there is none."""
+    here_L = ops.arange(prefix_BL.shape[-1]) == index
+    return ops.cast(ops.sum(ops.where(here_L, prefix_BL - pad, 0), axis=-1), "int32") + pad
 
 
 def run(advance, going, state, lengths):

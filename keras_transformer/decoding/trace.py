@@ -5,8 +5,6 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from keras_transformer.text.special_tokens import PAD
-
 
 @dataclasses.dataclass(frozen=True)
 class BeamStep:
@@ -32,13 +30,13 @@ def recorder(states):
     return loop
 
 
-def step(state, pieces):
-    """The `BeamStep` of the first sentence of a `BeamState`; `pieces` are the vocabulary."""
+def step(state, pieces, pad):
+    """The `BeamStep` of the first sentence of a `BeamState`: `pieces` are the vocabulary, `pad` is padding's id."""
 
     def strings(tokens, numbers):
         tokens_WL, numbers_W = ops.convert_to_numpy(tokens)[0], ops.convert_to_numpy(numbers)[0]
         return tuple(
-            (tuple(pieces[token] for token in row if token != PAD), float(number))
+            (tuple(pieces[token] for token in row if token != pad), float(number))
             for row, number in zip(tokens_WL, numbers_W, strict=True)
             if number > -np.inf
         )

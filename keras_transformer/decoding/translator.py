@@ -17,7 +17,7 @@ from keras_transformer.decoding.greedy import greedy
 from keras_transformer.decoding.sampling import sampling
 from keras_transformer.engine import Engine, Hypothesis, check_pairs
 from keras_transformer.layers import padding_mask
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.special_tokens import PAD
 
 LONG = 64  # source tokens above which a batch has few rows, for the sake of memory
 SLACK = 8  # tokens that nearly every translation stays within, beyond the length of its source
@@ -37,7 +37,7 @@ class Translator(Engine):
         config: a `DecodingConfig`; the paper's search when absent. `dataclasses.replace` changes options.
 
     Raises:
-        ValueError: if a tokenizer's vocabulary is not the model's.
+        ValueError: if a tokenizer's vocabulary or its special ids are not the model's.
 
     Example:
         >>> from keras_transformer.config import preset
@@ -59,8 +59,12 @@ class Translator(Engine):
                 raise ValueError(
                     f"{side}_tokenizer must have the model's {expected} tokens; received {tokenizer.vocab_size}"
                 )
-        positions = model.config.max_positions if model.config.positions == "learned" else None
-        super().__init__(source_tokenizer, target_tokenizer, config or DecodingConfig(), positions)
+        super().__init__(source_tokenizer, target_tokenizer, config or DecodingConfig(), model.config.longest)
+        expected = (model.config.pad_id, model.config.begin_id, model.config.end_id)
+        if (found := (self.frame.pad, self.frame.begin, self.frame.end)) != expected:
+            raise ValueError(
+                f"target_tokenizer must have the model's ids {expected} of pad, begin and end; received {found}"
+            )
         self.model = model
         self._search_ids = compiled(self._search_batch, model)
         self._score_ids = compiled(self._score_batch, model)
@@ -77,16 +81,18 @@ class Translator(Engine):
     def _search(self, texts, prefixes):
         results = [None] * len(texts)
         sources = self._encode_sources(texts)
-        forced = None if prefixes is None else self.target_tokenizer.encode(prefixes)
+        given, forced = list(self.frame.target_prefix), None
+        if prefixes is not None:
+            forced = [given + ids for ids in self.target_tokenizer.encode(prefixes)]
         for batch, rows, edge in self._batches([len(source) for source in sources]):
-            source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
+            source_ids = self._rows([sources[n] for n in batch], rows, edge, filler=[self.frame.end])
             limits = [min(len(sources[n]) + self.config.extra_length, self._limit) for n in batch]
             limits = pad([limits], 1, rows)[0]  # 0 for a filler row: it is not searched
             seeds = [[self._seed(texts[n], k) for k in range(self.config.n_best)] for n in batch]
             prefix = None
             if forced is not None:
                 prefix = [forced[n] for n in batch]
-                prefix = pad(prefix, rows, self._edge(max(map(len, prefix))))
+                prefix = self._rows(prefix, rows, self._edge(max(map(len, prefix))))
             found = self._search_ids(source_ids, limits, pad(seeds, rows, self.config.n_best), prefix)
             for n, tokens, scores in zip(batch, *found, strict=False):
                 results[n] = self._best(tokens, scores)
@@ -95,11 +101,13 @@ class Translator(Engine):
     def _token_scores(self, sources, labels):
         scores = [()] * len(sources)
         for batch, rows, edge in self._batches([max(map(len, pair)) for pair in zip(sources, labels, strict=True)]):
-            source_ids = pad([sources[n] for n in batch], rows, edge, filler=[END])
-            target_ids = pad([[BEGIN, *labels[n][:-1]] for n in batch], rows, edge, filler=[BEGIN])
-            (found,) = self._score_ids(source_ids, target_ids, pad([labels[n] for n in batch], rows, edge))
+            source_ids = self._rows([sources[n] for n in batch], rows, edge, filler=[self.frame.end])
+            targets = [self.frame.target(labels[n]) for n in batch]
+            target_ids = self._rows(targets, rows, edge, filler=[self.frame.begin])
+            (found,) = self._score_ids(source_ids, target_ids, self._rows([labels[n] for n in batch], rows, edge))
+            given = len(self.frame.target_prefix)
             for n, score in zip(batch, found, strict=False):
-                scores[n] = score[: len(labels[n])].tolist()
+                scores[n] = [0.0] * given + score[given : len(labels[n])].tolist()
         return scores
 
     def attention(self, source: str, target: str | Hypothesis | None = None) -> attentions.Attention:
@@ -107,9 +115,10 @@ class Translator(Engine):
         if target is None:
             target = self.hypotheses([source])[0][0]
         (source_ids,), (target_ids,) = self._encode_sources([source]), self._text_ids([target])
-        inputs, labels = [BEGIN, *target_ids], [*target_ids, END]
+        labels = self.frame.labels(target_ids)
+        inputs = self.frame.target(labels)
         width = self._edge(max(len(source_ids), len(inputs)))
-        found = self._attend_ids(pad([source_ids], 1, width), pad([inputs], 1, width))
+        found = self._attend_ids(self._rows([source_ids], 1, width), self._rows([inputs], 1, width))
         sizes = [
             (len(rows), len(columns)) for rows, columns in ((source_ids,) * 2, (inputs,) * 2, (inputs, source_ids))
         ]
@@ -139,23 +148,30 @@ class Translator(Engine):
         check_pairs(sources, targets)
         source_ids, target_ids = self._encode_sources(sources), self._text_ids(targets)
         source, target = ((tokenizer, tokenizer.pieces) for tokenizer in (self.source_tokenizer, self.target_tokenizer))
-        links = [[] for _ in sources]
-        for batch, rows, edge in self._batches([max(len(s), len(t) + 1) for s, t in zip(source_ids, target_ids)]):
+        links, frame = [[] for _ in sources], self.frame
+        inputs = [frame.target(frame.labels(ids)) for ids in target_ids]
+        before, given = len(frame.source_prefix), len(frame.target_prefix)
+        for batch, rows, edge in self._batches([max(map(len, pair)) for pair in zip(source_ids, inputs)]):
             (found,) = self._align_ids(
-                pad([source_ids[n] for n in batch], rows, edge, filler=[END]),
-                pad([[BEGIN, *target_ids[n]] for n in batch], rows, edge, filler=[BEGIN]),
+                self._rows([source_ids[n] for n in batch], rows, edge, filler=[frame.end]),
+                self._rows([inputs[n] for n in batch], rows, edge, filler=[frame.begin]),
             )
             for n, weights in zip(batch, found, strict=False):
                 text = targets[n].text if isinstance(targets[n], Hypothesis) else targets[n]
-                source_words = attentions.words_of(*source, source_ids[n][:-1], sources[n])
-                links[n] = attentions.links(weights, source_words, attentions.words_of(*target, target_ids[n], text))
+                inner = source_ids[n][before : len(source_ids[n]) - len(frame.source_suffix)]
+                words = (
+                    attentions.words_of(*source, inner, sources[n]),
+                    attentions.words_of(*target, target_ids[n], text),
+                )
+                links[n] = attentions.links(weights[given:, before:], *words)
         return links
 
     def _text_ids(self, targets):
-        """The ids of each translation, END left out."""
+        """The ids of each translation, without what stands around them."""
         texts = self.target_tokenizer.encode([t.text if isinstance(t, Hypothesis) else t for t in targets])
+        end, given = self.frame.end, len(self.frame.target_prefix)
         return [
-            [number for number in target.tokens if number != END] if isinstance(target, Hypothesis) else ids
+            [number for number in target.tokens[given:] if number != end] if isinstance(target, Hypothesis) else ids
             for target, ids in zip(targets, texts, strict=True)
         ]
 
@@ -171,8 +187,12 @@ class Translator(Engine):
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
         arrays = np.array([source_ids], "int32"), np.array([limit], "int32")
-        search_ids(self.model, self.config, (limit,), *arrays, loop=traces.recorder(states))
-        return [traces.step(state, self.target_tokenizer.pieces) for state in states]
+        given = self.frame.target_prefix
+        search_ids(self.model, self.config, (limit,), *arrays, given=given, loop=traces.recorder(states))
+        return [traces.step(state, self.target_tokenizer.pieces, self.frame.pad) for state in states]
+
+    def _rows(self, lists, rows, width, filler=()):
+        return pad(lists, rows, width, filler, self.frame.pad)
 
     def _edge(self, length):
         """The width of the arrays for that many tokens: every second bucket edge, as each costs a compilation."""
@@ -198,13 +218,14 @@ class Translator(Engine):
         best = [w for w in np.argsort(-scores_W, kind="stable") if scores_W[w] > -np.inf][: self.config.n_best]
         if not best:
             raise ValueError(f"the model must give finite scores; received {scores_W.tolist()}: its weights are broken")
-        return self._hypotheses([[int(i) for i in tokens_WL[w] if i != PAD] for w in best], scores_W[best])
+        return self._hypotheses([[int(i) for i in tokens_WL[w] if i != self.frame.pad] for w in best], scores_W[best])
 
     def _search_batch(self, source_ids, max_lengths, seeds, prefix):
         width = source_ids.shape[1]
         limit = int(min(width + self.config.extra_length, self._limit))
         lengths = tuple(sorted({min(length, limit) for length in (width // 2 + SLACK // 2, width + SLACK, limit)}))
-        return search_ids(self.model, self.config, lengths, source_ids, max_lengths, seeds, prefix)
+        given = self.frame.target_prefix
+        return search_ids(self.model, self.config, lengths, source_ids, max_lengths, seeds, prefix, given)
 
     def _score_batch(self, source_ids, target_ids, labels):
         """Ids (B, S), (B, T), (B, T) -> (log-probabilities (B, T),)."""
@@ -214,39 +235,46 @@ class Translator(Engine):
         return (log_probs,)
 
 
-def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, prefix=None, loop=searches.run):
+def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, prefix=None, given=(), loop=searches.run):
     """What the backend compiles: the translations of a batch of source ids.
 
     Args:
         model: a `Transformer`.
         config: a `DecodingConfig`.
         lengths: lengths of the cache, increasing; the last is the longest translation.
-        source_ids: `(B, S)` int32, END included, PAD after it.
+        source_ids: `(B, S)` int32, END included, the model's PAD after it.
         max_lengths: `(B,)` int32, most tokens of each translation; 0 for a row to skip.
         seeds: `(B, n_best)` int32, for sampling.
         prefix: `(B, P)` int32, what each translation must begin with, PAD after it; or None.
+        given: ids with which all translations begin at no cost, as a `Frame`'s target prefix.
         loop: that of `beam_search`.
 
     Returns:
         tokens `(B, W, lengths[-1])` and scores `(B, W)` of the W hypotheses.
     """
-    decoder, source_mask = model.decoder, padding_mask(source_ids)
+    decoder, special = model.decoder, model.config
+    source_mask = padding_mask(source_ids, special.pad_id)
     memory = model.encoder(source_ids, source_mask)
     cross_cache = decoder.cross_cache(memory)
 
     def step(ids, index, self_cache):
         cache = (self_cache, cross_cache)
         logits, (self_cache, _) = decoder(ops.expand_dims(ids, 1), memory, source_mask, cache, index)
-        return logits[:, 0], self_cache
+        logits = logits[:, 0]
+        for place, token in enumerate(given):
+            only = ops.where(ops.arange(logits.shape[-1]) == token, 0.0, searches.IMPOSSIBLE)
+            logits = ops.where(ops.equal(index, place), only, logits)
+        return logits, self_cache
 
-    begin = ops.full_like(max_lengths, BEGIN)
+    begin = ops.full_like(max_lengths, special.begin_id)
     self_cache = decoder.empty_self_cache(ops.shape(source_ids)[0], lengths[0])
     penalty = dict(length_penalty=config.length_penalty, penalty=config.penalty)
+    ids = dict(end=special.end_id, pad=special.pad_id, never=special.never_generated)
     if config.search == "beam":
-        beam = dict(beam=config.beam, loop=loop, **penalty)
+        beam = dict(beam=config.beam, loop=loop, **penalty, **ids)
         return beam_search(step, self_cache, begin, max_lengths, lengths, prefix, **beam)
     if config.search == "greedy":
-        tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty)
+        tokens, scores = greedy(step, self_cache, begin, max_lengths, lengths, prefix, **penalty, **ids)
         return ops.expand_dims(tokens, 1), ops.expand_dims(scores, 1)
     tokens, scores = sampling(
         step,
@@ -257,13 +285,14 @@ def search_ids(model, config, lengths, source_ids, max_lengths, seeds=None, pref
         temperature=config.temperature,
         top_k=config.top_k,
         top_p=config.top_p,
+        **ids,
     )
     return ops.reshape(tokens, (-1, config.n_best, lengths[-1])), ops.reshape(scores, (-1, config.n_best))
 
 
-def pad(lists, rows, width, filler=()):
-    """Lists of ids -> (rows, width) int32, PAD on the right; missing rows are filler."""
-    array = np.full((rows, width), PAD, "int32")
+def pad(lists, rows, width, filler=(), value=PAD):
+    """Lists of ids -> (rows, width) int32, padded on the right; missing rows are filler."""
+    array = np.full((rows, width), value, "int32")
     for row, ids in enumerate([*lists, *[filler] * (rows - len(lists))]):
         array[row, : len(ids)] = ids
     return array

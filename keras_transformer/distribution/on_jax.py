@@ -24,7 +24,8 @@ AXES = {
     ".*expand/kernel": (None, "model"),
     ".*expand/bias": ("model",),
     ".*contract/kernel": ("model", None),
-    ".*embeddings": ("model", None),  # the vocabulary
+    ".*(embeddings|output_matrix)": ("model", None),  # the vocabulary
+    ".*output_bias": ("model",),
 }
 
 
@@ -81,8 +82,8 @@ class OnJax(Distribution):
         return f"{jax.device_count()} devices in {self.processes} processes{shared}"
 
     def check(self, model, training):
-        for name in ("heads", "d_ff", "source_vocab_size", "target_vocab_size"):
-            if getattr(model, name) % self.model_devices:
+        for name in ("heads", "d_ff", "decoder_d_ff", "source_vocab_size", "target_vocab_size"):
+            if (getattr(model, name) or 0) % self.model_devices:
                 raise ValueError(
                     f"{name} must be a multiple of {self.model_devices}, the devices that share a model; received "
                     f"{getattr(model, name)}"

@@ -7,7 +7,6 @@ from keras_transformer.engine import Engine
 from keras_transformer.export.export_directory import read_search
 from keras_transformer.extras import needed
 from keras_transformer.run_directory import load_tokenizers
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 # Finished hypotheses, in beams, after which the search of a sentence stops. Translator stops when nothing better can
 # come: of 1,000 sentences 15 were translated otherwise with 1 (CTranslate2's own choice), 2 with 1.5, none from 2 on.
@@ -30,6 +29,7 @@ class CTranslate2Translator(Engine):
         self._translator = translator
         self._source_pieces, self._target_pieces = (tokenizer.pieces for tokenizer in tokenizers)
         self._ids = {piece: number for number, piece in enumerate(self._target_pieces)}
+        self._ends = self.frame.source_suffix[-1:] == (self.frame.end,)
 
     @classmethod
     def load(cls, export, **changes):
@@ -79,10 +79,10 @@ class CTranslate2Translator(Engine):
         if prefixes is not None:
             raise ValueError("prefixes must be absent with CTranslate2: its scores leave them out")
         sources = [self._pieces(ids) for ids in self._encode_sources(texts)]
-        results = self._searched(sources)
+        results, never = self._searched(sources), self.frame.never
         # Were they suppressed from the start, the softmax would leave them out, and no score would be Translator's.
-        wrong = [row for row, found in enumerate(results) if any({PAD, BEGIN} & set(h.tokens) for h in found)]
-        for row, found in zip(wrong, self._searched([sources[row] for row in wrong], suppressed=(PAD, BEGIN))):
+        wrong = [row for row, found in enumerate(results) if any({*never} & set(h.tokens) for h in found)]
+        for row, found in zip(wrong, self._searched([sources[row] for row in wrong], suppressed=never)):
             log_probs = self._log_probs([sources[row]] * len(found), [hypothesis.tokens for hypothesis in found])
             scores = [sum(p) / len(h.tokens) ** self.config.length_penalty for p, h in zip(log_probs, found)]
             found = self._hypotheses([hypothesis.tokens for hypothesis in found], scores)
@@ -93,13 +93,15 @@ class CTranslate2Translator(Engine):
         """Sources in pieces -> their hypotheses."""
         config, by_length, results = self.config, {}, [None] * len(sources)
         beam = config.beam if config.search == "beam" else 1
+        given = [self._target_pieces[number] for number in self.frame.target_prefix]
         for row, source in enumerate(sources):
-            by_length.setdefault(len(source) + 1, []).append(row)
+            by_length.setdefault(len(source) + self._ends, []).append(row)
         # Their own limit each, and CTranslate2 has one a call. The calls run side by side, on one thread each: several
         # threads within a call wait for each other more than they work, with int8 ten times as long.
         calls = [
             self._translator.translate_batch(
                 [sources[row] for row in rows],
+                target_prefix=[given] * len(rows) if given else None,
                 max_batch_size=config.batch_size,
                 beam_size=beam,
                 patience=PATIENCE if beam > 1 else 1,
@@ -123,13 +125,14 @@ class CTranslate2Translator(Engine):
         return results
 
     def _log_probs(self, sources, targets):
-        """Sources in pieces and target ids -> the log-probabilities of each target's ids."""
-        inner = [ids[:-1] if ids[-1] == END else ids for ids in targets]
+        """Sources in pieces and target ids -> the log-probabilities of each target's ids, 0 for a target prefix."""
+        inner = [ids[:-1] if ids[-1] == self.frame.end else ids for ids in targets]
         pieces = [[self._target_pieces[number] for number in ids] for ids in inner]
         found = self._translator.score_batch(sources, pieces, max_input_length=0, max_batch_size=self.config.batch_size)
         # It scores an end token as well, which a hypothesis that was cut at its limit does not have.
-        return [result.log_probs[: len(ids)] for result, ids in zip(found, targets, strict=True)]
+        given = len(self.frame.target_prefix)
+        return [[0.0] * given + result.log_probs[given : len(ids)] for result, ids in zip(found, targets, strict=True)]
 
     def _pieces(self, ids):
-        """The pieces of a source without its end token, which CTranslate2 adds."""
-        return [self._source_pieces[number] for number in ids[:-1]]
+        """The pieces of a source; without an end token at its end, which CTranslate2 adds then."""
+        return [self._source_pieces[number] for number in (ids[:-1] if self._ends else ids)]

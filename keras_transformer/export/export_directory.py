@@ -15,6 +15,7 @@ import numpy as np
 from keras_transformer.config import DecodingConfig
 from keras_transformer.run_directory import load_tokenizers, new_directory, new_file, read_json, seal, verify
 from keras_transformer.run_directory import read_config as read_run_config
+from keras_transformer.text.frame import Frame
 from keras_transformer.text.special_tokens import END
 
 SHAPES = ((1, 5), (4, 19))  # sentences and tokens of the batches with which an export is checked
@@ -101,10 +102,11 @@ def check_sentences(run):
     """Batches of sources and targets of about the `SHAPES`, always the same: random pieces of the vocabularies."""
     source_tokenizer, target_tokenizer = load_tokenizers(run)
     config, random = read_run_config(run, "model"), np.random.default_rng(0)
-    limit = config.max_positions if config.positions == "learned" else SHAPES[-1][1] * 4
+    frame = Frame.of(source_tokenizer, target_tokenizer)
+    limit = (config.longest or SHAPES[-1][1] * 4) - max(frame.around_source, frame.around_labels)
 
     def fitting(tokenizer, text):
-        while len(tokenizer.encode([text])[0]) >= limit:  # other pieces may come of it than went in
+        while len(tokenizer.encode([text])[0]) > limit:  # other pieces may come of it than went in
             text = text[: len(text) // 2]
         return text.strip() or "a"
 

@@ -20,14 +20,15 @@ def functions(model):
         return tf.TensorSpec((len(decoder.blocks), rows, attention.heads, None, size), tf.float32, name)
 
     def encode(source_ids):
-        memory = model.encoder(source_ids, padding_mask(source_ids))
+        memory = model.encoder(source_ids, padding_mask(source_ids, model.config.pad_id))
         keys, values = zip(*decoder.cross_cache(memory))
         return {"cross_keys": tf.stack(keys), "cross_values": tf.stack(values)}
 
     def step(ids, index, source_ids, cross_keys, cross_values, self_keys, self_values):
         caches = [tuple(zip(*map(tf.unstack, pair))) for pair in ((self_keys, self_values), (cross_keys, cross_values))]
         memory = tf.zeros((1, 1, model.config.d_model))  # its keys and values are in the cache
-        logits, (cache, _) = decoder(ids[:, None], memory, padding_mask(source_ids), caches, index)
+        source_mask = padding_mask(source_ids, model.config.pad_id)
+        logits, (cache, _) = decoder(ids[:, None], memory, source_mask, caches, index)
         keys, values = zip(*cache)
         return {"logits": logits[:, 0], "new_self_keys": tf.stack(keys), "new_self_values": tf.stack(values)}
 

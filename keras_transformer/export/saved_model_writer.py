@@ -4,13 +4,13 @@ import functools
 from pathlib import Path
 
 import tensorflow as tf
-import tensorflow_text
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import search_ids
 from keras_transformer.export.child_process import task
+from keras_transformer.export.graph_tokenizer import graph_tokenizer
 from keras_transformer.run_directory import load_model, load_tokenizers
-from keras_transformer.text.special_tokens import END, PAD
+from keras_transformer.text.frame import Frame
 
 FIRST_STAGE = 24  # positions of the cache at first; it doubles when a translation gets longer
 BLANK = r"[\s\p{Z}\x0b\x1c-\x1f\x{85}\x{2581}]*"  # what `Engine` takes for an empty sentence
@@ -27,16 +27,12 @@ class TextToText(tf.Module):
 
     def __init__(self, model, tokenizers, config):
         super().__init__()
-        self._config = config
+        self._config, self._frame = config, Frame.of(*tokenizers)
         # As an attribute the model would be saved as well, with a second copy of its weights.
-        self._search_ids = functools.partial(search_ids, model, config)
+        self._search_ids = functools.partial(search_ids, model, config, given=self._frame.target_prefix)
         self._weights = [variable.value for variable in model.weights]
-        # Without names of their own, both are read from a SavedModel as one: KerasHub's gives them none.
-        self._source, self._target = (
-            tensorflow_text.SentencepieceTokenizer(tokenizer.serialized, name=name)
-            for tokenizer, name in zip(tokenizers, ("source_tokenizer", "target_tokenizer"))
-        )
-        limit = model.config.max_positions if model.config.positions == "learned" else 10**9
+        self._source, self._target = map(graph_tokenizer, tokenizers, ("source_tokenizer", "target_tokenizer"))
+        limit = model.config.longest or 10**9
         self._longest_source = min(config.max_source_length, limit)
         self._longest = min(self._longest_source + config.extra_length, limit)
 
@@ -53,13 +49,17 @@ class TextToText(tf.Module):
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")])
     def ids(self, source_ids):
-        tokens, scores = self._search(source_ids, tf.reduce_any(source_ids != PAD, axis=1))
+        tokens, scores = self._search(source_ids, tf.reduce_any(source_ids != self._frame.pad, axis=1))
         return {"ids": tokens, "scores": scores}
 
     def _translations(self, text):
-        pieces = self._source.tokenize(text)[:, : self._longest_source - 1]
-        ends = tf.fill((tf.shape(text)[0], 1), END)
-        source_ids = tf.concat([pieces, ends], axis=1).to_tensor(PAD)
+        frame = self._frame
+        pieces = self._source.tokenize(text)[:, : self._longest_source - frame.around_source]
+        around = [
+            tf.tile(tf.constant([ids], tf.int32, (1, len(ids))), (tf.shape(text)[0], 1))
+            for ids in (frame.source_prefix, frame.source_suffix)
+        ]
+        source_ids = tf.concat([around[0], pieces, around[1]], axis=1).to_tensor(frame.pad)
         return self._search(source_ids, ~tf.strings.regex_full_match(text, BLANK))
 
     @tf.function(
@@ -71,12 +71,12 @@ class TextToText(tf.Module):
         while lengths[-1] < self._longest:
             lengths.append(2 * lengths[-1])
         lengths = tuple(min(length, self._longest) for length in lengths)
-        source_lengths = tf.reduce_sum(tf.cast(source_ids != PAD, tf.int32), axis=1)
+        source_lengths = tf.reduce_sum(tf.cast(source_ids != self._frame.pad, tf.int32), axis=1)
         limits = tf.minimum(source_lengths + self._config.extra_length, self._longest)
         limits = tf.where(wanted, limits, 0)
         tokens, scores = self._search_ids(lengths, source_ids, limits)
         nothing = tf.expand_dims(~wanted, 1) & (tf.range(tf.shape(scores)[1]) == 0)
-        width = tf.reduce_max(tf.reduce_sum(tf.cast(tokens != PAD, tf.int32), axis=2))
+        width = tf.reduce_max(tf.reduce_sum(tf.cast(tokens != self._frame.pad, tf.int32), axis=2))
         return tokens[:, :, :width], tf.where(nothing, 0.0, scores)
 
 

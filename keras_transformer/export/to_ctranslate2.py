@@ -9,6 +9,7 @@ from keras_transformer.export.ctranslate2_translator import CTranslate2Translato
 from keras_transformer.export.export_directory import Check, check_sentences, new_export, write_config
 from keras_transformer.extras import needed
 from keras_transformer.run_directory import load_model, load_tokenizers, read_config, save_tokenizers
+from keras_transformer.text.frame import Frame
 
 # Largest difference of a token's mean log-probability, in nats.
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 0.05, "int8": 0.2}
@@ -45,12 +46,13 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
     needed("ctranslate2", extra="ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
-    positions = config.max_positions
-    if config.positions != "learned":
-        positions = max(POSITIONS, search.max_source_length + search.extra_length)
     with new_export(run, out, overwrite) as aside:
         tokenizers = load_tokenizers(run)
         model = load_model(run, "float32")
+        positions = config.longest
+        if positions is None:
+            most = config.max_positions - 1 if begins_with_nothing(model) else POSITIONS
+            positions = max(most, search.max_source_length + search.extra_length)
         save_tokenizers(aside, *tokenizers)
         spec = specification(model, tokenizers, positions)
         spec.optimize(quantization=quantization)
@@ -64,6 +66,8 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
 
 def check_model(config):
     """Raise a `ValueError` if CTranslate2 has no such model."""
+    if config.has_final_norm and config.norm == "post":
+        raise ValueError("CTranslate2 needs final_norm=False with norm='post'; received True")
     head = config.d_model // config.heads
     sizes = (config.key_size or head, config.value_size or head)
     if sizes[0] != sizes[1]:
@@ -74,12 +78,17 @@ def compare(run, model, tokenizers, engine, quantization):
     from keras_transformer.decoding import Translator
 
     translator = Translator(model, *tokenizers, config=dataclasses.replace(engine.config, batch_size=8))
+    if begins_with_nothing(model):  # it has no padding then, whose share of the softmax goes to the others
+        bias = array(model.decoder.output_bias).copy()
+        bias[model.config.pad_id] = -1e9
+        model.decoder.output_bias.assign(bias)
     differences, shapes = [], []
     for sources, targets in check_sentences(run):
         tokens = np.array([len(ids) + 1 for ids in tokenizers[1].encode(targets)])
         difference = np.subtract(engine.score(sources, targets), translator.score(sources, targets)) / tokens
         differences.append(np.abs(difference).max())
-        shapes.append((len(sources), max(map(len, tokenizers[0].encode(sources))) + 1))
+        longest = max(map(len, tokenizers[0].encode(sources))) + translator.frame.around_source
+        shapes.append((len(sources), longest))
     return Check("log-probability per token", tuple(shapes), float(np.max(differences)), TOLERANCES[quantization])
 
 
@@ -90,6 +99,8 @@ def specification(model, tokenizers, positions):
     config = model.config
     options = dict(
         pre_norm=config.norm == "pre",
+        no_final_norm=not config.has_final_norm,
+        layernorm_embedding=config.embedding_norm,
         activation=common_spec.Activation[ACTIVATIONS[config.activation]],
         head_dim=config.key_size,
     )
@@ -97,24 +108,67 @@ def specification(model, tokenizers, positions):
     decoder = transformer_spec.TransformerDecoderSpec(config.decoder_layers, config.heads, **options)
     fill_stack(encoder, encoder.embeddings[0], model.encoder, positions)
     fill_stack(decoder, decoder.embeddings, model.decoder, positions)
-    decoder.projection.weight = array(model.decoder.embedding.embeddings)
+    fill_projection(decoder, model.decoder)
     spec = transformer_spec.TransformerSpec(encoder, decoder)
     source, target = (tokenizer.pieces for tokenizer in tokenizers)
+    special, frame = tokenizers[1].special, Frame.of(*tokenizers)
+    spec.config.unk_token, spec.config.eos_token = target[special.unknown], target[special.end]
+    spec.config.bos_token = spec.config.decoder_start_token = target[special.begin]
+    if begins_with_nothing(model):
+        drop_padding(spec, special.pad)
+        source, target = (pieces[: special.pad] + pieces[special.pad + 1 :] for pieces in (source, target))
+        spec.config.bos_token = spec.config.decoder_start_token = spec.config.eos_token  # any token
     spec.register_source_vocabulary(source)
     spec.register_target_vocabulary(target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
-    spec.config.decoder_start_token = spec.config.bos_token
-    spec.config.add_source_eos = True
+    spec.config.add_source_eos = frame.source_suffix[-1:] == (frame.end,)
     spec.validate()
     return spec
+
+
+def begins_with_nothing(model):
+    """Whether the decoder starts from a zero vector, as Marian's do: that of padding, which is nothing else then."""
+    config, decoder = model.config, model.decoder
+    if config.begin_id != config.pad_id or decoder.output_bias is None:
+        return False
+    return not np.any(array(decoder.embedding.embeddings[config.pad_id]))
+
+
+def drop_padding(spec, pad):
+    """Take the row of padding out of all matrices of a vocabulary: CTranslate2 begins with zeros without it."""
+    spec.decoder.start_from_zero_embedding = True
+    for layer in (spec.encoder.embeddings[0], spec.decoder.embeddings, spec.decoder.projection):
+        layer.weight = np.delete(layer.weight, pad, axis=0)
+    if spec.decoder.projection.has_bias():
+        spec.decoder.projection.bias = np.delete(spec.decoder.projection.bias, pad)
+
+
+def fill_projection(spec, decoder):
+    matrix = decoder.embedding.embeddings if decoder.output_matrix is None else decoder.output_matrix
+    spec.projection.weight = array(matrix)
+    if decoder.output_bias is not None and np.any(array(decoder.output_bias)):
+        spec.projection.bias = array(decoder.output_bias)
+
+
+def position_table(stack, positions):
+    """The first vectors of a stack, and one row more than we use.
+
+    To score a translation that was cut at its limit, CTranslate2 adds an end token: learned positions end in the same
+    row twice.
+    """
+    config, rows = stack.config, np.arange(positions + 1)
+    if config.positions == "sinusoidal_halves":  # in float64, as Marian's own
+        angles = rows[:, None] / np.power(10000, np.arange(0, config.d_model, 2) / config.d_model)
+        return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype("float32")
+    rows = np.minimum(rows, positions - 1)
+    return array(stack.embedding.encode(rows[None], second=stack.is_second)[0])
 
 
 def fill_stack(spec, embedding_spec, stack, positions):
     """Put the weights of our `Encoder` or `Decoder` into theirs."""
     embedding_spec.weight = array(stack.embedding.embeddings)
-    # One row more than we use: to score a translation that was cut at its limit, CTranslate2 adds an end token.
-    rows = np.minimum(np.arange(positions + 1), positions - 1)
-    spec.position_encodings.encodings = array(stack.embedding.encode(rows[None])[0])
+    spec.scale_embeddings = stack.config.d_model**0.5 if stack.config.scale_embedding else 1.0
+    spec.position_encodings.encodings = position_table(stack, positions)
     for layer, block in zip(spec.layer, stack.blocks, strict=True):
         attention = block.self_attention
         fill_linear(layer.self_attention.linear[0], attention.query, attention.key, attention.value)
@@ -129,8 +183,9 @@ def fill_stack(spec, embedding_spec, stack, positions):
         fill_linear(layer.ffn.linear_0, block.feed_forward.expand)
         fill_linear(layer.ffn.linear_1, block.feed_forward.contract)
         fill_norm(layer.ffn.layer_norm, block.feed_forward_norm)
-    if stack.final_norm is not None:
-        fill_norm(spec.layer_norm, stack.final_norm)
+    for theirs, ours in (("layernorm_embedding", stack.embedding_norm), ("layer_norm", stack.final_norm)):
+        if ours is not None:
+            fill_norm(getattr(spec, theirs), ours)
 
 
 def fill_linear(spec, *layers):

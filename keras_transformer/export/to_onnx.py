@@ -9,7 +9,7 @@ from keras_transformer.export.child_process import run_process
 from keras_transformer.export.export_directory import Check, check_sentences, new_export, write_config
 from keras_transformer.extras import needed
 from keras_transformer.run_directory import load_model, load_tokenizers, read_config, save_tokenizers
-from keras_transformer.text.special_tokens import BEGIN, END
+from keras_transformer.text.frame import Frame
 
 TOLERANCE = 1e-5  # of a logit, relative to the largest one where that is above 1
 LOOP = Path(__file__).with_name("onnx_loop.py")
@@ -61,11 +61,12 @@ def compare(run, out):
 
     model, theirs = load_model(run, "float32"), OnnxTransformer(out)
     source_tokenizer, target_tokenizer = load_tokenizers(run)
-    differences, shapes = [], []
+    frame, differences, shapes = Frame.of(source_tokenizer, target_tokenizer), [], []
     for sources, targets in check_sentences(run):
-        source_ids = [[*ids, END] for ids in source_tokenizer.encode(sources)]
-        target_ids = [[BEGIN, *ids] for ids in target_tokenizer.encode(targets)]
-        source_ids, target_ids = (pad(ids, len(ids), max(map(len, ids))) for ids in (source_ids, target_ids))
+        source_ids = [frame.source(ids) for ids in source_tokenizer.encode(sources)]
+        target_ids = [frame.target(frame.labels(ids)) for ids in target_tokenizer.encode(targets)]
+        rows = (source_ids, target_ids)
+        source_ids, target_ids = (pad(ids, len(ids), max(map(len, ids)), value=frame.pad) for ids in rows)
         expected = ops.convert_to_numpy(model({"source_ids": source_ids, "target_ids": target_ids}, training=False))
         found = theirs.logits(source_ids, target_ids)
         differences.append(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))

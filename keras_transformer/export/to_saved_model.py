@@ -73,5 +73,6 @@ def compare(run, out, search, sources):
     for texts, answer in zip(sources, run_process([str(READER), str(out / "1")], requests), strict=True):
         for (best,), score in zip(translator.hypotheses(texts), answer["score"], strict=True):
             differences.append(abs(best.score - score))
-        shapes.append((len(texts), max(map(len, tokenizers[0].encode(texts))) + 1))
+        longest = max(map(len, tokenizers[0].encode(texts))) + translator.frame.around_source
+        shapes.append((len(texts), longest))
     return Check("scores", tuple(shapes), float(np.max(differences)), TOLERANCE)

@@ -13,11 +13,12 @@ def positions_of(ids):
     return ops.cumsum(ops.ones_like(ids, dtype="int32"), axis=1) - 1
 
 
-def padding_mask(ids):
-    """True at the real tokens: `mask[b, 0, s] = (ids[b, s] != PAD)`.
+def padding_mask(ids, pad=PAD):
+    """True at the real tokens: `mask[b, 0, s] = (ids[b, s] != pad)`.
 
     Args:
         ids: `(B, S)` integer token ids.
+        pad: the id that fills up rows.
 
     Returns:
         `(B, 1, S)` boolean, to be broadcast over the query positions.
@@ -26,7 +27,7 @@ def padding_mask(ids):
         >>> np.asarray(padding_mask(np.array([[7, 3, 0]]))).tolist()
         [[[True, True, False]]]
     """
-    return ops.expand_dims(ops.not_equal(ids, PAD), axis=1)
+    return ops.expand_dims(ops.not_equal(ids, pad), axis=1)
 
 
 def causal_mask(query_positions, key_positions):

@@ -1,11 +1,13 @@
 """A `.keras` file read as data: only arrays and the model's configuration, nothing that names code."""
 
-import dataclasses
 import json
+import tempfile
 import zipfile
 
 import h5py
 import numpy as np
+
+from keras_transformer.config import TransformerConfig
 
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 LARGEST_JSON = 1 << 20  # bytes
@@ -42,7 +44,9 @@ def load_weights(model, path):
         ValueError: if it does not hold the arrays of this model.
     """
     try:
-        model.load_weights(path)
+        # Out of the archive first: in there each step back would be a new beginning, and large models take many.
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            model.load_weights(archive.extract("model.weights.h5", folder))
     except Exception as error:  # of many kinds, too
         raise refusal(path, error) from None
 
@@ -70,7 +74,7 @@ def check_config(archive, config):
     found = json.loads(archive.read("config.json"))
     if found["registered_name"] != "keras_transformer>Transformer":
         raise ValueError(f"its class must be keras_transformer>Transformer; received {found['registered_name']!r}")
-    if found["config"]["config"] != dataclasses.asdict(config):
+    if TransformerConfig(**found["config"]["config"]) != config:  # an older file lacks newer options
         raise ValueError("its configuration is another")
 
 

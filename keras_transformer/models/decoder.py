@@ -5,18 +5,21 @@ from keras import ops
 
 from keras_transformer.layers import DecoderBlock, causal_mask
 from keras_transformer.layers.masks import positions_of
-from keras_transformer.models.encoder import block_options
+from keras_transformer.models.encoder import block_options, stack_norms
 
 
 class Decoder(keras.layers.Layer):
     """Embedding, dropout, a stack of `DecoderBlock`s, and the embedding matrix again as output projection.
+
+    Where the config says so, there are layer norms before and after the blocks, the projection has a matrix of its own,
+    and its logits a bias, which training leaves as it is: in the checkpoints that have one it is no parameter either.
 
     Args:
         config: a `TransformerConfig`.
         embedding: the `PositionalEmbedding` of the target ids.
 
     Call arguments:
-        target_ids: `(R, T)` integer token ids, shifted right: the first is BEGIN.
+        target_ids: `(R, T)` integer token ids, shifted right: the first is the config's `begin_id`.
         memory: `(B, S, D)` output of the encoder; R is B, or B times the hypotheses of each sentence.
         source_mask: boolean `(B, 1, S)`, True at the real source tokens.
         cache: `()` for all positions at once; or, with T = 1, a pair `(self_cache, cross_cache)`, each a tuple over the
@@ -31,19 +34,18 @@ class Decoder(keras.layers.Layer):
     Source: Vaswani et al. 2017, section 3.1.
     """
 
+    is_second = True  # of the two sides that may have learned positions of their own
+
     def __init__(self, config, embedding, **kwargs):
         super().__init__(**kwargs)
         self.config, self.embedding = config, embedding
         self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy, name="dropout")
         self.blocks = [
-            DecoderBlock(**block_options(config), dtype=self.dtype_policy, name=f"block_{n}")
+            DecoderBlock(**block_options(config, config.d_ffs[1]), dtype=self.dtype_policy, name=f"block_{n}")
             for n in range(config.decoder_layers)
         ]
-        self.final_norm = None
-        if config.norm == "pre":
-            self.final_norm = keras.layers.LayerNormalization(
-                epsilon=config.layer_norm_epsilon, dtype=self.dtype_policy, name="final_norm"
-            )
+        self.embedding_norm, self.final_norm = stack_norms(config, self.dtype_policy)
+        self.output_matrix = self.output_bias = None
 
     def build(self, target_ids_shape, memory_shape, source_mask_shape=None):
         shape = (*target_ids_shape, self.config.d_model)
@@ -51,11 +53,21 @@ class Decoder(keras.layers.Layer):
             self.embedding.build(target_ids_shape)
         for block in self.blocks:
             block.build(shape, memory_shape)
-        if self.final_norm is not None:
-            self.final_norm.build(shape)
+        for norm in (self.embedding_norm, self.final_norm):
+            if norm is not None:
+                norm.build(shape)
+        size, width = self.config.target_vocab_size, self.config.d_model
+        # autocast=False for the same reason as in the embedding.
+        if not self.config.tie_output:
+            normal = keras.initializers.RandomNormal(stddev=width**-0.5)
+            self.output_matrix = self.add_weight((size, width), normal, autocast=False, name="output_matrix")
+        if self.config.output_bias:
+            options = dict(trainable=False, autocast=False, name="output_bias")
+            self.output_bias = self.add_weight((size,), "zeros", **options)
 
     def call(self, target_ids, memory, source_mask, cache=(), index=0, return_attention=False, training=False):
-        x = self.dropout(self.embedding(target_ids, index=index), training=training)
+        x = self.embedding(target_ids, index=index, second=self.is_second)
+        x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x), training=training)
         query_positions = positions_of(target_ids) + index
         key_positions = ops.expand_dims(ops.arange(ops.shape(cache[0][0][0])[2]), axis=0) if cache else query_positions
         mask = causal_mask(query_positions[:1], key_positions[:1])
@@ -66,7 +78,10 @@ class Decoder(keras.layers.Layer):
             attention += weights
         if self.final_norm is not None:
             x = self.final_norm(x)
-        found = self.embedding.project(x), tuple(zip(*block_caches)) if cache else ()
+        logits = self.embedding.project(x, self.output_matrix)
+        if self.output_bias is not None:
+            logits = logits + self.output_bias
+        found = logits, tuple(zip(*block_caches)) if cache else ()
         return (*found, tuple(attention)) if return_attention else found
 
     def compute_output_spec(

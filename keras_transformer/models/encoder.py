@@ -5,14 +5,14 @@ import keras
 from keras_transformer.layers import EncoderBlock
 
 
-def block_options(config):
+def block_options(config, d_ff):
     """The arguments that `EncoderBlock` and `DecoderBlock` take from a `TransformerConfig`."""
     head_size = config.d_model // config.heads
     return dict(
         heads=config.heads,
         key_size=config.key_size or head_size,
         value_size=config.value_size or head_size,
-        d_ff=config.d_ff,
+        d_ff=d_ff,
         dropout=config.dropout,
         attention_dropout=config.attention_dropout,
         activation=config.activation,
@@ -22,8 +22,18 @@ def block_options(config):
     )
 
 
+def stack_norms(config, dtype):
+    """The layer norms before and after the blocks of a stack, None where the config has none."""
+
+    def norm(name):
+        return keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, dtype=dtype, name=name)
+
+    embedding_norm = norm("embedding_norm") if config.embedding_norm else None
+    return embedding_norm, norm("final_norm") if config.has_final_norm else None
+
+
 class Encoder(keras.layers.Layer):
-    """Embedding, dropout, and a stack of `EncoderBlock`s; with pre-norm, a final layer norm.
+    """Embedding, dropout, and a stack of `EncoderBlock`s; where the config says so, layer norms before and after them.
 
     Args:
         config: a `TransformerConfig`.
@@ -40,30 +50,29 @@ class Encoder(keras.layers.Layer):
     Source: Vaswani et al. 2017, section 3.1.
     """
 
+    is_second = False
+
     def __init__(self, config, embedding, **kwargs):
         super().__init__(**kwargs)
         self.config, self.embedding = config, embedding
         self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy, name="dropout")
         self.blocks = [
-            EncoderBlock(**block_options(config), dtype=self.dtype_policy, name=f"block_{n}")
+            EncoderBlock(**block_options(config, config.d_ffs[0]), dtype=self.dtype_policy, name=f"block_{n}")
             for n in range(config.encoder_layers)
         ]
-        self.final_norm = None
-        if config.norm == "pre":
-            self.final_norm = keras.layers.LayerNormalization(
-                epsilon=config.layer_norm_epsilon, dtype=self.dtype_policy, name="final_norm"
-            )
+        self.embedding_norm, self.final_norm = stack_norms(config, self.dtype_policy)
 
     def build(self, source_ids_shape, source_mask_shape=None):
         shape = (*source_ids_shape, self.config.d_model)
         if not self.embedding.built:
             self.embedding.build(source_ids_shape)
-        for layer in (*self.blocks, self.final_norm):
+        for layer in (self.embedding_norm, *self.blocks, self.final_norm):
             if layer is not None:
                 layer.build(shape)
 
     def call(self, source_ids, source_mask, return_attention=False, training=False):
-        x, attention = self.dropout(self.embedding(source_ids), training=training), []
+        x, attention = self.embedding(source_ids), []
+        x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x), training=training)
         for block in self.blocks:
             x = block(x, attention_mask=source_mask, return_attention=return_attention, training=training)
             if return_attention:

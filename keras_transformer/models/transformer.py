@@ -19,8 +19,8 @@ class Transformer(keras.Model):
         dtype: Keras dtype policy of all layers, such as `"mixed_bfloat16"`; the global policy when absent.
 
     Inputs:
-        a dictionary of `source_ids (B, S)` and `target_ids (B, T)`, integer ids padded with PAD on the right; the
-        target begins with BEGIN and ends before the end token (it is the labels shifted right).
+        a dictionary of `source_ids (B, S)` and `target_ids (B, T)`, integer ids padded with the config's `pad_id` on
+        the right; the target begins with `begin_id` and ends before the end token (it is the labels shifted right).
 
     Returns:
         logits `(B, T, V)`, float32.
@@ -35,8 +35,12 @@ class Transformer(keras.Model):
 
     def __init__(self, config, dtype=None, name="transformer", **kwargs):
         def embedding(name, vocab_size):
-            options = dict(positions=config.positions, max_positions=config.max_positions, dtype=dtype, name=name)
-            return PositionalEmbedding(vocab_size, config.d_model, **options)
+            names = ("positions", "max_positions", "first_position")
+            options = {option: getattr(config, option) for option in names}
+            options |= {"scale": config.scale_embedding, "two_tables": config.has_two_tables}
+            # A begin token that is padding learns nothing as such: all other padding has no gradient anyway.
+            options |= {"still_id": config.pad_id if config.begin_id == config.pad_id else None}
+            return PositionalEmbedding(vocab_size, config.d_model, **options, dtype=dtype, name=name)
 
         target_embedding = embedding(
             "embedding" if config.share_embeddings else "target_embedding", config.target_vocab_size
@@ -49,7 +53,7 @@ class Transformer(keras.Model):
 
         source_ids = keras.Input((None,), dtype="int32", name="source_ids")
         target_ids = keras.Input((None,), dtype="int32", name="target_ids")
-        source_mask = padding_mask(source_ids)
+        source_mask = padding_mask(source_ids, config.pad_id)
         memory = encoder(source_ids, source_mask)
         logits, _ = decoder(target_ids, memory, source_mask)
         inputs = {"source_ids": source_ids, "target_ids": target_ids}

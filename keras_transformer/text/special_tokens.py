@@ -1,6 +1,34 @@
-"""The four ids that mean something to the model: the only place where they are written."""
+"""The four ids that mean something to the model: the only place where those of our own tokenizers are written."""
+
+import dataclasses
 
 PAD = 0
 UNKNOWN = 1
 BEGIN = 2
 END = 3
+
+
+def never_generated(pad, begin, end):
+    """The ids that no search generates: padding, and the begin token unless it is the end token as well."""
+    return tuple(sorted({pad, begin} - {end}))
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecialTokens:
+    """The ids of a tokenizer's special tokens: ours when absent, its file's own when it comes with a checkpoint.
+
+    Args:
+        pad: fills the rows of a batch.
+        unknown: stands for what the vocabulary does not have.
+        begin: what the decoder starts with; Marian starts with `pad`.
+        end: closes every sentence.
+
+    Example:
+        >>> SpecialTokens()
+        SpecialTokens(pad=0, unknown=1, begin=2, end=3)
+    """
+
+    pad: int = PAD
+    unknown: int = UNKNOWN
+    begin: int = BEGIN
+    end: int = END

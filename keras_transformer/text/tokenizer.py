@@ -9,7 +9,7 @@ from pathlib import Path
 import sentencepiece
 
 from keras_transformer.files import written_aside
-from keras_transformer.text.special_tokens import BEGIN, END, PAD, UNKNOWN
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, UNKNOWN, SpecialTokens
 
 SILENT = 2  # SentencePiece's log level that shows errors only
 LARGEST_MODEL = 1 << 26  # bytes: a hundred times what 30,000 tokens need
@@ -36,6 +36,11 @@ class Tokenizer:
 
     Source: Kudo and Richardson 2018, arXiv 1808.06226.
     """
+
+    special = SpecialTokens()
+    source_prefix = ()  # ids before each source sentence
+    source_suffix = (END,)  # ids after it
+    target_prefix = ()  # ids that each translation must begin with
 
     def __init__(self, model: bytes):
         try:

@@ -73,7 +73,7 @@ def check(model, data, training, valid_source, valid_target):
         raise ValueError(f"valid_source must be given with valid_target; received {str(valid_target)!r} alone")
     if training.monitor == "bleu" and valid_source is None:
         raise ValueError("monitor='bleu' needs valid_source and valid_target; received none")
-    if model.positions == "learned" and data.max_length > model.max_positions:
+    if model.longest is not None and data.max_length > model.longest:
         raise ValueError(
             f"max_length must be at most max_positions={model.max_positions} with positions='learned'; received "
             f"{data.max_length}"
@@ -98,8 +98,12 @@ def prepare(run, files, valid, model, data, training, init_from=None):
         share_embeddings=data.share_vocabulary,
         source_vocab_size=tokenizers[0].vocab_size,
         target_vocab_size=tokenizers[1].vocab_size,
+        pad_id=tokenizers[1].special.pad,
+        begin_id=tokenizers[1].special.begin,
+        end_id=tokenizers[1].special.end,
     )
-    run_directory.write_configs(run, model=model, data=data, training=training)
+    origin = None if init_from is None else run_directory.read_origin(init_from)
+    run_directory.write_configs(run, origin, model=model, data=data, training=training)
     run_directory.seal(run)
     (run / "checkpoints").mkdir()
     if init_from is not None:  # fine-tuning is to resume from before the first batch

@@ -16,6 +16,7 @@ from keras_transformer.data import TokenBatches, TokenStore
 from keras_transformer.distribution import ONE_DEVICE
 from keras_transformer.evaluation import BleuCallback
 from keras_transformer.files import load_arrays, remove_partial
+from keras_transformer.text.frame import Frame
 from keras_transformer.training.averaging import average_weights
 from keras_transformer.training.callbacks import Limits, RunLog, StopOnNonFiniteLoss
 from keras_transformer.training.checkpoints import Checkpoints, EpochWeights, KeepBest, signals_noted
@@ -187,12 +188,13 @@ def tidy(run):
 
 def open_batches(run, data, training, distribution):
     """The `TokenBatches` of a run's training pairs and of its validation pairs, None if it has none."""
-    store, steps, shard = TokenStore.open(run / "data" / "train"), training.gradient_accumulation, distribution.shard
-    batches = TokenBatches(store, data.batch_tokens, training.seed, accumulation=steps, shard=shard)
+    store, frame = TokenStore.open(run / "data" / "train"), Frame.of(*run_directory.load_tokenizers(run))
+    options = dict(shard=distribution.shard, frame=frame)
+    steps = training.gradient_accumulation
+    batches = TokenBatches(store, data.batch_tokens, training.seed, accumulation=steps, **options)
     if not (run / "data" / "valid").exists():
         return batches, None
-    store = TokenStore.open(run / "data" / "valid")
-    return batches, TokenBatches(store, data.batch_tokens, shuffle=False, shard=shard)
+    return batches, TokenBatches(TokenStore.open(run / "data" / "valid"), data.batch_tokens, shuffle=False, **options)
 
 
 def offer_mean(model, held_out, bleu, best, name):

@@ -1,10 +1,14 @@
+import types
+
 import keras
 import numpy as np
 import pytest
 
+from keras_transformer.config import DataConfig
 from keras_transformer.data import FilterReport, TokenBatches, TokenStore
 from keras_transformer.data.batches import batch_plan
 from keras_transformer.text import Tokenizer
+from keras_transformer.text.frame import Frame
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 
@@ -34,6 +38,39 @@ def test_a_batch_by_hand():
     np.testing.assert_allclose(weights, real / 5, rtol=1e-7)
     assert [a.dtype for a in (inputs["source_ids"], inputs["target_ids"], labels)] == [np.int32] * 3
     assert weights.dtype == np.float32
+
+
+def test_a_batch_in_a_frame():
+    """Languages around the text, and ids of an imported model; the begin token is the end token."""
+    ids, offsets = [np.array([7, 8, 9, 5]), np.array([6, 5, 5])], [np.array([0, 3, 4]), np.array([0, 1, 3])]
+    store = TokenStore(ids, offsets, FilterReport(kept=2))
+    frame = Frame(pad=1, begin=2, end=2, source_prefix=(30,), source_suffix=(2, 31), target_prefix=(40,))
+    inputs, labels, weights = TokenBatches(store, batch_tokens=16, shuffle=False, frame=frame)[0]
+    first = int(inputs["source_ids"][0, 1] == 7)
+    for row, source, label in ((1 - first, [7, 8, 9], [6]), (first, [5], [5, 5])):
+        assert strip(inputs["source_ids"][row]) == frame.source(source)
+        assert strip(labels[row]) == frame.labels(label)
+        assert strip(inputs["target_ids"][row]) == frame.target(frame.labels(label))
+        np.testing.assert_allclose(weights[row], (labels[row] != 1) / 7)
+    assert inputs["source_ids"][2:, 0].tolist() == [2] * (len(labels) - 2) and not weights[2:].any()
+
+
+def strip(row):
+    return [int(number) for number in row if number != 1]
+
+
+def test_the_frame_counts_where_pairs_are_dropped(tokenizer):
+    around = types.SimpleNamespace(**{name: getattr(tokenizer, name) for name in ("vocab_size", "encode", "special")})
+    around.source_prefix, around.source_suffix, around.target_prefix = (5,), (3,), ()
+    sources, targets = ["ab", "ab ba ab ba"], ["ba", "ab"]
+    config = DataConfig(max_length=len(tokenizer.encode(sources[1:])[0]) + 1, max_ratio=9.0)
+    kept = [len(TokenBatches.from_lines(sources, targets, side, config=config).store) for side in (tokenizer, around)]
+    assert kept == [2, 1]
+
+
+@pytest.fixture
+def tokenizer():
+    return Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -124,7 +161,7 @@ def test_the_plan_is_a_function_of_seed_and_epoch():
 def test_the_first_two_batches_differ_in_width(shuffle):
     store = store_of(150)
     for epoch in range(20):
-        plan = batch_plan(store.lengths, 200, 1, epoch, shuffle)
+        plan = batch_plan(store.lengths + 1, 200, 1, epoch, shuffle)
         assert plan[0][0] != plan[1][0]
 
 

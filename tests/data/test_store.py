@@ -46,7 +46,7 @@ def test_store_on_disk_equals_store_in_memory(tokenizer, tmp_path, monkeypatch, 
 
 def test_large_vocabularies_take_four_bytes(tokenizer):
     class Large:
-        vocab_size = 2**16 + 1
+        vocab_size, special, source_prefix, source_suffix, target_prefix = 2**16 + 1, tokenizer.special, (), (3,), ()
 
         def encode(self, lines):
             return [[2**16] for _ in lines]

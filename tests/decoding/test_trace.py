@@ -9,7 +9,7 @@ from keras_transformer.decoding import Translator, beam_search
 from keras_transformer.decoding.trace import recorder, step
 from keras_transformer.models import Transformer
 from keras_transformer.text import Tokenizer
-from keras_transformer.text.special_tokens import BEGIN, END
+from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 PIECES = ["<pad>", "<unk>", "<s>", "</s>", "x", "y"]
 
@@ -23,7 +23,7 @@ def test_the_steps_are_those_of_the_search(automaton, strip):
     for found, expected in zip(recorded, (tokens, scores)):
         np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=1e-5)
 
-    steps = [step(state, PIECES) for state in states]
+    steps = [step(state, PIECES, PAD) for state in states]
     assert steps[0].live == (((), 0.0),) and steps[0].finished == ()
     for number, (before, after) in enumerate(zip(steps, steps[1:]), start=1):
         assert len(after.live) <= beam and all(len(pieces) == number for pieces, _ in after.live)

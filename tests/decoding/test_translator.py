@@ -163,6 +163,9 @@ def test_bad_arguments_are_refused(model, tokenizer, translator):
     small = Tokenizer.train(sentences(100), vocab_size=59)
     with pytest.raises(ValueError, match="target_tokenizer must have the model's 67 tokens; received 59"):
         Translator(model, tokenizer, small)
+    other = Transformer(dataclasses.replace(model.config, pad_id=9, begin_id=9))
+    with pytest.raises(ValueError, match=r"the model's ids \(9, 9, 3\) of pad, begin and end; received \(0, 2, 3\)"):
+        Translator(other, tokenizer)
     with pytest.raises(ValueError, match="prefixes must be as many as texts, 2; received 1"):
         translator.hypotheses(["a", "b"], ["a"])
     with pytest.raises(ValueError, match="targets must be as many as sources, 1; received 2"):

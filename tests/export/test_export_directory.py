@@ -137,7 +137,7 @@ def test_a_config_that_says_too_much_is_refused(out):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("export absent OUT --to onnx", "run must be a directory that `keras-transformer train` wrote"),
+        ("export absent OUT --to onnx", "run must be a directory that `keras-transformer train` or `import` made"),
         ("export RUN OUT --to tflite", "argument --to: invalid choice: 'tflite'"),
         ("export RUN OUT", "the following arguments are required: --to"),
         ("export RUN OUT --to onnx --beam 3", "--to onnx takes no search; received beam"),

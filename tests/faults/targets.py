@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from small import DATA, MODEL, training
+from tokenizer_folders import mbart
 
 from keras_transformer import cli
 from keras_transformer import run_directory as runs
@@ -20,6 +21,8 @@ from keras_transformer.files import load_arrays, save_arrays
 from keras_transformer.flags import read_toml
 from keras_transformer.models import Transformer
 from keras_transformer.models.archive import check_archive, load_weights
+from keras_transformer.pretrained import languages
+from keras_transformer.pretrained.tokenizers import load_tokenizers
 from keras_transformer.text import Tokenizer, read_lines
 
 TEXT = ["a man rides a bike", "ein Mann fährt Rad", "0123456789"]
@@ -90,6 +93,35 @@ def tokenizer(data):
     ids = found.encode([*TEXT, "", "</s> ½ \0", data.decode("utf-8", "replace")])
     assert all(0 <= i < found.vocab_size for row in ids for i in row)
     found.decode(ids)
+
+
+@functools.cache
+def foreign_files():
+    with tempfile.TemporaryDirectory() as folder:
+        made = mbart(Path(folder), "MBart50Tokenizer", languages.MBART50)
+        tokenizers = load_tokenizers(made, runs.read_json(made / "config.json"), "en_XX", "de_DE")
+        runs.save_tokenizers(made, *tokenizers)
+        return {path.relative_to(made).as_posix(): path.read_bytes() for path in made.rglob("*") if path.is_file()}
+
+
+def foreign(data):
+    """The tokenizer's files of somebody else's checkpoint, or what a run keeps of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "tokenizer").mkdir()
+        damaged = sorted(foreign_files())[data[0] % len(foreign_files()) if data else 0]
+        for name, content in foreign_files().items():
+            (Path(folder) / name).write_bytes(mutated(content, data[1:]) if name == damaged else content)
+        runs.seal(folder)
+        config = runs.read_json(Path(folder) / "config.json")
+        if damaged.startswith("tokenizer/"):
+            found, _ = runs.load_tokenizers(folder)
+        elif isinstance(config, dict):
+            found, _ = load_tokenizers(folder, config, "en_XX", "de_DE")
+        else:
+            return
+        ids = found.encode([*TEXT, "", "</s> ½ \0", data.decode("utf-8", "replace")])
+        assert all(0 <= i < found.vocab_size for row in ids for i in row)
+        found.decode(ids)
 
 
 def store(data):
@@ -164,7 +196,7 @@ def command(data):
 
 
 TARGETS = {function.__name__: function for function in (
-    lines, pairs, tokenizer, store, toml, run, archive, checkpoint, command
+    lines, pairs, tokenizer, foreign, store, toml, run, archive, checkpoint, command
 )}  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from keras_transformer.text.special_tokens import PAD
 def test_padding_mask_by_hand():
     mask = padding_mask(np.array([[5, 7, PAD], [3, PAD, PAD]]))
     assert numpy(mask).tolist() == [[[True, True, False]], [[True, False, False]]]
+    assert numpy(padding_mask(np.array([[5, PAD, 9]]), pad=9)).tolist() == [[[True, True, False]]]
 
 
 def test_causal_mask_by_hand():

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from exam import exam, normal, numpy, randomise
+from exam import exam, gradient, normal, numpy, randomise
 from keras import ops
 
 from keras_transformer.layers import PositionalEmbedding
@@ -13,6 +13,43 @@ IDS = np.random.default_rng(0).integers(0, V, size=(3, 5))
 @pytest.mark.parametrize("positions", ["sinusoidal", "sinusoidal_halves", "learned"])
 def test_exam(positions):
     exam(lambda **options: PositionalEmbedding(V, D, positions, max_positions=7, **options), IDS)
+
+
+def test_exam_of_fairseqs_positions():
+    options = dict(positions="sinusoidal_fairseq", first_position=2, scale=False)
+    exam(lambda **more: PositionalEmbedding(V, D, **options, **more), IDS)
+
+
+def test_fairseqs_table_begins_at_two_and_ends_at_a_rate_of_a_ten_thousandth():
+    rates = 10000.0 ** (-np.arange(D // 2) / (D // 2 - 1))
+    angles = np.arange(2.0, 52.0)[:, None] * rates
+    assert rates[-1] == 1e-4
+    table = PositionalEmbedding(V, D, "sinusoidal_fairseq", first_position=2).encode(np.arange(50)[None])
+    np.testing.assert_allclose(numpy(table)[0], np.concatenate([np.sin(angles), np.cos(angles)], axis=1), atol=1e-5)
+
+
+def test_a_token_that_stands_still():
+    """Whatever its place, its row has no gradient; the others have."""
+    layer = PositionalEmbedding(V, D, still_id=7)
+    layer.build()
+    ids = np.array([[7, 3], [5, 7]])
+
+    def loss(matrix):
+        with keras.StatelessScope(state_mapping=[(layer.embeddings, 1.0 * ops.convert_to_tensor(matrix))]):
+            return ops.sum(ops.multiply(layer(ids), ops.convert_to_tensor(normal(2, 2, D))))
+
+    slope = gradient(loss, normal(V, D))
+    assert np.flatnonzero(np.any(slope, axis=1)).tolist() == [3, 5]
+
+
+def test_two_tables_for_one_matrix():
+    layer = PositionalEmbedding(V, D, "learned", max_positions=5, two_tables=True, scale=False)
+    layer.build()
+    randomise(layer)
+    first, second = numpy(layer(IDS)), numpy(layer(IDS, second=True))
+    np.testing.assert_allclose(second - first, np.tile(numpy(layer.second_table - layer.table), (3, 1, 1)), atol=1e-6)
+    np.testing.assert_allclose(first - numpy(layer.table), numpy(layer.embeddings)[IDS], atol=1e-6)
+    assert layer.count_params() == (V + 2 * 5) * D
 
 
 def test_by_hand():

@@ -24,6 +24,9 @@ def encoded(batch):
         dict(norm="pre", value_size=13, attention_bias=True),
         dict(positions="learned", max_positions=7, share_embeddings=False),
         dict(positions="sinusoidal_halves", activation="gelu"),
+        dict(embedding_norm=True, final_norm=True, output_bias=True, tie_output=False, scale_embedding=False),
+        dict(positions="learned", max_positions=7, share_positions=False, norm="pre", final_norm=False),
+        dict(positions="sinusoidal_fairseq", first_position=2, output_bias=True),
     ],
 )
 def test_cached_steps_of_every_hypothesis_equal_one_full_call(make, encoded, changes):
@@ -55,7 +58,7 @@ def test_causality_by_gradient(make, encoded, norm, monkeypatch):
     encode = decoder.embedding.encode
 
     def loss(added, position):
-        monkeypatch.setattr(decoder.embedding, "encode", lambda positions: encode(positions) + added)
+        monkeypatch.setattr(decoder.embedding, "encode", lambda positions, *_: encode(positions) + added)
         logits, _ = decoder(ids[:B], ops.convert_to_tensor(memory), mask)
         return ops.sum(ops.log_softmax(logits, axis=-1)[:, position, 5])
 

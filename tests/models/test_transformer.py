@@ -12,6 +12,7 @@ from keras import ops
 
 import keras_transformer
 from keras_transformer.config import TransformerConfig, preset
+from keras_transformer.layers import padding_mask
 from keras_transformer.models import Transformer
 from keras_transformer.training.loss import negative_log_likelihood
 
@@ -66,6 +67,60 @@ def test_the_vocabulary_costs_one_matrix_if_shared(make):
     assert [model.config.parameters for model in (shared, apart)] == [shared.count_params(), apart.count_params()]
     ids = {"source_ids": np.array([[22, 3]]), "target_ids": np.array([[2, 28, 20]])}
     assert apart(ids).shape == (1, 3, 29)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        dict(norm="pre", final_norm=False),
+        dict(final_norm=True, embedding_norm=True, output_bias=True),
+        dict(tie_output=False, output_bias=True, share_embeddings=False, source_vocab_size=23),
+        dict(positions="learned", share_positions=False, max_positions=31),
+        dict(positions="learned", share_positions=False, share_embeddings=False, max_positions=31),
+        dict(positions="sinusoidal_fairseq", first_position=2, scale_embedding=False, attention_bias=True),
+    ],
+)
+def test_parameters_of_every_switch(make, changes):
+    model = make(**changes)
+    assert model.count_params() == model.config.parameters
+    assert Transformer.from_config(model.get_config()).config == model.config
+    assert all(np.any(numpy(weight)) for weight in model.trainable_variables)
+
+
+def test_what_the_switches_of_the_output_do(make, batch):
+    """A bias is added to the logits; a matrix of its own is multiplied by; the norms normalise."""
+    inputs, _, _ = batch
+    tied, biased, untied = make(), make(output_bias=True), make(tie_output=False)
+    bias, matrix = np.arange(19, dtype="float32"), 2 * numpy(tied.decoder.embedding.embeddings)
+    for model, name, value in ((biased, "output_bias", bias), (untied, "output_matrix", matrix)):
+        left = {weight.path: weight for weight in tied.weights}
+        for weight in model.weights:
+            weight.assign(left[weight.path] if weight.path in left else value)
+        assert getattr(model.decoder, name).shape == value.shape
+    expected = numpy(tied(inputs))
+    np.testing.assert_allclose(numpy(biased(inputs)), expected + bias, atol=1e-5)
+    np.testing.assert_allclose(numpy(untied(inputs)), 2 * expected, atol=1e-5)
+    normed = make(final_norm=True).encoder
+    normed.final_norm.set_weights([np.ones(14), np.zeros(14)])
+    memory = numpy(normed(inputs["source_ids"], padding_mask(inputs["source_ids"])))
+    np.testing.assert_allclose(memory.mean(axis=2), 0.0, atol=1e-5)
+    np.testing.assert_allclose(memory.std(axis=2), 1.0, atol=1e-3)
+
+
+def test_padding_is_what_the_config_says(make, batch):
+    """Other ids of padding, begin and end: the same numbers; a begin token that is padding masks nothing."""
+    inputs, labels, _ = batch
+    theirs = {0: 18, 18: 0}
+    model, other = make(), make(pad_id=18, begin_id=18)
+    other.set_weights(model.get_weights())
+    matrix = numpy(model.decoder.embedding.embeddings)
+    swapped = matrix.copy()
+    swapped[[0, 18]] = matrix[[18, 0]]
+    other.decoder.embedding.embeddings.assign(swapped)
+    again = {name: np.vectorize(lambda i: theirs.get(i, i))(ids).astype("int32") for name, ids in inputs.items()}
+    found, expected = numpy(other(again)), numpy(model(inputs))
+    found[..., [0, 18]] = found[..., [18, 0]]
+    np.testing.assert_allclose(found[labels != 0], expected[labels != 0], atol=5e-6)
 
 
 def test_config_and_dtype_survive_serialisation(make):

@@ -2,7 +2,7 @@ import pytest
 import sentencepiece
 
 from keras_transformer.text import Tokenizer
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
 LINES = [
     "A man in a blue shirt.",
@@ -32,6 +32,8 @@ def test_decoding_gives_back_the_text(model_type, byte_fallback, size):
 def test_special_tokens(tokenizer):
     ids = tokenizer.encode(["a man"])[0]
     assert tokenizer.decode([[BEGIN, *ids, END, PAD, PAD], [END]]) == ["a man", ""]
+    assert tokenizer.special == SpecialTokens(pad=0, unknown=1, begin=2, end=3)
+    assert (tokenizer.source_prefix, tokenizer.source_suffix, tokenizer.target_prefix) == ((), (END,), ())
     assert not {PAD, BEGIN, END} & set(tokenizer.encode(["<pad> <s> </s>"])[0])  # text cannot spell them
 
 

@@ -146,7 +146,10 @@ def test_fine_tuning_begins_with_another_run(tmp_path, files, monkeypatch):
     for wrong, message in (
         (dict(model="tiny"), "encoder_layers must be 1 as in init_from='.*run'; received 4"),
         (dict(data=DataConfig(vocab_size=300)), "vocab_size must be 200 as in init_from='.*run'; received 300"),
-        (dict(init_from=tmp_path / "absent"), "run must be a directory that `keras-transformer train` wrote"),
+        (
+            dict(init_from=tmp_path / "absent"),
+            "run must be a directory that `keras-transformer train` or `import` made",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             train(tmp_path / "other", *files, **{"init_from": run, **wrong})

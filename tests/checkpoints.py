@@ -1,0 +1,148 @@
+"""Checkpoints of every family with random weights, as `transformers` writes them, and the frames of their ids."""
+
+import logging
+
+import numpy as np
+import torch
+import transformers
+from tokenizer_folders import FOLDERS, read
+
+from keras_transformer.text.frame import Frame
+
+for name in ("configuration_utils", "modeling_utils", "generation.configuration_utils"):
+    logging.getLogger(f"transformers.{name}").setLevel(logging.ERROR)
+transformers.utils.logging.disable_progress_bar()
+
+SIZES = dict(
+    d_model=64,
+    encoder_layers=2,
+    decoder_layers=3,
+    encoder_ffn_dim=96,
+    decoder_ffn_dim=96,
+    encoder_attention_heads=4,
+    decoder_attention_heads=4,
+    max_position_embeddings=40,
+    activation_function="relu",
+    attention_dropout=0.0,
+)
+MARIAN_IDS = dict(eos_token_id=0, pad_token_id=76, decoder_start_token_id=76)
+LANGUAGE = 70  # a token that stands for the target language
+
+# Name -> (model class, config class, what the config has beside SIZES, the ids of its tokenizers).
+FAMILIES = {
+    "marian": (
+        transformers.MarianMTModel,
+        transformers.MarianConfig,
+        dict(vocab_size=77, activation_function="swish", scale_embedding=True, **MARIAN_IDS),
+        Frame(pad=76, begin=76, end=0, source_suffix=(0,)),
+    ),
+    "marian_separate": (
+        transformers.MarianMTModel,
+        transformers.MarianConfig,
+        dict(
+            vocab_size=83,
+            decoder_vocab_size=77,
+            share_encoder_decoder_embeddings=False,
+            scale_embedding=True,
+            **MARIAN_IDS,
+        ),
+        Frame(pad=76, begin=76, end=0, source_suffix=(0,)),
+    ),
+    "fsmt": (
+        transformers.FSMTForConditionalGeneration,
+        transformers.FSMTConfig,
+        dict(src_vocab_size=83, tgt_vocab_size=77),
+        Frame(pad=1, begin=2, end=2, source_suffix=(2,)),
+    ),
+    "fsmt_tied": (  # one matrix, and a decoder that is narrower inside, as in WMT'19's German models
+        transformers.FSMTForConditionalGeneration,
+        transformers.FSMTConfig,
+        dict(src_vocab_size=77, tgt_vocab_size=77, tie_word_embeddings=True, decoder_ffn_dim=48),
+        Frame(pad=1, begin=2, end=2, source_suffix=(2,)),
+    ),
+    "m2m_100": (
+        transformers.M2M100ForConditionalGeneration,
+        transformers.M2M100Config,
+        dict(vocab_size=77),
+        Frame(pad=1, begin=2, end=2, source_prefix=(71,), source_suffix=(2,), target_prefix=(LANGUAGE,)),
+    ),
+    "mbart": (
+        transformers.MBartForConditionalGeneration,
+        transformers.MBartConfig,
+        dict(vocab_size=77, activation_function="gelu", decoder_start_token_id=LANGUAGE),
+        Frame(pad=1, begin=LANGUAGE, end=2, source_suffix=(2, 71)),
+    ),
+}
+
+
+def make_model(family, seed=0, **changes):
+    """A model of `transformers` whose tensors are all random: norms, biases and the bias of the logits, too."""
+    model_class, config_class, settings, frame = FAMILIES[family]
+    torch.manual_seed(seed)
+    config = config_class(**{**SIZES, **settings, **changes})
+    config.forced_eos_token_id = None
+    model = model_class(config).eval()
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if "embed_positions" in name and family != "mbart":
+                continue
+            scale = 0.3 if tensor.ndim == 1 or "bias" in name else tensor.shape[-1] ** -0.5
+            tensor.copy_(scale * torch.randn(tensor.shape) + (tensor.ndim == 1 and "norm" in name and "weight" in name))
+    model.generation_config.forced_eos_token_id = None
+    return model, frame
+
+
+def padded(rows, pad):
+    array = np.full((len(rows), max(map(len, rows))), pad, "int32")
+    for row, ids in zip(array, rows):
+        row[: len(ids)] = ids
+    return array
+
+
+def texts(lengths, seed=0):
+    """Ids of random sentences, none of them special in any family."""
+    random = np.random.default_rng(seed)
+    return [random.integers(4, 68, length).tolist() for length in lengths]
+
+
+def teach(model, frame, updates=80):
+    """Train a random model a little, so that its translations end and depend on what is translated."""
+    # FSMT's sinusoids are a parameter.
+    learning = [tensor for name, tensor in model.named_parameters() if "embed_positions" not in name]
+    optimizer, random = torch.optim.Adam(learning, 3e-3), np.random.default_rng(0)
+    for update in range(updates):
+        sources = texts(random.integers(1, 12, 32), seed=update)
+        labels = [frame.labels(sorted(text)[: 1 + len(text) // 2]) for text in sources]
+        rows = ([frame.source(text) for text in sources], [frame.target(ids) for ids in labels], labels)
+        source, target, label = (torch.from_numpy(padded(ids, frame.pad)).long() for ids in rows)
+        logits = model(source, attention_mask=source != frame.pad, decoder_input_ids=target, use_cache=False).logits
+        loss = torch.nn.functional.cross_entropy(logits.transpose(1, 2), label, ignore_index=frame.pad)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def complete(folder, name, dtype=None, empty_pad=False, **changes):
+    """A checkpoint with the tokenizer files of `tokenizer_folders.FOLDERS`: the model and the pair of languages."""
+    make, pair = FOLDERS[name]
+    settings = read(make(folder))
+    known = {"vocab_size", "src_vocab_size", "tgt_vocab_size", "pad_token_id", "eos_token_id", "decoder_start_token_id"}
+    settings = {key: value for key, value in settings.items() if key in known}
+    if name == "marian-separate":
+        settings |= {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": settings["vocab_size"]}
+    family = {"marian-separate": "marian", "nllb": "m2m_100", "mbart-50": "mbart"}.get(name, name)
+    model, _ = make_model(family, **settings, **changes)
+    if empty_pad:  # as in Marian's own
+        with torch.no_grad():
+            model.get_input_embeddings().weight[settings["pad_token_id"]] = 0.0
+    (model if dtype is None else model.to(dtype)).save_pretrained(folder)
+    return model.float(), next(iter(pair.items()), (None, None))
+
+
+def write(folder, family, taught=False, **changes):
+    """Write a checkpoint; its model and its `Frame`."""
+    model, frame = make_model(family, **changes)
+    if taught:
+        teach(model, frame)
+    model.save_pretrained(folder)
+    return model, frame

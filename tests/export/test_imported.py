@@ -1,0 +1,182 @@
+"""Imported models as exports: what CTranslate2, TensorFlow, onnxruntime and transformers make of them."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+from checkpoints import complete  # noqa: E402
+from exam import numpy  # noqa: E402
+from making import SIZES, make_run, sentences  # noqa: E402
+
+from keras_transformer import Translator, export, pretrained  # noqa: E402
+from keras_transformer.config import DecodingConfig, TransformerConfig  # noqa: E402
+from keras_transformer.export import CTranslate2Translator, to_ctranslate2  # noqa: E402
+from keras_transformer.export.to_ctranslate2 import specification  # noqa: E402
+from keras_transformer.export.to_huggingface import check_model  # noqa: E402
+from keras_transformer.run_directory import load_model, load_tokenizers  # noqa: E402
+
+TEXTS = [*sentences(12, seed=4), "The quick brown fox is not afraid.", "Zwölf Boxkämpfer, </s> ja!", ""]
+SEARCH = dict(extra_length=6, max_source_length=30)
+
+
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory):
+    """The checkpoint, its model and the run of one of `FOLDERS`; each made once."""
+    made = {}
+
+    def run_of(name):
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name)
+            theirs, languages = complete(folder / "checkpoint", name, empty_pad=name == "marian")
+            pretrained.load(folder / "checkpoint", folder / "run", *languages)
+            made[name] = folder / "checkpoint", theirs, folder / "run"
+        return made[name]
+
+    return run_of
+
+
+def slow(*names):
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", [*slow("marian-separate", "nllb", "mbart-50", "fsmt"), "marian", "m2m_100", "mbart"])
+def test_ctranslate2(run_of, name, tmp_path):
+    _, _, run = run_of(name)
+    check = export.ctranslate2(run, tmp_path / "out", **SEARCH)
+    assert check.largest_difference < 1e-5
+    for how in (dict(search="greedy"), dict(beam=4)):
+        ours = Translator.load(run, DecodingConfig(**SEARCH, **how, penalty="power")).hypotheses(TEXTS)
+        theirs = CTranslate2Translator.load(tmp_path / "out", **how).hypotheses(TEXTS)
+        assert [h[0].tokens for h in theirs] == [h[0].tokens for h in ours]
+        assert [h[0].text for h in theirs] == [h[0].text for h in ours]
+        # Without Marian's padding, which has a share of our softmax and none of theirs.
+        atol = 0.03 if name == "marian" else 1e-4
+        np.testing.assert_allclose([h[0].score for h in theirs], [h[0].score for h in ours], atol=atol)
+
+
+def array(value):
+    value = getattr(value, "tensor", value)
+    return value.detach().numpy() if hasattr(value, "detach") else value.numpy()
+
+
+def test_ctranslate2s_own_converter_makes_the_same_variables(run_of):
+    from ctranslate2.converters.transformers import MarianMTLoader
+
+    folder, theirs, run = run_of("marian")
+    tokenizers = load_tokenizers(run)
+    ours = specification(load_model(run), tokenizers, theirs.config.max_position_embeddings - 1)
+    expected = MarianMTLoader().get_model_spec(transformers.MarianMTModel.from_pretrained(folder))
+    for register in (expected.register_source_vocabulary, expected.register_target_vocabulary):
+        register(tokenizers[0].pieces[:-1])
+    expected.validate()
+    ours, expected = ours.variables(), expected.variables()
+    assert set(ours) == set(expected) and len(ours) > 60
+    for name in ours:
+        np.testing.assert_array_equal(array(ours[name]), array(expected[name]), err_msg=name, strict=True)
+
+
+@pytest.mark.parametrize("name", ["marian", *slow("marian-separate", "m2m_100", "nllb", "mbart", "mbart-50")])
+def test_saved_model(run_of, name, tmp_path):
+    _, _, run = run_of(name)
+    check = export.saved_model(run, tmp_path / "out", beam=3, **SEARCH)
+    assert check.largest_difference < 1e-4
+
+
+def test_fsmts_tokenizer_is_in_no_graph(run_of, tmp_path):
+    with pytest.raises(ValueError, match="tokenizer must be SentencePiece's, Marian's or a multilingual one"):
+        export.saved_model(run_of("fsmt")[2], tmp_path / "out")
+
+
+def test_onnx_and_its_loop(run_of, tmp_path):
+    _, _, run = run_of("marian")
+    out = tmp_path / "out"
+    assert export.onnx(run, out).largest_difference < 1e-5
+    texts = [text for text in TEXTS if "</s>" not in text]  # the loop reads no special tokens
+    answer = subprocess.run([sys.executable, out / "translate.py", *texts], capture_output=True, encoding="utf-8")
+    assert answer.stdout.split("\n")[:-1] == Translator.load(run, DecodingConfig(search="greedy"))(texts), answer.stderr
+
+
+def both_logits(run, folder):
+    """Ours and those of transformers for the same random ids, where the target is not padding."""
+    ours, theirs = load_model(run), transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    config, random = ours.config, np.random.default_rng(0)
+    source = random.integers(4, config.source_vocab_size - 1, (3, 11), "int32")
+    target = random.integers(4, config.target_vocab_size - 1, (3, 7), "int32")
+    source[1, 5:], target[:, 0] = config.pad_id, config.begin_id
+    with torch.no_grad():
+        ids = [torch.from_numpy(array).long() for array in (source, target)]
+        expected = theirs(ids[0], attention_mask=ids[0] != config.pad_id, decoder_input_ids=ids[1]).logits.numpy()
+    return numpy(ours({"source_ids": source, "target_ids": target})), expected
+
+
+OWN = [
+    dict(positions="sinusoidal_halves"),
+    dict(share_embeddings=False, attention_bias=True, activation="gelu"),
+    dict(positions="learned", max_positions=50, output_bias=True, activation="silu"),
+    dict(share_embeddings=False, tie_output=False, scale_embedding=False, positions="sinusoidal_fairseq"),
+]
+
+
+@pytest.mark.parametrize("changes", OWN, ids=lambda changes: "-".join(changes))
+def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
+    """Its logits and its ids of text; and back, unless its positions are not Marian's."""
+    run, out = make_run(tmp_path / "run", epochs=0, layer_norm_epsilon=1e-5, **changes), tmp_path / "out"
+    assert export.huggingface(run, out).largest_difference < 1e-5
+    np.testing.assert_allclose(*both_logits(run, out), atol=5e-6)
+    theirs, (source, target) = transformers.AutoTokenizer.from_pretrained(out), load_tokenizers(run)
+    texts = sentences(20)
+    assert theirs(texts).input_ids == [[*ids, source.special.end] for ids in source.encode(texts)]
+    assert theirs(text_target=texts).input_ids == [[*ids, target.special.end] for ids in target.encode(texts)]
+    if changes.get("positions") != "sinusoidal_halves":
+        with pytest.raises(ValueError, match="embed_positions.weight must hold the sinusoids of this family"):
+            pretrained.load(out, tmp_path / "again")
+
+
+@pytest.mark.parametrize("name", ["marian", *slow("marian-separate")])
+def test_there_and_back_again(run_of, tmp_path, name):
+    folder, theirs, run = run_of(name)
+    export.huggingface(run, tmp_path / "out")
+    np.testing.assert_allclose(*both_logits(run, tmp_path / "out"), atol=5e-6)
+    back = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "out")
+    for key, tensor in theirs.state_dict().items():
+        torch.testing.assert_close(back.state_dict()[key], tensor, msg=key)
+    tokenizers = [transformers.AutoTokenizer.from_pretrained(path) for path in (folder, tmp_path / "out")]
+    assert tokenizers[0](TEXTS).input_ids == tokenizers[1](TEXTS).input_ids
+    again = pretrained.load(tmp_path / "out", tmp_path / "again")
+    assert all(np.array_equal(a, b) for a, b in zip(again.get_weights(), load_model(run).get_weights()))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(norm="pre"), "Marian needs norm='post'; received 'pre'"),
+        (dict(final_norm=True), "Marian needs final_norm=False; received True"),
+        (dict(embedding_norm=True), "Marian needs embedding_norm=False; received True"),
+        (dict(layer_norm_epsilon=1e-6), "Marian needs layer_norm_epsilon=1e-05; received 1e-06"),
+        (dict(key_size=5), "Marian needs key_size and value_size of d_model / heads = 8; received 5 and None"),
+        (dict(tie_output=False), "Marian needs tie_output=True with one matrix for both vocabularies; received False"),
+    ],
+)
+def test_what_marian_cannot_hold(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_model(TransformerConfig(**{**SIZES, "layer_norm_epsilon": 1e-5, **changes}))
+
+
+def test_what_other_exports_cannot_hold(run_of, tmp_path):
+    with pytest.raises(ValueError, match="CTranslate2 needs final_norm=False with norm='post'; received True"):
+        to_ctranslate2.check_model(TransformerConfig(final_norm=True))
+    with pytest.raises(ValueError, match="Marian needs a tokenizer of SentencePiece alone; received a FsmtTokenizer"):
+        export.huggingface(run_of("fsmt")[2], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_config_says_what_it_is(run_of, tmp_path):
+    export.huggingface(run_of("marian")[2], tmp_path / "out")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["format"] == "huggingface" and config["model_type"] == "marian"
+    assert {"keras", "torch", "transformers"} == set(config["made_with"])

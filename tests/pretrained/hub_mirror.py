@@ -1,0 +1,56 @@
+"""A mirror of the hub's HTTP layout for one model, on the loopback interface."""
+
+import contextlib
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+NAME, COMMIT = "someone/opus-mt-xx-yy", "1234567890abcdef1234567890abcdef12345678"
+
+
+@contextlib.contextmanager
+def mirror(files):
+    """Serve `files`, bytes by name; gives the address and the list of requests: (method, path, headers)."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.command, self.path, dict(self.headers)))
+            status, content, headers = self.answer()
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content)
+
+        do_HEAD = do_GET
+
+        def answer(self):
+            path = self.path.partition("?")[0]
+            for revision in ("main", "v1", COMMIT):
+                suffix = "" if revision == "main" else f"/revision/{revision}"
+                if path == f"/api/models/{NAME}{suffix}":
+                    siblings = [{"rfilename": name} for name in files]
+                    return 200, json.dumps({"id": NAME, "sha": COMMIT, "siblings": siblings}).encode(), {}
+                prefix = f"/{NAME}/resolve/{revision}/"
+                if path.startswith(prefix) and (name := path.removeprefix(prefix)) in files:
+                    etag = hashlib.sha256(files[name]).hexdigest()
+                    return 200, files[name], {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}
+            kind = "RevisionNotFound" if NAME in path else "RepoNotFound"
+            kind = "GatedRepo" if "gated" in path else kind
+            return 403 if kind == "GatedRepo" else 404, b"{}", {"X-Error-Code": kind}
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

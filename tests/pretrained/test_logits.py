@@ -1,0 +1,128 @@
+"""Imported models give `transformers`' logits and translations."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
+from exam import numpy  # noqa: E402
+
+from keras_transformer.config import DecodingConfig  # noqa: E402
+from keras_transformer.decoding.compiled import compiled  # noqa: E402
+from keras_transformer.decoding.translator import search_ids  # noqa: E402
+from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
+from keras_transformer.pretrained.load import read_model  # noqa: E402
+from keras_transformer.text.frame import Frame  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """Their model, ours and the frame of a family; each made once."""
+    made = {}
+
+    def imported(family, **changes):
+        key = (family, *changes)
+        if key not in made:
+            folder = tmp_path_factory.mktemp(family)
+            theirs, frame = write(folder, family, **changes)
+            made[key] = theirs, read_model(folder, read_config(folder), frame), frame
+        return made[key]
+
+    return imported
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits(imported, family):
+    theirs, ours, frame = imported(family)
+    sources = texts((1, 13, 7, 20, 3))
+    rows = ([frame.source(text) for text in sources], [frame.target(frame.labels(text[::-1][:9])) for text in sources])
+    source_ids, target_ids = (padded(ids, frame.pad) for ids in rows)
+    with torch.no_grad():
+        source, target = (torch.from_numpy(ids).long() for ids in (source_ids, target_ids))
+        expected = theirs(
+            input_ids=source, attention_mask=source != frame.pad, decoder_input_ids=target, use_cache=False
+        )
+        expected = expected.logits.numpy()
+    found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
+    real = target_ids != frame.pad
+    real[:, 0] = True  # the begin token, which may be the same as padding
+    np.testing.assert_allclose(found[real], expected[real], atol=5e-6, rtol=0)
+
+
+LENGTH = 24  # most tokens of a translation
+SEARCHES = {
+    "greedy": (DecodingConfig(search="greedy"), dict(num_beams=1)),
+    # transformers divides by length^alpha and stops a sentence when no live hypothesis, by its length so far, is better
+    # than the worst of 4 finished ones: our rule. What follows the first candidates is the same, too.
+    "beam": (
+        DecodingConfig(beam=4, length_penalty=1.0, penalty="power"),
+        dict(num_beams=4, length_penalty=1.0, early_stopping=False),
+    ),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_generate(imported, family, search):
+    theirs, ours, frame = imported(family, taught=True)
+    decoding, options = SEARCHES[search]
+    source_ids = padded([frame.source(text) for text in texts(range(1, 17), seed=1000)], frame.pad)
+    limits = np.full(len(source_ids), LENGTH, "int32")
+    run = compiled(
+        lambda ids, limits: search_ids(ours, decoding, (8, LENGTH), ids, limits, given=frame.target_prefix), ours
+    )
+    tokens, scores = run(source_ids, limits)
+    never = [[token] for token in ours.config.never_generated]  # by us; transformers is told so
+    with torch.no_grad():
+        source = torch.from_numpy(source_ids).long()
+        expected = theirs.generate(
+            source,
+            attention_mask=source != frame.pad,
+            max_new_tokens=LENGTH,
+            do_sample=False,
+            bad_words_ids=never,
+            decoder_start_token_id=frame.begin,
+            forced_bos_token_id=frame.target_prefix[0] if frame.target_prefix else None,
+            **options,
+        )
+    expected = expected[:, 1:].numpy()
+    found = [[int(i) for i in row if i != frame.pad] for row in tokens[:, 0]]
+    assert found == [[int(i) for i in row if i != frame.pad] for row in expected]
+    assert sum(row[-1] == frame.end for row in found) >= 8 and len({*map(tuple, found)}) >= 10
+    assert not {*ours.config.never_generated} & {*np.concatenate(found)}
+
+
+# The config of Helsinki-NLP/opus-mt-zh-en, as far as it says something of the model.
+FULL_SIZE = dict(
+    d_model=512,
+    encoder_layers=6,
+    decoder_layers=6,
+    encoder_ffn_dim=2048,
+    decoder_ffn_dim=2048,
+    encoder_attention_heads=8,
+    decoder_attention_heads=8,
+    max_position_embeddings=512,
+    activation_function="swish",
+    scale_embedding=True,
+    vocab_size=65001,
+    pad_token_id=65000,
+    decoder_start_token_id=65000,
+)
+
+
+@pytest.mark.slow
+def test_logits_at_full_size(tmp_path):
+    theirs, _ = write(tmp_path, "marian", **FULL_SIZE)
+    frame = Frame(pad=65000, begin=65000, end=0, source_suffix=(0,))
+    ours = read_model(tmp_path, read_config(tmp_path), frame)
+    assert ours.count_params() == ours.config.parameters == 77_484_009
+    rows = [frame.source(text) for text in texts((1, 50, 7))], [frame.target(text) for text in texts((30, 4, 9))]
+    source_ids, target_ids = (padded(ids, frame.pad) for ids in rows)
+    with torch.no_grad():
+        source, target = (torch.from_numpy(ids).long() for ids in (source_ids, target_ids))
+        expected = theirs(input_ids=source, attention_mask=source != frame.pad, decoder_input_ids=target).logits.numpy()
+    found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
+    real = np.arange(target_ids.shape[1]) < np.array([[len(row)] for row in rows[1]])
+    print(np.abs(found - expected)[real].max(), np.abs(expected).max())
+    np.testing.assert_allclose(found[real], expected[real], atol=1e-5, rtol=0)
