@@ -1,6 +1,8 @@
-"""What prose says is executed: README's blocks, every docstring's example, every public name."""
+"""What prose says is executed: the blocks of README and of the pages in docs, docstrings' examples, public names."""
 
+import contextlib
 import doctest
+import functools
 import gzip
 import importlib
 import inspect
@@ -8,6 +10,7 @@ import itertools
 import pkgutil
 import re
 import shlex
+import shutil
 import subprocess
 import textwrap
 import tomllib
@@ -15,14 +18,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small
 
 import keras_transformer
 from keras_transformer.cli import build_parser, main
+from keras_transformer.config import TrainingConfig, preset
 from keras_transformer.data import captions
 from keras_transformer.flags import read_toml
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = PAGES["README.md"]
+FILES = {
+    "train": ("train", 2000),
+    "valid": ("val", 20),
+    "test": ("test", 10),
+}  # split -> the pages' name, its lines here
+LAUNCH_PAGE = "docs/devices.md"  # whose `sh` blocks tests/distribution/test_launch_page.py runs
 MODULES = sorted(
     info.name
     for info in pkgutil.walk_packages(keras_transformer.__path__, "keras_transformer.")
@@ -30,62 +45,145 @@ MODULES = sorted(
 )
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language, text):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def lines(language, text):
+    return [line for block in blocks(language, text) for line in block.replace("\\\n", " ").splitlines() if line]
+
+
+COMMANDS = [
+    shlex.split(line, comments=True)[1:]
+    for text in PAGES.values()
+    for line in lines("sh", text)
+    if line.startswith("keras-transformer ")
+]
+FIRST = next(command for command in COMMANDS if command[:2] == ["train", "RUN"])
+PYTHON = [page for page, text in PAGES.items() if blocks("python", text)]
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """The files that the pages name, cut from the bundled corpus, and RUN as README makes it, but small."""
+    folder = tmp_path_factory.mktemp("begun")
+    for split, (name, count) in FILES.items():
+        for path, language in zip(captions(split), ("en", "de")):
+            with gzip.open(path, "rt", encoding="utf-8") as texts:
+                (folder / f"{name}.{language}").write_text("".join(itertools.islice(texts, count)), encoding="utf-8")
+    with contextlib.chdir(folder):
+        assert main([*FIRST, *small.FLAGS, "--decoder-layers", "2", "--max-updates", "2"]) == 0
+    return folder
 
 
 @pytest.fixture
-def corpus(tmp_path, monkeypatch):
-    """The files that README's commands name, cut from the bundled corpus, in the working directory."""
-    for split, name, count in (("train", "train", 200), ("valid", "val", 20), ("test", "test", 10)):
-        for path, language in zip(captions(split), ("en", "de")):
-            with gzip.open(path, "rt", encoding="utf-8") as lines:
-                (tmp_path / f"{name}.{language}").write_text("".join(itertools.islice(lines, count)), encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def place(begun, tmp_path, monkeypatch):
+    """A working directory with all that the pages name."""
+    monkeypatch.chdir(shutil.copytree(begun, tmp_path / "place"))
+    return tmp_path / "place"
 
 
-def test_readme_commands_run(corpus, capsys):
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("keras-transformer ")]
-    names = ["train", "translate", "translate", "evaluate", "train", "train", "train"]
-    names += ["export", "translate", "export", "export", "translate"]
-    assert [command[0] for command in commands] == names
-    for number, command in enumerate(commands):
-        if command[0] == "train":  # the same command, on 200 pairs and for few updates
-            command += ["--max-updates", str(2 + number // 5)]
-            command += ["--vocab-size", "400"] if number == 0 else []
-        elif command[0] != "export":
-            command += ["--extra-length", "3"]
-        assert main(command) == 0, capsys.readouterr().err
-    assert len((corpus / "test.translated").read_text(encoding="utf-8").splitlines()) == 10
+def write_checkpoints(folder):
+    """The checkpoints that the pages name."""
+    pytest.importorskip("transformers")
+    from checkpoints import complete
+
+    complete(folder / "CHECKPOINT", "marian")
+    complete(folder / "MULTILINGUAL", "m2m_100")
 
 
-def test_readme_commands_of_the_results_are_spelled_right():
-    lines = [line for block in blocks("console") for line in block.replace("\\\n", " ").splitlines()]
-    commands = [line.partition("keras-transformer ")[2] for line in lines if "keras-transformer " in line]
-    assert len(commands) >= 2
+def test_commands_run(place, capsys):
+    write_checkpoints(place)
+    done, updates = [FIRST], itertools.count(3)
+    for command in COMMANDS:
+        if command in done:  # on several pages
+            continue
+        done.append(command)
+        if command[0] == "train":  # the same command, for few updates
+            command = [*command, "--max-updates", str(next(updates))]
+        elif command[0] in ("translate", "evaluate"):
+            command = [*command, "--extra-length", "3"]
+        assert main(command) == 0, (command, capsys.readouterr().err)
+    assert len((place / "test.translated").read_text(encoding="utf-8").splitlines()) == 10
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_line_of_sh_blocks_is_run(page):
+    for line in lines("sh", PAGES[page]):
+        if line.startswith("make "):
+            subprocess.run(["make", "--dry-run", line.split()[1]], cwd=ROOT, check=True, capture_output=True)
+        else:
+            assert line.startswith("keras-transformer ") or page == LAUNCH_PAGE, line
+
+
+def test_commands_of_console_blocks_are_spelled_right():
+    commands = [line for text in PAGES.values() for line in lines("console", text)]
+    assert len(commands) >= 4
     for command in commands:
-        build_parser().parse_args(shlex.split(command))
+        if "keras-transformer " in command:
+            build_parser().parse_args(shlex.split(command.partition("keras-transformer ")[2]))
+        else:
+            assert command.startswith("pip install "), command
 
 
-def test_readme_make_targets_exist():
-    targets = [line.split()[1] for block in blocks("sh") for line in block.splitlines() if line.startswith("make ")]
-    assert targets == ["demo", "test"]
-    for target in targets:
-        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
+@pytest.mark.parametrize("page", PYTHON)
+def test_python_runs(page, place, capsys, monkeypatch):
+    def cut(split):
+        return [f"{FILES[split][0]}.{language}" for language in ("en", "de")]
+
+    few, flat = dict(max_updates=2), dict(encoder_layers=1, decoder_layers=1)
+    monkeypatch.setattr(keras_transformer, "TrainingConfig", functools.partial(TrainingConfig, **few), raising=False)
+    monkeypatch.setattr(keras_transformer, "captions", cut, raising=False)
+    monkeypatch.setattr(keras_transformer, "preset", functools.partial(preset, **flat), raising=False)
+    if "CHECKPOINT" in "".join(blocks("python", PAGES[page])):
+        write_checkpoints(place)
+    for block in blocks("python", PAGES[page]):
+        exec(compile(block, page, "exec"), {})
+    assert "BLEU" in capsys.readouterr().out or page != "README.md"
 
 
-def test_readme_toml_is_a_config(tmp_path):
-    (block,) = blocks("toml")
+def test_toml_is_a_config(tmp_path):
+    (block,) = (block for text in PAGES.values() for block in blocks("toml", text))
     (tmp_path / "run.toml").write_text(block, encoding="utf-8")
     assert read_toml(str(tmp_path / "run.toml")) == tomllib.loads(block)
 
 
-def test_readme_python_runs(corpus, capsys):
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), {})
-    assert "BLEU" in capsys.readouterr().out
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md"])
+def test_what_a_page_names_is_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (ROOT / page).parent.joinpath(link).exists(), link
+    for module in re.findall(r"python -m benchmarks\.(\w+)", text):
+        assert (ROOT / "benchmarks" / f"{module}.py").is_file(), module
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert {*re.findall(r'"?\.\[(\w+)\]"', text)} <= {*extras}
+
+
+def section(title):
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, flags=re.DOTALL | re.MULTILINE)[1]
+
+
+def test_the_tree_is_the_tree():
+    (block,) = blocks("", section("The tree"))
+    shown = {line.split()[0].rstrip("/") for line in block.splitlines() if line.startswith("  ")}
+    home = ROOT / "keras_transformer"
+    assert shown == {path.name for path in home.iterdir() if path.name != "__pycache__"}
+    assert all((ROOT / line.split()[0]).is_dir() for line in block.splitlines() if not line.startswith("  "))
+
+
+def test_tables_name_what_is_there():
+    for row in section("From the paper to the code").splitlines():
+        files, names = (re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[2:4]) if row else ([], [])
+        text = "".join((ROOT / "keras_transformer" / file).read_text(encoding="utf-8") for file in files)
+        assert all(re.search(rf"(class|def) {name}\b", text) for name in names), row
+    for row in section("What is tested on which backend").splitlines():
+        for file in re.findall(r"`([^`]+)` \|$", row):
+            assert (ROOT / "tests" / file).exists(), row
+
+
+def test_every_notebook_is_on_a_page():
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert any(f"notebooks/{notebook.name})" in text for text in PAGES.values()), notebook.name
 
 
 def test_contributing_is_true():
@@ -111,7 +209,8 @@ def test_docstring_examples(name):
 
 
 def test_every_public_name_is_documented_and_used():
-    shown = README + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))
+    shown = "".join(PAGES.values())
+    shown += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))
     shown += (ROOT / "keras_transformer" / "cli.py").read_text(encoding="utf-8")
     for home in (keras_transformer, keras_transformer.export, keras_transformer.plots, keras_transformer.pretrained):
         for name in home.__all__:

@@ -1,4 +1,4 @@
-"""The launch page of README: each command in its form for processors, as two processes on loopback."""
+"""The launch page, docs/devices.md: each command in its form for processors, as two processes on loopback."""
 
 import os
 import re
@@ -12,9 +12,9 @@ import pytest
 import small
 from distribution.launching import BACKEND, ROOT, free_ports
 
-SECTION = re.search(r"## More than one device\n(.*?)\n## ", (ROOT / "README.md").read_text(), flags=re.DOTALL)[1]
+PAGE = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
 COMMANDS = {}
-for block in re.findall(r"```sh\n(.*?)```", SECTION, flags=re.DOTALL):
+for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL):
     for paragraph in block.strip().split("\n\n"):
         title, *lines = paragraph.splitlines()
         for line in lines:
