@@ -278,8 +278,8 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharey=T
 for panel, tokens in zip(axes, (planning.PAPER_TOKENS, planning.MANY_TOKENS)):
     for chip in ("A100 80 GB", "TPU v5e"):
         times = [planning.seconds("big", tokens, int(n), chip) for n in counts]
-        apart, together = ([times[0][0] / how(time) for time in times] for how in (sum, max))
-        panel.fill_between(counts, apart, together, alpha=0.5, label=chip)
+        after, during = ([times[0][0] / how(time) for time in times] for how in (sum, max))
+        panel.fill_between(counts, after, during, alpha=0.5, label=chip)
     panel.plot(counts, counts, "k:", label="as many times as devices")
     panel.set(title=f"big, {tokens:,} target tokens an update", xlabel="devices", xscale="log", yscale="log")
     panel.set(xticks=counts[::2], xticklabels=counts[::2], yticks=counts[::2], yticklabels=counts[::2])
