@@ -64,7 +64,7 @@ tokenizer = Tokenizer.train([line for pair in pairs for line in pair], vocab_siz
 tokenizer.save("tokenizer.model")
 data = (*map(list, zip(*pairs)), tokenizer)
 
-inputs, labels, weights = TokenBatches.from_lines(*data, batch_tokens=512, seed=1)[0]
+*_, weights = TokenBatches.from_lines(*data, batch_tokens=512, seed=1)[0]
 print(f"{len(pairs):,} pairs; the first batch: {weights.shape[0]} sentences, {(weights > 0).sum()} real target tokens")
 
 # %% [markdown]
