@@ -1,15 +1,19 @@
-"""How good word alignments from attention are, on the bundled test set, whose grammar says which words belong together.
+"""How good word alignments from attention are, on the bundled corpus, whose grammar says which words belong together.
 
-    python -m benchmarks.alignments RUN
+    python -m benchmarks.alignments RUN [--split valid]
 
-Prints the alignment error rate of each layer of the decoder (mean over heads; a target word is linked to the source
-word that gets most attention when it is written, or, "shifted", when it is read), of the rule of
-`Translator.alignments`, and of the diagonal for comparison. Known are the links of words with content, about half of
-all: S. Those found links are counted, A, that touch one of these words: AER = 1 - 2 |A & S| / (|A| + |S|).
+Prints the alignment error rate of each rule, and says which is best: each layer of the decoder (mean over heads; a
+target word is linked to the source word that gets most attention when it is written, or, "read", in the step after,
+which reads it), with or without the punctuation that is written with a word. Then of `Translator.alignments`, whose
+rule this is to check, and of the diagonal. Choose by "valid", report "test".
+
+Known are the links of words with content, about half of all: S. Those found links are counted, A, that touch one of
+these words: AER = 1 - 2 |A & S| / (|A| + |S|).
 """
 
 import argparse
 import gzip
+import itertools
 import sys
 from pathlib import Path
 
@@ -18,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from captions.alignment import sure_links  # noqa: E402
 
 from keras_transformer.data import captions  # noqa: E402
+from keras_transformer.data.examples import CAPTION_SPLITS  # noqa: E402
 from keras_transformer.decoding import Translator, attention  # noqa: E402
 
 
@@ -31,13 +36,25 @@ def error_rate(found, known):
     return 1 - 2 * hits / (counted + total)
 
 
-def by_layer(translator, source, target):
-    """The links of a pair by (layer, shifted)."""
+def with_punctuation(words):
+    """The words of tokens, where punctuation belongs to the word that it follows."""
+    return list(itertools.accumulate(words, lambda before, word: before if word is None else word))
+
+
+def by_rule(translator, source, target):
+    """The links of a pair by (punctuation counts, step reads, layer)."""
     found = translator.attention(source, target)
     tokenizers = (translator.source_tokenizer, source), (translator.target_tokenizer, target)
     words = [attention.words_of(tok, tok.pieces, tok.encode([text])[0], text) for tok, text in tokenizers]
+    words = {False: words, True: [with_punctuation(each) for each in words]}
     means = found.cross.mean(axis=1)
-    return {(n, shift): attention.links(means[n][shift:], *words) for n in range(len(means)) for shift in (0, 1)}
+    rules = itertools.product((False, True), (0, 1), range(len(means)))
+    return {(marks, read, n): attention.links(means[n][read:], *words[marks]) for marks, read, n in rules}
+
+
+def name_of(rule):
+    marks, read, n = rule
+    return f"layer {n + 1}, {'read' if read else 'written'}, {'with' if marks else 'without'} punctuation"
 
 
 def diagonal(source, target):
@@ -48,17 +65,21 @@ def diagonal(source, target):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run")
-    translator = Translator.load(parser.parse_args().run)
-    sources, targets = (gzip.open(path, "rt", encoding="utf-8").read().splitlines() for path in captions("test"))
+    parser.add_argument("--split", choices=CAPTION_SPLITS, default="test", help="of the corpus (default: test)")
+    options = parser.parse_args()
+    translator = Translator.load(options.run)
+    files = captions(options.split)
+    sources, targets = (gzip.open(path, "rt", encoding="utf-8").read().splitlines() for path in files)
     known = [sure_links(*pair) for pair in zip(sources, targets)]
-    layers = [by_layer(translator, *pair) for pair in zip(sources, targets)]
-    for n, shift in sorted(layers[0]):
-        rate = error_rate([found[n, shift] for found in layers], known)
-        print(f"layer {n + 1}{', shifted' if shift else '':9s} {rate:.3f}")
-    print(f"diagonal          {error_rate(map(diagonal, sources, targets), known):.3f}")
-    print(f"alignments        {error_rate(translator.alignments(sources, targets), known):.3f}")
+    found = [by_rule(translator, *pair) for pair in zip(sources, targets)]
+    rates = {rule: error_rate([links[rule] for links in found], known) for rule in found[0]}
+    best = min(rates, key=rates.get)
+    for rule, rate in rates.items():
+        print(f"{name_of(rule):45} {rate:.3f}{' best' if rule == best else ''}")
+    print(f"{'Translator.alignments':45} {error_rate(translator.alignments(sources, targets), known):.3f}")
+    print(f"{'diagonal':45} {error_rate(map(diagonal, sources, targets), known):.3f}")
     words = sum(len(target.split()) for target in targets)
-    print(f"{sum(map(len, known))} known links in {len(known)} pairs of {words} target words")
+    print(f"{sum(map(len, known))} known links in {len(known)} pairs of {words} target words ({options.split})")
 
 
 if __name__ == "__main__":

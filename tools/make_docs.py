@@ -5,29 +5,35 @@ A warning, such as of a name that cannot be found, is an error. The pages need n
 
 import argparse
 import importlib
+import pkgutil
 import warnings
 from pathlib import Path
 
 import pdoc
 
 HOME = "keras_transformer"
-FOLDERS = ("config", "text", "data", "layers", "models", "decoding", "engine", "evaluation", "training")
-FOLDERS += ("export", "plots", "app")
+
+
+def parts(package):
+    """The modules with a page of their own: every folder, every file that a public name comes from, and the app."""
+    folders = {module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg}
+    homes = {getattr(package, name).__module__.split(".")[1] for name in package.__all__}
+    return [f"{HOME}.{name}" for name in sorted(folders | homes | {"app"})]
 
 
 def make(folder):
-    """Write one page for the package's public names and one for each part of it; the names that are shown."""
+    """Write one page for the package's public names and one for each part of it; the modules that have one."""
     package = importlib.import_module(HOME)
     for name in package.__all__:  # imported when first used: pdoc looks at what is there
         setattr(package, name, getattr(package, name))
-    modules = [HOME, *(f"{HOME}.{name}" for name in FOLDERS)]
+    modules = [HOME, *parts(package)]
     for module in modules:
         importlib.import_module(module)
     pdoc.render.configure(docformat="google", footer_text="keras_transformer", show_source=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pdoc.pdoc(*modules, output_directory=Path(folder))
-    return package.__all__
+    return modules
 
 
 def main():

@@ -27,7 +27,7 @@ train(
     *captions("valid"),
     model=preset("tiny", encoder_layers=2, decoder_layers=3, norm="pre", dropout=0.0),
     data=DataConfig(vocab_size=1200, batch_tokens=1024),
-    training=TrainingConfig(epochs=3, warmup_updates=200, learning_rate_scale=0.5, average_last=1),
+    training=TrainingConfig(epochs=2, warmup_updates=100, learning_rate_scale=0.5, average_last=1),
 )
 plots.learning_curve("run")
 
@@ -86,7 +86,8 @@ plots.attention(found.decoder[0], found.input_tokens, found.input_tokens, "decod
 # ## Which word comes from which
 #
 # `Translator.alignments` links each word of the translation to the word of the sentence that got most attention in
-# the last layer but one, over all heads. As text: `keras-transformer translate RUN --alignments`.
+# the last layer but one, over all heads. As text: `keras-transformer translate RUN --alignments`. Words with content
+# find their counterparts; an article may look elsewhere, at what tells its number or case.
 
 # %%
 (links,) = translator.alignments([sentence], [best])

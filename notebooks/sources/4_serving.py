@@ -42,9 +42,9 @@ _ = train(
     "run",
     *captions("train"),
     *captions("valid"),
-    model=preset("tiny", encoder_layers=2, decoder_layers=2, norm="pre", dropout=0.0),
+    model=preset("tiny", encoder_layers=1, decoder_layers=1, norm="pre", dropout=0.0),
     data=DataConfig(vocab_size=1200, batch_tokens=1024),
-    training=TrainingConfig(epochs=2, warmup_updates=200, learning_rate_scale=0.5, average_last=1),
+    training=TrainingConfig(epochs=2, warmup_updates=100, learning_rate_scale=0.5, average_last=1),
 )
 
 # %% [markdown]

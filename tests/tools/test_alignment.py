@@ -1,11 +1,16 @@
-"""The known alignments of the bundled corpus, checked against links written by hand."""
+"""The known alignments of the bundled corpus, checked against links written by hand; the rate of error by them."""
 
+import dataclasses
 import gzip
 import sys
 from pathlib import Path
 
+import keras
 import pytest
+import small
 
+from benchmarks.alignments import by_rule, error_rate, with_punctuation
+from keras_transformer import Tokenizer, Transformer, Translator
 from keras_transformer.data import captions
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
@@ -39,3 +44,24 @@ def test_half_of_the_words_of_the_corpus_are_known():
     known = [sure_links(*pair) for pair in zip(sources, targets)]
     assert sum(map(len, known)) > 0.45 * sum(len(target.split()) for target in targets)
     assert all(len({i for i, _ in links}) == len({j for _, j in links}) == len(links) for links in known)
+
+
+def test_error_rate_by_hand():
+    known = [{(0, 0), (2, 1)}, {(1, 1)}]
+    found = [[(0, 0), (1, 1), (3, 2)], [(1, 1), (1, 2)]]  # right; wrong; of no known word; right; wrong
+    assert error_rate(found, known) == 1 - 2 * 2 / (4 + 3)
+
+
+def test_punctuation_belongs_to_the_word_before():
+    assert with_punctuation([0, 1, None, 2, 2, None, None]) == [0, 1, 1, 2, 2, 2, 2]
+
+
+def test_one_of_the_rules_is_that_of_the_translator():
+    sources, targets = (gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:20] for path in captions("test"))
+    keras.utils.set_random_seed(1)
+    tokenizer = Tokenizer.train(sources + targets, vocab_size=100)
+    sizes = dict(source_vocab_size=tokenizer.vocab_size, target_vocab_size=tokenizer.vocab_size, decoder_layers=3)
+    translator = Translator(Transformer(dataclasses.replace(small.MODEL, **sizes)), tokenizer)
+    found = [by_rule(translator, *pair) for pair in zip(sources, targets)]
+    expected = translator.alignments(sources, targets)
+    assert [rule for rule in found[0] if [links[rule] for links in found] == expected] == [(False, 0, 1)]
