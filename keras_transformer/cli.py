@@ -9,6 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from keras_transformer import __version__
 from keras_transformer.allocator import keep_freed_memory
 from keras_transformer.backend import choose_backend, import_keras
 from keras_transformer.config import DISTRIBUTIONS, PRESETS, DataConfig, DecodingConfig, TrainingConfig, preset
@@ -66,6 +67,7 @@ def build_parser():
         "(set KERAS_BACKEND to tensorflow, jax or torch).",
         epilog="Begin with: keras-transformer demo",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     demo = commands.add_parser("demo", help="train a small model on the bundled corpus and show what it can do")

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,11 @@ sys.exit(cli.main(["demo"]))
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent.parent
     )
     assert done.returncode == 141 and not done.stderr
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    expected = tomllib.loads(text)["project"]["version"]
+    assert stop.value.code == 0 and capsys.readouterr().out == f"keras-transformer {expected}\n"

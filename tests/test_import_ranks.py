@@ -35,9 +35,9 @@ RANKS = {
     "plots": 7,
     "app": 8,
     "flags": 1,
-    "cli": 9,
+    "cli": 10,
     "": 9,
-    "__main__": 10,
+    "__main__": 11,
 }
 BACKENDS = {"jax", "tensorflow", "torch"}
 # The searches know a step function and no model; nor do they know who calls them.

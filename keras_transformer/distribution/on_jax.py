@@ -79,7 +79,8 @@ class OnJax(Distribution):
 
     def __str__(self):
         shared = f", {self.model_devices} to a model" if self.model_devices > 1 else ""
-        return f"{jax.device_count()} devices in {self.processes} processes{shared}"
+        where = "one process" if self.processes == 1 else f"{self.processes} processes"
+        return f"{jax.device_count()} devices in {where}{shared}"
 
     def check(self, model, training):
         for name in ("heads", "d_ff", "decoder_d_ff", "source_vocab_size", "target_vocab_size"):
