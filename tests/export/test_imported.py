@@ -6,19 +6,24 @@ import sys
 
 import numpy as np
 import pytest
+import scripts
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
 from exam import numpy  # noqa: E402
 from making import SIZES, make_run, sentences  # noqa: E402
+from tokenizer_folders import FOLDERS, read  # noqa: E402
 
 from keras_transformer import Translator, export, pretrained  # noqa: E402
 from keras_transformer.config import DecodingConfig, TransformerConfig  # noqa: E402
-from keras_transformer.export import CTranslate2Translator, to_ctranslate2  # noqa: E402
+from keras_transformer.decoding.translator import pad  # noqa: E402
+from keras_transformer.export import CTranslate2Translator, onnx_loop, to_ctranslate2  # noqa: E402
+from keras_transformer.export.onnx_loop import OnnxTransformer  # noqa: E402
 from keras_transformer.export.to_ctranslate2 import specification  # noqa: E402
 from keras_transformer.export.to_huggingface import check_model  # noqa: E402
-from keras_transformer.run_directory import load_model, load_tokenizers  # noqa: E402
+from keras_transformer.pretrained.tokenizers import load_tokenizers as read_tokenizers  # noqa: E402
+from keras_transformer.run_directory import load_model, load_tokenizers, save_tokenizers  # noqa: E402
 
 TEXTS = [*sentences(12, seed=4), "The quick brown fox is not afraid.", "Zwölf Boxkämpfer, </s> ja!", ""]
 SEARCH = dict(extra_length=6, max_source_length=30)
@@ -92,13 +97,57 @@ def test_fsmts_tokenizer_is_in_no_graph(run_of, tmp_path):
         export.saved_model(run_of("fsmt")[2], tmp_path / "out")
 
 
-def test_onnx_and_its_loop(run_of, tmp_path):
-    _, _, run = run_of("marian")
+@pytest.mark.parametrize("name", ["marian", *slow("marian-separate", "m2m_100")])
+def test_onnx_and_its_loop(run_of, name, tmp_path):
+    _, _, run = run_of(name)
     out = tmp_path / "out"
     assert export.onnx(run, out).largest_difference < 1e-5
-    texts = [text for text in TEXTS if "</s>" not in text]  # the loop reads no special tokens
-    answer = subprocess.run([sys.executable, out / "translate.py", *texts], capture_output=True, encoding="utf-8")
-    assert answer.stdout.split("\n")[:-1] == Translator.load(run, DecodingConfig(search="greedy"))(texts), answer.stderr
+    answer = subprocess.run([sys.executable, out / "translate.py", *TEXTS], capture_output=True, encoding="utf-8")
+    assert answer.stdout.split("\n")[:-1] == Translator.load(run, DecodingConfig(search="greedy"))(TEXTS), answer.stderr
+
+
+@pytest.mark.slow
+def test_the_loop_takes_ids_where_it_cannot_cut_text(run_of, tmp_path):
+    _, _, run = run_of("nllb")
+    export.onnx(run, tmp_path / "out")
+    answer = subprocess.run([sys.executable, tmp_path / "out" / "translate.py", "a"], capture_output=True, text=True)
+    assert answer.returncode == 1 and answer.stderr.startswith("translate.py: error: it cannot cut text as this model")
+    translator = Translator.load(run, DecodingConfig(search="greedy", extra_length=6))
+    frame, texts = translator.frame, [text for text in TEXTS if text]
+    rows = [frame.source(ids) for ids in translator.source_tokenizer.encode(texts)]
+    source_ids = pad(rows, len(rows), max(map(len, rows)), value=frame.pad)
+    loop = OnnxTransformer(tmp_path / "out", frame.pad, frame.begin, frame.end)
+    found = loop.greedy(source_ids, extra_length=6, prefix=frame.target_prefix)
+    tokens = [best.tokens for (best,) in translator.hypotheses(texts)]
+    assert [tuple(i for i in row if i != frame.pad) for row in found.tolist()] == tokens
+    assert {row[0] for row in tokens} == {*frame.target_prefix}
+
+
+@pytest.mark.parametrize("name", ["marian", "marian-separate", "m2m_100"])
+def test_the_loops_tokenizers_are_ours(name, tmp_path):
+    """On all lines, and on pieces that only the target's SentencePiece model has, which the source's joins."""
+    make, pair = FOLDERS[name]
+    folder = make(tmp_path / "checkpoint")
+    ours = read_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0])
+    save_tokenizers(tmp_path, *ours)
+    lines = scripts.sentences(200)
+    for tokenizer, loops in zip(ours, onnx_loop.tokenizers(tmp_path), strict=True):
+        rows = tokenizer.encode(lines)
+        rows += [[number] for number in range(tokenizer.vocab_size)]
+        rows += [[*tokenizer.target_prefix, number, number, number] for number in range(tokenizer.vocab_size)]
+        assert [loops.encode(line) for line in lines] == tokenizer.encode(lines)
+        assert [loops.decode(row) for row in rows] == tokenizer.decode(rows)
+        for around in ("source_prefix", "source_suffix", "target_prefix"):
+            assert tuple(loops.around[around]) == getattr(tokenizer, around)
+
+
+@pytest.mark.parametrize("name, kind", [("nllb", "multilingual"), ("mbart", "multilingual"), ("fsmt", "fsmt")])
+def test_what_the_loop_cannot_cut(name, kind, tmp_path):
+    make, pair = FOLDERS[name]
+    folder = make(tmp_path / "checkpoint")
+    save_tokenizers(tmp_path, *read_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0]))
+    with pytest.raises(SystemExit, match=f"it cannot cut text as this model's {kind} tokenizer does; OnnxTransformer"):
+        onnx_loop.tokenizers(tmp_path)
 
 
 def both_logits(run, folder):
