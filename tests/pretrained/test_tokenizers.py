@@ -1,9 +1,11 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import tokenizer_folders as folders
 from scripts import sentences
+from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, NLLB, read
 
 from keras_transformer import run_directory as runs
@@ -50,6 +52,23 @@ def test_decoding_is_that_of_transformers(loaded):
     if name == "marian":
         rows = source.encode(LINES)
         assert source.decode(rows) == theirs.batch_decode(rows, skip_special_tokens=True)
+
+
+@needs(OPUS_MT)
+def test_the_files_of_opus_mt():
+    """Those of Helsinki-NLP/opus-mt-zh-en as they are; pieces that only the target's model has keep no "\u2581"."""
+    theirs = transformers.AutoTokenizer.from_pretrained(OPUS_MT)
+    source, target = load_tokenizers(OPUS_MT, read(OPUS_MT))
+    assert source.vocab_size == target.vocab_size == 65001
+    drawn = np.random.default_rng(0).integers(0, 65001, (500, 12)).tolist()
+    lines = [*LINES, *source.decode(drawn)]
+    assert with_ends(source, lines) == theirs(lines).input_ids
+    assert with_ends(target, lines) == theirs(text_target=lines).input_ids
+    for tokenizer in (source, target):
+        rows = [*tokenizer.encode(lines), *drawn]
+        assert len({number for ids in tokenizer.encode(lines) for number in ids}) > 2000
+        assert tokenizer.decode(rows) == theirs.batch_decode(rows, skip_special_tokens=True)
+    assert target.decode(target.encode(["The cat sits."])) == ["The cat sits."]
 
 
 def test_a_run_keeps_its_tokenizers(loaded, tmp_path):
