@@ -6,6 +6,7 @@ m2m_100's frame. Both are read with their own tokenizers in test_load.py.
 
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -80,8 +81,16 @@ def until_end(rows, frame):
     return cut
 
 
+ON_EACH_BACKEND = ("marian", "m2m_100")  # the others on TensorFlow, and everywhere when slow tests are asked for
+
+
+def marked(family):
+    often = family in ON_EACH_BACKEND or keras.backend.backend() == "tensorflow"
+    return pytest.param(family, marks=[] if often else pytest.mark.slow)
+
+
 @pytest.mark.parametrize("search", SEARCHES)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", map(marked, FAMILIES))
 def test_generate(imported, family, search):
     """Padding and the begin token, although they are the likeliest, are never generated."""
     theirs, ours, frame = imported(family, taught=True)
