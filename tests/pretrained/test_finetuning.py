@@ -69,11 +69,11 @@ def test_a_vocabulary_is_not_extended(imported, tmp_path):
     assert not (tmp_path / "fine").exists()
 
 
-def both_losses(checkpoint, run, folder, files, updates, batch_tokens=800):
+def both_losses(checkpoint, run, folder, files, updates):
     """The loss before each update of the paper's recipe, without dropout: `fit`'s, and torch's on the same batches."""
     recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
     model = dataclasses.replace(read_config(run, "model"), dropout=0.0, attention_dropout=0.0)
-    data = dataclasses.replace(read_config(run, "data"), batch_tokens=batch_tokens)
+    data = dataclasses.replace(read_config(run, "data"), batch_tokens=800)
     folder.mkdir()
     prepare(folder, files, None, model, data, recipe, init_from=run)
     batches, _ = open_batches(folder, data, recipe, ONE_DEVICE)
@@ -81,9 +81,8 @@ def both_losses(checkpoint, run, folder, files, updates, batch_tokens=800):
     ours = compiled_model(model, recipe)
     ours.set_weights(load_model(run).get_weights())
     # Each epoch is one batch: otherwise a loss that `fit` gives is the mean of those so far.
-    history = ours.fit(
-        (batch for batch in batches), steps_per_epoch=1, epochs=updates, shuffle=False, verbose=0
-    ).history
+    stream = (batch for batch in batches)
+    history = ours.fit(stream, steps_per_epoch=1, epochs=updates, shuffle=False, verbose=0).history
     theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(checkpoint).eval()  # no dropout
     optimizer = torch.optim.Adam(theirs.parameters(), betas=(0.9, 0.98), eps=1e-9)
     schedule = WarmupSchedule(model.d_model, recipe.warmup_updates, recipe.learning_rate_scale)
