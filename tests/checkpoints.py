@@ -122,6 +122,18 @@ def teach(model, frame, updates=80):
         optimizer.step()
 
 
+def tempt(model, frame):
+    """Make those ids the likeliest that no search may generate."""
+    with torch.no_grad():
+        if hasattr(model, "final_logits_bias"):
+            model.final_logits_bias[0, list(frame.never)] += 25.0
+        else:  # the last norm's bias is a part of each position's state
+            decoder = model.get_decoder()
+            norm = getattr(decoder, "layer_norm", None) or decoder.layers[-1].final_layer_norm
+            matrix = getattr(decoder, "output_projection", decoder.embed_tokens).weight
+            matrix[list(frame.never)] = 25.0 * norm.bias / norm.bias.square().sum()
+
+
 def complete(folder, name, dtype=None, empty_pad=False, **changes):
     """A checkpoint with the tokenizer files of `tokenizer_folders.FOLDERS`: the model and the pair of languages."""
     make, pair = FOLDERS[name]
@@ -134,15 +146,17 @@ def complete(folder, name, dtype=None, empty_pad=False, **changes):
     model, _ = make_model(family, **settings, **changes)
     if empty_pad:  # as in Marian's own
         with torch.no_grad():
-            model.get_input_embeddings().weight[settings["pad_token_id"]] = 0.0
+            for stack in (model.get_encoder(), model.get_decoder()):
+                stack.embed_tokens.weight[settings["pad_token_id"]] = 0.0
     (model if dtype is None else model.to(dtype)).save_pretrained(folder)
     return model.float(), next(iter(pair.items()), (None, None))
 
 
 def write(folder, family, taught=False, **changes):
-    """Write a checkpoint; its model and its `Frame`."""
+    """Write a checkpoint; its model and its `Frame`. One that is taught is also tempted."""
     model, frame = make_model(family, **changes)
     if taught:
         teach(model, frame)
+        tempt(model, frame)
     model.save_pretrained(folder)
     return model, frame

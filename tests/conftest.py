@@ -22,3 +22,9 @@ def fresh_state(request):
         jax.config.update("jax_disable_most_optimizations", request.path.parent.name in COMPILED_FOR_ONE_USE)
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def one_bucket(monkeypatch):
+    """Batches of one width, so that JAX compiles once; those of several have tests of their own."""
+    monkeypatch.setattr("keras_transformer.data.batches.bucket_edges", lambda longest: (longest,))

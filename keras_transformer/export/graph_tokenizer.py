@@ -18,6 +18,10 @@ NOT_A_CHARACTER = "\U0010ffff"  # unknown to every model as NUL is, where the op
 def graph_tokenizer(tokenizer, name):
     """A tokenizer whose `tokenize` and `detokenize` are operations of TensorFlow.
 
+    Its ids are the tokenizer's but for ties: tensorflow-text has an older SentencePiece, which decides otherwise
+    between cuts of the same score. In a unigram model a run of one character may have such, `. ..` and `.. .` for three
+    dots; in one of BPE nothing has.
+
     Args:
         tokenizer: a `Tokenizer`, `MarianTokenizer` or `MultilingualTokenizer`.
         name: a name of its own: with equal ones, two are read from a SavedModel as one.

@@ -4,13 +4,14 @@ Needs onnxruntime, sentencepiece and NumPy. Greedy search, as short as it can be
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-LONGEST = 256  # tokens of a source, END included; the rest is cut off
+LONGEST = 256  # tokens of a source, all that stands around it included; the rest is cut off
 
 
 class OnnxTransformer:
@@ -46,8 +47,11 @@ class OnnxTransformer:
             found.append(logits)
         return np.stack(found, axis=1)
 
-    def greedy(self, source_ids, extra_length=50, longest=10**9):
-        """The likeliest token at each position, up to the end, `extra_length` more than the source, or `longest`."""
+    def greedy(self, source_ids, extra_length=50, longest=10**9, prefix=()):
+        """The likeliest token at each position, up to the end, `extra_length` more than the source, or `longest`.
+
+        The first ones are those of `prefix`: of a model for many languages, the code of the one to translate into.
+        """
         pad, (begin, end) = self.pad, self.ends
         never = sorted({pad, begin} - {end})
         limits = np.minimum((source_ids != pad).sum(1) + extra_length, longest)
@@ -56,7 +60,8 @@ class OnnxTransformer:
         for index in range(limits.max()):
             logits, cache = self.step(ids, index, read, cache)
             logits[:, never] = -np.inf
-            ids = np.where(live, logits.argmax(1), pad).astype("int32")
+            chosen = logits.argmax(1) if index >= len(prefix) else prefix[index]
+            ids = np.where(live, chosen, pad).astype("int32")
             found.append(ids)
             live &= (ids != end) & (index + 1 < limits)
             if not live.any():
@@ -66,6 +71,8 @@ class OnnxTransformer:
 
 class OwnTokenizer:
     """A SentencePiece model whose ids are the model's."""
+
+    around = {"source_prefix": [], "source_suffix": [3], "target_prefix": []}
 
     def __init__(self, path):
         import sentencepiece
@@ -79,34 +86,49 @@ class OwnTokenizer:
         return self.model.decode(ids)
 
 
-class MarianTokenizer:
-    """The SentencePiece models of an imported Marian model, and the ids that its vocabulary gives to their pieces."""
+class ImportedTokenizer:
+    """The SentencePiece models of an imported Marian or M2M100, and the ids that its vocabulary gives to their pieces.
+
+    Those of other imported models treat characters and spaces by rules of their own, too long to say again here.
+    """
 
     def __init__(self, folder):
         import sentencepiece
 
+        self.around = json.loads((folder / "kind.json").read_text(encoding="utf-8"))
+        kind, rule = self.around["kind"], self.around.get("rule", "sentencepiece")
+        names = {"marian": ("encoder", "decoder"), "multilingual": ("text", "text")}
+        if kind not in names or rule != "sentencepiece":
+            sys.exit(
+                f"translate.py: error: it cannot cut text as this model's {kind} tokenizer does; "
+                "OnnxTransformer(folder, ...).greedy takes ids"
+            )
+        self.is_marian = kind == "marian"
         self.encoder, self.decoder = (
-            sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{side}.spm"))
-            for side in ("encoder", "decoder")
+            sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{name}.spm")) for name in names[kind]
         )
         self.pieces = json.loads((folder / "pieces.json").read_text(encoding="utf-8"))
         self.ids = {piece: number for number, piece in enumerate(self.pieces)}
-        self.kind = json.loads((folder / "kind.json").read_text(encoding="utf-8"))
-        if self.kind["kind"] != "marian":
-            sys.exit(
-                f"translate.py: error: it has no tokenizer of the kind {self.kind['kind']}; OnnxTransformer takes ids"
-            )
+        marks = sorted(self.around["marks"], key=len, reverse=True)
+        self.marks = re.compile(f"({'|'.join(map(re.escape, marks)) or '(?!)'})")
+        special = {*self.around["special"].values(), *self.around["hidden"]}
+        self.skipped = special | {self.ids[mark] for mark in marks}
 
     def encode(self, text):
+        parts, pieces = self.marks.split(text), []  # a text, a mark, a text, ...
+        for number, part in enumerate(parts):
+            pieces += [part] if number % 2 else self.cut(part)
+        return [self.ids.get(piece, self.around["special"]["unknown"]) for piece in pieces]
+
+    def cut(self, text):
         code, found, rest = text.partition("<<")
-        pieces = [code + found] if found and text.startswith(">>") else []
-        pieces += self.encoder.encode(rest if pieces else text, out_type=str)
-        ids = [self.ids.get(piece, self.kind["special"]["unknown"]) for piece in pieces]
-        return [*self.kind["source_prefix"], *ids]
+        if not (self.is_marian and found and text.startswith(">>")):
+            return self.encoder.encode(text, out_type=str)
+        return [code + found, *self.encoder.encode(rest, out_type=str)]
 
     def decode(self, ids):
-        skipped = {*self.kind["special"].values(), *self.kind["hidden"]}
-        return self.decoder.decode_pieces([self.pieces[i] for i in ids if i not in skipped]).strip()
+        text = self.decoder.decode_pieces([self.pieces[i] for i in ids if i not in self.skipped])
+        return (text.replace("\u2581", " ") if self.is_marian else text).strip()
 
 
 def tokenizers(folder):
@@ -116,7 +138,7 @@ def tokenizers(folder):
     if (folder / "tokenizer.source.model").exists():
         return [OwnTokenizer(folder / f"tokenizer.{side}.model") for side in ("source", "target")]
     names = ("tokenizer", "tokenizer") if (folder / "tokenizer").exists() else ("tokenizer.source", "tokenizer.target")
-    return [MarianTokenizer(folder / name) for name in names]
+    return [ImportedTokenizer(folder / name) for name in names]
 
 
 def main():
@@ -124,11 +146,13 @@ def main():
     config = json.loads((folder / "config.json").read_text())["model"]
     source, target = tokenizers(folder)
     longest = config["max_positions"] if config["positions"] == "learned" else 10**9
-    end = config["end_id"]
-    model = OnnxTransformer(folder, config["pad_id"], config["begin_id"], end)
+    before, behind = source.around["source_prefix"], source.around["source_suffix"]
+    room = min(LONGEST, longest) - len(before) - len(behind)
+    model = OnnxTransformer(folder, config["pad_id"], config["begin_id"], config["end_id"])
     for text in sys.argv[1:] or sys.stdin:
-        ids = source.encode(text.rstrip("\r\n"))[: min(LONGEST, longest) - 1]
-        found = model.greedy(np.array([[*ids, end]], "int32"), longest=longest)[0] if text.strip() else []
+        ids, found = [*before, *source.encode(text.rstrip("\r\n"))[:room], *behind], []
+        if text.strip():
+            found = model.greedy(np.array([ids], "int32"), longest=longest, prefix=target.around["target_prefix"])[0]
         print(target.decode([int(i) for i in found]), flush=True)
 
 

@@ -26,7 +26,8 @@ def onnx(run, out, overwrite=False):
         translate.py   greedy search over the two: needs onnxruntime, sentencepiece and NumPy, not this package
 
     K is the number of decoder blocks, L any length, R is B or a multiple of it (hypotheses of a sentence). The cache
-    begins as zeros; a call writes position `index` of it.
+    begins as zeros; a call writes position `index` of it. translate.py does not have the rules by which imported NLLB,
+    mBART and FSMT cut text: its `OnnxTransformer.greedy` takes their ids, `prefix` being the target language's.
 
     Args:
         run: a run directory, trained on any backend; it is opened under TensorFlow in a process of its own.

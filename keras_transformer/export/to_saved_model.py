@@ -22,7 +22,9 @@ def saved_model(run, out, overwrite=False, **decoding):
 
     `out/1/` is the version that TensorFlow Serving loads, with warm-up requests; `out/config.json` and
     `out/manifest.json` say what it is. Batch and lengths are dynamic; the search is the one that is fixed here. Text of
-    more than `max_source_length` tokens is cut, ids are not. It computes in float32. Signatures:
+    more than `max_source_length` tokens is cut, ids are not. It computes in float32. Of two cuts that have the
+    same score in a unigram model, such as `. ..` and `.. .` of three dots, tensorflow-text's SentencePiece may choose
+    the other one. Signatures:
 
         serving_default   text (B,) string -> translation (B,) string, score (B,) float32
         n_best            text (B,) string -> translations (B, W) string, scores (B, W), ids (B, W, L) int32

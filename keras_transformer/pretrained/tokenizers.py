@@ -1,5 +1,6 @@
 """The tokenizers of a checkpoint's folder, in the layout of Hugging Face."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -15,14 +16,26 @@ from keras_transformer.pretrained.layout import (
 )
 from keras_transformer.text import FsmtTokenizer, MarianTokenizer, MultilingualTokenizer
 from keras_transformer.text.checkpoint_tokenizer import processor, read_limited
-from keras_transformer.text.special_tokens import SpecialTokens
 from keras_transformer.text.vocabulary import Vocabulary
 
-FAMILIES = {
-    "M2M100Tokenizer": "M2M100",
-    "NllbTokenizer": "NLLB",
-    "MBartTokenizer": "MBART",
-    "MBart50Tokenizer": "MBART50",
+
+@dataclasses.dataclass(frozen=True)
+class Multilingual:
+    """What tells one multilingual tokenizer from the others."""
+
+    rule: str  # that of `MultilingualTokenizer`
+    codes: list[str]  # its languages, where the files list none
+    numbered: bool = False  # by vocab.json, not by the SentencePiece model; its languages, "__xx__", are no marks
+    source_behind: bool | None = False  # a source's language follows its end, not precedes it; None: the files say it
+    begins_with_target: bool = False  # the target's language is the begin token, not the first one after it
+    late_mask: bool = False  # the mask is looked for in normalised text, unless the files say it
+
+
+TOKENIZERS = {
+    "M2M100Tokenizer": Multilingual("sentencepiece", languages.M2M100, numbered=True),
+    "NllbTokenizer": Multilingual("characters", languages.NLLB, source_behind=None, late_mask=True),
+    "MBartTokenizer": Multilingual("words", languages.MBART, source_behind=True, begins_with_target=True),
+    "MBart50Tokenizer": Multilingual("characters", languages.MBART50),
 }
 
 
@@ -97,66 +110,71 @@ def _fsmt(folder, settings, config, given):
 
 
 def _multilingual(folder, settings, config, given):
-    family = _family(folder, settings, config)
-    names = settings.names("bos", "eos", "unk", "sep", "pad", *(() if family == "M2M100" else ("cls", "mask")))
+    family = TOKENIZERS[_tokenizer_class(folder, settings, config)]
+    names = settings.names("bos", "eos", "unk", "sep", "pad", *(() if family.numbered else ("cls", "mask")))
     model = read_limited(folder / "sentencepiece.bpe.model")
-    pieces, codes = _multilingual_pieces(folder, settings, config, family, names, model)
+    if family.numbered:
+        pieces, codes = _numbered_pieces(folder, settings, family)
+    else:
+        pieces, codes = _learnt_pieces(model, settings, family, names)
+    pieces = settings.with_added(with_unused(pieces, size_of(config, "vocab_size")))
     ids = {piece: number for number, piece in enumerate(pieces)}
     codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
     source, target = (_language(name, given[name], codes) for name in ("source_lang", "target_lang"))
     special = special_tokens(pieces, names, config, begin=number_of(pieces, names["eos"]))
-    if family == "MBART":
-        special = SpecialTokens(special.pad, special.unknown, target, special.end)
-    suffixed = family == "MBART" or family == "NLLB" and settings.get("legacy_behaviour", bool, False)
+    if family.begins_with_target:
+        special = dataclasses.replace(special, begin=target)
+    behind = family.source_behind
+    if behind is None:
+        behind = settings.get("legacy_behaviour", bool, False)
     mask = names.get("mask")
-    late = mask is not None and family != "MBART" and settings.is_normalised("mask", family == "NLLB")
-    marks = settings.marks(names) + ([] if family == "M2M100" else [pieces[number] for number in codes.values()])
+    late = family.rule == "characters" and settings.is_normalised("mask", family.late_mask)
+    marks = settings.marks(names) + ([] if family.numbered else [pieces[number] for number in codes.values()])
     vocabulary = Vocabulary(
         pieces,
         special,
         [mark for mark in marks if not (late and mark == mask)],
         hidden=[*codes.values(), *([number_of(pieces, mask)] if mask else []), *unused(pieces)],
-        source_prefix=[] if suffixed else [source],
-        source_suffix=[special.end, source] if suffixed else [special.end],
-        target_prefix=[] if family == "MBART" else [target],
+        source_prefix=[] if behind else [source],
+        source_suffix=[special.end, source] if behind else [special.end],
+        target_prefix=[] if family.begins_with_target else [target],
     )
-    rule = {"M2M100": "sentencepiece", "MBART": "words"}.get(family, "characters")
-    shared = MultilingualTokenizer(vocabulary, {"text.spm": model}, rule, mask, late)
+    shared = MultilingualTokenizer(vocabulary, {"text.spm": model}, family.rule, mask, late)
     return shared, shared
 
 
-def _multilingual_pieces(folder, settings, config, family, names, model):
-    """The pieces of a multilingual checkpoint, and those of its languages by code."""
-    size = size_of(config, "vocab_size")
-    if family == "M2M100":
-        chosen = settings.get("language_codes", str, "m2m100")
-        known = {"m2m100": languages.M2M100, "wmt21": languages.WMT21}
-        if chosen not in known:
-            raise ValueError(f"language_codes must be one of {', '.join(known)}; received {chosen!r}")
-        codes = {code: f"__{code}__" for code in known[chosen]}
-        pieces = [*read_pieces(folder / "vocab.json"), *codes.values()]
-    else:
-        listed = [token for token in settings.listed() if re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", token)]
-        known = {"MBART": languages.MBART, "MBART50": languages.MBART50, "NLLB": listed or languages.NLLB}
-        codes = {code: code for code in known[family]}
-        found = processor(model, "sentencepiece.bpe.model")
-        learnt = map(found.id_to_piece, range(3, found.vocab_size()))  # after SentencePiece's unknown, begin and end
-        special = [names[name] for name in ("bos", "pad", "eos", "unk")]
-        pieces = [*special, *learnt]
-        if not any(settings.has_id(code) for code in codes):
-            pieces += [*codes, *([names["mask"]] if "mask" in names else [])]
-    return settings.with_added(with_unused(pieces, size)), codes
+def _numbered_pieces(folder, settings, family):
+    """The pieces that vocab.json numbers and the languages after them, and the piece of each language's code."""
+    chosen = settings.get("language_codes", str, "m2m100")
+    known = {"m2m100": family.codes, "wmt21": languages.WMT21}
+    if chosen not in known:
+        raise ValueError(f"language_codes must be one of {', '.join(known)}; received {chosen!r}")
+    codes = {code: f"__{code}__" for code in known[chosen]}
+    return [*read_pieces(folder / "vocab.json"), *codes.values()], codes
 
 
-def _family(folder, settings, config):
-    """Which of the multilingual families a checkpoint belongs to."""
+def _learnt_pieces(model, settings, family, names):
+    """The pieces of a SentencePiece model as fairseq numbers them, with the languages, and each language's piece."""
+    listed = [token for token in settings.listed() if re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", token)]  # NLLB's
+    codes = listed or family.codes
+    found = processor(model, "sentencepiece.bpe.model")
+    learnt = map(found.id_to_piece, range(3, found.vocab_size()))  # after SentencePiece's unknown, begin and end
+    pieces = [*(names[name] for name in ("bos", "pad", "eos", "unk")), *learnt]
+    if not any(settings.has_id(code) for code in codes):
+        pieces += [*codes, names["mask"]]
+    return pieces, {code: code for code in codes}
+
+
+def _tokenizer_class(folder, settings, config):
+    """The key of `TOKENIZERS` that a checkpoint's files say or mean."""
     default = "MBartTokenizer" if config["model_type"] == "mbart" else "M2M100Tokenizer"
     if default == "M2M100Tokenizer" and not (folder / "vocab.json").exists():
         default = "NllbTokenizer"
     found = settings.get("tokenizer_class", str, config.get("tokenizer_class") or default)
-    if str(found).removesuffix("Fast") not in FAMILIES:
-        raise ValueError(f"tokenizer_class must be one of {', '.join(FAMILIES)}; received {found!r}")
-    return FAMILIES[found.removesuffix("Fast")]
+    name = str(found).removesuffix("Fast")
+    if name not in TOKENIZERS:
+        raise ValueError(f"tokenizer_class must be one of {', '.join(TOKENIZERS)}; received {found!r}")
+    return name
 
 
 def _language(name, code, codes):

@@ -1,9 +1,11 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import tokenizer_folders as folders
 from scripts import sentences
+from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, NLLB, read
 
 from keras_transformer import run_directory as runs
@@ -50,6 +52,23 @@ def test_decoding_is_that_of_transformers(loaded):
     if name == "marian":
         rows = source.encode(LINES)
         assert source.decode(rows) == theirs.batch_decode(rows, skip_special_tokens=True)
+
+
+@needs(OPUS_MT)
+def test_the_files_of_opus_mt():
+    """Those of Helsinki-NLP/opus-mt-zh-en as they are; pieces that only the target's model has keep no "\u2581"."""
+    theirs = transformers.AutoTokenizer.from_pretrained(OPUS_MT)
+    source, target = load_tokenizers(OPUS_MT, read(OPUS_MT))
+    assert source.vocab_size == target.vocab_size == 65001
+    drawn = np.random.default_rng(0).integers(0, 65001, (500, 12)).tolist()
+    lines = [*LINES, *source.decode(drawn)]
+    assert with_ends(source, lines) == theirs(lines).input_ids
+    assert with_ends(target, lines) == theirs(text_target=lines).input_ids
+    for tokenizer in (source, target):
+        rows = [*tokenizer.encode(lines), *drawn]
+        assert len({number for ids in tokenizer.encode(lines) for number in ids}) > 2000
+        assert tokenizer.decode(rows) == theirs.batch_decode(rows, skip_special_tokens=True)
+    assert target.decode(target.encode(["The cat sits."])) == ["The cat sits."]
 
 
 def test_a_run_keeps_its_tokenizers(loaded, tmp_path):
@@ -163,35 +182,15 @@ def test_older_nllb_has_the_language_behind(tmp_path):
 @pytest.mark.parametrize(
     "family, languages, config, message",
     [
-        (
-            "marian",
-            {},
-            {"model_type": "bert"},
-            "model_type must be one of marian, fsmt, m2m_100, mbart; received 'bert'",
-        ),
+        ("marian", {}, {"model_type": "bert"}, "model_type must be one of marian, .*; received 'bert'"),
         ("marian", {"source_lang": "en"}, {}, "source_lang must be absent for this marian model, .*; received 'en'"),
-        (
-            "marian",
-            {"target_lang": "xx"},
-            {},
-            "target_lang must be one of the model's 2 .*, such as de, fr; received 'xx'",
-        ),
+        ("marian", {"target_lang": "xx"}, {}, "target_lang must be .* 2 .*, such as de, fr; received 'xx'"),
         ("fsmt", {"target_lang": "de"}, {}, "target_lang must be absent for this fsmt model, .*; received 'de'"),
-        (
-            "mbart",
-            {"target_lang": "de_DE"},
-            {},
-            "source_lang must be one of .* 25 .*, such as ar_AR, .*; received None",
-        ),
+        ("mbart", {"target_lang": "de_DE"}, {}, "source_lang must be .* 25 .*, such as ar_AR, .*; received None"),
         ("m2m_100", {"source_lang": "en"}, {}, "target_lang must be one of .* 100 .*, such as af, am.*; received None"),
         ("nllb", {"source_lang": "en"}, {}, "source_lang must be .* languages, such as ace_Arab, deu.*; received 'en'"),
         ("marian", {}, {"vocab_size": 7}, r"vocab.json' must have ids between 0 and 6; received '.*': \d+"),
-        (
-            "marian",
-            {},
-            {"vocab_size": None},
-            "vocab_size must be between 1 and 4,194,304 in config.json; received None",
-        ),
+        ("marian", {}, {"vocab_size": None}, "vocab_size must be between 1 and 4,194,304 in .*; received None"),
         ("marian", {}, {"pad_token_id": 3}, r"pad_token_id must be \d+ as in the vocabulary; received 3"),
         ("marian", {}, {"decoder_start_token_id": -1}, r"special must have ids between 0 and \d+; received -1"),
         (
@@ -216,12 +215,7 @@ def test_wrong_models_and_languages(family, languages, config, message, tmp_path
         ("marian", "vocab.json", b"[" * 100_000, "vocab.json' cannot be used: "),
         ("marian", "vocab.json", b"[]", "vocab.json' cannot be used: it must hold a dict; received a list"),
         ("marian", "vocab.json", b'{"a": 0, "b": 0}', "vocab.json' must give each piece an id of its own; received 1"),
-        (
-            "marian",
-            "vocab.json",
-            b'{"a": 1e9}',
-            "vocab.json' must have ids between 0 and .*; received 'a': 1000000000.0",
-        ),
+        ("marian", "vocab.json", b'{"a": 1e9}', "must have ids between 0 and .*; received 'a': 1000000000.0"),
         ("marian", "vocab.json", b'{"a": 0}', "the vocabulary must have the token '<pad>'; received "),
         ("marian", "source.spm", b"junk", "encoder.spm must be the content of a SentencePiece model; received b'junk'"),
         ("marian", "tokenizer_config.json", b'{"separate_vocabs": "yes"}', "separate_vocabs must be a bool in .*'?yes"),
@@ -248,21 +242,11 @@ def test_wrong_models_and_languages(family, languages, config, message, tmp_path
             "marian",
             "tokenizer_config.json",
             b'{"extra_special_tokens": 3}',
-            "extra_special_tokens must be a list in .*3$",
+            "extra_special_tokens must be a list .*3$",
         ),
         ("m2m_100", "tokenizer_config.json", b'{"language_codes": "m3"}', "language_codes must be one of .*'m3'"),
-        (
-            "mbart",
-            "tokenizer_config.json",
-            b'{"tokenizer_class": "T5"}',
-            "tokenizer_class must be one of .*; received 'T5'",
-        ),
-        (
-            "mbart",
-            "sentencepiece.bpe.model",
-            b"",
-            "sentencepiece.bpe.model must be the content of a SentencePiece model",
-        ),
+        ("mbart", "tokenizer_config.json", b'{"tokenizer_class": "T5"}', "tokenizer_class must be one of .*'T5'"),
+        ("mbart", "sentencepiece.bpe.model", b"", "sentencepiece.bpe.model must be the content of a S"),
         ("fsmt", "merges.txt", b"a\n", "merges.txt must have lines of two pieces; received b'a"),
         ("fsmt", "merges.txt", b"\xff", "merges.txt must be UTF-8; received invalid start byte"),
         (
