@@ -2,7 +2,12 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops, tree
+
+# The marks of what would cost the others much: it is shown on torch, which compiles nothing, and on the others when
+# slow tests are asked for.
+ON_TORCH = [] if keras.backend.backend() == "torch" else [pytest.mark.slow]
 
 
 def numpy(x):

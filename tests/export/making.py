@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import pytest
 
 from keras_transformer import run_directory as runs
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
@@ -13,8 +12,6 @@ from keras_transformer.training import LabelSmoothedCrossEntropy
 
 WORDS = "a man woman child dog rides sees the red blue bike horse in near of house garden tree big small".split()
 OTHERS = "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus Garten Baum groß klein".split()
-# What does not depend on this process's backend is shown on one, and on the others when slow tests are asked for.
-SAME_EVERYWHERE = [] if keras.backend.backend() == "tensorflow" else [pytest.mark.slow]
 SIZES = dict(encoder_layers=2, decoder_layers=1, d_model=32, d_ff=53, heads=4, dropout=0.0)
 
 

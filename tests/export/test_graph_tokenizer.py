@@ -1,5 +1,5 @@
 import pytest
-from making import SAME_EVERYWHERE
+from exam import ON_TORCH
 from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, read
@@ -31,7 +31,7 @@ class Saved(tf.Module):
         return self.target.detokenize(ids)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=SAME_EVERYWHERE) for n in FOLDERS if n != "fsmt"])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=ON_TORCH) for n in FOLDERS if n != "fsmt"])
 def test_ids_and_texts_are_those_of_the_class(name, tmp_path):
     make, pair = FOLDERS[name]
     folder = make(tmp_path / "checkpoint")

@@ -11,8 +11,8 @@ import scripts
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
-from exam import numpy  # noqa: E402
-from making import SAME_EVERYWHERE, SIZES, make_run, sentences  # noqa: E402
+from exam import ON_TORCH, numpy  # noqa: E402
+from making import SIZES, make_run, sentences  # noqa: E402
 from tokenizer_folders import FOLDERS, read  # noqa: E402
 
 from keras_transformer import Translator, export, pretrained  # noqa: E402
@@ -92,7 +92,7 @@ def test_ctranslate2s_own_converter_makes_the_same_variables(run_of, name):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param("marian", marks=SAME_EVERYWHERE), *slow("marian-separate", "m2m_100", "nllb", "mbart", "mbart-50")],
+    [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "m2m_100", "nllb", "mbart", "mbart-50")],
 )
 def test_saved_model(run_of, name, tmp_path):
     tf = pytest.importorskip("tensorflow")
@@ -111,7 +111,7 @@ def test_fsmts_tokenizer_is_in_no_graph(run_of, tmp_path):
         export.saved_model(run_of("fsmt")[2], tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", [pytest.param("marian", marks=SAME_EVERYWHERE), *slow("marian-separate", "m2m_100")])
+@pytest.mark.parametrize("name", [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "m2m_100")])
 def test_onnx_and_its_loop(run_of, name, tmp_path):
     _, _, run = run_of(name)
     out = tmp_path / "out"

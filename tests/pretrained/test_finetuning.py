@@ -11,7 +11,7 @@ from tokenizer_folders import FOLDERS
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
-from exam import numpy  # noqa: E402
+from exam import ON_TORCH, numpy  # noqa: E402
 
 from keras_transformer import Translator, pretrained, train  # noqa: E402
 from keras_transformer.config import TrainingConfig  # noqa: E402
@@ -40,23 +40,38 @@ def imported(tmp_path_factory):
     return imported
 
 
-@pytest.mark.parametrize("name", ["marian", *(pytest.param(n, marks=pytest.mark.slow) for n in [*FOLDERS][1:])])
-def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
-    """And ends with the same bits if it was stopped meanwhile."""
-    _, run = imported(name)
-    files, data = write_corpus(tmp_path / "corpus", train=60), read_config(run, "data")
+def fine_tuned(run, folder, *updates):
+    """A run that begins with another, stopped and resumed after each of these numbers of updates but the last."""
+    files, data = write_corpus(folder.parent / "corpus", train=60), read_config(run, "data")
     data = dataclasses.replace(data, max_length=60, batch_tokens=800)
     given = dict(zip(("source", "target"), files), init_from=run, data=data)
-    for folder, updates in (("fine", 2), ("stopped", 1)):
-        train(tmp_path / folder, **given, training=training(epochs=1, max_updates=updates))
-    train(tmp_path / "stopped", training=training(epochs=1, max_updates=2), resume=True)
-    before, after, resumed = map(load_model, (run, tmp_path / "fine", tmp_path / "stopped"))
+    for number in updates:
+        train(folder, **given, training=training(epochs=1, max_updates=number))
+        given = dict(resume=True)
+    return load_model(folder)
+
+
+SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDERS][1:]]
+
+
+@pytest.mark.parametrize("name", ["marian", *SLOW_FAMILIES])
+def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
+    _, run = imported(name)
+    before, after = load_model(run), fine_tuned(run, tmp_path / "fine", 2)
     assert after.config == before.config
-    for one, two, three in zip(before.weights, after.weights, resumed.weights, strict=True):
+    for one, two in zip(before.weights, after.weights, strict=True):
         assert np.any(numpy(one) != numpy(two)) == one.trainable == (one.name != "output_bias"), one.path
-        np.testing.assert_array_equal(numpy(two), numpy(three), err_msg=one.path)
     assert [t.pieces for t in load_tokenizers(tmp_path / "fine")] == [t.pieces for t in load_tokenizers(run)]
     assert Translator.load(tmp_path / "fine").frame == Frame.of(*load_tokenizers(run))
+
+
+@pytest.mark.parametrize("name", [pytest.param("marian", marks=ON_TORCH), *SLOW_FAMILIES])
+def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
+    """And ends with the bits of one that was not stopped."""
+    _, run = imported(name)
+    whole, resumed = fine_tuned(run, tmp_path / "whole", 2), fine_tuned(run, tmp_path / "stopped", 1, 2)
+    for one, two in zip(whole.weights, resumed.weights, strict=True):
+        np.testing.assert_array_equal(numpy(one), numpy(two), err_msg=one.path)
 
 
 def test_a_vocabulary_is_not_extended(imported, tmp_path):

@@ -6,14 +6,13 @@ m2m_100's frame. Both are read with their own tokenizers in test_load.py.
 
 import shutil
 
-import keras
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
-from exam import numpy  # noqa: E402
+from exam import ON_TORCH, numpy  # noqa: E402
 from shared import OPUS_MT  # noqa: E402
 from tokenizer_folders import read  # noqa: E402
 
@@ -81,16 +80,11 @@ def until_end(rows, frame):
     return cut
 
 
-ON_EACH_BACKEND = ("marian", "m2m_100")  # the others on TensorFlow, and everywhere when slow tests are asked for
-
-
-def marked(family):
-    often = family in ON_EACH_BACKEND or keras.backend.backend() == "tensorflow"
-    return pytest.param(family, marks=[] if often else pytest.mark.slow)
+OFTEN = ("marian", "m2m_100")  # on every backend
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-@pytest.mark.parametrize("family", map(marked, FAMILIES))
+@pytest.mark.parametrize("family", [pytest.param(f, marks=[] if f in OFTEN else ON_TORCH) for f in FAMILIES])
 def test_generate(imported, family, search):
     """Padding and the begin token, although they are the likeliest, are never generated."""
     theirs, ours, frame = imported(family, taught=True)
