@@ -5,11 +5,13 @@ import subprocess
 import sys
 
 import pytest
+from exam import ON_TORCH
 from hub_mirror import COMMIT, NAME, mirror
 
 from keras_transformer.pretrained.hub import fetch, needed
 
 pytest.importorskip("huggingface_hub")
+pytestmark = ON_TORCH
 FILES = {
     "config.json": b'{"model_type": "marian"}',
     "source.spm": b"spm",
