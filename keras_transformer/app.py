@@ -8,6 +8,7 @@ from keras_transformer.extras import needed
 
 LONGEST = 500  # characters of a sentence
 WAITING = 16  # sentences that may wait for their turn
+LARGEST_GRID = 50_000  # weights of all heads of a layer that are drawn one by one
 KINDS = {"cross": "translation to sentence", "encoder": "sentence to itself", "decoder": "translation to itself"}
 ALL_HEADS = "all"
 
@@ -23,7 +24,7 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
     """Serve the page of a run until interrupted.
 
     Args:
-        run: directory that `train` or `demo` made.
+        run: directory that `train`, `demo` or `import` made.
         host: address to listen on; others than this machine can see the page only if it is another.
         port: the port there.
         wait: whether to return only when interrupted; if not, the caller closes what is returned.
@@ -52,7 +53,7 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
         ssr_mode=False,
         footer_links=[],
         max_file_size=1,
-        state_session_capacity=100,
+        state_session_capacity=20,  # each keeps the attention of its last sentence
         theme=gradio.themes.Default(**system_font),
         app_kwargs={"middleware": [Middleware(OnlyFromHere)]},
     )
@@ -91,7 +92,7 @@ def page(translator, title="keras_transformer"):
     layers = {"encoder": config.encoder_layers, "decoder": config.decoder_layers, "cross": config.decoder_layers}
 
     def translate(text, *choice):
-        text = " ".join(text.split())
+        text = " ".join(text.split()) if len(text) <= LONGEST else text
         if not 0 < len(text) <= LONGEST:
             gradio.Warning(f"The sentence must have 1 to {LONGEST} characters; received {len(text)}.")
             return [gradio.skip()] * 5
@@ -108,7 +109,11 @@ def page(translator, title="keras_transformer"):
         weights = getattr(found, kind)[min(layer, layers[kind]) - 1]
         queries = {"encoder": found.source_tokens, "decoder": found.input_tokens, "cross": found.target_tokens}[kind]
         keys = found.input_tokens if kind == "decoder" else found.source_tokens
-        return plots.attention(weights if head == ALL_HEADS else weights[int(head) - 1], queries, keys)
+        if head != ALL_HEADS:
+            return plots.attention(weights[int(head) - 1], queries, keys)
+        if weights.size > LARGEST_GRID:
+            return plots.attention(weights.mean(axis=0), queries, keys, title="mean of all heads")
+        return plots.attention(weights, queries, keys)
 
     def choose_kind(kind, layer):
         return gradio.Dropdown(choices=list(range(1, layers[kind] + 1)), value=min(layer, layers[kind]))
@@ -144,6 +149,8 @@ def page(translator, title="keras_transformer"):
             [translation, best, links, found, shades],
             **one_at_a_time,
         )
-        kind.input(choose_kind, [kind, layer], layer, **one_at_a_time)
-        gradio.on([kind.input, layer.change, head.change], picture, [found, *choice], shades, **one_at_a_time)
+        # One after the other: a layer that this kind does not have would be refused.
+        shown = dict(fn=picture, inputs=[found, *choice], outputs=shades, **one_at_a_time)
+        kind.input(choose_kind, [kind, layer], layer, **one_at_a_time).then(**shown)
+        gradio.on([layer.input, head.input], **shown)
     return blocks

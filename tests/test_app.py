@@ -3,11 +3,16 @@
 import dataclasses
 import importlib.util
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+from exam import ON_TORCH
 from small import MODEL
 
 from keras_transformer import app, cli
@@ -79,6 +84,9 @@ def test_what_a_sentence_gives(run, served):
         assert len(heads) == 2
         assert [label.get_text() for label in heads[0].get_yticklabels()] == list(queries)
     assert picture(None, "cross", 1, "1") is None
+    long = dataclasses.replace(found, source_tokens=("x",) * 200, encoder=np.full((1, 2, 200, 200), 0.005))
+    (one, _) = picture(long, "encoder", 1, app.ALL_HEADS).axes
+    assert one.collections[0].get_array().shape == (200, 200)
     assert function(served, "choose_kind")("encoder", 3).choices == [("1", 1)]  # it has one layer
 
 
@@ -106,6 +114,22 @@ def test_the_command(run, tmp_path, capsys, served, monkeypatch):
     monkeypatch.setattr(app, "serve", lambda *arguments: asked.append(arguments))
     assert cli.main(["app", str(run), "--port", "8001"]) == 0
     assert asked == [(str(run), "127.0.0.1", 8001)]
+
+
+@pytest.mark.parametrize("_", [pytest.param(0, marks=ON_TORCH)])
+def test_the_command_serves_until_interrupted(run, _):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "keras_transformer", "app", str(run), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        line = server.stdout.readline()
+        assert line == f"The page is at http://127.0.0.1:{port}/ (Ctrl-C ends it).\n"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            assert "a-run" in answer.read().decode()
+        server.send_signal(signal.SIGINT)
+        out, said = server.communicate(timeout=60)
+    assert server.returncode in (0, 130) and "Traceback" not in said, said
 
 
 def test_a_port_that_is_taken(run, served, capsys):
@@ -152,6 +176,11 @@ def test_in_a_browser(run, served, tmp_path):
         expect(page.get_by_role("gridcell")).to_have_count(8)  # scores and texts of four translations
         all_heads = pictures.nth(1).get_attribute("src")
 
+        page.get_by_label("Attention of").click()  # of three layers to one
+        page.get_by_role("option", name=app.KINDS["encoder"]).click()
+        expect(pictures.nth(1)).not_to_have_attribute("src", all_heads, timeout=30_000)
+        expect(page.get_by_label("Layer")).to_have_value("1")
+        all_heads = pictures.nth(1).get_attribute("src")
         page.get_by_label("Head").click()
         page.get_by_role("option", name="2", exact=True).click()
         expect(pictures.nth(1)).not_to_have_attribute("src", all_heads, timeout=30_000)

@@ -123,7 +123,7 @@ def test_commands_of_console_blocks_are_spelled_right():
         if "keras-transformer " in command:
             build_parser().parse_args(shlex.split(command.partition("keras-transformer ")[2]))
         else:
-            assert command.startswith("pip install "), command
+            assert command.startswith(("pip install ", "python3 -m venv ")), command
 
 
 @pytest.mark.parametrize("page", PYTHON)

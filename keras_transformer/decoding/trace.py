@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 from keras import ops
 
+from keras_transformer.text.special_tokens import PAD
+
 
 @dataclasses.dataclass(frozen=True)
 class BeamStep:
@@ -30,7 +32,7 @@ def recorder(states):
     return loop
 
 
-def step(state, pieces, pad):
+def step(state, pieces, pad=PAD):
     """The `BeamStep` of the first sentence of a `BeamState`: `pieces` are the vocabulary, `pad` is padding's id."""
 
     def strings(tokens, numbers):

@@ -52,6 +52,8 @@ def distribute(how="auto", model_devices=None):
             f"model_devices goes with how='model' and is at least 1; received {model_devices} with {how!r}"
         )
     backend, (_, processes) = keras.backend.backend(), launched()
+    if backend != "torch" and "TORCHELASTIC_RUN_ID" in os.environ:  # each would train by itself, all the same run
+        raise ValueError(f"KERAS_BACKEND must be torch under torchrun; received {backend}")
     if how == "none":
         if processes > 1:
             raise ValueError(f"how='none' needs a single process; the launcher started {processes}")

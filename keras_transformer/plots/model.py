@@ -30,6 +30,8 @@ def positions(embedding, length=64, title=None):
     longest = embedding.max_positions if embedding.positions == "learned" else float("inf")
     if not 1 <= length <= longest:
         raise ValueError(f"length must be between 1 and {longest}; received {length!r}")
+    if not embedding.built:
+        embedding.build()
     vectors = ops.convert_to_numpy(embedding.encode(np.arange(length, dtype="int32")[None]))[0]
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     figure = Figure((10.0, 4.2), layout="constrained")

@@ -50,7 +50,7 @@ def learning_curve(run, title=None):
 def _read(path):
     try:
         log = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        if not all("epoch" in line for line in log):
+        if not all(isinstance(line, dict) and "epoch" in line for line in log):
             raise ValueError("a line of it is about no epoch")
         return log
     except (OSError, ValueError, TypeError) as error:

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # From text to a translator
 #
-# A Transformer that learns to translate English captions into German, with plain `compile` and `fit`, in a minute or
-# two on two cores. The corpus comes with the package: 12,000 pairs of sentences that a grammar made.
+# A Transformer that learns to translate English captions into German, with plain `compile` and `fit`, in a few
+# minutes on two cores. The corpus comes with the package: 12,000 pairs of sentences that a grammar made.
 #
 # The first cell chooses the backend: start Jupyter with `KERAS_BACKEND=jax`, `torch` or `tensorflow`.
 
@@ -55,7 +55,8 @@ for english, german in list(zip(train_en, train_de))[:3]:
 # %% [markdown]
 # ## Tokens
 #
-# SentencePiece learns one vocabulary for both languages: frequent words become one token, rare ones several.
+# SentencePiece learns one vocabulary for both languages: frequent words become one token, rare ones several. It writes
+# a space as ▁ and makes it part of the token that follows.
 
 # %%
 tokenizer = Tokenizer.train(train_en + train_de, vocab_size=1200)

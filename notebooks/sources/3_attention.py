@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What the model looks at
 #
-# A small model learns to translate captions in about a minute. Then: the attention of encoder and decoder as
+# A small model learns to translate captions in a minute or two. Then: the attention of encoder and decoder as
 # pictures, word alignments, and what is lost when a head is removed.
 
 # %%
@@ -127,7 +127,8 @@ for kind in ("self_attention", "cross_attention"):
         print(f"{kind:16} layer {number}, heads 1 to {config.heads}: {row}")
 
 # %% [markdown]
-# The heads that matter most and least, and the sentence without the one that matters most:
+# The heads that matter most and least. Without the one that matters most, and without all heads of its layer, the
+# sentence becomes:
 
 # %%
 most, least = max(costs, key=costs.get), min(costs, key=costs.get)
@@ -137,7 +138,7 @@ kernel = getattr(blocks[number - 1], kind).output_projection.kernel
 kept = np.array(kernel)
 without = kept.copy()
 without[(head - 1) * size : head * size] = 0.0
-kernel.assign(without)
-print("without it:", translator(sentence))
+for name, changed in (("with all", kept), ("without the head", without), ("without the layer", np.zeros_like(kept))):
+    kernel.assign(changed)
+    print(f"{name:18}{translator(sentence)}")
 kernel.assign(kept)
-print("with it:   ", translator(sentence))

@@ -19,6 +19,10 @@ import sys
 import time
 from pathlib import Path
 
+import keras
+import tensorflow as tf
+import tensorflow_text  # noqa: F401, for the SavedModel's tokenizer
+
 import keras_transformer
 from keras_transformer import (
     DataConfig,
@@ -31,6 +35,7 @@ from keras_transformer import (
     preset,
     train,
 )
+from keras_transformer.export.onnx_loop import OnnxTransformer
 
 logging.getLogger("tensorflow").setLevel("ERROR")
 
@@ -65,7 +70,7 @@ for name in ("run/model.keras", "saved", "fast", "portable"):
 # %% [markdown]
 # ## In a clean process
 #
-# A process that cannot import Keras models of ours: TensorFlow and the SavedModel are all it has.
+# A process that cannot import this package: TensorFlow with tensorflow-text, and the SavedModel, are all it has.
 
 # %%
 program = """
@@ -117,14 +122,26 @@ print("the server ended with", server.returncode)
 # %% [markdown]
 # ## The engines side by side
 #
-# 128 sentences, beam 4, with the penalty `length ** alpha`, which is the one that CTranslate2 has. The first pass,
-# with what is compiled in it, is not counted.
+# 128 sentences, beam 4, with the penalty `length ** alpha`, which is the one that CTranslate2 has; the ONNX program
+# searches greedily. The first pass, with what is compiled in it, is not counted.
 
 # %%
 texts, references = (gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:128] for path in captions("test"))
+translator = Translator.load("run", DecodingConfig(**search))
+served = tf.saved_model.load("saved/1").signatures["serving_default"]
+portable, tokenizer = OnnxTransformer("portable"), translator.source_tokenizer  # source and target share it
+
+
+def greedily(texts):
+    ids = [[*row, tokenizer.special.end] for row in tokenizer.encode(texts)]
+    return tokenizer.decode(portable.greedy(keras.utils.pad_sequences(ids, padding="post")).tolist())
+
+
 engines = {
-    "Keras": Translator.load("run", DecodingConfig(**search)),
+    "Keras": translator,
+    "SavedModel": lambda texts: [text.decode() for text in served(text=tf.constant(texts))["translation"].numpy()],
     "CTranslate2": export.CTranslate2Translator.load("fast"),
+    "ONNX, greedy": greedily,
 }
 expected = engines["Keras"](texts)
 for name, engine in engines.items():
@@ -135,5 +152,5 @@ for name, engine in engines.items():
     same = sum(a == b for a, b in zip(found, expected))
     bleu = corpus_scores(found, references).bleu
     print(
-        f"{name:12}{len(texts) / seconds:6.0f} sentences a second, BLEU {bleu:.2f}; {same} of {len(texts)} as by Keras"
+        f"{name:14}{len(texts) / seconds:6.0f} sentences a second, BLEU {bleu:.2f}; {same} of {len(texts)} as by Keras"
     )

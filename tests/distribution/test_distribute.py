@@ -96,6 +96,13 @@ def test_a_launcher_numbers_the_processes(monkeypatch):
         distribute("none")
 
 
+@pytest.mark.skipif(BACKEND == "torch", reason="it is torch's launcher")
+def test_torchrun_is_torchs(monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+    with pytest.raises(ValueError, match="KERAS_BACKEND must be torch under torchrun; received (tensorflow|jax)"):
+        distribute("auto")
+
+
 def test_a_process_beyond_the_last_is_refused(monkeypatch):
     tell(monkeypatch, 2, 2)
     with pytest.raises(ValueError, match="must number the processes from 0; received process 2 of 2"):

@@ -21,7 +21,6 @@ def test_positions():
 
 def test_learned_positions():
     embedding = PositionalEmbedding(vocab_size=11, d_model=14, positions="learned", max_positions=7)
-    embedding.build()
     table = positions(embedding, length=7).axes[0].images[0].get_array()
     np.testing.assert_allclose(table, np.asarray(embedding.get_weights()[1]), atol=1e-6)
     with pytest.raises(ValueError, match="length must be between 1 and 7; received 8"):

@@ -57,7 +57,7 @@ def test_no_curve_without_a_log(run, tmp_path):
         learning_curve(tmp_path / "nothing")
     with pytest.raises(ValueError, match="run must hold the log of an epoch at least; received .*"):
         learning_curve(run())
-    for damaged in ("{", '{"nats": 1.0}', "3"):
+    for damaged in ("{", '{"nats": 1.0}', "3", '"epoch"'):
         (tmp_path / "log.jsonl").write_text(damaged)
         with pytest.raises(ValueError, match="run must hold a log.jsonl that `train` wrote; received"):
             learning_curve(tmp_path)
