@@ -6,10 +6,8 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from keras_transformer.decoding.translator import pad
 from keras_transformer.export.export_directory import Check, check_sentences, new_export, write_config
 from keras_transformer.extras import needed
-from keras_transformer.pretrained.names import tensors
 from keras_transformer.run_directory import load_model, load_tokenizers, read_config
 from keras_transformer.text import MarianTokenizer, Tokenizer
 from keras_transformer.text.frame import Frame
@@ -120,6 +118,8 @@ def arrays(model):
     """The tensors of a Marian checkpoint by their names; biases that our model does not have are zeros."""
     from keras import ops
 
+    from keras_transformer.pretrained.names import tensors
+
     config, found = model.config, {}
     layout = dict(output_bias=True, attention_bias=True, positions="sinusoidal_halves", first_position=0)
     for tensor in tensors(dataclasses.replace(config, **layout)):
@@ -166,6 +166,8 @@ def compare(run, model, tokenizers, out):
     import torch
     import transformers
     from keras import ops
+
+    from keras_transformer.decoding.translator import pad
 
     theirs = transformers.MarianMTModel.from_pretrained(out)  # not for training
     frame, differences, shapes = Frame.of(*tokenizers), [], []
