@@ -8,6 +8,8 @@ from keras import ops, tree
 # The marks of what would cost the others much: it is shown on torch, which compiles nothing, and on the others when
 # slow tests are asked for.
 ON_TORCH = [] if keras.backend.backend() == "torch" else [pytest.mark.slow]
+# Of what JAX compiles longest, and the other two show.
+NOT_ON_JAX = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
 
 
 def numpy(x):

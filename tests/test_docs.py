@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small
+from exam import NOT_ON_JAX
 
 import keras_transformer
 from keras_transformer.cli import build_parser, main
@@ -92,7 +93,8 @@ def write_checkpoints(folder):
     complete(folder / "MULTILINGUAL", "m2m_100")
 
 
-def test_commands_run(place, capsys):
+@pytest.mark.parametrize("_", [pytest.param(0, marks=NOT_ON_JAX)])
+def test_commands_run(place, capsys, _):
     write_checkpoints(place)
     done, updates = [FIRST], itertools.count(3)
     for command in COMMANDS:

@@ -104,7 +104,7 @@ plots.schedule({"this model": rate}, updates=1000)
 # `TokenBatches` shuffles by itself, so `fit` does not.
 
 # %%
-history = model.fit(batches, validation_data=held_out, epochs=4, shuffle=False, verbose=2)
+history = model.fit(batches, validation_data=held_out, epochs=3, shuffle=False, verbose=2)
 
 # %% [markdown]
 # The learning curve: the loss in nats a token, without the smoothing of the labels.
