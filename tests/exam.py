@@ -12,6 +12,17 @@ ON_TORCH = [] if keras.backend.backend() == "torch" else [pytest.mark.slow]
 NOT_ON_JAX = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
 
 
+def marked(marks):
+    """A decorator that gives a test some marks, or none."""
+
+    def apply(test):
+        for mark in marks:
+            test = mark(test)
+        return test
+
+    return apply
+
+
 def numpy(x):
     """Tensor to NumPy, bfloat16 as float32."""
     return ops.convert_to_numpy(ops.cast(x, "float32"))

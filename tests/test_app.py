@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exam import ON_TORCH
+from exam import NOT_ON_JAX, ON_TORCH, marked
 from small import MODEL
 
 from keras_transformer import app, cli
@@ -116,8 +116,8 @@ def test_the_command(run, tmp_path, capsys, served, monkeypatch):
     assert asked == [(str(run), "127.0.0.1", 8001)]
 
 
-@pytest.mark.parametrize("_", [pytest.param(0, marks=ON_TORCH)])
-def test_the_command_serves_until_interrupted(run, _):
+@marked(ON_TORCH)
+def test_the_command_serves_until_interrupted(run):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -154,6 +154,7 @@ def chromium():
     return found
 
 
+@marked(NOT_ON_JAX)
 def test_in_a_browser(run, served, tmp_path):
     path = chromium()
     from playwright.sync_api import expect, sync_playwright

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small
-from exam import NOT_ON_JAX
+from exam import NOT_ON_JAX, marked
 
 import keras_transformer
 from keras_transformer.cli import build_parser, main
@@ -93,8 +93,8 @@ def write_checkpoints(folder):
     complete(folder / "MULTILINGUAL", "m2m_100")
 
 
-@pytest.mark.parametrize("_", [pytest.param(0, marks=NOT_ON_JAX)])
-def test_commands_run(place, capsys, _):
+@marked(NOT_ON_JAX)
+def test_commands_run(place, capsys):
     write_checkpoints(place)
     done, updates = [FIRST], itertools.count(3)
     for command in COMMANDS:
@@ -128,7 +128,7 @@ def test_commands_of_console_blocks_are_spelled_right():
             assert command.startswith(("pip install ", "python3 -m venv ")), command
 
 
-@pytest.mark.parametrize("page", PYTHON)
+@pytest.mark.parametrize("page", [pytest.param(p, marks=[] if p == "README.md" else NOT_ON_JAX) for p in PYTHON])
 def test_python_runs(page, place, capsys, monkeypatch):
     def cut(split):
         return [f"{FILES[split][0]}.{language}" for language in ("en", "de")]

@@ -27,7 +27,14 @@ LIMITS = {  # of the largest differences of a weight and of a logged value, perp
 }
 
 
-@pytest.mark.parametrize("cell", [name for name, (backend, *_) in CELLS.items() if backend == BACKEND])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(name, marks=pytest.mark.slow if "share" in name else [])  # the others have its parts
+        for name, (backend, *_) in CELLS.items()
+        if backend == BACKEND
+    ],
+)
 def test_trains_as_one_device(cell):
     _, processes, devices, how, model_devices, shards, recipes = CELLS[cell]
     virtual = devices if BACKEND == "jax" else 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import small
 from distribution.launching import BACKEND, finish, start
+from exam import NOT_ON_JAX
 
 from keras_transformer.cli import main
 from keras_transformer.files import load_arrays
@@ -80,7 +81,7 @@ def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp
     same(run, alone)
 
 
-@pytest.mark.parametrize("how", ["data", "model"] if BACKEND == "jax" else ["data"])
+@pytest.mark.parametrize("how", [pytest.param("data", marks=NOT_ON_JAX), *(["model"] if BACKEND == "jax" else [])])
 @pytest.mark.skipif(BACKEND == "torch", reason="torch has one device a process")
 def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(how, flags, alone, tmp_path):
     run = tmp_path / "run"

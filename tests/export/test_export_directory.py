@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exam import NOT_ON_JAX
 from keras import ops
 from making import make_run
 from small import contents
@@ -19,6 +20,8 @@ from keras_transformer.export import CTranslate2Translator, to_ctranslate2
 from keras_transformer.export.export_directory import Check, check_sentences
 from keras_transformer.files import sha256
 from keras_transformer.run_directory import load_model
+
+pytestmark = NOT_ON_JAX
 
 
 @pytest.fixture(scope="module")

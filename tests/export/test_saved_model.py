@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exam import NOT_ON_JAX
+from exam import ON_TORCH, marked
 from making import make_run, sentences
 
 from keras_transformer import Translator, export
@@ -101,8 +101,8 @@ def test_a_process_with_tensorflow_alone_translates_the_same(exported):
     assert ids["scores"][0][0] == pytest.approx(best.score, abs=1e-4)
 
 
-@pytest.mark.parametrize("_", [pytest.param(0, marks=NOT_ON_JAX)])
-def test_other_runs_and_searches(tmp_path, _):
+@marked(ON_TORCH)
+def test_other_runs_and_searches(tmp_path):
     """Post-norm, one vocabulary that spells bytes, trained in half precision, greedy with the other penalty."""
     run = make_run(tmp_path / "run", dtype="mixed_bfloat16", byte_fallback=True, epochs=4)
     search = dict(search="greedy", penalty="power", extra_length=9)

@@ -7,6 +7,7 @@ import signal
 
 import keras
 import pytest
+from exam import NOT_ON_JAX
 from killing import (
     VARIANTS,
     assert_same_run,
@@ -108,7 +109,7 @@ KILLED = """whole(arrays, path, metadata)
 FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"  # bytes a file may have from here on
 
 
-@pytest.mark.parametrize("how, status", [(KILLED, -signal.SIGKILL), (FULL, 2)])
+@pytest.mark.parametrize("how, status", [(KILLED, -signal.SIGKILL), pytest.param(FULL, 2, marks=NOT_ON_JAX)])
 def test_a_checkpoint_that_is_not_finished(folder, whole, tmp_path, how, status):
     program = tmp_path / "program.py"
     program.write_text(MIDDLE.format(how=how))

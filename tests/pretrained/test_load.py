@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
-from exam import ON_TORCH  # noqa: E402
+from exam import NOT_ON_JAX, ON_TORCH  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
 
 from keras_transformer import Translator, pretrained  # noqa: E402
@@ -31,9 +31,10 @@ TEXTS = ["The quick brown fox is not afraid.", "Dogs!", "eine Katze, zwei Katzen
 GREEDY = DecodingConfig(search="greedy", extra_length=5)
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(n, marks=[] if n in ("marian", "nllb") else ON_TORCH) for n in FOLDERS]
-)
+OFTEN = {"marian": [], "nllb": NOT_ON_JAX}
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=OFTEN.get(name, ON_TORCH)) for name in FOLDERS])
 def imported(request, tmp_path_factory):
     """Name, their model, the folder, the languages, our model, the run."""
     folder = tmp_path_factory.mktemp(request.param)
