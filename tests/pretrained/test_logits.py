@@ -112,7 +112,10 @@ def test_generate(imported, family, search):
     found = until_end(tokens[:, 0], frame)
     assert found == until_end(expected[:, 1:], frame)
     assert sum(row[-1] == frame.end for row in found) >= 8 and len({*map(tuple, found)}) >= 10
-    assert np.isin(likeliest, frame.never).mean() > 0.9 and ours.config.never_generated == frame.never
+    tempted = [np.isin(row[: len(ids)], frame.never) for row, ids in zip(likeliest.numpy(), found, strict=True)]
+    # Every translation would have such a token, at most of its positions.
+    assert all(row.any() for row in tempted) and np.concatenate(tempted).mean() > 0.5
+    assert ours.config.never_generated == frame.never
     assert not {*frame.never} & {token for row in found for token in row}
 
 
