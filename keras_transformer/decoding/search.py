@@ -7,10 +7,10 @@ V vocabulary.
 from keras import ops
 
 from keras_transformer.decoding import cache as caches
-from keras_transformer.text.special_tokens import BEGIN, PAD
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, never_generated
 
 IMPOSSIBLE = float("-inf")
-NEVER = (PAD, BEGIN)  # what our own models never generate
+NEVER = never_generated(PAD, BEGIN, END)  # by our own models
 
 
 def length_penalty(lengths, alpha, kind="gnmt"):

@@ -6,23 +6,23 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from keras_transformer.pretrained.hub import WHOLE
 from keras_transformer.run_directory import read_json
 
 FLOATS = ("F32", "F16", "BF16")
-FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 def open_checkpoint(folder):
-    """The tensors of the first of `FILES` that the folder has: an object with `shapes` and `read(name)`.
+    """The tensors of the first of `WHOLE` that the folder has: an object with `shapes` and `read(name)`.
 
     Raises:
         ValueError: if there is none, or it cannot be read.
         ImportError: if it is PyTorch's own format and PyTorch is not installed.
     """
     folder = Path(folder)
-    found = next((folder / name for name in FILES if (folder / name).is_file()), None)
+    found = next((folder / name for name in WHOLE if (folder / name).is_file()), None)
     if found is None:
-        raise ValueError(f"source must hold {' or '.join(FILES[::2])}; {str(folder)!r} has neither")
+        raise ValueError(f"source must hold {' or '.join(WHOLE[::2])}; {str(folder)!r} has neither")
     kind = Torch if ".bin" in found.name else Safetensors
     try:
         return kind(shards(found) if found.suffix == ".json" else [found])

@@ -15,7 +15,7 @@ WEIGHTS = (  # the first of these that is there is read, with its parts
     ("pytorch_model.bin", None),
     ("pytorch_model.bin.index.json", r"pytorch_model-\d+-of-\d+\.bin"),
 )
-WHOLE = {whole for whole, _ in WEIGHTS}
+WHOLE = tuple(whole for whole, _ in WEIGHTS)
 
 
 def fetch(source, revision=None):
@@ -80,7 +80,7 @@ def _downloaded(source, revision):
             raise ValueError(f"revision must be a branch, tag or commit of {source!r}; received {revision!r}") from None
         except (errors.HTTPError, OSError):  # no connection: an earlier download serves, if it is whole
             folder = Path(hf_hub_download(source, "config.json", local_files_only=True, **here)).parent
-            if not any((folder / whole).exists() for whole, _ in WEIGHTS):
+            if not any((folder / whole).exists() for whole in WHOLE):
                 raise
             return folder
         if "config.json" not in names:
