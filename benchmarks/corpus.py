@@ -2,9 +2,10 @@
 
     python -m benchmarks.corpus --pairs 5000000
 
-The pairs are those of the bundled corpus, repeated, with words left out and changed at random so that they differ.
-Prints pairs and target tokens a second of building the store, the seconds to the first batch and of the first 1,000
-batches, and the largest resident memory.
+The pairs are those of the bundled corpus, repeated, with words left out and changed at
+random so that they differ. Prints pairs and target tokens a second of building the
+store, the seconds to the first batch and of the first 1,000 batches, and the largest
+resident memory.
 """
 
 import argparse
@@ -17,8 +18,11 @@ import time
 from pathlib import Path
 
 from keras_transformer.config import DataConfig
-from keras_transformer.data import TokenBatches, TokenStore, captions, read_pairs
-from keras_transformer.text import Tokenizer
+from keras_transformer.data.batches import TokenBatches
+from keras_transformer.data.corpus import read_pairs
+from keras_transformer.data.examples import captions
+from keras_transformer.data.store import TokenStore
+from keras_transformer.text.tokenizer import Tokenizer
 
 
 def perturbed(pairs, count):
@@ -46,7 +50,10 @@ def measure(count, batches):
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         store, report = TokenStore.build(
-            Path(folder) / "store", perturbed(pairs, count), tokenizer, config=DataConfig()
+            Path(folder) / "store",
+            perturbed(pairs, count),
+            tokenizer,
+            config=DataConfig(),
         )
         built = time.perf_counter()
         drawn = TokenBatches(store, batch_tokens=4096, seed=1)
@@ -55,7 +62,9 @@ def measure(count, batches):
             drawn[number]
         done = time.perf_counter()
         tokens = int(store.lengths[:, 1].sum())
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+        size = sum(
+            path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()
+        )
     return {
         "pairs": report.kept,
         "pairs_per_second": report.kept / (built - begin),
@@ -63,13 +72,16 @@ def measure(count, batches):
         "store_bytes": size,
         "seconds_to_first_batch": first - built,
         "seconds_of_batches": done - first,
-        "largest_resident_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "largest_resident_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        * 1024,
         "of_it_before_the_corpus": before * 1024,
     }
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pairs", type=int, default=5_000_000)
     parser.add_argument("--batches", type=int, default=1000)
     options = parser.parse_args()

@@ -2,9 +2,11 @@
 
     python -m benchmarks.decoding RUN --source FILE
 
-The same sentences, batch size, order by length, beam, limit and length penalty (length^alpha, the only one that
-`generate` has). Each contender is a process of its own; a first pass, which compiles, is not counted, then they take
-turns. Prints a table of sentences per second, medians over the rounds, and how many translations equal Marian's.
+The same sentences, batch size, order by length, beam, limit and length penalty
+(length^alpha, the only one that `generate` has). Each contender is a process of its
+own; a first pass, which compiles, is not counted, then they take turns. Prints a table
+of sentences per second, medians over the rounds, and how many translations equal
+Marian's.
 """
 
 import argparse
@@ -17,12 +19,12 @@ from pathlib import Path
 
 from benchmarks.paired import Contender, heading, serve, take_turns
 from keras_transformer.config import DecodingConfig
-from keras_transformer.run_directory import load_model, load_tokenizers
+from keras_transformer.runs.run import load_model, load_tokenizers
 from keras_transformer.text.special_tokens import END, PAD
 
 
 def our_translate(run, dtype, config):
-    from keras_transformer.decoding import Translator
+    from keras_transformer.decoding.translator import Translator
 
     return Translator(load_model(run, dtype), *load_tokenizers(run), config=config)
 
@@ -33,26 +35,36 @@ def marian_of(model):
 
     from tests.models.marian import copy_norm, marian_from
 
-    post = dataclasses.replace(model.config, norm="post")
-    marian = marian_from(types.SimpleNamespace(config=post, encoder=model.encoder, decoder=model.decoder))
+    post = dataclasses.replace(model.config, norm_first=False)
+    marian = marian_from(
+        types.SimpleNamespace(config=post, encoder=model.encoder, decoder=model.decoder)
+    )
 
     def move(layer, norm_name, sublayer_name):
         norm = getattr(layer, norm_name)
 
         def normed(_, inputs, named):
-            return tuple(map(norm, inputs)), {k: norm(v) if k == "hidden_states" else v for k, v in named.items()}
+            return tuple(map(norm, inputs)), {
+                k: norm(v) if k == "hidden_states" else v for k, v in named.items()
+            }
 
-        getattr(layer, sublayer_name).register_forward_pre_hook(normed, with_kwargs=True)
+        getattr(layer, sublayer_name).register_forward_pre_hook(
+            normed, with_kwargs=True
+        )
         setattr(layer, norm_name, torch.nn.Identity())
 
     if model.config.norm == "pre":
-        for theirs, ours in ((marian.model.encoder, model.encoder), (marian.model.decoder, model.decoder)):
+        for theirs, ours in (
+            (marian.model.encoder, model.encoder),
+            (marian.model.decoder, model.decoder),
+        ):
             for layer in theirs.layers:
                 move(layer, "self_attn_layer_norm", "self_attn")
                 move(layer, "final_layer_norm", "fc1")
                 if hasattr(layer, "encoder_attn"):
                     move(layer, "encoder_attn_layer_norm", "encoder_attn")
-            layer.final_layer_norm = torch.nn.LayerNorm(model.config.d_model)  # after the last layer: the stack's own
+            # After the last layer: the stack's own.
+            layer.final_layer_norm = torch.nn.LayerNorm(model.config.d_model)
             with torch.no_grad():
                 copy_norm(layer.final_layer_norm, ours.final_norm)
     return marian
@@ -81,21 +93,28 @@ def marian_translate(run, dtype, config):
         sources = source_tokenizer.encode(lines)
         order = sorted(range(len(lines)), key=lambda n: len(sources[n]))
         found = {}
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype != "float32"):
+        with (
+            torch.inference_mode(),
+            torch.autocast("cpu", torch.bfloat16, enabled=dtype != "float32"),
+        ):
             for start in range(0, len(order), config.batch_size):
                 batch = order[start : start + config.batch_size]
-                found.update(zip(batch, batch_ids([sources[n] for n in batch]), strict=True))
+                found.update(
+                    zip(batch, batch_ids([sources[n] for n in batch]), strict=True)
+                )
         return target_tokenizer.decode([found[n] for n in range(len(lines))])
 
     return translate
 
 
 def contend(name, run, source, options):
-    from keras_transformer.text import read_lines
+    from keras_transformer.text.lines import read_lines
 
     lines = list(itertools.islice(read_lines(source), options.sentences))
     config = DecodingConfig(penalty="power", batch_size=options.batch_size)
-    translate = (marian_translate if name == "marian" else our_translate)(run, options.dtype, config)
+    translate = (marian_translate if name == "marian" else our_translate)(
+        run, options.dtype, config
+    )
 
     def work():
         begin = time.perf_counter()
@@ -106,12 +125,18 @@ def contend(name, run, source, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", metavar="RUN", help="directory of a trained model")
-    parser.add_argument("--source", required=True, help="sentences, one a line; plain or .gz")
+    parser.add_argument(
+        "--source", required=True, help="sentences, one a line; plain or .gz"
+    )
     parser.add_argument("--sentences", type=int, help="only the first so many")
     parser.add_argument("--batch-size", type=int, default=DecodingConfig().batch_size)
-    parser.add_argument("--dtype", default="float32", choices=["float32", "mixed_bfloat16"])
+    parser.add_argument(
+        "--dtype", default="float32", choices=["float32", "mixed_bfloat16"]
+    )
     parser.add_argument("--backends", nargs="+", default=["jax", "tensorflow", "torch"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
@@ -121,20 +146,37 @@ def main():
         return contend(options.contender, run, source, options)
 
     names = [*options.backends, "marian"]
-    arguments = [str(run), "--source", str(source), "--dtype", options.dtype, "--batch-size", str(options.batch_size)]
+    arguments = [
+        str(run),
+        "--source",
+        str(source),
+        "--dtype",
+        options.dtype,
+        "--batch-size",
+        str(options.batch_size),
+    ]
     arguments += ["--sentences", str(options.sentences)] if options.sentences else []
-    answers = take_turns([Contender(name, "decoding", arguments) for name in names], options.rounds)
-    seconds = {name: statistics.median(a["seconds"] for a in answers[name][1:]) for name in names}
+    answers = take_turns(
+        [Contender(name, "decoding", arguments) for name in names], options.rounds
+    )
+    seconds = {
+        name: statistics.median(a["seconds"] for a in answers[name][1:])
+        for name in names
+    }
     expected = answers["marian"][0]["translations"]
     print(heading(names))
     print(
         f"{len(expected)} sentences, {options.dtype}, beam {DecodingConfig().beam}, batches of {options.batch_size}\n"
     )
-    print("| | first pass, s | warm pass, s | sentences/s | ratio to marian | same as marian |")
+    print(
+        "| | first pass, s | warm pass, s | sentences/s | ratio to marian | same as marian |"
+    )
     print("|---|---|---|---|---|---|")
     for name in names:
         first, warm = answers[name][0], seconds[name]
-        same = statistics.mean(a == b for a, b in zip(first["translations"], expected, strict=True))
+        same = statistics.mean(
+            a == b for a, b in zip(first["translations"], expected, strict=True)
+        )
         ratio = seconds["marian"] / warm
         print(
             f"| {name} | {first['seconds']:.1f} | {warm:.1f} | {len(expected) / warm:.1f} | {ratio:.2f} | {same:.1%} |"

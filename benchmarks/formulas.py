@@ -1,16 +1,20 @@
 """What a training step needs of memory, network and arithmetic, as formulas: docs/scaling.md explains them.
 
-`config` is a `TransformerConfig` without dropout in attention; `tokens` are target tokens of the whole batch,
-padding included, and there are as many source tokens; of `devices`, `model_devices` share one model. A number has
-`width` bytes, 4 in float32. `python -m benchmarks.scaling` compares all of this with what XLA compiles.
+`config` is a `TransformerConfig` without dropout in attention; `tokens` are target
+tokens of the whole batch, padding included, and there are as many source tokens; of
+`devices`, `model_devices` share one model. A number has `width` bytes, 4 in float32.
+`python -m benchmarks.scaling` compares all of this with what XLA compiles.
 """
 
 import math
 
 SLOTS = 2  # Adam's moments
-BATCH_BYTES = 16  # a position's source id, target id, label (int32) and weight (float32)
-LOSS_NUMBERS = 10  # a token's maxima and sums over the vocabulary, in the loss and in the three metrics
-LATENCY, REACHED = 10e-6, 0.7  # assumed: seconds of one message; share of a link's bandwidth
+# A position's source id, target id, label (int32) and weight (float32).
+BATCH_BYTES = 16
+# A token's maxima and sums over the vocabulary, in the loss and in the three metrics.
+LOSS_NUMBERS = 10
+# Assumed: seconds of one message; share of a link's bandwidth.
+LATENCY, REACHED = 10e-6, 0.7
 
 
 def attentions(config):
@@ -25,7 +29,11 @@ def sublayers(config):
 def replicated_parameters(config):
     """Those that model parallelism does not cut: layer norms, biases of outputs, learned positions."""
     d, layers = config.d_model, config.encoder_layers + config.decoder_layers
-    numbers = 2 * d * sublayers(config) + d * layers + config.attention_bias * d * attentions(config)
+    numbers = (
+        2 * d * sublayers(config)
+        + d * layers
+        + config.attention_bias * d * attentions(config)
+    )
     numbers += 4 * d * (config.norm == "pre")
     tables = (1 if config.share_embeddings else 2) * (config.positions == "learned")
     return numbers + tables * config.max_positions * d
@@ -44,17 +52,27 @@ def state_bytes(config, tokens, devices=1, model_devices=1, width=4):
 
 def activations_per_token(config, length, model_devices=1):
     """Numbers kept for the backward pass, for one source and one target token in sentences of `length` tokens."""
-    size = config.key_size or config.d_model // config.heads
-    whole = (8 if config.dropout else 6) * config.d_model * sublayers(config) + 6 * config.d_model
-    cut = attentions(config) * config.heads * (4 * size + 3 * length)
-    cut += 2 * (config.d_ffs[0] * config.encoder_layers + config.d_ffs[1] * config.decoder_layers)
+    size = config.key_dim or config.d_model // config.num_heads
+    whole = (8 if config.dropout else 6) * config.d_model * sublayers(
+        config
+    ) + 6 * config.d_model
+    cut = attentions(config) * config.num_heads * (4 * size + 3 * length)
+    cut += 2 * (
+        config.d_ffs[0] * config.encoder_layers
+        + config.d_ffs[1] * config.decoder_layers
+    )
     cut += 4 * config.target_vocab_size
     return whole + cut / model_devices
 
 
 def temporary_bytes(config, tokens, length, devices=1, model_devices=1, width=4):
     """What a step needs beside: the activations, into whose place the gradients move as these are used up."""
-    activations = tokens * model_devices / devices * activations_per_token(config, length, model_devices)
+    activations = (
+        tokens
+        * model_devices
+        / devices
+        * activations_per_token(config, length, model_devices)
+    )
     return width * max(activations, parameters_per_device(config, model_devices))
 
 
@@ -66,7 +84,8 @@ def ring_share(group):
 def gradient_bytes(config, model_devices=1, width=4, summed=False):
     """Of the gradients that each device holds when they are summed over the groups with the same weights.
 
-    `summed`: as if the three gradients of a shared embedding were added before they are sent.
+    `summed`: as if the three gradients of a shared embedding were added before they are
+        sent.
     """
     numbers = parameters_per_device(config, model_devices)
     if config.share_embeddings and not summed:
@@ -77,45 +96,59 @@ def gradient_bytes(config, model_devices=1, width=4, summed=False):
 def model_bytes(config, tokens, devices, model_devices, width=4, summed=False):
     """What one device sends within its group: activations and their gradients `(tokens, d_model)`, and the loss.
 
-    `summed`: as if the gradients of queries, keys and values were added before they are sent.
+    `summed`: as if the gradients of queries, keys and values were added before they are
+        sent.
     """
     if model_devices == 1:
         return 0.0
     encoder, decoder = config.encoder_layers, config.decoder_layers
     forward = 2 + 2 * encoder + 3 * decoder
     backward = 1 + (2 * encoder + 4 * decoder if summed else 4 * encoder + 7 * decoder)
-    numbers = ring_share(model_devices) * ((forward + backward) * config.d_model + LOSS_NUMBERS)
-    numbers += 2 * (model_devices - 1)  # the accuracy's likeliest token: each device's, and its logit
+    numbers = ring_share(model_devices) * (
+        (forward + backward) * config.d_model + LOSS_NUMBERS
+    )
+    # The accuracy's likeliest token: each device's, and its logit.
+    numbers += 2 * (model_devices - 1)
     return width * numbers * tokens * model_devices / devices
 
 
 def sent_bytes(config, tokens, devices, model_devices=1, width=4, summed=False):
     """What each device sends in one step."""
-    between = ring_share(devices / model_devices) * gradient_bytes(config, model_devices, width, summed)
+    between = ring_share(devices / model_devices) * gradient_bytes(
+        config, model_devices, width, summed
+    )
     return between + model_bytes(config, tokens, devices, model_devices, width, summed)
 
 
 def flops_per_token(config, length):
     """Of one update, for one source and one target token: twice forward and four times backward, a parameter."""
-    size = config.key_size or config.d_model // config.heads
-    matrices = config.parameters - (0 if config.share_embeddings else config.source_vocab_size * config.d_model)
-    return 6 * matrices + 12 * attentions(config) * config.heads * size * length
+    size = config.key_dim or config.d_model // config.num_heads
+    matrices = config.parameters - (
+        0 if config.share_embeddings else config.source_vocab_size * config.d_model
+    )
+    return 6 * matrices + 12 * attentions(config) * config.num_heads * size * length
 
 
 def step_seconds(config, tokens, length, devices, chip, share):
     """Seconds of arithmetic and of sending gradients in one update under data parallelism.
 
-    Gradients are summed within each domain of fast links, then each device sums its part with those of other domains.
+    Gradients are summed within each domain of fast links, then each device sums its
+    part with those of other domains.
 
     Args:
-        chip: a dictionary: `flops`, its peak a second; `domain`, devices with fast links among each other; `inside` and
-            `outside`, bytes a second that one can send within its domain and beyond it.
+        chip: a dictionary: `flops`, its peak a second; `domain`, devices with fast
+            links among each other; `inside` and `outside`, bytes a second that one can
+            send within its domain and beyond it.
         share: of the peak that is reached.
     """
-    arithmetic = tokens * flops_per_token(config, length) / (devices * chip["flops"] * share)
+    arithmetic = (
+        tokens * flops_per_token(config, length) / (devices * chip["flops"] * share)
+    )
     near, gradients = min(devices, chip["domain"]), gradient_bytes(config)
     sending = ring_share(near) * gradients / (chip["inside"] * REACHED)
-    sending += ring_share(devices / near) * gradients / near / (chip["outside"] * REACHED)
+    sending += (
+        ring_share(devices / near) * gradients / near / (chip["outside"] * REACHED)
+    )
     return arithmetic, sending + 2 * math.log2(devices) * LATENCY
 
 

@@ -1,7 +1,8 @@
 """How long an import takes and how much memory, on every backend: `python -m benchmarks.importing CHECKPOINT`.
 
-Memory is the most that the process ever held, less what it held after a tiny model was made, run and saved: that much
-is the backend's own (Keras imports TensorFlow when it saves, if it is installed, under every backend).
+Memory is the most that the process ever held, less what it held after a tiny model was
+made, run and saved: that much is the backend's own (Keras imports TensorFlow when it
+saves, if it is installed, under every backend).
 """
 
 import argparse
@@ -29,9 +30,16 @@ def measure(source, run):
     from keras_transformer import Transformer, preset, pretrained
 
     with tempfile.TemporaryDirectory() as folder:
-        sizes = dict(source_vocab_size=9, target_vocab_size=9, d_model=8, d_ff=8, heads=1)
+        sizes = dict(
+            source_vocab_size=9, target_vocab_size=9, d_model=8, d_ff=8, num_heads=1
+        )
         tiny = Transformer(preset("tiny", **sizes))
-        tiny({"source_ids": np.ones((1, 3), "int32"), "target_ids": np.ones((1, 3), "int32")})
+        tiny(
+            {
+                "source_ids": np.ones((1, 3), "int32"),
+                "target_ids": np.ones((1, 3), "int32"),
+            }
+        )
         tiny.save(Path(folder) / "tiny.keras")
     own, begin = megabytes(), time.perf_counter()
     model = pretrained.load(source, run)
@@ -45,7 +53,11 @@ def measure(source, run):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", metavar="CHECKPOINT", help="folder of a checkpoint, or its name on the hub")
+    parser.add_argument(
+        "source",
+        metavar="CHECKPOINT",
+        help="folder of a checkpoint, or its name on the hub",
+    )
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS)
     parser.add_argument("--run", help=argparse.SUPPRESS)  # in the child process
     options = parser.parse_args()
@@ -53,8 +65,19 @@ def main():
         return measure(options.source, options.run)
     for backend in options.backends:
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "benchmarks.importing", options.source, "--run", f"{folder}/run"]
-            environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.importing",
+                options.source,
+                "--run",
+                f"{folder}/run",
+            ]
+            environment = {
+                **os.environ,
+                "KERAS_BACKEND": backend,
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            }
             subprocess.run(command, env=environment, check=True)
 
 

@@ -9,7 +9,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from keras_transformer.allocator import keep_freed_memory
+from keras_transformer.cli.allocator import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"marian": "transformers"}  # of what is not called as its package is
@@ -20,16 +20,25 @@ class Contender:
 
     Args:
         name: of the contender.
-        module: the benchmark; it is run as `python -m benchmarks.MODULE --contender NAME ARGUMENTS`.
+        module: the benchmark; it is run as `python -m benchmarks.MODULE --contender
+            NAME ARGUMENTS`.
         arguments: the rest of its command line.
-        backend: Keras's backend; the one of that name when absent, torch for `"marian"`.
+        backend: Keras's backend; the one of that name when absent, torch for
+            `"marian"`.
     """
 
     def __init__(self, name, module, arguments, backend=None):
         self.name, self.errors = name, tempfile.TemporaryFile("w+")
         backend = backend or ("torch" if name == "marian" else name)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", f"benchmarks.{module}", "--contender", name, *arguments],
+            [
+                sys.executable,
+                "-m",
+                f"benchmarks.{module}",
+                "--contender",
+                name,
+                *arguments,
+            ],
             cwd=ROOT,
             env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
             stdin=subprocess.PIPE,
@@ -73,12 +82,19 @@ def take_turns(contenders, rounds):
 
 def cpu():
     """The processor's name."""
-    found = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    found = [
+        line.split(":")[1].strip()
+        for line in open("/proc/cpuinfo")
+        if line.startswith("model name")
+    ]
     return f"{found[0]}, {len(found)} cores" if found else platform.processor()
 
 
 def heading(names):
     """The command, the versions and the processor, for above a table."""
-    versions = ", ".join(f"{package} {version(package)}" for package in (PACKAGES.get(name, name) for name in names))
+    versions = ", ".join(
+        f"{package} {version(package)}"
+        for package in (PACKAGES.get(name, name) for name in names)
+    )
     module = Path(sys.argv[0]).stem
     return f"`python -m benchmarks.{module} {' '.join(sys.argv[1:])}`\nkeras {version('keras')}, {versions}; {cpu()}\n"

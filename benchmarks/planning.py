@@ -7,8 +7,9 @@ from benchmarks import formulas
 from keras_transformer.config import preset
 
 VOCABULARY, LENGTH = 32_000, 32
-# Peak bfloat16 FLOP/s without sparsity; devices with fast links among each other; bytes a second that one can send to
-# these, and beyond; assumed dollars an hour. docs/scaling.md says from where.
+# Peak bfloat16 FLOP/s without sparsity; devices with fast links among each other; bytes
+# a second that one can send to these, and beyond; assumed dollars an hour.
+# docs/scaling.md says from where.
 CHIPS = {
     "A100 80 GB": dict(flops=312e12, domain=8, inside=300e9, outside=25e9, price=2.00),
     "H100 SXM": dict(flops=989e12, domain=8, inside=450e9, outside=50e9, price=4.00),
@@ -24,20 +25,33 @@ PAIRS, SOURCE_TOKENS, TARGET_TOKENS = 36_000_000, 30, 35  # WMT14 English-French
 def seconds(size, tokens, devices, chip):
     """Of one update: arithmetic, sending."""
     config = preset(size, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
-    return formulas.step_seconds(config, tokens, LENGTH, devices, CHIPS[chip], SHARES[size])
+    return formulas.step_seconds(
+        config, tokens, LENGTH, devices, CHIPS[chip], SHARES[size]
+    )
 
 
 def scaling():
     """Lines of the table of milliseconds and efficiency."""
-    settings = (8, PAPER_TOKENS), (64, PAPER_TOKENS), (64, MANY_TOKENS), (1024, MANY_TOKENS)
-    yield "| preset | chip | " + " | ".join(f"{n:,} chips, {tokens:,} tokens" for n, tokens in settings) + " |"
+    settings = (
+        (8, PAPER_TOKENS),
+        (64, PAPER_TOKENS),
+        (64, MANY_TOKENS),
+        (1024, MANY_TOKENS),
+    )
+    yield (
+        "| preset | chip | "
+        + " | ".join(f"{n:,} chips, {tokens:,} tokens" for n, tokens in settings)
+        + " |"
+    )
     yield "|---|---|" + "---|" * len(settings)
     for size in SHARES:
         for chip in CHIPS:
             cells = []
             for devices, tokens in settings:
                 work, sending = seconds(size, tokens, devices, chip)
-                shares = f"{work / (work + sending):.0%} to {work / max(work, sending):.0%}"
+                shares = (
+                    f"{work / (work + sending):.0%} to {work / max(work, sending):.0%}"
+                )
                 cells.append(f"{work * 1e3:.1f} + {sending * 1e3:.1f} ms, {shares}")
             yield f"| {size} | {chip} | {' | '.join(cells)} |"
 
@@ -48,7 +62,10 @@ def english_french():
     yield "|---|---|---|---|---|---|"
     for size, updates in UPDATES.items():
         for chip, facts in CHIPS.items():
-            one, eight, many = (updates * sum(seconds(size, PAPER_TOKENS, n, chip)) / 3600 for n in (1, 8, 64))
+            one, eight, many = (
+                updates * sum(seconds(size, PAPER_TOKENS, n, chip)) / 3600
+                for n in (1, 8, 64)
+            )
             dollars = 8 * eight * facts["price"]
             yield f"| {size} | {chip} | {one:.1f} | {eight:.2f} | {dollars:.0f} | {many:.2f} |"
 

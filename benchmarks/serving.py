@@ -2,9 +2,10 @@
 
     python -m benchmarks.serving RUN --source FILE
 
-Beam 4 and the penalty length^alpha for all that search by beam; the ONNX loop is greedy. Everything in float32 but
-where the name says another type. Each engine is a process of its own; a first pass, which compiles, is not counted,
-then they take turns. Prints a table, medians over the rounds.
+Beam 4 and the penalty length^alpha for all that search by beam; the ONNX loop is
+greedy. Everything in float32 but where the name says another type. Each engine is a
+process of its own; a first pass, which compiles, is not counted, then they take turns.
+Prints a table, medians over the rounds.
 """
 
 import argparse
@@ -20,7 +21,12 @@ from keras_transformer.config import DecodingConfig
 SIZES = (1, 32)  # sentences of a request
 KERAS = {f"Keras on {name}": name for name in ("tensorflow", "jax", "torch")}
 QUANTIZATIONS = ("float32", "bfloat16", "int8")
-ENGINES = [*KERAS, "SavedModel", *(f"CTranslate2 {name}" for name in QUANTIZATIONS), "ONNX, greedy"]
+ENGINES = [
+    *KERAS,
+    "SavedModel",
+    *(f"CTranslate2 {name}" for name in QUANTIZATIONS),
+    "ONNX, greedy",
+]
 
 
 def write_exports(run, folder):
@@ -29,7 +35,10 @@ def write_exports(run, folder):
 
     export.saved_model(run, folder / "saved_model", penalty="power")
     export.onnx(run, folder / "onnx")
-    places = {name: run for name in KERAS} | {"SavedModel": folder / "saved_model", "ONNX, greedy": folder / "onnx"}
+    places = {name: run for name in KERAS} | {
+        "SavedModel": folder / "saved_model",
+        "ONNX, greedy": folder / "onnx",
+    }
     for quantization in QUANTIZATIONS:
         export.ctranslate2(run, folder / quantization, quantization)
         places[f"CTranslate2 {quantization}"] = folder / quantization
@@ -39,19 +48,24 @@ def write_exports(run, folder):
 def engine(name, place):
     """A function from a list of sentences to their translations. One for all sizes, as a server has it."""
     if name in KERAS:
-        from keras_transformer.decoding import Translator
-        from keras_transformer.run_directory import load_model, load_tokenizers
+        from keras_transformer.decoding.translator import Translator
+        from keras_transformer.runs.run import load_model, load_tokenizers
 
         config = DecodingConfig(penalty="power", batch_size=max(SIZES))
-        return Translator(load_model(place, "float32"), *load_tokenizers(place), config=config)
+        return Translator(
+            load_model(place, "float32"), *load_tokenizers(place), config=config
+        )
     if name == "SavedModel":
         import tensorflow as tf
         import tensorflow_text  # noqa: F401
 
-        loaded = tf.saved_model.load(str(place / "1"))  # alive as long as the function is
+        # Alive as long as the function is.
+        loaded = tf.saved_model.load(str(place / "1"))
         return lambda texts: [
             text.decode()
-            for text in loaded.signatures["serving_default"](text=tf.constant(texts))["translation"].numpy()
+            for text in loaded.signatures["serving_default"](text=tf.constant(texts))[
+                "translation"
+            ].numpy()
         ]
     if name.startswith("CTranslate2"):
         from keras_transformer.export import CTranslate2Translator
@@ -63,20 +77,22 @@ def engine(name, place):
 def onnx_engine(place):
     from keras_transformer.decoding.translator import pad
     from keras_transformer.export.onnx_loop import OnnxTransformer
-    from keras_transformer.run_directory import load_tokenizers
+    from keras_transformer.runs.run import load_tokenizers
     from keras_transformer.text.special_tokens import END
 
     (source, target), model = load_tokenizers(place), OnnxTransformer(place)
 
     def translate(texts):
         ids = [[*row, END] for row in source.encode(texts)]
-        return target.decode(model.greedy(pad(ids, len(ids), max(map(len, ids)))).tolist())
+        return target.decode(
+            model.greedy(pad(ids, len(ids), max(map(len, ids)))).tolist()
+        )
 
     return translate
 
 
 def contend(name, place, source, sentences):
-    from keras_transformer.text import read_lines
+    from keras_transformer.text.lines import read_lines
 
     lines = list(itertools.islice(read_lines(source), sentences))
     translate = engine(name, place)
@@ -94,15 +110,25 @@ def contend(name, place, source, sentences):
 
 
 def size_on_disk(place, name):
-    files = [place / "model.keras"] if name in KERAS else [path for path in place.rglob("*") if path.is_file()]
+    files = (
+        [place / "model.keras"]
+        if name in KERAS
+        else [path for path in place.rglob("*") if path.is_file()]
+    )
     return sum(path.stat().st_size for path in files) / 1e6
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", metavar="RUN", help="directory of a trained model")
-    parser.add_argument("--source", required=True, help="sentences, one a line; plain or .gz")
-    parser.add_argument("--sentences", type=int, default=128, help="only the first so many")
+    parser.add_argument(
+        "--source", required=True, help="sentences, one a line; plain or .gz"
+    )
+    parser.add_argument(
+        "--sentences", type=int, default=128, help="only the first so many"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -116,7 +142,13 @@ def main():
             Contender(
                 name,
                 "serving",
-                [str(places[name]), "--source", str(source), "--sentences", str(options.sentences)],
+                [
+                    str(places[name]),
+                    "--source",
+                    str(source),
+                    "--sentences",
+                    str(options.sentences),
+                ],
                 backend=KERAS.get(name, "tensorflow"),
             )
             for name in ENGINES
@@ -124,14 +156,26 @@ def main():
         answers = take_turns(contenders, options.rounds)
         sizes = {name: size_on_disk(places[name], name) for name in ENGINES}
     print(heading(["tensorflow", "jax", "torch", "ctranslate2", "onnxruntime"]))
-    print(f"{options.sentences} sentences, beam 4; the same as Keras on tensorflow: how many translations are\n")
-    print("| engine | MB on disk | requests of 1, sentences/s | requests of 32, sentences/s | the same |")
+    print(
+        f"{options.sentences} sentences, beam 4; the same as Keras on tensorflow: how many translations are\n"
+    )
+    print(
+        "| engine | MB on disk | requests of 1, sentences/s | requests of 32, sentences/s | the same |"
+    )
     print("|---|---|---|---|---|")
     expected = answers[ENGINES[0]][0]["translations"]
     for name in ENGINES:
-        seconds = [statistics.median(answer[f"seconds of {size}"] for answer in answers[name][1:]) for size in SIZES]
+        seconds = [
+            statistics.median(
+                answer[f"seconds of {size}"] for answer in answers[name][1:]
+            )
+            for size in SIZES
+        ]
         rates = " | ".join(f"{options.sentences / second:.1f}" for second in seconds)
-        same = statistics.mean(a == b for a, b in zip(answers[name][0]["translations"], expected, strict=True))
+        same = statistics.mean(
+            a == b
+            for a, b in zip(answers[name][0]["translations"], expected, strict=True)
+        )
         print(f"| {name} | {sizes[name]:.1f} | {rates} | {same:.1%} |")
 
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.training --presets tiny base --dtypes float32 mixed_bfloat16
 
-The same sizes, batch, dropout and label smoothing on both sides, random ids without padding. Each contender is a
-process of its own; they take turns. Prints a table of target tokens per second, medians over the rounds.
+The same sizes, batch, dropout and label smoothing on both sides, random ids without
+padding. Each contender is a process of its own; they take turns. Prints a table of
+target tokens per second, medians over the rounds.
 """
 
 import argparse
@@ -26,13 +27,20 @@ def our_step(config, training, source, target, labels):
     """`step()` of the model that `train` compiles, without its metrics: Marian has none here."""
     import keras
 
-    from keras_transformer.training.recipe import compiled_model
+    from keras_transformer.training.recipe import compile_for_training
 
     keras.utils.set_random_seed(training.seed)
-    model = compiled_model(config, training)
+    model = compile_for_training(config, training)
     model.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
-    inputs, weights = {"source_ids": source, "target_ids": target}, np.full(labels.shape, 1 / labels.size, "float32")
-    return lambda: float(model.train_on_batch(inputs, labels, sample_weight=weights, return_dict=True)["loss"])
+    inputs, weights = (
+        {"source_ids": source, "target_ids": target},
+        np.full(labels.shape, 1 / labels.size, "float32"),
+    )
+    return lambda: float(
+        model.train_on_batch(inputs, labels, sample_weight=weights, return_dict=True)[
+            "loss"
+        ]
+    )
 
 
 def marian_step(config, training, source, target, labels):
@@ -45,15 +53,28 @@ def marian_step(config, training, source, target, labels):
     torch.manual_seed(training.seed)
     model = MarianMTModel(marian_config(config)).train()
     # The learning rate is a schedule on our side and a number here.
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, betas=(0.9, 0.98), eps=1e-9, fused=True)
-    source, target, labels = (torch.as_tensor(ids, dtype=torch.int64) for ids in (source, target, labels))
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=1e-4, betas=(0.9, 0.98), eps=1e-9, fused=True
+    )
+    source, target, labels = (
+        torch.as_tensor(ids, dtype=torch.int64) for ids in (source, target, labels)
+    )
     mask = torch.ones_like(source)
 
     def step():
-        with torch.autocast("cpu", torch.bfloat16, enabled=training.dtype == "mixed_bfloat16"):
-            logits = model(input_ids=source, attention_mask=mask, decoder_input_ids=target, use_cache=False).logits
+        with torch.autocast(
+            "cpu", torch.bfloat16, enabled=training.dtype == "mixed_bfloat16"
+        ):
+            logits = model(
+                input_ids=source,
+                attention_mask=mask,
+                decoder_input_ids=target,
+                use_cache=False,
+            ).logits
         loss = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), labels.flatten(), label_smoothing=training.label_smoothing
+            logits.float().flatten(0, 1),
+            labels.flatten(),
+            label_smoothing=training.label_smoothing,
         )
         optimizer.zero_grad()
         loss.backward()
@@ -66,7 +87,9 @@ def marian_step(config, training, source, target, labels):
 def contend(name, size, dtype):
     config = preset(size, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
     rows, tokens = SHAPES.get(size, SHAPE)
-    ids = np.random.default_rng(0).integers(END + 1, VOCABULARY, (3, rows, tokens), "int32")
+    ids = np.random.default_rng(0).integers(
+        END + 1, VOCABULARY, (3, rows, tokens), "int32"
+    )
     make = marian_step if name == "marian" else our_step
     step = make(config, TrainingConfig(dtype=dtype), *ids)
     step()
@@ -75,14 +98,21 @@ def contend(name, size, dtype):
     def work():
         begin = time.perf_counter()
         losses = [step() for _ in range(steps)]
-        return {"tokens_per_second": steps * rows * tokens / (time.perf_counter() - begin), "loss": losses[-1]}
+        return {
+            "tokens_per_second": steps * rows * tokens / (time.perf_counter() - begin),
+            "loss": losses[-1],
+        }
 
     serve(work)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--presets", nargs="+", default=["tiny", "base"], choices=PRESETS)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--presets", nargs="+", default=["tiny", "base"], choices=PRESETS
+    )
     parser.add_argument("--dtypes", nargs="+", default=["float32", "mixed_bfloat16"])
     parser.add_argument("--backends", nargs="+", default=["jax", "tensorflow", "torch"])
     parser.add_argument("--rounds", type=int, default=7)
@@ -93,16 +123,32 @@ def main():
 
     names = [*options.backends, "marian"]
     print(heading(names))
-    print("| preset | dtype | " + " | ".join(f"{name}, tokens/s" for name in names) + " | best / marian |")
+    print(
+        "| preset | dtype | "
+        + " | ".join(f"{name}, tokens/s" for name in names)
+        + " | best / marian |"
+    )
     print("|---|---|" + "---|" * (len(names) + 1))
     for size in options.presets:
         for dtype in options.dtypes:
             arguments = ["--presets", size, "--dtypes", dtype]
-            answers = take_turns([Contender(name, "training", arguments) for name in names], options.rounds)
-            speed = {n: statistics.median(a["tokens_per_second"] for a in answers[n][1:]) for n in names}
+            answers = take_turns(
+                [Contender(name, "training", arguments) for name in names],
+                options.rounds,
+            )
+            speed = {
+                n: statistics.median(a["tokens_per_second"] for a in answers[n][1:])
+                for n in names
+            }
             best = max(options.backends, key=speed.get)
-            cells = " | ".join(f"{speed[name]:,.0f} ({speed[name] / speed['marian']:.2f})" for name in names)
-            print(f"| {size} | {dtype} | {cells} | {speed[best] / speed['marian']:.2f} ({best}) |", flush=True)
+            cells = " | ".join(
+                f"{speed[name]:,.0f} ({speed[name] / speed['marian']:.2f})"
+                for name in names
+            )
+            print(
+                f"| {size} | {dtype} | {cells} | {speed[best] / speed['marian']:.2f} ({best}) |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

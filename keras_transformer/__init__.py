@@ -1,53 +1,26 @@
-"""The Transformer of "Attention Is All You Need" in Keras 3: trained, checked and served on TensorFlow, JAX or PyTorch.
+"""The Transformer of "Attention Is All You Need" in Keras 3.
 
-Names are imported when they are first used: `import keras_transformer` starts no backend.
+It is trained, checked and served on TensorFlow, JAX or PyTorch. The public names are
+listed in `__init__.pyi`; each is imported when it is first used, so that what needs
+no Keras starts without it.
 """
 
-import importlib
+import lazy_loader
+import wrapt
 
-_HOMES = {
-    "config": ("DataConfig", "DecodingConfig", "TrainingConfig", "TransformerConfig", "preset"),
-    "text": ("Tokenizer",),
-    "data": ("TokenBatches", "TokenStore", "captions", "multi30k"),
-    "layers": (
-        "DecoderBlock",
-        "EncoderBlock",
-        "FeedForward",
-        "MultiHeadAttention",
-        "PositionalEmbedding",
-        "causal_mask",
-        "padding_mask",
-    ),
-    "models": ("Transformer",),
-    "engine": ("Hypothesis",),
-    "decoding": ("Attention", "BeamStep", "Translator"),
-    "distribution": ("distribute",),
-    "evaluation": ("BleuCallback", "corpus_scores", "evaluate"),
-    "training": (
-        "LabelSmoothedCrossEntropy",
-        "Perplexity",
-        "TokenAccuracy",
-        "TokenCrossEntropy",
-        "WarmupSchedule",
-        "average_weights",
-        "paper_adam",
-        "train",
-    ),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)
 __version__ = "0.1.0"
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
-def __getattr__(name):
-    # Their names are short: `export.onnx` says what `onnx` alone would not.
-    if name in ("export", "plots", "pretrained"):
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+@wrapt.when_imported("keras")
+def register_classes(keras):
+    """Make Keras know our classes, whichever of the two packages is imported first.
 
-
-def __dir__():
-    return __all__
+    `keras.models.load_model` finds a class only when its module has been imported.
+    """
+    import keras_transformer.layers
+    import keras_transformer.models
+    import keras_transformer.training.loss
+    import keras_transformer.training.metrics
+    import keras_transformer.training.optimizer
+    import keras_transformer.training.schedule  # noqa: F401

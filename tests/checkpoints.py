@@ -7,7 +7,7 @@ import torch
 import transformers
 from tokenizer_folders import FOLDERS, read
 
-from keras_transformer.text.frame import Frame
+from keras_transformer.text.sentence_format import SentenceFormat
 
 for name in ("configuration_utils", "modeling_utils", "generation.configuration_utils"):
     logging.getLogger(f"transformers.{name}").setLevel(logging.ERROR)
@@ -28,13 +28,19 @@ SIZES = dict(
 MARIAN_IDS = dict(eos_token_id=0, pad_token_id=76, decoder_start_token_id=76)
 LANGUAGE = 70  # a token that stands for the target language
 
-# Name -> (model class, config class, what the config has beside SIZES, the ids of its tokenizers).
+# Name -> (model class, config class, what the config has beside SIZES, the ids of its
+# tokenizers).
 FAMILIES = {
     "marian": (
         transformers.MarianMTModel,
         transformers.MarianConfig,
-        dict(vocab_size=77, activation_function="swish", scale_embedding=True, **MARIAN_IDS),
-        Frame(pad=76, begin=76, end=0, source_suffix=(0,)),
+        dict(
+            vocab_size=77,
+            activation_function="swish",
+            scale_embedding=True,
+            **MARIAN_IDS,
+        ),
+        SentenceFormat(pad=76, begin=76, end=0, source_suffix=(0,)),
     ),
     "marian_separate": (
         transformers.MarianMTModel,
@@ -46,38 +52,53 @@ FAMILIES = {
             scale_embedding=True,
             **MARIAN_IDS,
         ),
-        Frame(pad=76, begin=76, end=0, source_suffix=(0,)),
+        SentenceFormat(pad=76, begin=76, end=0, source_suffix=(0,)),
     ),
     "fsmt": (
         transformers.FSMTForConditionalGeneration,
         transformers.FSMTConfig,
         dict(src_vocab_size=83, tgt_vocab_size=77),
-        Frame(pad=1, begin=2, end=2, source_suffix=(2,)),
+        SentenceFormat(pad=1, begin=2, end=2, source_suffix=(2,)),
     ),
-    "fsmt_tied": (  # one matrix, and a decoder that is narrower inside, as in WMT'19's German models
+    # One matrix, and a decoder that is narrower inside, as in WMT'19's German models.
+    "fsmt_tied": (
         transformers.FSMTForConditionalGeneration,
         transformers.FSMTConfig,
-        dict(src_vocab_size=77, tgt_vocab_size=77, tie_word_embeddings=True, decoder_ffn_dim=48),
-        Frame(pad=1, begin=2, end=2, source_suffix=(2,)),
+        dict(
+            src_vocab_size=77,
+            tgt_vocab_size=77,
+            tie_word_embeddings=True,
+            decoder_ffn_dim=48,
+        ),
+        SentenceFormat(pad=1, begin=2, end=2, source_suffix=(2,)),
     ),
     "m2m_100": (
         transformers.M2M100ForConditionalGeneration,
         transformers.M2M100Config,
         dict(vocab_size=77),
-        Frame(pad=1, begin=2, end=2, source_prefix=(71,), source_suffix=(2,), target_prefix=(LANGUAGE,)),
+        SentenceFormat(
+            pad=1,
+            begin=2,
+            end=2,
+            source_prefix=(71,),
+            source_suffix=(2,),
+            target_prefix=(LANGUAGE,),
+        ),
     ),
     "mbart": (
         transformers.MBartForConditionalGeneration,
         transformers.MBartConfig,
-        dict(vocab_size=77, activation_function="gelu", decoder_start_token_id=LANGUAGE),
-        Frame(pad=1, begin=LANGUAGE, end=2, source_suffix=(2, 71)),
+        dict(
+            vocab_size=77, activation_function="gelu", decoder_start_token_id=LANGUAGE
+        ),
+        SentenceFormat(pad=1, begin=LANGUAGE, end=2, source_suffix=(2, 71)),
     ),
 }
 
 
 def make_model(family, seed=0, **changes):
     """A model of `transformers` whose tensors are all random: norms, biases and the bias of the logits, too."""
-    model_class, config_class, settings, frame = FAMILIES[family]
+    model_class, config_class, settings, sentence_format = FAMILIES[family]
     torch.manual_seed(seed)
     config = config_class(**{**SIZES, **settings, **changes})
     config.forced_eos_token_id = None
@@ -86,10 +107,15 @@ def make_model(family, seed=0, **changes):
         for name, tensor in model.state_dict().items():
             if "embed_positions" in name and family != "mbart":
                 continue
-            scale = 0.3 if tensor.ndim == 1 or "bias" in name else tensor.shape[-1] ** -0.5
-            tensor.copy_(scale * torch.randn(tensor.shape) + (tensor.ndim == 1 and "norm" in name and "weight" in name))
+            scale = (
+                0.3 if tensor.ndim == 1 or "bias" in name else tensor.shape[-1] ** -0.5
+            )
+            tensor.copy_(
+                scale * torch.randn(tensor.shape)
+                + (tensor.ndim == 1 and "norm" in name and "weight" in name)
+            )
     model.generation_config.forced_eos_token_id = None
-    return model, frame
+    return model, sentence_format
 
 
 def padded(rows, pad):
@@ -105,44 +131,81 @@ def texts(lengths, seed=0):
     return [random.integers(4, 68, length).tolist() for length in lengths]
 
 
-def teach(model, frame, updates=80):
+def teach(model, sentence_format, updates=80):
     """Train a random model a little, so that its translations end and depend on what is translated."""
     # FSMT's sinusoids are a parameter.
-    learning = [tensor for name, tensor in model.named_parameters() if "embed_positions" not in name]
+    learning = [
+        tensor
+        for name, tensor in model.named_parameters()
+        if "embed_positions" not in name
+    ]
     optimizer, random = torch.optim.Adam(learning, 3e-3), np.random.default_rng(0)
     for update in range(updates):
         sources = texts(random.integers(1, 12, 32), seed=update)
-        labels = [frame.labels(sorted(text)[: 1 + len(text) // 2]) for text in sources]
-        rows = ([frame.source(text) for text in sources], [frame.target(ids) for ids in labels], labels)
-        source, target, label = (torch.from_numpy(padded(ids, frame.pad)).long() for ids in rows)
-        logits = model(source, attention_mask=source != frame.pad, decoder_input_ids=target, use_cache=False).logits
-        loss = torch.nn.functional.cross_entropy(logits.transpose(1, 2), label, ignore_index=frame.pad)
+        labels = [
+            sentence_format.labels(sorted(text)[: 1 + len(text) // 2])
+            for text in sources
+        ]
+        rows = (
+            [sentence_format.source(text) for text in sources],
+            [sentence_format.target(ids) for ids in labels],
+            labels,
+        )
+        source, target, label = (
+            torch.from_numpy(padded(ids, sentence_format.pad)).long() for ids in rows
+        )
+        logits = model(
+            source,
+            attention_mask=source != sentence_format.pad,
+            decoder_input_ids=target,
+            use_cache=False,
+        ).logits
+        loss = torch.nn.functional.cross_entropy(
+            logits.transpose(1, 2), label, ignore_index=sentence_format.pad
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
 
-def tempt(model, frame):
+def tempt(model, sentence_format):
     """Make those ids the likeliest that no search may generate."""
     with torch.no_grad():
         if hasattr(model, "final_logits_bias"):
-            model.final_logits_bias[0, list(frame.never)] += 25.0
+            model.final_logits_bias[0, list(sentence_format.never)] += 25.0
         else:  # the last norm's bias is a part of each position's state
             decoder = model.get_decoder()
-            norm = getattr(decoder, "layer_norm", None) or decoder.layers[-1].final_layer_norm
+            norm = (
+                getattr(decoder, "layer_norm", None)
+                or decoder.layers[-1].final_layer_norm
+            )
             matrix = getattr(decoder, "output_projection", decoder.embed_tokens).weight
-            matrix[list(frame.never)] = 25.0 * norm.bias / norm.bias.square().sum()
+            matrix[list(sentence_format.never)] = (
+                25.0 * norm.bias / norm.bias.square().sum()
+            )
 
 
 def complete(folder, name, dtype=None, empty_pad=False, **changes):
     """A checkpoint with the tokenizer files of `tokenizer_folders.FOLDERS`: the model and the pair of languages."""
     make, pair = FOLDERS[name]
     settings = read(make(folder))
-    known = {"vocab_size", "src_vocab_size", "tgt_vocab_size", "pad_token_id", "eos_token_id", "decoder_start_token_id"}
+    known = {
+        "vocab_size",
+        "src_vocab_size",
+        "tgt_vocab_size",
+        "pad_token_id",
+        "eos_token_id",
+        "decoder_start_token_id",
+    }
     settings = {key: value for key, value in settings.items() if key in known}
     if name == "marian-separate":
-        settings |= {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": settings["vocab_size"]}
-    family = {"marian-separate": "marian", "nllb": "m2m_100", "mbart-50": "mbart"}.get(name, name)
+        settings |= {
+            "share_encoder_decoder_embeddings": False,
+            "decoder_vocab_size": settings["vocab_size"],
+        }
+    family = {"marian-separate": "marian", "nllb": "m2m_100", "mbart-50": "mbart"}.get(
+        name, name
+    )
     model, _ = make_model(family, **settings, **changes)
     if empty_pad:  # as in Marian's own
         with torch.no_grad():
@@ -153,10 +216,10 @@ def complete(folder, name, dtype=None, empty_pad=False, **changes):
 
 
 def write(folder, family, taught=False, **changes):
-    """Write a checkpoint; its model and its `Frame`. One that is taught is also tempted."""
-    model, frame = make_model(family, **changes)
+    """Write a checkpoint; its model and its `SentenceFormat`. One that is taught is also tempted."""
+    model, sentence_format = make_model(family, **changes)
     if taught:
-        teach(model, frame)
-        tempt(model, frame)
+        teach(model, sentence_format)
+        tempt(model, sentence_format)
     model.save_pretrained(folder)
-    return model, frame
+    return model, sentence_format

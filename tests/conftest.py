@@ -4,12 +4,14 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # more, in several workers, wait for each other
+    # More, in several workers, wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import keras  # noqa: E402
 import pytest  # noqa: E402
 
-# Here every operation is compiled for one use: XLA's optimisations cost more than they save.
+# Here every operation is compiled for one use: XLA's optimisations cost more than they
+# save.
 COMPILED_FOR_ONE_USE = ("layers", "models")
 
 
@@ -19,7 +21,10 @@ def fresh_state(request):
     if keras.backend.backend() == "jax":
         import jax
 
-        jax.config.update("jax_disable_most_optimizations", request.path.parent.name in COMPILED_FOR_ONE_USE)
+        jax.config.update(
+            "jax_disable_most_optimizations",
+            request.path.parent.name in COMPILED_FOR_ONE_USE,
+        )
     yield
     keras.config.set_dtype_policy("float32")
 
@@ -27,4 +32,6 @@ def fresh_state(request):
 @pytest.fixture
 def one_bucket(monkeypatch):
     """Batches of one width, so that JAX compiles once; those of several have tests of their own."""
-    monkeypatch.setattr("keras_transformer.data.batches.bucket_edges", lambda longest: (longest,))
+    monkeypatch.setattr(
+        "keras_transformer.data.batches.bucket_edges", lambda longest: (longest,)
+    )

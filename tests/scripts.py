@@ -57,7 +57,24 @@ ODD = [
         "\r\n",
         "\u3000",
     ),
-    *("  ", "     ", "▁", "▁▁", "\u0301", "\ue000", "\U0010ffff", "𝔄", "ß", "İ", "ǆ", "क़", "각", "สำ", "ﷺ", "لا"),
+    *(
+        "  ",
+        "     ",
+        "▁",
+        "▁▁",
+        "\u0301",
+        "\ue000",
+        "\U0010ffff",
+        "𝔄",
+        "ß",
+        "İ",
+        "ǆ",
+        "क़",
+        "각",
+        "สำ",
+        "ﷺ",
+        "لا",
+    ),
     *(
         "</s>",
         "<s>",
@@ -111,8 +128,15 @@ def sentences(count, seed=0):
     draw, lines = random.Random(seed), ["", " ", "   ", "\t", *PLAIN, *ODD]
     while len(lines) < count:
         first, second = draw.choice(PLAIN), draw.choice(PLAIN)
-        words = [*draw.sample(first.split(), min(3, len(first.split()))), *second.split()[: draw.randrange(4)]]
+        words = [
+            *draw.sample(first.split(), min(3, len(first.split()))),
+            *second.split()[: draw.randrange(4)],
+        ]
         for _ in range(draw.randrange(4)):
             words.insert(draw.randrange(len(words) + 1), draw.choice(ODD))
-        lines.append("".join(word + draw.choice((" ", " ", " ", " ", "", "  ")) for word in words))
+        lines.append(
+            "".join(
+                word + draw.choice((" ", " ", " ", " ", "", "  ")) for word in words
+            )
+        )
     return lines[:count]

@@ -4,17 +4,19 @@ import gzip
 import itertools
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
-from keras_transformer.data import captions
+from keras_transformer.data.examples import captions
 
-MODEL = TransformerConfig(encoder_layers=1, decoder_layers=1, d_model=16, d_ff=16, heads=2)
-DATA = DataConfig(vocab_size=200, batch_tokens=800)
-FLAGS = (
-    "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --heads 2 --vocab-size 200 --batch-tokens 800".split()
+MODEL = TransformerConfig(
+    encoder_layers=1, decoder_layers=1, d_model=16, d_ff=16, num_heads=2
 )
+DATA = DataConfig(vocab_size=200, batch_tokens=800)
+FLAGS = "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --num-heads 2 --vocab-size 200 --batch-tokens 800".split()
 
 
 def training(**options):
-    return TrainingConfig(**{"epochs": 2, "max_updates": 3, "warmup_updates": 50, **options})
+    return TrainingConfig(
+        **{"epochs": 2, "max_updates": 3, "warmup_updates": 50, **options}
+    )
 
 
 def write_corpus(folder, train=200, valid=8):
@@ -25,10 +27,14 @@ def write_corpus(folder, train=200, valid=8):
         for path, language in zip(captions(split), ("en", "de")):
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 paths.append(folder / f"{split}.{language}")
-                paths[-1].write_text("".join(itertools.islice(lines, count)), encoding="utf-8")
+                paths[-1].write_text(
+                    "".join(itertools.islice(lines, count)), encoding="utf-8"
+                )
     return paths
 
 
 def contents(folder):
     """What a folder holds: the bytes of each file by its path, None for a folder."""
-    return {path: None if path.is_dir() else path.read_bytes() for path in folder.rglob("*")}
+    return {
+        path: None if path.is_dir() else path.read_bytes() for path in folder.rglob("*")
+    }

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from small import DATA, FLAGS, MODEL, contents, training, write_corpus
 
-from keras_transformer import cli
-from keras_transformer.backend import BACKENDS
-from keras_transformer.run_directory import save_model, seal
-from keras_transformer.text import Tokenizer
+from keras_transformer.cli import main as cli
+from keras_transformer.cli.startup import BACKENDS
+from keras_transformer.runs.run import save_model, seal
+from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.prepare import prepare
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -25,13 +25,15 @@ TRAIN = ("train", "new", "--source", "train.en", "--target", "train.de", *FLAGS)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A corpus, bad files, a run that was never trained, and runs that are broken in one way each."""
-    from keras_transformer.models import Transformer
+    from keras_transformer.models.transformer import Transformer
 
     folder = tmp_path_factory.mktemp("bad")
     source, target, *_ = write_corpus(folder, train=60)
     lines = target.read_bytes().split(b"\n")
     (folder / "short.de").write_bytes(b"\n".join(lines[:50]))
-    (folder / "latin.de").write_bytes(b"\n".join([*lines[:6], "ein Mädchen".encode("latin-1"), *lines[7:]]))
+    (folder / "latin.de").write_bytes(
+        b"\n".join([*lines[:6], "ein Mädchen".encode("latin-1"), *lines[7:]])
+    )
     (folder / "empty.en").touch()
     (folder / "blank.en").write_text("\n" * 60)
     (folder / "three.tsv").write_text("a\tb\nc\td\te\n")
@@ -48,9 +50,13 @@ def folder(tmp_path_factory):
     for name in ("no-model", "other-tokenizer", "other-model", "broken-model"):
         shutil.copytree(run, folder / name)
     (folder / "no-model" / "model.keras").unlink()
-    Tokenizer.train(source.read_text().splitlines(), 60).save(folder / "other-tokenizer" / "tokenizer.model")
+    Tokenizer.train(source.read_text().splitlines(), 60).save(
+        folder / "other-tokenizer" / "tokenizer.model"
+    )
     seal(folder / "other-tokenizer")
-    save_model(folder / "other-model", Transformer(dataclasses.replace(model, heads=4)))
+    save_model(
+        folder / "other-model", Transformer(dataclasses.replace(model, num_heads=4))
+    )
     (folder / "broken-model" / "model.keras").write_bytes(b"no zip file")
     (folder / "photos").mkdir()
     (folder / "photos" / "me.png").touch()
@@ -72,28 +78,64 @@ def fails(folder, arguments, capsys):
     [
         ("--target short.de", "train.en has 60 and short.de has 50"),
         ("--source empty.en", "empty.en must contain sentences; it is empty"),
-        ("--source blank.en", "at least one that passes the filters; kept 0 of 60 pairs; dropped 60: 60 empty"),
+        (
+            "--source blank.en",
+            "at least one that passes the filters; kept 0 of 60 pairs; dropped 60: 60 empty",
+        ),
         ("--target latin.de", "latin.de must be UTF-8; line 7 is not"),
-        ("--source absent.en", "absent.en must be a readable text file; received No such file or directory"),
+        (
+            "--source absent.en",
+            "absent.en must be a readable text file; received No such file or directory",
+        ),
         ("--source three.tsv", "target must be absent when source is a .tsv file"),
-        ("--valid-source valid.en --valid-target train.de", "valid.en has 8 and train.de has 60"),
-        ("--valid-source valid.en", "target must be given unless source is a .tsv file; received source 'valid.en'"),
+        (
+            "--valid-source valid.en --valid-target train.de",
+            "valid.en has 8 and train.de has 60",
+        ),
+        (
+            "--valid-source valid.en",
+            "target must be given unless source is a .tsv file; received source 'valid.en'",
+        ),
         ("--valid-target valid.de", "valid_source must be given with valid_target"),
         ("--vocab-size 100000", " for these lines; received 100000"),
-        ("--preset huge", "argument --preset: invalid choice: 'huge' (choose from 'tiny', 'small', 'base', 'big')"),
-        ("--layers 3", "unrecognized arguments: --layers 3 (see keras-transformer --help)"),
-        ("--heads two", "argument --heads: invalid int value: 'two' (see keras-transformer train --help)"),
-        ("--heads 3", "d_model must be a multiple of heads=3; received 16"),
+        (
+            "--preset huge",
+            "argument --preset: invalid choice: 'huge' (choose from 'tiny', 'small', 'base', 'big')",
+        ),
+        (
+            "--layers 3",
+            "unrecognized arguments: --layers 3 (see keras-transformer --help)",
+        ),
+        (
+            "--num-heads two",
+            "argument --num-heads: invalid int value: 'two' (see keras-transformer train --help)",
+        ),
+        ("--num-heads 3", "d_model must be a multiple of num_heads=3; received 16"),
         ("--dropout 1.5", "dropout must be between 0.0 and 0.99; received 1.5"),
-        ("--positions learned --max-positions 9", "max_length must be at most max_positions=9"),
+        (
+            "--positions learned --max-positions 9",
+            "max_length must be at most max_positions=9",
+        ),
         ("--monitor bleu", "monitor='bleu' needs valid_source and valid_target"),
         ("--config absent.toml", "No such file or directory: 'absent.toml'"),
         ("--config syntax.toml", "config 'syntax.toml' is not valid TOML"),
-        ("--config key.toml", "config 'key.toml' has an unknown key 'sorce'; known: source, target"),
-        ("--config setting.toml", "config 'setting.toml': [model] has unknown settings ['head']"),
-        ("--config vocabulary.toml", "[model] has unknown settings ['source_vocab_size']"),
+        (
+            "--config key.toml",
+            "config 'key.toml' has an unknown key 'sorce'; known: source, target",
+        ),
+        (
+            "--config setting.toml",
+            "config 'setting.toml': [model] has unknown settings ['head']",
+        ),
+        (
+            "--config vocabulary.toml",
+            "[model] has unknown settings ['source_vocab_size']",
+        ),
         ("--config table.toml", "config 'table.toml': [model] has unknown settings 3"),
-        ("--config path.toml", "config 'path.toml': source must be a string; received 3"),
+        (
+            "--config path.toml",
+            "config 'path.toml': source must be a string; received 3",
+        ),
     ],
 )
 def test_train(folder, monkeypatch, capsys, flags, message):
@@ -104,24 +146,54 @@ def test_train(folder, monkeypatch, capsys, flags, message):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("train run --source train.en --target train.de", "run 'run' exists already; pass --overwrite to replace it"),
+        (
+            "train run --source train.en --target train.de",
+            "run 'run' exists already; pass --overwrite to replace it",
+        ),
         ("demo run", "run 'run' exists already; pass --overwrite to replace it"),
-        ("demo photos --overwrite", "run 'photos' exists and is not a run directory; it is left as it is"),
-        ("train run --overwrite --source train.en --target short.de", "train.en has 60 and short.de has 50"),
-        ("train new/er/run --source train.en --target short.de", "train.en has 60 and short.de has 50"),
+        (
+            "demo photos --overwrite",
+            "run 'photos' exists and is not a run directory; it is left as it is",
+        ),
+        (
+            "train run --overwrite --source train.en --target short.de",
+            "train.en has 60 and short.de has 50",
+        ),
+        (
+            "train new/er/run --source train.en --target short.de",
+            "train.en has 60 and short.de has 50",
+        ),
         ("train train.en/run --source train.en --target train.de", "File exists: "),
-        ("train new --source three.tsv", "three.tsv must have two columns (source, tab, target); line 2 has 3"),
+        (
+            "train new --source three.tsv",
+            "three.tsv must have two columns (source, tab, target); line 2 has 3",
+        ),
         ("train new", "--source is needed"),
-        ("train new --config type.toml --source train.en --target train.de", "heads must be int; received 'two'"),
-        ("train new --config preset.toml", "preset must be one of tiny, small, base, big; received 'huge'"),
-        ("train new --resume --overwrite", "argument --overwrite: not allowed with argument --resume"),
+        (
+            "train new --config type.toml --source train.en --target train.de",
+            "heads must be int; received 'two'",
+        ),
+        (
+            "train new --config preset.toml",
+            "preset must be one of tiny, small, base, big; received 'huge'",
+        ),
+        (
+            "train new --resume --overwrite",
+            "argument --overwrite: not allowed with argument --resume",
+        ),
         (
             "translate absent A",
             "run must be a directory that `keras-transformer train` or `import` made; 'absent/config.json'",
         ),
         ("translate photos A", "'photos/config.json' is missing"),
-        ("translate no-model A", "run 'no-model' holds no model: model.keras is missing"),
-        ("translate other-tokenizer A", "must have (200, 200) tokens as the model has; received (60, 60)"),
+        (
+            "translate no-model A",
+            "run 'no-model' holds no model: model.keras is missing",
+        ),
+        (
+            "translate other-tokenizer A",
+            "must have (200, 200) tokens as the model has; received (60, 60)",
+        ),
         (
             "translate other-model A",
             "'other-model/model.keras' cannot be read as the model that config.json describes: its config",
@@ -130,16 +202,40 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "translate broken-model A",
             "'broken-model/model.keras' cannot be read as the model that config.json describes: ",
         ),
-        ("translate run A --shard 0/2", "several processes need --input and --output; received process 0 of 2 without"),
-        ("translate run A --shard 2/2", "shard must be K/N with K from 0 to N - 1; received '2/2'"),
-        ("translate run A --input train.en", "TEXT and --input exclude each other; received both"),
+        (
+            "translate run A --shard 0/2",
+            "several processes need --input and --output; received process 0 of 2 without",
+        ),
+        (
+            "translate run A --shard 2/2",
+            "shard must be K/N with K from 0 to N - 1; received '2/2'",
+        ),
+        (
+            "translate run A --input train.en",
+            "TEXT and --input exclude each other; received both",
+        ),
         ("translate run --input absent.en", "absent.en must be a readable text file"),
-        ("translate run --input latin.de --output out.de", "latin.de must be UTF-8; line 7 is not"),
-        ("translate run A --output photos", "a file in an existing directory; received 'photos'"),
-        ("translate run A --output absent/out.de", "a file in an existing directory; received 'absent/out.de'"),
-        ("translate run A --beam 2 --n-best 3", "n_best must be at most 2 with search='beam'; received 3"),
+        (
+            "translate run --input latin.de --output out.de",
+            "latin.de must be UTF-8; line 7 is not",
+        ),
+        (
+            "translate run A --output photos",
+            "a file in an existing directory; received 'photos'",
+        ),
+        (
+            "translate run A --output absent/out.de",
+            "a file in an existing directory; received 'absent/out.de'",
+        ),
+        (
+            "translate run A --beam 2 --n-best 3",
+            "n_best must be at most 2 with search='beam'; received 3",
+        ),
         ("translate run A --bean 2", "unrecognized arguments: --bean 2"),
-        ("evaluate run --source train.en --target short.de", "train.en has 60 and short.de has 50"),
+        (
+            "evaluate run --source train.en --target short.de",
+            "train.en has 60 and short.de has 50",
+        ),
         ("evaluate run", "the following arguments are required: --source"),
         ("serve run", "invalid choice: 'serve'"),
         ("", "the following arguments are required: COMMAND"),
@@ -153,8 +249,12 @@ def test_other_commands(folder, monkeypatch, capsys, arguments, message):
 def test_a_vocabulary_too_large_names_the_largest(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     error = fails(folder, [*TRAIN, "--vocab-size", "100000"], capsys)
-    largest = int(re.search(r"vocab_size must be at most (\d+) for these lines", error)[1])
-    lines = ((folder / "train.en").read_text() + (folder / "train.de").read_text()).splitlines()
+    largest = int(
+        re.search(r"vocab_size must be at most (\d+) for these lines", error)[1]
+    )
+    lines = (
+        (folder / "train.en").read_text() + (folder / "train.de").read_text()
+    ).splitlines()
     assert Tokenizer.train(lines, largest).vocab_size == largest
 
 
@@ -164,29 +264,53 @@ def test_no_backend(folder, monkeypatch, capsys):
     monkeypatch.setenv("KERAS_BACKEND", "mxnet")
     expected = "KERAS_BACKEND must be one of tensorflow, jax, torch; received 'mxnet'\n"
     assert fails(folder, ["translate", "run", "A"], capsys) == expected
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in BACKENDS else find(name))
+    monkeypatch.setattr(
+        "importlib.util.find_spec",
+        lambda name: None if name in BACKENDS else find(name),
+    )
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    expected = "backend 'jax' is not installed: pip install 'keras-transformer-nmt[jax]'\n"
+    expected = (
+        "backend 'jax' is not installed: pip install 'keras-transformer-nmt[jax]'\n"
+    )
     assert fails(folder, ["translate", "run", "A"], capsys) == expected
     monkeypatch.delenv("KERAS_BACKEND")
-    expected = "no backend is installed: pip install 'keras-transformer-nmt[tensorflow]'\n"
+    expected = (
+        "no backend is installed: pip install 'keras-transformer-nmt[tensorflow]'\n"
+    )
     assert fails(folder, ["translate", "run", "A"], capsys) == expected
 
 
 def test_not_a_number(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("keras_transformer.data.batches.bucket_edges", lambda longest: (longest,))
+    monkeypatch.setattr(
+        "keras_transformer.data.batches.bucket_edges", lambda longest: (longest,)
+    )
     arguments = [*TRAIN, "--learning-rate-scale", "1e30"]
     assert cli.main([*arguments[:1], str(tmp_path / "new"), *arguments[2:]]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("keras-transformer: error: loss is nan at update ") and err.count("\n") == 1
+    assert (
+        err.startswith("keras-transformer: error: loss is nan at update ")
+        and err.count("\n") == 1
+    )
 
 
 def test_the_real_command_says_one_line_too(folder):
-    command = [sys.executable, "-m", "keras_transformer", *TRAIN, "--target", "latin.de"]
-    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "keras_transformer",
+        *TRAIN,
+        "--target",
+        "latin.de",
+    ]
+    done = subprocess.run(
+        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True
+    )
     assert done.returncode == 2
-    assert done.stderr.startswith("keras-transformer: error: latin.de must be UTF-8") and done.stderr.count("\n") == 1
+    assert (
+        done.stderr.startswith("keras-transformer: error: latin.de must be UTF-8")
+        and done.stderr.count("\n") == 1
+    )
 
 
 def test_a_killed_command_leaves_a_hidden_directory_only(folder, tmp_path):
@@ -194,12 +318,17 @@ def test_a_killed_command_leaves_a_hidden_directory_only(folder, tmp_path):
     (tmp_path / "run" / "config.json").write_text("{}")
     (tmp_path / "run" / "manifest.json").write_text("{}")
     code = (
-        "import os, sys; from keras_transformer import cli, data\n"
+        "import os, sys; from keras_transformer.cli import main as cli; from keras_transformer import data\n"
         "data.TokenStore.build = lambda *arguments: os._exit(9)\n"
         "cli.main(sys.argv[1:])"
     )
     arguments = ["train", tmp_path / "run", *TRAIN[2:], "--overwrite"]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+    )
     assert done.returncode == 9
     first, second = sorted(path.name for path in tmp_path.iterdir())
     assert first.startswith(".run.") and first.endswith(".partial") and second == "run"

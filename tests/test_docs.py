@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small
-from exam import NOT_ON_JAX, marked
+from layer_checks import NOT_ON_JAX, marked
 
 import keras_transformer
-from keras_transformer.cli import build_parser, main
+from keras_transformer.cli.flags import read_toml
+from keras_transformer.cli.main import build_parser, main
 from keras_transformer.config import TrainingConfig, preset
-from keras_transformer.data import captions
-from keras_transformer.flags import read_toml
+from keras_transformer.data.examples import captions
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -38,7 +38,8 @@ FILES = {
     "valid": ("val", 20),
     "test": ("test", 10),
 }  # split -> the pages' name, its lines here
-LAUNCH_PAGE = "docs/devices.md"  # whose `sh` blocks tests/distribution/test_launch_page.py runs
+# Whose `sh` blocks tests/distribution/test_launch_page.py runs.
+LAUNCH_PAGE = "docs/devices.md"
 MODULES = sorted(
     info.name
     for info in pkgutil.walk_packages(keras_transformer.__path__, "keras_transformer.")
@@ -51,7 +52,12 @@ def blocks(language, text):
 
 
 def lines(language, text):
-    return [line for block in blocks(language, text) for line in block.replace("\\\n", " ").splitlines() if line]
+    return [
+        line
+        for block in blocks(language, text)
+        for line in block.replace("\\\n", " ").splitlines()
+        if line
+    ]
 
 
 COMMANDS = [
@@ -71,9 +77,14 @@ def begun(tmp_path_factory):
     for split, (name, count) in FILES.items():
         for path, language in zip(captions(split), ("en", "de")):
             with gzip.open(path, "rt", encoding="utf-8") as texts:
-                (folder / f"{name}.{language}").write_text("".join(itertools.islice(texts, count)), encoding="utf-8")
+                (folder / f"{name}.{language}").write_text(
+                    "".join(itertools.islice(texts, count)), encoding="utf-8"
+                )
     with contextlib.chdir(folder):
-        assert main([*FIRST, *small.FLAGS, "--decoder-layers", "2", "--max-updates", "2"]) == 0
+        assert (
+            main([*FIRST, *small.FLAGS, "--decoder-layers", "2", "--max-updates", "2"])
+            == 0
+        )
     return folder
 
 
@@ -106,14 +117,21 @@ def test_commands_run(place, capsys):
         elif command[0] in ("translate", "evaluate"):
             command = [*command, "--extra-length", "3"]
         assert main(command) == 0, (command, capsys.readouterr().err)
-    assert len((place / "test.translated").read_text(encoding="utf-8").splitlines()) == 10
+    assert (
+        len((place / "test.translated").read_text(encoding="utf-8").splitlines()) == 10
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_line_of_sh_blocks_is_run(page):
     for line in lines("sh", PAGES[page]):
         if line.startswith("make "):
-            subprocess.run(["make", "--dry-run", line.split()[1]], cwd=ROOT, check=True, capture_output=True)
+            subprocess.run(
+                ["make", "--dry-run", line.split()[1]],
+                cwd=ROOT,
+                check=True,
+                capture_output=True,
+            )
         else:
             assert line.startswith("keras-transformer ") or page == LAUNCH_PAGE, line
 
@@ -123,20 +141,32 @@ def test_commands_of_console_blocks_are_spelled_right():
     assert len(commands) >= 4
     for command in commands:
         if "keras-transformer " in command:
-            build_parser().parse_args(shlex.split(command.partition("keras-transformer ")[2]))
+            build_parser().parse_args(
+                shlex.split(command.partition("keras-transformer ")[2])
+            )
         else:
             assert command.startswith(("pip install ", "python3 -m venv ")), command
 
 
-@pytest.mark.parametrize("page", [pytest.param(p, marks=[] if p == "README.md" else NOT_ON_JAX) for p in PYTHON])
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=[] if p == "README.md" else NOT_ON_JAX) for p in PYTHON],
+)
 def test_python_runs(page, place, capsys, monkeypatch):
     def cut(split):
         return [f"{FILES[split][0]}.{language}" for language in ("en", "de")]
 
     few, flat = dict(max_updates=2), dict(encoder_layers=1, decoder_layers=1)
-    monkeypatch.setattr(keras_transformer, "TrainingConfig", functools.partial(TrainingConfig, **few), raising=False)
+    monkeypatch.setattr(
+        keras_transformer,
+        "TrainingConfig",
+        functools.partial(TrainingConfig, **few),
+        raising=False,
+    )
     monkeypatch.setattr(keras_transformer, "captions", cut, raising=False)
-    monkeypatch.setattr(keras_transformer, "preset", functools.partial(preset, **flat), raising=False)
+    monkeypatch.setattr(
+        keras_transformer, "preset", functools.partial(preset, **flat), raising=False
+    )
     if "CHECKPOINT" in "".join(blocks("python", PAGES[page])):
         write_checkpoints(place)
     for block in blocks("python", PAGES[page]):
@@ -157,26 +187,45 @@ def test_what_a_page_names_is_there(page):
         assert (ROOT / page).parent.joinpath(link).exists(), link
     for module in re.findall(r"python -m benchmarks\.(\w+)", text):
         assert (ROOT / "benchmarks" / f"{module}.py").is_file(), module
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]["optional-dependencies"]
     assert {*re.findall(r'"?\.\[(\w+)\]"', text)} <= {*extras}
 
 
 def section(title):
-    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, flags=re.DOTALL | re.MULTILINE)[1]
+    return re.search(
+        rf"^## {title}\n(.*?)(?=^## |\Z)", README, flags=re.DOTALL | re.MULTILINE
+    )[1]
 
 
 def test_the_tree_is_the_tree():
     (block,) = blocks("", section("The tree"))
-    shown = {line.split()[0].rstrip("/") for line in block.splitlines() if line.startswith("  ")}
+    shown = {
+        line.split()[0].rstrip("/")
+        for line in block.splitlines()
+        if line.startswith("  ")
+    }
     home = ROOT / "keras_transformer"
     assert shown == {path.name for path in home.iterdir() if path.name != "__pycache__"}
-    assert all((ROOT / line.split()[0]).is_dir() for line in block.splitlines() if not line.startswith("  "))
+    assert all(
+        (ROOT / line.split()[0]).is_dir()
+        for line in block.splitlines()
+        if not line.startswith("  ")
+    )
 
 
 def test_tables_name_what_is_there():
     for row in section("From the paper to the code").splitlines():
-        files, names = (re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[2:4]) if row else ([], [])
-        text = "".join((ROOT / "keras_transformer" / file).read_text(encoding="utf-8") for file in files)
+        files, names = (
+            (re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[2:4])
+            if row
+            else ([], [])
+        )
+        text = "".join(
+            (ROOT / "keras_transformer" / file).read_text(encoding="utf-8")
+            for file in files
+        )
         assert all(re.search(rf"(class|def) {name}\b", text) for name in names), row
     for row in section("What is tested on which backend").splitlines():
         for file in re.findall(r"`([^`]+)` \|$", row):
@@ -185,7 +234,9 @@ def test_tables_name_what_is_there():
 
 def test_every_notebook_is_on_a_page():
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        assert any(f"notebooks/{notebook.name})" in text for text in PAGES.values()), notebook.name
+        assert any(f"notebooks/{notebook.name})" in text for text in PAGES.values()), (
+            notebook.name
+        )
 
 
 def test_contributing_is_true():
@@ -195,7 +246,9 @@ def test_contributing_is_true():
     exec(compile(textwrap.dedent(block), "CONTRIBUTING.md", "exec"), names)
     names["test_exam"]()
     for target in sorted(set(re.findall(r"\bmake (\w+)", text))):
-        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(
+            ["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True
+        )
     for path in re.findall(r"tests/[\w/]+\.py", text):
         assert (ROOT / path).is_file(), path
 
@@ -203,18 +256,34 @@ def test_contributing_is_true():
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name):
     module = importlib.import_module(name)
-    names = {name: getattr(keras_transformer, name) for name in keras_transformer.__all__}
+    names = {
+        name: getattr(keras_transformer, name) for name in keras_transformer.__all__
+    }
     globs = {"np": np, **names, **vars(module)}
     # print_function=False: arrays print as NumPy does since version 2.
-    result = doctest.testmod(module, extraglobs=globs, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    result = doctest.testmod(
+        module,
+        extraglobs=globs,
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
+    )
     assert result.failed == 0
 
 
 def test_every_public_name_is_documented_and_used():
     shown = "".join(PAGES.values())
-    shown += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))
+    shown += "".join(
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+    )
     shown += (ROOT / "keras_transformer" / "cli.py").read_text(encoding="utf-8")
-    for home in (keras_transformer, keras_transformer.export, keras_transformer.plots, keras_transformer.pretrained):
+    for home in (
+        keras_transformer,
+        keras_transformer.export,
+        keras_transformer.plots,
+        keras_transformer.pretrained,
+    ):
         for name in home.__all__:
             assert inspect.getdoc(getattr(home, name)), f"{name} has no docstring"
-            assert re.search(rf"\b{name}\b", shown), f"{name} is public and shown nowhere"
+            assert re.search(rf"\b{name}\b", shown), (
+                f"{name} is public and shown nowhere"
+            )

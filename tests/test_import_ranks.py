@@ -41,8 +41,17 @@ RANKS = {
 }
 BACKENDS = {"jax", "tensorflow", "torch"}
 # The searches know a step function and no model; nor do they know who calls them.
-SEARCHES = {f"decoding.{name}" for name in ("cache", "search", "greedy", "sampling", "beam_search")}
-MAY_NAME_A_BACKEND = {"decoding.compiled", "training.random_state", "distribution", "export", "pretrained.checkpoint"}
+SEARCHES = {
+    f"decoding.{name}"
+    for name in ("cache", "search", "greedy", "sampling", "beam_search")
+}
+MAY_NAME_A_BACKEND = {
+    "decoding.compiled",
+    "training.random_state",
+    "distribution",
+    "export",
+    "pretrained.checkpoint",
+}
 
 
 def member(module):
@@ -62,9 +71,14 @@ def imports(module, source, known):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError(f"imports must be absolute; received a relative one in {module}")
+                raise ValueError(
+                    f"imports must be absolute; received a relative one in {module}"
+                )
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [full if full.partition(".")[2] in known else node.module for full in inner]
+            names = [
+                full if full.partition(".")[2] in known else node.module
+                for full in inner
+            ]
         else:
             continue
         for name in names:
@@ -77,26 +91,40 @@ def faults(module, source, known):
     own = member(module)
     for name, is_ours in imports(module, source, known):
         if not is_ours:
-            if name.partition(".")[0] in BACKENDS and not {own, module} & MAY_NAME_A_BACKEND:
+            if (
+                name.partition(".")[0] in BACKENDS
+                and not {own, module} & MAY_NAME_A_BACKEND
+            ):
                 yield f"{module} imports the backend {name}"
             continue
         target = member(name)
         same_folder = own.partition(".")[0] == target.partition(".")[0]
         if not same_folder and RANKS[target] >= RANKS[own]:
             yield f"{module} (rank {RANKS[own]}) imports {name} (rank {RANKS[target]})"
-        if module in SEARCHES and RANKS[target] > 0 and name not in SEARCHES | {"decoding"}:
+        if (
+            module in SEARCHES
+            and RANKS[target] > 0
+            and name not in SEARCHES | {"decoding"}
+        ):
             yield f"{module} imports {name}: a search knows a step function only"
 
 
 def modules():
     for path in sorted(HOME.rglob("*.py")):
-        yield ".".join(path.relative_to(HOME).with_suffix("").parts).removesuffix("__init__").removesuffix("."), path
+        yield (
+            ".".join(path.relative_to(HOME).with_suffix("").parts)
+            .removesuffix("__init__")
+            .removesuffix("."),
+            path,
+        )
 
 
 KNOWN = {name for name, _ in modules()}
 
 
-@pytest.mark.parametrize("module, path", [pytest.param(*pair, id=pair[0] or PACKAGE) for pair in modules()])
+@pytest.mark.parametrize(
+    "module, path", [pytest.param(*pair, id=pair[0] or PACKAGE) for pair in modules()]
+)
 def test_imports_go_downwards(module, path):
     assert list(faults(module, path.read_text(encoding="utf-8"), KNOWN)) == []
 
@@ -104,15 +132,51 @@ def test_imports_go_downwards(module, path):
 @pytest.mark.parametrize(
     "module, source, fault",
     [
-        ("layers.masks", "from keras_transformer.models import Transformer", "rank 1.*models.*rank 2"),
-        ("data.corpus", "def f():\n    import keras_transformer.training.loss", "rank 2.*training.loss.*rank 6"),
-        ("evaluation.evaluate", "from keras_transformer import training", "rank 5.*training.*rank 6"),
-        ("training.train", "from keras_transformer import Translator", r"rank 6.*imports  \(rank 9"),
-        ("layers.masks", "from keras_transformer.text import Tokenizer", "rank 1.*text.*rank 1"),
-        ("text.special_tokens", "from keras_transformer.layers import masks", "rank -1.*rank 1"),
-        ("decoding.greedy", "from keras_transformer.models import Decoder", "a step function only"),
-        ("decoding.search", "from keras_transformer.decoding.translator import Translator", "a step function only"),
-        ("models.decoder", "def f():\n    import jax.numpy as jnp", "imports the backend jax.numpy"),
+        (
+            "layers.masks",
+            "from keras_transformer.models import Transformer",
+            "rank 1.*models.*rank 2",
+        ),
+        (
+            "data.corpus",
+            "def f():\n    import keras_transformer.training.loss",
+            "rank 2.*training.loss.*rank 6",
+        ),
+        (
+            "evaluation.evaluate",
+            "from keras_transformer import training",
+            "rank 5.*training.*rank 6",
+        ),
+        (
+            "training.train",
+            "from keras_transformer import Translator",
+            r"rank 6.*imports  \(rank 9",
+        ),
+        (
+            "layers.masks",
+            "from keras_transformer.text import Tokenizer",
+            "rank 1.*text.*rank 1",
+        ),
+        (
+            "text.special_tokens",
+            "from keras_transformer.layers import masks",
+            "rank -1.*rank 1",
+        ),
+        (
+            "decoding.greedy",
+            "from keras_transformer.models import Decoder",
+            "a step function only",
+        ),
+        (
+            "decoding.search",
+            "from keras_transformer.decoding.translator import Translator",
+            "a step function only",
+        ),
+        (
+            "models.decoder",
+            "def f():\n    import jax.numpy as jnp",
+            "imports the backend jax.numpy",
+        ),
     ],
 )
 def test_the_check_can_fail(module, source, fault):
@@ -121,15 +185,23 @@ def test_the_check_can_fail(module, source, fault):
 
 
 def test_a_module_without_a_rank_is_a_fault():
-    with pytest.raises(ValueError, match="RANKS must give every module a rank; received 'misc'"):
+    with pytest.raises(
+        ValueError, match="RANKS must give every module a rank; received 'misc'"
+    ):
         list(faults("misc", "", KNOWN))
 
 
 def test_a_relative_import_is_a_fault():
-    with pytest.raises(ValueError, match="imports must be absolute; received a relative one in layers.masks"):
+    with pytest.raises(
+        ValueError,
+        match="imports must be absolute; received a relative one in layers.masks",
+    ):
         list(faults("layers.masks", "from ..models import decoder", KNOWN))
 
 
 def test_no_module_can_unpickle():
     for path in HOME.rglob("*.py"):
-        assert not re.search(r"pickle(?!d|=False)|marshal|shelve|\beval\(|\bexec\(|joblib", path.read_text()), path
+        assert not re.search(
+            r"pickle(?!d|=False)|marshal|shelve|\beval\(|\bexec\(|joblib",
+            path.read_text(),
+        ), path

@@ -9,20 +9,29 @@ from pathlib import Path
 import keras
 import pytest
 
-nbformat = pytest.importorskip("nbformat", reason="the extra `notebooks` is not installed")
+nbformat = pytest.importorskip(
+    "nbformat", reason="the extra `notebooks` is not installed"
+)
 pytest.importorskip("nbclient", reason="the extra `notebooks` is not installed")
 
 ROOT = Path(__file__).parent.parent
 EVERY_BACKEND = "1_quickstart"  # the others say the same on each, and are run on one
 
-spec = importlib.util.spec_from_file_location("make_notebooks", ROOT / "tools" / "make_notebooks.py")
+spec = importlib.util.spec_from_file_location(
+    "make_notebooks", ROOT / "tools" / "make_notebooks.py"
+)
 make_notebooks = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(make_notebooks)
 NAMES = make_notebooks.names()
 
 
 def outputs(notebook):
-    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [
+        output
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -35,7 +44,9 @@ def test_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     kept = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
     def pictures(notebook):
-        return sum("image/png" in output.get("data", {}) for output in outputs(notebook))
+        return sum(
+            "image/png" in output.get("data", {}) for output in outputs(notebook)
+        )
 
     assert pictures(notebook) == pictures(kept)
     if name == EVERY_BACKEND:
@@ -49,10 +60,14 @@ def test_the_notebook_in_the_repository_is_its_source_with_outputs(name):
     nbformat.validate(kept)
     fresh = make_notebooks.notebook_of(name)
     shown = [(cell.cell_type, cell.source) for cell in fresh.cells]
-    assert [(cell.cell_type, cell.source) for cell in kept.cells] == shown, "python tools/make_notebooks.py " + name
+    assert [(cell.cell_type, cell.source) for cell in kept.cells] == shown, (
+        "python tools/make_notebooks.py " + name
+    )
     counts = [cell.execution_count for cell in kept.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
-    assert outputs(kept) and not any(output.output_type == "error" for output in outputs(kept))
+    assert outputs(kept) and not any(
+        output.output_type == "error" for output in outputs(kept)
+    )
     assert not re.search(r"/(home|root|tmp|work|Users)/", json.dumps(outputs(kept)))
 
 
@@ -66,8 +81,16 @@ def test_cells_of_a_source(tmp_path, monkeypatch):
     (tmp_path / "sources" / "n.py").write_text(source)
     monkeypatch.setattr(make_notebooks, "FOLDER", tmp_path)
     cells = make_notebooks.notebook_of("n").cells
-    assert [cell.source for cell in cells] == ["# Title\n\nText.", "%matplotlib inline\nx = 1  # %d", "x + 1"]
-    assert [cell.cell_type for cell in cells] == ["markdown", "code", "code"] and make_notebooks.names() == ["n"]
+    assert [cell.source for cell in cells] == [
+        "# Title\n\nText.",
+        "%matplotlib inline\nx = 1  # %d",
+        "x + 1",
+    ]
+    assert [cell.cell_type for cell in cells] == [
+        "markdown",
+        "code",
+        "code",
+    ] and make_notebooks.names() == ["n"]
     monkeypatch.setattr(sys, "argv", ["make_notebooks", "n"])
     monkeypatch.setattr(make_notebooks, "run", lambda notebook, folder: notebook)
     make_notebooks.main()

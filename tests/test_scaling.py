@@ -8,29 +8,46 @@ import pytest
 
 from benchmarks import formulas, planning, scaling
 from keras_transformer.config import TransformerConfig
-from keras_transformer.data import TokenStore
-from keras_transformer.text import Tokenizer
+from keras_transformer.data.store import TokenStore
+from keras_transformer.text.tokenizer import Tokenizer
 
-PAGE = (Path(__file__).parent.parent / "docs" / "scaling.md").read_text(encoding="utf-8")
-SMALL = dict(source_vocab_size=256, target_vocab_size=256, encoder_layers=2, decoder_layers=1, d_model=64, d_ff=128)
+PAGE = (Path(__file__).parent.parent / "docs" / "scaling.md").read_text(
+    encoding="utf-8"
+)
+SMALL = dict(
+    source_vocab_size=256,
+    target_vocab_size=256,
+    encoder_layers=2,
+    decoder_layers=1,
+    d_model=64,
+    d_ff=128,
+)
 OTHER = dict(
     target_vocab_size=128,
     share_embeddings=False,
-    key_size=8,
-    value_size=8,
-    norm="pre",
+    key_dim=8,
+    value_dim=8,
+    norm_first=True,
     positions="learned",
     max_positions=32,
     attention_bias=True,
 )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="reads JAX's compiled program")
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="reads JAX's compiled program"
+)
 def test_formulas_agree_with_the_compiled_step():
-    small = TransformerConfig(**SMALL, heads=4)
+    small = TransformerConfig(**SMALL, num_heads=4)
     other = dataclasses.replace(small, **OTHER)
     cases = [
-        dict(config=dataclasses.asdict(config), rows=64, length=8, how=how, model_devices=model_devices)
+        dict(
+            config=dataclasses.asdict(config),
+            rows=64,
+            length=8,
+            how=how,
+            model_devices=model_devices,
+        )
         for config, how, model_devices in [
             (small, "none", None),
             (small, "data", None),
@@ -41,9 +58,13 @@ def test_formulas_agree_with_the_compiled_step():
     answers = scaling.in_process(4, cases)
     assert [answer["how"] for answer in answers] == ["1 x 1", "4 x 1", "2 x 2", "1 x 4"]
     for answer in answers:
-        assert answer["state"] == pytest.approx(answer["state_formula"], rel=0.01), answer
+        assert answer["state"] == pytest.approx(answer["state_formula"], rel=0.01), (
+            answer
+        )
         assert answer["sent"] == pytest.approx(answer["sent_formula"], rel=0.02), answer
-        assert answer["temporary"] == pytest.approx(answer["temporary_formula"], rel=0.25), answer
+        assert answer["temporary"] == pytest.approx(
+            answer["temporary_formula"], rel=0.25
+        ), answer
 
 
 def test_all_ways_to_write_a_collective_are_read():
@@ -55,23 +76,38 @@ def test_all_ways_to_write_a_collective_are_read():
       %e = f32[8]{0} add(%x, %y)
     """
     found = scaling.collectives(program, 8)
-    assert found == {"all-reduce": (92, 2 * 80 * 3 / 4 + 12), "all-gather": (32, 16), "reduce-scatter": (32, 32)}
+    assert found == {
+        "all-reduce": (92, 2 * 80 * 3 / 4 + 12),
+        "all-gather": (32, 16),
+        "reduce-scatter": (32, 32),
+    }
 
 
 def test_a_store_has_the_size_of_the_formula(tmp_path):
     tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
-    store, _ = TokenStore.build(tmp_path / "store", [("ab ba", "ba"), ("ba", "ab ab ba")], tokenizer)
+    store, _ = TokenStore.build(
+        tmp_path / "store", [("ab ba", "ba"), ("ba", "ab ab ba")], tokenizer
+    )
     source, target = store.lengths.mean(axis=0)
-    size = sum(path.stat().st_size for path in (tmp_path / "store").iterdir() if path.suffix != ".json")
+    size = sum(
+        path.stat().st_size
+        for path in (tmp_path / "store").iterdir()
+        if path.suffix != ".json"
+    )
     assert size == formulas.store_bytes(2, source, target, 9)
 
 
-@pytest.mark.parametrize("table", [planning.scaling, planning.store, planning.english_french])
+@pytest.mark.parametrize(
+    "table", [planning.scaling, planning.store, planning.english_french]
+)
 def test_the_estimates_on_the_page_are_those_of_the_formulas(table):
     assert "\n".join(table()) in PAGE
 
 
 def test_flops_are_those_of_the_published_share():
-    # NVIDIA's example, big on an A100: 82,059 target tokens a second, 33 % of 312 TFLOP/s.
-    config = TransformerConfig(33_000, 33_000, d_model=1024, d_ff=4096, heads=16)
-    assert 82_059 * formulas.flops_per_token(config, 32) / 312e12 == pytest.approx(0.33, abs=0.01)
+    # NVIDIA's example, big on an A100: 82,059 target tokens a second, 33 % of 312
+    # TFLOP/s.
+    config = TransformerConfig(33_000, 33_000, d_model=1024, d_ff=4096, num_heads=16)
+    assert 82_059 * formulas.flops_per_token(config, 32) / 312e12 == pytest.approx(
+        0.33, abs=0.01
+    )

@@ -14,13 +14,18 @@ FOLDER = Path(__file__).parents[1] / "keras_transformer" / "data" / "captions"
 
 def words(pair):
     """The words of both sides, marked by language."""
-    return {(side, word.strip(".,").lower()) for side, line in enumerate(pair) for word in line.split()}
+    return {
+        (side, word.strip(".,").lower())
+        for side, line in enumerate(pair)
+        for word in line.split()
+    }
 
 
 def draw(seed):
     """All pairs, no source and no target twice, as {split: [(English, German), ...]}.
 
-    Held-out pairs are new combinations of words that are known: each form occurs in ten pairs or more.
+    Held-out pairs are new combinations of words that are known: each form occurs in ten
+    pairs or more.
     """
     grammar = Grammar(random.Random(seed))
     sources, targets, pairs = set(), set(), []
@@ -36,7 +41,11 @@ def draw(seed):
     held_out = SIZES["test"] + SIZES["valid"]
     apart = set(known[:held_out])
     train = [pair for pair in pairs if pair not in apart]
-    return {"test": known[: SIZES["test"]], "valid": known[SIZES["test"] : held_out], "train": train}
+    return {
+        "test": known[: SIZES["test"]],
+        "valid": known[SIZES["test"] : held_out],
+        "train": train,
+    }
 
 
 def write(folder, splits):
@@ -45,7 +54,9 @@ def write(folder, splits):
     for split, pairs in splits.items():
         for language, lines in zip(("en", "de"), zip(*pairs, strict=True), strict=True):
             text = "".join(f"{line}\n" for line in lines).encode()
-            (folder / f"{split}.{language}.gz").write_bytes(gzip.compress(text, compresslevel=9, mtime=0))
+            (folder / f"{split}.{language}.gz").write_bytes(
+                gzip.compress(text, compresslevel=9, mtime=0)
+            )
 
 
 def main():

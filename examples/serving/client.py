@@ -1,9 +1,10 @@
 """Translates sentences with a TensorFlow Serving server that has an export of ours loaded.
 
-    python client.py "Two young girls are sitting on a bench." "A man is reading a book."
-    python client.py --grpc localhost:8500 --n-best "A man is reading a book."
+    python client.py "Two young girls are sitting on a bench." "A man is reading a
+    book." python client.py --grpc localhost:8500 --n-best "A man is reading a book."
 
-REST needs nothing but Python; gRPC needs `pip install tensorflow-serving-api`. The README here starts a server.
+REST needs nothing but Python; gRPC needs `pip install tensorflow-serving-api`. The
+README here starts a server.
 """
 
 import argparse
@@ -15,12 +16,16 @@ import urllib.request
 def translate_rest(address, model, inputs, signature, timeout):
     """The outputs of a signature by name, over REST."""
     body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
-    request = urllib.request.Request(f"http://{address}/v1/models/{model}:predict", body)
+    request = urllib.request.Request(
+        f"http://{address}/v1/models/{model}:predict", body
+    )
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:
             return json.load(response)["outputs"]
     except urllib.error.HTTPError as error:
-        raise RuntimeError(f"{address} answered {error.code}: {error.read().decode(errors='replace')}") from None
+        raise RuntimeError(
+            f"{address} answered {error.code}: {error.read().decode(errors='replace')}"
+        ) from None
 
 
 def translate_grpc(address, model, inputs, signature, timeout):
@@ -38,7 +43,9 @@ def translate_grpc(address, model, inputs, signature, timeout):
         try:
             response = stub.Predict(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise RuntimeError(f"{address} answered {error.code().name}: {error.details()}") from None
+            raise RuntimeError(
+                f"{address} answered {error.code().name}: {error.details()}"
+            ) from None
     arrays = {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
     return {name: decoded(array.tolist()) for name, array in arrays.items()}
 
@@ -51,25 +58,50 @@ def decoded(value):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("text", nargs="+", help="sentences")
-    parser.add_argument("--rest", default="localhost:8501", metavar="HOST:PORT", help="(default: %(default)s)")
+    parser.add_argument(
+        "--rest",
+        default="localhost:8501",
+        metavar="HOST:PORT",
+        help="(default: %(default)s)",
+    )
     parser.add_argument("--grpc", metavar="HOST:PORT", help="use gRPC instead")
-    parser.add_argument("--model", default="translator", help="the server's name of the model (default: %(default)s)")
-    parser.add_argument("--n-best", action="store_true", help="print all hypotheses of each sentence, with scores")
-    parser.add_argument("--timeout", type=float, default=60.0, help="seconds (default: %(default)s)")
+    parser.add_argument(
+        "--model",
+        default="translator",
+        help="the server's name of the model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--n-best",
+        action="store_true",
+        help="print all hypotheses of each sentence, with scores",
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=60.0, help="seconds (default: %(default)s)"
+    )
     options = parser.parse_args()
 
-    translate, address = (translate_grpc, options.grpc) if options.grpc else (translate_rest, options.rest)
+    translate, address = (
+        (translate_grpc, options.grpc)
+        if options.grpc
+        else (translate_rest, options.rest)
+    )
     signature = "n_best" if options.n_best else "serving_default"
     try:
-        found = translate(address, options.model, {"text": options.text}, signature, options.timeout)
+        found = translate(
+            address, options.model, {"text": options.text}, signature, options.timeout
+        )
     except (RuntimeError, OSError) as error:
         raise SystemExit(f"client.py: error: {error}") from None
     if not options.n_best:
         print(*found["translation"], sep="\n")
         return
-    for number, (texts, scores) in enumerate(zip(found["translations"], found["scores"]), 1):
+    for number, (texts, scores) in enumerate(
+        zip(found["translations"], found["scores"]), 1
+    ):
         for text, score in zip(texts, scores):
             if float(score) > float("-inf"):
                 print(f"{number}\t{score:.4f}\t{text}")

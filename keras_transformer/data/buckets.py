@@ -1,6 +1,7 @@
 """Which shapes batches have: bucket edges and rows a bucket. Arithmetic only.
 
-Lengths are those of the padded rows: tokens and one end (source, labels) or begin (target input).
+Lengths are those of the padded rows: tokens and one end (source, labels) or begin
+(target input).
 """
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 def bucket_edges(longest: int) -> tuple[int, ...]:
     """Widths of batches up to `longest`: steps of 4 up to 32, then a quarter more each time, in steps of 8.
 
-    Few of them, because JAX compiles each shape once; dense where most sentences lie, because padding costs time.
+    Few of them, because JAX compiles each shape once; dense where most sentences lie,
+    because padding costs time.
 
     Example:
         >>> bucket_edges(128)
@@ -35,12 +37,15 @@ def rows_per_bucket(edge: int, batch_tokens: int) -> int:
     return rows // 8 * 8 if rows >= 8 else rows
 
 
-def cut(order: np.ndarray, widths: np.ndarray, edges: tuple[int, ...], batch_tokens: int) -> list:
+def cut(
+    order: np.ndarray, widths: np.ndarray, edges: tuple[int, ...], batch_tokens: int
+) -> list:
     """Batches of one bucket each, as (edge, rows), every example in one of them.
 
-    What does not fill a batch of its bucket goes up to the next one: padding it is cheaper than filler rows, and no
-    update hangs on a handful of sentences. So only the last batch is short, and how many there are of each edge
-    depends on the widths alone, not on the order.
+    What does not fill a batch of its bucket goes up to the next one: padding it is
+    cheaper than filler rows, and no update hangs on a handful of sentences. So only the
+    last batch is short, and how many there are of each edge depends on the widths
+    alone, not on the order.
 
     Args:
         order: example indices, (n,); each bucket takes its own in this order.
@@ -57,6 +62,8 @@ def cut(order: np.ndarray, widths: np.ndarray, edges: tuple[int, ...], batch_tok
         waiting = np.concatenate([waiting, own])
         rows = rows_per_bucket(edge, batch_tokens)
         full = len(waiting) // rows * rows
-        batches += [(edge, waiting[start : start + rows]) for start in range(0, full, rows)]
+        batches += [
+            (edge, waiting[start : start + rows]) for start in range(0, full, rows)
+        ]
         waiting = waiting[full:]
     return [*batches, (edge, waiting)] if len(waiting) else batches

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 
 from keras_transformer.config import DataConfig
-from keras_transformer.text import read_lines
+from keras_transformer.text.lines import read_lines
 
 ENORMOUS = 100_000  # characters; such a line is too long whatever its tokens
 
 
-def read_pairs(source: str | os.PathLike, target: str | os.PathLike | None = None) -> Iterator[tuple[str, str]]:
+def read_pairs(
+    source: str | os.PathLike, target: str | os.PathLike | None = None
+) -> Iterator[tuple[str, str]]:
     """Pairs of lines of two parallel files, or of one `.tsv` file with two columns; any of them may be `.gz`.
 
     Args:
@@ -19,15 +21,19 @@ def read_pairs(source: str | os.PathLike, target: str | os.PathLike | None = Non
         target: file with the translations, line by line; absent with a `.tsv` file.
 
     Raises:
-        ValueError: if a file is empty or unreadable, the two are not of equal length (known only at their end), or a
-            `.tsv` line has not two columns.
+        ValueError: if a file is empty or unreadable, the two are not of equal length
+            (known only at their end), or a `.tsv` line has not two columns.
     """
     if str(source).removesuffix(".gz").endswith(".tsv"):
         if target is not None:
-            raise ValueError(f"target must be absent when source is a .tsv file with both; received {str(target)!r}")
+            raise ValueError(
+                f"target must be absent when source is a .tsv file with both; received {str(target)!r}"
+            )
         return _tsv_pairs(source)
     if target is None:
-        raise ValueError(f"target must be given unless source is a .tsv file; received source {str(source)!r} alone")
+        raise ValueError(
+            f"target must be given unless source is a .tsv file; received source {str(source)!r} alone"
+        )
     return _file_pairs(source, target)
 
 
@@ -36,7 +42,9 @@ def _tsv_pairs(path):
     for number, line in enumerate(read_lines(path), 1):
         columns = line.split("\t") if line.strip() else ["", ""]
         if len(columns) != 2:
-            raise ValueError(f"{path} must have two columns (source, tab, target); line {number} has {len(columns)}")
+            raise ValueError(
+                f"{path} must have two columns (source, tab, target); line {number} has {len(columns)}"
+            )
         yield columns[0], columns[1]
     if not number:
         raise ValueError(f"{path} must contain sentences; it is empty")
@@ -51,7 +59,8 @@ def _file_pairs(source, target):
             yield line
 
     for pair in itertools.zip_longest(counted(source, 0), counted(target, 1)):
-        if None not in pair:  # after the end of the shorter file this goes on, to count the longer one
+        # After the end of the shorter file this goes on, to count the longer one.
+        if None not in pair:
             yield pair
     for path, count in zip((source, target), counts, strict=True):
         if not count:

@@ -8,7 +8,9 @@ from pathlib import Path
 CAPTIONS = Path(__file__).parent / "captions"
 CAPTION_SPLITS = ("train", "valid", "test")
 
-MULTI30K_URL = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw"
+MULTI30K_URL = (
+    "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw"
+)
 MULTI30K_SHA256 = {
     "train.en.gz": "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f",
     "train.de.gz": "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",
@@ -24,14 +26,16 @@ TIMEOUT = 30  # seconds without a byte
 def captions(split):
     """Paths of the bundled English and German captions of one split.
 
-    Sentences in the manner of picture captions, written by a grammar for this project (CC0): 12,000 training pairs,
-    500 for validation, 500 for testing; no sentence occurs twice.
+    Sentences in the manner of picture captions, written by a grammar for this project
+    (CC0): 12,000 training pairs, 500 for validation, 500 for testing; no sentence
+    occurs twice.
 
     Args:
         split: "train", "valid" or "test".
 
     Returns:
-        `(source, target)`: paths of two gzip files in UTF-8, English and German, one sentence a line.
+        `(source, target)`: paths of two gzip files in UTF-8, English and German, one
+        sentence a line.
 
     Raises:
         ValueError: for another split.
@@ -42,48 +46,61 @@ def captions(split):
         ('valid.en.gz', 'valid.de.gz')
     """
     if split not in CAPTION_SPLITS:
-        raise ValueError(f'`split` must be "train", "valid" or "test". Received: split={split!r}')
+        raise ValueError(
+            f'`split` must be "train", "valid" or "test". Received: split={split!r}'
+        )
     return CAPTIONS / f"{split}.en.gz", CAPTIONS / f"{split}.de.gz"
 
 
 def multi30k(split, folder=None, url=MULTI30K_URL):
     """Paths of the English and German captions of one split of Multi30k, downloaded on first use.
 
-    For non-commercial use only, and therefore no part of this package. Every file is checked against its SHA-256.
+    For non-commercial use only, and therefore no part of this package. Every file is
+    checked against its SHA-256.
 
     Args:
         split: "train" (29,000 pairs), "val" (1,014) or "test_2016_flickr" (1,000).
-        folder: A folder that holds `train.en.gz` and the like already; nothing is downloaded then. Default: download
-            into `~/.keras/datasets/multi30k` (below `KERAS_HOME` if that is set).
+        folder: A folder that holds `train.en.gz` and the like already; nothing is
+            downloaded then. Default: download into `~/.keras/datasets/multi30k` (below
+            `KERAS_HOME` if that is set).
         url: Where the files are downloaded from.
 
     Returns:
-        `(source, target)`: paths of two gzip files in UTF-8, English and German, one sentence a line.
+        `(source, target)`: paths of two gzip files in UTF-8, English and German, one
+        sentence a line.
 
     Raises:
         ValueError: for another split, or a file whose checksum is not the expected one.
         FileNotFoundError: if `folder` lacks a file.
         ConnectionError: if a file cannot be downloaded.
 
-    Source: Elliott et al. 2016, "Multi30K: Multilingual English-German Image Descriptions",
-    https://github.com/multi30k/dataset
+    Source: Elliott et al. 2016, "Multi30K: Multilingual English-German Image
+    Descriptions", https://github.com/multi30k/dataset
     """
     if split not in MULTI30K_SPLITS:
-        raise ValueError(f'`split` must be "train", "val" or "test_2016_flickr". Received: split={split!r}')
+        raise ValueError(
+            f'`split` must be "train", "val" or "test_2016_flickr". Received: split={split!r}'
+        )
     names = f"{split}.en.gz", f"{split}.de.gz"
     if folder is None:
         return tuple(_download(name, url) for name in names)
     paths = tuple(Path(folder) / name for name in names)
     for path in paths:
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: download it from {url}/{path.name}")
+            raise FileNotFoundError(
+                f"{path} is missing: download it from {url}/{path.name}"
+            )
         _verify(path)
     return paths
 
 
 def _download(name, url):
     """The file in the cache; fetched aside and renamed, so that the cache never holds half a file."""
-    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets" / "multi30k"
+    cache = (
+        Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+        / "datasets"
+        / "multi30k"
+    )
     path = cache / name
     if path.is_file():
         _verify(path)
@@ -105,7 +122,9 @@ def _fetch(address, path):
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:
-        keras.utils.get_file(path.name, address, cache_subdir=str(path.parent.absolute()))
+        keras.utils.get_file(
+            path.name, address, cache_subdir=str(path.parent.absolute())
+        )
     except Exception as error:  # get_file raises bare Exceptions
         raise ConnectionError(
             f"cannot download {address} ({error}): download it by hand, with the other files of Multi30k, "

@@ -12,9 +12,9 @@ import numpy as np
 
 from keras_transformer.config import DataConfig
 from keras_transformer.data.corpus import ENORMOUS, FilterReport, judge
-from keras_transformer.files import remove_partial, written_aside
-from keras_transformer.text.frame import Frame
+from keras_transformer.runs.sealed_files import remove_partial, written_aside
 from keras_transformer.text.lines import LONGEST_LINE
+from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import PAD
 from keras_transformer.text.tokenizer import Tokenizer
 
@@ -24,8 +24,9 @@ CHUNK = 10_000  # pairs tokenised at a time
 class TokenStore:
     """A tokenised parallel corpus with random access: per side the ids of all sentences end to end, and offsets.
 
-    Sentence i of a side is `ids[offsets[i] : offsets[i + 1]]`. From `build` and `open` the arrays are memory-mapped, so
-    a corpus may be larger than memory; from `from_lines` they are in memory. Ids are stored without begin and end.
+    Sentence i of a side is `ids[offsets[i] : offsets[i + 1]]`. From `build` and `open`
+    the arrays are memory-mapped, so a corpus may be larger than memory; from
+    `from_lines` they are in memory. Ids are stored without begin and end.
 
     Attributes:
         report: what the filters kept and dropped.
@@ -34,10 +35,16 @@ class TokenStore:
         >>> tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
         >>> store, report = TokenStore.from_lines(["ab", "ba ab"], ["ba", ""], tokenizer)
         >>> len(store), str(report)
-        (1, 'kept 1 of 2 pairs; dropped 1: 1 empty, 0 too long, 0 of unlikely length ratio')
+        (1, 'kept 1 of 2 pairs; dropped 1: 1 empty, 0 too long, 0 of unlikely length
+        ratio')
     """
 
-    def __init__(self, ids: Sequence[np.ndarray], offsets: Sequence[np.ndarray], report: FilterReport):
+    def __init__(
+        self,
+        ids: Sequence[np.ndarray],
+        offsets: Sequence[np.ndarray],
+        report: FilterReport,
+    ):
         # Plain views: slicing np.memmap itself is several times slower.
         self._ids = [np.asarray(side) for side in ids]
         self._offsets = [np.asarray(side) for side in offsets]
@@ -73,7 +80,13 @@ class TokenStore:
             aside.mkdir()
             files = [open(aside / name, "wb") for name in _FILES]
             try:
-                dtype, report = _write(files, pairs, source_tokenizer, target_tokenizer, config or DataConfig())
+                dtype, report = _write(
+                    files,
+                    pairs,
+                    source_tokenizer,
+                    target_tokenizer,
+                    config or DataConfig(),
+                )
             finally:
                 for file in files:
                     file.close()
@@ -93,14 +106,23 @@ class TokenStore:
             content = json.loads((folder / "store.json").read_text(encoding="utf-8"))
             report = FilterReport(**content["report"])
             dtypes = (content["dtype"], np.int64)
-            arrays = [np.memmap(folder / name, dtypes[i % 2], "r") for i, name in enumerate(_FILES)]
+            arrays = [
+                np.memmap(folder / name, dtypes[i % 2], "r")
+                for i, name in enumerate(_FILES)
+            ]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"folder must be a token store; {folder} is not: {error}") from None
+            raise ValueError(
+                f"folder must be a token store; {folder} is not: {error}"
+            ) from None
         for ids, offsets in (arrays[:2], arrays[2:]):
             if len(offsets) != report.kept + 1 or len(ids) != offsets[-1]:
-                raise ValueError(f"folder must be a complete token store; {folder} has files of the wrong size")
+                raise ValueError(
+                    f"folder must be a complete token store; {folder} has files of the wrong size"
+                )
             if offsets[0] != 0 or (offsets[1:] <= offsets[:-1]).any():
-                raise ValueError(f"folder must be a whole token store; {folder} has a sentence without an end")
+                raise ValueError(
+                    f"folder must be a whole token store; {folder} has a sentence without an end"
+                )
         return cls(arrays[::2], arrays[1::2], report)
 
     @classmethod
@@ -119,11 +141,18 @@ class TokenStore:
         """
         if len(source_lines) != len(target_lines):
             counts = f"{len(source_lines):,} and {len(target_lines):,}"
-            raise ValueError(f"source_lines and target_lines must be of equal length; received {counts}")
+            raise ValueError(
+                f"source_lines and target_lines must be of equal length; received {counts}"
+            )
         files = [io.BytesIO() for _ in _FILES]
         pairs = zip(source_lines, target_lines, strict=True)
-        dtype, report = _write(files, pairs, source_tokenizer, target_tokenizer, config or DataConfig())
-        arrays = [np.frombuffer(file.getbuffer(), (dtype, np.int64)[i % 2]) for i, file in enumerate(files)]
+        dtype, report = _write(
+            files, pairs, source_tokenizer, target_tokenizer, config or DataConfig()
+        )
+        arrays = [
+            np.frombuffer(file.getbuffer(), (dtype, np.int64)[i % 2])
+            for i, file in enumerate(files)
+        ]
         return cls(arrays[::2], arrays[1::2], report), report
 
     def __len__(self):
@@ -132,16 +161,21 @@ class TokenStore:
     def pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Source and target ids of one pair, without begin and end."""
         source, target = (
-            ids[offsets[index] : offsets[index + 1]] for ids, offsets in zip(self._ids, self._offsets, strict=True)
+            ids[offsets[index] : offsets[index + 1]]
+            for ids, offsets in zip(self._ids, self._offsets, strict=True)
         )
         return source, target
 
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each pair's source and target, without begin and end: `(n, 2)` int32."""
-        return np.stack([np.diff(offsets).astype(np.int32) for offsets in self._offsets], axis=1)
+        return np.stack(
+            [np.diff(offsets).astype(np.int32) for offsets in self._offsets], axis=1
+        )
 
-    def padded(self, rows: np.ndarray, width: int, pad: int = PAD) -> tuple[np.ndarray, np.ndarray]:
+    def padded(
+        self, rows: np.ndarray, width: int, pad: int = PAD
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Source and target ids of some pairs, right-padded: two `(len(rows), width)` int32.
 
         `width` is at least the longest of these sentences.
@@ -151,7 +185,8 @@ class TokenStore:
         for ids, offsets in zip(self._ids, self._offsets, strict=True):
             starts, ends = offsets[rows, None], offsets[rows + 1, None]
             places = starts + columns
-            # Beyond a sentence's end lie the next one's ids, and after the last sentence nothing.
+            # Beyond a sentence's end lie the next one's ids, and after the last
+            # sentence nothing.
             found = ids[np.minimum(places, len(ids) - 1)]
             padded.append(np.where(places < ends, found, pad).astype(np.int32))
         return padded[0], padded[1]
@@ -177,27 +212,50 @@ def usual_pairs(pairs, counts):
 def _write(files, pairs, source_tokenizer, target_tokenizer, config):
     """Tokenise and filter chunk by chunk into four open files, in the order of `_FILES`; the ids' dtype, the report."""
     tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
-    frame = Frame.of(*tokenizers)
-    around = max(frame.around_source, frame.around_labels) - 1  # the limit counts the end token already
-    config = dataclasses.replace(config, max_length=config.max_length - around) if around else config
-    dtype = np.dtype(np.uint16 if max(t.vocab_size for t in tokenizers) <= 2**16 else np.uint32)
-    counts = dict.fromkeys((field.name for field in dataclasses.fields(FilterReport)), 0)
+    sentence_format = SentenceFormat.of(*tokenizers)
+    # The limit counts the end token already.
+    around = max(sentence_format.around_source, sentence_format.around_labels) - 1
+    config = (
+        dataclasses.replace(config, max_length=config.max_length - around)
+        if around
+        else config
+    )
+    dtype = np.dtype(
+        np.uint16 if max(t.vocab_size for t in tokenizers) <= 2**16 else np.uint32
+    )
+    counts = dict.fromkeys(
+        (field.name for field in dataclasses.fields(FilterReport)), 0
+    )
     written = [0, 0]
     for offsets in files[1::2]:
         offsets.write(np.int64(0).tobytes())
     pairs = iter(pairs)
     while (chunk := usual_pairs(pairs, counts)) is not None:
-        encoded = [tokenizer.encode([pair[side] for pair in chunk]) for side, tokenizer in enumerate(tokenizers)]
-        verdicts = [judge(len(source), len(target), config) for source, target in zip(*encoded, strict=True)]
+        encoded = [
+            tokenizer.encode([pair[side] for pair in chunk])
+            for side, tokenizer in enumerate(tokenizers)
+        ]
+        verdicts = [
+            judge(len(source), len(target), config)
+            for source, target in zip(*encoded, strict=True)
+        ]
         for verdict in verdicts:
             counts[verdict] += 1
         for side, sentences in enumerate(encoded):
-            kept = [ids for ids, verdict in zip(sentences, verdicts, strict=True) if verdict == "kept"]
+            kept = [
+                ids
+                for ids, verdict in zip(sentences, verdicts, strict=True)
+                if verdict == "kept"
+            ]
             ends = written[side] + np.cumsum([len(ids) for ids in kept], dtype=np.int64)
-            files[2 * side].write(np.fromiter(itertools.chain.from_iterable(kept), dtype).tobytes())
+            files[2 * side].write(
+                np.fromiter(itertools.chain.from_iterable(kept), dtype).tobytes()
+            )
             files[2 * side + 1].write(ends.tobytes())
             written[side] = int(ends[-1]) if kept else written[side]
     report = FilterReport(**counts)
     if not report.kept:
-        raise ValueError(f"pairs must contain at least one that passes the filters; {report}")
+        raise ValueError(
+            f"pairs must contain at least one that passes the filters; {report}"
+        )
     return dtype, report

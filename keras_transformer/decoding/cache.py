@@ -1,7 +1,7 @@
 """Rows of a cache: what a search does to hypotheses, and nothing about attention, which does the writing.
 
-A cache is any nested structure whose leaves have hypotheses on axis 0 and, where a search grows it, positions on
-the axis before the last.
+A cache is any nested structure whose leaves have hypotheses on axis 0 and, where a
+search grows it, positions on the axis before the last.
 """
 
 import keras
@@ -29,6 +29,9 @@ def extend(cache, length):
     """Pads the axis before the last of every leaf with zeros up to `length` positions."""
 
     def pad(leaf):
-        return ops.pad(leaf, [[0, 0]] * (len(leaf.shape) - 2) + [[0, length - leaf.shape[-2]], [0, 0]])
+        return ops.pad(
+            leaf,
+            [[0, 0]] * (len(leaf.shape) - 2) + [[0, length - leaf.shape[-2]], [0, 0]],
+        )
 
     return keras.tree.map_structure(pad, cache)

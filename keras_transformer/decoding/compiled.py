@@ -7,10 +7,13 @@ from keras import ops
 def compiled(function, model):
     """`function(*arrays) -> tensors` that reads the variables of `model`, from NumPy to NumPy.
 
-    JAX compiles once for each set of shapes, TensorFlow traces once for each but the number of rows, torch runs as it
-    is. The variables may change between calls. An argument may be None.
+    JAX compiles once for each set of shapes, TensorFlow traces once for each but the
+    number of rows, torch runs as it is. The variables may change between calls. An
+    argument may be None.
     """
-    wrap = {"jax": _for_jax, "tensorflow": _for_tensorflow, "torch": _for_torch}[keras.backend.backend()]
+    wrap = {"jax": _for_jax, "tensorflow": _for_tensorflow, "torch": _for_torch}[
+        keras.backend.backend()
+    ]
     call = wrap(function, model)
 
     def run(*arrays):
@@ -24,11 +27,15 @@ def _for_jax(function, model):
 
     # As arguments: captured, they would become constants of every compiled shape.
     def pure(values, *arrays):
-        with keras.StatelessScope(state_mapping=list(zip(model.variables, values, strict=True))):
+        with keras.StatelessScope(
+            state_mapping=list(zip(model.variables, values, strict=True))
+        ):
             return function(*arrays)
 
     jitted = jax.jit(pure)
-    return lambda *arrays: jitted([variable.value for variable in model.variables], *arrays)
+    return lambda *arrays: jitted(
+        [variable.value for variable in model.variables], *arrays
+    )
 
 
 def _for_tensorflow(function, model):
@@ -38,9 +45,15 @@ def _for_tensorflow(function, model):
 
     def call(*arrays):
         given = [array for array in arrays if array is not None]
-        key = tuple(None if array is None else (array.shape[1:], array.dtype) for array in arrays)
+        key = tuple(
+            None if array is None else (array.shape[1:], array.dtype)
+            for array in arrays
+        )
         if key not in traces:
-            signature = [tf.TensorSpec((None, *array.shape[1:]), tf.as_dtype(array.dtype)) for array in given]
+            signature = [
+                tf.TensorSpec((None, *array.shape[1:]), tf.as_dtype(array.dtype))
+                for array in given
+            ]
             places = [array is not None for array in arrays]
 
             def fill(*tensors):
@@ -58,6 +71,11 @@ def _for_torch(function, model):
 
     def call(*arrays):
         with torch.inference_mode():
-            return function(*(None if array is None else ops.convert_to_tensor(array) for array in arrays))
+            return function(
+                *(
+                    None if array is None else ops.convert_to_tensor(array)
+                    for array in arrays
+                )
+            )
 
     return call

@@ -20,7 +20,19 @@ class PathState(NamedTuple):
     cache: Any  # leaves (B, ...)
 
 
-def follow(step, cache, begin, max_lengths, length, choose, k, prefix=None, end=END, pad=PAD, never=search.NEVER):
+def follow(
+    step,
+    cache,
+    begin,
+    max_lengths,
+    length,
+    choose,
+    k,
+    prefix=None,
+    end=END,
+    pad=PAD,
+    never=search.NEVER,
+):
     """Extends one hypothesis a sentence by `choose(log_probs (B, K), ids (B, K), index) -> columns (B,)` until it ends.
 
     Returns:
@@ -43,7 +55,9 @@ def follow(step, cache, begin, max_lengths, length, choose, k, prefix=None, end=
         logits, cache = step(state.last, state.index, state.cache)
         forced = None if prefix is None else search.at(prefix, state.index, pad)
         log_probs, ids = search.candidates(logits, k, forced, pad, never)
-        chosen = ops.arange(ids.shape[1]) == ops.expand_dims(choose(log_probs, ids, state.index), 1)
+        chosen = ops.arange(ids.shape[1]) == ops.expand_dims(
+            choose(log_probs, ids, state.index), 1
+        )
         ids = ops.where(state.live, ops.max(ops.where(chosen, ids, 0), axis=1), pad)
         gained = ops.max(ops.where(chosen, log_probs, search.IMPOSSIBLE), axis=1)
         index = state.index + 1
@@ -80,23 +94,31 @@ def greedy(
         step: `step(ids (B,) int32, index () int32, cache) -> (logits (B, V), cache)`.
         cache: Nested structure of arrays with B rows, handed from step to step.
         begin: (B,) int32, the token before the first.
-        max_lengths: (B,) int32, most tokens for each sentence, END counted; 0 for a sentence to skip. A hypothesis that
-            reaches its limit is taken as it is, without END.
-        length: Longest of them all; or an increasing tuple of lengths, for a cache of `length[0]` positions on axis -2
-            that grows in such stages.
-        prefix: (B, P) int32 or None, tokens that each translation must begin with, PAD-padded.
+        max_lengths: (B,) int32, most tokens for each sentence, END counted; 0 for a
+            sentence to skip. A hypothesis that reaches its limit is taken as it is,
+            without END.
+        length: Longest of them all; or an increasing tuple of lengths, for a cache of
+            `length[0]` positions on axis -2 that grows in such stages.
+        prefix: (B, P) int32 or None, tokens that each translation must begin with,
+            PAD-padded.
         length_penalty: Exponent of the penalty, 0 for none.
         penalty: "gnmt" or "power", see `search.length_penalty`.
         end, pad: The END and the PAD of the model.
         never: At most two tokens that are not generated.
 
     Returns:
-        tokens (B, length) int32, END included and PAD after it; scores (B,) float32, log-probability / length penalty.
+        tokens (B, length) int32, END included and PAD after it; scores (B,) float32,
+        log-probability / length penalty.
     """
 
-    # Candidates come best first, impossible ones are -inf: the first largest is the best possible one.
+    # Candidates come best first, impossible ones are -inf: the first largest is the
+    # best possible one.
     def choose(log_probs, ids, index):
         return ops.argmax(log_probs, axis=1)
 
-    state = follow(step, cache, begin, max_lengths, length, choose, 1, prefix, end, pad, never)
-    return state.tokens, state.log_probs / search.length_penalty(ops.maximum(state.lengths, 1), length_penalty, penalty)
+    state = follow(
+        step, cache, begin, max_lengths, length, choose, 1, prefix, end, pad, never
+    )
+    return state.tokens, state.log_probs / search.length_penalty(
+        ops.maximum(state.lengths, 1), length_penalty, penalty
+    )

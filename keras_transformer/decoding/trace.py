@@ -36,7 +36,10 @@ def step(state, pieces, pad=PAD):
     """The `BeamStep` of the first sentence of a `BeamState`: `pieces` are the vocabulary, `pad` is padding's id."""
 
     def strings(tokens, numbers):
-        tokens_WL, numbers_W = ops.convert_to_numpy(tokens)[0], ops.convert_to_numpy(numbers)[0]
+        tokens_WL, numbers_W = (
+            ops.convert_to_numpy(tokens)[0],
+            ops.convert_to_numpy(numbers)[0],
+        )
         return tuple(
             (tuple(pieces[token] for token in row if token != pad), float(number))
             for row, number in zip(tokens_WL, numbers_W, strict=True)

@@ -15,7 +15,8 @@ class Distribution:
     Attributes:
         process: the number of this process, from 0; number 0 is the one that writes.
         processes: how many there are.
-        devices: parts into which each process cuts its rows: its devices, or groups of devices that share one model.
+        devices: parts into which each process cuts its rows: its devices, or groups of
+            devices that share one model.
     """
 
     process, processes, devices = 0, 1, 1
@@ -35,7 +36,7 @@ class Distribution:
         """Context manager: a model that is made and fitted in it lies on all devices."""
         return contextlib.nullcontext()
 
-    def alone(self):
+    def undistributed(self):
         """Context manager: what is made in it is this process's own."""
         return contextlib.nullcontext()
 
@@ -64,7 +65,7 @@ class Distribution:
         """A model of the same weights and optimizer that this process can use alone. Each process must call it."""
         return model
 
-    def each(self, array):
+    def all_gather(self, array):
         """The arrays of all processes, of one shape, as one `(processes, ...)`. Each process must call it."""
         rows = np.zeros((self.processes, *np.shape(array)), np.asarray(array).dtype)
         rows[self.process] = array
@@ -73,20 +74,22 @@ class Distribution:
     def gather(self, texts):
         """The lists of strings of all processes, one for each. Each process must call it."""
         own = np.frombuffer(json.dumps(texts).encode(), np.uint8)
-        sizes = self.each(np.array(len(own), "int32"))
-        rows = self.each(np.pad(own, (0, sizes.max() - len(own))).astype("int32")).astype(np.uint8)
+        sizes = self.all_gather(np.array(len(own), "int32"))
+        rows = self.all_gather(
+            np.pad(own, (0, sizes.max() - len(own))).astype("int32")
+        ).astype(np.uint8)
         return [json.loads(row[:size].tobytes()) for row, size in zip(rows, sizes)]
 
     def must_agree(self, what, *numbers):
         """Raise a `ValueError` in all processes unless they found the same numbers. Each process must call it."""
-        said = self.each(np.array(numbers, "int32"))
+        said = self.all_gather(np.array(numbers, "int32"))
         if (said != said[0]).any():
             raise ValueError(
                 f"all processes must find the same {what}; received {said.tolist()}: do they share the run?"
             )
 
     @contextlib.contextmanager
-    def first(self):
+    def main_process_first(self):
         """A block in which process 0 works, told by the value given, while the others wait.
 
         Raises:
@@ -97,7 +100,9 @@ class Distribution:
             yield self.process == 0
             failed = 0
         finally:
-            failures = int(self.sum(np.array([failed if self.process == 0 else 0], "int32"))[0])
+            failures = int(
+                self.sum(np.array([failed if self.process == 0 else 0], "int32"))[0]
+            )
         if failures and self.process:
             raise ValueError("process 0 failed; its own output says why")
 

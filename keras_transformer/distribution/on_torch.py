@@ -10,7 +10,8 @@ from keras_transformer.distribution.distribution import before_apply
 from keras_transformer.distribution.launcher import launched, take_device
 from keras_transformer.distribution.processes import Processes
 
-PATIENCE = datetime.timedelta(hours=12)  # between hosts, while process 0 prepares a corpus
+# Between hosts, while process 0 prepares a corpus.
+PATIENCE = datetime.timedelta(hours=12)
 
 
 class TorchProcesses(Processes):
@@ -21,11 +22,13 @@ class TorchProcesses(Processes):
         take_device()
         if not dist.is_initialized():
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        self.hosts = dist.new_group(backend="gloo", timeout=PATIENCE)  # whose sockets close when a process ends
+        # Whose sockets close when a process ends.
+        self.hosts = dist.new_group(backend="gloo", timeout=PATIENCE)
 
     def prepare(self, model):
         super().prepare(model)
-        torch.manual_seed(torch.initial_seed() + self.process)  # Keras's dropout draws from torch's own generator
+        # Keras's dropout draws from torch's own generator.
+        torch.manual_seed(torch.initial_seed() + self.process)
         return model
 
     def sum_tensors(self, tensors):

@@ -27,11 +27,14 @@ class Processes(Distribution):
         return ops.convert_to_numpy(total)
 
     def prepare(self, model):
-        weights = [ops.convert_to_numpy(weight) * (self.process == 0) for weight in model.weights]
+        weights = [
+            ops.convert_to_numpy(weight) * (self.process == 0)
+            for weight in model.weights
+        ]
         totals = self.sum_tensors([ops.convert_to_tensor(weight) for weight in weights])
         assign(model.weights, totals)  # all begin with those of process 0
         for variable in seeds(model):
-            variable.assign(apart(variable, self.process))
+            variable.assign(offset_seed(variable, self.process))
         self.sum_gradients(model)
         self.sum_metrics(model)
         return model
@@ -44,24 +47,32 @@ class Processes(Distribution):
             variables = model.metrics_variables
             own = [ops.copy(variable) for variable in variables]
             # As float64, which holds counts exactly and which every collective takes.
-            (totals,) = self.sum_tensors([ops.stack([ops.cast(value, "float64") for value in own])])
+            (totals,) = self.sum_tensors(
+                [ops.stack([ops.cast(value, "float64") for value in own])]
+            )
             assign(variables, ops.unstack(totals, num=len(own)))
             result = own_result()
             assign(variables, own)
-            # Keras weighs each loss with the rows of its batch; here it is the sum over all rows, not their mean.
+            # Keras weighs each loss with the rows of its batch; here it is the sum over
+            # all rows, not their mean.
             return {**result, "loss": result["loss"] * self.processes}
 
         model.get_metrics_result = get_metrics_result
 
     def metrics(self, model):
         sums = [
-            (self.sum(ops.convert_to_numpy(variable)), self.share(variable)) for variable in model.metrics_variables
+            (self.sum(ops.convert_to_numpy(variable)), self.share(variable))
+            for variable in model.metrics_variables
         ]
         return [np.asarray(total * share, total.dtype) for total, share in sums]
 
     def set_metrics(self, model, arrays):
         for variable, array in zip(model.metrics_variables, arrays, strict=True):
-            own = array / self.share(variable) if self.process == 0 else np.zeros_like(array)
+            own = (
+                array / self.share(variable)
+                if self.process == 0
+                else np.zeros_like(array)
+            )
             variable.assign(own.astype(array.dtype))
 
     def share(self, variable):
@@ -71,10 +82,14 @@ class Processes(Distribution):
 
 def seeds(model):
     """The variables that hold the states of a model's dropout."""
-    return [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
+    return [
+        variable
+        for variable in model.variables
+        if variable.path.endswith("seed_generator_state")
+    ]
 
 
-def apart(seed, number):
+def offset_seed(seed, number):
     """The state of a seed for the process or replica of a number; its own for number 0."""
     state = ops.convert_to_numpy(seed).astype("uint64") + number * SEEDS_APART
     return (state % 2**32).astype(seed.dtype)

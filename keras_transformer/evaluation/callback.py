@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_transformer.decoding import Translator
-from keras_transformer.distribution import ONE_DEVICE
+from keras_transformer.decoding.translator import Translator
+from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.evaluation.scores import corpus_scores
 
 
@@ -14,13 +14,16 @@ class BleuCallback(keras.callbacks.Callback):
 
     Args:
         sources, references: lists of strings.
-        source_tokenizer, target_tokenizer: the model's `Tokenizer`s; one if they are the same.
+        source_tokenizer, target_tokenizer: the model's `Tokenizer`s; one if they are
+            the same.
         decoding: a `DecodingConfig`; the default's beam search when absent.
         samples: how many translations to print.
-        distribution: the `Distribution` of the model; its processes share the sentences.
+        distribution: the `Distribution` of the model; its processes share the
+            sentences.
 
     Example:
-        model.fit(batches, callbacks=[BleuCallback(valid_source, valid_target, tokenizer)])
+        model.fit(batches, callbacks=[BleuCallback(valid_source, valid_target,
+        tokenizer)])
     """
 
     def __init__(
@@ -34,14 +37,21 @@ class BleuCallback(keras.callbacks.Callback):
         distribution=ONE_DEVICE,
     ):
         super().__init__()
-        self.sources, self.references, self.samples = list(sources), list(references), samples
+        self.sources, self.references, self.samples = (
+            list(sources),
+            list(references),
+            samples,
+        )
         self.tokenizers, self.decoding = (source_tokenizer, target_tokenizer), decoding
         self.translator, self.distribution = None, distribution
 
     def measure(self):
         """Translate with the model as it is now, show the samples, and give the `Scores`."""
-        model, process, processes = self.distribution.local(self.model), *self.distribution.shard[:2]
-        with self.distribution.alone():
+        model, process, processes = (
+            self.distribution.local(self.model),
+            *self.distribution.shard[:2],
+        )
+        with self.distribution.undistributed():
             if self.translator is None:
                 self.translator = Translator(model, *self.tokenizers, self.decoding)
             share = self.translator(self.sources[process::processes])
@@ -51,8 +61,12 @@ class BleuCallback(keras.callbacks.Callback):
         scores = corpus_scores(translations, self.references)
         if process:
             return scores
-        print(f"\nBLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f} on {len(translations)} held-out sentences")
-        for source, translation in list(zip(self.sources, translations))[: self.samples]:
+        print(
+            f"\nBLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f} on {len(translations)} held-out sentences"
+        )
+        for source, translation in list(zip(self.sources, translations))[
+            : self.samples
+        ]:
             print(f"  {source}\n  -> {translation}")
         return scores
 

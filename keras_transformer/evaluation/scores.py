@@ -33,7 +33,8 @@ def corpus_scores(translations, references):
         >>> corpus_scores(["ein Mann fährt ein Fahrrad"], ["ein Mann fährt ein Fahrrad"]).bleu
         100.0
 
-    Source: Post 2018, "A Call for Clarity in Reporting BLEU Scores"; Popović 2015 (chrF).
+    Source: Post 2018, "A Call for Clarity in Reporting BLEU Scores"; Popović 2015
+    (chrF).
     """
     if not translations or len(translations) != len(references):
         raise ValueError(
@@ -45,4 +46,9 @@ def corpus_scores(translations, references):
     bleu, chrf = BLEU(), CHRF()
     bleu_score = bleu.corpus_score(translations, [references]).score
     chrf_score = chrf.corpus_score(translations, [references]).score
-    return Scores(round(bleu_score, 4), str(bleu.get_signature()), round(chrf_score, 4), str(chrf.get_signature()))
+    return Scores(
+        round(bleu_score, 4),
+        str(bleu.get_signature()),
+        round(chrf_score, 4),
+        str(chrf.get_signature()),
+    )

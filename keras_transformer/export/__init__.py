@@ -1,9 +1,8 @@
-"""A trained run as what production engines read. Each function checks what it wrote before it appears."""
+"""A trained run as what production engines read.
 
-from keras_transformer.export.ctranslate2_translator import CTranslate2Translator
-from keras_transformer.export.to_ctranslate2 import ctranslate2
-from keras_transformer.export.to_huggingface import huggingface
-from keras_transformer.export.to_onnx import onnx
-from keras_transformer.export.to_saved_model import saved_model
+Each function checks what it wrote before it appears.
+"""
 
-__all__ = ["CTranslate2Translator", "ctranslate2", "huggingface", "onnx", "saved_model"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

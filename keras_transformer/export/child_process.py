@@ -20,11 +20,27 @@ def run_process(arguments, lines):
         ValueError: if it fails; the message is its last error.
     """
     paths = filter(None, (PACKAGE_PARENT, os.environ.get("PYTHONPATH")))
-    chosen = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    environment = {**os.environ, **chosen, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
-    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+    chosen = {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+    environment = {
+        **os.environ,
+        **chosen,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUTF8": "1",
+    }
+    pipes = dict(
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen([sys.executable, "-P", *arguments], env=environment, stderr=errors, **pipes)
+        process = subprocess.Popen(
+            [sys.executable, "-P", *arguments], env=environment, stderr=errors, **pipes
+        )
         try:
             answers = exchange(process, lines)
         except BaseException:  # Ctrl-C
@@ -33,7 +49,9 @@ def run_process(arguments, lines):
             raise
         if process.wait():
             errors.seek(0)
-            raise ValueError(f"TensorFlow failed: {reason(process.returncode, errors.read())}")
+            raise ValueError(
+                f"TensorFlow failed: {reason(process.returncode, errors.read())}"
+            )
     return answers
 
 
@@ -44,9 +62,18 @@ def exchange(process, lines):
         for line in lines:
             process.stdin.write(json.dumps(line) + "\n")
             process.stdin.flush()
-            answers.append(next(json.loads(found) for found in process.stdout if found.startswith("{")))
+            answers.append(
+                next(
+                    json.loads(found)
+                    for found in process.stdout
+                    if found.startswith("{")
+                )
+            )
         process.stdin.close()
-    except (BrokenPipeError, StopIteration):  # it ended before: its exit status says why
+    except (
+        BrokenPipeError,
+        StopIteration,
+    ):  # it ended before: its exit status says why
         process.wait()
     return answers
 
@@ -54,8 +81,12 @@ def exchange(process, lines):
 def reason(status, errors):
     """What a failed process said of it: the last line that names an error."""
     lines = errors.decode("utf-8", "replace").strip().splitlines()
-    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
-    return (named or lines[-1:] or ["without a word"])[-1] + (f" (killed by signal {-status})" if status < 0 else "")
+    named = [
+        line for line in lines if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)
+    ]
+    return (named or lines[-1:] or ["without a word"])[-1] + (
+        f" (killed by signal {-status})" if status < 0 else ""
+    )
 
 
 @contextlib.contextmanager

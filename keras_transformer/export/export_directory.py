@@ -13,24 +13,35 @@ from pathlib import Path
 import numpy as np
 
 from keras_transformer.config import DecodingConfig
-from keras_transformer.run_directory import load_tokenizers, new_directory, new_file, read_json, seal, verify
-from keras_transformer.run_directory import read_config as read_run_config
-from keras_transformer.text.frame import Frame
+from keras_transformer.runs.run import (
+    load_tokenizers,
+    new_directory,
+    new_file,
+    read_json,
+    seal,
+    verify,
+)
+from keras_transformer.runs.run import read_config as read_run_config
+from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import END
 
-SHAPES = ((1, 5), (4, 19))  # sentences and tokens of the batches with which an export is checked
+# Sentences and tokens of the batches with which an export is checked.
+SHAPES = ((1, 5), (4, 19))
 
 
 @contextlib.contextmanager
 def new_export(run, out, overwrite):
     """Give an empty directory to fill; it becomes `out` when the block ends well, and nothing is left otherwise.
 
-    Keras computes on the processor meanwhile: a GPU may round the products that an export is compared with.
+    Keras computes on the processor meanwhile: a GPU may round the products that an
+    export is compared with.
     """
     import keras
 
     if Path(run).resolve().is_relative_to(Path(out).resolve()):
-        raise ValueError(f"out must not be the run or hold it; received {str(out)!r} for run {str(run)!r}")
+        raise ValueError(
+            f"out must not be the run or hold it; received {str(out)!r} for run {str(run)!r}"
+        )
     with new_directory(out, overwrite, kind="export") as aside, keras.device("cpu"):
         yield aside
 
@@ -40,7 +51,8 @@ class Check:
     """How far an export's answers are from those of the model it was made of."""
 
     of: str  # what was compared
-    shapes: tuple[tuple[int, int], ...]  # sentences and source tokens of each comparison
+    # Sentences and source tokens of each comparison.
+    shapes: tuple[tuple[int, int], ...]
     largest_difference: float
     tolerance: float
 
@@ -83,16 +95,21 @@ def read_search(export, format):
     """The `DecodingConfig` and the most positions that an export has, after all its files were verified.
 
     Raises:
-        ValueError: if it is no export of this format, or a file is not what was written.
+        ValueError: if it is no export of this format, or a file is not what was
+            written.
     """
     path = Path(export) / "config.json"
     if not path.is_file():
-        raise ValueError(f"export must be a directory that `keras-transformer export` wrote; {str(path)!r} is missing")
+        raise ValueError(
+            f"export must be a directory that `keras-transformer export` wrote; {str(path)!r} is missing"
+        )
     verify(export)
     try:
         config = read_json(path)
         if config.get("format") != format:
-            raise ValueError(f"its format must be {format!r}; received {config.get('format')!r}")
+            raise ValueError(
+                f"its format must be {format!r}; received {config.get('format')!r}"
+            )
         return DecodingConfig(**config["decoding"]), int(config["positions"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
@@ -102,11 +119,14 @@ def check_sentences(run):
     """Batches of sources and targets of about the `SHAPES`, always the same: random pieces of the vocabularies."""
     source_tokenizer, target_tokenizer = load_tokenizers(run)
     config, random = read_run_config(run, "model"), np.random.default_rng(0)
-    frame = Frame.of(source_tokenizer, target_tokenizer)
-    limit = (config.longest or SHAPES[-1][1] * 4) - max(frame.around_source, frame.around_labels)
+    sentence_format = SentenceFormat.of(source_tokenizer, target_tokenizer)
+    limit = (config.longest or SHAPES[-1][1] * 4) - max(
+        sentence_format.around_source, sentence_format.around_labels
+    )
 
     def fitting(tokenizer, text):
-        while len(tokenizer.encode([text])[0]) > limit:  # other pieces may come of it than went in
+        # Other pieces may come of it than went in.
+        while len(tokenizer.encode([text])[0]) > limit:
             text = text[: len(text) // 2]
         return text.strip() or "a"
 
@@ -114,4 +134,7 @@ def check_sentences(run):
         ids = random.integers(END + 1, tokenizer.vocab_size, (rows, length))
         return [fitting(tokenizer, text) for text in tokenizer.decode(ids)]
 
-    return [(texts(source_tokenizer, *shape), texts(target_tokenizer, *shape)) for shape in SHAPES]
+    return [
+        (texts(source_tokenizer, *shape), texts(target_tokenizer, *shape))
+        for shape in SHAPES
+    ]

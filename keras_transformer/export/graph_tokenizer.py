@@ -6,21 +6,30 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
-from keras_transformer.text import MarianTokenizer, MultilingualTokenizer, Tokenizer
-from keras_transformer.text.multilingual_tokenizer import NO_NORMALISER, SPACE, WHITE
+from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
+from keras_transformer.pretrained.tokenizers.multilingual import (
+    NO_NORMALISER,
+    SPACE,
+    WHITE,
+    MultilingualTokenizer,
+)
+from keras_transformer.text.tokenizer import Tokenizer
 
-# Appended to a model, these bytes leave its normaliser the characters and take the spaces from it.
+# Appended to a model, these bytes leave its normaliser the characters and take the
+# spaces from it.
 ONLY_CHARACTERS = bytes([0x1A, 6, 0x18, 0, 0x20, 0, 0x28, 0])
 BLANKS = f"[{WHITE}]+"
-NOT_A_CHARACTER = "\U0010ffff"  # unknown to every model as NUL is, where the operation would end the text
+# Unknown to every model as NUL is, where the operation would end the text.
+NOT_A_CHARACTER = "\U0010ffff"
 
 
 def graph_tokenizer(tokenizer, name):
     """A tokenizer whose `tokenize` and `detokenize` are operations of TensorFlow.
 
-    Its ids are the tokenizer's but for ties: tensorflow-text has an older SentencePiece, which decides otherwise
-    between cuts of the same score. In a unigram model a run of one character may have such, `. ..` and `.. .` for three
-    dots; in one of BPE nothing has.
+    Its ids are the tokenizer's but for ties: tensorflow-text has an older
+    SentencePiece, which decides otherwise between cuts of the same score. In a unigram
+    model a run of one character may have such, `. ..` and `.. .` for three dots; in one
+    of BPE nothing has.
 
     Args:
         tokenizer: a `Tokenizer`, `MarianTokenizer` or `MultilingualTokenizer`.
@@ -73,13 +82,23 @@ class CheckpointGraph(tf.Module):
         cut = self._cut(tf.where(is_mark, "", flat))
         itself = tf.RaggedTensor.from_tensor(tf.expand_dims(flat, 1))
         marks = tf.ragged.boolean_mask(itself, tf.expand_dims(is_mark, 1))
-        return self._ids.lookup(parts.with_flat_values(tf.concat([marks, cut], axis=1)).merge_dims(1, 2))
+        return self._ids.lookup(
+            parts.with_flat_values(tf.concat([marks, cut], axis=1)).merge_dims(1, 2)
+        )
 
     def detokenize(self, ids):
         """Ids (B, T) -> texts (B,)."""
-        ids = ids if isinstance(ids, tf.RaggedTensor) else tf.RaggedTensor.from_tensor(ids)
-        shown = tf.ragged.boolean_mask(ids, ids.with_flat_values(~tf.gather(self._skipped, ids.flat_values)))
-        return self._joined(shown.with_flat_values(tf.gather(self._pieces, shown.flat_values)))
+        ids = (
+            ids
+            if isinstance(ids, tf.RaggedTensor)
+            else tf.RaggedTensor.from_tensor(ids)
+        )
+        shown = tf.ragged.boolean_mask(
+            ids, ids.with_flat_values(~tf.gather(self._skipped, ids.flat_values))
+        )
+        return self._joined(
+            shown.with_flat_values(tf.gather(self._pieces, shown.flat_values))
+        )
 
     def _prepared(self, text):
         return text
@@ -99,18 +118,26 @@ class MarianGraph(CheckpointGraph):
     def __init__(self, tokenizer, name):
         super().__init__(tokenizer, name)
         self._encoder, self._decoder = (
-            _sentencepiece(tokenizer.models[f"{side}.spm"], f"{name}_{side}") for side in ("encoder", "decoder")
+            _sentencepiece(tokenizer.models[f"{side}.spm"], f"{name}_{side}")
+            for side in ("encoder", "decoder")
         )
 
     def _cut(self, texts):
         has_code = tf.strings.regex_full_match(texts, "(?s)>>.*?<<.*")
-        code = tf.expand_dims(tf.strings.regex_replace(texts, "(?s)(<<).*", r"\1", replace_global=False), 1)
-        code = tf.ragged.boolean_mask(tf.RaggedTensor.from_tensor(code), tf.expand_dims(has_code, 1))
+        code = tf.expand_dims(
+            tf.strings.regex_replace(texts, "(?s)(<<).*", r"\1", replace_global=False),
+            1,
+        )
+        code = tf.ragged.boolean_mask(
+            tf.RaggedTensor.from_tensor(code), tf.expand_dims(has_code, 1)
+        )
         rest = tf.strings.regex_replace(texts, "(?s)^>>.*?<<", "", replace_global=False)
         return tf.concat([code, self._encoder.tokenize(rest)], axis=1)
 
     def _joined(self, pieces):
-        return _stripped(tf.strings.regex_replace(self._decoder.detokenize(pieces), SPACE, " "))
+        return _stripped(
+            tf.strings.regex_replace(self._decoder.detokenize(pieces), SPACE, " ")
+        )
 
 
 class MultilingualGraph(CheckpointGraph):
@@ -123,30 +150,45 @@ class MultilingualGraph(CheckpointGraph):
         self._late = options["late_mask"]
         own = b"" if self._rule == "sentencepiece" else NO_NORMALISER
         self._sentencepiece = _sentencepiece(model + own, f"{name}_pieces")
-        if self._rule == "characters":  # the pieces of a text, joined, are the text with its characters normalised
-            self._characters = _sentencepiece(model + ONLY_CHARACTERS, f"{name}_characters")
+        # The pieces of a text, joined, are the text with its characters normalised.
+        if self._rule == "characters":
+            self._characters = _sentencepiece(
+                model + ONLY_CHARACTERS, f"{name}_characters"
+            )
 
     def _prepared(self, text):
-        return self._without_spaces_before_mask(text) if self._mask and not self._late else text
+        return (
+            self._without_spaces_before_mask(text)
+            if self._mask and not self._late
+            else text
+        )
 
     def _without_spaces_before_mask(self, text):
-        return tf.strings.regex_replace(text, f"{BLANKS}({_escaped(self._mask)})", r"\1")
+        return tf.strings.regex_replace(
+            text, f"{BLANKS}({_escaped(self._mask)})", r"\1"
+        )
 
     def _cut(self, texts):
         if self._rule == "sentencepiece":
             return self._sentencepiece.tokenize(texts)
         if self._rule == "words":
             texts = tf.strings.regex_replace(texts, f"^{BLANKS}|{BLANKS}$", "")
-            return self._cut_words(tf.strings.regex_replace(texts, f"{BLANKS}{SPACE}?", SPACE))
+            return self._cut_words(
+                tf.strings.regex_replace(texts, f"{BLANKS}{SPACE}?", SPACE)
+            )
         texts = tf.strings.reduce_join(self._characters.tokenize(texts), axis=1)
         texts = tf.strings.regex_replace(texts, " {2,}", " ")
         if not self._late:
             return self._cut_words(texts)
         mask = _escaped(self._mask)
-        parts = tensorflow_text.regex_split(self._without_spaces_before_mask(texts), mask, mask)
+        parts = tensorflow_text.regex_split(
+            self._without_spaces_before_mask(texts), mask, mask
+        )
         flat = parts.flat_values
         is_mask = flat == self._mask
-        itself = tf.ragged.boolean_mask(tf.RaggedTensor.from_tensor(flat[:, None]), is_mask[:, None])
+        itself = tf.ragged.boolean_mask(
+            tf.RaggedTensor.from_tensor(flat[:, None]), is_mask[:, None]
+        )
         cut = tf.concat([itself, self._cut_words(tf.where(is_mask, "", flat))], axis=1)
         return parts.with_flat_values(cut).merge_dims(1, 2)
 
@@ -154,14 +196,22 @@ class MultilingualGraph(CheckpointGraph):
         spelled = tf.strings.regex_replace(texts, " ", SPACE)
         begins = tf.strings.regex_full_match(spelled, f"(?s)({SPACE}.*)?")
         spelled = tf.where(begins, spelled, SPACE + spelled)
-        words = tensorflow_text.regex_split(spelled, f"{SPACE}[^{SPACE}]*", f"{SPACE}[^{SPACE}]*")
-        return words.with_flat_values(self._sentencepiece.tokenize(words.flat_values)).merge_dims(1, 2)
+        words = tensorflow_text.regex_split(
+            spelled, f"{SPACE}[^{SPACE}]*", f"{SPACE}[^{SPACE}]*"
+        )
+        return words.with_flat_values(
+            self._sentencepiece.tokenize(words.flat_values)
+        ).merge_dims(1, 2)
 
     def _joined(self, pieces):
         if self._rule == "sentencepiece":
             return _stripped(self._sentencepiece.detokenize(pieces))
-        first = tf.strings.regex_replace(tf.strings.reduce_join(pieces[:, :1], axis=1), SPACE, "")
-        return first + tf.strings.regex_replace(tf.strings.reduce_join(pieces[:, 1:], axis=1), SPACE, " ")
+        first = tf.strings.regex_replace(
+            tf.strings.reduce_join(pieces[:, :1], axis=1), SPACE, ""
+        )
+        return first + tf.strings.regex_replace(
+            tf.strings.reduce_join(pieces[:, 1:], axis=1), SPACE, " "
+        )
 
 
 def _sentencepiece(model, name):

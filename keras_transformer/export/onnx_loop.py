@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-LONGEST = 256  # tokens of a source, all that stands around it included; the rest is cut off
+# Tokens of a source, all that stands around it included; the rest is cut off.
+LONGEST = 256
 
 
 class OnnxTransformer:
@@ -20,22 +21,37 @@ class OnnxTransformer:
     def __init__(self, folder, pad=0, begin=2, end=3):
         self.pad, self.ends = pad, (begin, end)
         self.encoder, self.decoder = (
-            onnxruntime.InferenceSession(Path(folder) / name, providers=["CPUExecutionProvider"])
+            onnxruntime.InferenceSession(
+                Path(folder) / name, providers=["CPUExecutionProvider"]
+            )
             for name in ("encoder.onnx", "decoder.onnx")
         )
 
     def begin(self, source_ids, length):
         """Source ids (B, S) -> what every step reads, and an empty cache of so many target positions."""
-        keys, values = self.encoder.run(["cross_keys", "cross_values"], {"source_ids": source_ids})
+        keys, values = self.encoder.run(
+            ["cross_keys", "cross_values"], {"source_ids": source_ids}
+        )
         read = {"source_ids": source_ids, "cross_keys": keys, "cross_values": values}
         blocks, rows, heads, _, _ = keys.shape
-        cache = [np.zeros((blocks, rows, heads, length, x.shape[-1]), "float32") for x in (keys, values)]
+        cache = [
+            np.zeros((blocks, rows, heads, length, x.shape[-1]), "float32")
+            for x in (keys, values)
+        ]
         return read, cache
 
     def step(self, ids, index, read, cache):
         """The tokens (B,) at one position -> logits (B, V) of the next, and the cache."""
-        inputs = {"ids": ids, "index": np.array(index, "int32"), "self_keys": cache[0], "self_values": cache[1], **read}
-        logits, *cache = self.decoder.run(["logits", "new_self_keys", "new_self_values"], inputs)
+        inputs = {
+            "ids": ids,
+            "index": np.array(index, "int32"),
+            "self_keys": cache[0],
+            "self_values": cache[1],
+            **read,
+        }
+        logits, *cache = self.decoder.run(
+            ["logits", "new_self_keys", "new_self_values"], inputs
+        )
         return logits, cache
 
     def logits(self, source_ids, target_ids):
@@ -50,7 +66,8 @@ class OnnxTransformer:
     def greedy(self, source_ids, extra_length=50, longest=10**9, prefix=()):
         """The likeliest token at each position, up to the end, `extra_length` more than the source, or `longest`.
 
-        The first ones are those of `prefix`: of a model for many languages, the code of the one to translate into.
+        The first ones are those of `prefix`: of a model for many languages, the code of
+        the one to translate into.
         """
         pad, (begin, end) = self.pad, self.ends
         never = sorted({pad, begin} - {end})
@@ -89,7 +106,8 @@ class OwnTokenizer:
 class ImportedTokenizer:
     """The SentencePiece models of an imported Marian or M2M100, and the ids that its vocabulary gives to their pieces.
 
-    Those of other imported models treat characters and spaces by rules of their own, too long to say again here.
+    Those of other imported models treat characters and spaces by rules of their own,
+    too long to say again here.
     """
 
     def __init__(self, folder):
@@ -105,7 +123,8 @@ class ImportedTokenizer:
             )
         self.is_marian = kind == "marian"
         self.encoder, self.decoder = (
-            sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{name}.spm")) for name in names[kind]
+            sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{name}.spm"))
+            for name in names[kind]
         )
         self.pieces = json.loads((folder / "pieces.json").read_text(encoding="utf-8"))
         self.ids = {piece: number for number, piece in enumerate(self.pieces)}
@@ -118,7 +137,9 @@ class ImportedTokenizer:
         parts, pieces = self.marks.split(text), []  # a text, a mark, a text, ...
         for number, part in enumerate(parts):
             pieces += [part] if number % 2 else self.cut(part)
-        return [self.ids.get(piece, self.around["special"]["unknown"]) for piece in pieces]
+        return [
+            self.ids.get(piece, self.around["special"]["unknown"]) for piece in pieces
+        ]
 
     def cut(self, text):
         code, found, rest = text.partition("<<")
@@ -127,7 +148,9 @@ class ImportedTokenizer:
         return [code + found, *self.encoder.encode(rest, out_type=str)]
 
     def decode(self, ids):
-        text = self.decoder.decode_pieces([self.pieces[i] for i in ids if i not in self.skipped])
+        text = self.decoder.decode_pieces(
+            [self.pieces[i] for i in ids if i not in self.skipped]
+        )
         return (text.replace("\u2581", " ") if self.is_marian else text).strip()
 
 
@@ -136,8 +159,15 @@ def tokenizers(folder):
     if (folder / "tokenizer.model").exists():
         return [OwnTokenizer(folder / "tokenizer.model")] * 2
     if (folder / "tokenizer.source.model").exists():
-        return [OwnTokenizer(folder / f"tokenizer.{side}.model") for side in ("source", "target")]
-    names = ("tokenizer", "tokenizer") if (folder / "tokenizer").exists() else ("tokenizer.source", "tokenizer.target")
+        return [
+            OwnTokenizer(folder / f"tokenizer.{side}.model")
+            for side in ("source", "target")
+        ]
+    names = (
+        ("tokenizer", "tokenizer")
+        if (folder / "tokenizer").exists()
+        else ("tokenizer.source", "tokenizer.target")
+    )
     return [ImportedTokenizer(folder / name) for name in names]
 
 
@@ -148,11 +178,17 @@ def main():
     longest = config["max_positions"] if config["positions"] == "learned" else 10**9
     before, behind = source.around["source_prefix"], source.around["source_suffix"]
     room = min(LONGEST, longest) - len(before) - len(behind)
-    model = OnnxTransformer(folder, config["pad_id"], config["begin_id"], config["end_id"])
+    model = OnnxTransformer(
+        folder, config["pad_id"], config["begin_id"], config["end_id"]
+    )
     for text in sys.argv[1:] or sys.stdin:
         ids, found = [*before, *source.encode(text.rstrip("\r\n"))[:room], *behind], []
         if text.strip():
-            found = model.greedy(np.array([ids], "int32"), longest=longest, prefix=target.around["target_prefix"])[0]
+            found = model.greedy(
+                np.array([ids], "int32"),
+                longest=longest,
+                prefix=target.around["target_prefix"],
+            )[0]
         print(target.decode([int(i) for i in found]), flush=True)
 
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 import tf2onnx
 
 from keras_transformer.export.child_process import task
-from keras_transformer.layers import padding_mask
-from keras_transformer.run_directory import load_model
+from keras_transformer.layers.masks import padding_mask
+from keras_transformer.runs.run import load_model
 
 OPSET = 18
 
@@ -17,40 +17,59 @@ def functions(model):
     decoder, attention = model.decoder, model.decoder.blocks[0].cross_attention
 
     def cache_spec(name, rows, size):
-        return tf.TensorSpec((len(decoder.blocks), rows, attention.heads, None, size), tf.float32, name)
+        return tf.TensorSpec(
+            (len(decoder.blocks), rows, attention.num_heads, None, size),
+            tf.float32,
+            name,
+        )
 
     def encode(source_ids):
-        memory = model.encoder(source_ids, padding_mask(source_ids, model.config.pad_id))
+        memory = model.encoder(
+            source_ids, padding_mask(source_ids, model.config.pad_id)
+        )
         keys, values = zip(*decoder.cross_cache(memory))
         return {"cross_keys": tf.stack(keys), "cross_values": tf.stack(values)}
 
     def step(ids, index, source_ids, cross_keys, cross_values, self_keys, self_values):
-        caches = [tuple(zip(*map(tf.unstack, pair))) for pair in ((self_keys, self_values), (cross_keys, cross_values))]
-        memory = tf.zeros((1, 1, model.config.d_model))  # its keys and values are in the cache
+        caches = [
+            tuple(zip(*map(tf.unstack, pair)))
+            for pair in ((self_keys, self_values), (cross_keys, cross_values))
+        ]
+        # Its keys and values are in the cache.
+        memory = tf.zeros((1, 1, model.config.d_model))
         source_mask = padding_mask(source_ids, model.config.pad_id)
         logits, (cache, _) = decoder(ids[:, None], memory, source_mask, caches, index)
         keys, values = zip(*cache)
-        return {"logits": logits[:, 0], "new_self_keys": tf.stack(keys), "new_self_values": tf.stack(values)}
+        return {
+            "logits": logits[:, 0],
+            "new_self_keys": tf.stack(keys),
+            "new_self_values": tf.stack(values),
+        }
 
     source_spec = tf.TensorSpec((None, None), tf.int32, "source_ids")
     step_specs = (
         tf.TensorSpec((None,), tf.int32, "ids"),
         tf.TensorSpec((), tf.int32, "index"),
         source_spec,
-        cache_spec("cross_keys", None, attention.key_size),
-        cache_spec("cross_values", None, attention.value_size),
-        cache_spec("self_keys", None, attention.key_size),
-        cache_spec("self_values", None, attention.value_size),
+        cache_spec("cross_keys", None, attention.key_dim),
+        cache_spec("cross_values", None, attention.value_dim),
+        cache_spec("self_keys", None, attention.key_dim),
+        cache_spec("self_values", None, attention.value_dim),
     )
     return {"encoder": (encode, (source_spec,)), "decoder": (step, step_specs)}
 
 
 def main():
     with task() as given:
-        for name, (function, specs) in functions(load_model(given["run"], "float32")).items():
+        for name, (function, specs) in functions(
+            load_model(given["run"], "float32")
+        ).items():
             traced = tf.function(function, input_signature=specs, autograph=False)
             tf2onnx.convert.from_function(
-                traced, specs, opset=OPSET, output_path=str(Path(given["out"]) / f"{name}.onnx")
+                traced,
+                specs,
+                opset=OPSET,
+                output_path=str(Path(given["out"]) / f"{name}.onnx"),
             )
 
 

@@ -17,9 +17,15 @@ def answer(loaded, request):
     """The outputs of a signature as lists; strings are decoded."""
     signature = loaded.signatures[request["signature"]]
     _, specs = signature.structured_input_signature
-    inputs = {name: tf.constant(value, specs[name].dtype) for name, value in request["inputs"].items()}
+    inputs = {
+        name: tf.constant(value, specs[name].dtype)
+        for name, value in request["inputs"].items()
+    }
     outputs = {name: value.numpy() for name, value in signature(**inputs).items()}
-    return {name: (decoded(value) if value.dtype == object else value).tolist() for name, value in outputs.items()}
+    return {
+        name: (decoded(value) if value.dtype == object else value).tolist()
+        for name, value in outputs.items()
+    }
 
 
 if __name__ == "__main__":

@@ -6,11 +6,17 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from keras_transformer.export.export_directory import Check, check_sentences, new_export, write_config
-from keras_transformer.extras import needed
-from keras_transformer.run_directory import load_model, load_tokenizers, read_config
-from keras_transformer.text import MarianTokenizer, Tokenizer
-from keras_transformer.text.frame import Frame
+from keras_transformer.export.export_directory import (
+    Check,
+    check_sentences,
+    new_export,
+    write_config,
+)
+from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
+from keras_transformer.runs.extras import needed
+from keras_transformer.runs.run import load_model, load_tokenizers, read_config
+from keras_transformer.text.sentence_format import SentenceFormat
+from keras_transformer.text.tokenizer import Tokenizer
 
 TOLERANCE = 1e-5  # of a logit, relative to the largest one where that is above 1
 ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "silu": "swish"}
@@ -19,10 +25,12 @@ ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "silu": "swish"}
 def huggingface(run, out, overwrite=False):
     """Write a Marian checkpoint: `transformers.AutoModelForSeq2SeqLM` and `AutoTokenizer` load the directory.
 
-    `model.safetensors`, `config.json`, `generation_config.json`, the SentencePiece models and their vocabularies. As
-    here, padding and the begin token are never generated. Positions end at `max_positions`; others than Marian's are
-    written as tensors, which `transformers` reads and does not write again. A target language that was chosen at the
-    import is not in the folder: there texts begin with their `>>xx<<`.
+    `model.safetensors`, `config.json`, `generation_config.json`, the SentencePiece
+    models and their vocabularies. As here, padding and the begin token are never
+    generated. Positions end at `max_positions`; others than Marian's are written as
+    tensors, which `transformers` reads and does not write again. A target language that
+    was chosen at the import is not in the folder: there texts begin with their
+    `>>xx<<`.
 
     Args:
         run: a run directory, trained on any backend, or imported.
@@ -33,8 +41,9 @@ def huggingface(run, out, overwrite=False):
         the `Check`: logits of `transformers` beside the model's.
 
     Raises:
-        ValueError: if Marian has no such model or tokenizer, the result differs from the model, or `out` exists and is
-            not to be overwritten. Nothing is written then.
+        ValueError: if Marian has no such model or tokenizer, the result differs from
+            the model, or `out` exists and is not to be overwritten. Nothing is written
+            then.
         ImportError: if torch or transformers is not installed.
     """
     config = read_config(run, "model")
@@ -45,38 +54,58 @@ def huggingface(run, out, overwrite=False):
         write_tokenizers(aside, tokenizers)
         model = load_model(run, "float32")
         save_file(arrays(model), aside / "model.safetensors", {"format": "pt"})
-        for name, settings in (("config.json", marian_config(config)), ("generation_config.json", generation(config))):
-            (aside / name).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        for name, settings in (
+            ("config.json", marian_config(config)),
+            ("generation_config.json", generation(config)),
+        ):
+            (aside / name).write_text(
+                json.dumps(settings, indent=2) + "\n", encoding="utf-8"
+            )
         check = compare(run, model, tokenizers, aside)
-        write_config(aside, "huggingface", config, None, check, ["torch", "transformers"])
+        write_config(
+            aside, "huggingface", config, None, check, ["torch", "transformers"]
+        )
     return check
 
 
 def check_model(config):
     """Raise a `ValueError` if Marian has no such model."""
-    head = config.d_model // config.heads
+    head = config.d_model // config.num_heads
     for name, expected in (
-        ("norm", "post"),
+        ("norm_first", False),
         ("has_final_norm", False),
         ("embedding_norm", False),
         ("layer_norm_epsilon", 1e-5),
     ):
         if (found := getattr(config, name)) != expected:
-            raise ValueError(f"Marian needs {name.removeprefix('has_')}={expected!r}; received {found!r}")
-    if (config.key_size or head, config.value_size or head) != (head, head):
-        sizes = f"{config.key_size} and {config.value_size}"
-        raise ValueError(f"Marian needs key_size and value_size of d_model / heads = {head}; received {sizes}")
+            raise ValueError(
+                f"Marian needs {name.removeprefix('has_')}={expected!r}; received {found!r}"
+            )
+    if (config.key_dim or head, config.value_dim or head) != (head, head):
+        sizes = f"{config.key_dim} and {config.value_dim}"
+        raise ValueError(
+            f"Marian needs key_dim and value_dim of d_model / heads = {head}; received {sizes}"
+        )
     if config.share_embeddings and not config.tie_output:
-        raise ValueError("Marian needs tie_output=True with one matrix for both vocabularies; received False")
+        raise ValueError(
+            "Marian needs tie_output=True with one matrix for both vocabularies; received False"
+        )
 
 
 def marian_config(config):
     """What transformers' `MarianConfig` has for a `TransformerConfig`."""
     stacks = {}
     for stack, d_ff in zip(("encoder", "decoder"), config.d_ffs):
-        sizes = {"ffn_dim": d_ff, "attention_heads": config.heads, "layerdrop": 0.0}
+        sizes = {"ffn_dim": d_ff, "attention_heads": config.num_heads, "layerdrop": 0.0}
         stacks |= {f"{stack}_{name}": value for name, value in sizes.items()}
-    same = ("encoder_layers", "decoder_layers", "d_model", "dropout", "attention_dropout", "scale_embedding")
+    same = (
+        "encoder_layers",
+        "decoder_layers",
+        "d_model",
+        "dropout",
+        "attention_dropout",
+        "scale_embedding",
+    )
     return (
         stacks
         | {name: getattr(config, name) for name in same}
@@ -121,15 +150,27 @@ def arrays(model):
     from keras_transformer.pretrained.names import tensors
 
     config, found = model.config, {}
-    layout = dict(output_bias=True, attention_bias=True, positions="sinusoidal_halves", first_position=0)
+    layout = dict(
+        output_bias=True,
+        attention_bias=True,
+        positions="sinusoidal_halves",
+        first_position=0,
+    )
     for tensor in tensors(dataclasses.replace(config, **layout)):
         variable = tensor.variable(model)
-        array = np.zeros(tensor.shape) if variable is None else ops.convert_to_numpy(variable)
+        array = (
+            np.zeros(tensor.shape)
+            if variable is None
+            else ops.convert_to_numpy(variable)
+        )
         found[tensor.names[0]] = tensor.theirs(array)
-    if (config.positions, config.first_position) != ("sinusoidal_halves", 0):  # others are read from the file
+    # Others are read from the file.
+    if (config.positions, config.first_position) != ("sinusoidal_halves", 0):
         rows = np.arange(config.max_positions)[None]
         for name, stack in (("encoder", model.encoder), ("decoder", model.decoder)):
-            table = ops.convert_to_numpy(stack.embedding.encode(rows, second=stack.is_second))[0]
+            table = ops.convert_to_numpy(
+                stack.embedding.encode(rows, second=stack.is_second)
+            )[0]
             found[f"model.{name}.embed_positions.weight"] = np.array(table, "float32")
     return found
 
@@ -140,17 +181,31 @@ def write_tokenizers(out, tokenizers):
     separate = tokenizers[0].pieces != tokenizers[1].pieces
     for side, model in zip(("source", "target"), models):
         (out / f"{side}.spm").write_bytes(model)
-    for name, tokenizer in zip(("vocab.json", "target_vocab.json") if separate else ("vocab.json",), tokenizers):
+    for name, tokenizer in zip(
+        ("vocab.json", "target_vocab.json") if separate else ("vocab.json",), tokenizers
+    ):
         ids = {piece: number for number, piece in enumerate(tokenizer.pieces)}
         (out / name).write_text(json.dumps(ids, ensure_ascii=False), encoding="utf-8")
     special = tokenizers[1].special
-    tokens = {"eos_token": special.end, "unk_token": special.unknown, "pad_token": special.pad}
+    tokens = {
+        "eos_token": special.end,
+        "unk_token": special.unknown,
+        "pad_token": special.pad,
+    }
     settings = {name: tokenizers[1].pieces[number] for name, number in tokens.items()}
-    marks = tokenizers[0].vocabulary.marks if isinstance(tokenizers[0], MarianTokenizer) else ()
-    settings["additional_special_tokens"] = [mark for mark in marks if mark not in settings.values()]
+    marks = (
+        tokenizers[0].vocabulary.marks
+        if isinstance(tokenizers[0], MarianTokenizer)
+        else ()
+    )
+    settings["additional_special_tokens"] = [
+        mark for mark in marks if mark not in settings.values()
+    ]
     settings |= {"tokenizer_class": "MarianTokenizer", "separate_vocabs": separate}
     settings |= {"source_lang": "source", "target_lang": "target"}
-    (out / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    (out / "tokenizer_config.json").write_text(
+        json.dumps(settings, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def sentencepiece_model(tokenizer):
@@ -158,7 +213,9 @@ def sentencepiece_model(tokenizer):
     if isinstance(tokenizer, Tokenizer):
         return tokenizer.serialized
     if not isinstance(tokenizer, MarianTokenizer):
-        raise ValueError(f"Marian needs a tokenizer of SentencePiece alone; received a {type(tokenizer).__name__}")
+        raise ValueError(
+            f"Marian needs a tokenizer of SentencePiece alone; received a {type(tokenizer).__name__}"
+        )
     return tokenizer.models["encoder.spm"]
 
 
@@ -170,16 +227,37 @@ def compare(run, model, tokenizers, out):
     from keras_transformer.decoding.translator import pad
 
     theirs = transformers.MarianMTModel.from_pretrained(out)  # not for training
-    frame, differences, shapes = Frame.of(*tokenizers), [], []
+    sentence_format, differences, shapes = SentenceFormat.of(*tokenizers), [], []
     for pair in check_sentences(run):
-        encoded = [tokenizer.encode(texts) for tokenizer, texts in zip(tokenizers, pair)]
-        rows = [frame.source(ids) for ids in encoded[0]], [frame.target(frame.labels(ids)) for ids in encoded[1]]
-        source, target = (pad(ids, len(ids), max(map(len, ids)), value=frame.pad) for ids in rows)
-        expected = ops.convert_to_numpy(model({"source_ids": source, "target_ids": target}, training=False))
+        encoded = [
+            tokenizer.encode(texts) for tokenizer, texts in zip(tokenizers, pair)
+        ]
+        rows = (
+            [sentence_format.source(ids) for ids in encoded[0]],
+            [sentence_format.target(sentence_format.labels(ids)) for ids in encoded[1]],
+        )
+        source, target = (
+            pad(ids, len(ids), max(map(len, ids)), value=sentence_format.pad)
+            for ids in rows
+        )
+        expected = ops.convert_to_numpy(
+            model({"source_ids": source, "target_ids": target}, training=False)
+        )
         with torch.no_grad():
             ids = [torch.from_numpy(array).long() for array in (source, target)]
-            found = theirs(ids[0], attention_mask=ids[0] != frame.pad, decoder_input_ids=ids[1]).logits.numpy()
+            found = theirs(
+                ids[0],
+                attention_mask=ids[0] != sentence_format.pad,
+                decoder_input_ids=ids[1],
+            ).logits.numpy()
         real = np.arange(target.shape[1]) < np.array([[len(ids)] for ids in rows[1]])
-        differences.append(np.abs(found - expected)[real].max() / max(1.0, np.abs(expected).max()))
+        differences.append(
+            np.abs(found - expected)[real].max() / max(1.0, np.abs(expected).max())
+        )
         shapes.append(source.shape)
-    return Check("logits, relative to the largest", tuple(shapes), float(np.max(differences)), TOLERANCE)
+    return Check(
+        "logits, relative to the largest",
+        tuple(shapes),
+        float(np.max(differences)),
+        TOLERANCE,
+    )

@@ -6,10 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from keras_transformer.export.child_process import run_process
-from keras_transformer.export.export_directory import Check, check_sentences, new_export, write_config
-from keras_transformer.extras import needed
-from keras_transformer.run_directory import load_model, load_tokenizers, read_config, save_tokenizers
-from keras_transformer.text.frame import Frame
+from keras_transformer.export.export_directory import (
+    Check,
+    check_sentences,
+    new_export,
+    write_config,
+)
+from keras_transformer.runs.extras import needed
+from keras_transformer.runs.run import (
+    load_model,
+    load_tokenizers,
+    read_config,
+    save_tokenizers,
+)
+from keras_transformer.text.sentence_format import SentenceFormat
 
 TOLERANCE = 1e-5  # of a logit, relative to the largest one where that is above 1
 LOOP = Path(__file__).with_name("onnx_loop.py")
@@ -25,32 +35,41 @@ def onnx(run, out, overwrite=False):
                        -> logits (R, V), new_self_keys, new_self_values
         translate.py   greedy search over the two: needs onnxruntime, sentencepiece and NumPy, not this package
 
-    K is the number of decoder blocks, L any length, R is B or a multiple of it (hypotheses of a sentence). The cache
-    begins as zeros; a call writes position `index` of it. translate.py does not have the rules by which imported NLLB,
-    mBART and FSMT cut text: its `OnnxTransformer.greedy` takes their ids, `prefix` being the target language's.
+    K is the number of decoder blocks, L any length, R is B or a multiple of it
+    (hypotheses of a sentence). The cache begins as zeros; a call writes position
+    `index` of it. translate.py does not have the rules by which imported NLLB, mBART
+    and FSMT cut text: its `OnnxTransformer.greedy` takes their ids, `prefix` being the
+    target language's.
 
     Args:
-        run: a run directory, trained on any backend; it is opened under TensorFlow in a process of its own.
+        run: a run directory, trained on any backend; it is opened under TensorFlow in a
+            process of its own.
         out: directory to make.
         overwrite: replace an export that is there.
 
     Returns:
-        the `Check`: logits of onnxruntime, position by position, beside the model's for all positions at once.
+        the `Check`: logits of onnxruntime, position by position, beside the model's for
+        all positions at once.
 
     Raises:
-        ValueError: if the result differs from the model, or `out` exists and is not to be overwritten. Nothing is
-            written then.
+        ValueError: if the result differs from the model, or `out` exists and is not to
+            be overwritten. Nothing is written then.
         ImportError: if TensorFlow, tf2onnx or onnxruntime is not installed.
     """
     config = read_config(run, "model")
     needed("tensorflow", extra="tensorflow")
     needed("tf2onnx", "onnxruntime")
     with new_export(run, out, overwrite) as aside:
-        run_process(["-m", "keras_transformer.export.onnx_writer"], [{"run": str(run), "out": str(aside)}])
+        run_process(
+            ["-m", "keras_transformer.export.onnx_writer"],
+            [{"run": str(run), "out": str(aside)}],
+        )
         save_tokenizers(aside, *load_tokenizers(run))
         shutil.copyfile(LOOP, aside / "translate.py")
         check = compare(run, aside)
-        write_config(aside, "onnx", config, None, check, ["tensorflow", "tf2onnx", "onnxruntime"])
+        write_config(
+            aside, "onnx", config, None, check, ["tensorflow", "tf2onnx", "onnxruntime"]
+        )
     return check
 
 
@@ -62,14 +81,35 @@ def compare(run, out):
 
     model, theirs = load_model(run, "float32"), OnnxTransformer(out)
     source_tokenizer, target_tokenizer = load_tokenizers(run)
-    frame, differences, shapes = Frame.of(source_tokenizer, target_tokenizer), [], []
+    sentence_format, differences, shapes = (
+        SentenceFormat.of(source_tokenizer, target_tokenizer),
+        [],
+        [],
+    )
     for sources, targets in check_sentences(run):
-        source_ids = [frame.source(ids) for ids in source_tokenizer.encode(sources)]
-        target_ids = [frame.target(frame.labels(ids)) for ids in target_tokenizer.encode(targets)]
+        source_ids = [
+            sentence_format.source(ids) for ids in source_tokenizer.encode(sources)
+        ]
+        target_ids = [
+            sentence_format.target(sentence_format.labels(ids))
+            for ids in target_tokenizer.encode(targets)
+        ]
         rows = (source_ids, target_ids)
-        source_ids, target_ids = (pad(ids, len(ids), max(map(len, ids)), value=frame.pad) for ids in rows)
-        expected = ops.convert_to_numpy(model({"source_ids": source_ids, "target_ids": target_ids}, training=False))
+        source_ids, target_ids = (
+            pad(ids, len(ids), max(map(len, ids)), value=sentence_format.pad)
+            for ids in rows
+        )
+        expected = ops.convert_to_numpy(
+            model({"source_ids": source_ids, "target_ids": target_ids}, training=False)
+        )
         found = theirs.logits(source_ids, target_ids)
-        differences.append(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
+        differences.append(
+            np.abs(found - expected).max() / max(1.0, np.abs(expected).max())
+        )
         shapes.append(source_ids.shape)
-    return Check("logits, relative to the largest", tuple(shapes), float(np.max(differences)), TOLERANCE)
+    return Check(
+        "logits, relative to the largest",
+        tuple(shapes),
+        float(np.max(differences)),
+        TOLERANCE,
+    )

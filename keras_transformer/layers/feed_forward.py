@@ -29,15 +29,23 @@ class FeedForward(keras.layers.Layer):
     def __init__(self, hidden_size, activation="relu", **kwargs):
         super().__init__(**kwargs)
         if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {ACTIVATIONS}; received {activation!r}")
+            raise ValueError(
+                f"activation must be one of {ACTIVATIONS}; received {activation!r}"
+            )
         if hidden_size < 1:
-            raise ValueError(f"hidden_size must be at least 1; received {hidden_size!r}")
+            raise ValueError(
+                f"hidden_size must be at least 1; received {hidden_size!r}"
+            )
         self.hidden_size = hidden_size
         self.activation = activation
 
     def build(self, x_shape):
-        self.expand = keras.layers.Dense(self.hidden_size, self.activation, dtype=self.dtype_policy, name="expand")
-        self.contract = keras.layers.Dense(x_shape[-1], dtype=self.dtype_policy, name="contract")
+        self.expand = keras.layers.Dense(
+            self.hidden_size, self.activation, dtype=self.dtype_policy, name="expand"
+        )
+        self.contract = keras.layers.Dense(
+            x_shape[-1], dtype=self.dtype_policy, name="contract"
+        )
         self.expand.build(x_shape)
         self.contract.build((*x_shape[:-1], self.hidden_size))
 
@@ -48,4 +56,8 @@ class FeedForward(keras.layers.Layer):
         return x_shape
 
     def get_config(self):
-        return {**super().get_config(), "hidden_size": self.hidden_size, "activation": self.activation}
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "activation": self.activation,
+        }

@@ -44,4 +44,6 @@ def causal_mask(query_positions, key_positions):
         >>> np.asarray(causal_mask(np.array([[0, 1]]), np.array([[0, 1]]))).tolist()
         [[[True, False], [True, True]]]
     """
-    return ops.less_equal(ops.expand_dims(key_positions, axis=1), ops.expand_dims(query_positions, axis=2))
+    return ops.less_equal(
+        ops.expand_dims(key_positions, axis=1), ops.expand_dims(query_positions, axis=2)
+    )

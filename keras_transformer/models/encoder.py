@@ -2,21 +2,21 @@
 
 import keras
 
-from keras_transformer.layers import EncoderBlock
+from keras_transformer.layers.encoder_block import EncoderBlock
 
 
 def block_options(config, d_ff):
     """The arguments that `EncoderBlock` and `DecoderBlock` take from a `TransformerConfig`."""
-    head_size = config.d_model // config.heads
+    head_size = config.d_model // config.num_heads
     return dict(
-        heads=config.heads,
-        key_size=config.key_size or head_size,
-        value_size=config.value_size or head_size,
+        num_heads=config.num_heads,
+        key_dim=config.key_dim or head_size,
+        value_dim=config.value_dim or head_size,
         d_ff=d_ff,
         dropout=config.dropout,
         attention_dropout=config.attention_dropout,
         activation=config.activation,
-        norm=config.norm,
+        norm_first=config.norm_first,
         attention_bias=config.attention_bias,
         layer_norm_epsilon=config.layer_norm_epsilon,
     )
@@ -26,7 +26,9 @@ def stack_norms(config, dtype):
     """The layer norms before and after the blocks of a stack, None where the config has none."""
 
     def norm(name):
-        return keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, dtype=dtype, name=name)
+        return keras.layers.LayerNormalization(
+            epsilon=config.layer_norm_epsilon, dtype=dtype, name=name
+        )
 
     embedding_norm = norm("embedding_norm") if config.embedding_norm else None
     return embedding_norm, norm("final_norm") if config.has_final_norm else None
@@ -42,10 +44,11 @@ class Encoder(keras.layers.Layer):
     Call arguments:
         source_ids: `(B, S)` integer token ids.
         source_mask: boolean `(B, 1, S)`, True at the real tokens.
-        return_attention: whether to give the attention weights as well.
+        return_attention_scores: whether to give the attention weights as well.
 
     Returns:
-        memory `(B, S, D)`; with return_attention a pair of it and the weights `(B, N, S, S)` of each block, in a tuple.
+        memory `(B, S, D)`; with return_attention_scores a pair of it and the weights `(B, N,
+        S, S)` of each block, in a tuple.
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -55,9 +58,15 @@ class Encoder(keras.layers.Layer):
     def __init__(self, config, embedding, **kwargs):
         super().__init__(**kwargs)
         self.config, self.embedding = config, embedding
-        self.dropout = keras.layers.Dropout(config.dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout = keras.layers.Dropout(
+            config.dropout, dtype=self.dtype_policy, name="dropout"
+        )
         self.blocks = [
-            EncoderBlock(**block_options(config, config.d_ffs[0]), dtype=self.dtype_policy, name=f"block_{n}")
+            EncoderBlock(
+                **block_options(config, config.d_ffs[0]),
+                dtype=self.dtype_policy,
+                name=f"block_{n}",
+            )
             for n in range(config.encoder_layers)
         ]
         self.embedding_norm, self.final_norm = stack_norms(config, self.dtype_policy)
@@ -70,20 +79,36 @@ class Encoder(keras.layers.Layer):
             if layer is not None:
                 layer.build(shape)
 
-    def call(self, source_ids, source_mask, return_attention=False, training=False):
+    def call(
+        self, source_ids, source_mask, return_attention_scores=False, training=False
+    ):
         x, attention = self.embedding(source_ids), []
-        x = self.dropout(x if self.embedding_norm is None else self.embedding_norm(x), training=training)
+        x = self.dropout(
+            x if self.embedding_norm is None else self.embedding_norm(x),
+            training=training,
+        )
         for block in self.blocks:
-            x = block(x, attention_mask=source_mask, return_attention=return_attention, training=training)
-            if return_attention:
+            x = block(
+                x,
+                attention_mask=source_mask,
+                return_attention_scores=return_attention_scores,
+                training=training,
+            )
+            if return_attention_scores:
                 x, weights = x
                 attention.append(weights)
         if self.final_norm is not None:
             x = self.final_norm(x)
-        return (x, tuple(attention)) if return_attention else x
+        return (x, tuple(attention)) if return_attention_scores else x
 
-    def compute_output_spec(self, source_ids, source_mask, return_attention=False, training=False):
-        memory = keras.KerasTensor((*source_ids.shape, self.config.d_model), dtype=self.compute_dtype)
-        if not return_attention:
+    def compute_output_spec(
+        self, source_ids, source_mask, return_attention_scores=False, training=False
+    ):
+        memory = keras.KerasTensor(
+            (*source_ids.shape, self.config.d_model), dtype=self.compute_dtype
+        )
+        if not return_attention_scores:
             return memory
-        return memory, tuple(block.attention_spec(source_ids, source_ids) for block in self.blocks)
+        return memory, tuple(
+            block.attention_spec(source_ids, source_ids) for block in self.blocks
+        )

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from keras_transformer.plots.fonts import suit
 
-GRID_COLUMNS, GRID_INCHES = 4, 18.0  # a grid has at most so many columns, and is about so wide
+# A grid has at most so many columns, and is about so wide.
+GRID_COLUMNS, GRID_INCHES = 4, 18.0
 
 
 def attention(weights, queries, keys, title=None):
@@ -33,11 +34,17 @@ def attention(weights, queries, keys, title=None):
             f"received {weights.shape}"
         )
     # Inches of a cell: small where there are many, never too small for a letter.
-    cell = np.clip(5.0 / max(len(queries), len(keys)) / (1 if len(heads) == 1 else 2), 0.15, 0.45)
+    cell = np.clip(
+        5.0 / max(len(queries), len(keys)) / (1 if len(heads) == 1 else 2), 0.15, 0.45
+    )
     font_size = float(np.clip(54 * cell, 7, 11))
-    columns = min(len(heads), GRID_COLUMNS, max(1, int(GRID_INCHES / (cell * len(keys)))))
+    columns = min(
+        len(heads), GRID_COLUMNS, max(1, int(GRID_INCHES / (cell * len(keys))))
+    )
     rows = -(-len(heads) // columns)
-    letters = [max(map(len, tokens), default=0) * font_size / 110 for tokens in (queries, keys)]
+    letters = [
+        max(map(len, tokens), default=0) * font_size / 110 for tokens in (queries, keys)
+    ]
     size = (
         columns * (cell * len(keys) + 0.2) + letters[0] + 1.1,
         rows * (cell * len(queries) + 0.4) + letters[1] + 0.6,
@@ -47,18 +54,31 @@ def attention(weights, queries, keys, title=None):
     for axes in grid[len(heads) :]:
         axes.remove()
     for number, axes in enumerate(grid[: len(heads)]):
-        shades = dict(cmap="Blues", vmin=0.0, vmax=heads.max(), edgecolors="0.92", linewidth=0.5)
+        shades = dict(
+            cmap="Blues", vmin=0.0, vmax=heads.max(), edgecolors="0.92", linewidth=0.5
+        )
         mesh = axes.pcolormesh(heads[number], **shades)
         axes.set(aspect="equal", ylim=(len(queries), 0))
         axes.xaxis.tick_top()
         first_row, first_column = number < columns, number % columns == 0
-        axes.set_xticks(np.arange(len(keys)) + 0.5, keys if first_row else [], rotation=90, fontsize=font_size)
-        axes.set_yticks(np.arange(len(queries)) + 0.5, queries if first_column else [], fontsize=font_size)
+        axes.set_xticks(
+            np.arange(len(keys)) + 0.5,
+            keys if first_row else [],
+            rotation=90,
+            fontsize=font_size,
+        )
+        axes.set_yticks(
+            np.arange(len(queries)) + 0.5,
+            queries if first_column else [],
+            fontsize=font_size,
+        )
         axes.tick_params(length=0)
         axes.spines[:].set_color("0.8")
         if len(heads) > 1:
             axes.set_xlabel(f"head {number + 1}", fontsize=9)
-    figure.colorbar(mesh, ax=grid[: len(heads)], shrink=0.6, aspect=30, pad=0.02, label="weight")
+    figure.colorbar(
+        mesh, ax=grid[: len(heads)], shrink=0.6, aspect=30, pad=0.02, label="weight"
+    )
     if title:
         figure.suptitle(title)
     return suit(figure)
@@ -70,7 +90,8 @@ def alignment(source, target, links, title=None):
     Args:
         source: a sentence; its words are what whitespace separates.
         target: its translation.
-        links: pairs of word numbers `(source, target)`, as `Translator.alignments` gives them.
+        links: pairs of word numbers `(source, target)`, as `Translator.alignments`
+            gives them.
         title: text above.
 
     Raises:
@@ -82,7 +103,11 @@ def alignment(source, target, links, title=None):
         ['a', 'man', 'ein', 'Mann']
     """
     sides = source.split(), target.split()
-    wrong = [pair for pair in links if not all(0 <= n < len(words) for n, words in zip(pair, sides, strict=True))]
+    wrong = [
+        pair
+        for pair in links
+        if not all(0 <= n < len(words) for n, words in zip(pair, sides, strict=True))
+    ]
     if wrong:
         raise ValueError(
             f"links must be pairs of numbers below {len(sides[0])} and {len(sides[1])}; received {wrong[0]!r}"
@@ -92,14 +117,22 @@ def alignment(source, target, links, title=None):
     figure = Figure((2.2 + 0.1 * letters, 0.26 * rows + 0.6), layout="constrained")
     axes = figure.subplots()
     # A shorter side is spread over the height of the longer one.
-    places = [(np.arange(len(words)) + 0.5) * rows / max(1, len(words)) for words in sides]
+    places = [
+        (np.arange(len(words)) + 0.5) * rows / max(1, len(words)) for words in sides
+    ]
     for x, words, heights, side in zip((0, 1), sides, places, ("right", "left")):
         linked = {pair[x] for pair in links}
         for number, (word, height) in enumerate(zip(words, heights)):
             colour = "black" if number in linked else "0.55"
             axes.text(x, height, word, ha=side, va="center", fontsize=10, color=colour)
     for i, j in links:
-        axes.plot([0.04, 0.96], [places[0][i], places[1][j]], color="tab:blue", linewidth=1.2, alpha=0.8)
+        axes.plot(
+            [0.04, 0.96],
+            [places[0][i], places[1][j]],
+            color="tab:blue",
+            linewidth=1.2,
+            alpha=0.8,
+        )
     axes.set(xlim=(0, 1), ylim=(rows, 0))
     axes.axis("off")
     if title:

@@ -8,7 +8,8 @@ from matplotlib import font_manager
 from matplotlib.text import Text
 
 DEFAULT = "DejaVu Sans"  # comes with matplotlib
-PLACEHOLDERS = "Last Resort"  # has a box for every character, and none of the characters
+# Has a box for every character, and none of the characters.
+PLACEHOLDERS = "Last Resort"
 
 
 def suit(figure):
@@ -35,10 +36,18 @@ def families_for(characters):
     families, missing = [DEFAULT], visible(characters) - characters_of(*default_font())
     if not missing:
         return families, ""
-    installed = [e for e in font_manager.fontManager.ttflist if e.style == "normal" and PLACEHOLDERS not in e.name]
+    installed = [
+        e
+        for e in font_manager.fontManager.ttflist
+        if e.style == "normal" and PLACEHOLDERS not in e.name
+    ]
     installed.sort(key=lambda entry: entry.name)
     while missing:
-        best = max(installed, key=lambda entry: len(missing & characters_of(entry.fname, entry.index)), default=None)
+        best = max(
+            installed,
+            key=lambda entry: len(missing & characters_of(entry.fname, entry.index)),
+            default=None,
+        )
         found = missing & characters_of(best.fname, best.index) if best else ()
         if not found:
             break
@@ -49,7 +58,11 @@ def families_for(characters):
 
 def visible(characters):
     """Those that a font must have: no spaces and no control characters."""
-    return {character for character in characters if unicodedata.category(character)[0] not in "ZC"}
+    return {
+        character
+        for character in characters
+        if unicodedata.category(character)[0] not in "ZC"
+    }
 
 
 def default_font():

@@ -1,5 +1,5 @@
 """Other people's weights: a checkpoint of Hugging Face's as an ordinary run."""
 
-from keras_transformer.pretrained.load import load
+import lazy_loader
 
-__all__ = ["load"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from keras_transformer.pretrained.hub import WHOLE
-from keras_transformer.run_directory import read_json
+from keras_transformer.runs.run import read_json
 
 FLOATS = ("F32", "F16", "BF16")
 
@@ -22,11 +22,21 @@ def open_checkpoint(folder):
     folder = Path(folder)
     found = next((folder / name for name in WHOLE if (folder / name).is_file()), None)
     if found is None:
-        raise ValueError(f"source must hold {' or '.join(WHOLE[::2])}; {str(folder)!r} has neither")
+        raise ValueError(
+            f"source must hold {' or '.join(WHOLE[::2])}; {str(folder)!r} has neither"
+        )
     kind = Torch if ".bin" in found.name else Safetensors
     try:
         return kind(shards(found) if found.suffix == ".json" else [found])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        SafetensorError,
+    ) as error:
         raise ValueError(f"{str(found)!r} cannot be used: {error}") from None
 
 
@@ -53,12 +63,18 @@ class Safetensors:
                 for name in file.keys():
                     header = file.get_slice(name)
                     if header.get_dtype() not in FLOATS:
-                        raise ValueError(f"{name} must be one of {', '.join(FLOATS)}; received {header.get_dtype()}")
-                    self.shapes[name], self._paths[name] = tuple(header.get_shape()), path
+                        raise ValueError(
+                            f"{name} must be one of {', '.join(FLOATS)}; received {header.get_dtype()}"
+                        )
+                    self.shapes[name], self._paths[name] = (
+                        tuple(header.get_shape()),
+                        path,
+                    )
 
     def read(self, name):
         """A tensor as a new float32 array."""
-        # Opened anew each time: what is read stays mapped, and counts as memory, as long as the file is open.
+        # Opened anew each time: what is read stays mapped, and counts as memory, as
+        # long as the file is open.
         with safe_open(self._paths[name], framework="np") as file:
             return np.ascontiguousarray(file.get_tensor(name), dtype="float32")
 
@@ -76,16 +92,23 @@ class Torch:
             ) from None
         self._tensors = {}
         for path in paths:
-            # Mapped where the format allows it: memory is then taken by one tensor at a time.
-            options = dict(map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            # Mapped where the format allows it: memory is then taken by one tensor at a
+            # time.
+            options = dict(
+                map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+            )
             try:
                 self._tensors |= dict(torch.load(path, **options))
             except Exception as error:  # of many kinds
                 raise ValueError((str(error) or repr(error)).splitlines()[0]) from None
         for name, tensor in self._tensors.items():
             if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
-                raise ValueError(f"{name} must be a tensor of floating-point numbers; received {type(tensor).__name__}")
-        self.shapes = {name: tuple(tensor.shape) for name, tensor in self._tensors.items()}
+                raise ValueError(
+                    f"{name} must be a tensor of floating-point numbers; received {type(tensor).__name__}"
+                )
+        self.shapes = {
+            name: tuple(tensor.shape) for name, tensor in self._tensors.items()
+        }
 
     def read(self, name):
         """A tensor as a new float32 array."""
@@ -102,7 +125,11 @@ def read_config(folder):
     try:
         config = read_json(path)
         if not isinstance(config, dict):
-            raise ValueError(f"it must hold an object; received {type(config).__name__}")
+            raise ValueError(
+                f"it must hold an object; received {type(config).__name__}"
+            )
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{str(path)!r} cannot be used: {getattr(error, 'strerror', None) or error}") from None
+        raise ValueError(
+            f"{str(path)!r} cannot be used: {getattr(error, 'strerror', None) or error}"
+        ) from None
     return config

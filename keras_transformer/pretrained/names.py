@@ -4,12 +4,25 @@ import dataclasses
 
 import numpy as np
 
-ATTENTION = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output_projection": "out_proj"}
+ATTENTION = {
+    "query": "q_proj",
+    "key": "k_proj",
+    "value": "v_proj",
+    "output_projection": "out_proj",
+}
 STACK_NORMS = {"embedding_norm": "layernorm_embedding", "final_norm": "layer_norm"}
-SOURCE, TARGET = "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"
+SOURCE, TARGET = (
+    "model.encoder.embed_tokens.weight",
+    "model.decoder.embed_tokens.weight",
+)
 OUTPUTS = ("lm_head.weight", "model.decoder.output_projection.weight")
-TABLES = {f"model.{stack}.embed_positions.weight{s}" for stack in ("encoder", "decoder") for s in ("", "s")}
-UNUSED_POSITIONS = 2  # rows before the first position in tables of fairseq's learned positions
+TABLES = {
+    f"model.{stack}.embed_positions.weight{s}"
+    for stack in ("encoder", "decoder")
+    for s in ("", "s")
+}
+# Rows before the first position in tables of fairseq's learned positions.
+UNUSED_POSITIONS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +30,8 @@ class Tensor:
     """One weight of a `Transformer`, and what it is in a checkpoint."""
 
     path: str  # of our variable: attributes, from the model on
-    names: tuple[str, ...]  # in the checkpoint; where there are several, all are the same tensor
+    # In the checkpoint; where there are several, all are the same tensor.
+    names: tuple[str, ...]
     shape: tuple[int, ...]  # in the checkpoint
     transposed: bool = False
     flat: bool = False  # ours has one axis
@@ -38,7 +52,9 @@ class Tensor:
 
     def theirs(self, array):
         """Our array as a checkpoint holds it."""
-        return np.ascontiguousarray(array.T if self.transposed else array, "float32").reshape(self.shape)
+        return np.ascontiguousarray(
+            array.T if self.transposed else array, "float32"
+        ).reshape(self.shape)
 
 
 def tensors(config):
@@ -46,13 +62,26 @@ def tensors(config):
     yield from matrices(config)
     if config.positions == "learned":
         yield from tables(config)
-    for stack, blocks in (("encoder", config.encoder_layers), ("decoder", config.decoder_layers)):
-        present = {"embedding_norm": config.embedding_norm, "final_norm": config.has_final_norm}
+    for stack, blocks in (
+        ("encoder", config.encoder_layers),
+        ("decoder", config.decoder_layers),
+    ):
+        present = {
+            "embedding_norm": config.embedding_norm,
+            "final_norm": config.has_final_norm,
+        }
         for ours, theirs in STACK_NORMS.items():
             if present[ours]:
-                yield from norm(f"{stack}.{ours}", f"model.{stack}.{theirs}", config.d_model)
+                yield from norm(
+                    f"{stack}.{ours}", f"model.{stack}.{theirs}", config.d_model
+                )
         for number in range(blocks):
-            yield from block(config, stack, f"{stack}.blocks.{number}", f"model.{stack}.layers.{number}")
+            yield from block(
+                config,
+                stack,
+                f"{stack}.blocks.{number}",
+                f"model.{stack}.layers.{number}",
+            )
 
 
 def matrices(config):
@@ -64,11 +93,15 @@ def matrices(config):
         yield Tensor("decoder.embedding.embeddings", names, (sizes[1], width))
     else:
         yield Tensor("encoder.embedding.embeddings", (SOURCE,), (sizes[0], width))
-        yield Tensor("decoder.embedding.embeddings", (TARGET, *outputs), (sizes[1], width))
+        yield Tensor(
+            "decoder.embedding.embeddings", (TARGET, *outputs), (sizes[1], width)
+        )
     if not config.tie_output:
         yield Tensor("decoder.output_matrix", OUTPUTS, (sizes[1], width))
     if config.output_bias:
-        yield Tensor("decoder.output_bias", ("final_logits_bias",), (1, sizes[1]), flat=True)
+        yield Tensor(
+            "decoder.output_bias", ("final_logits_bias",), (1, sizes[1]), flat=True
+        )
 
 
 def tables(config):
@@ -76,7 +109,9 @@ def tables(config):
     shape = (config.max_positions + UNUSED_POSITIONS, config.d_model)
     for stack, name in (("encoder", "table"), ("decoder", "second_table")):
         theirs = f"model.{stack}.embed_positions.weight"
-        yield Tensor(f"{stack}.embedding.{name}", (theirs,), shape, skipped=UNUSED_POSITIONS)
+        yield Tensor(
+            f"{stack}.embedding.{name}", (theirs,), shape, skipped=UNUSED_POSITIONS
+        )
 
 
 def block(config, stack, ours, theirs):
@@ -87,15 +122,24 @@ def block(config, stack, ours, theirs):
         attentions["cross_attention"] = "encoder_attn"
     for attention, name in attentions.items():
         for part, projection in ATTENTION.items():
-            yield from dense(f"{ours}.{attention}.{part}", f"{theirs}.{name}.{projection}", width, width)
-        yield from norm(f"{ours}.{attention}_norm", f"{theirs}.{name}_layer_norm", width)
+            yield from dense(
+                f"{ours}.{attention}.{part}",
+                f"{theirs}.{name}.{projection}",
+                width,
+                width,
+            )
+        yield from norm(
+            f"{ours}.{attention}_norm", f"{theirs}.{name}_layer_norm", width
+        )
     yield from dense(f"{ours}.feed_forward.expand", f"{theirs}.fc1", width, inner)
     yield from dense(f"{ours}.feed_forward.contract", f"{theirs}.fc2", inner, width)
     yield from norm(f"{ours}.feed_forward_norm", f"{theirs}.final_layer_norm", width)
 
 
 def dense(ours, theirs, inputs, outputs):
-    yield Tensor(f"{ours}.kernel", (f"{theirs}.weight",), (outputs, inputs), transposed=True)
+    yield Tensor(
+        f"{ours}.kernel", (f"{theirs}.weight",), (outputs, inputs), transposed=True
+    )
     yield Tensor(f"{ours}.bias", (f"{theirs}.bias",), (outputs,))
 
 

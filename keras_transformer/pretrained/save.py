@@ -9,18 +9,19 @@ import h5py
 import numpy as np
 from keras import ops
 
-from keras_transformer.models import Transformer
-from keras_transformer.models.archive import MEMBERS
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.archive import MEMBERS
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 ROWS = 4096  # of a matrix that are copied at once
 
 
 def save(model, run):
-    """Write `model.keras` into a run as `run_directory.save_model` does, without a copy of a weight in memory.
+    """Write `model.keras` into a run as `runs.save_model` does, without a copy of a weight in memory.
 
-    Keras copies each weight once or twice when it saves, and the embedding alone may be half of a model. So Keras saves
-    a tiny model of the same layers, whose n-th weight is full of n, and that file's arrays are replaced.
+    Keras copies each weight once or twice when it saves, and the embedding alone may be
+    half of a model. So Keras saves a tiny model of the same layers, whose n-th weight
+    is full of n, and that file's arrays are replaced.
     """
     folder = run / "model"
     tiny = Transformer(shrunk(model.config))
@@ -41,9 +42,18 @@ def save(model, run):
 
 def shrunk(config):
     """A `TransformerConfig` of the same layers, each as small as can be."""
-    sizes = dict(source_vocab_size=5, target_vocab_size=5, d_model=4, d_ff=1, decoder_d_ff=1, max_positions=1)
-    heads = dict(heads=1, key_size=1, value_size=1)
-    return dataclasses.replace(config, **sizes, **heads, pad_id=PAD, begin_id=BEGIN, end_id=END)
+    sizes = dict(
+        source_vocab_size=5,
+        target_vocab_size=5,
+        d_model=4,
+        d_ff=1,
+        decoder_d_ff=1,
+        max_positions=1,
+    )
+    heads = dict(num_heads=1, key_dim=1, value_dim=1)
+    return dataclasses.replace(
+        config, **sizes, **heads, pad_id=PAD, begin_id=BEGIN, end_id=END
+    )
 
 
 def numbered(file):
@@ -62,4 +72,6 @@ def replace(file, path, weight):
     del file[path]
     array = file.create_dataset(path, weight.shape, "float32")
     for start in range(0, weight.shape[0], ROWS):
-        array[start : start + ROWS] = ops.convert_to_numpy(weight.value[start : start + ROWS])
+        array[start : start + ROWS] = ops.convert_to_numpy(
+            weight.value[start : start + ROWS]
+        )

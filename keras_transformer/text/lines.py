@@ -10,20 +10,26 @@ from typing import BinaryIO
 LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
 
 
-def read_lines(file: str | os.PathLike | BinaryIO, name: str | None = None) -> Iterator[str]:
+def read_lines(
+    file: str | os.PathLike | BinaryIO, name: str | None = None
+) -> Iterator[str]:
     """The lines of a UTF-8 file, plain or `.gz`, one at a time.
 
-    A line ends at "\\n" or "\\r\\n" and nowhere else: other separators of Unicode occur inside sentences, and splitting
-    there would pair the wrong lines. A byte order mark is dropped. `file` may also be an open binary
-    stream, such as `sys.stdin.buffer`; `name` is what errors call it.
+    A line ends at "\\n" or "\\r\\n" and nowhere else: other separators of Unicode occur
+    inside sentences, and splitting there would pair the wrong lines. A byte order mark
+    is dropped. `file` may also be an open binary stream, such as `sys.stdin.buffer`;
+    `name` is what errors call it.
 
     Raises:
-        ValueError: if the file cannot be read, is not UTF-8, or a line has no end (file and line number).
+        ValueError: if the file cannot be read, is not UTF-8, or a line has no end (file
+            and line number).
     """
     number, name = 0, name or file
     try:
         with _opened(file) as stream:
-            for number, raw in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
+            for number, raw in enumerate(
+                iter(lambda: stream.readline(LONGEST_LINE), b""), 1
+            ):
                 if len(raw) == LONGEST_LINE:
                     raise ValueError(
                         f"{name} must have lines of less than {LONGEST_LINE:,} bytes; line {number} has more"
@@ -32,11 +38,15 @@ def read_lines(file: str | os.PathLike | BinaryIO, name: str | None = None) -> I
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{name} must be UTF-8; line {number} is not: {error.reason}") from None
+        raise ValueError(
+            f"{name} must be UTF-8; line {number} is not: {error.reason}"
+        ) from None
     except (OSError, EOFError, zlib.error) as error:
         place = f"after line {number}: " if number else ""
         reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{name} must be a readable text file; received {place}{reason}") from None
+        raise ValueError(
+            f"{name} must be a readable text file; received {place}{reason}"
+        ) from None
 
 
 def _opened(file):

@@ -8,8 +8,14 @@ from pathlib import Path
 
 import sentencepiece
 
-from keras_transformer.files import written_aside
-from keras_transformer.text.special_tokens import BEGIN, END, PAD, UNKNOWN, SpecialTokens
+from keras_transformer.runs.sealed_files import written_aside
+from keras_transformer.text.special_tokens import (
+    BEGIN,
+    END,
+    PAD,
+    UNKNOWN,
+    SpecialTokens,
+)
 
 SILENT = 2  # SentencePiece's log level that shows errors only
 LARGEST_MODEL = 1 << 26  # bytes: a hundred times what 30,000 tokens need
@@ -19,15 +25,17 @@ LARGEST_SAMPLE = 5_000_000  # lines: the trainer holds what it learns from in me
 class Tokenizer:
     """A SentencePiece model whose special ids are ours: pad 0, unknown 1, begin 2, end 3.
 
-    Text is not normalised beyond its spaces (runs of spaces become one, those at the ends go), so for text whose
-    characters were seen in training `decode(encode(lines)) == lines` up to spaces. What text says is never read as a
-    special token: `"</s>"` is four characters.
+    Text is not normalised beyond its spaces (runs of spaces become one, those at the
+    ends go), so for text whose characters were seen in training `decode(encode(lines))
+    == lines` up to spaces. What text says is never read as a special token: `"</s>"` is
+    four characters.
 
     Args:
         model: the content of a SentencePiece model file.
 
     Raises:
-        ValueError: if the content is no SentencePiece model or its special ids are others.
+        ValueError: if the content is no SentencePiece model or its special ids are
+            others.
 
     Example:
         >>> tokenizer = Tokenizer.train(["a man rides a bike", "a man rides a horse"], vocab_size=24)
@@ -44,19 +52,34 @@ class Tokenizer:
 
     def __init__(self, model: bytes):
         try:
-            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model) if model else None
+            self._processor = (
+                sentencepiece.SentencePieceProcessor(model_proto=model)
+                if model
+                else None
+            )
         except RuntimeError:
             self._processor = None
         if self._processor is None or not self._processor.serialized_model_proto():
-            raise ValueError(f"model must be the content of a SentencePiece model; received {model[:16]!r}...")
-        found = tuple(getattr(self._processor, name)() for name in ("pad_id", "unk_id", "bos_id", "eos_id"))
+            raise ValueError(
+                f"model must be the content of a SentencePiece model; received {model[:16]!r}..."
+            )
+        found = tuple(
+            getattr(self._processor, name)()
+            for name in ("pad_id", "unk_id", "bos_id", "eos_id")
+        )
         expected = (PAD, UNKNOWN, BEGIN, END)
         if found != expected:
-            raise ValueError(f"model must have the ids {expected} of pad, unknown, begin and end; received {found}")
+            raise ValueError(
+                f"model must have the ids {expected} of pad, unknown, begin and end; received {found}"
+            )
 
     @classmethod
     def train(
-        cls, lines: Iterable[str], vocab_size: int = 8000, model_type: str = "bpe", byte_fallback: bool = False
+        cls,
+        lines: Iterable[str],
+        vocab_size: int = 8000,
+        model_type: str = "bpe",
+        byte_fallback: bool = False,
     ) -> "Tokenizer":
         """Learn a vocabulary from text; the same lines give the same tokenizer.
 
@@ -64,19 +87,28 @@ class Tokenizer:
             lines: sentences; read once, and only the first 5,000,000 of them.
             vocab_size: number of tokens, the four special ones included.
             model_type: "bpe" or "unigram".
-            byte_fallback: spell characters not seen here as bytes (256 more tokens) instead of making them unknown.
+            byte_fallback: spell characters not seen here as bytes (256 more tokens)
+                instead of making them unknown.
 
         Raises:
-            ValueError: if `vocab_size` does not fit the lines, or there is no text in them.
+            ValueError: if `vocab_size` does not fit the lines, or there is no text in
+                them.
         """
         if model_type not in ("bpe", "unigram"):
-            raise ValueError(f"model_type must be 'bpe' or 'unigram'; received {model_type!r}")
+            raise ValueError(
+                f"model_type must be 'bpe' or 'unigram'; received {model_type!r}"
+            )
         failures = []
 
-        def feed():  # SentencePiece turns what goes wrong in here into an error without a type: keep the original
+        # SentencePiece turns what goes wrong in here into an error without a type: keep
+        # the original.
+        def feed():
             try:
                 yield from lines
-            except (Exception, KeyboardInterrupt) as error:  # not the GeneratorExit of a reader that has enough
+            except (
+                Exception,
+                KeyboardInterrupt,
+            ) as error:  # not the GeneratorExit of a reader that has enough
                 failures.append(error)
                 raise
 
@@ -89,7 +121,8 @@ class Tokenizer:
                 model_type=model_type,
                 byte_fallback=byte_fallback,
                 character_coverage=1.0,
-                normalization_rule_name="identity",  # NFKC would not give back "½", "ﬁ" or "…"
+                # NFKC would not give back "½", "ﬁ" or "…".
+                normalization_rule_name="identity",
                 input_sentence_size=LARGEST_SAMPLE,
                 shuffle_input_sentence=False,
                 pad_id=PAD,
@@ -109,15 +142,20 @@ class Tokenizer:
         """Read a model file that `save` wrote.
 
         Raises:
-            ValueError: if the file is missing, is no SentencePiece model or has other special ids than ours.
+            ValueError: if the file is missing, is no SentencePiece model or has other
+                special ids than ours.
         """
         try:
             size = Path(path).stat().st_size
             if size > LARGEST_MODEL:
-                raise ValueError(f"it must have at most {LARGEST_MODEL:,} bytes; received {size:,}")
+                raise ValueError(
+                    f"it must have at most {LARGEST_MODEL:,} bytes; received {size:,}"
+                )
             return cls(Path(path).read_bytes())
         except OSError as error:
-            raise ValueError(f"path must be a tokenizer's file; received {str(path)!r}: {error.strerror}") from None
+            raise ValueError(
+                f"path must be a tokenizer's file; received {str(path)!r}: {error.strerror}"
+            ) from None
         except ValueError as error:
             raise ValueError(f"{path} cannot be used: {error}") from None
 
@@ -139,12 +177,16 @@ class Tokenizer:
     @property
     def pieces(self) -> list[str]:
         """The piece of text that each id stands for."""
-        return [self._processor.id_to_piece(number) for number in range(self.vocab_size)]
+        return [
+            self._processor.id_to_piece(number) for number in range(self.vocab_size)
+        ]
 
     def encode(self, lines: Sequence[str]) -> list[list[int]]:
         """The ids of each line, without special tokens other than unknown."""
         if isinstance(lines, str):
-            raise ValueError(f"lines must be a list of strings; received the string {lines[:40]!r}")
+            raise ValueError(
+                f"lines must be a list of strings; received the string {lines[:40]!r}"
+            )
         return self._processor.encode(list(lines))
 
     def decode(self, ids: Iterable[Iterable[int]]) -> list[str]:
@@ -161,7 +203,9 @@ class Tokenizer:
     def _check(self, row):
         if row and not 0 <= min(row) <= max(row) < self.vocab_size:
             wrong = min(row) if min(row) < 0 else max(row)
-            raise ValueError(f"ids must lie between 0 and {self.vocab_size - 1}; received {wrong}")
+            raise ValueError(
+                f"ids must lie between 0 and {self.vocab_size - 1}; received {wrong}"
+            )
 
 
 def _reason(message, vocab_size):

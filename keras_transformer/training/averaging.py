@@ -7,7 +7,8 @@ def average_weights(checkpoints):
     """The mean of models' weights, array by array: `mean_k w_k`, summed in float64.
 
     Args:
-        checkpoints: an iterable of lists of arrays, each as `model.get_weights()` gives them; read one at a time.
+        checkpoints: an iterable of lists of arrays, each as `model.get_weights()` gives
+            them; read one at a time.
 
     Returns:
         a list of arrays, for `model.set_weights`.
@@ -19,7 +20,8 @@ def average_weights(checkpoints):
         >>> average_weights([[np.array([1.0, 3.0])], [np.array([3.0, 5.0])]])
         [array([2., 4.])]
 
-    Source: Vaswani et al. 2017, section 6.1 (the last 5 checkpoints for base, 20 for big).
+    Source: Vaswani et al. 2017, section 6.1 (the last 5 checkpoints for base, 20 for
+    big).
     """
     sums, count, shapes, dtypes = [], 0, None, None
     for weights in checkpoints:
@@ -28,10 +30,14 @@ def average_weights(checkpoints):
             shapes, dtypes = found, [np.asarray(weight).dtype for weight in weights]
             sums = [np.zeros(shape, "float64") for shape in shapes]
         if found != shapes:
-            raise ValueError(f"checkpoints must hold arrays of the same shapes; received {found} after {shapes}")
+            raise ValueError(
+                f"checkpoints must hold arrays of the same shapes; received {found} after {shapes}"
+            )
         for total, weight in zip(sums, weights):
             total += np.asarray(weight, "float64")
         count += 1
     if not count:
-        raise ValueError("checkpoints must hold at least one list of weights; received none")
+        raise ValueError(
+            "checkpoints must hold at least one list of weights; received none"
+        )
     return [(total / count).astype(dtype) for total, dtype in zip(sums, dtypes)]

@@ -8,12 +8,13 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_transformer.files import written_aside
+from keras_transformer.runs.sealed_files import written_aside
 
 
 def all_finite(model):
     """Whether every weight is a finite number."""
-    return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)  # where they are, on whatever devices
+    # Where they are, on whatever devices.
+    return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -23,7 +24,7 @@ class NonFiniteLoss(ArithmeticError):
 class StopOnNonFiniteLoss(keras.callbacks.Callback):
     """Raise `NonFiniteLoss` at the update whose loss is not finite; what was saved before stays as it is.
 
-    Put it after `Follow` and before callbacks that save the model.
+    Put it after `Monitor` and before callbacks that save the model.
 
     Args:
         progress: the run's `Progress`.
@@ -40,7 +41,8 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.check("val_loss", logs)
         if not all_finite(self.model):
-            self.stop("a weight is not finite")  # the last update of an epoch shows in no training loss
+            # The last update of an epoch shows in no training loss.
+            self.stop("a weight is not finite")
 
     def check(self, name, logs):
         value = float((logs or {}).get(name, 0.0))
@@ -50,7 +52,8 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
     def stop(self, what):
         update = -(-self.progress.batches // self.batches_per_update)
         optimizer = self.model.optimizer
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # mixed_float16 wraps it in one that scales
+        # Mixed_float16 wraps it in one that scales.
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         norm = getattr(optimizer, "gradient_norm", None)  # ours measures it
         measured = "" if norm is None else f", gradient norm {float(norm):.3g}"
         raise NonFiniteLoss(
@@ -63,7 +66,7 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
 class Limits(keras.callbacks.Callback):
     """Stop in the middle of an epoch: after a number of updates, or of minutes.
 
-    Put it after `Follow`.
+    Put it after `Monitor`.
 
     Args:
         progress: the run's `Progress`.
@@ -72,15 +75,22 @@ class Limits(keras.callbacks.Callback):
         batches_per_update: batches that are summed into one update.
     """
 
-    def __init__(self, progress, max_updates=None, max_minutes=None, batches_per_update=1):
+    def __init__(
+        self, progress, max_updates=None, max_minutes=None, batches_per_update=1
+    ):
         super().__init__()
         self.progress = progress
-        self.max_batches = math.inf if max_updates is None else max_updates * batches_per_update
+        self.max_batches = (
+            math.inf if max_updates is None else max_updates * batches_per_update
+        )
         self.max_seconds = math.inf if max_minutes is None else 60 * max_minutes
 
     def reached(self):
         """Whether training is to stop."""
-        return self.progress.batches >= self.max_batches or self.progress.seconds >= self.max_seconds
+        return (
+            self.progress.batches >= self.max_batches
+            or self.progress.seconds >= self.max_seconds
+        )
 
     def on_train_batch_end(self, batch, logs=None):
         if self.reached():
@@ -90,7 +100,7 @@ class Limits(keras.callbacks.Callback):
 class RunLog(keras.callbacks.Callback):
     """Append one line of JSON to the run's `log.jsonl` after every epoch: its number, seconds of training, all logs.
 
-    Put it after `Follow`.
+    Put it after `Monitor`.
 
     Args:
         run: the run directory.
@@ -103,19 +113,34 @@ class RunLog(keras.callbacks.Callback):
 
     def rewind(self):
         """Leave only what was written about the finished epochs: the others will be written again."""
-        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
+        lines = (
+            self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            if self.path.exists()
+            else []
+        )
         with written_aside(self.path) as aside:
-            aside.write_text("".join(line + "\n" for line in lines if self.is_finished(line)), encoding="utf-8")
+            aside.write_text(
+                "".join(line + "\n" for line in lines if self.is_finished(line)),
+                encoding="utf-8",
+            )
 
     def is_finished(self, line):
         try:
             return json.loads(line)["epoch"] <= self.progress.epoch
-        except (ValueError, TypeError, KeyError):  # cut short when the process was killed
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+        ):  # cut short when the process was killed
             return False
 
     def on_epoch_end(self, epoch, logs=None):
         values = {name: float(value) for name, value in (logs or {}).items()}
-        line = {"epoch": epoch + 1, "seconds": round(self.progress.seconds, 2), **values}
+        line = {
+            "epoch": epoch + 1,
+            "seconds": round(self.progress.seconds, 2),
+            **values,
+        }
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()

@@ -14,12 +14,17 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_transformer.distribution import ONE_DEVICE
-from keras_transformer.files import is_whole, load_arrays, save_arrays, sha256
-from keras_transformer.run_directory import save_model
+from keras_transformer.distribution.distribution import ONE_DEVICE
+from keras_transformer.distribution.random_state import random_state, set_random_state
+from keras_transformer.runs.run import save_model
+from keras_transformer.runs.sealed_files import (
+    is_whole,
+    load_arrays,
+    save_arrays,
+    sha256,
+)
 from keras_transformer.training.callbacks import all_finite
 from keras_transformer.training.progress import Progress
-from keras_transformer.training.random_state import random_state, set_random_state
 
 
 class Interrupted(KeyboardInterrupt):
@@ -35,15 +40,20 @@ def signals_noted():
     """Give a list to which SIGINT and SIGTERM are appended instead of ending the process; the second one ends it."""
     received = []
 
-    def note(number, frame):
+    def note(number, sentence_format):
         if received:
             os._exit(128 + number)
         received.append(number)
         name = signal.Signals(number).name
-        print(f"\n{name}: leaving after one more checkpoint; once more: leaving at once", file=sys.stderr, flush=True)
+        print(
+            f"\n{name}: leaving after one more checkpoint; once more: leaving at once",
+            file=sys.stderr,
+            flush=True,
+        )
 
     numbers = (signal.SIGINT, signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+    # Only the main thread may set handlers.
+    if threading.current_thread() is not threading.main_thread():
         numbers = ()
     replaced = {number: signal.signal(number, note) for number in numbers}
     try:
@@ -60,11 +70,18 @@ def state(model):
 
 def save_checkpoint(folder, model, progress, random=(), distribution=ONE_DEVICE):
     """Write all that a run needs to go on; give the path, `batch-00001234.DIGEST.safetensors`, in process 0."""
-    groups = {group: distribution.arrays(variables) for group, variables in state(model).items()}
+    groups = {
+        group: distribution.arrays(variables)
+        for group, variables in state(model).items()
+    }
     groups |= {"metrics": distribution.metrics(model), "random": random}
     if distribution.process:
         return None
-    arrays = {f"{group}/{n:05d}": array for group, found in groups.items() for n, array in enumerate(found)}
+    arrays = {
+        f"{group}/{n:05d}": array
+        for group, found in groups.items()
+        for n, array in enumerate(found)
+    }
     return write_checkpoint(folder, arrays, progress, keras.backend.backend())
 
 
@@ -75,15 +92,19 @@ def run_id(folder):
 
 
 def write_checkpoint(folder, arrays, progress, backend):
-    metadata = {"progress": dataclasses.asdict(progress), "backend": backend, "run": run_id(folder)}
+    metadata = {
+        "progress": dataclasses.asdict(progress),
+        "backend": backend,
+        "run": run_id(folder),
+    }
     return save_arrays(folder, f"batch-{progress.batches:08d}", arrays, metadata)
 
 
 class Checkpoints(keras.callbacks.Callback):
     """Write checkpoints: after some minutes, after every epoch, and when a signal asks to leave. The last callback.
 
-    A file `checkpoints/batch-00001234.DIGEST.safetensors` holds weights, optimizer, the states of dropout, the metrics
-    so far, and the `Progress`.
+    A file `checkpoints/batch-00001234.DIGEST.safetensors` holds weights, optimizer, the
+    states of dropout, the metrics so far, and the `Progress`.
 
     Args:
         run: the run directory.
@@ -96,35 +117,71 @@ class Checkpoints(keras.callbacks.Callback):
         distribution: the `Distribution`; its process 0 writes.
     """
 
-    def __init__(self, run, progress, batches, minutes, keep, limits, signals, distribution=ONE_DEVICE):
+    def __init__(
+        self,
+        run,
+        progress,
+        batches,
+        minutes,
+        keep,
+        limits,
+        signals,
+        distribution=ONE_DEVICE,
+    ):
         super().__init__()
-        self.folder, self.progress, self.batches = Path(run) / "checkpoints", progress, batches
-        self.minutes, self.keep, self.limits, self.signals = minutes, keep, limits, signals
-        self.distribution, self.written, self.metrics, self.random = distribution, 0.0, (), ()
+        self.folder, self.progress, self.batches = (
+            Path(run) / "checkpoints",
+            progress,
+            batches,
+        )
+        self.minutes, self.keep, self.limits, self.signals = (
+            minutes,
+            keep,
+            limits,
+            signals,
+        )
+        self.distribution, self.written, self.metrics, self.random = (
+            distribution,
+            0.0,
+            (),
+            (),
+        )
 
     def restore(self, model):
         """Bring model and progress to the newest checkpoint that is whole; to the start if there is none.
 
-        A warning names each one that is skipped. The metrics follow when the epoch begins, after Keras's own reset.
+        A warning names each one that is skipped. The metrics follow when the epoch
+        begins, after Keras's own reset.
         """
         model.optimizer.build(model.trainable_variables)
         for path, arrays, progress, backend in self.whole():
             found = {}
             for group in (*state(model), "metrics", "random"):
-                found[group] = [array for name, array in arrays.items() if name.startswith(f"{group}/")]
+                found[group] = [
+                    array
+                    for name, array in arrays.items()
+                    if name.startswith(f"{group}/")
+                ]
             for group, variables in state(model).items():
                 check(variables, found[group], path.name)
             for group, variables in state(model).items():
                 assign(variables, found[group])
-            self.metrics, self.random = found["metrics"] if progress.batch else (), found["random"]
+            self.metrics, self.random = (
+                found["metrics"] if progress.batch else (),
+                found["random"],
+            )
             for field in dataclasses.fields(progress):
                 setattr(self.progress, field.name, getattr(progress, field.name))
             self.written = progress.seconds
             if backend != keras.backend.backend():
-                print(f"This run was on {backend} so far: from here on it is not bit for bit what it would be there.")
+                print(
+                    f"This run was on {backend} so far: from here on it is not bit for bit what it would be there."
+                )
             return
         if self.paths():
-            raise ValueError(f"none of the checkpoints in {str(self.folder)!r} can be used; --overwrite begins anew")
+            raise ValueError(
+                f"none of the checkpoints in {str(self.folder)!r} can be used; --overwrite begins anew"
+            )
 
     def whole(self):
         """The checkpoints that can be read, newest first: path, arrays, `Progress`, backend."""
@@ -143,35 +200,45 @@ class Checkpoints(keras.callbacks.Callback):
         """The files of all checkpoints, oldest first."""
         # Of two of one position, which a kill may leave, the newer one is the second.
         found = self.folder.glob("batch-*.safetensors")
-        return sorted(found, key=lambda path: (path.name.partition(".")[0], path.stat().st_mtime_ns))
+        return sorted(
+            found,
+            key=lambda path: (path.name.partition(".")[0], path.stat().st_mtime_ns),
+        )
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.metrics:
-            if len(self.model.metrics_variables) < len(self.metrics):  # Keras makes some only when it needs them
+            # Keras makes some only when it needs them.
+            if len(self.model.metrics_variables) < len(self.metrics):
                 # Of one row: metrics do not depend on how many there are.
-                inputs, labels, weights = keras.tree.map_structure(lambda array: array[:1], self.batches[0])
+                inputs, labels, weights = keras.tree.map_structure(
+                    lambda array: array[:1], self.batches[0]
+                )
                 logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
                 tensors = map(ops.convert_to_tensor, (labels, logits, weights))
                 self.model.compute_metrics(inputs, *tensors)
-            check(self.model.metrics_variables, self.metrics, "the checkpoint's metrics")
+            check(
+                self.model.metrics_variables, self.metrics, "the checkpoint's metrics"
+            )
             self.distribution.set_metrics(self.model, self.metrics)
             self.metrics = ()
 
     def on_train_batch_begin(self, batch, logs=None):
         process = self.distribution.process
-        if all(process < len(states) for states in self.random):  # otherwise there were fewer processes
+        # Otherwise there were fewer processes.
+        if all(process < len(states) for states in self.random):
             set_random_state([states[process] for states in self.random])
         self.random = ()
 
     def on_train_batch_end(self, batch, logs=None):
         if self.progress.batch == len(self.batches):
-            # The epoch's own checkpoint follows, after validation. In between, torch's data loaders draw numbers, more
-            # or fewer of them in a resumed run.
+            # The epoch's own checkpoint follows, after validation. In between, torch's
+            # data loaders draw numbers, more or fewer of them in a resumed run.
             self.random = self.random_states()
             return
         due = self.progress.seconds - self.written >= 60 * self.minutes
         if (due or self.signals or self.limits.reached()) and all_finite(self.model):
-            self.save()  # otherwise the next batch's loss will tell, and the last good one is kept
+            # Otherwise the next batch's loss will tell, and the last good one is kept.
+            self.save()
             self.leave_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -183,23 +250,27 @@ class Checkpoints(keras.callbacks.Callback):
     def leave_if_asked(self):
         if self.signals:
             raise Interrupted(
-                self.signals[0], f"interrupted after {self.progress.batches} batches; --resume continues from there"
+                self.signals[0],
+                f"interrupted after {self.progress.batches} batches; --resume continues from there",
             )
 
     def save(self):
         """Write a checkpoint of now, and remove those that are too many."""
         random = self.random or self.random_states()
-        written = save_checkpoint(self.folder, self.model, self.progress, random, self.distribution)
+        written = save_checkpoint(
+            self.folder, self.model, self.progress, random, self.distribution
+        )
         self.written = self.progress.seconds
         if written is None:
             return
         older = [path for path in self.paths() if path.name[:14] <= written.name[:14]]
-        for path in {*self.paths()} - {*older[-self.keep :]}:  # newer ones are damaged: one before them was resumed
+        # Newer ones are damaged: one before them was resumed.
+        for path in {*self.paths()} - {*older[-self.keep :]}:
             path.unlink()
 
     def random_states(self):
         """What `random_state` gives in all processes, each array as one of `(processes, ...)`."""
-        return [self.distribution.each(array) for array in random_state()]
+        return [self.distribution.all_gather(array) for array in random_state()]
 
     def note_best(self):
         """Write the newest checkpoint again, with what the progress now says of the best model."""
@@ -212,7 +283,9 @@ def check(variables, arrays, name):
     """Raise a `ValueError` unless there is an array of its shape for each variable."""
     found, expected = [a.shape for a in arrays], [tuple(v.shape) for v in variables]
     if found != expected:
-        raise ValueError(f"{name} must hold {len(expected)} arrays of the model's shapes; received {len(found)} others")
+        raise ValueError(
+            f"{name} must hold {len(expected)} arrays of the model's shapes; received {len(found)} others"
+        )
 
 
 def assign(variables, arrays):
@@ -242,19 +315,27 @@ class KeepBest(keras.callbacks.Callback):
         distribution=ONE_DEVICE,
     ):
         super().__init__()
-        self.run, self.progress, self.monitor, self.distribution = run, progress, monitor, distribution
+        self.run, self.progress, self.monitor, self.distribution = (
+            run,
+            progress,
+            monitor,
+            distribution,
+        )
         self.higher_is_better, self.patience = higher_is_better, patience
 
     def on_epoch_end(self, epoch, logs=None):
         self.progress.scores[epoch] = float(logs[self.monitor])
-        self.offer(logs[self.monitor])
+        self.save_if_better(logs[self.monitor])
         if self.patience_is_over():
             self.model.stop_training = True
 
     def patience_is_over(self):
-        return self.patience is not None and self.progress.stale(self.higher_is_better) >= self.patience
+        return (
+            self.patience is not None
+            and self.progress.stale(self.higher_is_better) >= self.patience
+        )
 
-    def offer(self, value):
+    def save_if_better(self, value):
         """Save the model as it is now if `value` beats the best so far; say whether it did."""
         sign, best = 1 if self.higher_is_better else -1, self.progress.best
         better = math.isfinite(value) and (best is None or sign * (value - best) > 0)
@@ -267,7 +348,7 @@ class KeepBest(keras.callbacks.Callback):
         """Save the model as it is now."""
         model = self.distribution.local(self.model)
         if self.distribution.process == 0:
-            with self.distribution.alone():
+            with self.distribution.undistributed():
                 save_model(self.run, model)
 
 
@@ -285,17 +366,35 @@ class EpochWeights(keras.callbacks.Callback):
         distribution: the `Distribution`; its process 0 writes.
     """
 
-    def __init__(self, run, progress, last, best=1, higher_is_better=False, distribution=ONE_DEVICE):
+    def __init__(
+        self,
+        run,
+        progress,
+        last,
+        best=1,
+        higher_is_better=False,
+        distribution=ONE_DEVICE,
+    ):
         super().__init__()
-        self.folder, self.progress, self.distribution = Path(run) / "checkpoints", progress, distribution
+        self.folder, self.progress, self.distribution = (
+            Path(run) / "checkpoints",
+            progress,
+            distribution,
+        )
         self.last, self.best, self.higher_is_better = last, best, higher_is_better
 
     def on_epoch_end(self, epoch, logs=None):
-        weights = {f"{n:05d}": weight for n, weight in enumerate(self.distribution.arrays(self.model.weights))}
+        weights = {
+            f"{n:05d}": weight
+            for n, weight in enumerate(self.distribution.arrays(self.model.weights))
+        }
         if self.distribution.process:
             return
         save_arrays(self.folder, f"epoch-{epoch + 1:04d}", weights, {})
-        kept = {*range(epoch, epoch - self.last, -1), *self.progress.ranked(self.higher_is_better)[: self.best]}
+        kept = {
+            *range(epoch, epoch - self.last, -1),
+            *self.progress.ranked(self.higher_is_better)[: self.best],
+        }
         stems = {f"epoch-{number + 1:04d}" for number in kept}
         for path in self.folder.glob("epoch-*.safetensors"):
             if path.name.partition(".")[0] not in stems:
@@ -304,7 +403,11 @@ class EpochWeights(keras.callbacks.Callback):
     def paths(self):
         """The files of the last epochs that are whole, oldest first; a warning names each that is not."""
         epochs = sorted(self.progress.scores)[-self.last :]
-        found = [path for epoch in epochs for path in self.folder.glob(f"epoch-{epoch + 1:04d}.*.safetensors")]
+        found = [
+            path
+            for epoch in epochs
+            for path in self.folder.glob(f"epoch-{epoch + 1:04d}.*.safetensors")
+        ]
         for path in [path for path in found if not is_whole(path)]:
             warnings.warn(f"left out of the mean: {path.name} is damaged", stacklevel=2)
             found.remove(path)

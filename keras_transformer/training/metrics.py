@@ -21,7 +21,11 @@ class MeanOverTokens(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         value = self.value(y_true, y_pred)
-        real = ops.ones_like(value, dtype="bool") if sample_weight is None else ops.greater(sample_weight, 0.0)
+        real = (
+            ops.ones_like(value, dtype="bool")
+            if sample_weight is None
+            else ops.greater(sample_weight, 0.0)
+        )
         self.total.assign_add(ops.sum(ops.where(real, value, 0.0)))
         self.count.assign_add(ops.sum(ops.cast(real, "int32")))
 
@@ -66,4 +70,6 @@ class TokenAccuracy(MeanOverTokens):
         super().__init__(name=name, **kwargs)
 
     def value(self, y_true, y_pred):
-        return ops.cast(ops.equal(ops.argmax(y_pred, axis=-1), ops.cast(y_true, "int32")), "float32")
+        return ops.cast(
+            ops.equal(ops.argmax(y_pred, axis=-1), ops.cast(y_true, "int32")), "float32"
+        )

@@ -6,9 +6,11 @@ import time
 import keras
 import numpy as np
 
-from keras_transformer.distribution import ONE_DEVICE
+from keras_transformer.distribution.distribution import ONE_DEVICE
 
-AGREE_EVERY = 8  # batches after which the processes of a run tell each other the time and the signals they got
+# Batches after which the processes of a run tell each other the time and the signals
+# they got.
+AGREE_EVERY = 8
 
 
 @dataclasses.dataclass
@@ -34,7 +36,14 @@ class Progress:
     @classmethod
     def from_json(cls, values):
         """The inverse of `dataclasses.asdict` and a way through JSON, whose names are strings."""
-        return cls(**{**values, "scores": {int(epoch): score for epoch, score in values["scores"].items()}})
+        return cls(
+            **{
+                **values,
+                "scores": {
+                    int(epoch): score for epoch, score in values["scores"].items()
+                },
+            }
+        )
 
     def ranked(self, higher_is_better=False):
         """The epochs, best first, the earlier one of two equals."""
@@ -45,7 +54,7 @@ class Progress:
         return max(self.scores) - self.ranked(higher_is_better)[0] if self.scores else 0
 
 
-class Follow(keras.callbacks.Callback):
+class Monitor(keras.callbacks.Callback):
     """Keep a `Progress` up to date while a model is fitted, and hold the batches to it. The first of all callbacks.
 
     Args:
@@ -53,20 +62,27 @@ class Follow(keras.callbacks.Callback):
         batches: the `TokenBatches` that are fitted.
         received: list of the signals that this process was sent.
         signals: list to which one of them is added when all processes know of it.
-        distribution: the `Distribution`, whose processes must take every decision alike.
+        distribution: the `Distribution`, whose processes must take every decision
+            alike.
     """
 
-    def __init__(self, progress, batches, received=(), signals=None, distribution=ONE_DEVICE):
+    def __init__(
+        self, progress, batches, received=(), signals=None, distribution=ONE_DEVICE
+    ):
         super().__init__()
         self.progress, self.batches, self.received = progress, batches, received
-        self.signals, self.distribution = [] if signals is None else signals, distribution
+        self.signals, self.distribution = (
+            [] if signals is None else signals,
+            distribution,
+        )
 
     def on_train_begin(self, logs=None):
         self.last = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.epoch = epoch
-        # Only now: before, Keras looks at the first two batches of the whole epoch, whose shapes stand for all others'.
+        # Only now: before, Keras looks at the first two batches of the whole epoch,
+        # whose shapes stand for all others'.
         self.batches.first = self.progress.batch
 
     def on_train_batch_end(self, batch, logs=None):
@@ -81,7 +97,9 @@ class Follow(keras.callbacks.Callback):
     def agree(self):
         """Count the seconds, those of process 0 in all, and pass on a signal that any process got."""
         now = time.monotonic()
-        said = self.distribution.each(np.array([now - self.last, self.received[0] if self.received else 0]))
+        said = self.distribution.all_gather(
+            np.array([now - self.last, self.received[0] if self.received else 0])
+        )
         self.progress.seconds += float(said[0, 0])
         self.signals[:] = [int(number) for number in said[:, 1] if number][:1]
         self.last = now

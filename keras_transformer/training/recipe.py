@@ -2,17 +2,24 @@
 
 import keras
 
-from keras_transformer.models import Transformer
+from keras_transformer.models.transformer import Transformer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
-from keras_transformer.training.metrics import Perplexity, TokenAccuracy, TokenCrossEntropy
-from keras_transformer.training.schedule import WarmupSchedule, paper_adam
+from keras_transformer.training.metrics import (
+    Perplexity,
+    TokenAccuracy,
+    TokenCrossEntropy,
+)
+from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.schedule import WarmupSchedule
 
 
-def compiled_model(config, training):
+def compile_for_training(config, training):
     """The `Transformer` of a config, compiled with the recipe of a `TrainingConfig`."""
     model = Transformer(config, dtype=training.dtype)
     steps = training.gradient_accumulation
-    schedule = WarmupSchedule(config.d_model, training.warmup_updates, training.learning_rate_scale, steps)
+    schedule = WarmupSchedule(
+        config.d_model, training.warmup_updates, training.learning_rate_scale, steps
+    )
     optimizer = paper_adam(
         schedule,
         weight_decay=training.weight_decay,
@@ -23,7 +30,8 @@ def compiled_model(config, training):
         optimizer,
         LabelSmoothedCrossEntropy(training.label_smoothing),
         weighted_metrics=[TokenCrossEntropy(), Perplexity(), TokenAccuracy()],
-        # XLA is JAX's own compiler; under the others a plain graph or eager run starts sooner and is as fast.
+        # XLA is JAX's own compiler; under the others a plain graph or eager run starts
+        # sooner and is as fast.
         jit_compile=keras.backend.backend() == "jax",
     )
     return model

@@ -10,19 +10,25 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_transformer import run_directory
 from keras_transformer.config import preset
-from keras_transformer.data import TokenBatches, TokenStore
-from keras_transformer.distribution import ONE_DEVICE
-from keras_transformer.evaluation import BleuCallback
-from keras_transformer.files import load_arrays, remove_partial
-from keras_transformer.text.frame import Frame
+from keras_transformer.data.batches import TokenBatches
+from keras_transformer.data.store import TokenStore
+from keras_transformer.distribution.distribution import ONE_DEVICE
+from keras_transformer.evaluation.callback import BleuCallback
+from keras_transformer.runs import run as runs
+from keras_transformer.runs.sealed_files import load_arrays, remove_partial
+from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.training.averaging import average_weights
 from keras_transformer.training.callbacks import Limits, RunLog, StopOnNonFiniteLoss
-from keras_transformer.training.checkpoints import Checkpoints, EpochWeights, KeepBest, signals_noted
+from keras_transformer.training.checkpoints import (
+    Checkpoints,
+    EpochWeights,
+    KeepBest,
+    signals_noted,
+)
 from keras_transformer.training.prepare import TRANSLATED, begin, resumed
-from keras_transformer.training.progress import Follow, Progress
-from keras_transformer.training.recipe import compiled_model
+from keras_transformer.training.progress import Monitor, Progress
+from keras_transformer.training.recipe import compile_for_training
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
@@ -43,36 +49,42 @@ def train(
 ):
     """Learn a tokenizer and a model from parallel text; leave a run directory for `Translator.load`.
 
-    After every epoch the model is validated, and saved if it is the best so far; at the end the mean of the last
-    epochs' weights is validated too, and saved if it is better still. Without validation pairs that mean is what is
-    saved, as in the paper.
+    After every epoch the model is validated, and saved if it is the best so far; at the
+    end the mean of the last epochs' weights is validated too, and saved if it is better
+    still. Without validation pairs that mean is what is saved, as in the paper.
 
-    Checkpoints are written as `training` says, and when SIGINT or SIGTERM asks to leave. A run that was ended at any
-    moment goes on with `resume=True`, and on the same backend ends with the bits of a run that was not ended.
+    Checkpoints are written as `training` says, and when SIGINT or SIGTERM asks to
+    leave. A run that was ended at any moment goes on with `resume=True`, and on the
+    same backend ends with the bits of a run that was not ended.
 
     Args:
         run: the directory to make.
-        source, target: training sentences and their translations: paths of plain or `.gz` files; or one `.tsv`. Not
-            read again when a run is resumed.
+        source, target: training sentences and their translations: paths of plain or
+            `.gz` files; or one `.tsv`. Not read again when a run is resumed.
         valid_source, valid_target: held-out pairs, likewise.
-        model: the name of a preset, or a `TransformerConfig`; its vocabulary sizes come from the tokenizer, and its
-            `share_embeddings` from `data.share_vocabulary`. "tiny" when absent.
+        model: the name of a preset, or a `TransformerConfig`; its vocabulary sizes come
+            from the tokenizer, and its `share_embeddings` from `data.share_embeddings`.
+            "tiny" when absent.
         data: a `DataConfig`.
         training: a `TrainingConfig`.
         overwrite: replace an existing run, once the new one's data are ready.
-        resume: go on with `run` where it was interrupted; begin it if there is none. What is given beside must be as
-            when it was begun, but for limits (`epochs`, `max_updates`, `max_minutes`, `patience`) and what is kept:
-            these hold for this call.
-        init_from: a run whose tokenizer and weights to begin with, for fine-tuning; `model` may change its dropout.
-        distribution: what `distribute` gave, for more than one device. All processes must see the run's directory;
-            process 0 writes it. A run may be resumed on another number of devices: its batches stay the same.
+        resume: go on with `run` where it was interrupted; begin it if there is none.
+            What is given beside must be as when it was begun, but for limits (`epochs`,
+            `max_updates`, `max_minutes`, `patience`) and what is kept: these hold for
+            this call.
+        init_from: a run whose tokenizer and weights to begin with, for fine-tuning;
+            `model` may change its dropout.
+        distribution: what `distribute` gave, for more than one device. All processes
+            must see the run's directory; process 0 writes it. A run may be resumed on
+            another number of devices: its batches stay the same.
 
     Returns:
         the trained `Transformer`, with the weights that were saved.
 
     Raises:
         ValueError: for bad input, before anything of it is kept.
-        NonFiniteLoss: at an update whose loss is not finite; the model saved last is kept.
+        NonFiniteLoss: at an update whose loss is not finite; the model saved last is
+            kept.
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
         ConnectionError: if another process of the training ended.
     """
@@ -80,16 +92,31 @@ def train(
     model = preset(model) if isinstance(model, str) else model
     given = source, target, valid_source, valid_target
     with named(distribution), contextlib.ExitStack() as held:
-        goes_on = bool(distribution.each(np.array(resume and (run / "config.json").is_file(), "int32"))[0])
-        with distribution.first() as is_first:
+        goes_on = bool(
+            distribution.all_gather(
+                np.array(resume and (run / "config.json").is_file(), "int32")
+            )[0]
+        )
+        with distribution.main_process_first() as is_first:
             if is_first:
-                run_directory.tidy(run)
+                runs.tidy(run)
                 if goes_on:
-                    run_directory.verify(run, "data")
+                    runs.verify(run, "data")
                 else:
-                    begin(run, given, model, data, training, overwrite, init_from, distribution)
-                held.enter_context(run_directory.locked(run))
-        configs = resumed(run, model if goes_on else None, data if goes_on else None, training)
+                    begin(
+                        run,
+                        given,
+                        model,
+                        data,
+                        training,
+                        overwrite,
+                        init_from,
+                        distribution,
+                    )
+                held.enter_context(runs.locked(run))
+        configs = resumed(
+            run, model if goes_on else None, data if goes_on else None, training
+        )
         distribution.check(configs[0], configs[2])
         return fit(run, *configs, goes_on or init_from is not None, distribution)
 
@@ -113,46 +140,80 @@ def fit(run, config, data, training, resume, distribution):
     keras.utils.set_random_seed(training.seed)
     with distribution.scope():
         fit_in_scope(run, config, data, training, resume, distribution)
-    return run_directory.load_model(run)
+    return runs.load_model(run)
 
 
 def fit_in_scope(run, config, data, training, resume, distribution):
-    model, writes = compiled_model(config, training), distribution.process == 0
+    model, writes = compile_for_training(config, training), distribution.process == 0
     batches, held_out = open_batches(run, data, training, distribution)
     progress, bleu = Progress(), None
     if training.monitor == "bleu":
         translated = json.loads((run / TRANSLATED).read_text("utf-8"))
-        bleu = BleuCallback(*zip(*translated), *run_directory.load_tokenizers(run), distribution=distribution)
+        bleu = BleuCallback(
+            *zip(*translated),
+            *runs.load_tokenizers(run),
+            distribution=distribution,
+        )
     monitor = "val_bleu" if bleu else "nats" if held_out is None else "val_nats"
-    limits = Limits(progress, training.max_updates, training.max_minutes, training.gradient_accumulation)
-    finite, log = StopOnNonFiniteLoss(progress, training.gradient_accumulation), RunLog(run, progress)
+    limits = Limits(
+        progress,
+        training.max_updates,
+        training.max_minutes,
+        training.gradient_accumulation,
+    )
+    finite, log = (
+        StopOnNonFiniteLoss(progress, training.gradient_accumulation),
+        RunLog(run, progress),
+    )
     best = KeepBest(run, progress, monitor, bool(bleu), training.patience, distribution)
-    last = EpochWeights(run, progress, training.average_last, training.keep_best, bool(bleu), distribution)
+    last = EpochWeights(
+        run,
+        progress,
+        training.average_last,
+        training.keep_best,
+        bool(bleu),
+        distribution,
+    )
     shown = [bleu] if bleu else []
-    shown += [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] * (training.tensorboard and writes)
+    shown += [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] * (
+        training.tensorboard and writes
+    )
     shown += [log] * writes
 
     def ended():
-        return progress.epoch >= training.epochs or limits.reached() or best.patience_is_over()
+        return (
+            progress.epoch >= training.epochs
+            or limits.reached()
+            or best.patience_is_over()
+        )
 
     with signals_noted() as received:
         signals = []
         schedule = (training.checkpoint_minutes, training.keep_last)
-        checkpoints = Checkpoints(run, progress, batches, *schedule, limits, signals, distribution)
+        checkpoints = Checkpoints(
+            run, progress, batches, *schedule, limits, signals, distribution
+        )
         if writes:
             tidy(run)
         if resume:
             checkpoints.restore(model)
-            if progress.best is not None and not run_directory.holds_model(run):
-                warnings.warn("model.keras is damaged; the next epoch's will take its place", stacklevel=2)
+            if progress.best is not None and not runs.holds_model(run):
+                warnings.warn(
+                    "model.keras is damaged; the next epoch's will take its place",
+                    stacklevel=2,
+                )
                 progress.best = None
-        distribution.must_agree("checkpoints", progress.epoch, progress.batches, progress.best is None)
+        distribution.must_agree(
+            "checkpoints", progress.epoch, progress.batches, progress.best is None
+        )
         distribution.prepare(model)
         if ended():
-            print("Nothing is left to train: a limit is reached. --epochs, --max-updates and so on move it.")
+            print(
+                "Nothing is left to train: a limit is reached. --epochs, --max-updates and so on move it."
+            )
         elif writes:
             log.rewind()
-        follow = Follow(progress, batches, received, signals, distribution)
+        follow = Monitor(progress, batches, received, signals, distribution)
         options = dict(
             validation_data=held_out,
             shuffle=False,  # the batches shuffle themselves, by seed and epoch
@@ -166,16 +227,20 @@ def fit_in_scope(run, config, data, training, resume, distribution):
             model.fit(batches, steps_per_epoch=rest, **epochs, **options)
             batches.first = 0  # before Keras looks at the first batches again
         if not ended():
-            model.fit(batches, initial_epoch=progress.epoch, epochs=training.epochs, **options)
+            model.fit(
+                batches, initial_epoch=progress.epoch, epochs=training.epochs, **options
+            )
 
-    with distribution.first():
+    with distribution.main_process_first():
         pass  # all that process 0 wrote is there
     paths = last.paths()
     distribution.must_agree("epochs' weights", len(paths))
     if len(paths) > 1:
-        model.set_weights(average_weights(list(load_arrays(path)[0].values()) for path in paths))
+        model.set_weights(
+            average_weights(list(load_arrays(path)[0].values()) for path in paths)
+        )
         offer_mean(model, held_out, bleu, best, f"mean of the last {len(paths)} epochs")
-    with distribution.first() as is_first:
+    with distribution.main_process_first() as is_first:
         if is_first:
             checkpoints.note_best()
 
@@ -188,13 +253,23 @@ def tidy(run):
 
 def open_batches(run, data, training, distribution):
     """The `TokenBatches` of a run's training pairs and of its validation pairs, None if it has none."""
-    store, frame = TokenStore.open(run / "data" / "train"), Frame.of(*run_directory.load_tokenizers(run))
-    options = dict(shard=distribution.shard, frame=frame)
+    store, sentence_format = (
+        TokenStore.open(run / "data" / "train"),
+        SentenceFormat.of(*runs.load_tokenizers(run)),
+    )
+    options = dict(shard=distribution.shard, sentence_format=sentence_format)
     steps = training.gradient_accumulation
-    batches = TokenBatches(store, data.batch_tokens, training.seed, accumulation=steps, **options)
+    batches = TokenBatches(
+        store, data.batch_tokens, training.seed, accumulation=steps, **options
+    )
     if not (run / "data" / "valid").exists():
         return batches, None
-    return batches, TokenBatches(TokenStore.open(run / "data" / "valid"), data.batch_tokens, shuffle=False, **options)
+    return batches, TokenBatches(
+        TokenStore.open(run / "data" / "valid"),
+        data.batch_tokens,
+        shuffle=False,
+        **options,
+    )
 
 
 def offer_mean(model, held_out, bleu, best, name):
@@ -206,9 +281,11 @@ def offer_mean(model, held_out, bleu, best, name):
     else:
         if bleu:
             bleu.set_model(model)
-        measured = bleu.measure().bleu if bleu else model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
-        chosen = (
-            f"{best.monitor} {measured:.4f}, {'saved' if best.offer(measured) else 'not better than what is saved'}"
+        measured = (
+            bleu.measure().bleu
+            if bleu
+            else model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
         )
+        chosen = f"{best.monitor} {measured:.4f}, {'saved' if best.save_if_better(measured) else 'not better than what is saved'}"
     if best.distribution.process == 0:
         print(f"{name}: {chosen}")

@@ -44,11 +44,18 @@ logging.getLogger("tensorflow").setLevel("ERROR")
 
 # %%
 def lines(split):
-    return [gzip.open(path, "rt", encoding="utf-8").read().splitlines() for path in captions(split)]
+    return [
+        gzip.open(path, "rt", encoding="utf-8").read().splitlines()
+        for path in captions(split)
+    ]
 
 
-(train_en, train_de), (valid_en, valid_de), (test_en, test_de) = map(lines, ("train", "valid", "test"))
-print(f"{len(train_en):,} pairs to learn from, {len(valid_en)} to watch it by, {len(test_en)} to test it on\n")
+(train_en, train_de), (valid_en, valid_de), (test_en, test_de) = map(
+    lines, ("train", "valid", "test")
+)
+print(
+    f"{len(train_en):,} pairs to learn from, {len(valid_en)} to watch it by, {len(test_en)} to test it on\n"
+)
 for english, german in list(zip(train_en, train_de))[:3]:
     print(english, "\n   ", german)
 
@@ -72,11 +79,19 @@ print([tokenizer.pieces[number] for number in ids])
 
 # %%
 batches = TokenBatches.from_lines(train_en, train_de, tokenizer, batch_tokens=1024)
-held_out = TokenBatches.from_lines(valid_en, valid_de, tokenizer, batch_tokens=1024, shuffle=False)
+held_out = TokenBatches.from_lines(
+    valid_en, valid_de, tokenizer, batch_tokens=1024, shuffle=False
+)
 
 inputs, labels, weights = batches[0]
-print(len(batches), "batches; the first one:", {name: array.shape for name, array in inputs.items()})
-print("reads ", [tokenizer.pieces[number] for number in inputs["target_ids"][0] if number])
+print(
+    len(batches),
+    "batches; the first one:",
+    {name: array.shape for name, array in inputs.items()},
+)
+print(
+    "reads ", [tokenizer.pieces[number] for number in inputs["target_ids"][0] if number]
+)
 print("writes", [tokenizer.pieces[number] for number in labels[0] if number])
 
 # %% [markdown]
@@ -85,8 +100,12 @@ print("writes", [tokenizer.pieces[number] for number in labels[0] if number])
 # The sizes of `tiny` with two layers on each side. Optimizer, schedule and loss are the paper's.
 
 # %%
-sizes = dict(source_vocab_size=tokenizer.vocab_size, target_vocab_size=tokenizer.vocab_size)
-config = preset("tiny", encoder_layers=2, decoder_layers=2, norm="pre", dropout=0.0, **sizes)
+sizes = dict(
+    source_vocab_size=tokenizer.vocab_size, target_vocab_size=tokenizer.vocab_size
+)
+config = preset(
+    "tiny", encoder_layers=2, decoder_layers=2, norm_first=True, dropout=0.0, **sizes
+)
 model = Transformer(config)
 print(f"{model.count_params():,} parameters")
 
@@ -104,7 +123,9 @@ plots.schedule({"this model": rate}, updates=1000)
 # `TokenBatches` shuffles by itself, so `fit` does not.
 
 # %%
-history = model.fit(batches, validation_data=held_out, epochs=3, shuffle=False, verbose=2)
+history = model.fit(
+    batches, validation_data=held_out, epochs=3, shuffle=False, verbose=2
+)
 
 # %% [markdown]
 # The learning curve: the loss in nats a token, without the smoothing of the labels.
@@ -119,7 +140,12 @@ plots.learning_curve(history)
 translator = Translator(model, tokenizer)
 translations = translator(test_en)
 for english, german, reference in list(zip(test_en, translations, test_de))[:5]:
-    print(english, "\n   ", german, "" if german == reference else f"\n    (reference: {reference})")
+    print(
+        english,
+        "\n   ",
+        german,
+        "" if german == reference else f"\n    (reference: {reference})",
+    )
 print()
 print(corpus_scores(translations, test_de))
 
@@ -131,7 +157,9 @@ print(corpus_scores(translations, test_de))
 # %%
 model.save("model.keras")
 tokenizer.save("tokenizer.model")
-again = Translator(keras.models.load_model("model.keras"), Tokenizer.load("tokenizer.model"))
+again = Translator(
+    keras.models.load_model("model.keras"), Tokenizer.load("tokenizer.model")
+)
 sentence = "Two young girls are sitting on a bench."
 print(again(sentence))
 assert again(test_en[:20]) == translations[:20]

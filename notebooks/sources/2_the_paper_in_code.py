@@ -52,10 +52,10 @@ print("scores\n", scores, "\nweights\n", weights, "\nattention\n", weights @ x, 
 # words.
 
 # %%
-layer = MultiHeadAttention(heads=1, key_size=2)
+layer = MultiHeadAttention(num_heads=1, key_dim=2)
 layer.build((1, 3, 2))
 layer.set_weights([np.eye(2)] * 4)
-output, _, found = layer(x[None], return_attention=True)
+output, _, found = layer(x[None], return_attention_scores=True)
 np.testing.assert_allclose(numpy(output)[0], weights @ x, atol=1e-5)
 plots.attention(numpy(found)[0, 0], words, words)
 
@@ -66,8 +66,12 @@ plots.attention(numpy(found)[0, 0], words, words)
 # %%
 random = np.random.default_rng(1)
 for size in (4, 64, 1024):
-    products = (random.normal(size=(10_000, size)) * random.normal(size=(10_000, size))).sum(axis=1)
-    print(f"d_k = {size:4}: standard deviation {products.std():5.1f}, divided {(products / np.sqrt(size)).std():.2f}")
+    products = (
+        random.normal(size=(10_000, size)) * random.normal(size=(10_000, size))
+    ).sum(axis=1)
+    print(
+        f"d_k = {size:4}: standard deviation {products.std():5.1f}, divided {(products / np.sqrt(size)).std():.2f}"
+    )
 
 # %% [markdown]
 # ## 3.2.3 Masks
@@ -78,7 +82,9 @@ for size in (4, 64, 1024):
 # %%
 ids = np.array([[17, 4, 9, 12, 3], [8, 5, 3, 0, 0], [6, 3, 0, 0, 0]])
 steps = np.arange(6)[None]
-plots.masks({"padding: three sentences": padding_mask(ids), "causal": causal_mask(steps, steps)})
+plots.masks(
+    {"padding: three sentences": padding_mask(ids), "causal": causal_mask(steps, steps)}
+)
 
 # %% [markdown]
 # ## 3.2.2 Heads
@@ -89,9 +95,11 @@ plots.masks({"padding: three sentences": padding_mask(ids), "causal": causal_mas
 # %%
 x = random.normal(size=(1, 6, 512)).astype("float32")
 for heads in (1, 8):
-    layer = MultiHeadAttention(heads, key_size=512 // heads)
-    _, _, found = layer(x, return_attention=True)
-    print(f"heads={heads}: {layer.count_params():,} weights, attention {tuple(found.shape)}")
+    layer = MultiHeadAttention(heads, key_dim=512 // heads)
+    _, _, found = layer(x, return_attention_scores=True)
+    print(
+        f"num_heads={heads}: {layer.count_params():,} weights, attention {tuple(found.shape)}"
+    )
 words = "the red car stands over there".split()
 plots.attention(numpy(found)[0], words, words)
 
@@ -106,7 +114,7 @@ plots.attention(numpy(found)[0], words, words)
 for norm in ("post", "pre"):
     y, deviations = x, []
     for _ in range(6):
-        y = EncoderBlock(heads=8, key_size=64, d_ff=2048, norm=norm)(y)
+        y = EncoderBlock(num_heads=8, key_dim=64, d_ff=2048, norm=norm)(y)
         deviations.append(float(keras.ops.std(y)))
     print(f"{norm}-norm, deviation after each of six blocks:", np.array(deviations))
 
@@ -119,7 +127,9 @@ for norm in ("post", "pre"):
 # %%
 feed_forward, order = FeedForward(2048), random.permutation(6)
 difference = numpy(feed_forward(x[:, order])) - numpy(feed_forward(x))[:, order]
-print(f"{feed_forward.count_params():,} weights; largest difference {np.abs(difference).max():.1g}")
+print(
+    f"{feed_forward.count_params():,} weights; largest difference {np.abs(difference).max():.1g}"
+)
 
 # %% [markdown]
 # ## 3.5 Positions
@@ -139,7 +149,13 @@ plots.positions(PositionalEmbedding(vocab_size=100, d_model=128), length=64)
 
 # %%
 names = ("tiny", "base", "big")
-plots.schedule({f"{n}, d_model {preset(n).d_model}": WarmupSchedule(preset(n).d_model) for n in names}, updates=30_000)
+plots.schedule(
+    {
+        f"{n}, d_model {preset(n).d_model}": WarmupSchedule(preset(n).d_model)
+        for n in names
+    },
+    updates=30_000,
+)
 
 # %% [markdown]
 # ## 5.4 Label smoothing
@@ -151,9 +167,16 @@ plots.schedule({f"{n}, d_model {preset(n).d_model}": WarmupSchedule(preset(n).d_
 size, label = 1000, np.array([[7]])
 for probability in (0.5, 0.8, 0.9001, 0.99, 0.9999):
     others = (1 - probability) / (size - 1)
-    logits = np.log(np.where(np.arange(size) == 7, probability, others))[None, None].astype("float32")
-    smooth, plain = (float(LabelSmoothedCrossEntropy(smoothing)(label, logits)) for smoothing in (0.1, 0.0))
-    print(f"probability {probability:6.4f}: smoothed {smooth:.3f}, plain {plain:.3f} nats")
+    logits = np.log(np.where(np.arange(size) == 7, probability, others))[
+        None, None
+    ].astype("float32")
+    smooth, plain = (
+        float(LabelSmoothedCrossEntropy(smoothing)(label, logits))
+        for smoothing in (0.1, 0.0)
+    )
+    print(
+        f"probability {probability:6.4f}: smoothed {smooth:.3f}, plain {plain:.3f} nats"
+    )
 
 # %% [markdown]
 # ## Table 3: parameters
@@ -165,13 +188,13 @@ for probability in (0.5, 0.8, 0.9001, 0.99, 0.9999):
 base = dict(source_vocab_size=41_100, target_vocab_size=41_100)
 rows = [
     ("base", 65, dict()),
-    ("(B) d_k = 16", 58, dict(key_size=16, value_size=64)),
-    ("(B) d_k = 32", 60, dict(key_size=32, value_size=64)),
+    ("(B) d_k = 16", 58, dict(key_dim=16, value_dim=64)),
+    ("(B) d_k = 32", 60, dict(key_dim=32, value_dim=64)),
     ("(C) N = 2", 36, dict(encoder_layers=2, decoder_layers=2)),
     ("(C) N = 4", 50, dict(encoder_layers=4, decoder_layers=4)),
     ("(C) N = 8", 80, dict(encoder_layers=8, decoder_layers=8)),
-    ("(C) d_model = 256", 28, dict(d_model=256, key_size=32, value_size=32)),
-    ("(C) d_model = 1024", 168, dict(d_model=1024, key_size=128, value_size=128)),
+    ("(C) d_model = 256", 28, dict(d_model=256, key_dim=32, value_dim=32)),
+    ("(C) d_model = 1024", 168, dict(d_model=1024, key_dim=128, value_dim=128)),
     ("(C) d_ff = 1024", 53, dict(d_ff=1024)),
     ("(C) d_ff = 4096", 90, dict(d_ff=4096)),
 ]
@@ -210,17 +233,29 @@ for before, after in follows.items():
 
 
 def next_word(ids, index, cache):
-    return keras.ops.log(keras.ops.take(keras.ops.convert_to_tensor(table), ids, axis=0)), cache
+    return keras.ops.log(
+        keras.ops.take(keras.ops.convert_to_tensor(table), ids, axis=0)
+    ), cache
 
 
 begin, limit = keras.ops.convert_to_tensor([2]), keras.ops.convert_to_tensor([8])
 tokens, score = greedy(next_word, (), begin, limit, 8, length_penalty=0.0)
-print("greedy:", " ".join(pieces[n] for n in numpy(tokens)[0] if n), f"  probability {np.exp(float(score[0])):.3f}")
+print(
+    "greedy:",
+    " ".join(pieces[n] for n in numpy(tokens)[0] if n),
+    f"  probability {np.exp(float(score[0])):.3f}",
+)
 
 states = []
-tokens, scores = beam_search(next_word, (), begin, limit, 8, beam=3, length_penalty=0.0, loop=recorder(states))
+tokens, scores = beam_search(
+    next_word, (), begin, limit, 8, beam=3, length_penalty=0.0, loop=recorder(states)
+)
 for row, score in zip(numpy(tokens)[0], numpy(scores)[0]):
-    print("beam:  ", " ".join(pieces[n] for n in row if n), f"  probability {np.exp(score):.3f}")
+    print(
+        "beam:  ",
+        " ".join(pieces[n] for n in row if n),
+        f"  probability {np.exp(score):.3f}",
+    )
 
 # %% [markdown]
 # Greedy search takes "the" because it is the likelier first word, and cannot know that "a dog barks" is the likelier

@@ -16,7 +16,16 @@ import logging
 
 import numpy as np
 
-from keras_transformer import Attention, DataConfig, TrainingConfig, Translator, captions, plots, preset, train
+from keras_transformer import (
+    AttentionWeights,
+    DataConfig,
+    TrainingConfig,
+    Translator,
+    captions,
+    plots,
+    preset,
+    train,
+)
 
 logging.getLogger("tensorflow").setLevel("ERROR")
 
@@ -25,9 +34,13 @@ train(
     "run",
     *captions("train"),
     *captions("valid"),
-    model=preset("tiny", encoder_layers=2, decoder_layers=3, norm="pre", dropout=0.0),
+    model=preset(
+        "tiny", encoder_layers=2, decoder_layers=3, norm_first=True, dropout=0.0
+    ),
     data=DataConfig(vocab_size=1200, batch_tokens=1024),
-    training=TrainingConfig(epochs=2, warmup_updates=100, learning_rate_scale=0.5, average_last=1),
+    training=TrainingConfig(
+        epochs=2, warmup_updates=100, learning_rate_scale=0.5, average_last=1
+    ),
 )
 plots.learning_curve("run")
 
@@ -41,7 +54,7 @@ translator = Translator.load("run")
 sentence = "The tired tourists are photographing a big elephant at the zoo."
 ((best, *_),) = translator.hypotheses([sentence], token_scores=True)
 print(best.text)
-found: Attention = translator.attention(sentence, best)
+found: AttentionWeights = translator.attention(sentence, best)
 for name in ("encoder", "decoder", "cross"):
     print(f"{name:8} (layers, heads, query, key) = {getattr(found, name).shape}")
 
@@ -58,13 +71,23 @@ for token, score in zip(found.target_tokens, best.token_scores):
 # All heads of the last layer but one. Each row is a step, which writes the token at its left.
 
 # %%
-plots.attention(found.cross[-2], found.target_tokens, found.source_tokens, "decoder to sentence, layer 2 of 3")
+plots.attention(
+    found.cross[-2],
+    found.target_tokens,
+    found.source_tokens,
+    "decoder to sentence, layer 2 of 3",
+)
 
 # %% [markdown]
 # One head alone:
 
 # %%
-plots.attention(found.cross[-2, 0], found.target_tokens, found.source_tokens, "decoder to sentence, layer 2, head 1")
+plots.attention(
+    found.cross[-2, 0],
+    found.target_tokens,
+    found.source_tokens,
+    "decoder to sentence, layer 2, head 1",
+)
 
 # %% [markdown]
 # ### The sentence looks at itself
@@ -72,7 +95,9 @@ plots.attention(found.cross[-2, 0], found.target_tokens, found.source_tokens, "d
 # In the encoder every word may look at every other one.
 
 # %%
-plots.attention(found.encoder[0], found.source_tokens, found.source_tokens, "encoder, layer 1")
+plots.attention(
+    found.encoder[0], found.source_tokens, found.source_tokens, "encoder, layer 1"
+)
 
 # %% [markdown]
 # ### The translation looks at itself
@@ -80,7 +105,9 @@ plots.attention(found.encoder[0], found.source_tokens, found.source_tokens, "enc
 # In the decoder a step sees what was written before it, and never what comes: above the diagonal everything is 0.
 
 # %%
-plots.attention(found.decoder[0], found.input_tokens, found.input_tokens, "decoder, layer 1")
+plots.attention(
+    found.decoder[0], found.input_tokens, found.input_tokens, "decoder, layer 1"
+)
 
 # %% [markdown]
 # ## Which word comes from which
@@ -101,7 +128,10 @@ plots.alignment(sentence, best.text, links)
 # probable do the reference translations of 100 sentences become, in nats a sentence?
 
 # %%
-sources, targets = (gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:100] for path in captions("test"))
+sources, targets = (
+    gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:100]
+    for path in captions("test")
+)
 
 
 def loss():
@@ -111,20 +141,22 @@ def loss():
 whole = loss()
 print(f"with all heads {whole:.2f} nats a sentence; without one of them, more by")
 config, blocks = translator.model.config, translator.model.decoder.blocks
-size = config.d_model // config.heads
+size = config.d_model // config.num_heads
 costs = {}
 for kind in ("self_attention", "cross_attention"):
     for number, block in enumerate(blocks, start=1):
         kernel = getattr(block, kind).output_projection.kernel
         kept = np.array(kernel)
-        for head in range(config.heads):
+        for head in range(config.num_heads):
             without = kept.copy()
             without[head * size : (head + 1) * size] = 0.0
             kernel.assign(without)
             costs[kind, number, head + 1] = loss() - whole
         kernel.assign(kept)
-        row = "  ".join(f"{costs[kind, number, head + 1]:7.2f}" for head in range(config.heads))
-        print(f"{kind:16} layer {number}, heads 1 to {config.heads}: {row}")
+        row = "  ".join(
+            f"{costs[kind, number, head + 1]:7.2f}" for head in range(config.num_heads)
+        )
+        print(f"{kind:16} layer {number}, heads 1 to {config.num_heads}: {row}")
 
 # %% [markdown]
 # The heads that matter most and least. Without the one that matters most, and without all heads of its layer, the
@@ -138,7 +170,11 @@ kernel = getattr(blocks[number - 1], kind).output_projection.kernel
 kept = np.array(kernel)
 without = kept.copy()
 without[(head - 1) * size : head * size] = 0.0
-for name, changed in (("with all", kept), ("without the head", without), ("without the layer", np.zeros_like(kept))):
+for name, changed in (
+    ("with all", kept),
+    ("without the head", without),
+    ("without the layer", np.zeros_like(kept)),
+):
     kernel.assign(changed)
     print(f"{name:18}{translator(sentence)}")
 kernel.assign(kept)

@@ -47,9 +47,13 @@ _ = train(
     "run",
     *captions("train"),
     *captions("valid"),
-    model=preset("tiny", encoder_layers=1, decoder_layers=1, norm="pre", dropout=0.0),
+    model=preset(
+        "tiny", encoder_layers=1, decoder_layers=1, norm_first=True, dropout=0.0
+    ),
     data=DataConfig(vocab_size=1200, batch_tokens=1024),
-    training=TrainingConfig(epochs=2, warmup_updates=100, learning_rate_scale=0.5, average_last=1),
+    training=TrainingConfig(
+        epochs=2, warmup_updates=100, learning_rate_scale=0.5, average_last=1
+    ),
 )
 
 # %% [markdown]
@@ -82,9 +86,15 @@ found = loaded.signatures["serving_default"](text=tf.constant(sys.argv[2:]))
 for text, score in zip(found["translation"].numpy(), found["score"].numpy()):
     print(f"{score:.4f}", text.decode())
 """
-sentences = ["Two young girls are sitting on a bench.", "The hungry dog is chasing a red ball."]
+sentences = [
+    "Two young girls are sitting on a bench.",
+    "The hungry dog is chasing a red ball.",
+]
 clean = subprocess.run(
-    [sys.executable, "-c", program, "saved/1", *sentences], capture_output=True, text=True, check=True
+    [sys.executable, "-c", program, "saved/1", *sentences],
+    capture_output=True,
+    text=True,
+    check=True,
 )
 print(clean.stdout)
 
@@ -113,9 +123,16 @@ server = subprocess.Popen(
 )
 _, rest, grpc = server.stdout.readline().split()
 client = [sys.executable, str(home / "examples/serving/client.py")]
-for address in (["--rest", f"localhost:{rest}"], ["--grpc", f"localhost:{grpc}", "--n-best"]):
+for address in (
+    ["--rest", f"localhost:{rest}"],
+    ["--grpc", f"localhost:{grpc}", "--n-best"],
+):
     print(address[0], *address[2:])
-    print(subprocess.run([*client, *address, *sentences], capture_output=True, text=True, check=True).stdout)
+    print(
+        subprocess.run(
+            [*client, *address, *sentences], capture_output=True, text=True, check=True
+        ).stdout
+    )
 server.communicate()
 print("the server ended with", server.returncode)
 
@@ -126,20 +143,30 @@ print("the server ended with", server.returncode)
 # searches greedily. The first pass, with what is compiled in it, is not counted.
 
 # %%
-texts, references = (gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:128] for path in captions("test"))
+texts, references = (
+    gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:128]
+    for path in captions("test")
+)
 translator = Translator.load("run", DecodingConfig(**search))
 served = tf.saved_model.load("saved/1").signatures["serving_default"]
-portable, tokenizer = OnnxTransformer("portable"), translator.source_tokenizer  # source and target share it
+portable, tokenizer = (
+    OnnxTransformer("portable"),
+    translator.source_tokenizer,
+)  # source and target share it
 
 
 def greedily(texts):
     ids = [[*row, tokenizer.special.end] for row in tokenizer.encode(texts)]
-    return tokenizer.decode(portable.greedy(keras.utils.pad_sequences(ids, padding="post")).tolist())
+    return tokenizer.decode(
+        portable.greedy(keras.utils.pad_sequences(ids, padding="post")).tolist()
+    )
 
 
 engines = {
     "Keras": translator,
-    "SavedModel": lambda texts: [text.decode() for text in served(text=tf.constant(texts))["translation"].numpy()],
+    "SavedModel": lambda texts: [
+        text.decode() for text in served(text=tf.constant(texts))["translation"].numpy()
+    ],
     "CTranslate2": export.CTranslate2Translator.load("fast"),
     "ONNX, greedy": greedily,
 }

@@ -47,7 +47,9 @@ from benchmarks import formulas, planning
 
 logging.getLogger("tensorflow").setLevel("ERROR")
 (processor,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(
+    processor, [tf.config.LogicalDeviceConfiguration()] * 2
+)
 print([device.name for device in tf.config.list_logical_devices("CPU")])
 
 # %% [markdown]
@@ -56,7 +58,10 @@ print([device.name for device in tf.config.list_logical_devices("CPU")])
 # The sentences of nine words: about equally long, so that few shapes of batches have to be compiled.
 
 # %%
-english, german = (gzip.open(path, "rt", encoding="utf-8").read().splitlines() for path in captions("train"))
+english, german = (
+    gzip.open(path, "rt", encoding="utf-8").read().splitlines()
+    for path in captions("train")
+)
 pairs = [pair for pair in zip(english, german) if len(pair[0].split()) == 9]
 for name, lines in zip(("train.en", "train.de"), zip(*pairs)):
     Path(name).write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -65,7 +70,9 @@ tokenizer.save("tokenizer.model")
 data = (*map(list, zip(*pairs)), tokenizer)
 
 *_, weights = TokenBatches.from_lines(*data, batch_tokens=512, seed=1)[0]
-print(f"{len(pairs):,} pairs; the first batch: {weights.shape[0]} sentences, {(weights > 0).sum()} real target tokens")
+print(
+    f"{len(pairs):,} pairs; the first batch: {weights.shape[0]} sentences, {(weights > 0).sum()} real target tokens"
+)
 
 # %% [markdown]
 # `distribute` chooses the engine: here `MirroredStrategy`, which keeps a copy of the model on each device, and cuts
@@ -75,17 +82,33 @@ print(f"{len(pairs):,} pairs; the first batch: {weights.shape[0]} sentences, {(w
 # %%
 distribution = distribute("data")
 print(f"{distribution}: shard={distribution.shard}")
-dataset = distribution.strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(weights))
-devices = [share.numpy() for share in distribution.strategy.experimental_local_results(next(iter(dataset)))]
-processes = [TokenBatches.from_lines(*data, batch_tokens=512, seed=1, shard=(n, 2, 1))[0][2] for n in (0, 1)]
+dataset = distribution.strategy.experimental_distribute_dataset(
+    tf.data.Dataset.from_tensors(weights)
+)
+devices = [
+    share.numpy()
+    for share in distribution.strategy.experimental_local_results(next(iter(dataset)))
+]
+processes = [
+    TokenBatches.from_lines(*data, batch_tokens=512, seed=1, shard=(n, 2, 1))[0][2]
+    for n in (0, 1)
+]
 
 owners = {
-    "one process, two devices": np.concatenate([(share > 0) * (n + 1) for n, share in enumerate(devices)]),
-    "two processes": np.stack([(share > 0) * (n + 1) for n, share in enumerate(processes)], 1).reshape(weights.shape),
+    "one process, two devices": np.concatenate(
+        [(share > 0) * (n + 1) for n, share in enumerate(devices)]
+    ),
+    "two processes": np.stack(
+        [(share > 0) * (n + 1) for n, share in enumerate(processes)], 1
+    ).reshape(weights.shape),
 }
 figure, axes = plt.subplots(1, 2, figsize=(8, 5), layout="constrained")
 for panel, (title, owner) in zip(axes, owners.items()):
-    panel.imshow(owner, cmap=plt.matplotlib.colors.ListedColormap(["0.9", "tab:blue", "tab:orange"]), aspect="auto")
+    panel.imshow(
+        owner,
+        cmap=plt.matplotlib.colors.ListedColormap(["0.9", "tab:blue", "tab:orange"]),
+        aspect="auto",
+    )
     panel.set(title=title, xlabel="target token (grey: padding)", ylabel="sentence")
 
 # %% [markdown]
@@ -95,8 +118,13 @@ for panel, (title, owner) in zip(axes, owners.items()):
 
 # %%
 for title, shares in (("devices", devices), ("processes", processes)):
-    counts, sums = [int((share > 0).sum()) for share in shares], [float(share.sum()) for share in shares]
-    print(f"{title:9} real tokens {counts}, sums of weights {np.round(sums, 4)}, in all {sum(sums):.4f}")
+    counts, sums = (
+        [int((share > 0).sum()) for share in shares],
+        [float(share.sum()) for share in shares],
+    )
+    print(
+        f"{title:9} real tokens {counts}, sums of weights {np.round(sums, 4)}, in all {sum(sums):.4f}"
+    )
 
 # %% [markdown]
 # ## Two devices learn what one learns
@@ -106,9 +134,19 @@ for title, shares in (("devices", devices), ("processes", processes)):
 # devices, and the batches know their `shard`.
 
 # %%
-sizes = dict(source_vocab_size=tokenizer.vocab_size, target_vocab_size=tokenizer.vocab_size)
+sizes = dict(
+    source_vocab_size=tokenizer.vocab_size, target_vocab_size=tokenizer.vocab_size
+)
 config = preset(
-    "tiny", encoder_layers=1, decoder_layers=1, d_model=64, d_ff=128, heads=8, norm="pre", dropout=0.0, **sizes
+    "tiny",
+    encoder_layers=1,
+    decoder_layers=1,
+    d_model=64,
+    d_ff=128,
+    num_heads=8,
+    norm_first=True,
+    dropout=0.0,
+    **sizes,
 )
 keras.utils.set_random_seed(1)
 Transformer(config).save_weights("first.weights.h5")
@@ -120,16 +158,25 @@ for name, how in (("one device", "none"), ("TensorFlow, two devices", "data")):
         model = Transformer(config)
         model.load_weights("first.weights.h5")
         first = distribution.arrays(model.trainable_variables)
-        model.compile(paper_adam(WarmupSchedule(config.d_model, warmup_updates=100)), LabelSmoothedCrossEntropy())
+        model.compile(
+            paper_adam(WarmupSchedule(config.d_model, warmup_updates=100)),
+            LabelSmoothedCrossEntropy(),
+        )
         distribution.prepare(model)
-        batches = TokenBatches.from_lines(*data, batch_tokens=512, seed=1, shard=distribution.shard)
+        batches = TokenBatches.from_lines(
+            *data, batch_tokens=512, seed=1, shard=distribution.shard
+        )
         print(name)
         model.fit(batches, steps_per_epoch=10, shuffle=False, verbose=2)
     learned[name] = distribution.arrays(model.trainable_variables)
 
-moved = max(np.abs(after - before).max() for after, before in zip(learned["one device"], first))
+moved = max(
+    np.abs(after - before).max() for after, before in zip(learned["one device"], first)
+)
 apart = max(np.abs(one - two).max() for one, two in zip(*learned.values()))
-print(f"largest change of a weight by training {moved:.1g}; largest difference between one device and two {apart:.1g}")
+print(
+    f"largest change of a weight by training {moved:.1g}; largest difference between one device and two {apart:.1g}"
+)
 
 # %% [markdown]
 # What is left is rounding: the same numbers, added in another order.
@@ -169,15 +216,33 @@ print(json.dumps([str(distribution), {
     for variable in [*model.trainable_variables, *model.optimizer.variables]
 }]))
 """
-environment = {**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+environment = {
+    **os.environ,
+    "KERAS_BACKEND": "jax",
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+}
 held = {}
 for how, *model_devices in (["data"], ["model", "4"]):
-    command = [sys.executable, "-c", program, json.dumps(dataclasses.asdict(config)), how, *model_devices]
-    ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        json.dumps(dataclasses.asdict(config)),
+        how,
+        *model_devices,
+    ]
+    ended = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
     name, held[how] = json.loads(ended.stdout.splitlines()[-1])
     with np.load(f"{how}.npz") as arrays:
-        apart = max(np.abs(one - arrays[key]).max() for one, key in zip(learned["one device"], arrays))
-    print(f"JAX, {how}: {name}; largest difference from one device of TensorFlow {apart:.1g}")
+        apart = max(
+            np.abs(one - arrays[key]).max()
+            for one, key in zip(learned["one device"], arrays)
+        )
+    print(
+        f"JAX, {how}: {name}; largest difference from one device of TensorFlow {apart:.1g}"
+    )
 
 # %% [markdown]
 # Which device holds which part of a weight? With `data`, each holds everything. With `model`, the projections to
@@ -186,7 +251,14 @@ for how, *model_devices in (["data"], ["model", "4"]):
 # embeddings are cut by words of the vocabulary; norms are small and not cut. The numbers are those of the devices.
 
 # %%
-kinds = ("embeddings", "query/kernel", "output/kernel", "expand/kernel", "contract/kernel", "norm/gamma")
+kinds = (
+    "embeddings",
+    "query/kernel",
+    "output/kernel",
+    "expand/kernel",
+    "contract/kernel",
+    "norm/gamma",
+)
 shown = [next(path for path in held["data"] if path.endswith(kind)) for kind in kinds]
 figure, axes = plt.subplots(2, len(shown), figsize=(11, 5.5), layout="constrained")
 for row, (how, shards) in zip(axes, held.items()):
@@ -194,14 +266,22 @@ for row, (how, shards) in zip(axes, held.items()):
     for panel, path in zip(row, shown):
         parts = {}
         for device, _, spans in shards[path]:
-            parts.setdefault(str([[0, 1]] * (2 - len(spans)) + spans), []).append(str(device))
-        height, width = (max(stop for _, stop in spans) for spans in zip(*map(json.loads, parts)))
+            parts.setdefault(str([[0, 1]] * (2 - len(spans)) + spans), []).append(
+                str(device)
+            )
+        height, width = (
+            max(stop for _, stop in spans) for spans in zip(*map(json.loads, parts))
+        )
         for number, (part, devices) in enumerate(parts.items()):
             (top, bottom), (left, right) = json.loads(part)
-            panel.fill_between([left, right], top, bottom, color=f"C{number}", alpha=0.6)
+            panel.fill_between(
+                [left, right], top, bottom, color=f"C{number}", alpha=0.6
+            )
             rotation = "vertical" if right - left < width else "horizontal"
             middle = (left + right) / 2, (top + bottom) / 2
-            panel.text(*middle, " ".join(devices), ha="center", va="center", rotation=rotation)
+            panel.text(
+                *middle, " ".join(devices), ha="center", va="center", rotation=rotation
+            )
         panel.set(xlim=(0, width), ylim=(height, 0), xticks=[width], yticks=[height])
         panel.set_title("/".join(path.split("/")[-2:]), fontsize=8)
 
@@ -211,7 +291,9 @@ for row, (how, shards) in zip(axes, held.items()):
 
 # %%
 for (how, shards), model_devices in zip(held.items(), (1, 4)):
-    found = sum(size for parts in shards.values() for device, size, _ in parts if device == 0)
+    found = sum(
+        size for parts in shards.values() for device, size, _ in parts if device == 0
+    )
     formula = formulas.state_bytes(config, 0, 8, model_devices)
     print(f"{how:5}: device 0 holds {found:,} bytes; the formula says {formula:,.0f}")
 
@@ -224,20 +306,37 @@ for (how, shards), model_devices in zip(held.items(), (1, 4)):
 # a run or continues it. Another run is of one process from beginning to end.
 
 # %%
-flags = "--encoder-layers 1 --decoder-layers 1 --d-model 64 --d-ff 128 --heads 8 --norm pre --dropout 0".split()
-flags += "--vocab-size 800 --batch-tokens 512 --warmup-updates 100 --average-last 1".split()
+flags = "--encoder-layers 1 --decoder-layers 1 --d-model 64 --d-ff 128 --num-heads 8 --norm-first --dropout 0".split()
+flags += (
+    "--vocab-size 800 --batch-tokens 512 --warmup-updates 100 --average-last 1".split()
+)
 flags += "--source train.en --target train.de".split()
 torchrun = "-m torch.distributed.run --standalone --nproc-per-node 2".split()
 environment = {**os.environ, "KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1"}
-for launcher, run, updates in ((torchrun, "moved", 10), ([], "moved", 20), ([], "alone", 20)):
+for launcher, run, updates in (
+    (torchrun, "moved", 10),
+    ([], "moved", 20),
+    ([], "alone", 20),
+):
     words = ["train", run, "--resume", "--max-updates", str(updates)]
-    print("$", "torchrun ... -m keras_transformer" if launcher else "keras-transformer", *words, "...")
+    print(
+        "$",
+        "torchrun ... -m keras_transformer" if launcher else "keras-transformer",
+        *words,
+        "...",
+    )
     command = [sys.executable, *launcher, "-m", "keras_transformer", *words, *flags]
-    print(subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    print(
+        subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+    )
 
 weights = [Translator.load(run).model.get_weights() for run in ("moved", "alone")]
 apart = max(np.abs(one - other).max() for one, other in zip(*weights))
-print(f"largest difference between the run that moved and the one that did not: {apart:.1g}")
+print(
+    f"largest difference between the run that moved and the one that did not: {apart:.1g}"
+)
 
 # %% [markdown]
 # ## What to expect
@@ -250,18 +349,34 @@ print(f"largest difference between the run that moved and the one that did not: 
 
 # %%
 tokens, length, shared = planning.PAPER_TOKENS, planning.LENGTH, (1, 2, 4, 8)
-big = preset("big", source_vocab_size=planning.VOCABULARY, target_vocab_size=planning.VOCABULARY)
-wide = dataclasses.replace(big, d_model=4 * big.d_model, d_ff=4 * big.d_ff, heads=4 * big.heads)
+big = preset(
+    "big", source_vocab_size=planning.VOCABULARY, target_vocab_size=planning.VOCABULARY
+)
+wide = dataclasses.replace(
+    big, d_model=4 * big.d_model, d_ff=4 * big.d_ff, num_heads=4 * big.num_heads
+)
 names = ["data", *(f"model, {m}" for m in shared[1:])]
 figure, (*memory, network) = plt.subplots(1, 3, figsize=(11, 3.5), layout="constrained")
-for panel, title, model, count in zip(memory, ("big", "four times as wide"), (big, wide), (tokens, 4_000)):
+for panel, title, model, count in zip(
+    memory, ("big", "four times as wide"), (big, wide), (tokens, 4_000)
+):
     state = np.array([formulas.state_bytes(model, count, 8, m) for m in shared]) / 1e9
-    other = np.array([formulas.temporary_bytes(model, count, length, 8, m) for m in shared]) / 1e9
+    other = (
+        np.array([formulas.temporary_bytes(model, count, length, 8, m) for m in shared])
+        / 1e9
+    )
     panel.bar(names, state, label="weights, slots")
     panel.bar(names, other, bottom=state, label="activations, gradients")
-    panel.set(title=f"{title}: {model.parameters / 1e6:,.0f} M, {count:,} tokens", ylabel="GB on a device")
+    panel.set(
+        title=f"{title}: {model.parameters / 1e6:,.0f} M, {count:,} tokens",
+        ylabel="GB on a device",
+    )
     panel.legend()
-network.bar(names, [formulas.sent_bytes(big, tokens, 8, m) / 1e9 for m in shared], color="tab:green")
+network.bar(
+    names,
+    [formulas.sent_bytes(big, tokens, 8, m) / 1e9 for m in shared],
+    color="tab:green",
+)
 _ = network.set(title=f"big: {tokens:,} tokens", ylabel="GB sent by a device")
 
 # %% [markdown]
@@ -278,10 +393,22 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharey=T
 for panel, tokens in zip(axes, (planning.PAPER_TOKENS, planning.MANY_TOKENS)):
     for chip in ("A100 80 GB", "TPU v5e"):
         times = [planning.seconds("big", tokens, int(n), chip) for n in counts]
-        after, during = ([times[0][0] / how(time) for time in times] for how in (sum, max))
+        after, during = (
+            [times[0][0] / how(time) for time in times] for how in (sum, max)
+        )
         panel.fill_between(counts, after, during, alpha=0.5, label=chip)
     panel.plot(counts, counts, "k:", label="as many times as devices")
-    panel.set(title=f"big, {tokens:,} target tokens an update", xlabel="devices", xscale="log", yscale="log")
-    panel.set(xticks=counts[::2], xticklabels=counts[::2], yticks=counts[::2], yticklabels=counts[::2])
+    panel.set(
+        title=f"big, {tokens:,} target tokens an update",
+        xlabel="devices",
+        xscale="log",
+        yscale="log",
+    )
+    panel.set(
+        xticks=counts[::2],
+        xticklabels=counts[::2],
+        yticks=counts[::2],
+        yticklabels=counts[::2],
+    )
 axes[0].legend()
 _ = axes[0].set_ylabel("times as fast as one")

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from keras_transformer.config import DataConfig
-from keras_transformer.data import FilterReport, TokenBatches, TokenStore
-from keras_transformer.data.batches import batch_plan
-from keras_transformer.text import Tokenizer
-from keras_transformer.text.frame import Frame
+from keras_transformer.data.batches import TokenBatches, batch_plan
+from keras_transformer.data.corpus import FilterReport
+from keras_transformer.data.store import TokenStore
+from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.tokenizer import Tokenizer
 
 
 def store_of(count, longest=50, seed=5):
@@ -23,36 +24,69 @@ def store_of(count, longest=50, seed=5):
 
 
 def test_a_batch_by_hand():
-    ids, offsets = [np.array([7, 8, 9, 5]), np.array([6, 5, 5])], [np.array([0, 3, 4]), np.array([0, 1, 3])]
-    batches = TokenBatches(TokenStore(ids, offsets, FilterReport(kept=2)), batch_tokens=12, shuffle=False)
+    ids, offsets = (
+        [np.array([7, 8, 9, 5]), np.array([6, 5, 5])],
+        [np.array([0, 3, 4]), np.array([0, 1, 3])],
+    )
+    batches = TokenBatches(
+        TokenStore(ids, offsets, FilterReport(kept=2)), batch_tokens=12, shuffle=False
+    )
     inputs, labels, weights = batches[0]
     assert len(batches) == 1
     order = [0, 1] if inputs["source_ids"][0, 0] == 7 else [1, 0]
     rows = np.array([*order, 2])
-    assert inputs["source_ids"].tolist() == np.array([[7, 8, 9, END], [5, END, 0, 0], [END, 0, 0, 0]])[rows].tolist()
     assert (
-        inputs["target_ids"].tolist() == np.array([[BEGIN, 6, 0, 0], [BEGIN, 5, 5, 0], [BEGIN, 0, 0, 0]])[rows].tolist()
+        inputs["source_ids"].tolist()
+        == np.array([[7, 8, 9, END], [5, END, 0, 0], [END, 0, 0, 0]])[rows].tolist()
     )
-    assert labels.tolist() == np.array([[6, END, 0, 0], [5, 5, END, 0], [0, 0, 0, 0]])[rows].tolist()
+    assert (
+        inputs["target_ids"].tolist()
+        == np.array([[BEGIN, 6, 0, 0], [BEGIN, 5, 5, 0], [BEGIN, 0, 0, 0]])[
+            rows
+        ].tolist()
+    )
+    assert (
+        labels.tolist()
+        == np.array([[6, END, 0, 0], [5, 5, END, 0], [0, 0, 0, 0]])[rows].tolist()
+    )
     real = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 0]])[rows]
     np.testing.assert_allclose(weights, real / 5, rtol=1e-7)
-    assert [a.dtype for a in (inputs["source_ids"], inputs["target_ids"], labels)] == [np.int32] * 3
+    assert [a.dtype for a in (inputs["source_ids"], inputs["target_ids"], labels)] == [
+        np.int32
+    ] * 3
     assert weights.dtype == np.float32
 
 
 def test_a_batch_in_a_frame():
     """Languages around the text, and ids of an imported model; the begin token is the end token."""
-    ids, offsets = [np.array([7, 8, 9, 5]), np.array([6, 5, 5])], [np.array([0, 3, 4]), np.array([0, 1, 3])]
+    ids, offsets = (
+        [np.array([7, 8, 9, 5]), np.array([6, 5, 5])],
+        [np.array([0, 3, 4]), np.array([0, 1, 3])],
+    )
     store = TokenStore(ids, offsets, FilterReport(kept=2))
-    frame = Frame(pad=1, begin=2, end=2, source_prefix=(30,), source_suffix=(2, 31), target_prefix=(40,))
-    inputs, labels, weights = TokenBatches(store, batch_tokens=16, shuffle=False, frame=frame)[0]
+    sentence_format = SentenceFormat(
+        pad=1,
+        begin=2,
+        end=2,
+        source_prefix=(30,),
+        source_suffix=(2, 31),
+        target_prefix=(40,),
+    )
+    inputs, labels, weights = TokenBatches(
+        store, batch_tokens=16, shuffle=False, sentence_format=sentence_format
+    )[0]
     first = int(inputs["source_ids"][0, 1] == 7)
     for row, source, label in ((1 - first, [7, 8, 9], [6]), (first, [5], [5, 5])):
-        assert strip(inputs["source_ids"][row]) == frame.source(source)
-        assert strip(labels[row]) == frame.labels(label)
-        assert strip(inputs["target_ids"][row]) == frame.target(frame.labels(label))
+        assert strip(inputs["source_ids"][row]) == sentence_format.source(source)
+        assert strip(labels[row]) == sentence_format.labels(label)
+        assert strip(inputs["target_ids"][row]) == sentence_format.target(
+            sentence_format.labels(label)
+        )
         np.testing.assert_allclose(weights[row], (labels[row] != 1) / 7)
-    assert inputs["source_ids"][2:, 0].tolist() == [2] * (len(labels) - 2) and not weights[2:].any()
+    assert (
+        inputs["source_ids"][2:, 0].tolist() == [2] * (len(labels) - 2)
+        and not weights[2:].any()
+    )
 
 
 def strip(row):
@@ -60,11 +94,21 @@ def strip(row):
 
 
 def test_the_frame_counts_where_pairs_are_dropped(tokenizer):
-    around = types.SimpleNamespace(**{name: getattr(tokenizer, name) for name in ("vocab_size", "encode", "special")})
+    around = types.SimpleNamespace(
+        **{
+            name: getattr(tokenizer, name)
+            for name in ("vocab_size", "encode", "special")
+        }
+    )
     around.source_prefix, around.source_suffix, around.target_prefix = (5,), (3,), ()
     sources, targets = ["ab", "ab ba ab ba"], ["ba", "ab"]
-    config = DataConfig(max_length=len(tokenizer.encode(sources[1:])[0]) + 1, max_ratio=9.0)
-    kept = [len(TokenBatches.from_lines(sources, targets, side, config=config).store) for side in (tokenizer, around)]
+    config = DataConfig(
+        max_length=len(tokenizer.encode(sources[1:])[0]) + 1, max_ratio=9.0
+    )
+    kept = [
+        len(TokenBatches.from_lines(sources, targets, side, config=config).store)
+        for side in (tokenizer, around)
+    ]
     assert kept == [2, 1]
 
 
@@ -77,7 +121,9 @@ def tokenizer():
 @pytest.mark.parametrize("accumulation", [1, 3])
 def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
     store = store_of(211)
-    batches = TokenBatches(store, 300, seed=1, shuffle=shuffle, accumulation=accumulation)
+    batches = TokenBatches(
+        store, 300, seed=1, shuffle=shuffle, accumulation=accumulation
+    )
     for epoch in range(3):
         assert batches.epoch == (epoch if shuffle else 0)
         seen, totals, shapes = [], [], set()
@@ -98,7 +144,9 @@ def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
             shapes.add(labels.shape)
         assert sorted(seen) == list(range(10, 221))
         assert len(batches) % accumulation == 0
-        np.testing.assert_allclose(np.reshape(totals, (-1, accumulation)).sum(axis=1), accumulation, rtol=1e-5)
+        np.testing.assert_allclose(
+            np.reshape(totals, (-1, accumulation)).sum(axis=1), accumulation, rtol=1e-5
+        )
         assert len(shapes) <= 11
         assert all(rows * width <= 300 for rows, width in shapes)
         batches.on_epoch_end()
@@ -108,16 +156,29 @@ def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
 def test_shares_are_the_batch(processes, devices):
     store = store_of(211)
     whole = TokenBatches(store, 300, seed=1)
-    shares = [TokenBatches(store, 300, seed=1, shard=(process, processes, devices)) for process in range(processes)]
+    shares = [
+        TokenBatches(store, 300, seed=1, shard=(process, processes, devices))
+        for process in range(processes)
+    ]
     for number in range(len(whole)):
-        (inputs, _, weights), others = whole[number], [batches[number] for batches in shares]
-        assert {each[1].shape for each in others} == {others[0][1].shape} and len(others[0][1]) % devices == 0
+        (inputs, _, weights), others = (
+            whole[number],
+            [batches[number] for batches in shares],
+        )
+        assert {each[1].shape for each in others} == {others[0][1].shape} and len(
+            others[0][1]
+        ) % devices == 0
         real = [(each[2] > 0).any(axis=1) for each in others]
         for name in ("source_ids", "target_ids"):
-            found = np.concatenate([each[0][name][rows] for each, rows in zip(others, real)])
-            assert sorted(found.tolist()) == sorted(inputs[name][(weights > 0).any(axis=1)].tolist())
+            found = np.concatenate(
+                [each[0][name][rows] for each, rows in zip(others, real)]
+            )
+            assert sorted(found.tolist()) == sorted(
+                inputs[name][(weights > 0).any(axis=1)].tolist()
+            )
         assert abs(sum(each[2].sum(dtype="float64") for each in others) - 1) < 1e-6
-    for batches in shares:  # see `batch_plan`: Keras takes what the first two have in common for the rest
+    # See `batch_plan`: Keras takes what the first two have in common for the rest.
+    for batches in shares:
         rows = [len(batches[number][1]) for number in range(len(batches))]
         assert rows[0] != rows[1] or len({*rows}) == 1
 
@@ -125,7 +186,8 @@ def test_shares_are_the_batch(processes, devices):
 def test_accumulated_batches_share_their_normaliser():
     batches = TokenBatches(store_of(60), 200, accumulation=4)
     groups = np.array([batches[i][2].max() for i in range(len(batches))]).reshape(-1, 4)
-    assert all(len(set(group[group > 0])) == 1 for group in groups)  # only filler batches have other weights: none
+    # Only filler batches have other weights: none.
+    assert all(len(set(group[group > 0])) == 1 for group in groups)
     tokens = [(batches[i][2] > 0).sum() for i in range(4)]
     assert groups[0].max() == pytest.approx(4 / sum(tokens))
 
@@ -134,7 +196,11 @@ def test_filler_batches_complete_the_last_update():
     store = store_of(1)
     batches = TokenBatches(store, 100, accumulation=3)
     assert len(batches) == 3
-    assert [float(batches[i][2].sum()) for i in range(3)] == [pytest.approx(3.0), 0.0, 0.0]
+    assert [float(batches[i][2].sum()) for i in range(3)] == [
+        pytest.approx(3.0),
+        0.0,
+        0.0,
+    ]
     assert batches[2][0]["source_ids"].tolist() == batches[1][0]["source_ids"].tolist()
 
 
@@ -142,13 +208,21 @@ def test_the_plan_is_a_function_of_seed_and_epoch():
     lengths = store_of(150).lengths
 
     def plan(*args, **kwargs):
-        return [(edge, rows.tolist()) for edge, rows in batch_plan(lengths, 200, *args, **kwargs)]
+        return [
+            (edge, rows.tolist())
+            for edge, rows in batch_plan(lengths, 200, *args, **kwargs)
+        ]
 
     assert plan(1, 2) == plan(1, 2)
     assert plan(1, 2) != plan(1, 3) and plan(1, 2) != plan(2, 2)
-    assert sorted(edge for edge, _ in plan(1, 2)) == sorted(edge for edge, _ in plan(7, 9))
+    assert sorted(edge for edge, _ in plan(1, 2)) == sorted(
+        edge for edge, _ in plan(7, 9)
+    )
     assert plan(1, 2, shuffle=False) == plan(5, 6, shuffle=False)
-    walked, jumped = TokenBatches(store_of(150), 200, seed=1), TokenBatches(store_of(150), 200, seed=1)
+    walked, jumped = (
+        TokenBatches(store_of(150), 200, seed=1),
+        TokenBatches(store_of(150), 200, seed=1),
+    )
     for _ in range(2):
         walked[len(walked) - 1]
         walked.on_epoch_end()
@@ -173,43 +247,75 @@ def test_fit_sees_each_plan_as_it_is():
             self.seen = (*self.seen, (self.epoch, index))
             return super().__getitem__(index)
 
-    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("source_ids", "target_ids")}
-    hidden = keras.layers.Embedding(64, 3)(inputs["source_ids"]) + keras.layers.Embedding(64, 3)(inputs["target_ids"])
+    inputs = {
+        name: keras.Input((None,), dtype="int32", name=name)
+        for name in ("source_ids", "target_ids")
+    }
+    hidden = keras.layers.Embedding(64, 3)(
+        inputs["source_ids"]
+    ) + keras.layers.Embedding(64, 3)(inputs["target_ids"])
     model = keras.Model(inputs, keras.layers.Dense(64)(hidden))
-    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(True, reduction="sum"), optimizer="sgd")
+    model.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(True, reduction="sum"),
+        optimizer="sgd",
+    )
     batches = Recorded(store_of(40, longest=13), 100, accumulation=2)
     history = model.fit(batches, epochs=2, shuffle=False, verbose=0)
-    model.evaluate(TokenBatches(store_of(40, longest=13), 100, shuffle=False), verbose=0)
+    model.evaluate(
+        TokenBatches(store_of(40, longest=13), 100, shuffle=False), verbose=0
+    )
     assert np.isfinite(history.history["loss"]).all()
     every = {(epoch, index) for epoch in range(2) for index in range(len(batches))}
     assert set(batches.seen) == every and batches.epoch == 2
 
-    # As a resumed run does; TensorFlow looks at the first two batches before the first epoch.
+    # As a resumed run does; TensorFlow looks at the first two batches before the first
+    # epoch.
     batches.seen = ()
-    resume = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch))
-    model.fit(batches, initial_epoch=3, epochs=5, shuffle=False, verbose=0, callbacks=[resume])
-    assert set(batches.seen) - {(2, 0), (2, 1)} == {(epoch + 3, index) for epoch, index in every} and batches.epoch == 5
+    resume = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
+    )
+    model.fit(
+        batches, initial_epoch=3, epochs=5, shuffle=False, verbose=0, callbacks=[resume]
+    )
+    assert (
+        set(batches.seen) - {(2, 0), (2, 1)}
+        == {(epoch + 3, index) for epoch, index in every}
+        and batches.epoch == 5
+    )
 
 
 def test_batches_from_lines():
     lines = ["a man", "a dog barks", "", "dogs bark at men"]
     tokenizer = Tokenizer.train(lines, vocab_size=24)
-    batches = TokenBatches.from_lines(lines, lines[::-1], tokenizer, batch_tokens=64, shuffle=False)
+    batches = TokenBatches.from_lines(
+        lines, lines[::-1], tokenizer, batch_tokens=64, shuffle=False
+    )
     assert batches.store.report == FilterReport(kept=2, empty=2)
-    assert sorted(tokenizer.decode(batches[0][1][:2])) == sorted(["a man", "dogs bark at men"])
+    assert sorted(tokenizer.decode(batches[0][1][:2])) == sorted(
+        ["a man", "dogs bark at men"]
+    )
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(batch_tokens=0), "batch_tokens must be an integer of at least 1; received 0"),
-        (dict(accumulation=0), "accumulation must be an integer of at least 1; received 0"),
+        (
+            dict(batch_tokens=0),
+            "batch_tokens must be an integer of at least 1; received 0",
+        ),
+        (
+            dict(accumulation=0),
+            "accumulation must be an integer of at least 1; received 0",
+        ),
         (dict(seed=-1), "seed must be an integer of at least 0; received -1"),
         (
             dict(shard=(2, 2, 1)),
             r"shard must be a process below processes, and at least 1 device; received \(2, 2, 1\)",
         ),
-        (dict(batch_tokens=2.5), "batch_tokens must be an integer of at least 1; received 2.5"),
+        (
+            dict(batch_tokens=2.5),
+            "batch_tokens must be an integer of at least 1; received 2.5",
+        ),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -218,5 +324,7 @@ def test_bad_arguments(arguments, message):
 
 
 def test_bad_epoch():
-    with pytest.raises(ValueError, match="epoch must be an integer of at least 0; received -1"):
+    with pytest.raises(
+        ValueError, match="epoch must be an integer of at least 0; received -1"
+    ):
         TokenBatches(store_of(3)).epoch = -1

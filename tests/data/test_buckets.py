@@ -19,14 +19,23 @@ def test_edges_rise_and_end_at_the_longest(longest):
 
 
 def test_rows_keep_to_the_budget():
-    assert [rows_per_bucket(edge, 4096) for edge in (4, 12, 128, 4097)] == [1024, 336, 32, 1]
+    assert [rows_per_bucket(edge, 4096) for edge in (4, 12, 128, 4097)] == [
+        1024,
+        336,
+        32,
+        1,
+    ]
     assert rows_per_bucket(20, 100) == 5
 
 
 def test_what_does_not_fill_a_batch_goes_up():
     widths = np.array([4, 3, 4, 8, 7, 20])
-    batches = [(edge, rows.tolist()) for edge, rows in cut(np.arange(6), widths, bucket_edges(20), 16)]
-    # 4 rows of 4, 2 of 8, 1 of 20; no batch of 12 or 16, which have no sentences of their own
+    batches = [
+        (edge, rows.tolist())
+        for edge, rows in cut(np.arange(6), widths, bucket_edges(20), 16)
+    ]
+    # 4 rows of 4, 2 of 8, 1 of 20; no batch of 12 or 16, which have no sentences of
+    # their own
     assert batches == [(8, [0, 1]), (8, [2, 3]), (20, [4]), (20, [5])]
 
 
@@ -38,6 +47,9 @@ def test_each_example_once_and_only_the_last_batch_short():
         batches = cut(random.permutation(997), widths, edges, 300)
         assert sorted(np.concatenate([rows for _, rows in batches])) == list(range(997))
         assert all(widths[rows].max() <= edge for edge, rows in batches)
-        assert all(len(rows) == rows_per_bucket(edge, 300) for edge, rows in batches[:-1])
+        assert all(
+            len(rows) == rows_per_bucket(edge, 300) for edge, rows in batches[:-1]
+        )
         shapes.add(tuple(edge for edge, _ in batches))
-    assert len(shapes) == 1  # the number of batches of each width does not depend on the order
+    # The number of batches of each width does not depend on the order.
+    assert len(shapes) == 1

@@ -10,7 +10,11 @@ import pytest
 from keras_transformer.data import examples
 from keras_transformer.data.examples import captions, multi30k
 
-NAMES = [f"{split}.{language}.gz" for split in examples.MULTI30K_SPLITS for language in ("en", "de")]
+NAMES = [
+    f"{split}.{language}.gz"
+    for split in examples.MULTI30K_SPLITS
+    for language in ("en", "de")
+]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -24,8 +28,12 @@ def published(tmp_path, monkeypatch):
     folder = tmp_path / "published"
     folder.mkdir()
     for name in NAMES:
-        (folder / name).write_bytes(gzip.compress(f"one line of {name}\n".encode(), mtime=0))
-    checksums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in NAMES}
+        (folder / name).write_bytes(
+            gzip.compress(f"one line of {name}\n".encode(), mtime=0)
+        )
+    checksums = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in NAMES
+    }
     monkeypatch.setattr(examples, "MULTI30K_SHA256", checksums)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     return folder
@@ -33,7 +41,9 @@ def published(tmp_path, monkeypatch):
 
 @pytest.fixture
 def mirror(published):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(published)))
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=str(published))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -41,20 +51,34 @@ def mirror(published):
 
 
 def cached(tmp_path):
-    return sorted(path.name for path in (tmp_path / "home" / "datasets").rglob("*") if path.is_file())
+    return sorted(
+        path.name
+        for path in (tmp_path / "home" / "datasets").rglob("*")
+        if path.is_file()
+    )
 
 
-@pytest.mark.parametrize("split, size", [("train", 12000), ("valid", 500), ("test", 500)])
+@pytest.mark.parametrize(
+    "split, size", [("train", 12000), ("valid", 500), ("test", 500)]
+)
 def test_captions_come_in_pairs(split, size):
-    lines = [gzip.decompress(path.read_bytes()).decode().splitlines() for path in captions(split)]
+    lines = [
+        gzip.decompress(path.read_bytes()).decode().splitlines()
+        for path in captions(split)
+    ]
     assert [len(side) for side in lines] == [size, size]
     assert all(line and line[-1] == "." for side in lines for line in side)
 
 
 def test_unknown_splits():
-    with pytest.raises(ValueError, match='`split` must be "train", "valid" or "test". Received: split=\'dev\''):
+    with pytest.raises(
+        ValueError,
+        match='`split` must be "train", "valid" or "test". Received: split=\'dev\'',
+    ):
         captions("dev")
-    with pytest.raises(ValueError, match='`split` must be "train", "val" .* Received: split=\'test\''):
+    with pytest.raises(
+        ValueError, match='`split` must be "train", "val" .* Received: split=\'test\''
+    ):
         multi30k("test")
 
 
@@ -64,7 +88,9 @@ def test_local_folder(published):
 
 
 def test_local_folder_without_the_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="train.en.gz is missing: download it from https://"):
+    with pytest.raises(
+        FileNotFoundError, match="train.en.gz is missing: download it from https://"
+    ):
         multi30k("train", folder=tmp_path)
 
 
@@ -72,7 +98,10 @@ def test_local_file_with_another_checksum(published):
     (published / "val.de.gz").write_bytes(b"something else")
     received = hashlib.sha256(b"something else").hexdigest()
     expected = examples.MULTI30K_SHA256["val.de.gz"]
-    with pytest.raises(ValueError, match=f"val.de.gz is not .* Expected SHA-256 {expected}. Received: {received}"):
+    with pytest.raises(
+        ValueError,
+        match=f"val.de.gz is not .* Expected SHA-256 {expected}. Received: {received}",
+    ):
         multi30k("val", folder=published)
 
 
@@ -85,7 +114,10 @@ def test_download_once(mirror, published, tmp_path):
 
 def test_download_with_another_checksum_leaves_nothing(mirror, published, tmp_path):
     (published / "train.en.gz").write_bytes(b"an error page")
-    with pytest.raises(ValueError, match="train.en.gz is not the published file.*Expected SHA-256.*Received: "):
+    with pytest.raises(
+        ValueError,
+        match="train.en.gz is not the published file.*Expected SHA-256.*Received: ",
+    ):
         multi30k("train", url=mirror)
     assert cached(tmp_path) == []
 
@@ -104,5 +136,8 @@ def test_no_network(published, tmp_path):
     with pytest.raises(ConnectionError) as caught:
         multi30k("train", url=address)
     message = str(caught.value)
-    assert f"cannot download {address}/train.en.gz" in message and "pass folder=" in message
+    assert (
+        f"cannot download {address}/train.en.gz" in message
+        and "pass folder=" in message
+    )
     assert "\n" not in message and cached(tmp_path) == []

@@ -14,12 +14,15 @@ from keras_transformer.text.special_tokens import BEGIN, END, PAD
 class Automaton:
     """Logits that depend on the whole history: `table[state]`, state' = (3 state + token + shift + index) mod states.
 
-    `shift` differs between the sentences of a batch, so that they have different models. Of a vocabulary of six, four
-    tokens can be generated: unknown, end and two ordinary ones.
+    `shift` differs between the sentences of a batch, so that they have different
+    models. Of a vocabulary of six, four tokens can be generated: unknown, end and two
+    ordinary ones.
     """
 
     def __init__(self, vocabulary=6, states=13, seed=3, spread=2.0):
-        self.table = spread * np.random.default_rng(seed).normal(size=(states, vocabulary)).astype("float32")
+        self.table = spread * np.random.default_rng(seed).normal(
+            size=(states, vocabulary)
+        ).astype("float32")
         self.states = states
 
     def cache(self, shifts):
@@ -28,7 +31,10 @@ class Automaton:
     def step(self, ids, index, cache):
         (shift,) = cache["shift"]
         state = (3 * cache["state"] + ids + shift + index) % self.states
-        return ops.take(ops.convert_to_tensor(self.table), state, axis=0), {"state": state, "shift": (shift,)}
+        return ops.take(ops.convert_to_tensor(self.table), state, axis=0), {
+            "state": state,
+            "shift": (shift,),
+        }
 
     def log_prob(self, tokens, shift):
         """Sum of log-probabilities in float64, by a path of its own."""
@@ -42,7 +48,11 @@ class Automaton:
 
     def all_translations(self, max_length, prefix=()):
         """Every sequence that ends, or stops at the limit, and begins with the prefix."""
-        ordinary = [token for token in range(self.table.shape[1]) if token not in (PAD, BEGIN, END)]
+        ordinary = [
+            token
+            for token in range(self.table.shape[1])
+            if token not in (PAD, BEGIN, END)
+        ]
         for length in range(1, max_length + 1):
             for body in itertools.product(ordinary, repeat=length - 1):
                 for last in [END] + (ordinary if length == max_length else []):
@@ -55,7 +65,10 @@ class Automaton:
         def charge(n):
             return ((5 + n) / 6) ** alpha if penalty == "gnmt" else n**alpha
 
-        scored = [(self.log_prob(t, shift) / charge(len(t)), t) for t in self.all_translations(max_length, prefix)]
+        scored = [
+            (self.log_prob(t, shift) / charge(len(t)), t)
+            for t in self.all_translations(max_length, prefix)
+        ]
         return sorted(scored, reverse=True)
 
 
@@ -71,7 +84,9 @@ def run():
     def run(search, max_lengths, *more):
         arrays = [np.full(len(max_lengths), BEGIN), max_lengths, *more]
         no_model = types.SimpleNamespace(variables=())
-        return compiled(search, no_model)(*(np.asarray(array, "int32") for array in arrays))
+        return compiled(search, no_model)(
+            *(np.asarray(array, "int32") for array in arrays)
+        )
 
     return run
 

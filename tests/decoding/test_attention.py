@@ -2,17 +2,21 @@ import dataclasses
 
 import numpy as np
 import pytest
-from exam import randomise
+from layer_checks import randomise
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
-from keras_transformer.decoding import Translator
 from keras_transformer.decoding.attention import aligning, links, words_of
-from keras_transformer.engine import Hypothesis
-from keras_transformer.models import Transformer
-from keras_transformer.text import Tokenizer
+from keras_transformer.decoding.base_translator import Hypothesis
+from keras_transformer.decoding.translator import Translator
+from keras_transformer.models.transformer import Transformer
 from keras_transformer.text.special_tokens import BEGIN, END, UNKNOWN
+from keras_transformer.text.tokenizer import Tokenizer
 
-LINES = ["a man rides a bike", "a woman sees the red house", "the dog is near the blue horse of a child"]
+LINES = [
+    "a man rides a bike",
+    "a woman sees the red house",
+    "the dog is near the blue horse of a child",
+]
 CONFIG = DecodingConfig(beam=2, extra_length=3, batch_size=8, max_source_length=40)
 LAYERS, N = 3, 2
 
@@ -20,19 +24,40 @@ LAYERS, N = 3, 2
 @pytest.fixture(scope="module")
 def translator():
     tokenizer = Tokenizer.train(LINES, vocab_size=41)
-    sizes = dict(encoder_layers=2, decoder_layers=LAYERS, d_model=14, d_ff=11, heads=N, norm="pre")
-    model = randomise(Transformer(TransformerConfig(source_vocab_size=41, target_vocab_size=41, **sizes)))
+    sizes = dict(
+        encoder_layers=2,
+        decoder_layers=LAYERS,
+        d_model=14,
+        d_ff=11,
+        num_heads=N,
+        norm_first=True,
+    )
+    model = randomise(
+        Transformer(
+            TransformerConfig(source_vocab_size=41, target_vocab_size=41, **sizes)
+        )
+    )
     return Translator(model, tokenizer, config=CONFIG)
 
 
 def test_attention_is_that_of_every_layer_and_head(translator):
     found = translator.attention("the dog sees a man", "a red bike")
-    assert found.source_tokens[-1] == found.target_tokens[-1] == "</s>" and found.input_tokens[0] == "<s>"
-    assert "".join(found.source_tokens[:-1]).split("▁")[1:] == "the dog sees a man".split()
+    assert (
+        found.source_tokens[-1] == found.target_tokens[-1] == "</s>"
+        and found.input_tokens[0] == "<s>"
+    )
+    assert (
+        "".join(found.source_tokens[:-1]).split("▁")[1:] == "the dog sees a man".split()
+    )
     assert found.input_tokens[1:] == found.target_tokens[:-1]
     s, t = len(found.source_tokens), len(found.target_tokens)
     assert found.encoder.shape == (2, N, s, s)
-    assert found.decoder.shape == (LAYERS, N, t, t) and found.cross.shape == (LAYERS, N, t, s)
+    assert found.decoder.shape == (LAYERS, N, t, t) and found.cross.shape == (
+        LAYERS,
+        N,
+        t,
+        s,
+    )
     for weights in (found.encoder, found.decoder, found.cross):
         assert weights.dtype == "float32"
         np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
@@ -43,7 +68,9 @@ def test_attention_by_hand(translator):
     """With keys of zero all source tokens look alike; with one large weight all heads look at one place."""
     model, weights = translator.model, translator.model.get_weights()
     for block in model.decoder.blocks:
-        block.cross_attention.key.kernel.assign(np.zeros(block.cross_attention.key.kernel.shape))
+        block.cross_attention.key.kernel.assign(
+            np.zeros(block.cross_attention.key.kernel.shape)
+        )
     found = translator.attention("a man", "a red bike")
     model.set_weights(weights)
     np.testing.assert_allclose(found.cross, 1.0 / len(found.source_tokens), atol=1e-6)
@@ -57,22 +84,29 @@ def test_attention_without_a_target_is_that_of_the_best_translation(translator):
     assert found.target_tokens == given.target_tokens
     np.testing.assert_array_equal(found.cross, given.cross)
     pieces = translator.target_tokenizer.pieces
-    assert [pieces.index(piece) for piece in found.target_tokens[:-1]] == [t for t in best.tokens if t != END]
+    assert [pieces.index(piece) for piece in found.target_tokens[:-1]] == [
+        t for t in best.tokens if t != END
+    ]
 
 
 def test_alignments_are_the_largest_weights_of_the_last_layer_but_one(translator):
     source, target = "the dog sees a man", "a red bike"
     found = translator.attention(source, target)
     by_step = found.cross[LAYERS - 2].mean(axis=0)
-    np.testing.assert_allclose(np.asarray(aligning(found.cross[:, None]))[0], by_step, atol=1e-6)
+    np.testing.assert_allclose(
+        np.asarray(aligning(found.cross[:, None]))[0], by_step, atol=1e-6
+    )
 
-    def word(tokens):  # every word of these begins with the space that SentencePiece marks
+    # Every word of these begins with the space that SentencePiece marks.
+    def word(tokens):
         return np.cumsum([token.startswith("▁") for token in tokens[:-1]]) - 1
 
     expected = []
     for number in range(3):
         rows = by_step[:-1][word(found.target_tokens) == number][:, :-1].sum(axis=0)
-        expected.append((int(np.bincount(word(found.source_tokens), rows).argmax()), number))
+        expected.append(
+            (int(np.bincount(word(found.source_tokens), rows).argmax()), number)
+        )
     assert translator.alignments([source], [target]) == [sorted(expected)]
 
 
@@ -80,11 +114,16 @@ def test_alignments_do_not_depend_on_the_batch_and_take_hypotheses(translator):
     sources = [*LINES, "", "a bike", "horse"] * 2
     best = [found[0] for found in translator.hypotheses(sources)]
     together = translator.alignments(sources, best)
-    assert together == [translator.alignments([s], [t])[0] for s, t in zip(sources, best)]
+    assert together == [
+        translator.alignments([s], [t])[0] for s, t in zip(sources, best)
+    ]
     assert together[3] == [] and sum(map(len, together)) > 20
     for hypothesis, pairs in zip(best, together):
         assert sorted(j for _, j in pairs) == list(range(len(hypothesis.text.split())))
-    assert translator.alignments(["a man", ""], ["", "a man"]) == [[], []] and translator.alignments([], []) == []
+    assert (
+        translator.alignments(["a man", ""], ["", "a man"]) == [[], []]
+        and translator.alignments([], []) == []
+    )
 
 
 @pytest.mark.filterwarnings("ignore:cut to 40 tokens")
@@ -99,51 +138,99 @@ def test_words_of_tokens(translator):
     (ids,) = tokenizer.encode([text])
     starts = [tokenizer.pieces[number].startswith("▁") for number in ids]
     pieces = tokenizer.pieces
-    lone = [pieces[number] == "▁" for number in ids]  # no letter of the word that it begins
-    expected = [None if alone else int(word) for alone, word in zip(lone, np.cumsum(starts) - 1)]
-    assert words_of(tokenizer, pieces, ids, text) == expected and set(expected) >= {0, 1, 2}
-    assert words_of(tokenizer, pieces, ids[:2], text) == words_of(tokenizer, pieces, ids, text)[:2]
+    # No letter of the word that it begins.
+    lone = [pieces[number] == "▁" for number in ids]
+    expected = [
+        None if alone else int(word) for alone, word in zip(lone, np.cumsum(starts) - 1)
+    ]
+    assert words_of(tokenizer, pieces, ids, text) == expected and set(expected) >= {
+        0,
+        1,
+        2,
+    }
+    assert (
+        words_of(tokenizer, pieces, ids[:2], text)
+        == words_of(tokenizer, pieces, ids, text)[:2]
+    )
     assert words_of(tokenizer, pieces, [], "") == []
-    # A word in letters, which `encode` would not give: told by the text that its tokens spell.
+    # A word in letters, which `encode` would not give: told by the text that its tokens
+    # spell.
     letters = [pieces.index(piece) for piece in ("▁", "m", "a", "n", "▁", "d")]
     assert words_of(tokenizer, pieces, letters, "man d")[1:] == [0, 0, 0, None, 1]
     (ids,) = tokenizer.encode(["a Ω man"])
     assert UNKNOWN in ids and words_of(tokenizer, pieces, ids, "a Ω man")[-1] == 2
-    # Punctuation: not counted in a word that has letters, counted where it is all that there is.
+    # Punctuation: not counted in a word that has letters, counted where it is all that
+    # there is.
     commas = Tokenizer.train(["a man, a dog - ab"], vocab_size=16)
     (ids,) = commas.encode(["man, - dog"])
-    found = dict(zip([commas.pieces[number] for number in ids], words_of(commas, commas.pieces, ids, "man, - dog")))
-    assert found[","] is None and found["-"] == 1 and set(found.values()) == {0, 1, 2, None}
+    found = dict(
+        zip(
+            [commas.pieces[number] for number in ids],
+            words_of(commas, commas.pieces, ids, "man, - dog"),
+        )
+    )
+    assert (
+        found[","] is None
+        and found["-"] == 1
+        and set(found.values()) == {0, 1, 2, None}
+    )
 
 
 def test_links_by_hand():
-    weights = np.array([[0.1, 0.2, 0.7, 0.0], [0.3, 0.3, 0.4, 0.0], [0.2, 0.2, 0.6, 0.0], [0.0, 0.0, 0.1, 0.9]])
-    # Source words 0, 0, 1; target words 0, 1, 1: the sums are (0.3, 0.7) and (0.6 + 0.4, 0.4 + 0.6 - 0.1).
+    weights = np.array(
+        [
+            [0.1, 0.2, 0.7, 0.0],
+            [0.3, 0.3, 0.4, 0.0],
+            [0.2, 0.2, 0.6, 0.0],
+            [0.0, 0.0, 0.1, 0.9],
+        ]
+    )
+    # Source words 0, 0, 1; target words 0, 1, 1: the sums are (0.3, 0.7) and (0.6 +
+    # 0.4, 0.4 + 0.6 - 0.1).
     weights[2, 2] = 0.5
     assert links(weights, [0, 0, 1], [0, 1, 1]) == [(0, 1), (1, 0)]
     assert links(weights, [None, 0, 1], [0, 1, None]) == [(1, 0), (1, 1)]
-    assert links(weights, [], [0]) == links(weights, [0], []) == links(weights, [None], [0]) == []
+    assert (
+        links(weights, [], [0])
+        == links(weights, [0], [])
+        == links(weights, [None], [0])
+        == []
+    )
 
 
 def test_bad_arguments_are_refused(translator):
-    with pytest.raises(ValueError, match="targets must be as many as sources, 1; received 2"):
+    with pytest.raises(
+        ValueError, match="targets must be as many as sources, 1; received 2"
+    ):
         translator.alignments(["a"], ["a", "b"])
-    with pytest.raises(ValueError, match="sources must be a list of strings; received the string 'a man'"):
+    with pytest.raises(
+        ValueError,
+        match="sources must be a list of strings; received the string 'a man'",
+    ):
         translator.alignments("a man", ["a"])
 
 
 @pytest.mark.parametrize("search", ["beam", "greedy", "sampling"])
 def test_token_scores_add_up_to_the_score(translator, search):
     n_best = dict(n_best=1 if search == "greedy" else 2)
-    config = dataclasses.replace(CONFIG, search=search, length_penalty=0.0, max_source_length=7, **n_best)
-    translator = Translator(translator.model, translator.source_tokenizer, config=config)
+    config = dataclasses.replace(
+        CONFIG, search=search, length_penalty=0.0, max_source_length=7, **n_best
+    )
+    translator = Translator(
+        translator.model, translator.source_tokenizer, config=config
+    )
     with pytest.warns(UserWarning, match="cut to 7 tokens") as caught:
         found = translator.hypotheses([*LINES, ""], token_scores=True)
     assert len([w for w in caught if w.category is UserWarning]) == 1
     for hypotheses in found[:-1]:
         for hypothesis in hypotheses:
             assert len(hypothesis.token_scores) == len(hypothesis.tokens)
-            np.testing.assert_allclose(sum(hypothesis.token_scores), hypothesis.score, atol=1e-4)
+            np.testing.assert_allclose(
+                sum(hypothesis.token_scores), hypothesis.score, atol=1e-4
+            )
     assert found[-1] == [Hypothesis("", 0.0, (), ())]
     assert next(translator.stream(["a man"], token_scores=True))[0].token_scores
-    assert BEGIN not in found[0][0].tokens and translator.hypotheses(["a man"])[0][0].token_scores == ()
+    assert (
+        BEGIN not in found[0][0].tokens
+        and translator.hypotheses(["a man"])[0][0].token_scores == ()
+    )

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_transformer.decoding import sampling
-from keras_transformer.decoding.sampling import uniform
+from keras_transformer.decoding.sampling import sampling, uniform
 from keras_transformer.text.special_tokens import BEGIN, PAD
 
-PROBABILITIES = np.array([0.1, 0.02, 0.1, 0.03, 0.3, 0.2, 0.25])  # of pad, unknown, begin, end, and three more
+# Of pad, unknown, begin, end, and three more.
+PROBABILITIES = np.array([0.1, 0.02, 0.1, 0.03, 0.3, 0.2, 0.25])
 
 
 def step(ids, index, cache):
@@ -29,7 +29,9 @@ def frequencies(tokens):
 
 def test_frequencies_are_the_models(run):
     allowed = np.where([t in (PAD, BEGIN) for t in range(7)], 0, PROBABILITIES)
-    np.testing.assert_allclose(frequencies(draw(run, 2048)[0]), allowed / allowed.sum(), atol=0.02)
+    np.testing.assert_allclose(
+        frequencies(draw(run, 2048)[0]), allowed / allowed.sum(), atol=0.02
+    )
 
 
 @pytest.mark.parametrize(

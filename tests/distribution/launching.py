@@ -30,7 +30,10 @@ def environments(processes):
     host, port = addresses[0].split(":")
     found = []
     for number in range(processes):
-        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
+        config = {
+            "cluster": {"worker": addresses},
+            "task": {"type": "worker", "index": number},
+        }
         found.append(
             {
                 "tensorflow": {"TF_CONFIG": json.dumps(config)},
@@ -53,13 +56,24 @@ def environments(processes):
 
 def start(arguments, processes=1, devices=1, **more):
     """Start `python ARGUMENTS` as so many processes, each with so many processors that JAX takes for devices."""
-    own = {"KERAS_BACKEND": BACKEND, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUTF8": "1"}
+    own = {
+        "KERAS_BACKEND": BACKEND,
+        "OMP_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONUTF8": "1",
+    }
     own |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    own |= {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"} if devices > 1 else {}
+    own |= (
+        {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        if devices > 1
+        else {}
+    )
     command = [sys.executable, *map(str, arguments)]
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return [
-        subprocess.Popen(command, env={**os.environ, **own, **environment, **more}, **pipes)
+        subprocess.Popen(
+            command, env={**os.environ, **own, **environment, **more}, **pipes
+        )
         for environment in environments(processes)
     ]
 

@@ -23,25 +23,45 @@ from keras_transformer import (
     WarmupSchedule,
     preset,
 )
-from keras_transformer.distribution import ONE_DEVICE, distribute
-from keras_transformer.training import paper_adam
+from keras_transformer.distribution.distribute import distribute
+from keras_transformer.distribution.distribution import ONE_DEVICE
+from keras_transformer.training.optimizer import paper_adam
 
 UPDATES = 20
-keras_transformer.data.batches.bucket_edges = lambda longest: (longest,)  # one shape to compile
+# One shape to compile.
+keras_transformer.data.batches.bucket_edges = lambda longest: (longest,)
 
-# Lengths from 1 to 29: the devices' shares of a batch hold very different numbers of real tokens.
+# Lengths from 1 to 29: the devices' shares of a batch hold very different numbers of
+# real tokens.
 random = np.random.default_rng(0)
-LINES = [" ".join(random.choice(list("abcdefgh"), random.integers(1, 30))) for _ in range(400)]
+LINES = [
+    " ".join(random.choice(list("abcdefgh"), random.integers(1, 30)))
+    for _ in range(400)
+]
 TOKENIZER = Tokenizer.train(LINES, vocab_size=16)
 # silu has no kink: at that of a ReLU, rounding alone may change a gradient.
-SIZES = dict(encoder_layers=1, decoder_layers=1, d_model=16, d_ff=16, heads=4, activation="silu", dropout=0.0)
+SIZES = dict(
+    encoder_layers=1,
+    decoder_layers=1,
+    d_model=16,
+    d_ff=16,
+    num_heads=4,
+    activation="silu",
+    dropout=0.0,
+)
 
 
 ADAM = dict(global_clipnorm=0.05)
 RECIPES = {  # how to make the optimizer, batches an update, dtype
     "sgd": (lambda: keras.optimizers.SGD(0.05), 1, "float32"),
     "adam": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "float32"),
-    "accumulated": (lambda: paper_adam(WarmupSchedule(16, 50), gradient_accumulation_steps=2, **ADAM), 2, "float32"),
+    "accumulated": (
+        lambda: paper_adam(
+            WarmupSchedule(16, 50), gradient_accumulation_steps=2, **ADAM
+        ),
+        2,
+        "float32",
+    ),
     "mixed": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "mixed_bfloat16"),
     "half": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "mixed_float16"),
 }
@@ -55,21 +75,47 @@ def trained(distribution, optimizer, steps, dtype, initial):
         model = Transformer(preset("tiny", **SIZES, **sizes), dtype=dtype)
         metrics = [TokenCrossEntropy(), Perplexity(), TokenAccuracy()]
         jit = keras.backend.backend() == "jax"
-        model.compile(optimizer(), LabelSmoothedCrossEntropy(), weighted_metrics=metrics, jit_compile=jit)
+        model.compile(
+            optimizer(),
+            LabelSmoothedCrossEntropy(),
+            weighted_metrics=metrics,
+            jit_compile=jit,
+        )
         model.set_weights(initial or model.get_weights())
         initial = initial or model.get_weights()
         distribution.prepare(model)
         shard = dict(shard=distribution.shard, config=DataConfig(max_ratio=100))
         batches = TokenBatches.from_lines(
-            LINES, LINES[::-1], TOKENIZER, batch_tokens=256, seed=3, accumulation=steps, **shard
+            LINES,
+            LINES[::-1],
+            TOKENIZER,
+            batch_tokens=256,
+            seed=3,
+            accumulation=steps,
+            **shard,
         )
-        held_out = TokenBatches.from_lines(LINES[:50], LINES[:50], TOKENIZER, batch_tokens=256, shuffle=False, **shard)
-        fitted = model.fit(batches, steps_per_epoch=UPDATES * steps, validation_data=held_out, shuffle=False, verbose=0)
-    return distribution.arrays(model.trainable_variables), fitted.history, initial, model
+        held_out = TokenBatches.from_lines(
+            LINES[:50], LINES[:50], TOKENIZER, batch_tokens=256, shuffle=False, **shard
+        )
+        fitted = model.fit(
+            batches,
+            steps_per_epoch=UPDATES * steps,
+            validation_data=held_out,
+            shuffle=False,
+            verbose=0,
+        )
+    return (
+        distribution.arrays(model.trainable_variables),
+        fitted.history,
+        initial,
+        model,
+    )
 
 
-def apart(ones, others):
-    return float(max(np.abs(one - other).max() for one, other in zip(ones, others, strict=True)))
+def offset_seed(ones, others):
+    return float(
+        max(np.abs(one - other).max() for one, other in zip(ones, others, strict=True))
+    )
 
 
 def main(how, model_devices, logical_devices, *recipes):
@@ -80,24 +126,43 @@ def main(how, model_devices, logical_devices, *recipes):
         logical = [tf.config.LogicalDeviceConfiguration()] * int(logical_devices)
         tf.config.set_logical_device_configuration(processor, logical)
     distribution = distribute(how, int(model_devices) or None)
-    found, initial = {"distribution": str(distribution), "shard": distribution.shard}, None
+    found, initial = (
+        {"distribution": str(distribution), "shard": distribution.shard},
+        None,
+    )
     for name in recipes:
         weights, logs, initial, _ = trained(ONE_DEVICE, *RECIPES[name], initial)
         others, other_logs, _, model = trained(distribution, *RECIPES[name], initial)
-        logs, other_logs = ([np.array(values) for _, values in sorted(each.items())] for each in (logs, other_logs))
-        found[name] = {"weights": apart(weights, others), "logs": apart(logs, other_logs)}
+        logs, other_logs = (
+            [np.array(values) for _, values in sorted(each.items())]
+            for each in (logs, other_logs)
+        )
+        found[name] = {
+            "weights": offset_seed(weights, others),
+            "logs": offset_seed(logs, other_logs),
+        }
         found[name]["sum"] = [float(array.sum(dtype="float64")) for array in others]
     if how == "model":
         found["shards"] = {
-            variable.path: [list(shard.data.shape) for shard in variable.value.addressable_shards]
+            variable.path: [
+                list(shard.data.shape) for shard in variable.value.addressable_shards
+            ]
             for variable in [*model.trainable_variables, *model.optimizer.variables]
         }
     if keras.backend.backend() == "tensorflow" and distribution.devices > 1:
-        states = [variable.value.values for variable in model.variables if "seed_generator" in variable.path]
-        found["seeds"] = [[replica.numpy().tolist() for replica in replicas] for replicas in states]
+        states = [
+            variable.value.values
+            for variable in model.variables
+            if "seed_generator" in variable.path
+        ]
+        found["seeds"] = [
+            [replica.numpy().tolist() for replica in replicas] for replicas in states
+        ]
     local = distribution.local(model)
-    with distribution.alone():
-        found["translations"] = distribution.gather(Translator(local, TOKENIZER)(["a b c", "d e", "f"]))
+    with distribution.undistributed():
+        found["translations"] = distribution.gather(
+            Translator(local, TOKENIZER)(["a b c", "d e", "f"])
+        )
     print(json.dumps(found))
 
 

@@ -5,11 +5,16 @@ import pytest
 from distribution.launching import BACKEND
 
 from keras_transformer.config import TrainingConfig, preset
-from keras_transformer.distribution import ONE_DEVICE, distribute
+from keras_transformer.distribution.distribute import distribute
+from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.distribution.launcher import launched
 
 NAMES = ("WORLD_SIZE", "RANK", "TF_CONFIG", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
-NAMES += ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID", "KERAS_DISTRIBUTION_JOB_ADDRESSES")
+NAMES += (
+    "KERAS_DISTRIBUTION_NUM_PROCESSES",
+    "KERAS_DISTRIBUTION_PROCESS_ID",
+    "KERAS_DISTRIBUTION_JOB_ADDRESSES",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +30,7 @@ def test_alone_is_one_device():
 
 def test_one_process_gathers_what_it_has():
     assert ONE_DEVICE.gather(["ein Hund", "", "\0"]) == [["ein Hund", "", "\0"]]
-    np.testing.assert_array_equal(ONE_DEVICE.each(np.array([1, 2])), [[1, 2]])
+    np.testing.assert_array_equal(ONE_DEVICE.all_gather(np.array([1, 2])), [[1, 2]])
     np.testing.assert_array_equal(ONE_DEVICE.sum(np.array([1, 2])), [1, 2])
 
 
@@ -35,12 +40,15 @@ def test_processes_must_find_the_same():
     class Second(type(ONE_DEVICE)):
         process, processes = 1, 2
 
-    with pytest.raises(ValueError, match=r"all processes must find the same checkpoints; received \[\[0\], \[3\]\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"all processes must find the same checkpoints; received \[\[0\], \[3\]\]",
+    ):
         Second().must_agree("checkpoints", 3)
 
 
 def test_an_error_in_process_0_is_one():
-    with pytest.raises(KeyError), ONE_DEVICE.first():
+    with pytest.raises(KeyError), ONE_DEVICE.main_process_first():
         raise KeyError
 
 
@@ -51,7 +59,10 @@ def test_the_others_hear_of_an_error_in_process_0():
         def sum(self, array):
             return array + 1  # process 0 said that it failed
 
-    with pytest.raises(ValueError, match="process 0 failed; its own output says why"), Second().first() as is_first:
+    with (
+        pytest.raises(ValueError, match="process 0 failed; its own output says why"),
+        Second().main_process_first() as is_first,
+    ):
         assert not is_first
 
 
@@ -59,8 +70,16 @@ def test_the_others_hear_of_an_error_in_process_0():
     "how, model_devices, message",
     [
         ("both", None, "how must be one of auto, none, data, model; received 'both'"),
-        ("data", 2, "model_devices goes with how='model' and is at least 1; received 2 with 'data'"),
-        ("model", 0, "model_devices goes with how='model' and is at least 1; received 0 with 'model'"),
+        (
+            "data",
+            2,
+            "model_devices goes with how='model' and is at least 1; received 2 with 'data'",
+        ),
+        (
+            "model",
+            0,
+            "model_devices goes with how='model' and is at least 1; received 0 with 'model'",
+        ),
         ("data", None, "how='data' needs several devices or processes; received 1"),
     ],
 )
@@ -71,7 +90,9 @@ def test_says_what_cannot_be(how, model_devices, message):
 
 def test_only_jax_cuts_models():
     message = (
-        "how='model' needs several devices" if BACKEND == "jax" else "how='model' needs KERAS_BACKEND=jax; received"
+        "how='model' needs several devices"
+        if BACKEND == "jax"
+        else "how='model' needs KERAS_BACKEND=jax; received"
     )
     with pytest.raises(ValueError, match=message):
         distribute("model")
@@ -81,7 +102,13 @@ def tell(monkeypatch, number, count):
     """What the backend's launcher says, in its own words."""
     workers = ["127.0.0.1:1"] * count if isinstance(count, int) else count
     monkeypatch.setenv(
-        "TF_CONFIG", json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": number}})
+        "TF_CONFIG",
+        json.dumps(
+            {
+                "cluster": {"worker": workers},
+                "task": {"type": "worker", "index": number},
+            }
+        ),
     )
     for name in ("RANK", "KERAS_DISTRIBUTION_PROCESS_ID"):
         monkeypatch.setenv(name, str(number))
@@ -92,20 +119,27 @@ def tell(monkeypatch, number, count):
 def test_a_launcher_numbers_the_processes(monkeypatch):
     tell(monkeypatch, 1, 3)
     assert launched() == (1, 3)
-    with pytest.raises(ValueError, match="how='none' needs a single process; the launcher started 3"):
+    with pytest.raises(
+        ValueError, match="how='none' needs a single process; the launcher started 3"
+    ):
         distribute("none")
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="it is torch's launcher")
 def test_torchrun_is_torchs(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
-    with pytest.raises(ValueError, match="KERAS_BACKEND must be torch under torchrun; received (tensorflow|jax)"):
+    with pytest.raises(
+        ValueError,
+        match="KERAS_BACKEND must be torch under torchrun; received (tensorflow|jax)",
+    ):
         distribute("auto")
 
 
 def test_a_process_beyond_the_last_is_refused(monkeypatch):
     tell(monkeypatch, 2, 2)
-    with pytest.raises(ValueError, match="must number the processes from 0; received process 2 of 2"):
+    with pytest.raises(
+        ValueError, match="must number the processes from 0; received process 2 of 2"
+    ):
         launched()
 
 
@@ -127,13 +161,16 @@ def test_slurm_numbers_the_processes(monkeypatch):
 def test_jax_needs_an_address(monkeypatch):
     tell(monkeypatch, 0, 2)
     with pytest.raises(
-        ValueError, match="KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; received none"
+        ValueError,
+        match="KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; received none",
     ):
         distribute("data")
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX's")
-@pytest.mark.parametrize("visible, expected", [(None, None), ("", None), ("3", [0]), ("0,1", [0, 1])])
+@pytest.mark.parametrize(
+    "visible, expected", [(None, None), ("", None), ("3", [0]), ("0,1", [0, 1])]
+)
 def test_jax_uses_the_gpus_that_it_is_shown(monkeypatch, visible, expected):
     from keras_transformer.distribution.on_jax import own_gpus
 
@@ -148,20 +185,37 @@ def test_torch_says_that_it_uses_one_gpu_of_several(monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    with pytest.warns(UserWarning, match="one of 4 GPUs is used: torchrun starts a process for each"):
+    with pytest.warns(
+        UserWarning, match="one of 4 GPUs is used: torchrun starts a process for each"
+    ):
         assert distribute() is ONE_DEVICE
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="JAX's")
-@pytest.mark.parametrize("name, sizes", [("heads", dict(heads=4)), ("source_vocab_size", dict(source_vocab_size=8001))])
+@pytest.mark.parametrize(
+    "name, sizes",
+    [
+        ("num_heads", dict(num_heads=4)),
+        ("source_vocab_size", dict(source_vocab_size=8001)),
+    ],
+)
 def test_what_is_cut_must_be_divisible(name, sizes):
     from keras_transformer.distribution.on_jax import OnJax
 
     distribution = OnJax("model", 1)
     distribution.model_devices = 8
-    with pytest.raises(ValueError, match=f"{name} must be a multiple of 8, the devices that share a model; received"):
-        distribution.check(preset("base", share_embeddings=False, **{"heads": 8, **sizes}), TrainingConfig())
-    with pytest.raises(ValueError, match="model_devices must divide the 1 devices of a process; received 3"):
+    with pytest.raises(
+        ValueError,
+        match=f"{name} must be a multiple of 8, the devices that share a model; received",
+    ):
+        distribution.check(
+            preset("base", share_embeddings=False, **{"num_heads": 8, **sizes}),
+            TrainingConfig(),
+        )
+    with pytest.raises(
+        ValueError,
+        match="model_devices must divide the 1 devices of a process; received 3",
+    ):
         OnJax("model", 3)
 
 
@@ -169,8 +223,13 @@ def test_what_is_cut_must_be_divisible(name, sizes):
 class TestTensorFlow:
     def test_a_chief_is_process_0(self, monkeypatch):
         cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
-        for task, number in (({"type": "chief", "index": 0}, 0), ({"type": "worker", "index": 1}, 2)):
-            monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+        for task, number in (
+            ({"type": "chief", "index": 0}, 0),
+            ({"type": "worker", "index": 1}, 2),
+        ):
+            monkeypatch.setenv(
+                "TF_CONFIG", json.dumps({"cluster": cluster, "task": task})
+            )
             assert launched() == (number, 3)
 
     @pytest.mark.parametrize(
@@ -190,17 +249,26 @@ class TestTensorFlow:
             launched()
 
     @pytest.mark.parametrize("node, number", [("node9", 1), ("node10", 0)])
-    def test_slurm_hosts_have_the_numbers_of_their_addresses(self, monkeypatch, node, number):
+    def test_slurm_hosts_have_the_numbers_of_their_addresses(
+        self, monkeypatch, node, number
+    ):
         from keras_transformer.distribution.on_tensorflow import slurm
 
         step = dict(
-            STEP_NODELIST="node[9-10]", STEP_NUM_TASKS=2, STEP_TASKS_PER_NODE="1(x2)", PROCID=1 - number, LOCALID=0
+            STEP_NODELIST="node[9-10]",
+            STEP_NUM_TASKS=2,
+            STEP_TASKS_PER_NODE="1(x2)",
+            PROCID=1 - number,
+            LOCALID=0,
         )
         for name, value in step.items():
             monkeypatch.setenv(f"SLURM_{name}", str(value))
         monkeypatch.setenv("SLURMD_NODENAME", node)
         resolver = slurm(2)
-        assert resolver.cluster_spec().job_tasks("worker")[resolver.task_id] == f"{node}:20000"
+        assert (
+            resolver.cluster_spec().job_tasks("worker")[resolver.task_id]
+            == f"{node}:20000"
+        )
         assert resolver.task_id == number
 
     def test_a_process_has_one_gpu(self, monkeypatch):
@@ -210,16 +278,27 @@ class TestTensorFlow:
             def __init__(self, cluster_resolver):
                 self.num_replicas_in_sync = 8
 
-        monkeypatch.setattr(on_tensorflow.tf.distribute, "MultiWorkerMirroredStrategy", Strategy)
+        monkeypatch.setattr(
+            on_tensorflow.tf.distribute, "MultiWorkerMirroredStrategy", Strategy
+        )
         tell(monkeypatch, 0, 2)
-        with pytest.raises(ValueError, match="each process must see one GPU; received 4: start one for each"):
+        with pytest.raises(
+            ValueError,
+            match="each process must see one GPU; received 4: start one for each",
+        ):
             on_tensorflow.MultiWorker()
 
     @pytest.mark.parametrize(
         "option, message",
         [
-            ({"gradient_accumulation": 2}, "gradient_accumulation must be 1 with TensorFlow's strategies of one host"),
-            ({"dtype": "mixed_float16"}, "dtype must not be 'mixed_float16' with TensorFlow's strategies of one host"),
+            (
+                {"gradient_accumulation": 2},
+                "gradient_accumulation must be 1 with TensorFlow's strategies of one host",
+            ),
+            (
+                {"dtype": "mixed_float16"},
+                "dtype must not be 'mixed_float16' with TensorFlow's strategies of one host",
+            ),
         ],
     )
     def test_says_what_strategies_of_one_host_cannot(self, option, message):

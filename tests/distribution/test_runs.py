@@ -10,34 +10,51 @@ import numpy as np
 import pytest
 import small
 from distribution.launching import BACKEND, finish, start
-from exam import NOT_ON_JAX
+from layer_checks import NOT_ON_JAX
 
 from keras_transformer.cli import main
-from keras_transformer.files import load_arrays
+from keras_transformer.runs.sealed_files import load_arrays
 
 TRAINING = "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 --checkpoint-minutes 0 --patience 1".split()
 SEARCH = "--beam 2 --n-best 2 --extra-length 2".split()
-ENDED = "stops because another one ended; --resume continues|another task died"  # the second is JAX's
+# The second is JAX's.
+ENDED = "stops because another one ended; --resume continues|another task died"
 
 
 @pytest.fixture(scope="module")
 def flags(tmp_path_factory):
-    source, target, *valid = small.write_corpus(tmp_path_factory.mktemp("corpus"), train=200, valid=24)
-    files = ["--source", source, "--target", target, "--valid-source", valid[0], "--valid-target", valid[1]]
+    source, target, *valid = small.write_corpus(
+        tmp_path_factory.mktemp("corpus"), train=200, valid=24
+    )
+    files = [
+        "--source",
+        source,
+        "--target",
+        target,
+        "--valid-source",
+        valid[0],
+        "--valid-target",
+        valid[1],
+    ]
     return [*map(str, files), *small.FLAGS, *TRAINING]
 
 
 @pytest.fixture(scope="module")
-def alone(flags, tmp_path_factory):
+def undistributed(flags, tmp_path_factory):
     """A run of one process."""
     run = tmp_path_factory.mktemp("alone") / "run"
-    finish(start(["-m", "keras_transformer", "train", run, *flags, "--distribute", "none"]))
+    finish(
+        start(["-m", "keras_transformer", "train", run, *flags, "--distribute", "none"])
+    )
     return run
 
 
 def logs(run):
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return [[value for name, value in sorted(line.items()) if name != "seconds"] for line in lines]
+    return [
+        [value for name, value in sorted(line.items()) if name != "seconds"]
+        for line in lines
+    ]
 
 
 def last_weights(run):
@@ -52,10 +69,15 @@ def same(run, other):
 
 
 def test_two_processes_leave_the_run_of_one(flags, alone, tmp_path):
-    first, second = finish(start(["-m", "keras_transformer", "train", tmp_path / "run", *flags], processes=2))
+    first, second = finish(
+        start(
+            ["-m", "keras_transformer", "train", tmp_path / "run", *flags], processes=2
+        )
+    )
     same(tmp_path / "run", alone)
     names = [
-        sorted(re.sub(r"\.\w{16}\.", ".", path.name) for path in run.rglob("*")) for run in (tmp_path / "run", alone)
+        sorted(re.sub(r"\.\w{16}\.", ".", path.name) for path in run.rglob("*"))
+        for run in (tmp_path / "run", alone)
     ]
     assert names[0] == names[1]
     assert "The run is in" in first and "The run is in" not in second
@@ -64,7 +86,10 @@ def test_two_processes_leave_the_run_of_one(flags, alone, tmp_path):
 
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp_path):
-    run, command = tmp_path / "run", ["-m", "keras_transformer", "train", tmp_path / "run", *flags]
+    run, command = (
+        tmp_path / "run",
+        ["-m", "keras_transformer", "train", tmp_path / "run", *flags],
+    )
     started = start(command, processes=2)
     killed, left = started[number], started[1 - number]
     deadline = time.monotonic() + 200
@@ -81,9 +106,14 @@ def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp
     same(run, alone)
 
 
-@pytest.mark.parametrize("how", [pytest.param("data", marks=NOT_ON_JAX), *(["model"] if BACKEND == "jax" else [])])
+@pytest.mark.parametrize(
+    "how",
+    [pytest.param("data", marks=NOT_ON_JAX), *(["model"] if BACKEND == "jax" else [])],
+)
 @pytest.mark.skipif(BACKEND == "torch", reason="torch has one device a process")
-def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(how, flags, alone, tmp_path):
+def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(
+    how, flags, alone, tmp_path
+):
     run = tmp_path / "run"
     begun = ["train", run, *flags, "--distribute", how, "--max-updates", "10"]
     if BACKEND == "jax":
@@ -96,10 +126,21 @@ def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(how, flags, al
     same(run, alone)
 
 
-def test_a_file_is_translated_in_shares_and_a_lost_one_done_again(alone, flags, tmp_path, capsys):
+def test_a_file_is_translated_in_shares_and_a_lost_one_done_again(
+    alone, flags, tmp_path, capsys
+):
     source = flags[flags.index("--valid-source") + 1]
     whole, shared = tmp_path / "whole", tmp_path / "shared"
-    command = ["-m", "keras_transformer", "translate", alone, "--input", source, *SEARCH, "--output"]
+    command = [
+        "-m",
+        "keras_transformer",
+        "translate",
+        alone,
+        "--input",
+        source,
+        *SEARCH,
+        "--output",
+    ]
     assert main([str(word) for word in [*command[2:], whole]]) == 0
     finish(start([*command, shared], processes=2))
     assert shared.read_text() == whole.read_text()
@@ -107,6 +148,9 @@ def test_a_file_is_translated_in_shares_and_a_lost_one_done_again(alone, flags, 
     redone = [str(word) for word in [*command[2:], tmp_path / "redone"]]
     assert main([*redone, "--shard", "1/3"]) == 0 == main([*redone, "--shard", "0/3"])
     assert "--shard 2/3 is still to be done" in capsys.readouterr().err
-    assert not (tmp_path / "redone").exists() and len([*tmp_path.glob("redone.*.part")]) == 2
+    assert (
+        not (tmp_path / "redone").exists()
+        and len([*tmp_path.glob("redone.*.part")]) == 2
+    )
     assert main([*redone, "--shard", "2/3"]) == 0
     assert (tmp_path / "redone").read_text() == whole.read_text()

@@ -1,11 +1,16 @@
 import pytest
 
-from keras_transformer.evaluation import corpus_scores
+from keras_transformer.evaluation.scores import corpus_scores
 
 
 def test_known_scores():
-    scores = corpus_scores(["the cat sat on the mat", "a dog"], ["the cat sat on a mat", "a dog"])
-    assert scores.bleu == pytest.approx(100 * (7 / 8 * 4 / 6 * 2 / 4 * 1 / 3) ** 0.25, abs=1e-3)  # by hand
+    scores = corpus_scores(
+        ["the cat sat on the mat", "a dog"], ["the cat sat on a mat", "a dog"]
+    )
+    # By hand.
+    assert scores.bleu == pytest.approx(
+        100 * (7 / 8 * 4 / 6 * 2 / 4 * 1 / 3) ** 0.25, abs=1e-3
+    )
     assert 50 < scores.chrf < 100
     assert "tok:13a" in scores.bleu_signature and "case:mixed" in scores.bleu_signature
     assert "nc:6" in scores.chrf_signature
@@ -18,5 +23,7 @@ def test_known_scores():
 @pytest.mark.parametrize("translations, references", [([], []), (["a"], ["a", "b"])])
 def test_bad_lists(translations, references):
     counts = f"{len(translations)} and {len(references)}"
-    with pytest.raises(ValueError, match=f"must be equally many, and at least one; received {counts}"):
+    with pytest.raises(
+        ValueError, match=f"must be equally many, and at least one; received {counts}"
+    ):
         corpus_scores(translations, references)

@@ -4,21 +4,26 @@ import keras
 import numpy as np
 import pytest
 
-from keras_transformer import run_directory as runs
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
-from keras_transformer.data import TokenBatches
-from keras_transformer.models import Transformer
-from keras_transformer.text import Tokenizer
-from keras_transformer.training import LabelSmoothedCrossEntropy
+from keras_transformer.data.batches import TokenBatches
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs import run as runs
+from keras_transformer.text.tokenizer import Tokenizer
+from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 
 WORDS = "a man woman child dog rides sees the red blue bike horse in near of house garden tree big small".split()
 OTHERS = "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus Garten Baum groß klein".split()
-SIZES = dict(encoder_layers=2, decoder_layers=1, d_model=32, d_ff=53, heads=4, dropout=0.0)
+SIZES = dict(
+    encoder_layers=2, decoder_layers=1, d_model=32, d_ff=53, num_heads=4, dropout=0.0
+)
 
 
 def sentences(count, seed=0, longest=12):
     random = np.random.default_rng(seed)
-    return [" ".join(random.choice(WORDS, random.integers(1, longest))) for _ in range(count)]
+    return [
+        " ".join(random.choice(WORDS, random.integers(1, longest)))
+        for _ in range(count)
+    ]
 
 
 def translation(text):
@@ -31,19 +36,38 @@ def make_run(run, epochs=9, dtype="float32", byte_fallback=False, **changes):
     sources = sentences(1500)
     targets = [translation(text) for text in sources]
     size = 150 + 256 * byte_fallback
-    tokenizer = Tokenizer.train(sources + targets, vocab_size=size, byte_fallback=byte_fallback)
+    tokenizer = Tokenizer.train(
+        sources + targets, vocab_size=size, byte_fallback=byte_fallback
+    )
     tokenizers = (tokenizer, tokenizer)
     if not changes.get("share_embeddings", True):
-        tokenizers = (Tokenizer.train(sources, vocab_size=90), Tokenizer.train(targets, vocab_size=101))
-    vocabularies = dict(zip(("source_vocab_size", "target_vocab_size"), (t.vocab_size for t in tokenizers)))
-    model = Transformer(TransformerConfig(**{**SIZES, **vocabularies, **changes}), dtype=dtype)
-    with pytest.MonkeyPatch.context() as patch:  # one width: each more would be compiled anew
-        patch.setattr("keras_transformer.data.batches.bucket_edges", lambda longest: (longest,))
-        batches = TokenBatches.from_lines(sources, targets, *tokenizers, batch_tokens=1000)
+        tokenizers = (
+            Tokenizer.train(sources, vocab_size=90),
+            Tokenizer.train(targets, vocab_size=101),
+        )
+    vocabularies = dict(
+        zip(
+            ("source_vocab_size", "target_vocab_size"),
+            (t.vocab_size for t in tokenizers),
+        )
+    )
+    model = Transformer(
+        TransformerConfig(**{**SIZES, **vocabularies, **changes}), dtype=dtype
+    )
+    # One width: each more would be compiled anew.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "keras_transformer.data.batches.bucket_edges", lambda longest: (longest,)
+        )
+        batches = TokenBatches.from_lines(
+            sources, targets, *tokenizers, batch_tokens=1000
+        )
         model.compile(keras.optimizers.Adam(3e-3), LabelSmoothedCrossEntropy())
         model.fit(batches, epochs=epochs, shuffle=False, verbose=0)
     run.mkdir()
-    runs.write_configs(run, model=model.config, data=DataConfig(), training=TrainingConfig(dtype=dtype))
+    runs.write_configs(
+        run, model=model.config, data=DataConfig(), training=TrainingConfig(dtype=dtype)
+    )
     runs.save_tokenizers(run, *tokenizers)
     runs.seal(run)
     runs.save_model(run, model)

@@ -1,7 +1,8 @@
 """A test fixture, not TensorFlow Serving: a loopback server that speaks its REST and gRPC predict protocol.
 
-It answers from a SavedModel by way of tensorflow-serving-api's own messages and servicer, as far as predict goes:
-`python serving.py FOLDER` prints the REST and the gRPC port and serves until its input ends.
+It answers from a SavedModel by way of tensorflow-serving-api's own messages and
+servicer, as far as predict goes: `python serving.py FOLDER` prints the REST and the
+gRPC port and serves until its input ends.
 """
 
 import http.server
@@ -30,12 +31,18 @@ def predict(loaded, name, signature, inputs):
     if name != NAME:
         raise KeyError(f"Servable not found for request: Latest({name})")
     if signature not in loaded.signatures:
-        raise KeyError(f"Serving signature name: {signature!r} not found in signature def")
+        raise KeyError(
+            f"Serving signature name: {signature!r} not found in signature def"
+        )
     function = loaded.signatures[signature]
     _, specs = function.structured_input_signature
     if set(inputs) != set(specs):
-        raise ValueError(f"input tensor alias must be {sorted(specs)}; received {sorted(inputs)}")
-    outputs = function(**{key: tf.constant(value, specs[key].dtype) for key, value in inputs.items()})
+        raise ValueError(
+            f"input tensor alias must be {sorted(specs)}; received {sorted(inputs)}"
+        )
+    outputs = function(
+        **{key: tf.constant(value, specs[key].dtype) for key, value in inputs.items()}
+    )
     return {key: value.numpy() for key, value in outputs.items()}
 
 
@@ -62,13 +69,26 @@ def handler_of(loaded):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             try:
-                name = re.fullmatch(r"/v1/models/(\w+)(?:/versions/1)?:predict", self.path)[1]
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                name = re.fullmatch(
+                    r"/v1/models/(\w+)(?:/versions/1)?:predict", self.path
+                )[1]
+                request = json.loads(
+                    self.rfile.read(int(self.headers["Content-Length"]))
+                )
                 signature = request.get("signature_name", "serving_default")
                 outputs = predict(loaded, name, signature, request["inputs"])
-                decode = np.vectorize(lambda x: x.decode() if isinstance(x, bytes) else x, otypes=[object])
+                decode = np.vectorize(
+                    lambda x: x.decode() if isinstance(x, bytes) else x, otypes=[object]
+                )
                 lists = {key: decode(value).tolist() for key, value in outputs.items()}
-                status, answer = 200, {"outputs": lists if len(lists) > 1 else next(iter(lists.values()))}
+                status, answer = (
+                    200,
+                    {
+                        "outputs": lists
+                        if len(lists) > 1
+                        else next(iter(lists.values()))
+                    },
+                )
             except KeyError as error:
                 status, answer = 404, {"error": error.args[0]}
             except (ValueError, TypeError) as error:
@@ -90,7 +110,9 @@ def main():
     rest = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler_of(loaded))
     threading.Thread(target=rest.serve_forever, daemon=True).start()
     server = grpc.server(futures.ThreadPoolExecutor(2))
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Servicer(loaded), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        Servicer(loaded), server
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(f"PORTS {rest.server_address[1]} {port}", flush=True)

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exam import NOT_ON_JAX
 from keras import ops
+from layer_checks import NOT_ON_JAX
 from making import make_run
 from small import contents
 
-from keras_transformer import cli, export
+from keras_transformer import export
+from keras_transformer.cli import main as cli
 from keras_transformer.export import CTranslate2Translator, to_ctranslate2
 from keras_transformer.export.export_directory import Check, check_sentences
-from keras_transformer.files import sha256
-from keras_transformer.run_directory import load_model
+from keras_transformer.runs.run import load_model
+from keras_transformer.runs.sealed_files import sha256
 
 pytestmark = NOT_ON_JAX
 
@@ -38,7 +39,9 @@ def out(run, tmp_path):
 def fails(capsys, *arguments):
     """The one line of error of a command that fails."""
     assert cli.main([str(argument) for argument in arguments]) == 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    (line,) = [
+        line for line in capsys.readouterr().err.splitlines() if "error: " in line
+    ]
     return line
 
 
@@ -48,10 +51,14 @@ def test_check_sentences_have_the_shapes_and_are_the_same_each_time(run):
 
 
 def test_a_check_that_fails_says_by_how_much():
-    assert str(Check("scores", ((1, 2),), 1e-6, 1e-4)) == "largest difference of scores: 1e-06 (at most 0.0001 allowed)"
+    assert (
+        str(Check("scores", ((1, 2),), 1e-6, 1e-4))
+        == "largest difference of scores: 1e-06 (at most 0.0001 allowed)"
+    )
     for difference in (2e-4, float("nan")):
         with pytest.raises(
-            ValueError, match=f"the model's scores within 0.0001; received a difference of {difference:g}"
+            ValueError,
+            match=f"the model's scores within 0.0001; received a difference of {difference:g}",
         ):
             Check("scores", ((1, 2),), difference, 1e-4)
 
@@ -65,27 +72,41 @@ def spoiled_model(run, dtype):
 
 def nan_model(run, dtype):
     model = load_model(run, dtype)
-    model.decoder.embedding.embeddings.assign(np.nan * ops.convert_to_numpy(model.decoder.embedding.embeddings))
+    model.decoder.embedding.embeddings.assign(
+        np.nan * ops.convert_to_numpy(model.decoder.embedding.embeddings)
+    )
     return model
 
 
 def spoiled_norm(spec, layer):
-    spec.gamma, spec.beta = 1.01 * to_ctranslate2.array(layer.gamma), to_ctranslate2.array(layer.beta)
+    spec.gamma, spec.beta = (
+        1.01 * to_ctranslate2.array(layer.gamma),
+        to_ctranslate2.array(layer.beta),
+    )
 
 
 @pytest.mark.parametrize(
     "format, function, spoiled",
     [
         ("ctranslate2", "fill_norm", spoiled_norm),  # what is written is not the model
-        ("onnx", "load_model", spoiled_model),  # the model is not what the child process wrote
+        # The model is not what the child process wrote.
+        ("onnx", "load_model", spoiled_model),
         ("saved_model", "load_model", spoiled_model),
         ("ctranslate2", "load_model", nan_model),
         ("onnx", "load_model", nan_model),
     ],
 )
-def test_a_mismatch_leaves_nothing(run, tmp_path, monkeypatch, format, function, spoiled):
-    monkeypatch.setattr(importlib.import_module(f"keras_transformer.export.to_{format}"), function, spoiled)
-    with pytest.raises(ValueError, match="the export must give the model's .* so nothing was written"):
+def test_a_mismatch_leaves_nothing(
+    run, tmp_path, monkeypatch, format, function, spoiled
+):
+    monkeypatch.setattr(
+        importlib.import_module(f"keras_transformer.export.to_{format}"),
+        function,
+        spoiled,
+    )
+    with pytest.raises(
+        ValueError, match="the export must give the model's .* so nothing was written"
+    ):
         getattr(export, format)(run, tmp_path / "out")
     assert contents(tmp_path) == {}
 
@@ -93,12 +114,16 @@ def test_a_mismatch_leaves_nothing(run, tmp_path, monkeypatch, format, function,
 def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
     before = contents(tmp_path)
     assert "export" in fails(capsys, "export", run, out, "--to", "ctranslate2")
-    with pytest.raises(ValueError, match="exists already; pass --overwrite to replace it"):
+    with pytest.raises(
+        ValueError, match="exists already; pass --overwrite to replace it"
+    ):
         export.ctranslate2(run, out)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text("{}")
     before = contents(tmp_path)
-    with pytest.raises(ValueError, match="exists and is not an export directory; it is left as it is"):
+    with pytest.raises(
+        ValueError, match="exists and is not an export directory; it is left as it is"
+    ):
         export.ctranslate2(run, tmp_path / "mine", overwrite=True)
     for place in (run, run.parent):
         with pytest.raises(ValueError, match="out must not be the run or hold it"):
@@ -109,14 +134,19 @@ def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
 
 
 def test_a_run_does_not_take_the_place_of_an_export(out, capsys):
-    assert "exists and is not a run directory; it is left as it is" in fails(capsys, "demo", out, "--overwrite")
+    assert "exists and is not a run directory; it is left as it is" in fails(
+        capsys, "demo", out, "--overwrite"
+    )
 
 
 def test_what_was_changed_is_refused(out):
     weights = bytearray((out / "model.bin").read_bytes())
     weights[len(weights) // 2] ^= 1
     (out / "model.bin").write_bytes(weights)
-    with pytest.raises(ValueError, match="model.bin' is not the file that was written with manifest.json"):
+    with pytest.raises(
+        ValueError,
+        match="model.bin' is not the file that was written with manifest.json",
+    ):
         CTranslate2Translator.load(out)
 
 
@@ -140,29 +170,59 @@ def test_a_config_that_says_too_much_is_refused(out):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ("export absent OUT --to onnx", "run must be a directory that `keras-transformer train` or `import` made"),
+        (
+            "export absent OUT --to onnx",
+            "run must be a directory that `keras-transformer train` or `import` made",
+        ),
         ("export RUN OUT --to tflite", "argument --to: invalid choice: 'tflite'"),
         ("export RUN OUT", "the following arguments are required: --to"),
-        ("export RUN OUT --to onnx --beam 3", "--to onnx takes no search; received beam"),
+        (
+            "export RUN OUT --to onnx --beam 3",
+            "--to onnx takes no search; received beam",
+        ),
         (
             "export RUN OUT --to onnx --quantization int8",
             "--quantization goes with --to ctranslate2; received --to onnx",
         ),
-        ("export RUN OUT --to ctranslate2 --penalty gnmt", "penalty must be 'power' with CTranslate2"),
-        ("export RUN OUT --to ctranslate2 --search sampling", "search must be 'beam' or 'greedy' with CTranslate2"),
-        ("export RUN OUT --to saved_model --search sampling", "search must be 'beam' or 'greedy' in a SavedModel"),
-        ("export RUN OUT --to saved_model --beam 0", "beam must be between 1 and 1000; received 0"),
-        ("export RUN OUT --to saved_model --n-best 2 --seed 1", "a SavedModel takes only beam, extra_length, "),
-        ("translate --engine ctranslate2 RUN hello", "its format must be 'ctranslate2'; received None"),
         (
-            "translate --engine ctranslate2 absent hello",
+            "export RUN OUT --to ctranslate2 --penalty gnmt",
+            "penalty must be 'power' with CTranslate2",
+        ),
+        (
+            "export RUN OUT --to ctranslate2 --search sampling",
+            "search must be 'beam' or 'greedy' with CTranslate2",
+        ),
+        (
+            "export RUN OUT --to saved_model --search sampling",
+            "search must be 'beam' or 'greedy' in a SavedModel",
+        ),
+        (
+            "export RUN OUT --to saved_model --beam 0",
+            "beam must be between 1 and 1000; received 0",
+        ),
+        (
+            "export RUN OUT --to saved_model --n-best 2 --seed 1",
+            "a SavedModel takes only beam, extra_length, ",
+        ),
+        (
+            "translate --runtime ctranslate2 RUN hello",
+            "its format must be 'ctranslate2'; received None",
+        ),
+        (
+            "translate --runtime ctranslate2 absent hello",
             "export must be a directory that `keras-transformer export` wrote",
         ),
-        ("translate --engine onnx RUN hello", "argument --engine: invalid choice: 'onnx'"),
+        (
+            "translate --runtime onnx RUN hello",
+            "argument --runtime: invalid choice: 'onnx'",
+        ),
     ],
 )
 def test_bad_input(run, tmp_path, capsys, arguments, message):
-    words = [{"RUN": run, "OUT": tmp_path / "out"}.get(word, word) for word in arguments.split()]
+    words = [
+        {"RUN": run, "OUT": tmp_path / "out"}.get(word, word)
+        for word in arguments.split()
+    ]
     assert message in fails(capsys, *words)
     assert contents(tmp_path) == {}
 
@@ -179,9 +239,12 @@ def test_bad_input(run, tmp_path, capsys, arguments, message):
 )
 def test_what_is_not_installed(run, tmp_path, monkeypatch, format, module, extra):
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == module else find(name))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == module else find(name)
+    )
     with pytest.raises(
-        ImportError, match=rf"{module} is not installed: pip install 'keras-transformer-nmt\[{extra}\]'"
+        ImportError,
+        match=rf"{module} is not installed: pip install 'keras-transformer-nmt\[{extra}\]'",
     ):
         getattr(export, format)(run, tmp_path / "out")
     assert contents(tmp_path) == {}
@@ -189,12 +252,23 @@ def test_what_is_not_installed(run, tmp_path, monkeypatch, format, module, extra
 
 def test_an_export_is_no_run(out, tmp_path, capsys):
     assert "is an export of one" in fails(capsys, "translate", out, "a man")
-    assert "is an export of one" in fails(capsys, "export", out, tmp_path / "new", "--to", "onnx")
+    assert "is an export of one" in fails(
+        capsys, "export", out, tmp_path / "new", "--to", "onnx"
+    )
 
 
 def test_a_killed_export_leaves_no_process_and_the_next_one_clears_up(run, tmp_path):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "keras_transformer", "export", str(run), str(out), "--to", "onnx"]
+    command = [
+        sys.executable,
+        "-m",
+        "keras_transformer",
+        "export",
+        str(run),
+        str(out),
+        "--to",
+        "onnx",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as parent:
         while not (children := children_of(parent.pid)):
             assert parent.poll() is None, parent.stderr.read()
@@ -216,15 +290,22 @@ def children_of(process):
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             parent = int(path.read_text().rpartition(")")[2].split()[1])
-            if parent == process and "onnx_writer" in (path.parent / "cmdline").read_text():
+            if (
+                parent == process
+                and "onnx_writer" in (path.parent / "cmdline").read_text()
+            ):
                 found.append(int(path.parent.name))
     return found
 
 
 def test_a_child_that_fails_says_why(run, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    (tmp_path / "python").write_text("#!/bin/sh\necho 'builtins.MemoryError: too much' >&2\necho at last >&2\nexit 1\n")
+    (tmp_path / "python").write_text(
+        "#!/bin/sh\necho 'builtins.MemoryError: too much' >&2\necho at last >&2\nexit 1\n"
+    )
     (tmp_path / "python").chmod(0o755)
-    with pytest.raises(ValueError, match="TensorFlow failed: builtins.MemoryError: too much"):
+    with pytest.raises(
+        ValueError, match="TensorFlow failed: builtins.MemoryError: too much"
+    ):
         export.onnx(run, tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"python"}

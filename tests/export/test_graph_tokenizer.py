@@ -1,18 +1,22 @@
 import pytest
-from exam import ON_TORCH
+from layer_checks import ON_TORCH
 from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, read
 
-from keras_transformer.pretrained.tokenizers import load_tokenizers
-from keras_transformer.text import Tokenizer
+from keras_transformer.pretrained.tokenizers.load import load_tokenizers
+from keras_transformer.text.tokenizer import Tokenizer
 
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tensorflow_text")
 from keras_transformer.export.graph_tokenizer import graph_tokenizer  # noqa: E402
 
 # Without runs of a character that has a piece for two: see `graph_tokenizer` on ties.
-LINES = [line for line in sentences(500, seed=5) if not any(tied in line for tied in ("..", "…", "000"))]
+LINES = [
+    line
+    for line in sentences(500, seed=5)
+    if not any(tied in line for tied in ("..", "…", "000"))
+]
 
 
 class Saved(tf.Module):
@@ -20,33 +24,51 @@ class Saved(tf.Module):
 
     def __init__(self, source, target):
         super().__init__()
-        self.source, self.target = graph_tokenizer(source, "source"), graph_tokenizer(target, "target")
+        self.source, self.target = (
+            graph_tokenizer(source, "source"),
+            graph_tokenizer(target, "target"),
+        )
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec((None,), tf.string)])
     def tokenize(self, text):
-        return self.source.tokenize(text).to_tensor(-1), self.target.tokenize(text).to_tensor(-1)
+        return self.source.tokenize(text).to_tensor(-1), self.target.tokenize(
+            text
+        ).to_tensor(-1)
 
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, None), tf.int32)])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec((None, None), tf.int32)]
+    )
     def detokenize(self, ids):
         return self.target.detokenize(ids)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=ON_TORCH) for n in FOLDERS if n != "fsmt"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=ON_TORCH) for n in FOLDERS if n != "fsmt"]
+)
 def test_ids_and_texts_are_those_of_the_class(name, tmp_path):
     make, pair = FOLDERS[name]
     folder = make(tmp_path / "checkpoint")
-    source, target = load_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0])
+    source, target = load_tokenizers(
+        folder, read(folder), *([*pair.items()] or [()])[0]
+    )
     tf.saved_model.save(Saved(source, target), str(tmp_path / "saved"))
     saved = tf.saved_model.load(str(tmp_path / "saved"))
     for found, tokenizer in zip(saved.tokenize(tf.constant(LINES)), (source, target)):
-        assert [[number for number in row if number >= 0] for row in found.numpy().tolist()] == tokenizer.encode(LINES)
-    assert [text.decode() for text in saved.detokenize(found_ids(target)).numpy()] == target.decode(found_ids(target))
+        assert [
+            [number for number in row if number >= 0] for row in found.numpy().tolist()
+        ] == tokenizer.encode(LINES)
+    assert [
+        text.decode() for text in saved.detokenize(found_ids(target)).numpy()
+    ] == target.decode(found_ids(target))
     assert saved.tokenize(tf.constant([], tf.string))[0].shape[0] == 0
 
 
 def found_ids(tokenizer):
     """The ids of the lines as a search gives them: padded, with a prefix and an end."""
-    rows = [[*tokenizer.target_prefix, *ids, tokenizer.special.end] for ids in tokenizer.encode(LINES)]
+    rows = [
+        [*tokenizer.target_prefix, *ids, tokenizer.special.end]
+        for ids in tokenizer.encode(LINES)
+    ]
     width = max(map(len, rows))
     return [row + [tokenizer.special.pad] * (width - len(row)) for row in rows]
 
@@ -59,11 +81,15 @@ def test_the_files_of_opus_mt():
         graph = graph_tokenizer(tokenizer, f"opus_mt_{number}")
         rows = graph.tokenize(tf.constant(lines))
         assert rows.to_list() == tokenizer.encode(lines)
-        assert [text.decode() for text in graph.detokenize(rows).numpy()] == tokenizer.decode(rows.to_list())
+        assert [
+            text.decode() for text in graph.detokenize(rows).numpy()
+        ] == tokenizer.decode(rows.to_list())
 
 
 def test_our_own_tokenizer():
-    tokenizer = Tokenizer.train(["a man rides a bike", "a man rides a horse"], vocab_size=24)
+    tokenizer = Tokenizer.train(
+        ["a man rides a bike", "a man rides a horse"], vocab_size=24
+    )
     found = graph_tokenizer(tokenizer, "source").tokenize(["a man", "a horse"])
     assert found.to_list() == tokenizer.encode(["a man", "a horse"])
 
@@ -72,5 +98,8 @@ def test_fsmt_is_refused(tmp_path):
     pytest.importorskip("sacremoses")
     folder = FOLDERS["fsmt"][0](tmp_path)
     source, _ = load_tokenizers(folder, read(folder))
-    with pytest.raises(ValueError, match="tokenizer must be SentencePiece's, Marian's or a .*; received FsmtTokenizer"):
+    with pytest.raises(
+        ValueError,
+        match="tokenizer must be SentencePiece's, Marian's or a .*; received FsmtTokenizer",
+    ):
         graph_tokenizer(source, "source")

@@ -11,7 +11,7 @@ import scripts
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
-from exam import ON_TORCH, numpy  # noqa: E402
+from layer_checks import ON_TORCH, numpy  # noqa: E402
 from making import SIZES, make_run, sentences  # noqa: E402
 from tokenizer_folders import FOLDERS, read  # noqa: E402
 
@@ -22,10 +22,17 @@ from keras_transformer.export import CTranslate2Translator, onnx_loop, to_ctrans
 from keras_transformer.export.onnx_loop import OnnxTransformer  # noqa: E402
 from keras_transformer.export.to_ctranslate2 import specification  # noqa: E402
 from keras_transformer.export.to_huggingface import check_model  # noqa: E402
-from keras_transformer.pretrained.tokenizers import load_tokenizers as read_tokenizers  # noqa: E402
-from keras_transformer.run_directory import load_model, load_tokenizers, save_tokenizers  # noqa: E402
+from keras_transformer.pretrained.tokenizers.load import (
+    load_tokenizers as read_tokenizers,  # noqa: E402
+)
+from keras_transformer.runs.run import load_model, load_tokenizers, save_tokenizers  # noqa: E402
 
-TEXTS = [*sentences(12, seed=4), "The quick brown fox is not afraid.", "Zwölf Boxkämpfer, </s> ja!", ""]
+TEXTS = [
+    *sentences(12, seed=4),
+    "The quick brown fox is not afraid.",
+    "Zwölf Boxkämpfer, </s> ja!",
+    "",
+]
 SEARCH = dict(extra_length=6, max_source_length=30)
 
 
@@ -38,7 +45,12 @@ def run_of(tmp_path_factory):
         if name not in made:
             folder = tmp_path_factory.mktemp(name)
             sizes = dict(encoder_layers=1, decoder_layers=2)
-            theirs, languages = complete(folder / "checkpoint", name, **sizes, empty_pad=name.startswith("marian"))
+            theirs, languages = complete(
+                folder / "checkpoint",
+                name,
+                **sizes,
+                empty_pad=name.startswith("marian"),
+            )
             pretrained.load(folder / "checkpoint", folder / "run", *languages)
             made[name] = folder / "checkpoint", theirs, folder / "run"
         return made[name]
@@ -56,13 +68,17 @@ def test_ctranslate2(run_of, name, tmp_path):
     check = export.ctranslate2(run, tmp_path / "out", **SEARCH)
     assert check.largest_difference < 1e-5
     for how in (dict(search="greedy"), dict(beam=4)):
-        ours = Translator.load(run, DecodingConfig(**SEARCH, **how, penalty="power")).hypotheses(TEXTS)
+        ours = Translator.load(
+            run, DecodingConfig(**SEARCH, **how, penalty="power")
+        ).hypotheses(TEXTS)
         theirs = CTranslate2Translator.load(tmp_path / "out", **how).hypotheses(TEXTS)
         assert [h[0].tokens for h in theirs] == [h[0].tokens for h in ours]
         assert [h[0].text for h in theirs] == [h[0].text for h in ours]
         # Without Marian's padding, which has a share of our softmax and none of theirs.
         atol = 0.03 if name.startswith("marian") else 1e-4
-        np.testing.assert_allclose([h[0].score for h in theirs], [h[0].score for h in ours], atol=atol)
+        np.testing.assert_allclose(
+            [h[0].score for h in theirs], [h[0].score for h in ours], atol=atol
+        )
 
 
 def array(value):
@@ -77,29 +93,44 @@ def test_ctranslate2s_own_converter_makes_the_same_variables(run_of, name):
 
     folder, theirs, run = run_of(name)
     tokenizers = load_tokenizers(run)
-    ours = specification(load_model(run), tokenizers, theirs.config.max_position_embeddings - 1)
-    expected = MarianMTLoader().get_model_spec(transformers.MarianMTModel.from_pretrained(folder))
+    ours = specification(
+        load_model(run), tokenizers, theirs.config.max_position_embeddings - 1
+    )
+    expected = MarianMTLoader().get_model_spec(
+        transformers.MarianMTModel.from_pretrained(folder)
+    )
     for register, tokenizer in zip(
-        (expected.register_source_vocabulary, expected.register_target_vocabulary), tokenizers
+        (expected.register_source_vocabulary, expected.register_target_vocabulary),
+        tokenizers,
     ):
         register(tokenizer.pieces[:-1])
     expected.validate()
     ours, expected = ours.variables(), expected.variables()
     assert set(ours) == set(expected) and len(ours) > 50
     for name in ours:
-        np.testing.assert_array_equal(array(ours[name]), array(expected[name]), err_msg=name, strict=True)
+        np.testing.assert_array_equal(
+            array(ours[name]), array(expected[name]), err_msg=name, strict=True
+        )
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "m2m_100", "nllb", "mbart", "mbart-50")],
+    [
+        pytest.param("marian", marks=ON_TORCH),
+        *slow("marian-separate", "m2m_100", "nllb", "mbart", "mbart-50"),
+    ],
 )
 def test_saved_model(run_of, name, tmp_path):
     tf = pytest.importorskip("tensorflow")
     pytest.importorskip("tensorflow_text")  # its operations
     _, _, run = run_of(name)
-    assert export.saved_model(run, tmp_path / "out", beam=3, **SEARCH).largest_difference < 1e-4
-    found = tf.saved_model.load(str(tmp_path / "out" / "1")).signatures["serving_default"](text=tf.constant(TEXTS))
+    assert (
+        export.saved_model(run, tmp_path / "out", beam=3, **SEARCH).largest_difference
+        < 1e-4
+    )
+    found = tf.saved_model.load(str(tmp_path / "out" / "1")).signatures[
+        "serving_default"
+    ](text=tf.constant(TEXTS))
     assert [text.decode() for text in found["translation"].numpy()] == Translator.load(
         run, DecodingConfig(beam=3, **SEARCH)
     )(TEXTS)
@@ -107,34 +138,66 @@ def test_saved_model(run_of, name, tmp_path):
 
 @pytest.mark.slow
 def test_fsmts_tokenizer_is_in_no_graph(run_of, tmp_path):
-    with pytest.raises(ValueError, match="tokenizer must be SentencePiece's, Marian's or a multilingual one"):
+    with pytest.raises(
+        ValueError,
+        match="tokenizer must be SentencePiece's, Marian's or a multilingual one",
+    ):
         export.saved_model(run_of("fsmt")[2], tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "m2m_100")])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "m2m_100")],
+)
 def test_onnx_and_its_loop(run_of, name, tmp_path):
     _, _, run = run_of(name)
     out = tmp_path / "out"
     assert export.onnx(run, out).largest_difference < 1e-5
-    answer = subprocess.run([sys.executable, out / "translate.py", *TEXTS], capture_output=True, encoding="utf-8")
-    assert answer.stdout.split("\n")[:-1] == Translator.load(run, DecodingConfig(search="greedy"))(TEXTS), answer.stderr
+    answer = subprocess.run(
+        [sys.executable, out / "translate.py", *TEXTS],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert answer.stdout.split("\n")[:-1] == Translator.load(
+        run, DecodingConfig(search="greedy")
+    )(TEXTS), answer.stderr
 
 
 @pytest.mark.slow
 def test_the_loop_takes_ids_where_it_cannot_cut_text(run_of, tmp_path):
     _, _, run = run_of("nllb")
     export.onnx(run, tmp_path / "out")
-    answer = subprocess.run([sys.executable, tmp_path / "out" / "translate.py", "a"], capture_output=True, text=True)
-    assert answer.returncode == 1 and answer.stderr.startswith("translate.py: error: it cannot cut text as this model")
+    answer = subprocess.run(
+        [sys.executable, tmp_path / "out" / "translate.py", "a"],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 1 and answer.stderr.startswith(
+        "translate.py: error: it cannot cut text as this model"
+    )
     translator = Translator.load(run, DecodingConfig(search="greedy", extra_length=6))
-    frame, texts = translator.frame, [text for text in TEXTS if text]
-    rows = [frame.source(ids) for ids in translator.source_tokenizer.encode(texts)]
-    source_ids = pad(rows, len(rows), max(map(len, rows)), value=frame.pad)
-    loop = OnnxTransformer(tmp_path / "out", frame.pad, frame.begin, frame.end)
-    found = loop.greedy(source_ids, extra_length=6, prefix=frame.target_prefix)
+    sentence_format, texts = (
+        translator.sentence_format,
+        [text for text in TEXTS if text],
+    )
+    rows = [
+        sentence_format.source(ids) for ids in translator.source_tokenizer.encode(texts)
+    ]
+    source_ids = pad(rows, len(rows), max(map(len, rows)), value=sentence_format.pad)
+    loop = OnnxTransformer(
+        tmp_path / "out",
+        sentence_format.pad,
+        sentence_format.begin,
+        sentence_format.end,
+    )
+    found = loop.greedy(
+        source_ids, extra_length=6, prefix=sentence_format.target_prefix
+    )
     tokens = [best.tokens for (best,) in translator.hypotheses(texts)]
-    assert [tuple(i for i in row if i != frame.pad) for row in found.tolist()] == tokens
-    assert {row[0] for row in tokens} == {*frame.target_prefix}
+    assert [
+        tuple(i for i in row if i != sentence_format.pad) for row in found.tolist()
+    ] == tokens
+    assert {row[0] for row in tokens} == {*sentence_format.target_prefix}
 
 
 @pytest.mark.parametrize("name", ["marian", "marian-separate", "m2m_100"])
@@ -148,32 +211,48 @@ def test_the_loops_tokenizers_are_ours(name, tmp_path):
     for tokenizer, loops in zip(ours, onnx_loop.tokenizers(tmp_path), strict=True):
         rows = tokenizer.encode(lines)
         rows += [[number] for number in range(tokenizer.vocab_size)]
-        rows += [[*tokenizer.target_prefix, number, number, number] for number in range(tokenizer.vocab_size)]
+        rows += [
+            [*tokenizer.target_prefix, number, number, number]
+            for number in range(tokenizer.vocab_size)
+        ]
         assert [loops.encode(line) for line in lines] == tokenizer.encode(lines)
         assert [loops.decode(row) for row in rows] == tokenizer.decode(rows)
         for around in ("source_prefix", "source_suffix", "target_prefix"):
             assert tuple(loops.around[around]) == getattr(tokenizer, around)
 
 
-@pytest.mark.parametrize("name, kind", [("nllb", "multilingual"), ("mbart", "multilingual"), ("fsmt", "fsmt")])
+@pytest.mark.parametrize(
+    "name, kind",
+    [("nllb", "multilingual"), ("mbart", "multilingual"), ("fsmt", "fsmt")],
+)
 def test_what_the_loop_cannot_cut(name, kind, tmp_path):
     make, pair = FOLDERS[name]
     folder = make(tmp_path / "checkpoint")
-    save_tokenizers(tmp_path, *read_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0]))
-    with pytest.raises(SystemExit, match=f"it cannot cut text as this model's {kind} tokenizer does; OnnxTransformer"):
+    save_tokenizers(
+        tmp_path, *read_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0])
+    )
+    with pytest.raises(
+        SystemExit,
+        match=f"it cannot cut text as this model's {kind} tokenizer does; OnnxTransformer",
+    ):
         onnx_loop.tokenizers(tmp_path)
 
 
 def both_logits(run, folder):
     """Ours and those of transformers for the same random ids, where the target is not padding."""
-    ours, theirs = load_model(run), transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    ours, theirs = (
+        load_model(run),
+        transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval(),
+    )
     config, random = ours.config, np.random.default_rng(0)
     source = random.integers(4, config.source_vocab_size - 1, (3, 11), "int32")
     target = random.integers(4, config.target_vocab_size - 1, (3, 7), "int32")
     source[1, 5:], target[:, 0] = config.pad_id, config.begin_id
     with torch.no_grad():
         ids = [torch.from_numpy(array).long() for array in (source, target)]
-        expected = theirs(ids[0], attention_mask=ids[0] != config.pad_id, decoder_input_ids=ids[1]).logits.numpy()
+        expected = theirs(
+            ids[0], attention_mask=ids[0] != config.pad_id, decoder_input_ids=ids[1]
+        ).logits.numpy()
     return numpy(ours({"source_ids": source, "target_ids": target})), expected
 
 
@@ -181,22 +260,42 @@ OWN = [
     dict(positions="sinusoidal_halves"),
     dict(share_embeddings=False, attention_bias=True, activation="gelu"),
     dict(positions="learned", max_positions=50, output_bias=True, activation="silu"),
-    dict(share_embeddings=False, tie_output=False, scale_embedding=False, positions="sinusoidal_fairseq"),
+    dict(
+        share_embeddings=False,
+        tie_output=False,
+        scale_embedding=False,
+        positions="sinusoidal_fairseq",
+    ),
 ]
 
 
-@pytest.mark.parametrize("changes", [*OWN[:2], *slow(*OWN[2:])], ids=lambda changes: "-".join(changes))
+@pytest.mark.parametrize(
+    "changes", [*OWN[:2], *slow(*OWN[2:])], ids=lambda changes: "-".join(changes)
+)
 def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
     """Its logits and its ids of text; and back, unless its positions are not Marian's."""
-    run, out = make_run(tmp_path / "run", epochs=0, layer_norm_epsilon=1e-5, **changes), tmp_path / "out"
+    run, out = (
+        make_run(tmp_path / "run", epochs=0, layer_norm_epsilon=1e-5, **changes),
+        tmp_path / "out",
+    )
     assert export.huggingface(run, out).largest_difference < 1e-5
     np.testing.assert_allclose(*both_logits(run, out), atol=5e-6)
-    theirs, (source, target) = transformers.AutoTokenizer.from_pretrained(out), load_tokenizers(run)
+    theirs, (source, target) = (
+        transformers.AutoTokenizer.from_pretrained(out),
+        load_tokenizers(run),
+    )
     texts = sentences(20)
-    assert theirs(texts).input_ids == [[*ids, source.special.end] for ids in source.encode(texts)]
-    assert theirs(text_target=texts).input_ids == [[*ids, target.special.end] for ids in target.encode(texts)]
+    assert theirs(texts).input_ids == [
+        [*ids, source.special.end] for ids in source.encode(texts)
+    ]
+    assert theirs(text_target=texts).input_ids == [
+        [*ids, target.special.end] for ids in target.encode(texts)
+    ]
     if changes.get("positions") != "sinusoidal_halves":
-        with pytest.raises(ValueError, match="embed_positions.weight must hold the sinusoids of this family"):
+        with pytest.raises(
+            ValueError,
+            match="embed_positions.weight must hold the sinusoids of this family",
+        ):
             pretrained.load(out, tmp_path / "again")
 
 
@@ -208,32 +307,55 @@ def test_there_and_back_again(run_of, tmp_path, name):
     back = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "out")
     for key, tensor in theirs.state_dict().items():
         torch.testing.assert_close(back.state_dict()[key], tensor, msg=key)
-    tokenizers = [transformers.AutoTokenizer.from_pretrained(path) for path in (folder, tmp_path / "out")]
+    tokenizers = [
+        transformers.AutoTokenizer.from_pretrained(path)
+        for path in (folder, tmp_path / "out")
+    ]
     assert tokenizers[0](TEXTS).input_ids == tokenizers[1](TEXTS).input_ids
     again = pretrained.load(tmp_path / "out", tmp_path / "again")
-    assert all(np.array_equal(a, b) for a, b in zip(again.get_weights(), load_model(run).get_weights()))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(again.get_weights(), load_model(run).get_weights())
+    )
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        (dict(norm="pre"), "Marian needs norm='post'; received 'pre'"),
+        (dict(norm_first=True), "Marian needs norm='post'; received 'pre'"),
         (dict(final_norm=True), "Marian needs final_norm=False; received True"),
         (dict(embedding_norm=True), "Marian needs embedding_norm=False; received True"),
-        (dict(layer_norm_epsilon=1e-6), "Marian needs layer_norm_epsilon=1e-05; received 1e-06"),
-        (dict(key_size=5), "Marian needs key_size and value_size of d_model / heads = 8; received 5 and None"),
-        (dict(tie_output=False), "Marian needs tie_output=True with one matrix for both vocabularies; received False"),
+        (
+            dict(layer_norm_epsilon=1e-6),
+            "Marian needs layer_norm_epsilon=1e-05; received 1e-06",
+        ),
+        (
+            dict(key_dim=5),
+            "Marian needs key_dim and value_dim of d_model / heads = 8; received 5 and None",
+        ),
+        (
+            dict(tie_output=False),
+            "Marian needs tie_output=True with one matrix for both vocabularies; received False",
+        ),
     ],
 )
 def test_what_marian_cannot_hold(changes, message):
     with pytest.raises(ValueError, match=message):
-        check_model(TransformerConfig(**{**SIZES, "layer_norm_epsilon": 1e-5, **changes}))
+        check_model(
+            TransformerConfig(**{**SIZES, "layer_norm_epsilon": 1e-5, **changes})
+        )
 
 
 def test_what_other_exports_cannot_hold(run_of, tmp_path):
-    with pytest.raises(ValueError, match="CTranslate2 needs final_norm=False with norm='post'; received True"):
+    with pytest.raises(
+        ValueError,
+        match="CTranslate2 needs final_norm=False with norm='post'; received True",
+    ):
         to_ctranslate2.check_model(TransformerConfig(final_norm=True))
-    with pytest.raises(ValueError, match="Marian needs a tokenizer of SentencePiece alone; received a FsmtTokenizer"):
+    with pytest.raises(
+        ValueError,
+        match="Marian needs a tokenizer of SentencePiece alone; received a FsmtTokenizer",
+    ):
         export.huggingface(run_of("fsmt")[2], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

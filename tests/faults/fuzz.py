@@ -7,7 +7,11 @@ from pathlib import Path
 import atheris
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
+sys.path[:0] = [
+    str(Path(__file__).parent),
+    str(Path(__file__).parent.parent),
+    str(Path(__file__).parent.parent.parent),
+]
 
 with atheris.instrument_imports(include=["keras_transformer"]):
     from targets import feed

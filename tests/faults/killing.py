@@ -15,11 +15,11 @@ import h5py
 import keras
 import numpy as np
 
-from keras_transformer.files import load_arrays
+from keras_transformer.runs.sealed_files import load_arrays
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = (
-    "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --heads 2 --vocab-size 24 --batch-tokens 160 "
+    "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --num-heads 2 --vocab-size 24 --batch-tokens 160 "
     "--warmup-updates 50 --dropout 0.3 --epochs 3 --average-last 2 --checkpoint-minutes 0"
 ).split()
 VARIANTS = {
@@ -36,9 +36,14 @@ def write_digits(folder, count=120):
     """Sentences of digits and their reverse, of two lengths: two shapes of batches."""
     draw = random.Random(0)
     for split, size in (("train", count), ("valid", 12)):
-        lines = [" ".join(draw.choices("0123456789", k=draw.choice((3, 7)))) for _ in range(size)]
+        lines = [
+            " ".join(draw.choices("0123456789", k=draw.choice((3, 7))))
+            for _ in range(size)
+        ]
         for side, texts in (("en", lines), ("de", [line[::-1] for line in lines])):
-            (folder / f"{split}.{side}").write_text("".join(text + "\n" for text in texts))
+            (folder / f"{split}.{side}").write_text(
+                "".join(text + "\n" for text in texts)
+            )
     return folder
 
 
@@ -54,7 +59,12 @@ def start(arguments, program=("-m", "keras_transformer"), backend=None):
     backend = backend or keras.backend.backend()
     return subprocess.Popen(
         [sys.executable, *program, *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "KERAS_BACKEND": backend,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -72,14 +82,19 @@ def finish(arguments, backend=None):
 def kill_at_random(arguments, run, draw, longest, early):
     """Start, wait until training writes checkpoints, then for up to `longest` seconds, and kill; whether it was alive.
 
-    With the probability `early` the kill comes while the process starts or prepares the data.
+    With the probability `early` the kill comes while the process starts or prepares the
+    data.
     """
     newest = max_batch(run)
     process = start(arguments)
     deadline = time.monotonic() + 120
     if draw.random() < early:
         deadline = time.monotonic() + draw.uniform(0, 10)
-    while process.poll() is None and time.monotonic() < deadline and max_batch(run) <= newest:
+    while (
+        process.poll() is None
+        and time.monotonic() < deadline
+        and max_batch(run) <= newest
+    ):
         time.sleep(0.005)
     time.sleep(draw.uniform(0, longest))
     alive = process.poll() is None
@@ -89,13 +104,17 @@ def kill_at_random(arguments, run, draw, longest, early):
 
 
 def max_batch(run):
-    return max((path.name for path in (run / "checkpoints").glob("batch-*")), default="")
+    return max(
+        (path.name for path in (run / "checkpoints").glob("batch-*")), default=""
+    )
 
 
 def kill_until_done(arguments, run, draw, kills, longest=0.5, early=0.25):
     """Kill a run so many times, or until it is done; then let it end. The number of kills that met it alive."""
     met = 0
-    while met < kills and kill_at_random([*arguments, "--resume"], run, draw, longest, early):
+    while met < kills and kill_at_random(
+        [*arguments, "--resume"], run, draw, longest, early
+    ):
         met += 1
     if not early:
         assert max_batch(run), "killed before the first checkpoint"
@@ -105,16 +124,24 @@ def kill_until_done(arguments, run, draw, kills, longest=0.5, early=0.25):
 
 def assert_same_run(one, other):
     """All arrays that two finished runs hold are equal bit for bit, and their logs but for the seconds."""
-    logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (one, other)]
+    logs = [
+        [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        for run in (one, other)
+    ]
     for line in itertools.chain(*logs):
         line.pop("seconds")
     assert logs[0] == logs[1]
-    progress = [load_arrays(sorted((run / "checkpoints").glob("batch-*"))[-1])[1]["progress"] for run in (one, other)]
+    progress = [
+        load_arrays(sorted((run / "checkpoints").glob("batch-*"))[-1])[1]["progress"]
+        for run in (one, other)
+    ]
     for found in progress:
         found.pop("seconds")
     assert progress[0] == progress[1]
     for pattern in ("batch-*", "epoch-*"):
-        found = [sorted((run / "checkpoints").glob(pattern))[-2:] for run in (one, other)]
+        found = [
+            sorted((run / "checkpoints").glob(pattern))[-2:] for run in (one, other)
+        ]
         assert len(found[0]) == len(found[1]) == 2
         for ours, theirs in zip(*found, strict=True):
             assert ours.name.split(".")[0] == theirs.name.split(".")[0]
@@ -125,15 +152,26 @@ def assert_same_run(one, other):
 def stored_weights(run):
     """Every array in a run's `model.keras`, those of the optimizer too."""
     found = {}
-    with zipfile.ZipFile(run / "model.keras") as archive, archive.open("model.weights.h5") as stream:
+    with (
+        zipfile.ZipFile(run / "model.keras") as archive,
+        archive.open("model.weights.h5") as stream,
+    ):
         with h5py.File(stream) as file:
             file.visititems(
-                lambda name, item: found.update({name: np.array(item)}) if isinstance(item, h5py.Dataset) else None
+                lambda name, item: (
+                    found.update({name: np.array(item)})
+                    if isinstance(item, h5py.Dataset)
+                    else None
+                )
             )
     return found
 
 
 def assert_equal(one, other):
     assert one.keys() == other.keys() and one
-    different = [name for name in one if not np.array_equal(one[name], other[name], equal_nan=True)]
+    different = [
+        name
+        for name in one
+        if not np.array_equal(one[name], other[name], equal_nan=True)
+    ]
     assert not different

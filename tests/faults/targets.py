@@ -13,17 +13,19 @@ import numpy as np
 from small import DATA, MODEL, training
 from tokenizer_folders import mbart
 
-from keras_transformer import cli
-from keras_transformer import run_directory as runs
+from keras_transformer.cli import main as cli
+from keras_transformer.cli.flags import read_toml
 from keras_transformer.config import DataConfig, TrainingConfig, preset
-from keras_transformer.data import TokenStore, read_pairs
-from keras_transformer.files import load_arrays, save_arrays
-from keras_transformer.flags import read_toml
-from keras_transformer.models import Transformer
-from keras_transformer.models.archive import check_archive, load_weights
+from keras_transformer.data.corpus import read_pairs
+from keras_transformer.data.store import TokenStore
+from keras_transformer.models.transformer import Transformer
 from keras_transformer.pretrained import languages
-from keras_transformer.pretrained.tokenizers import load_tokenizers
-from keras_transformer.text import Tokenizer, read_lines
+from keras_transformer.pretrained.tokenizers.load import load_tokenizers
+from keras_transformer.runs import run as runs
+from keras_transformer.runs.archive import check_archive, load_weights
+from keras_transformer.runs.sealed_files import load_arrays, save_arrays
+from keras_transformer.text.lines import read_lines
+from keras_transformer.text.tokenizer import Tokenizer
 
 TEXT = ["a man rides a bike", "ein Mann fährt Rad", "0123456789"]
 
@@ -35,7 +37,11 @@ def mutated(base, data):
     content = bytearray(base)
     for i in range(0, len(data) - 4, 5):
         content[int.from_bytes(data[i : i + 4]) % len(content)] = data[i + 4]
-    return bytes(content[: int.from_bytes(data[-2:]) % len(content)] if len(data) % 5 == 1 else content)
+    return bytes(
+        content[: int.from_bytes(data[-2:]) % len(content)]
+        if len(data) % 5 == 1
+        else content
+    )
 
 
 @functools.cache
@@ -47,7 +53,11 @@ def tokenizer_file():
 
 @functools.cache
 def small_model():
-    return Transformer(dataclasses.replace(MODEL, source_vocab_size=40, target_vocab_size=40, d_model=4, d_ff=4))
+    return Transformer(
+        dataclasses.replace(
+            MODEL, source_vocab_size=40, target_vocab_size=40, d_model=4, d_ff=4
+        )
+    )
 
 
 @functools.cache
@@ -60,8 +70,13 @@ def archive_file():
 @functools.cache
 def arrays_file():
     with tempfile.TemporaryDirectory() as folder:
-        arrays = {"model/0": np.ones((2, 3), "float32"), "random/0": np.arange(5, dtype="uint8")}
-        return save_arrays(Path(folder), "batch-00000001", arrays, {"progress": {}}).read_bytes()
+        arrays = {
+            "model/0": np.ones((2, 3), "float32"),
+            "random/0": np.arange(5, dtype="uint8"),
+        }
+        return save_arrays(
+            Path(folder), "batch-00000001", arrays, {"progress": {}}
+        ).read_bytes()
 
 
 @contextlib.contextmanager
@@ -73,9 +88,13 @@ def folder_with(**files):
 
 
 def lines(data):
-    with folder_with(plain_txt=data, real_gz=gzip.compress(data), false_gz=data) as folder:
+    with folder_with(
+        plain_txt=data, real_gz=gzip.compress(data), false_gz=data
+    ) as folder:
         with contextlib.suppress(ValueError):
-            assert list(read_lines(folder / "plain.txt")) == list(read_lines(folder / "real.gz"))
+            assert list(read_lines(folder / "plain.txt")) == list(
+                read_lines(folder / "real.gz")
+            )
         list(read_lines(folder / "false.gz"))
 
 
@@ -84,7 +103,11 @@ def pairs(data):
     with folder_with(a_en=source, a_de=target, a_tsv=data) as folder:
         with contextlib.suppress(ValueError):
             tokenizer = Tokenizer(tokenizer_file())
-            TokenStore.build(folder / "store", read_pairs(folder / "a.en", folder / "a.de"), tokenizer)
+            TokenStore.build(
+                folder / "store",
+                read_pairs(folder / "a.en", folder / "a.de"),
+                tokenizer,
+            )
         list(read_pairs(folder / "a.tsv"))
 
 
@@ -99,9 +122,15 @@ def tokenizer(data):
 def foreign_files():
     with tempfile.TemporaryDirectory() as folder:
         made = mbart(Path(folder), "MBart50Tokenizer", languages.MBART50)
-        tokenizers = load_tokenizers(made, runs.read_json(made / "config.json"), "en_XX", "de_DE")
+        tokenizers = load_tokenizers(
+            made, runs.read_json(made / "config.json"), "en_XX", "de_DE"
+        )
         runs.save_tokenizers(made, *tokenizers)
-        return {path.relative_to(made).as_posix(): path.read_bytes() for path in made.rglob("*") if path.is_file()}
+        return {
+            path.relative_to(made).as_posix(): path.read_bytes()
+            for path in made.rglob("*")
+            if path.is_file()
+        }
 
 
 def foreign(data):
@@ -110,7 +139,9 @@ def foreign(data):
         (Path(folder) / "tokenizer").mkdir()
         damaged = sorted(foreign_files())[data[0] % len(foreign_files()) if data else 0]
         for name, content in foreign_files().items():
-            (Path(folder) / name).write_bytes(mutated(content, data[1:]) if name == damaged else content)
+            (Path(folder) / name).write_bytes(
+                mutated(content, data[1:]) if name == damaged else content
+            )
         runs.seal(folder)
         config = runs.read_json(Path(folder) / "config.json")
         if damaged.startswith("tokenizer/"):
@@ -127,7 +158,12 @@ def foreign(data):
 def store(data):
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "store"
-        TokenStore.build(made, zip(TEXT, TEXT), Tokenizer(tokenizer_file()), config=DataConfig(max_length=64))
+        TokenStore.build(
+            made,
+            zip(TEXT, TEXT),
+            Tokenizer(tokenizer_file()),
+            config=DataConfig(max_length=64),
+        )
         files = sorted(made.iterdir())
         path = files[data[0] % len(files)] if data else files[0]
         path.write_bytes(mutated(path.read_bytes(), data[1:]))
@@ -174,7 +210,7 @@ def checkpoint(data):
 WORDS = [
     "train", "translate", "evaluate", "run", "--source", "--target", "--preset", "tiny", "--config", "--resume",
     "--overwrite", "--input", "--output", "--beam", "4", "-1", "0", "nan", "1e999", "--epochs", "--json", "--n-best",
-    "--help", "--init-from", "--seed", "--dtype", "mixed_bfloat16", "--", "-", "", "a.en", "--heads", "--max-minutes",
+    "--help", "--init-from", "--seed", "--dtype", "mixed_bfloat16", "--", "-", "", "a.en", "--num-heads", "--max-minutes",
 ]  # fmt: skip
 
 
@@ -186,12 +222,17 @@ def command(data):
         return
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         errors = io.StringIO()
-        with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            contextlib.redirect_stderr(errors),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             try:
                 status = cli.main(words)
             except SystemExit as leaving:  # --help
                 status = leaving.code
-        assert status in (0, 2) and (status == 0 or len(errors.getvalue().splitlines()) == 1), errors.getvalue()
+        assert status in (0, 2) and (
+            status == 0 or len(errors.getvalue().splitlines()) == 1
+        ), errors.getvalue()
         assert "Error:" not in errors.getvalue(), errors.getvalue()
 
 

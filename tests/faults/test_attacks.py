@@ -13,10 +13,11 @@ import pytest
 from small import DATA, MODEL, training, write_corpus
 
 from keras_transformer import Translator
-from keras_transformer import run_directory as runs
-from keras_transformer.files import load_arrays, sha256
-from keras_transformer.models import Transformer
-from keras_transformer.text import Tokenizer, read_lines
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs import run as runs
+from keras_transformer.runs.sealed_files import load_arrays, sha256
+from keras_transformer.text.lines import read_lines
+from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.prepare import prepare
 
 
@@ -57,7 +58,9 @@ def refused(run, message):
 def test_a_layer_with_code(untrained, run):
     touched = run.parent / "touched"
     name = str(touched)
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: (open(name, "w"), x)[1])])
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Lambda(lambda x: (open(name, "w"), x)[1])]
+    )
     touched.unlink(missing_ok=True)
     model.save(run / "model.keras")
     touched.unlink(missing_ok=True)
@@ -93,7 +96,9 @@ def test_a_name_outside_of_the_package(run, place):
         assert not list(run.parent.glob("touched*"))
 
 
-@pytest.mark.parametrize("name", ["../touched", "/tmp/touched", "assets/../../touched", "pickle.pkl"])
+@pytest.mark.parametrize(
+    "name", ["../touched", "/tmp/touched", "assets/../../touched", "pickle.pkl"]
+)
 def test_a_member_that_does_not_belong(run, name):
     rewrite(run, extra={name: b"harm"})
     refused(run, "it must hold config.json, metadata.json, model.weights.h5; received ")
@@ -118,7 +123,14 @@ def test_arrays_elsewhere(run):
     secret = run.parent / "secret"
     secret.write_bytes(b"\0" * 400)
     elsewhere = dict(shape=(100,), dtype="f4", external=[(str(secret), 0, 400)])
-    rewrite(run, {"model.weights.h5": weights(a=elsewhere, b=dict(data=np.zeros(50_000, "float32")))})
+    rewrite(
+        run,
+        {
+            "model.weights.h5": weights(
+                a=elsewhere, b=dict(data=np.zeros(50_000, "float32"))
+            )
+        },
+    )
     refused(run, "a must be a plain array")
 
 
@@ -164,7 +176,10 @@ def test_a_manifest_that_points_elsewhere(run, name):
 def test_a_tokenizer_of_a_gigabyte(tmp_path):
     with open(tmp_path / "tokenizer.model", "wb") as file:
         file.truncate(1 << 30)
-    with pytest.raises(ValueError, match="it must have at most 67,108,864 bytes; received 1,073,741,824"):
+    with pytest.raises(
+        ValueError,
+        match="it must have at most 67,108,864 bytes; received 1,073,741,824",
+    ):
         Tokenizer.load(tmp_path / "tokenizer.model")
 
 
@@ -173,12 +188,22 @@ def test_a_line_without_an_end(tmp_path, monkeypatch):
     (tmp_path / "a.en").write_bytes(b"short\n" + b"x" * 5000)
     lines = read_lines(tmp_path / "a.en")
     assert next(lines) == "short"
-    with pytest.raises(ValueError, match="must have lines of less than 1,000 bytes; line 2 has more"):
+    with pytest.raises(
+        ValueError, match="must have lines of less than 1,000 bytes; line 2 has more"
+    ):
         next(lines)
 
 
 def test_a_checkpoint_of_absurd_shapes(tmp_path):
-    header = json.dumps({"a": {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 4 * 10**12]}}).encode()
+    header = json.dumps(
+        {
+            "a": {
+                "dtype": "F32",
+                "shape": [10**6, 10**6],
+                "data_offsets": [0, 4 * 10**12],
+            }
+        }
+    ).encode()
     aside = tmp_path / "aside"
     aside.write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
     path = aside.rename(tmp_path / f"batch-00000001.{sha256(aside)[:16]}.safetensors")

@@ -12,7 +12,12 @@ from targets import TARGETS, feed
 
 ANYTHING = st.binary(max_size=400) | st.text(max_size=200).map(str.encode)
 EDITS = st.lists(st.binary(min_size=5, max_size=5), max_size=6).map(b"".join)
-PLAIN = dict(deadline=5000, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
+PLAIN = dict(
+    deadline=5000,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    derandomize=True,
+)
 SLOWER = {"command": 0.3, "archive": 0.5}  # their share of the cases: one takes longer
 
 
@@ -49,7 +54,13 @@ def test_what_coverage_leads_to(name, tmp_path):
     pytest.importorskip("atheris")
     program = Path(__file__).with_name("fuzz.py")
     cases = int(2000 * SLOWER.get(name, 1))
-    arguments = [f"-runs={cases}", "-timeout=20", "-rss_limit_mb=4096", "-max_len=400", "-max_total_time=120"]
+    arguments = [
+        f"-runs={cases}",
+        "-timeout=20",
+        "-rss_limit_mb=4096",
+        "-max_len=400",
+        "-max_total_time=120",
+    ]
     done = subprocess.run(
         [sys.executable, str(program), name, *arguments, "-seed=1", str(tmp_path)],
         capture_output=True, text=True, cwd=tmp_path, timeout=400,

@@ -7,7 +7,6 @@ import signal
 
 import keras
 import pytest
-from exam import NOT_ON_JAX
 from killing import (
     VARIANTS,
     assert_same_run,
@@ -18,6 +17,7 @@ from killing import (
     start,
     write_digits,
 )
+from layer_checks import NOT_ON_JAX
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,9 @@ def whole(folder, tmp_path_factory):
 
 def test_a_killed_run_ends_as_if_it_had_not_been(folder, whole, tmp_path):
     arguments = command(folder, tmp_path / "killed")
-    assert kill_until_done(arguments, tmp_path / "killed", random.Random(3), kills=1, longest=0.1, early=0)
+    assert kill_until_done(
+        arguments, tmp_path / "killed", random.Random(3), kills=1, longest=0.1, early=0
+    )
     assert_same_run(whole, tmp_path / "killed")
 
 
@@ -44,9 +46,17 @@ def test_a_run_goes_on_with_another_backend(folder, tmp_path):
     other = "tensorflow" if begun == "torch" else "torch"
     run = tmp_path / "run"
     finish([*command(folder, run), "--max-updates", "5"])
-    output = finish(["train", str(run), "--resume", "--max-updates", "1000"], backend=other)
-    assert f"This run was on {begun} so far: from here on it is not bit for bit what it would be there." in output
-    epochs = [json.loads(line)["epoch"] for line in (run / "log.jsonl").read_text().splitlines()]
+    output = finish(
+        ["train", str(run), "--resume", "--max-updates", "1000"], backend=other
+    )
+    assert (
+        f"This run was on {begun} so far: from here on it is not bit for bit what it would be there."
+        in output
+    )
+    epochs = [
+        json.loads(line)["epoch"]
+        for line in (run / "log.jsonl").read_text().splitlines()
+    ]
     assert epochs == [1, 2, 3]
 
 
@@ -72,7 +82,9 @@ def test_a_signal_leaves_after_one_more_checkpoint(folder, tmp_path, number):
     if number == signal.SIGINT and keras.backend.backend() == "jax":
         pytest.skip("one signal is enough where compilation takes long")
     run = tmp_path / "run"
-    process = start([*command(folder, run, "--epochs", "500"), "--checkpoint-minutes", "1000"])
+    process = start(
+        [*command(folder, run, "--epochs", "500"), "--checkpoint-minutes", "1000"]
+    )
     lines = []
     for line in process.stdout:
         lines.append(line)
@@ -83,7 +95,10 @@ def test_a_signal_leaves_after_one_more_checkpoint(folder, tmp_path, number):
     assert process.returncode == 128 + number, output
     assert f"{number.name}: leaving after one more checkpoint" in output
     last = output.splitlines()[-1]
-    found = re.fullmatch(r"keras-transformer: interrupted after (\d+) batches; --resume continues from there", last)
+    found = re.fullmatch(
+        r"keras-transformer: interrupted after (\d+) batches; --resume continues from there",
+        last,
+    )
     assert found and max_batch(run).startswith(f"batch-{int(found[1]):08d}."), last
     assert not list(run.rglob("*.partial*"))
 
@@ -91,7 +106,8 @@ def test_a_signal_leaves_after_one_more_checkpoint(folder, tmp_path, number):
 # In the child: the third checkpoint stops in the middle, as `how` says.
 MIDDLE = """
 import os, resource, signal, sys
-from keras_transformer import cli, files
+from keras_transformer.cli import main as cli
+from keras_transformer.runs import sealed_files as files
 whole, count = files.save_file, []
 
 def save_file(arrays, path, metadata):
@@ -106,10 +122,13 @@ sys.exit(cli.main(sys.argv[1:]))
 KILLED = """whole(arrays, path, metadata)
         os.truncate(path, 1000)
         os.kill(os.getpid(), signal.SIGKILL)"""
-FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"  # bytes a file may have from here on
+# Bytes a file may have from here on.
+FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
 
 
-@pytest.mark.parametrize("how, status", [(KILLED, -signal.SIGKILL), pytest.param(FULL, 2, marks=NOT_ON_JAX)])
+@pytest.mark.parametrize(
+    "how, status", [(KILLED, -signal.SIGKILL), pytest.param(FULL, 2, marks=NOT_ON_JAX)]
+)
 def test_a_checkpoint_that_is_not_finished(folder, whole, tmp_path, how, status):
     program = tmp_path / "program.py"
     program.write_text(MIDDLE.format(how=how))
@@ -119,7 +138,9 @@ def test_a_checkpoint_that_is_not_finished(folder, whole, tmp_path, how, status)
     assert process.returncode == status, output
     if status == 2:
         last = output.splitlines()[-1]
-        assert last.startswith("keras-transformer: error: ") and "File too large" in last, output
+        assert (
+            last.startswith("keras-transformer: error: ") and "File too large" in last
+        ), output
         assert not list(run.rglob("*.partial*"))
     assert len(list((run / "checkpoints").glob("batch-*"))) == 2
     finish([*command(folder, run), "--resume"])

@@ -13,24 +13,32 @@ import pytest
 
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig, TransformerConfig
-from keras_transformer.data import TokenBatches
+from keras_transformer.data.batches import TokenBatches
 from keras_transformer.decoding.compiled import compiled
-from keras_transformer.models import Transformer
-from keras_transformer.text import Tokenizer
-from keras_transformer.training import LabelSmoothedCrossEntropy, paper_adam
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.text.tokenizer import Tokenizer
+from keras_transformer.training.loss import LabelSmoothedCrossEntropy
+from keras_transformer.training.optimizer import paper_adam
 
 ROOT = Path(__file__).parent.parent.parent
-CONFIG = TransformerConfig(encoder_layers=1, decoder_layers=1, d_model=32, d_ff=32, heads=2)
+CONFIG = TransformerConfig(
+    encoder_layers=1, decoder_layers=1, d_model=32, d_ff=32, num_heads=2
+)
 SETTLED = 200  # steps or calls after which memory is to stay where it is
 
 
 def resident():
     """Bytes of this process that are in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf(
+        "SC_PAGE_SIZE"
+    )
 
 
 def texts(count, draw, longest=30):
-    return [" ".join(draw.choices("0123456789", k=draw.randint(1, longest))) for _ in range(count)]
+    return [
+        " ".join(draw.choices("0123456789", k=draw.randint(1, longest)))
+        for _ in range(count)
+    ]
 
 
 @pytest.mark.slow
@@ -38,9 +46,15 @@ def test_two_thousand_steps():
     draw = random.Random(1)
     lines = texts(3000, draw)
     tokenizer = Tokenizer.train(lines, 24)
-    batches = TokenBatches.from_lines(lines, [line[::-1] for line in lines], tokenizer, batch_tokens=256)
+    batches = TokenBatches.from_lines(
+        lines, [line[::-1] for line in lines], tokenizer, batch_tokens=256
+    )
     shapes = {batches[i][1].shape for i in range(len(batches))}
-    model = Transformer(CONFIG.__class__(**{**vars(CONFIG), "source_vocab_size": 24, "target_vocab_size": 24}))
+    model = Transformer(
+        CONFIG.__class__(
+            **{**vars(CONFIG), "source_vocab_size": 24, "target_vocab_size": 24}
+        )
+    )
     traced, seen = [], []
 
     class Loss(LabelSmoothedCrossEntropy):
@@ -54,30 +68,44 @@ def test_two_thousand_steps():
             if len(seen) == 2000:
                 self._model.stop_training = True
 
-    model.compile(paper_adam(1e-3), Loss(), jit_compile=keras.backend.backend() == "jax")
+    model.compile(
+        paper_adam(1e-3), Loss(), jit_compile=keras.backend.backend() == "jax"
+    )
     model.fit(batches, epochs=100, shuffle=False, verbose=0, callbacks=[Watch()])
     assert len(seen) == 2000 and len(shapes) >= 5
-    print(f"resident MB after {SETTLED} and 2000 steps: {seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}")
+    print(
+        f"resident MB after {SETTLED} and 2000 steps: {seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}"
+    )
     assert seen[-1] < 1.05 * seen[SETTLED]
     if keras.backend.backend() != "torch":  # which compiles nothing
         programs = len(shapes) if keras.backend.backend() == "jax" else 1
-        assert len(traced) <= programs + 2  # the others are symbolic, before the first step
+        # The others are symbolic, before the first step.
+        assert len(traced) <= programs + 2
 
 
 @pytest.mark.slow
 def test_two_thousand_translations():
     draw = random.Random(2)
     tokenizer = Tokenizer.train(texts(500, draw), 24)
-    model = Transformer(CONFIG.__class__(**{**vars(CONFIG), "source_vocab_size": 24, "target_vocab_size": 24}))
-    search = "greedy" if keras.backend.backend() == "torch" else "beam"  # for the sake of time, where each step is slow
+    model = Transformer(
+        CONFIG.__class__(
+            **{**vars(CONFIG), "source_vocab_size": 24, "target_vocab_size": 24}
+        )
+    )
+    # For the sake of time, where each step is slow.
+    search = "greedy" if keras.backend.backend() == "torch" else "beam"
     config = DecodingConfig(search=search, batch_size=8, extra_length=0)
     translator = Translator(model, tokenizer, config=config)
     traced, seen, search_batch = [], [], translator._search_batch
-    translator._search = compiled(lambda *arrays: (traced.append(1), search_batch(*arrays))[1], model)
+    translator._search = compiled(
+        lambda *arrays: (traced.append(1), search_batch(*arrays))[1], model
+    )
     for _ in range(2000):
         translator(texts(draw.randint(1, 8), draw, longest=8))
         seen.append(resident())
-    print(f"resident MB after {SETTLED} and 2000 calls: {seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}")
+    print(
+        f"resident MB after {SETTLED} and 2000 calls: {seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}"
+    )
     assert seen[-1] < 1.05 * seen[SETTLED]
     if keras.backend.backend() != "torch":
         widths = {translator._edge(n) for n in range(1, 18)}
@@ -86,11 +114,17 @@ def test_two_thousand_translations():
 
 @pytest.mark.slow
 def test_five_million_pairs():
-    done = subprocess.run([sys.executable, "-m", "benchmarks.corpus"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.corpus"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout[done.stdout.index("{") :])
     print(found)
     assert found["pairs"] == 5_000_000
     assert found["largest_resident_bytes"] < 1e9
-    assert found["target_tokens_per_second"] > 10 * 1500  # ten times the best rate at which `base` trains on 2 cores
+    # Ten times the best rate at which `base` trains on 2 cores.
+    assert found["target_tokens_per_second"] > 10 * 1500
     assert np.isfinite(found["seconds_of_batches"])

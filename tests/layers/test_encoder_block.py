@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from exam import exam, normal, numpy
+from layer_checks import check_layer, normal, numpy
 
-from keras_transformer.layers import EncoderBlock
+from keras_transformer.layers.encoder_block import EncoderBlock
 
 B, N, H, V, S, F, D = 2, 3, 5, 7, 11, 13, 17
 X = normal(B, S, D)
@@ -16,36 +16,57 @@ def set_only_biases(block, **biases):
             weight.assign(np.zeros(weight.shape))
     for name, bias in biases.items():
         layer = getattr(block, name)
-        (layer.contract if name == "feed_forward" else layer.output_projection).bias.assign(bias)
+        (
+            layer.contract if name == "feed_forward" else layer.output_projection
+        ).bias.assign(bias)
 
 
-@pytest.mark.parametrize("norm", ["post", "pre"])
-def test_exam(norm):
-    sizes = dict(heads=N, key_size=H, d_ff=F, value_size=V, norm=norm, dropout=0.0)
-    exam(lambda **options: EncoderBlock(**sizes, **options), X)
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_exam(norm_first):
+    sizes = dict(
+        num_heads=N, key_dim=H, d_ff=F, value_dim=V, norm_first=norm_first, dropout=0.0
+    )
+    check_layer(lambda **options: EncoderBlock(**sizes, **options), X)
 
 
 @pytest.mark.parametrize(
-    "norm, expected", [("post", np.array([1.0, 3.0, -1.0, -3.0]) / 5**0.5), ("pre", [3.0, 5.0, 1.0, -1.0])]
+    "norm_first, expected",
+    [
+        ("post", np.array([1.0, 3.0, -1.0, -3.0]) / 5**0.5),
+        ("pre", [3.0, 5.0, 1.0, -1.0]),
+    ],
 )
-def test_by_hand(norm, expected):
-    block, x = EncoderBlock(1, 2, 3, norm=norm, attention_bias=True), np.array([[[1.0, 1.0, 3.0, 3.0]]])
+def test_by_hand(norm_first, expected):
+    block, x = (
+        EncoderBlock(1, 2, 3, norm_first=norm_first, attention_bias=True),
+        np.array([[[1.0, 1.0, 3.0, 3.0]]]),
+    )
     block(x)
-    set_only_biases(block, self_attention=[2.0, 0.0, -2.0, 0.0], feed_forward=[0.0, 4.0, 0.0, -4.0])
-    # post: x + a = [3, 1, 1, 3]; norm [1, -1, -1, 1]; + f = [1, 3, -1, -3]; its variance is 5. pre: x + a + f
+    set_only_biases(
+        block, self_attention=[2.0, 0.0, -2.0, 0.0], feed_forward=[0.0, 4.0, 0.0, -4.0]
+    )
+    # post: x + a = [3, 1, 1, 3]; norm [1, -1, -1, 1]; + f = [1, 3, -1, -3]; its
+    # variance is 5. pre: x + a + f
     np.testing.assert_allclose(numpy(block(x)), [[expected]], atol=1e-5)
 
 
-@pytest.mark.parametrize("norm", ["post", "pre"])
-def test_permuted_positions_give_permuted_outputs(norm):
-    block, order = EncoderBlock(N, H, F, norm=norm), np.random.default_rng(3).permutation(S)
-    np.testing.assert_allclose(numpy(block(X[:, order])), numpy(block(X))[:, order], atol=5e-6)
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_permuted_positions_give_permuted_outputs(norm_first):
+    block, order = (
+        EncoderBlock(N, H, F, norm_first=norm_first),
+        np.random.default_rng(3).permutation(S),
+    )
+    np.testing.assert_allclose(
+        numpy(block(X[:, order])), numpy(block(X))[:, order], atol=5e-6
+    )
 
 
 def test_masked_positions_have_no_influence():
     block, mask = EncoderBlock(N, H, F), np.arange(S)[None, None] < 4
     other = np.where(mask.transpose(0, 2, 1), X, 9.0)
-    np.testing.assert_array_equal(numpy(block(X, mask))[:, :4], numpy(block(other, mask))[:, :4])
+    np.testing.assert_array_equal(
+        numpy(block(X, mask))[:, :4], numpy(block(other, mask))[:, :4]
+    )
 
 
 def test_dropout_in_training_only():
@@ -55,15 +76,22 @@ def test_dropout_in_training_only():
 
 
 def test_unknown_norm():
-    with pytest.raises(ValueError, match=r"norm must be one of \('post', 'pre'\); received 'sandwich'"):
+    with pytest.raises(
+        ValueError, match=r"norm must be one of \('post', 'pre'\); received 'sandwich'"
+    ):
         EncoderBlock(N, H, F, norm="sandwich")
 
 
 def test_attention_weights_on_request():
     block, mask = EncoderBlock(N, H, F), np.arange(S)[None, None] < 4
-    output, weights = block(X, mask, return_attention=True)
+    output, weights = block(X, mask, return_attention_scores=True)
     np.testing.assert_allclose(numpy(output), numpy(block(X, mask)), atol=5e-6)
     assert weights.shape == (B, N, S, S) and not numpy(weights)[..., 4:].any()
     np.testing.assert_allclose(numpy(weights).sum(-1), 1.0, atol=1e-5)
-    symbols = EncoderBlock(N, H, F)(keras.KerasTensor((None, S, D)), return_attention=True)
-    assert [tuple(symbol.shape) for symbol in symbols] == [(None, S, D), (None, N, S, S)]
+    symbols = EncoderBlock(N, H, F)(
+        keras.KerasTensor((None, S, D)), return_attention_scores=True
+    )
+    assert [tuple(symbol.shape) for symbol in symbols] == [
+        (None, S, D),
+        (None, N, S, S),
+    ]

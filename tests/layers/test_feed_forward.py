@@ -2,44 +2,60 @@ import math
 
 import numpy as np
 import pytest
-from exam import exam, normal, numpy
+from layer_checks import check_layer, normal, numpy
 
-from keras_transformer.layers import FeedForward
+from keras_transformer.layers.feed_forward import FeedForward
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
 def test_exam(activation):
-    exam(lambda **options: FeedForward(11, activation, **options), normal(2, 3, 5))
+    check_layer(
+        lambda **options: FeedForward(11, activation, **options), normal(2, 3, 5)
+    )
 
 
 def test_by_hand():
     layer = FeedForward(3)
     x = np.array([[[1.0, 2.0]]])
     layer(x)
-    layer.expand.set_weights([np.array([[1.0, -1.0, 0.0], [1.0, 1.0, -1.0]]), np.array([0.0, 0.0, 1.0])])
-    layer.contract.set_weights([np.array([[1.0, 0.0], [2.0, 1.0], [5.0, 5.0]]), np.array([0.5, -0.5])])
+    layer.expand.set_weights(
+        [np.array([[1.0, -1.0, 0.0], [1.0, 1.0, -1.0]]), np.array([0.0, 0.0, 1.0])]
+    )
+    layer.contract.set_weights(
+        [np.array([[1.0, 0.0], [2.0, 1.0], [5.0, 5.0]]), np.array([0.5, -0.5])]
+    )
     # x W1 + b1 = [3, 1, -1]; relu gives [3, 1, 0]; times W2 [5, 1]; plus b2
     np.testing.assert_allclose(numpy(layer(x)), [[[5.5, 0.5]]], atol=1e-6)
 
 
 @pytest.mark.parametrize(
     "activation, expected",
-    [("relu", 0.0), ("gelu", -0.5 * (1 + math.erf(-(0.5**0.5)))), ("silu", -1 / (1 + math.e))],
+    [
+        ("relu", 0.0),
+        ("gelu", -0.5 * (1 + math.erf(-(0.5**0.5)))),
+        ("silu", -1 / (1 + math.e)),
+    ],
 )
 def test_activation_at_minus_one(activation, expected):
     layer = FeedForward(1, activation)
     layer(np.zeros((1, 1, 1)))
     layer.set_weights([np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1)])
-    np.testing.assert_allclose(numpy(layer(np.full((1, 1, 1), -1.0)))[0, 0, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(
+        numpy(layer(np.full((1, 1, 1), -1.0)))[0, 0, 0], expected, atol=1e-6
+    )
 
 
 def test_every_position_alone():
     layer, x = FeedForward(11), normal(2, 3, 5)
-    np.testing.assert_allclose(numpy(layer(x))[:, 1:2], numpy(layer(x[:, 1:2])), atol=1e-6)
+    np.testing.assert_allclose(
+        numpy(layer(x))[:, 1:2], numpy(layer(x[:, 1:2])), atol=1e-6
+    )
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"activation must be one of .*'relu'.*; received 'tanh'"):
+    with pytest.raises(
+        ValueError, match=r"activation must be one of .*'relu'.*; received 'tanh'"
+    ):
         FeedForward(11, "tanh")
     with pytest.raises(ValueError, match="hidden_size must be at least 1; received 0"):
         FeedForward(0)

@@ -2,50 +2,62 @@ import math
 
 import numpy as np
 import pytest
-from exam import exam, normal, numpy, randomise
 from keras import ops
+from layer_checks import check_layer, normal, numpy, randomise
 
-from keras_transformer.layers import MultiHeadAttention
+from keras_transformer.layers.multi_head_attention import MultiHeadAttention
 
 B, N, H, V, S, T, D, M = 2, 3, 5, 7, 11, 13, 17, 19
 X, MEMORY = normal(B, T, D), normal(B, S, M, seed=1)
 MASK = np.arange(S) < np.array([[[4]], [[9]]])
 
 
-@pytest.mark.parametrize("value_size", [None, V])
+@pytest.mark.parametrize("value_dim", [None, V])
 @pytest.mark.parametrize("inputs", [(X,), (X, MEMORY), (X, MEMORY, MASK)])
-def test_exam(value_size, inputs):
-    exam(lambda **options: MultiHeadAttention(N, H, value_size, **options), *inputs)
+def test_exam(value_dim, inputs):
+    check_layer(
+        lambda **options: MultiHeadAttention(N, H, value_dim, **options), *inputs
+    )
 
 
 def test_biases():
     layer = MultiHeadAttention(N, H, V, use_bias=True)
     layer(X, MEMORY)
-    assert layer.count_params() == (D + 1) * N * H + (M + 1) * N * (H + V) + N * V * D + D
+    assert (
+        layer.count_params() == (D + 1) * N * H + (M + 1) * N * (H + V) + N * V * D + D
+    )
     assert MultiHeadAttention.from_config(layer.get_config()).use_bias
 
 
 def test_projections_begin_at_glorots_scale_for_all_heads_together():
-    layer = MultiHeadAttention(heads=8, key_size=32)
+    layer = MultiHeadAttention(num_heads=8, key_dim=32)
     layer.build((None, None, 128))
     for projection in (layer.query, layer.key, layer.value, layer.output_projection):
-        np.testing.assert_allclose(numpy(projection.kernel).std(), (2 / (128 + 256)) ** 0.5, rtol=0.03)
+        np.testing.assert_allclose(
+            numpy(projection.kernel).std(), (2 / (128 + 256)) ** 0.5, rtol=0.03
+        )
 
 
-@pytest.mark.parametrize("return_attention", [False, True])
-def test_by_hand(return_attention):
-    layer, x = MultiHeadAttention(heads=1, key_size=4), np.array([[[1.0, 4.0], [0.0, 8.0]]])
+@pytest.mark.parametrize("return_attention_scores", [False, True])
+def test_by_hand(return_attention_scores):
+    layer, x = (
+        MultiHeadAttention(num_heads=1, key_dim=4),
+        np.array([[[1.0, 4.0], [0.0, 8.0]]]),
+    )
     layer(x)
     layer.query.kernel.assign(np.array([[1.0] * 4, [0.0] * 4]))
     layer.key.kernel.assign(np.array([[0.5 * math.log(3)] * 4, [0.0] * 4]))
     layer.value.kernel.assign(np.array([[0.0] * 4, [1.0, 0.0, 0.0, 0.0]]))
     layer.output_projection.kernel.assign(np.array([[1.0, -1.0]] + [[0.0, 0.0]] * 3))
-    # scores over sqrt(4): [[log 3, 0], [0, 0]]; weights [[3/4, 1/4], [1/2, 1/2]]; values 4 and 8
-    output, cache, attention = layer(x, return_attention=return_attention)
+    # scores over sqrt(4): [[log 3, 0], [0, 0]]; weights [[3/4, 1/4], [1/2, 1/2]];
+    # values 4 and 8
+    output, cache, attention = layer(x, return_attention_scores=return_attention_scores)
     np.testing.assert_allclose(numpy(output), [[[5.0, -5.0], [6.0, -6.0]]], atol=1e-5)
     assert cache == ()
-    if return_attention:
-        np.testing.assert_allclose(numpy(attention), [[[[0.75, 0.25], [0.5, 0.5]]]], atol=1e-6)
+    if return_attention_scores:
+        np.testing.assert_allclose(
+            numpy(attention), [[[[0.75, 0.25], [0.5, 0.5]]]], atol=1e-6
+        )
     else:
         assert attention == ()
 
@@ -56,12 +68,14 @@ def test_by_hand(return_attention):
         ({}, {}, True),
         (dict(dropout=0.5), {}, True),
         (dict(dropout=0.5), dict(training=True), False),
-        ({}, dict(return_attention=True), False),
+        ({}, dict(return_attention_scores=True), False),
     ],
 )
 def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused):
     taken, real = [], ops.dot_product_attention
-    monkeypatch.setattr(ops, "dot_product_attention", lambda *a, **k: taken.append(1) or real(*a, **k))
+    monkeypatch.setattr(
+        ops, "dot_product_attention", lambda *a, **k: taken.append(1) or real(*a, **k)
+    )
     layer = MultiHeadAttention(N, H, **options)
     layer(X, MEMORY, **call)
     assert bool(taken) == fused
@@ -73,60 +87,75 @@ def test_fused_path_equals_the_path_with_weights(mask):
     layer(X, MEMORY)
     randomise(layer)
     fused = numpy(layer(X, MEMORY, mask)[0])
-    output, _, attention = layer(X, MEMORY, mask, return_attention=True)
+    output, _, attention = layer(X, MEMORY, mask, return_attention_scores=True)
     np.testing.assert_allclose(fused, numpy(output), atol=2e-6)
     assert attention.shape == (B, N, T, S)
     np.testing.assert_allclose(numpy(attention).sum(-1), 1.0, atol=1e-6)
     if mask is not None:
-        assert np.all(numpy(attention)[~np.broadcast_to(mask[:, None], (B, N, T, S))] == 0)
+        assert np.all(
+            numpy(attention)[~np.broadcast_to(mask[:, None], (B, N, T, S))] == 0
+        )
 
 
-@pytest.mark.parametrize("value_size", [H, V])
-def test_what_is_masked_has_no_influence(value_size):
-    layer = MultiHeadAttention(N, H, value_size)
+@pytest.mark.parametrize("value_dim", [H, V])
+def test_what_is_masked_has_no_influence(value_dim):
+    layer = MultiHeadAttention(N, H, value_dim)
     other = np.where(MASK.transpose(0, 2, 1), MEMORY, 100.0)
-    np.testing.assert_array_equal(numpy(layer(X, MEMORY, MASK)[0]), numpy(layer(X, other, MASK)[0]))
+    np.testing.assert_array_equal(
+        numpy(layer(X, MEMORY, MASK)[0]), numpy(layer(X, other, MASK)[0])
+    )
     assert np.abs(numpy(layer(X, MEMORY)[0]) - numpy(layer(X, other)[0])).max() > 0.1
 
 
 def test_order_of_the_memory_does_not_matter():
     layer, order = MultiHeadAttention(N, H), np.random.default_rng(3).permutation(S)
     shuffled = layer(X, MEMORY[:, order], MASK[:, :, order])[0]
-    np.testing.assert_allclose(numpy(layer(X, MEMORY, MASK)[0]), numpy(shuffled), atol=2e-6)
+    np.testing.assert_allclose(
+        numpy(layer(X, MEMORY, MASK)[0]), numpy(shuffled), atol=2e-6
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("value_size", [H, V])
-def test_a_row_with_nothing_to_attend_to_is_finite(value_size, dtype):
-    layer = MultiHeadAttention(N, H, value_size, dtype=dtype)
+@pytest.mark.parametrize("value_dim", [H, V])
+def test_a_row_with_nothing_to_attend_to_is_finite(value_dim, dtype):
+    layer = MultiHeadAttention(N, H, value_dim, dtype=dtype)
     assert np.isfinite(numpy(layer(X, MEMORY, np.zeros((B, 1, S), bool))[0])).all()
 
 
-@pytest.mark.parametrize("value_size", [H, V])
-def test_cached_steps_equal_the_full_call(value_size):
-    layer = MultiHeadAttention(N, H, value_size, use_bias=True)
+@pytest.mark.parametrize("value_dim", [H, V])
+def test_cached_steps_equal_the_full_call(value_dim):
+    layer = MultiHeadAttention(N, H, value_dim, use_bias=True)
     layer(X)
     randomise(layer)
     full = numpy(layer(X, attention_mask=np.tri(T, dtype=bool)[None])[0])
-    cache = (ops.zeros((B, N, T, H)), ops.zeros((B, N, T, value_size)))
+    cache = (ops.zeros((B, N, T, H)), ops.zeros((B, N, T, value_dim)))
     for t in range(T):
         seen = (np.arange(T) <= t)[None, None]
-        output, cache, _ = layer(X[:, t : t + 1], attention_mask=seen, cache=cache, index=t)
+        output, cache, _ = layer(
+            X[:, t : t + 1], attention_mask=seen, cache=cache, index=t
+        )
         np.testing.assert_allclose(numpy(output), full[:, t : t + 1], atol=2e-6)
     np.testing.assert_allclose(numpy(cache[0]), numpy(layer.project(X)[0]), atol=1e-6)
 
 
-@pytest.mark.parametrize("value_size", [H, V])
-def test_hypotheses_as_queries_equal_a_repeated_memory(value_size):
-    layer, W = MultiHeadAttention(N, H, value_size), 3
+@pytest.mark.parametrize("value_dim", [H, V])
+def test_hypotheses_as_queries_equal_a_repeated_memory(value_dim):
+    layer, W = MultiHeadAttention(N, H, value_dim), 3
     x = normal(B * W, 1, D, seed=2)
     cache = layer(X, MEMORY) and layer.project(MEMORY)
-    output, same_cache, attention = layer(x, MEMORY, MASK, cache=cache, return_attention=True)
+    output, same_cache, attention = layer(
+        x, MEMORY, MASK, cache=cache, return_attention_scores=True
+    )
     repeated, _, repeated_attention = layer(
-        x, np.repeat(MEMORY, W, axis=0), np.repeat(MASK, W, axis=0), return_attention=True
+        x,
+        np.repeat(MEMORY, W, axis=0),
+        np.repeat(MASK, W, axis=0),
+        return_attention_scores=True,
     )
     np.testing.assert_allclose(numpy(output), numpy(repeated), atol=2e-6)
-    np.testing.assert_allclose(numpy(layer(x, MEMORY, MASK, cache=cache)[0]), numpy(repeated), atol=2e-6)
+    np.testing.assert_allclose(
+        numpy(layer(x, MEMORY, MASK, cache=cache)[0]), numpy(repeated), atol=2e-6
+    )
     np.testing.assert_allclose(numpy(attention), numpy(repeated_attention), atol=1e-6)
     assert same_cache[0] is cache[0]
 
@@ -137,13 +166,21 @@ def test_dropout_of_weights_in_training_only():
     assert not np.allclose(numpy(layer(X, training=True)[0]), numpy(layer(X)[0]))
 
 
-@pytest.mark.parametrize("name, sizes", [("heads", (0, 1, 1)), ("key_size", (1, 0, 1)), ("value_size", (1, 1, -1))])
+@pytest.mark.parametrize(
+    "name, sizes",
+    [("num_heads", (0, 1, 1)), ("key_dim", (1, 0, 1)), ("value_dim", (1, 1, -1))],
+)
 def test_sizes_below_one(name, sizes):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1; received {min(sizes)}"):
+    with pytest.raises(
+        ValueError, match=f"{name} must be at least 1; received {min(sizes)}"
+    ):
         MultiHeadAttention(*sizes)
 
 
 def test_a_cache_takes_one_position():
     cache = (ops.zeros((B, N, T, H)), ops.zeros((B, N, T, H)))
-    with pytest.raises(ValueError, match=f"x must hold one position when there is a cache; received {T}"):
+    with pytest.raises(
+        ValueError,
+        match=f"x must hold one position when there is a cache; received {T}",
+    ):
         MultiHeadAttention(N, H)(X, cache=cache)

@@ -1,10 +1,10 @@
 import keras
 import numpy as np
 import pytest
-from exam import exam, gradient, normal, numpy, randomise
 from keras import ops
+from layer_checks import check_layer, gradient, normal, numpy, randomise
 
-from keras_transformer.layers import PositionalEmbedding
+from keras_transformer.layers.positional_embedding import PositionalEmbedding
 
 V, D = 23, 14
 IDS = np.random.default_rng(0).integers(0, V, size=(3, 5))
@@ -12,43 +12,66 @@ IDS = np.random.default_rng(0).integers(0, V, size=(3, 5))
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "sinusoidal_halves", "learned"])
 def test_exam(positions):
-    exam(lambda **options: PositionalEmbedding(V, D, positions, max_positions=7, **options), IDS)
+    check_layer(
+        lambda **options: PositionalEmbedding(
+            V, D, positions, max_positions=7, **options
+        ),
+        IDS,
+    )
 
 
 def test_exam_of_fairseqs_positions():
     options = dict(positions="sinusoidal_fairseq", first_position=2, scale=False)
-    exam(lambda **more: PositionalEmbedding(V, D, **options, **more), IDS)
+    check_layer(lambda **more: PositionalEmbedding(V, D, **options, **more), IDS)
 
 
 def test_fairseqs_table_begins_at_two_and_ends_at_a_rate_of_a_ten_thousandth():
     rates = 10000.0 ** (-np.arange(D // 2) / (D // 2 - 1))
     angles = np.arange(2.0, 52.0)[:, None] * rates
     assert rates[-1] == 1e-4
-    table = PositionalEmbedding(V, D, "sinusoidal_fairseq", first_position=2).encode(np.arange(50)[None])
-    np.testing.assert_allclose(numpy(table)[0], np.concatenate([np.sin(angles), np.cos(angles)], axis=1), atol=1e-5)
+    table = PositionalEmbedding(V, D, "sinusoidal_fairseq", first_position=2).encode(
+        np.arange(50)[None]
+    )
+    np.testing.assert_allclose(
+        numpy(table)[0],
+        np.concatenate([np.sin(angles), np.cos(angles)], axis=1),
+        atol=1e-5,
+    )
 
 
 def test_a_token_that_stands_still():
     """Whatever its place, its row has no gradient; the others have."""
-    layer = PositionalEmbedding(V, D, still_id=7)
+    layer = PositionalEmbedding(V, D, frozen_id=7)
     layer.build()
     ids = np.array([[7, 3], [5, 7]])
 
     def loss(matrix):
-        with keras.StatelessScope(state_mapping=[(layer.embeddings, 1.0 * ops.convert_to_tensor(matrix))]):
-            return ops.sum(ops.multiply(layer(ids), ops.convert_to_tensor(normal(2, 2, D))))
+        with keras.StatelessScope(
+            state_mapping=[(layer.embeddings, 1.0 * ops.convert_to_tensor(matrix))]
+        ):
+            return ops.sum(
+                ops.multiply(layer(ids), ops.convert_to_tensor(normal(2, 2, D)))
+            )
 
     slope = gradient(loss, normal(V, D))
     assert np.flatnonzero(np.any(slope, axis=1)).tolist() == [3, 5]
 
 
 def test_two_tables_for_one_matrix():
-    layer = PositionalEmbedding(V, D, "learned", max_positions=5, two_tables=True, scale=False)
+    layer = PositionalEmbedding(
+        V, D, "learned", max_positions=5, two_tables=True, scale=False
+    )
     layer.build()
     randomise(layer)
     first, second = numpy(layer(IDS)), numpy(layer(IDS, second=True))
-    np.testing.assert_allclose(second - first, np.tile(numpy(layer.second_table - layer.table), (3, 1, 1)), atol=1e-6)
-    np.testing.assert_allclose(first - numpy(layer.table), numpy(layer.embeddings)[IDS], atol=1e-6)
+    np.testing.assert_allclose(
+        second - first,
+        np.tile(numpy(layer.second_table - layer.table), (3, 1, 1)),
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        first - numpy(layer.table), numpy(layer.embeddings)[IDS], atol=1e-6
+    )
     assert layer.count_params() == (V + 2 * 5) * D
 
 
@@ -56,10 +79,15 @@ def test_by_hand():
     layer = PositionalEmbedding(3, 4)
     layer.build()
     layer.embeddings.assign(np.arange(12.0).reshape(3, 4))
-    # sqrt(4) [8, 9, 10, 11] + [0, 1, 0, 1], then 2 [4, 5, 6, 7] + [sin 1, cos 1, sin 0.01, cos 0.01]
+    # sqrt(4) [8, 9, 10, 11] + [0, 1, 0, 1], then 2 [4, 5, 6, 7] + [sin 1, cos 1, sin
+    # 0.01, cos 0.01]
     expected = [[16.0, 19.0, 20.0, 23.0], [8.841471, 10.540302, 12.01, 14.99995]]
     np.testing.assert_allclose(numpy(layer(np.array([[2, 1]])))[0], expected, atol=1e-5)
-    np.testing.assert_allclose(numpy(layer.project(np.array([[[1.0, 0, 0, 2.0]]]))), [[[6.0, 18.0, 30.0]]], atol=1e-5)
+    np.testing.assert_allclose(
+        numpy(layer.project(np.array([[[1.0, 0, 0, 2.0]]]))),
+        [[[6.0, 18.0, 30.0]]],
+        atol=1e-5,
+    )
 
 
 def test_the_papers_table():
@@ -67,8 +95,12 @@ def test_the_papers_table():
     table = numpy(PositionalEmbedding(V, D).encode(np.arange(512)[None]))[0]
     np.testing.assert_allclose(table[:, 0::2], np.sin(angles), atol=5e-5)
     np.testing.assert_allclose(table[:, 1::2], np.cos(angles), atol=5e-5)
-    halves = numpy(PositionalEmbedding(V, D, "sinusoidal_halves").encode(np.arange(512)[None]))[0]
-    np.testing.assert_array_equal(halves, np.concatenate([table[:, 0::2], table[:, 1::2]], axis=1))
+    halves = numpy(
+        PositionalEmbedding(V, D, "sinusoidal_halves").encode(np.arange(512)[None])
+    )[0]
+    np.testing.assert_array_equal(
+        halves, np.concatenate([table[:, 0::2], table[:, 1::2]], axis=1)
+    )
 
 
 def test_learned_table():
@@ -83,13 +115,17 @@ def test_learned_table():
 def test_index_shifts_the_positions(positions):
     layer = PositionalEmbedding(V, D, positions)
     for index in (2, ops.convert_to_tensor(2, dtype="int32")):
-        np.testing.assert_allclose(numpy(layer(IDS[:, 2:], index=index)), numpy(layer(IDS))[:, 2:], atol=1e-6)
+        np.testing.assert_allclose(
+            numpy(layer(IDS[:, 2:], index=index)), numpy(layer(IDS))[:, 2:], atol=1e-6
+        )
 
 
 def test_begins_with_variance_one():
     layer = PositionalEmbedding(1009, 62)
     layer.build()
-    tokens = numpy(layer(np.arange(1009)[:, None]) - layer.encode(np.zeros((1, 1), "int32")))
+    tokens = numpy(
+        layer(np.arange(1009)[:, None]) - layer.encode(np.zeros((1, 1), "int32"))
+    )
     assert 0.98 < tokens.std() < 1.02
 
 
@@ -106,24 +142,35 @@ def test_all_positions_differ_in_half_precision():
 
 
 def test_output_is_computed_in_float32_and_cast_last():
-    full, half = PositionalEmbedding(V, 64), PositionalEmbedding(V, 64, dtype="mixed_bfloat16")
+    full, half = (
+        PositionalEmbedding(V, 64),
+        PositionalEmbedding(V, 64, dtype="mixed_bfloat16"),
+    )
     full.build()
     half.build()
     half.set_weights(randomise(full).get_weights())
     ids = np.full((1, 512), 3)
-    np.testing.assert_array_equal(numpy(half(ids)), numpy(ops.cast(full(ids), "bfloat16")))
+    np.testing.assert_array_equal(
+        numpy(half(ids)), numpy(ops.cast(full(ids), "bfloat16"))
+    )
 
 
 def test_logits_are_float32():
     layer = PositionalEmbedding(V, D, dtype="mixed_bfloat16")
     logits = layer.project(layer(IDS))
-    assert logits.shape == (3, 5, V) and keras.backend.standardize_dtype(logits.dtype) == "float32"
+    assert (
+        logits.shape == (3, 5, V)
+        and keras.backend.standardize_dtype(logits.dtype) == "float32"
+    )
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((V, D, "rotary"), r"positions must be one of .*'learned'.*; received 'rotary'"),
+        (
+            (V, D, "rotary"),
+            r"positions must be one of .*'learned'.*; received 'rotary'",
+        ),
         ((0, D), "vocab_size must be at least 1; received 0"),
         ((V, 0), "d_model must be at least 1; received 0"),
         ((V, D, "learned", 0), "max_positions must be at least 1; received 0"),
@@ -136,5 +183,7 @@ def test_errors(arguments, message):
 
 
 def test_longer_than_the_learned_table():
-    with pytest.raises(ValueError, match="ids must hold at most max_positions=3 positions; received 5"):
+    with pytest.raises(
+        ValueError, match="ids must hold at most max_positions=3 positions; received 5"
+    ):
         PositionalEmbedding(V, D, "learned", max_positions=3)(IDS)

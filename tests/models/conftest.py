@@ -1,14 +1,21 @@
 import numpy as np
 import pytest
-from exam import randomise
+from layer_checks import randomise
 
 from keras_transformer.config import TransformerConfig
-from keras_transformer.models import Transformer
+from keras_transformer.models.transformer import Transformer
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
-# Every axis a size of its own: B 3, S 11, T 7, N 2, H 5 and 13, F 17, V 19 (or 23 and 29), D 14.
+# Every axis a size of its own: B 3, S 11, T 7, N 2, H 5 and 13, F 17, V 19 (or 23 and
+# 29), D 14.
 SIZES = dict(
-    source_vocab_size=19, target_vocab_size=19, encoder_layers=1, decoder_layers=2, d_model=14, d_ff=17, heads=2
+    source_vocab_size=19,
+    target_vocab_size=19,
+    encoder_layers=1,
+    decoder_layers=2,
+    d_model=14,
+    d_ff=17,
+    num_heads=2,
 )
 
 
@@ -17,8 +24,10 @@ def make():
     """A small model whose weights are the same on every backend."""
 
     def make(dtype=None, seed=0, **changes):
-        sizes = {"key_size": 5, "value_size": 5, "dropout": 0.0, **SIZES}
-        return randomise(Transformer(TransformerConfig(**{**sizes, **changes}), dtype=dtype), seed)
+        sizes = {"key_dim": 5, "value_dim": 5, "dropout": 0.0, **SIZES}
+        return randomise(
+            Transformer(TransformerConfig(**{**sizes, **changes}), dtype=dtype), seed
+        )
 
     return make
 
@@ -27,10 +36,16 @@ def make():
 def batch():
     """Inputs and labels of three sentences of different lengths, and the weight of each label."""
     random = np.random.default_rng(5)
-    source, target = (random.integers(END + 1, 19, size=(3, size), dtype="int32") for size in (11, 7))
+    source, target = (
+        random.integers(END + 1, 19, size=(3, size), dtype="int32") for size in (11, 7)
+    )
     for ids, lengths in ((source, (11, 4, 1)), (target, (3, 7, 1))):
         for row, length in zip(ids, lengths):
             row[length - 1], row[length:] = END, PAD
     shifted = np.concatenate([np.full((3, 1), BEGIN, "int32"), target[:, :-1]], axis=1)
     weights = (target != PAD).astype("float32")
-    return {"source_ids": source, "target_ids": shifted}, target, weights / weights.sum()
+    return (
+        {"source_ids": source, "target_ids": shifted},
+        target,
+        weights / weights.sum(),
+    )

@@ -15,10 +15,19 @@ def as_torch(x):
 
 def marian_config(config, max_positions=512):
     """The `MarianConfig` of a `TransformerConfig`, with our special tokens."""
-    head_size = config.d_model // config.heads
-    if config.norm != "post" or {config.key_size or head_size, config.value_size or head_size} != {head_size}:
-        raise ValueError(f"config must be post-norm with heads of size {head_size}; received {config}")
-    shared = dict(d_model=config.d_model, dropout=config.dropout, attention_dropout=config.attention_dropout)
+    head_size = config.d_model // config.num_heads
+    if config.norm_first or {
+        config.key_dim or head_size,
+        config.value_dim or head_size,
+    } != {head_size}:
+        raise ValueError(
+            f"config must be post-norm with heads of size {head_size}; received {config}"
+        )
+    shared = dict(
+        d_model=config.d_model,
+        dropout=config.dropout,
+        attention_dropout=config.attention_dropout,
+    )
     return MarianConfig(
         vocab_size=config.source_vocab_size,
         decoder_vocab_size=config.target_vocab_size,
@@ -27,8 +36,8 @@ def marian_config(config, max_positions=512):
         decoder_layers=config.decoder_layers,
         encoder_ffn_dim=config.d_ff,
         decoder_ffn_dim=config.d_ff,
-        encoder_attention_heads=config.heads,
-        decoder_attention_heads=config.heads,
+        encoder_attention_heads=config.num_heads,
+        decoder_attention_heads=config.num_heads,
         activation_function=config.activation,
         scale_embedding=True,
         max_position_embeddings=max_positions,
@@ -43,7 +52,9 @@ def marian_config(config, max_positions=512):
 def copy_dense(linear, layer):
     """A `Dense` of ours into `nn.Linear`."""
     linear.weight.copy_(as_torch(layer.kernel).T)
-    linear.bias.copy_(torch.zeros_like(linear.bias) if layer.bias is None else as_torch(layer.bias))
+    linear.bias.copy_(
+        torch.zeros_like(linear.bias) if layer.bias is None else as_torch(layer.bias)
+    )
 
 
 def copy_norm(norm, layer):
@@ -53,7 +64,11 @@ def copy_norm(norm, layer):
 
 
 def copy_attention(theirs, ours):
-    for linear, layer in ((theirs.q_proj, ours.query), (theirs.k_proj, ours.key), (theirs.v_proj, ours.value)):
+    for linear, layer in (
+        (theirs.q_proj, ours.query),
+        (theirs.k_proj, ours.key),
+        (theirs.v_proj, ours.value),
+    ):
         copy_dense(linear, layer)
     copy_dense(theirs.out_proj, ours.output_projection)
 
@@ -78,8 +93,10 @@ def marian_from(model, max_positions=512):
     """A `MarianMTModel`, ready to translate, that holds the weights of a post-norm `Transformer`.
 
     Args:
-        model: our `Transformer`; projections without biases become projections with biases of 0.
-        max_positions: rows of Marian's position table, copied from ours; the length that it can read or write.
+        model: our `Transformer`; projections without biases become projections with
+            biases of 0.
+        max_positions: rows of Marian's position table, copied from ours; the length
+            that it can read or write.
     """
     if model.config.positions == "learned":
         max_positions = min(max_positions, model.config.max_positions)

@@ -1,15 +1,20 @@
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from keras_transformer.decoding import BeamStep
+from keras_transformer.decoding.trace import BeamStep
 from keras_transformer.plots import beam_tree
 from keras_transformer.plots.beam_tree import COLOURS
 
 STEPS = [
     BeamStep(live=(((), 0.0),), finished=()),
     BeamStep(live=((("a",), -0.5), (("b",), -1.5)), finished=()),
-    BeamStep(live=((("a", "b"), -1.0), (("a", "c"), -1.25)), finished=((("a", "."), -2.0),)),
-    BeamStep(live=((("a", "b", "b"), -4.0),), finished=((("a", "b", "."), -0.75), (("a", "c", "."), -1.0))),
+    BeamStep(
+        live=((("a", "b"), -1.0), (("a", "c"), -1.25)), finished=((("a", "."), -2.0),)
+    ),
+    BeamStep(
+        live=((("a", "b", "b"), -4.0),),
+        finished=((("a", "b", "."), -0.75), (("a", "c", "."), -1.0)),
+    ),
 ]
 
 
@@ -17,8 +22,14 @@ def parts(figure):
     """The boxes as {(column, rank): (label, kind)}, the lines as {((column, rank), (column, rank)): kind}."""
     kinds = {colour: kind for kind, colour in COLOURS.items()}
     (axes,) = figure.axes
-    boxes = {text.get_position(): (text.get_text(), kinds[text.get_color()]) for text in axes.texts}
-    lines = {tuple(map(tuple, line.get_xydata().astype(int))): kinds[line.get_color()] for line in axes.get_lines()}
+    boxes = {
+        text.get_position(): (text.get_text(), kinds[text.get_color()])
+        for text in axes.texts
+    }
+    lines = {
+        tuple(map(tuple, line.get_xydata().astype(int))): kinds[line.get_color()]
+        for line in axes.get_lines()
+    }
     return boxes, lines
 
 
@@ -45,7 +56,10 @@ def test_kept_dropped_and_finished():
         ((2, 2), (3, 1)): "finished",
         ((2, 1), (3, 2)): "dropped",
     }
-    assert figure.axes[0].get_title() == "a search" and figure.axes[0].get_xlabel() == "step"
+    assert (
+        figure.axes[0].get_title() == "a search"
+        and figure.axes[0].get_xlabel() == "step"
+    )
     assert len(figure.legends[0].get_texts()) == 4
 
 
@@ -53,7 +67,13 @@ def test_kept_dropped_and_finished():
 def test_boxes_are_apart(count):
     word = "▁Straßen"
     steps = [
-        BeamStep(tuple(((*(word,) * n, f"{word}{k}")[1 if n == 0 else 0 :], -1.0 - k) for k in range(4)), ())
+        BeamStep(
+            tuple(
+                ((*(word,) * n, f"{word}{k}")[1 if n == 0 else 0 :], -1.0 - k)
+                for k in range(4)
+            ),
+            (),
+        )
         for n in range(count)
     ]
     figure = beam_tree([BeamStep((((), 0.0),), ()), *steps[1:]])
@@ -64,5 +84,8 @@ def test_boxes_are_apart(count):
 
 
 def test_nothing_to_draw():
-    with pytest.raises(ValueError, match="steps must hold a step after the first state at least; received 1"):
+    with pytest.raises(
+        ValueError,
+        match="steps must hold a step after the first state at least; received 1",
+    ):
         beam_tree(STEPS[:1])

@@ -33,11 +33,24 @@ def mirror(files):
                 suffix = "" if revision == "main" else f"/revision/{revision}"
                 if path == f"/api/models/{NAME}{suffix}":
                     siblings = [{"rfilename": name} for name in files]
-                    return 200, json.dumps({"id": NAME, "sha": COMMIT, "siblings": siblings}).encode(), {}
+                    return (
+                        200,
+                        json.dumps(
+                            {"id": NAME, "sha": COMMIT, "siblings": siblings}
+                        ).encode(),
+                        {},
+                    )
                 prefix = f"/{NAME}/resolve/{revision}/"
-                if path.startswith(prefix) and (name := path.removeprefix(prefix)) in files:
+                if (
+                    path.startswith(prefix)
+                    and (name := path.removeprefix(prefix)) in files
+                ):
                     etag = hashlib.sha256(files[name]).hexdigest()
-                    return 200, files[name], {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}
+                    return (
+                        200,
+                        files[name],
+                        {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT},
+                    )
             kind = "RevisionNotFound" if NAME in path else "RepoNotFound"
             kind = "GatedRepo" if "gated" in path else kind
             return 403 if kind == "GatedRepo" else 404, b"{}", {"X-Error-Code": kind}

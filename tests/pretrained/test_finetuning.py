@@ -11,16 +11,16 @@ from tokenizer_folders import FOLDERS
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
-from exam import ON_TORCH, numpy  # noqa: E402
+from layer_checks import ON_TORCH, numpy  # noqa: E402
 
 from keras_transformer import Translator, pretrained, train  # noqa: E402
 from keras_transformer.config import TrainingConfig  # noqa: E402
-from keras_transformer.data import captions, multi30k  # noqa: E402
-from keras_transformer.distribution import ONE_DEVICE  # noqa: E402
-from keras_transformer.run_directory import load_model, load_tokenizers, read_config  # noqa: E402
-from keras_transformer.text.frame import Frame  # noqa: E402
+from keras_transformer.data.examples import captions, multi30k
+from keras_transformer.distribution.distribution import ONE_DEVICE
+from keras_transformer.runs.run import load_model, load_tokenizers, read_config  # noqa: E402
+from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 from keras_transformer.training.prepare import prepare  # noqa: E402
-from keras_transformer.training.recipe import compiled_model  # noqa: E402
+from keras_transformer.training.recipe import compile_for_training  # noqa: E402
 from keras_transformer.training.schedule import WarmupSchedule  # noqa: E402
 from keras_transformer.training.train import open_batches  # noqa: E402
 
@@ -32,7 +32,9 @@ def imported(tmp_path_factory):
     def imported(name):
         if name not in made:
             folder = tmp_path_factory.mktemp(name)
-            _, languages = complete(folder / "checkpoint", name, max_position_embeddings=160)
+            _, languages = complete(
+                folder / "checkpoint", name, max_position_embeddings=160
+            )
             pretrained.load(folder / "checkpoint", folder / "run", *languages)
             made[name] = folder / "checkpoint", folder / "run"
         return made[name]
@@ -42,7 +44,10 @@ def imported(tmp_path_factory):
 
 def fine_tuned(run, folder, *updates):
     """A run that begins with another, stopped and resumed after each of these numbers of updates but the last."""
-    files, data = write_corpus(folder.parent / "corpus", train=60), read_config(run, "data")
+    files, data = (
+        write_corpus(folder.parent / "corpus", train=60),
+        read_config(run, "data"),
+    )
     data = dataclasses.replace(data, max_length=60, batch_tokens=800)
     given = dict(zip(("source", "target"), files), init_from=run, data=data)
     for number in updates:
@@ -60,16 +65,29 @@ def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, nam
     before, after = load_model(run), fine_tuned(run, tmp_path / "fine", 2)
     assert after.config == before.config
     for one, two in zip(before.weights, after.weights, strict=True):
-        assert np.any(numpy(one) != numpy(two)) == one.trainable == (one.name != "output_bias"), one.path
-    assert [t.pieces for t in load_tokenizers(tmp_path / "fine")] == [t.pieces for t in load_tokenizers(run)]
-    assert Translator.load(tmp_path / "fine").frame == Frame.of(*load_tokenizers(run))
+        assert (
+            np.any(numpy(one) != numpy(two))
+            == one.trainable
+            == (one.name != "output_bias")
+        ), one.path
+    assert [t.pieces for t in load_tokenizers(tmp_path / "fine")] == [
+        t.pieces for t in load_tokenizers(run)
+    ]
+    assert Translator.load(tmp_path / "fine").sentence_format == SentenceFormat.of(
+        *load_tokenizers(run)
+    )
 
 
-@pytest.mark.parametrize("name", [pytest.param("marian", marks=ON_TORCH), *SLOW_FAMILIES])
+@pytest.mark.parametrize(
+    "name", [pytest.param("marian", marks=ON_TORCH), *SLOW_FAMILIES]
+)
 def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
     """And ends with the bits of one that was not stopped."""
     _, run = imported(name)
-    whole, resumed = fine_tuned(run, tmp_path / "whole", 2), fine_tuned(run, tmp_path / "stopped", 1, 2)
+    whole, resumed = (
+        fine_tuned(run, tmp_path / "whole", 2),
+        fine_tuned(run, tmp_path / "stopped", 1, 2),
+    )
     for one, two in zip(whole.weights, resumed.weights, strict=True):
         np.testing.assert_array_equal(numpy(one), numpy(two), err_msg=one.path)
 
@@ -79,7 +97,10 @@ def test_a_vocabulary_is_not_extended(imported, tmp_path):
     source, target = captions("valid")
     size = read_config(run, "data").vocab_size
     data = dataclasses.replace(read_config(run, "data"), vocab_size=size + 9)
-    with pytest.raises(ValueError, match=f"vocab_size must be {size} as in init_from=.*; received {size + 9}"):
+    with pytest.raises(
+        ValueError,
+        match=f"vocab_size must be {size} as in init_from=.*; received {size + 9}",
+    ):
         train(tmp_path / "fine", source, target, init_from=run, data=data)
     assert not (tmp_path / "fine").exists()
 
@@ -87,20 +108,28 @@ def test_a_vocabulary_is_not_extended(imported, tmp_path):
 def both_losses(checkpoint, run, folder, files, updates):
     """The loss before each update of the paper's recipe, without dropout: `fit`'s, and torch's on the same batches."""
     recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
-    model = dataclasses.replace(read_config(run, "model"), dropout=0.0, attention_dropout=0.0)
+    model = dataclasses.replace(
+        read_config(run, "model"), dropout=0.0, attention_dropout=0.0
+    )
     data = dataclasses.replace(read_config(run, "data"), batch_tokens=800)
     folder.mkdir()
     prepare(folder, files, None, model, data, recipe, init_from=run)
     batches, _ = open_batches(folder, data, recipe, ONE_DEVICE)
     batches = [batches[number % len(batches)] for number in range(updates)]
-    ours = compiled_model(model, recipe)
+    ours = compile_for_training(model, recipe)
     ours.set_weights(load_model(run).get_weights())
-    # Each epoch is one batch: otherwise a loss that `fit` gives is the mean of those so far.
+    # Each epoch is one batch: otherwise a loss that `fit` gives is the mean of those so
+    # far.
     stream = (batch for batch in batches)
-    history = ours.fit(stream, steps_per_epoch=1, epochs=updates, shuffle=False, verbose=0).history
-    theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(checkpoint).eval()  # no dropout
+    history = ours.fit(
+        stream, steps_per_epoch=1, epochs=updates, shuffle=False, verbose=0
+    ).history
+    # No dropout.
+    theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(checkpoint).eval()
     optimizer = torch.optim.Adam(theirs.parameters(), betas=(0.9, 0.98), eps=1e-9)
-    schedule = WarmupSchedule(model.d_model, recipe.warmup_updates, recipe.learning_rate_scale)
+    schedule = WarmupSchedule(
+        model.d_model, recipe.warmup_updates, recipe.learning_rate_scale
+    )
     losses = []
     for update, (inputs, labels, weights) in enumerate(batches):
         optimizer.param_groups[0]["lr"] = float(schedule(update))
@@ -113,24 +142,40 @@ def both_losses(checkpoint, run, folder, files, updates):
 
 
 def loss_of(theirs, inputs, labels, weights, smoothing=0.1):
-    source, target, labels = (torch.from_numpy(x).long() for x in (*inputs.values(), labels))
+    source, target, labels = (
+        torch.from_numpy(x).long() for x in (*inputs.values(), labels)
+    )
     mask = source != theirs.config.pad_token_id
-    log_probs = theirs(source, attention_mask=mask, decoder_input_ids=target).logits.log_softmax(-1)
-    chosen = (1 - smoothing) * log_probs.gather(2, labels[..., None])[..., 0] + smoothing * log_probs.mean(-1)
+    log_probs = theirs(
+        source, attention_mask=mask, decoder_input_ids=target
+    ).logits.log_softmax(-1)
+    chosen = (1 - smoothing) * log_probs.gather(2, labels[..., None])[
+        ..., 0
+    ] + smoothing * log_probs.mean(-1)
     return -(chosen * torch.from_numpy(weights)).sum()
 
 
 def test_the_loss_begins_as_in_torch(imported, tmp_path, one_bucket):
-    losses, expected = both_losses(*imported("marian"), tmp_path / "fine", captions("valid"), 5)
+    losses, expected = both_losses(
+        *imported("marian"), tmp_path / "fine", captions("valid"), 5
+    )
     assert losses[-1] < losses[0]
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("corpus", ["captions", pytest.param("multi30k", marks=needs(MULTI30K))])
+@pytest.mark.parametrize(
+    "corpus", ["captions", pytest.param("multi30k", marks=needs(MULTI30K))]
+)
 def test_the_loss_falls_as_in_torch(imported, tmp_path, corpus):
-    files = captions("valid") if corpus == "captions" else multi30k("train", folder=MULTI30K)
+    files = (
+        captions("valid")
+        if corpus == "captions"
+        else multi30k("train", folder=MULTI30K)
+    )
     losses, expected = both_losses(*imported("marian"), tmp_path / "fine", files, 200)
     difference = np.abs(losses / expected - 1).max()
-    print(f"{corpus}: loss {losses[0]:.3f} to {losses[-1]:.3f}, largest relative difference {difference:.1e}")
+    print(
+        f"{corpus}: loss {losses[0]:.3f} to {losses[-1]:.3f}, largest relative difference {difference:.1e}"
+    )
     assert losses[-10:].mean() < losses[:10].mean() - 1.0 and difference < 0.01

@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from exam import ON_TORCH
 from hub_mirror import COMMIT, NAME, mirror
+from layer_checks import ON_TORCH
 
 from keras_transformer.pretrained.hub import fetch, needed
 
@@ -38,36 +38,73 @@ for source, revision in json.loads(sys.argv[1]):
 
 def in_child(cache, calls, **environment):
     """The results of `fetch`, or its errors, in a process whose cache is that folder."""
-    environment = {**os.environ, "HF_HOME": str(cache), "HF_TOKEN": "secret", **environment}
+    environment = {
+        **os.environ,
+        "HF_HOME": str(cache),
+        "HF_TOKEN": "secret",
+        **environment,
+    }
     command = [sys.executable, "-c", CHILD, json.dumps(calls)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_a_name_on_the_hub(tmp_path):
     with mirror(FILES) as (address, seen):
-        calls = [(NAME, None), (NAME, "v1"), (NAME, COMMIT), (NAME, "v2"), ("some/other", None), ("a/gated", None)]
-        *found, wrong_revision, wrong_name, gated = in_child(tmp_path / "cache", calls, HF_ENDPOINT=address)
+        calls = [
+            (NAME, None),
+            (NAME, "v1"),
+            (NAME, COMMIT),
+            (NAME, "v2"),
+            ("some/other", None),
+            ("a/gated", None),
+        ]
+        *found, wrong_revision, wrong_name, gated = in_child(
+            tmp_path / "cache", calls, HF_ENDPOINT=address
+        )
     for folder, origin in found:
         assert folder.endswith(COMMIT)
         sums = {name: hashlib.sha256(FILES[name]).hexdigest() for name in NEEDED}
         assert origin == {"source": NAME, "revision": COMMIT, "files": sums}
-    assert wrong_revision == f"revision must be a branch, tag or commit of '{NAME}'; received 'v2'"
-    assert wrong_name == "source must be a folder or a public model on the hub; received 'some/other'"
-    assert gated == "source must need no token; received 'a/gated': pass a folder with its files"
-    fetched = {path.rpartition("/")[2] for method, path, _ in seen if method == "GET" and "/resolve/" in path}
+    assert (
+        wrong_revision
+        == f"revision must be a branch, tag or commit of '{NAME}'; received 'v2'"
+    )
+    assert (
+        wrong_name
+        == "source must be a folder or a public model on the hub; received 'some/other'"
+    )
+    assert (
+        gated
+        == "source must need no token; received 'a/gated': pass a folder with its files"
+    )
+    fetched = {
+        path.rpartition("/")[2]
+        for method, path, _ in seen
+        if method == "GET" and "/resolve/" in path
+    }
     assert fetched == set(NEEDED)
-    assert not any("authorization" in map(str.lower, headers) for *_, headers in seen)  # nor is the token sent
+    # Nor is the token sent.
+    assert not any("authorization" in map(str.lower, headers) for *_, headers in seen)
 
-    again, other = in_child(tmp_path / "cache", [(NAME, None), ("some/other", None)], HF_HUB_OFFLINE="1")
+    again, other = in_child(
+        tmp_path / "cache", [(NAME, None), ("some/other", None)], HF_HUB_OFFLINE="1"
+    )
     assert again == found[0]
     assert "'some/other' is no folder, and the hub cannot be reached for it: " in other
 
 
 def test_half_a_download_does_not_serve(tmp_path):
-    with mirror({name: content for name, content in FILES.items() if name == "config.json"}) as (address, _):
-        ((folder, _),) = in_child(tmp_path / "cache", [(NAME, None)], HF_ENDPOINT=address)  # as if it had ended here
+    with mirror(
+        {name: content for name, content in FILES.items() if name == "config.json"}
+    ) as (address, _):
+        # As if it had ended here.
+        ((folder, _),) = in_child(
+            tmp_path / "cache", [(NAME, None)], HF_ENDPOINT=address
+        )
     (error,) = in_child(tmp_path / "cache", [(NAME, None)], HF_HUB_OFFLINE="1")
     assert f"'{NAME}' is no folder, and the hub cannot be reached for it: " in error
 
@@ -86,31 +123,51 @@ def test_a_model_without_configuration(tmp_path):
 
 
 def test_a_local_folder(tmp_path):
-    with pytest.raises(ValueError, match="source must have a config.json; received .* without one"):
+    with pytest.raises(
+        ValueError, match="source must have a config.json; received .* without one"
+    ):
         fetch(tmp_path)
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content)
     folder, origin = fetch(str(tmp_path))
-    assert folder == tmp_path and origin["revision"] is None and sorted(origin["files"]) == NEEDED
+    assert (
+        folder == tmp_path
+        and origin["revision"] is None
+        and sorted(origin["files"]) == NEEDED
+    )
     assert origin["files"]["vocab.json"] == hashlib.sha256(b"{}").hexdigest()
-    with pytest.raises(ValueError, match="revision must be absent for a local folder; received 'v1'"):
+    with pytest.raises(
+        ValueError, match="revision must be absent for a local folder; received 'v1'"
+    ):
         fetch(tmp_path, "v1")
 
 
-@pytest.mark.parametrize("source", ["./absent", "/absent/folder", "a/b/c", "a b", "../x"])
+@pytest.mark.parametrize(
+    "source", ["./absent", "/absent/folder", "a/b/c", "a b", "../x"]
+)
 def test_what_is_neither_folder_nor_name(source):
-    with pytest.raises(ValueError, match=f"source must be a folder or a name on the hub; received '{source}'"):
+    with pytest.raises(
+        ValueError,
+        match=f"source must be a folder or a name on the hub; received '{source}'",
+    ):
         fetch(source)
 
 
 def test_without_huggingface_hub(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ImportError, match=r"'a/b' is no folder, .* pip install 'keras-transformer-nmt\[pretrained\]'"):
+    with pytest.raises(
+        ImportError,
+        match=r"'a/b' is no folder, .* pip install 'keras-transformer-nmt\[pretrained\]'",
+    ):
         fetch("a/b")
 
 
 def test_weights_in_parts():
-    parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]
+    parts = [
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        "model.safetensors.index.json",
+    ]
     assert needed(["../config.json", "pytorch_model.bin", *parts]) == parts
     older = ["pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json"]
     assert needed(["training.bin", *older]) == older

@@ -13,19 +13,19 @@ from safetensors.numpy import load_file, save_file
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
-from exam import NOT_ON_JAX, ON_TORCH  # noqa: E402
+from layer_checks import NOT_ON_JAX, ON_TORCH  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
 
 from keras_transformer import Translator, pretrained  # noqa: E402
 from keras_transformer.cli import main  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
-from keras_transformer.files import sha256  # noqa: E402
-from keras_transformer.layers import PositionalEmbedding  # noqa: E402
+from keras_transformer.layers.positional_embedding import PositionalEmbedding
 from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
 from keras_transformer.pretrained.load import check_vocabularies, read_model  # noqa: E402
-from keras_transformer.pretrained.tokenizers import load_tokenizers  # noqa: E402
-from keras_transformer.run_directory import load_model  # noqa: E402
-from keras_transformer.text.frame import Frame  # noqa: E402
+from keras_transformer.pretrained.tokenizers.load import load_tokenizers  # noqa: E402
+from keras_transformer.runs.run import load_model  # noqa: E402
+from keras_transformer.runs.sealed_files import sha256  # noqa: E402
+from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 
 TEXTS = ["The quick brown fox is not afraid.", "Dogs!", "eine Katze, zwei Katzen"]
 GREEDY = DecodingConfig(search="greedy", extra_length=5)
@@ -34,7 +34,10 @@ GREEDY = DecodingConfig(search="greedy", extra_length=5)
 OFTEN = {"marian": [], "nllb": NOT_ON_JAX}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(name, marks=OFTEN.get(name, ON_TORCH)) for name in FOLDERS])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=OFTEN.get(name, ON_TORCH)) for name in FOLDERS],
+)
 def imported(request, tmp_path_factory):
     """Name, their model, the folder, the languages, our model, the run."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -46,9 +49,13 @@ def imported(request, tmp_path_factory):
 def test_translates_as_transformers_do(imported):
     name, theirs, folder, languages, ours, run = imported
     translator = Translator.load(run, GREEDY)
-    named = {} if languages[0] is None else dict(src_lang=languages[0], tgt_lang=languages[1])
+    named = (
+        {}
+        if languages[0] is None
+        else dict(src_lang=languages[0], tgt_lang=languages[1])
+    )
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **named)
-    frame = translator.frame
+    sentence_format = translator.sentence_format
     for text, (found,) in zip(TEXTS, translator.hypotheses(TEXTS), strict=True):
         source = tokenizer(text, return_tensors="pt")
         expected = theirs.generate(
@@ -56,50 +63,94 @@ def test_translates_as_transformers_do(imported):
             num_beams=1,
             do_sample=False,
             max_new_tokens=source.input_ids.shape[1] + GREEDY.extra_length,
-            decoder_start_token_id=frame.begin,
-            forced_bos_token_id=frame.target_prefix[0] if frame.target_prefix else None,
-            bad_words_ids=[[token] for token in frame.never],
+            decoder_start_token_id=sentence_format.begin,
+            forced_bos_token_id=sentence_format.target_prefix[0]
+            if sentence_format.target_prefix
+            else None,
+            bad_words_ids=[[token] for token in sentence_format.never],
         )
         assert list(found.tokens) == expected[0, 1:].tolist()
-        assert found.tokens[: len(frame.target_prefix)] == frame.target_prefix
+        assert (
+            found.tokens[: len(sentence_format.target_prefix)]
+            == sentence_format.target_prefix
+        )
 
 
 def test_what_it_looks_at_is_what_transformers_say(imported):
     name, theirs, folder, languages, ours, run = imported
-    translator = Translator.load(run, DecodingConfig(beam=2, extra_length=5, length_penalty=0.0))
-    frame, pieces = translator.frame, translator.target_tokenizer.pieces
+    translator = Translator.load(
+        run, DecodingConfig(beam=2, extra_length=5, length_penalty=0.0)
+    )
+    sentence_format, pieces = (
+        translator.sentence_format,
+        translator.target_tokenizer.pieces,
+    )
     ((best, *_),) = translator.hypotheses(TEXTS[:1], token_scores=True)
-    found, given = translator.attention(TEXTS[0], best), len(frame.target_prefix)
-    written = best.tokens if best.tokens[-1] == frame.end else (*best.tokens, frame.end)
+    found, given = (
+        translator.attention(TEXTS[0], best),
+        len(sentence_format.target_prefix),
+    )
+    written = (
+        best.tokens
+        if best.tokens[-1] == sentence_format.end
+        else (*best.tokens, sentence_format.end)
+    )
     assert found.target_tokens == tuple(pieces[number] for number in written)
-    assert found.input_tokens == (pieces[frame.begin], *found.target_tokens[:-1])
+    assert found.input_tokens == (
+        pieces[sentence_format.begin],
+        *found.target_tokens[:-1],
+    )
 
     (source,) = translator.source_tokenizer.encode(TEXTS[:1])
-    source, target = (torch.tensor([ids]) for ids in (frame.source(source), frame.target(list(written))))
+    source, target = (
+        torch.tensor([ids])
+        for ids in (
+            sentence_format.source(source),
+            sentence_format.target(list(written)),
+        )
+    )
     theirs.set_attn_implementation("eager")
     with torch.no_grad():
-        expected = theirs(source, decoder_input_ids=target, output_attentions=True, use_cache=False)
-    expected = expected.encoder_attentions, expected.decoder_attentions, expected.cross_attentions
-    for weights, of_layers in zip((found.encoder, found.decoder, found.cross), expected, strict=True):
+        expected = theirs(
+            source, decoder_input_ids=target, output_attentions=True, use_cache=False
+        )
+    expected = (
+        expected.encoder_attentions,
+        expected.decoder_attentions,
+        expected.cross_attentions,
+    )
+    for weights, of_layers in zip(
+        (found.encoder, found.decoder, found.cross), expected, strict=True
+    ):
         np.testing.assert_allclose(weights, torch.cat(of_layers).numpy(), atol=1e-5)
 
-    assert best.token_scores[:given] == (0.0,) * given and max(best.token_scores[given:]) < 0.0
+    assert (
+        best.token_scores[:given] == (0.0,) * given
+        and max(best.token_scores[given:]) < 0.0
+    )
     np.testing.assert_allclose(sum(best.token_scores), best.score, atol=1e-4)
     (links,) = translator.alignments(TEXTS[:1], [best])
-    assert [word for _, word in sorted(links, key=lambda link: link[1])] == [*range(len(best.text.split()))]
-    assert translator.trace(TEXTS[0])[-1].finished[0][0] == tuple(pieces[number] for number in best.tokens)
+    assert [word for _, word in sorted(links, key=lambda link: link[1])] == [
+        *range(len(best.text.split()))
+    ]
+    assert translator.trace(TEXTS[0])[-1].finished[0][0] == tuple(
+        pieces[number] for number in best.tokens
+    )
 
 
 def test_the_run_holds_the_model_and_where_it_is_from(imported):
     name, theirs, folder, languages, ours, run = imported
     for again in (load_model(run), keras.models.load_model(run / "model.keras")):
         assert again.config == ours.config
-        assert all(np.array_equal(one, other) for one, other in zip(ours.get_weights(), again.get_weights()))
+        assert all(
+            np.array_equal(one, other)
+            for one, other in zip(ours.get_weights(), again.get_weights())
+        )
     assert ours.count_params() == ours.config.parameters
     origin = json.loads((run / "config.json").read_text())["origin"]
-    assert origin["source"] == str(folder) and origin["files"]["model.safetensors"] == sha256(
-        folder / "model.safetensors"
-    )
+    assert origin["source"] == str(folder) and origin["files"][
+        "model.safetensors"
+    ] == sha256(folder / "model.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -113,15 +164,23 @@ def marian(tmp_path_factory):
 def read(folder):
     """Our model of a checkpoint folder of Marian."""
     settings = read_config(folder)
-    return read_model(folder, settings, Frame.of(*load_tokenizers(folder, settings)))
+    return read_model(
+        folder, settings, SentenceFormat.of(*load_tokenizers(folder, settings))
+    )
 
 
 def changed(folder, out, change=lambda tensors: tensors, **settings):
     """A copy of a checkpoint with other tensors or other settings."""
     shutil.copytree(folder, out)
-    save_file(change(load_file(folder / "model.safetensors")), out / "model.safetensors", {"format": "pt"})
+    save_file(
+        change(load_file(folder / "model.safetensors")),
+        out / "model.safetensors",
+        {"format": "pt"},
+    )
     content = {**json.loads((folder / "config.json").read_text()), **settings}
-    (out / "config.json").write_text(json.dumps({k: v for k, v in content.items() if v != "absent"}))
+    (out / "config.json").write_text(
+        json.dumps({k: v for k, v in content.items() if v != "absent"})
+    )
     return out
 
 
@@ -141,19 +200,41 @@ def test_half_precision_is_widened(marian, tmp_path, dtype, rtol):
 def test_all_ways_of_storing_it(marian, tmp_path):
     """Shards; PyTorch's own format, old and new, with all names of a matrix; a matrix by another of its names."""
     folder, expected = marian
-    tensors = {name: torch.from_numpy(array) for name, array in load_file(folder / "model.safetensors").items()}
+    tensors = {
+        name: torch.from_numpy(array)
+        for name, array in load_file(folder / "model.safetensors").items()
+    }
     theirs = transformers.MarianMTModel.from_pretrained(folder)
     (tmp_path / "shards").mkdir()
-    shutil.copytree(folder, tmp_path / "torch", ignore=shutil.ignore_patterns("*.safetensors"))
-    shutil.copytree(folder, tmp_path / "shards", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copytree(
+        folder, tmp_path / "torch", ignore=shutil.ignore_patterns("*.safetensors")
+    )
+    shutil.copytree(
+        folder,
+        tmp_path / "shards",
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("*.safetensors"),
+    )
     theirs.save_pretrained(tmp_path / "shards", max_shard_size="100KB")
     assert len(list((tmp_path / "shards").glob("model-*.safetensors"))) > 2
     same(read(tmp_path / "shards"), expected)
-    for content, old in ((theirs.state_dict(), True), (theirs.state_dict(), False), (tensors, False)):
-        torch.save(content, tmp_path / "torch" / "pytorch_model.bin", _use_new_zipfile_serialization=not old)
+    for content, old in (
+        (theirs.state_dict(), True),
+        (theirs.state_dict(), False),
+        (tensors, False),
+    ):
+        torch.save(
+            content,
+            tmp_path / "torch" / "pytorch_model.bin",
+            _use_new_zipfile_serialization=not old,
+        )
         same(read(tmp_path / "torch"), expected)
     rename = {"model.shared.weight": "lm_head.weight"}
-    other = changed(folder, tmp_path / "other", lambda found: {rename.get(n, n): array for n, array in found.items()})
+    other = changed(
+        folder,
+        tmp_path / "other",
+        lambda found: {rename.get(n, n): array for n, array in found.items()},
+    )
     same(read(other), expected)
 
 
@@ -168,14 +249,26 @@ def with_(name, make):
 WEIGHT = "model.encoder.layers.0.fc1.weight"
 BAD_TENSORS = [
     (without(WEIGHT), rf"tensors of the checkpoint are missing: {WEIGHT} \(1 in all\)"),
-    (with_("model.extra", lambda t: t[WEIGHT]), r"tensors of the checkpoint are not used: model.extra \(1 in all\)"),
-    (with_(WEIGHT, lambda t: t[WEIGHT].T.copy()), r"another shape: .*fc1.weight \(64, 96\) instead of \(96, 64\)"),
-    (with_(WEIGHT, lambda t: t[WEIGHT].astype("int8")), "fc1.weight must be one of F32, F16, BF16; received I8"),
+    (
+        with_("model.extra", lambda t: t[WEIGHT]),
+        r"tensors of the checkpoint are not used: model.extra \(1 in all\)",
+    ),
+    (
+        with_(WEIGHT, lambda t: t[WEIGHT].T.copy()),
+        r"another shape: .*fc1.weight \(64, 96\) instead of \(96, 64\)",
+    ),
+    (
+        with_(WEIGHT, lambda t: t[WEIGHT].astype("int8")),
+        "fc1.weight must be one of F32, F16, BF16; received I8",
+    ),
     (
         with_("lm_head.weight", lambda t: t["model.shared.weight"] + 1),
         "must be equal as config.json says: model.shared",
     ),
-    (lambda t: {name: t[name] for name in [*t][:9]}, r"are missing: .*, \.\.\. \(\d+ in all\)"),
+    (
+        lambda t: {name: t[name] for name in [*t][:9]},
+        r"are missing: .*, \.\.\. \(\d+ in all\)",
+    ),
 ]
 
 
@@ -188,39 +281,81 @@ def test_tensors_that_do_not_fit(marian, tmp_path, change, message):
 def test_sinusoids_are_the_familys_or_refused(marian, tmp_path):
     """Ours are computed: a file that brings others, as our own export of the paper's positions, is no such model."""
     name, (folder, expected) = "model.decoder.embed_positions.weight", marian
-    table = np.asarray(expected.decoder.embedding.encode(np.arange(30)[None]))[0].astype("float16")
-    same(read(changed(folder, tmp_path / "its own", with_(name, lambda tensors: table))), expected)
+    table = np.asarray(expected.decoder.embedding.encode(np.arange(30)[None]))[
+        0
+    ].astype("float16")
+    same(
+        read(changed(folder, tmp_path / "its own", with_(name, lambda tensors: table))),
+        expected,
+    )
     others = PositionalEmbedding(1, table.shape[1]).encode(np.arange(30)[None])
     others = np.ascontiguousarray(keras.ops.convert_to_numpy(others)[0])
     for number, wrong in enumerate((others, table[:, :8].copy())):
-        with pytest.raises(ValueError, match=f"{name} must hold the sinusoids of this family, sinusoidal_halves"):
-            read(changed(folder, tmp_path / str(number), with_(name, lambda tensors, wrong=wrong: wrong)))
+        with pytest.raises(
+            ValueError,
+            match=f"{name} must hold the sinusoids of this family, sinusoidal_halves",
+        ):
+            read(
+                changed(
+                    folder,
+                    tmp_path / str(number),
+                    with_(name, lambda tensors, wrong=wrong: wrong),
+                )
+            )
 
 
 def test_a_checkpoint_is_not_replaced_by_its_run(marian, tmp_path):
     folder = changed(marian[0], tmp_path / "checkpoint")
     before = sorted(path.name for path in folder.iterdir())
     for run in (folder, tmp_path):
-        with pytest.raises(ValueError, match="run must lie outside of source, .*checkpoint'; received"):
+        with pytest.raises(
+            ValueError, match="run must lie outside of source, .*checkpoint'; received"
+        ):
             pretrained.load(folder, run, overwrite=True)
     other = changed(marian[0], tmp_path / "other")
-    with pytest.raises(ValueError, match="exists and is not a run directory; it is left as it is"):
+    with pytest.raises(
+        ValueError, match="exists and is not a run directory; it is left as it is"
+    ):
         pretrained.load(folder, other, overwrite=True)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in other.iterdir()) == before
-    with pytest.raises(ValueError, match="run must be a directory that .* made; .*checkpoint' is none"):
+    assert (
+        sorted(path.name for path in folder.iterdir())
+        == sorted(path.name for path in other.iterdir())
+        == before
+    )
+    with pytest.raises(
+        ValueError, match="run must be a directory that .* made; .*checkpoint' is none"
+    ):
         Translator.load(folder)
 
 
 BAD_SETTINGS = [
-    (dict(model_type="bart"), "model_type must be one of marian, fsmt, m2m_100, mbart; received 'bart'"),
-    (dict(activation_function="tanh"), "activation_function must be one of relu, gelu, swish, silu; received 'tanh'"),
-    (dict(decoder_attention_heads=2), "decoder_attention_heads must be equal; received 4 and 2"),
-    (dict(decoder_ffn_dim=95), r"another shape: model.decoder.layers.0.fc1.bias \(96,\) instead of \(95,\)"),
+    (
+        dict(model_type="bart"),
+        "model_type must be one of marian, fsmt, m2m_100, mbart; received 'bart'",
+    ),
+    (
+        dict(activation_function="tanh"),
+        "activation_function must be one of relu, gelu, swish, silu; received 'tanh'",
+    ),
+    (
+        dict(decoder_attention_heads=2),
+        "decoder_attention_heads must be equal; received 4 and 2",
+    ),
+    (
+        dict(decoder_ffn_dim=95),
+        r"another shape: model.decoder.layers.0.fc1.bias \(96,\) instead of \(95,\)",
+    ),
     (dict(d_model="absent"), "config.json must have d_model; it has not"),
     (dict(eos_token_id=1), "eos_token_id must be"),
-    (dict(tie_word_embeddings=False), "tie_word_embeddings must be true where source and target share a matrix"),
+    (
+        dict(tie_word_embeddings=False),
+        "tie_word_embeddings must be true where source and target share a matrix",
+    ),
     (dict(encoder_layers=2.5), "encoder_layers must be int; received 2.5"),
-    (dict(activation_function=[]), r"activation_function must be one of .*; received \[\]"),
+    (
+        dict(activation_function=[]),
+        r"activation_function must be one of .*; received \[\]",
+    ),
     (dict(model_type={}), r"model_type must be one of .*; received {}"),
     (dict(d_model=10**12), "another shape"),  # nothing of that size is made
     (dict(encoder_layers=10**9), r"are missing: \d+ for 1000000003 layers"),
@@ -235,28 +370,50 @@ def test_settings_that_do_not_fit(marian, tmp_path, settings, message):
 
 def test_ids_and_sizes_must_be_the_tokenizers(marian, tmp_path):
     folder, model = marian
-    settings, tokenizers = read_config(folder), load_tokenizers(folder, read_config(folder))
-    with pytest.raises(ValueError, match="pad_token_id must be the tokenizer's 5; received"):
-        read_model(folder, settings, Frame(pad=5, begin=5, end=0))
+    settings, tokenizers = (
+        read_config(folder),
+        load_tokenizers(folder, read_config(folder)),
+    )
+    with pytest.raises(
+        ValueError, match="pad_token_id must be the tokenizer's 5; received"
+    ):
+        read_model(folder, settings, SentenceFormat(pad=5, begin=5, end=0))
     size = model.config.target_vocab_size
-    config = dataclasses.replace(model.config, target_vocab_size=size + 1, share_embeddings=False)
-    with pytest.raises(ValueError, match=rf"config.json's \({size}, {size + 1}\) tokens; received \({size}, {size}\)"):
+    config = dataclasses.replace(
+        model.config, target_vocab_size=size + 1, share_embeddings=False
+    )
+    with pytest.raises(
+        ValueError,
+        match=rf"config.json's \({size}, {size + 1}\) tokens; received \({size}, {size}\)",
+    ):
         check_vocabularies(config, tokenizers)
 
 
 def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
     folder = changed(marian[0], tmp_path / "bad")
-    weights, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    weights, index = (
+        folder / "model.safetensors",
+        folder / "model.safetensors.index.json",
+    )
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(ValueError, match="model.safetensors' cannot be used: "):
         read(folder)
     weights.unlink()
-    with pytest.raises(ValueError, match="source must hold model.safetensors or pytorch_model.bin; .* has neither"):
+    with pytest.raises(
+        ValueError,
+        match="source must hold model.safetensors or pytorch_model.bin; .* has neither",
+    ):
         read(folder)
     for content, message in (
-        ('{"weight_map": {"a": "../x.safetensors"}}', "must name files beside it; received '../x.safetensors'"),
+        (
+            '{"weight_map": {"a": "../x.safetensors"}}',
+            "must name files beside it; received '../x.safetensors'",
+        ),
         ("{}", "cannot be used: 'weight_map'"),
-        ('{"weight_map": []}', "cannot be used: 'list' object has no attribute 'values'"),
+        (
+            '{"weight_map": []}',
+            "cannot be used: 'list' object has no attribute 'values'",
+        ),
         ("[" * 100_000, "cannot be used: "),
     ):
         index.write_text(content)
@@ -264,7 +421,10 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
             read(folder)
     index.unlink()
     for content, message in (
-        ({"a": torch.ones(2, dtype=torch.int64)}, "a must be a tensor of floating-point numbers; received Tensor"),
+        (
+            {"a": torch.ones(2, dtype=torch.int64)},
+            "a must be a tensor of floating-point numbers; received Tensor",
+        ),
         ({"a": Evil()}, "pytorch_model.bin' cannot be used: Weights only load failed"),
     ):
         torch.save(content, folder / "pytorch_model.bin")
@@ -273,10 +433,14 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
     assert not Evil.made
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(
-        ImportError, match="pytorch_model.bin is PyTorch's own format: pip install .*torch.* to read it"
+        ImportError,
+        match="pytorch_model.bin is PyTorch's own format: pip install .*torch.* to read it",
     ):
         read(folder)
-    for content, message in (("[]", "it must hold an object; received list"), ("{", "config.json' cannot be used")):
+    for content, message in (
+        ("[]", "it must hold an object; received list"),
+        ("{", "config.json' cannot be used"),
+    ):
         (folder / "config.json").write_text(content)
         with pytest.raises(ValueError, match=message):
             read_config(folder)
@@ -301,10 +465,15 @@ def test_the_command(marian, tmp_path, capsys):
     assert main(["translate", str(run), "Dogs!", "--extra-length", "3"]) == 0
     assert main(["import", str(marian[0]), str(run)]) == 2
     assert "exists already; pass --overwrite" in capsys.readouterr().err
-    assert main(["import", str(marian[0]), str(run), "--overwrite", "--target-lang", "de"]) == 0
+    assert (
+        main(["import", str(marian[0]), str(run), "--overwrite", "--target-lang", "de"])
+        == 0
+    )
     bad = changed(marian[0], tmp_path / "bad", without(WEIGHT))
     capsys.readouterr()
     assert main(["import", str(bad), str(tmp_path / "other")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("keras-transformer: error: tensors of the checkpoint are missing")
+    assert line.startswith(
+        "keras-transformer: error: tensors of the checkpoint are missing"
+    )
     assert not (tmp_path / "other").exists() and not list(tmp_path.glob(".*"))

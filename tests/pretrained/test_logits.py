@@ -1,7 +1,8 @@
 """Imported models give `transformers`' logits and translations.
 
-NLLB is m2m_100: the same architecture and the same frame, the languages first on both sides. mBART-50 is mbart in
-m2m_100's frame. Both are read with their own tokenizers in test_load.py.
+NLLB is m2m_100: the same architecture and the same sentence_format, the languages first on both
+sides. mBART-50 is mbart in m2m_100's sentence_format. Both are read with their own tokenizers in
+test_load.py.
 """
 
 import shutil
@@ -12,29 +13,33 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
-from exam import ON_TORCH, numpy  # noqa: E402
+from layer_checks import ON_TORCH, numpy  # noqa: E402
 from shared import OPUS_MT  # noqa: E402
 from tokenizer_folders import read  # noqa: E402
 
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.compiled import compiled  # noqa: E402
-from keras_transformer.decoding.translator import search_ids  # noqa: E402
+from keras_transformer.decoding.translator import translate_ids  # noqa: E402
 from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
-from keras_transformer.text.frame import Frame  # noqa: E402
+from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
-    """Their model, ours and the frame of a family; each made once."""
+    """Their model, ours and the sentence_format of a family; each made once."""
     made = {}
 
     def imported(family, **changes):
         key = (family, *changes)
         if key not in made:
             folder = tmp_path_factory.mktemp(family)
-            theirs, frame = write(folder, family, **changes)
-            made[key] = theirs, read_model(folder, read_config(folder), frame), frame
+            theirs, sentence_format = write(folder, family, **changes)
+            made[key] = (
+                theirs,
+                read_model(folder, read_config(folder), sentence_format),
+                sentence_format,
+            )
         return made[key]
 
     return imported
@@ -42,18 +47,29 @@ def imported(tmp_path_factory):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_logits(imported, family):
-    theirs, ours, frame = imported(family)
+    theirs, ours, sentence_format = imported(family)
     sources = texts((1, 13, 7, 20, 3))
-    rows = ([frame.source(text) for text in sources], [frame.target(frame.labels(text[::-1][:9])) for text in sources])
-    source_ids, target_ids = (padded(ids, frame.pad) for ids in rows)
+    rows = (
+        [sentence_format.source(text) for text in sources],
+        [
+            sentence_format.target(sentence_format.labels(text[::-1][:9]))
+            for text in sources
+        ],
+    )
+    source_ids, target_ids = (padded(ids, sentence_format.pad) for ids in rows)
     with torch.no_grad():
-        source, target = (torch.from_numpy(ids).long() for ids in (source_ids, target_ids))
+        source, target = (
+            torch.from_numpy(ids).long() for ids in (source_ids, target_ids)
+        )
         expected = theirs(
-            input_ids=source, attention_mask=source != frame.pad, decoder_input_ids=target, use_cache=False
+            input_ids=source,
+            attention_mask=source != sentence_format.pad,
+            decoder_input_ids=target,
+            use_cache=False,
         )
         expected = expected.logits.numpy()
     found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
-    real = target_ids != frame.pad
+    real = target_ids != sentence_format.pad
     real[:, 0] = True  # the begin token, which may be the same as padding
     np.testing.assert_allclose(found[real], expected[real], atol=5e-6, rtol=0)
 
@@ -61,8 +77,9 @@ def test_logits(imported, family):
 LENGTH = 24  # most tokens of a translation
 SEARCHES = {
     "greedy": (DecodingConfig(search="greedy"), dict(num_beams=1)),
-    # transformers divides by length^alpha and stops a sentence when no live hypothesis, by its length so far, is better
-    # than the worst of 4 finished ones: our rule. What follows the first candidates is the same, too.
+    # transformers divides by length^alpha and stops a sentence when no live hypothesis,
+    # by its length so far, is better than the worst of 4 finished ones: our rule. What
+    # follows the first candidates is the same, too.
     "beam": (
         DecodingConfig(beam=4, length_penalty=1.0, penalty="power"),
         dict(num_beams=4, length_penalty=1.0, early_stopping=False),
@@ -70,12 +87,16 @@ SEARCHES = {
 }
 
 
-def until_end(rows, frame):
+def until_end(rows, sentence_format):
     """Each row's ids up to its end, behind which there is padding alone."""
     cut = []
     for row in rows.tolist():
-        place = row.index(frame.end) + 1 if frame.end in row else len(row)
-        assert {*row[place:]} <= {frame.pad}
+        place = (
+            row.index(sentence_format.end) + 1
+            if sentence_format.end in row
+            else len(row)
+        )
+        assert {*row[place:]} <= {sentence_format.pad}
         cut.append(row[:place])
     return cut
 
@@ -84,39 +105,62 @@ OFTEN = ("marian", "m2m_100")  # on every backend
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-@pytest.mark.parametrize("family", [pytest.param(f, marks=[] if f in OFTEN else ON_TORCH) for f in FAMILIES])
+@pytest.mark.parametrize(
+    "family", [pytest.param(f, marks=[] if f in OFTEN else ON_TORCH) for f in FAMILIES]
+)
 def test_generate(imported, family, search):
     """Padding and the begin token, although they are the likeliest, are never generated."""
-    theirs, ours, frame = imported(family, taught=True)
+    theirs, ours, sentence_format = imported(family, taught=True)
     decoding, options = SEARCHES[search]
-    source_ids = padded([frame.source(text) for text in texts(range(1, 17), seed=1000)], frame.pad)
+    source_ids = padded(
+        [sentence_format.source(text) for text in texts(range(1, 17), seed=1000)],
+        sentence_format.pad,
+    )
     limits = np.full(len(source_ids), LENGTH, "int32")
     run = compiled(
-        lambda ids, limits: search_ids(ours, decoding, (8, LENGTH), ids, limits, given=frame.target_prefix), ours
+        lambda ids, limits: translate_ids(
+            ours,
+            decoding,
+            (8, LENGTH),
+            ids,
+            limits,
+            given=sentence_format.target_prefix,
+        ),
+        ours,
     )
     tokens, scores = run(source_ids, limits)
     with torch.no_grad():
         source = torch.from_numpy(source_ids).long()
-        given = dict(attention_mask=source != frame.pad)
+        given = dict(attention_mask=source != sentence_format.pad)
         expected = theirs.generate(
             source,
             **given,
             max_new_tokens=LENGTH,
             do_sample=False,
-            bad_words_ids=[[token] for token in frame.never],
-            decoder_start_token_id=frame.begin,
-            forced_bos_token_id=frame.target_prefix[0] if frame.target_prefix else None,
+            bad_words_ids=[[token] for token in sentence_format.never],
+            decoder_start_token_id=sentence_format.begin,
+            forced_bos_token_id=sentence_format.target_prefix[0]
+            if sentence_format.target_prefix
+            else None,
             **options,
         )
-        likeliest = theirs(source, **given, decoder_input_ids=expected, use_cache=False).logits.argmax(-1)
-    found = until_end(tokens[:, 0], frame)
-    assert found == until_end(expected[:, 1:], frame)
-    assert sum(row[-1] == frame.end for row in found) >= 8 and len({*map(tuple, found)}) >= 10
-    tempted = [np.isin(row[: len(ids)], frame.never) for row, ids in zip(likeliest.numpy(), found, strict=True)]
+        likeliest = theirs(
+            source, **given, decoder_input_ids=expected, use_cache=False
+        ).logits.argmax(-1)
+    found = until_end(tokens[:, 0], sentence_format)
+    assert found == until_end(expected[:, 1:], sentence_format)
+    assert (
+        sum(row[-1] == sentence_format.end for row in found) >= 8
+        and len({*map(tuple, found)}) >= 10
+    )
+    tempted = [
+        np.isin(row[: len(ids)], sentence_format.never)
+        for row, ids in zip(likeliest.numpy(), found, strict=True)
+    ]
     # Every translation would have such a token, at most of its positions.
     assert all(row.any() for row in tempted) and np.concatenate(tempted).mean() > 0.5
-    assert ours.config.never_generated == frame.never
-    assert not {*frame.never} & {token for row in found for token in row}
+    assert ours.config.never_generated == sentence_format.never
+    assert not {*sentence_format.never} & {token for row in found for token in row}
 
 
 # The config of Helsinki-NLP/opus-mt-zh-en, as far as it says something of the model.
@@ -143,14 +187,23 @@ def test_logits_at_full_size(tmp_path):
     if OPUS_MT.is_dir():
         assert FULL_SIZE.items() <= read(OPUS_MT).items()
         shutil.copyfile(OPUS_MT / "config.json", tmp_path / "config.json")
-    frame = Frame(pad=65000, begin=65000, end=0, source_suffix=(0,))
-    ours = read_model(tmp_path, read_config(tmp_path), frame)
+    sentence_format = SentenceFormat(pad=65000, begin=65000, end=0, source_suffix=(0,))
+    ours = read_model(tmp_path, read_config(tmp_path), sentence_format)
     assert ours.count_params() == ours.config.parameters == 77_484_009
-    rows = [frame.source(text) for text in texts((1, 50, 7))], [frame.target(text) for text in texts((30, 4, 9))]
-    source_ids, target_ids = (padded(ids, frame.pad) for ids in rows)
+    rows = (
+        [sentence_format.source(text) for text in texts((1, 50, 7))],
+        [sentence_format.target(text) for text in texts((30, 4, 9))],
+    )
+    source_ids, target_ids = (padded(ids, sentence_format.pad) for ids in rows)
     with torch.no_grad():
-        source, target = (torch.from_numpy(ids).long() for ids in (source_ids, target_ids))
-        expected = theirs(input_ids=source, attention_mask=source != frame.pad, decoder_input_ids=target).logits.numpy()
+        source, target = (
+            torch.from_numpy(ids).long() for ids in (source_ids, target_ids)
+        )
+        expected = theirs(
+            input_ids=source,
+            attention_mask=source != sentence_format.pad,
+            decoder_input_ids=target,
+        ).logits.numpy()
     found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
     real = np.arange(target_ids.shape[1]) < np.array([[len(row)] for row in rows[1]])
     print(np.abs(found - expected)[real].max(), np.abs(expected).max())

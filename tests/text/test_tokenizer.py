@@ -1,8 +1,8 @@
 import pytest
 import sentencepiece
 
-from keras_transformer.text import Tokenizer
 from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
+from keras_transformer.text.tokenizer import Tokenizer
 
 LINES = [
     "A man in a blue shirt.",
@@ -18,7 +18,8 @@ def tokenizer():
 
 
 @pytest.mark.parametrize(
-    "model_type, byte_fallback, size", [("bpe", False, 80), ("unigram", False, 45), ("bpe", True, 320)]
+    "model_type, byte_fallback, size",
+    [("bpe", False, 80), ("unigram", False, 45), ("bpe", True, 320)],
 )
 def test_decoding_gives_back_the_text(model_type, byte_fallback, size):
     tokenizer = Tokenizer.train(iter(LINES), size, model_type, byte_fallback)
@@ -33,8 +34,13 @@ def test_special_tokens(tokenizer):
     ids = tokenizer.encode(["a man"])[0]
     assert tokenizer.decode([[BEGIN, *ids, END, PAD, PAD], [END]]) == ["a man", ""]
     assert tokenizer.special == SpecialTokens(pad=0, unknown=1, begin=2, end=3)
-    assert (tokenizer.source_prefix, tokenizer.source_suffix, tokenizer.target_prefix) == ((), (END,), ())
-    assert not {PAD, BEGIN, END} & set(tokenizer.encode(["<pad> <s> </s>"])[0])  # text cannot spell them
+    assert (
+        tokenizer.source_prefix,
+        tokenizer.source_suffix,
+        tokenizer.target_prefix,
+    ) == ((), (END,), ())
+    # Text cannot spell them.
+    assert not {PAD, BEGIN, END} & set(tokenizer.encode(["<pad> <s> </s>"])[0])
 
 
 def test_nothing_in_nothing_out(tokenizer):
@@ -44,17 +50,31 @@ def test_nothing_in_nothing_out(tokenizer):
 def test_training_is_deterministic_and_silent(tokenizer, tmp_path, capfd):
     Tokenizer.train(LINES, vocab_size=80).save(tmp_path / "again.model")
     tokenizer.save(tmp_path / "tokenizer.model")
-    assert (tmp_path / "again.model").read_bytes() == (tmp_path / "tokenizer.model").read_bytes()
+    assert (tmp_path / "again.model").read_bytes() == (
+        tmp_path / "tokenizer.model"
+    ).read_bytes()
     assert capfd.readouterr() == ("", "")
-    assert Tokenizer.load(tmp_path / "tokenizer.model").encode(LINES) == tokenizer.encode(LINES)
-    assert {path.name for path in tmp_path.iterdir()} == {"again.model", "tokenizer.model"}  # nothing left aside
+    assert Tokenizer.load(tmp_path / "tokenizer.model").encode(
+        LINES
+    ) == tokenizer.encode(LINES)
+    # Nothing left aside.
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "again.model",
+        "tokenizer.model",
+    }
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((LINES, 5000), r"vocab_size must be at most \d+ for these lines; received 5000"),
-        ((LINES, 10), r"vocab_size must be at least \d+ for these lines .*; received 10"),
+        (
+            (LINES, 5000),
+            r"vocab_size must be at most \d+ for these lines; received 5000",
+        ),
+        (
+            (LINES, 10),
+            r"vocab_size must be at least \d+ for these lines .*; received 10",
+        ),
         (([], 100), "lines must contain text; received none"),
         ((["", " "], 100), "lines must contain text; received none"),
         ((LINES, 80, "word"), "model_type must be 'bpe' or 'unigram'; received 'word'"),
@@ -84,22 +104,35 @@ def test_an_error_in_the_lines_stays_itself():
 
 def test_files_that_are_no_tokenizer(tmp_path):
     path = tmp_path / "tokenizer.model"
-    with pytest.raises(ValueError, match="path must be a tokenizer's file; received .*No such file"):
+    with pytest.raises(
+        ValueError, match="path must be a tokenizer's file; received .*No such file"
+    ):
         Tokenizer.load(path)
     for content in (b"", b"junk", b"\x0a\x03abc"):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="tokenizer.model cannot be used: model must be the content of a Sentence"):
+        with pytest.raises(
+            ValueError,
+            match="tokenizer.model cannot be used: model must be the content of a Sentence",
+        ):
             Tokenizer.load(path)
-    with open(path, "wb") as file:  # SentencePiece's own ids: unknown 0, begin 1, end 2, no pad
+    # SentencePiece's own ids: unknown 0, begin 1, end 2, no pad.
+    with open(path, "wb") as file:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(LINES), model_writer=file, vocab_size=45, minloglevel=2
+            sentence_iterator=iter(LINES),
+            model_writer=file,
+            vocab_size=45,
+            minloglevel=2,
         )
-    with pytest.raises(ValueError, match=r"ids \(0, 1, 2, 3\) of pad, .*; received \(-1, 0, 1, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"ids \(0, 1, 2, 3\) of pad, .*; received \(-1, 0, 1, 2\)"
+    ):
         Tokenizer.load(path)
 
 
 def test_wrong_calls(tokenizer):
-    with pytest.raises(ValueError, match="lines must be a list of strings; received the string 'a man'"):
+    with pytest.raises(
+        ValueError, match="lines must be a list of strings; received the string 'a man'"
+    ):
         tokenizer.encode("a man")
     with pytest.raises(ValueError, match="ids must lie between 0 and 79; received 80"):
         tokenizer.decode([[5], [5, 80]])

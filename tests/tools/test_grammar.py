@@ -38,7 +38,15 @@ NOUNS = lexicon.NOUNS
         ("girl", NOMINATIVE, "ein", ["jung"], False, "", "ein junges Mädchen"),
         ("girl", NOMINATIVE, "der", ["jung"], False, "", "das junge Mädchen"),
         ("woman", DATIVE, "ein", ["alt"], False, "", "einer alten Frau"),
-        ("dog", ACCUSATIVE, "ein", ["klein", "braun"], False, "", "einen kleinen braunen Hund"),
+        (
+            "dog",
+            ACCUSATIVE,
+            "ein",
+            ["klein", "braun"],
+            False,
+            "",
+            "einen kleinen braunen Hund",
+        ),
         ("coat", DATIVE, "", ["rot"], True, "", "roten Mänteln"),
         ("coat", ACCUSATIVE, "", ["rot"], True, "", "rote Mäntel"),
         ("car", DATIVE, "", ["neu"], True, "zwei", "zwei neuen Autos"),
@@ -46,19 +54,30 @@ NOUNS = lexicon.NOUNS
         ("child", NOMINATIVE, "", ["groß"], True, "viele", "viele große Kinder"),
         ("child", NOMINATIVE, "der", ["groß"], True, "", "die großen Kinder"),
         ("farmer", DATIVE, "der", [], False, "", "dem Bauern"),
-        ("elephant", ACCUSATIVE, "ein", ["hungrig"], False, "", "einen hungrigen Elefanten"),
+        (
+            "elephant",
+            ACCUSATIVE,
+            "ein",
+            ["hungrig"],
+            False,
+            "",
+            "einen hungrigen Elefanten",
+        ),
         ("forest", DATIVE, "der", ["dunkel"], False, "", "dem dunklen Wald"),
         ("tea", ACCUSATIVE, "ein", ["heiß"], False, "", "einen heißen Tee"),
     ],
 )
 def test_noun_phrases(noun, case, determiner, adjectives, plural, quantity, expected):
-    assert noun_phrase(NOUNS[noun].german, case, determiner, adjectives, plural, quantity) == expected
+    assert (
+        noun_phrase(NOUNS[noun].german, case, determiner, adjectives, plural, quantity)
+        == expected
+    )
 
 
 def test_stems_and_contractions():
-    assert [attributive(word) for word in ("dunkel", "teuer", "hoch", "müde", "sauber")] == [
-        *("dunkl", "teur", "hoh", "müd", "sauber")
-    ]
+    assert [
+        attributive(word) for word in ("dunkel", "teuer", "hoch", "müde", "sauber")
+    ] == [*("dunkl", "teur", "hoh", "müd", "sauber")]
     assert prepositional("in", "dem alten Park") == "im alten Park"
     assert prepositional("zu", "der Schule") == "zur Schule"
     assert prepositional("in", "das Haus") == "ins Haus"
@@ -67,9 +86,18 @@ def test_stems_and_contractions():
 
 def test_places_of_the_verb():
     rest = Verb("ruht", "ruhen", "aus", reflexive=True)
-    assert main_clause(rest, False, "ein Mann", "im Park") == "ein Mann ruht sich im Park aus"
-    assert main_clause(rest, False, "ein Mann", "", "im Park") == "im Park ruht sich ein Mann aus"
-    assert subordinate_clause(rest, True, "während", "sie", "im Park") == "während sich sie im Park ausruhen"
+    assert (
+        main_clause(rest, False, "ein Mann", "im Park")
+        == "ein Mann ruht sich im Park aus"
+    )
+    assert (
+        main_clause(rest, False, "ein Mann", "", "im Park")
+        == "im Park ruht sich ein Mann aus"
+    )
+    assert (
+        subordinate_clause(rest, True, "während", "sie", "im Park")
+        == "während sich sie im Park ausruhen"
+    )
     assert Verb("hebt", "heben", "auf").with_zu() == "aufzuheben"
     assert Verb("fängt", "fangen").with_zu() == "zu fangen"
 
@@ -85,7 +113,13 @@ def test_places_of_the_verb():
 )
 def test_relative_clauses(noun, plural, expected):
     slots = {"place": ("on a bench", "auf einer Bank")}
-    clause = Clause(Phrase(NOUNS[noun], plural=plural), "sitting", "sit", Verb("sitzt", "sitzen"), slots)
+    clause = Clause(
+        Phrase(NOUNS[noun], plural=plural),
+        "sitting",
+        "sit",
+        Verb("sitzt", "sitzen"),
+        slots,
+    )
     assert clause.relative() == expected
 
 
@@ -93,7 +127,10 @@ def test_english_articles():
     word = NOUNS["coat"]
     assert Phrase(word, "a", (("old", "alt"),)).english() == "an old coat"
     assert Phrase(NOUNS["apple"], "a").english() == "an apple"
-    assert Phrase(word, "", (("red", "rot"),), True, ("two", "zwei")).english() == "two red coats"
+    assert (
+        Phrase(word, "", (("red", "rot"),), True, ("two", "zwei")).english()
+        == "two red coats"
+    )
 
 
 def test_every_pattern():
@@ -101,7 +138,11 @@ def test_every_pattern():
     for pattern, _ in grammar.patterns:
         for _ in range(200):
             for text in pattern():
-                assert text == " ".join(text.split()) and "PRONOUN" not in text and "  " not in text
+                assert (
+                    text == " ".join(text.split())
+                    and "PRONOUN" not in text
+                    and "  " not in text
+                )
 
 
 @pytest.fixture(scope="module")
@@ -113,20 +154,37 @@ def test_shipped_corpus_is_the_one_the_tool_writes(splits, tmp_path):
     for folder in ("one", "two"):
         make_captions.write(tmp_path / folder, splits)
     shipped = sorted(make_captions.FOLDER.glob("*.gz"))
-    assert len(shipped) == 6 and sum(path.stat().st_size for path in shipped) < 1_000_000
+    assert (
+        len(shipped) == 6 and sum(path.stat().st_size for path in shipped) < 1_000_000
+    )
     for path in shipped:
-        assert (tmp_path / "one" / path.name).read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+        assert (tmp_path / "one" / path.name).read_bytes() == (
+            tmp_path / "two" / path.name
+        ).read_bytes()
         assert (tmp_path / "one" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_splits_are_disjoint_and_distinct(splits):
-    assert {split: len(pairs) for split, pairs in splits.items()} == {"test": 500, "valid": 500, "train": 12000}
+    assert {split: len(pairs) for split, pairs in splits.items()} == {
+        "test": 500,
+        "valid": 500,
+        "train": 12000,
+    }
     for side in range(2):
         sentences = [pair[side] for pairs in splits.values() for pair in pairs]
         assert len(set(sentences)) == len(sentences) == 13000
 
 
 def test_every_word_of_the_test_set_is_frequent_in_training(splits):
-    counts = Counter(word for pair in splits["train"] for word in make_captions.words(pair))
+    counts = Counter(
+        word for pair in splits["train"] for word in make_captions.words(pair)
+    )
     for split in ("test", "valid"):
-        assert min(counts[word] for pair in splits[split] for word in make_captions.words(pair)) >= 5
+        assert (
+            min(
+                counts[word]
+                for pair in splits[split]
+                for word in make_captions.words(pair)
+            )
+            >= 5
+        )

@@ -12,28 +12,42 @@ pytest.importorskip("pdoc", reason="the extra `docs` is not installed")
 
 ROOT = Path(__file__).parents[2]
 
-spec = importlib.util.spec_from_file_location("make_docs", ROOT / "tools" / "make_docs.py")
+spec = importlib.util.spec_from_file_location(
+    "make_docs", ROOT / "tools" / "make_docs.py"
+)
 make_docs = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(make_docs)
 
 
 def test_every_public_name_is_in_the_reference(tmp_path):
     modules = make_docs.make(tmp_path)
-    folders = [path.parent.name for path in ROOT.glob("keras_transformer/*/__init__.py")]
-    assert {f"keras_transformer.{name}" for name in (*folders, "config", "engine", "app")} == {*modules[1:]}
+    folders = [
+        path.parent.name for path in ROOT.glob("keras_transformer/*/__init__.py")
+    ]
+    assert {
+        f"keras_transformer.{name}" for name in (*folders, "config", "engine", "app")
+    } == {*modules[1:]}
     assert "distribution" in folders
     for module in modules:
         names = getattr(importlib.import_module(module), "__all__", ())
-        page = (tmp_path / f"{module.replace('.', '/')}.html").read_text(encoding="utf-8")
+        page = (tmp_path / f"{module.replace('.', '/')}.html").read_text(
+            encoding="utf-8"
+        )
         assert [name for name in names if f'id="{name}"' not in page] == [], module
-    assert 'id="serve"' in (tmp_path / "keras_transformer" / "app.html").read_text(encoding="utf-8")
+    assert 'id="serve"' in (tmp_path / "keras_transformer" / "app.html").read_text(
+        encoding="utf-8"
+    )
     for path in tmp_path.rglob("*.html"):  # the pages load nothing from elsewhere
-        assert not re.search(r'(src|<link[^>]*href)="(https?:)?//', path.read_text(encoding="utf-8")), path
+        assert not re.search(
+            r'(src|<link[^>]*href)="(https?:)?//', path.read_text(encoding="utf-8")
+        ), path
 
 
 def test_a_warning_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        make_docs.pdoc, "pdoc", lambda *names, output_directory: warnings.warn("no such name", stacklevel=1)
+        make_docs.pdoc,
+        "pdoc",
+        lambda *names, output_directory: warnings.warn("no such name", stacklevel=1),
     )
     with pytest.raises(UserWarning, match="no such name"):
         make_docs.make(tmp_path)

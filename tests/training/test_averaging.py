@@ -1,20 +1,31 @@
 import numpy as np
 import pytest
 
-from keras_transformer.training import average_weights
+from keras_transformer.training.averaging import average_weights
 
 
 def test_mean_of_each_array():
     random = np.random.default_rng(0)
-    checkpoints = [[random.normal(size=(2, 3)).astype("float32"), np.array([k, -k], "float16")] for k in (1, 2, 6)]
+    checkpoints = [
+        [random.normal(size=(2, 3)).astype("float32"), np.array([k, -k], "float16")]
+        for k in (1, 2, 6)
+    ]
     matrix, vector = average_weights(iter(checkpoints))
-    np.testing.assert_allclose(matrix, np.mean([weights[0] for weights in checkpoints], axis=0), rtol=1e-6)
+    np.testing.assert_allclose(
+        matrix, np.mean([weights[0] for weights in checkpoints], axis=0), rtol=1e-6
+    )
     assert vector.tolist() == [3.0, -3.0]
     assert (matrix.dtype, vector.dtype) == (np.float32, np.float16)
 
 
 def test_bad_checkpoints():
-    with pytest.raises(ValueError, match="checkpoints must hold at least one list of weights; received none"):
+    with pytest.raises(
+        ValueError,
+        match="checkpoints must hold at least one list of weights; received none",
+    ):
         average_weights([])
-    with pytest.raises(ValueError, match=r"arrays of the same shapes; received \[\(3,\)\] after \[\(2,\)\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"arrays of the same shapes; received \[\(3,\)\] after \[\(2,\)\]",
+    ):
         average_weights([[np.zeros(2)], [np.zeros(3)]])

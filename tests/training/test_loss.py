@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from exam import gradient, numpy
 from keras import ops
+from layer_checks import gradient, numpy
 
-from keras_transformer.training import LabelSmoothedCrossEntropy
+from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 
 B, T, V = 3, 5, 7
 LABELS = np.array([[4, 6, 3, 0, 0], [5, 5, 5, 5, 3], [3, 0, 0, 0, 0]])
@@ -27,7 +27,9 @@ def test_loss_and_gradient_equal_float64(smoothing, scale):
     losses, slope = reference(logits, weights, smoothing)
     loss = LabelSmoothedCrossEntropy(smoothing)
     weights = weights.astype("float32")
-    assert float(loss(LABELS, logits, sample_weight=weights)) == pytest.approx((losses * REAL).sum() / 9, rel=1e-5)
+    assert float(loss(LABELS, logits, sample_weight=weights)) == pytest.approx(
+        (losses * REAL).sum() / 9, rel=1e-5
+    )
 
     found = gradient(lambda x: loss(LABELS, x + 0.0, sample_weight=weights), logits)
     np.testing.assert_allclose(found, slope, atol=1e-6, rtol=3e-5)
@@ -42,18 +44,29 @@ def test_reductions():
     np.testing.assert_allclose(numpy(every), losses, atol=1e-5)
     mean = LabelSmoothedCrossEntropy(reduction="mean_with_sample_weight")
     weights = REAL.astype("float32")
-    assert float(mean(LABELS, logits, sample_weight=weights)) == pytest.approx((losses * REAL).sum() / 9, rel=1e-5)
+    assert float(mean(LABELS, logits, sample_weight=weights)) == pytest.approx(
+        (losses * REAL).sum() / 9, rel=1e-5
+    )
 
 
 def test_half_precision_logits_are_summed_in_float32():
     logits = ops.cast(np.linspace(-3, 3, B * T * V).reshape(B, T, V), "bfloat16")
     losses, _ = reference(numpy(logits), REAL, 0.1)
-    np.testing.assert_allclose(numpy(LabelSmoothedCrossEntropy(reduction="none")(LABELS, logits)), losses, atol=1e-5)
+    np.testing.assert_allclose(
+        numpy(LabelSmoothedCrossEntropy(reduction="none")(LABELS, logits)),
+        losses,
+        atol=1e-5,
+    )
 
 
 def test_configuration():
-    loss = LabelSmoothedCrossEntropy.from_config(LabelSmoothedCrossEntropy(0.3).get_config())
+    loss = LabelSmoothedCrossEntropy.from_config(
+        LabelSmoothedCrossEntropy(0.3).get_config()
+    )
     assert loss.smoothing == 0.3 and loss.reduction == "sum"
     for smoothing in (-0.1, 1.0):
-        with pytest.raises(ValueError, match=f"smoothing must be at least 0 and below 1; received {smoothing}"):
+        with pytest.raises(
+            ValueError,
+            match=f"smoothing must be at least 0 and below 1; received {smoothing}",
+        ):
             LabelSmoothedCrossEntropy(smoothing)

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_transformer.training import WarmupSchedule, paper_adam
+from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.schedule import WarmupSchedule
 
 
 @pytest.mark.parametrize("accumulation", [1, 3])
@@ -11,7 +12,8 @@ def test_the_papers_formula(d_model, warmup, scale, accumulation):
     schedule = WarmupSchedule(d_model, warmup, scale, accumulation)
     for update in (1, 2, warmup - 1, warmup, warmup + 1, 100_000):
         expected = scale * d_model**-0.5 * min(update**-0.5, update * warmup**-1.5)
-        for batch in range((update - 1) * accumulation, update * accumulation):  # Keras counts from 0
+        # Keras counts from 0.
+        for batch in range((update - 1) * accumulation, update * accumulation):
             assert float(schedule(batch)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -28,16 +30,25 @@ def test_saved_and_loaded_with_the_model(tmp_path, accumulation):
         assert int(optimizer.iterations) == updates
         expected = 0.5 * 16**-0.5 * (updates + 1) * 50**-1.5  # of the next update
         assert float(optimizer.learning_rate) == pytest.approx(expected, rel=1e-5)
-        assert optimizer.get_config()["learning_rate"]["config"] == schedule.get_config()
+        assert (
+            optimizer.get_config()["learning_rate"]["config"] == schedule.get_config()
+        )
     loaded.fit(np.ones((2, 3)), np.ones((2, 2)), batch_size=1, verbose=0)
 
 
 def test_papers_adam():
     adam = paper_adam(0.1, global_clipnorm=2.0)
-    assert (adam.beta_1, adam.beta_2, adam.epsilon, adam.global_clipnorm) == (0.9, 0.98, 1e-9, 2.0)
+    assert (adam.beta_1, adam.beta_2, adam.epsilon, adam.global_clipnorm) == (
+        0.9,
+        0.98,
+        1e-9,
+        2.0,
+    )
 
 
-@pytest.mark.parametrize("name", ["d_model", "warmup_updates", "scale", "gradient_accumulation_steps"])
+@pytest.mark.parametrize(
+    "name", ["d_model", "warmup_updates", "scale", "gradient_accumulation_steps"]
+)
 def test_bad_arguments(name):
     with pytest.raises(ValueError, match=f"{name} must be above 0; received 0"):
         WarmupSchedule(**{"d_model": 8, name: 0})

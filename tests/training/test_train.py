@@ -8,20 +8,17 @@ from small import DATA, MODEL, training, write_corpus
 
 from keras_transformer import Translator
 from keras_transformer.config import DataConfig, DecodingConfig, preset
-from keras_transformer.data import TokenBatches
-from keras_transformer.files import load_arrays
-from keras_transformer.models import Transformer
-from keras_transformer.run_directory import load_model, read_config
-from keras_transformer.text import Tokenizer
-from keras_transformer.training import (
-    LabelSmoothedCrossEntropy,
-    Perplexity,
-    TokenAccuracy,
-    WarmupSchedule,
-    paper_adam,
-    train,
-)
+from keras_transformer.data.batches import TokenBatches
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.run import load_model, read_config
+from keras_transformer.runs.sealed_files import load_arrays
+from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.callbacks import NonFiniteLoss
+from keras_transformer.training.loss import LabelSmoothedCrossEntropy
+from keras_transformer.training.metrics import Perplexity, TokenAccuracy
+from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.schedule import WarmupSchedule
+from keras_transformer.training.train import train
 
 one_width = pytest.mark.usefixtures("one_bucket")
 
@@ -37,23 +34,46 @@ def log(run):
 
 @one_width
 def test_a_run_holds_what_the_documentation_says(tmp_path, files, capsys):
-    options = dict(gradient_accumulation=2, clip_norm=1.0, weight_decay=1e-4, dtype="mixed_bfloat16")
+    options = dict(
+        gradient_accumulation=2,
+        clip_norm=1.0,
+        weight_decay=1e-4,
+        dtype="mixed_bfloat16",
+    )
     recipe = training(max_updates=None, average_last=2, patience=5, **options)
     model = train(tmp_path / "run", *files, model=MODEL, data=DATA, training=recipe)
     out = capsys.readouterr().out
     assert "train: kept 200 of 200 pairs" in out and "valid: kept 8 of 8 pairs" in out
     assert "mean of the last 2 epochs: val_nats" in out
     run = tmp_path / "run"
-    names = ["checkpoints", "config.json", "data", "log.jsonl", "manifest.json", "model.keras", "tokenizer.model"]
+    names = [
+        "checkpoints",
+        "config.json",
+        "data",
+        "log.jsonl",
+        "manifest.json",
+        "model.keras",
+        "tokenizer.model",
+    ]
     assert sorted(path.name for path in run.iterdir()) == names
-    assert [len(list((run / "checkpoints").glob(f"{kind}-*"))) for kind in ("batch", "epoch")] == [2, 2]
+    assert [
+        len(list((run / "checkpoints").glob(f"{kind}-*")))
+        for kind in ("batch", "epoch")
+    ] == [2, 2]
     expected = {"epoch", "seconds", "loss", "nats", "perplexity", "accuracy"}
     expected |= {"val_loss", "val_nats", "val_perplexity", "val_accuracy"}
-    assert [line["epoch"] for line in log(run)] == [1, 2] and set(log(run)[0]) == expected
+    assert [line["epoch"] for line in log(run)] == [1, 2] and set(
+        log(run)[0]
+    ) == expected
     assert log(run)[1]["val_nats"] < log(run)[0]["val_nats"] < 6
     assert read_config(run, "training") == recipe and read_config(run, "data") == DATA
-    assert model.config.source_vocab_size == 200 and read_config(run, "model") == model.config
-    for one, other in zip(model.get_weights(), load_model(run).get_weights(), strict=True):
+    assert (
+        model.config.source_vocab_size == 200
+        and read_config(run, "model") == model.config
+    )
+    for one, other in zip(
+        model.get_weights(), load_model(run).get_weights(), strict=True
+    ):
         np.testing.assert_array_equal(one, other)
 
 
@@ -70,20 +90,32 @@ def test_bleu_decides_and_tensorboard_is_written(tmp_path, files, capsys):
 def test_the_same_seed_gives_the_same_weights(tmp_path, files):
     def weights(run, seed=1):  # neither validation pairs nor a shared vocabulary
         keras.utils.set_random_seed(len(run))  # what was drawn before does not matter
-        data = DataConfig(vocab_size=150, share_vocabulary=False, batch_tokens=800)
+        data = DataConfig(vocab_size=150, share_embeddings=False, batch_tokens=800)
         recipe = training(epochs=1, seed=seed)
-        return train(tmp_path / run, *files[:2], model=MODEL, data=data, training=recipe).get_weights()
+        return train(
+            tmp_path / run, *files[:2], model=MODEL, data=data, training=recipe
+        ).get_weights()
 
     one = weights("one")
-    assert all(np.array_equal(*pair) for pair in zip(one, weights("other"), strict=True))
+    assert all(
+        np.array_equal(*pair) for pair in zip(one, weights("other"), strict=True)
+    )
     assert not np.array_equal(one[0], weights("another seed", seed=2)[0])
     assert (tmp_path / "one" / "tokenizer.source.model").exists()
-    assert set(log(tmp_path / "one")[0]) == {"epoch", "seconds", "loss", "nats", "perplexity", "accuracy"}
+    assert set(log(tmp_path / "one")[0]) == {
+        "epoch",
+        "seconds",
+        "loss",
+        "nats",
+        "perplexity",
+        "accuracy",
+    }
 
 
 @one_width
 def test_stops_after_an_epoch_without_a_better_one(tmp_path, files):
-    recipe = training(epochs=9, max_updates=None, patience=1, learning_rate_scale=1e-30)  # nothing changes
+    # Nothing changes.
+    recipe = training(epochs=9, max_updates=None, patience=1, learning_rate_scale=1e-30)
     train(tmp_path / "run", *files, model=MODEL, data=DATA, training=recipe)
     assert len(log(tmp_path / "run")) == 2
 
@@ -95,13 +127,21 @@ def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, files, monkeypatch):
     def broken(self, index):
         inputs, labels, weights = right(self, index)
         bad = self.shuffle and self.epoch == 1 and index == 2
-        return inputs, labels, np.where(weights > 0, np.nan, weights).astype("float32") if bad else weights
+        return (
+            inputs,
+            labels,
+            np.where(weights > 0, np.nan, weights).astype("float32")
+            if bad
+            else weights,
+        )
 
     monkeypatch.setattr(TokenBatches, "__getitem__", broken)
     recipe = training(max_updates=None, checkpoint_minutes=0.0)
     with pytest.raises(NonFiniteLoss, match=r"loss is nan at update (\d+)") as caught:
         train(tmp_path / "run", *files[:2], model=MODEL, data=DATA, training=recipe)
-    batches = TokenBatches.from_lines(*lines_of(files), Tokenizer.load(tmp_path / "run" / "tokenizer.model"))
+    batches = TokenBatches.from_lines(
+        *lines_of(files), Tokenizer.load(tmp_path / "run" / "tokenizer.model")
+    )
     batches = TokenBatches(batches.store, DATA.batch_tokens)
     assert f"update {len(batches) + 3} (learning rate" in str(caught.value)
     kept = load_model(tmp_path / "run").get_weights()
@@ -119,18 +159,39 @@ def test_a_resumed_run_is_the_one_that_was_begun(tmp_path, files):
     train(run, *files, model=MODEL, data=DATA, training=training())
     assert [line["epoch"] for line in log(run)] == [1]
     for wrong, message in (
-        (dict(training=training(seed=2)), "seed must be 1 as when the run was begun; received 2"),
+        (
+            dict(training=training(seed=2)),
+            "seed must be 1 as when the run was begun; received 2",
+        ),
         (
             dict(model=dataclasses.replace(MODEL, dropout=0.2)),
             "dropout must be 0.1 as when the run was begun; received",
         ),
-        (dict(data=dataclasses.replace(DATA, max_ratio=3.0)), "max_ratio must be 4.0 as when the run was begun"),
+        (
+            dict(data=dataclasses.replace(DATA, max_ratio=3.0)),
+            "max_ratio must be 4.0 as when the run was begun",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             train(run, resume=True, **wrong)
-    train(run, *files, model=MODEL, data=DATA, training=training(max_updates=30), resume=True)
+    train(
+        run,
+        *files,
+        model=MODEL,
+        data=DATA,
+        training=training(max_updates=30),
+        resume=True,
+    )
     assert [line["epoch"] for line in log(run)] == [1, 2]
-    train(tmp_path / "new", *files, model=MODEL, data=DATA, training=training(), resume=True)  # begins it
+    # Begins it.
+    train(
+        tmp_path / "new",
+        *files,
+        model=MODEL,
+        data=DATA,
+        training=training(),
+        resume=True,
+    )
     assert load_model(tmp_path / "new").config == load_model(run).config
 
 
@@ -142,10 +203,18 @@ def test_fine_tuning_begins_with_another_run(tmp_path, files, monkeypatch):
     train(fine, *files, init_from=run, training=recipe)
     assert log(fine)[0]["val_nats"] == pytest.approx(log(run)[-1]["val_nats"], rel=1e-4)
     assert read_config(fine, "data") == DATA
-    assert (fine / "tokenizer.model").read_bytes() == (run / "tokenizer.model").read_bytes()
+    assert (fine / "tokenizer.model").read_bytes() == (
+        run / "tokenizer.model"
+    ).read_bytes()
     for wrong, message in (
-        (dict(model="tiny"), "encoder_layers must be 1 as in init_from='.*run'; received 4"),
-        (dict(data=DataConfig(vocab_size=300)), "vocab_size must be 200 as in init_from='.*run'; received 300"),
+        (
+            dict(model="tiny"),
+            "encoder_layers must be 1 as in init_from='.*run'; received 4",
+        ),
+        (
+            dict(data=DataConfig(vocab_size=300)),
+            "vocab_size must be 200 as in init_from='.*run'; received 300",
+        ),
         (
             dict(init_from=tmp_path / "absent"),
             "run must be a directory that `keras-transformer train` or `import` made",
@@ -163,10 +232,22 @@ def lines_of(files):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(resume=True, source=None), "source must be given to begin a run; received none, and '.*run' is none to"),
-        (dict(model="huge"), "preset must be one of tiny, small, base, big; received 'huge'"),
-        (dict(training=training(monitor="bleu")), "monitor='bleu' needs valid_source and valid_target"),
-        (dict(valid_target="v.de"), "valid_source must be given with valid_target; received 'v.de' alone"),
+        (
+            dict(resume=True, source=None),
+            "source must be given to begin a run; received none, and '.*run' is none to",
+        ),
+        (
+            dict(model="huge"),
+            "preset must be one of tiny, small, base, big; received 'huge'",
+        ),
+        (
+            dict(training=training(monitor="bleu")),
+            "monitor='bleu' needs valid_source and valid_target",
+        ),
+        (
+            dict(valid_target="v.de"),
+            "valid_source must be given with valid_target; received 'v.de' alone",
+        ),
         (
             dict(model=preset("tiny", positions="learned", max_positions=64)),
             "max_length must be at most max_positions=64 with positions='learned'; received 128",
@@ -175,52 +256,87 @@ def lines_of(files):
 )
 def test_what_cannot_work_fails_at_once(tmp_path, files, arguments, message):
     with pytest.raises(ValueError, match=message):
-        train(tmp_path / "run", **{**dict(zip(("source", "target"), files)), **arguments})
+        train(
+            tmp_path / "run", **{**dict(zip(("source", "target"), files)), **arguments}
+        )
     assert not list(tmp_path.iterdir())
 
 
 def test_tensorboard_needs_its_packages(tmp_path, files, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tensorboard" else name)
-    with pytest.raises(ValueError, match=r"tensorboard=True needs .* not installed: \['tensorboard'\]"):
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "tensorboard" else name
+    )
+    with pytest.raises(
+        ValueError, match=r"tensorboard=True needs .* not installed: \['tensorboard'\]"
+    ):
         train(tmp_path / "run", *files, training=training(tensorboard=True))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     "optimizer, options",
-    # Adam divides by the gradients' size: its epsilon is far above their rounding errors.
-    [("SGD", dict(learning_rate=0.5)), ("Adam", dict(learning_rate=0.01, epsilon=1e-2))],
+    # Adam divides by the gradients' size: its epsilon is far above their rounding
+    # errors.
+    [
+        ("SGD", dict(learning_rate=0.5)),
+        ("Adam", dict(learning_rate=0.01, epsilon=1e-2)),
+    ],
 )
 def test_accumulated_micro_batches_equal_one_big_batch(files, optimizer, options):
     lines = [side[:24] for side in lines_of(files)]
     tokenizer = Tokenizer.train([*lines[0], *lines[1]], vocab_size=100)
-    batches = TokenBatches.from_lines(*lines, tokenizer, batch_tokens=200, shuffle=False, accumulation=3)
+    batches = TokenBatches.from_lines(
+        *lines, tokenizer, batch_tokens=200, shuffle=False, accumulation=3
+    )
     micro = [batches[i] for i in range(3)]
     width = max(labels.shape[1] for _, labels, _ in micro)
     # Of one width for the sake of time: each shape is compiled.
-    micro = keras.tree.map_structure(lambda array: np.pad(array, [(0, 0), (0, width - array.shape[1])]), micro)
-    big, labels, weights = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *micro)
+    micro = keras.tree.map_structure(
+        lambda array: np.pad(array, [(0, 0), (0, width - array.shape[1])]), micro
+    )
+    big, labels, weights = keras.tree.map_structure(
+        lambda *arrays: np.concatenate(arrays), *micro
+    )
     weights = weights / 3
     assert weights.sum() == pytest.approx(1.0, rel=1e-5)
 
     results = []
     for steps, items in ((3, micro), (None, [(big, labels, weights)])):
         keras.utils.set_random_seed(1)
-        model = Transformer(dataclasses.replace(MODEL, source_vocab_size=100, target_vocab_size=100, dropout=0.0))
-        made = getattr(keras.optimizers, optimizer)(**options, gradient_accumulation_steps=steps)
-        model.compile(made, LabelSmoothedCrossEntropy(), jit_compile=keras.backend.backend() == "jax")
+        model = Transformer(
+            dataclasses.replace(
+                MODEL, source_vocab_size=100, target_vocab_size=100, dropout=0.0
+            )
+        )
+        made = getattr(keras.optimizers, optimizer)(
+            **options, gradient_accumulation_steps=steps
+        )
+        model.compile(
+            made,
+            LabelSmoothedCrossEntropy(),
+            jit_compile=keras.backend.backend() == "jax",
+        )
         before = model.get_weights()
         for x, y, w in items:
             model.train_on_batch(x, y, sample_weight=w)
         results.append(model.get_weights())
-        assert max(np.abs(new - old).max() for new, old in zip(results[-1], before, strict=True)) > 1e-3
+        assert (
+            max(
+                np.abs(new - old).max()
+                for new, old in zip(results[-1], before, strict=True)
+            )
+            > 1e-3
+        )
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def digits(count, seed):
     random = np.random.default_rng(seed)
-    lines = [" ".join(map(str, random.integers(0, 10, random.integers(3, 8)))) for _ in range(count)]
+    lines = [
+        " ".join(map(str, random.integers(0, 10, random.integers(3, 8))))
+        for _ in range(count)
+    ]
     return lines, [line[::-1] for line in lines]
 
 
@@ -229,9 +345,11 @@ def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
     keras.utils.set_random_seed(0)
     source, target = digits(3000, seed=0)
     tokenizer = Tokenizer.train(source, vocab_size=25)
-    batches = TokenBatches.from_lines(source, target, tokenizer, batch_tokens=512, seed=1)
+    batches = TokenBatches.from_lines(
+        source, target, tokenizer, batch_tokens=512, seed=1
+    )
     config = preset("tiny", source_vocab_size=25, target_vocab_size=25, encoder_layers=1, decoder_layers=1, d_model=64,
-                    d_ff=128, heads=4, dropout=0.0, norm="pre")  # fmt: skip
+                    d_ff=128, num_heads=4, dropout=0.0, norm_first=True)  # fmt: skip
     model = Transformer(config)
     model.compile(
         paper_adam(WarmupSchedule(64, warmup_updates=100, scale=0.4)),
@@ -242,14 +360,22 @@ def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
     model.fit(batches, epochs=16, shuffle=False, verbose=0)
 
     source, target = digits(100, seed=1)
-    held_out = TokenBatches.from_lines(source, target, tokenizer, batch_tokens=512, shuffle=False)
+    held_out = TokenBatches.from_lines(
+        source, target, tokenizer, batch_tokens=512, shuffle=False
+    )
     measured = model.evaluate(held_out, return_dict=True, verbose=0)
     assert measured["accuracy"] > 0.95 and measured["perplexity"] < 2.0
 
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.evaluate(held_out, return_dict=True, verbose=0) == pytest.approx(measured, rel=1e-4)
+    assert loaded.evaluate(held_out, return_dict=True, verbose=0) == pytest.approx(
+        measured, rel=1e-4
+    )
     assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations)
 
-    translations = Translator(loaded, tokenizer, config=DecodingConfig(search="greedy", extra_length=10))(source)
-    assert np.mean([found == right for found, right in zip(translations, target)]) >= 0.9
+    translations = Translator(
+        loaded, tokenizer, config=DecodingConfig(search="greedy", extra_length=10)
+    )(source)
+    assert (
+        np.mean([found == right for found, right in zip(translations, target)]) >= 0.9
+    )

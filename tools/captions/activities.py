@@ -7,7 +7,14 @@ from .lexicon import rows
 
 # English preposition, German preposition, case, prefix lent to the verb, nouns
 DIRECTIONS = [
-    (english, german, {"acc": ACCUSATIVE, "dat": DATIVE}[case], prefix, nouns.split(), set(agents.split()))
+    (
+        english,
+        german,
+        {"acc": ACCUSATIVE, "dat": DATIVE}[case],
+        prefix,
+        nouns.split(),
+        set(agents.split()),
+    )
     for english, german, case, prefix, nouns, agents in rows("""
 through  durch  acc  -        park garden forest                walker
 through  durch  acc  -        city forest                       walker car
@@ -27,7 +34,8 @@ across   über   acc  -        lake river                        boat
 class Activity:
     """What somebody does: a verb of both languages, who may do it, to what, and where.
 
-    `government` is "acc", "dat", or a preposition and a case; `complement` is fixed text in the object's place.
+    `government` is "acc", "dat", or a preposition and a case; `complement` is fixed
+    text in the object's place.
     """
 
     base: str
@@ -47,7 +55,9 @@ def _verb(text, participle=""):
     forms, _, prefix = forms.partition("+")
     singular, plural = forms.split("/")
     reflexive = rest[:1] == ["sich"]
-    return Verb(singular, plural, prefix, reflexive, participle), " ".join(rest[reflexive:])
+    return Verb(singular, plural, prefix, reflexive, participle), " ".join(
+        rest[reflexive:]
+    )
 
 
 def _names(text):
@@ -58,18 +68,35 @@ def _transitive(text):
     for english, german, participle, government, agents, objects, places in rows(text):
         base, ing, *passive = english.split("/")
         verb, _ = _verb(german, participle)
-        objects, agents, places = _names(objects), frozenset(agents.split()), frozenset(places.split())
-        yield Activity(base, ing, "".join(passive), verb, "", government, agents, objects, places)
+        objects, agents, places = (
+            _names(objects),
+            frozenset(agents.split()),
+            frozenset(places.split()),
+        )
+        yield Activity(
+            base, ing, "".join(passive), verb, "", government, agents, objects, places
+        )
 
 
 def _intransitive(text):
     for english, german, agents, places in rows(text):
         base, ing = english.split("/")
         verb, complement = _verb(german)
-        yield Activity(base, ing, "", verb, complement, "", frozenset(agents.split()), (), frozenset(places.split()))
+        yield Activity(
+            base,
+            ing,
+            "",
+            verb,
+            complement,
+            "",
+            frozenset(agents.split()),
+            (),
+            frozenset(places.split()),
+        )
 
 
-# English base / -ing / passive participle, German, participle, government, agents, objects, places
+# English base / -ing / passive participle, German, participle, government, agents,
+# objects, places
 TRANSITIVE = list(
     _transitive("""
 read/reading/read  liest/lesen  gelesen  acc  person  book newspaper letter map  out street books room station
@@ -180,4 +207,7 @@ PRONOUN BE hungry     PRONOUN hungrig BE      eat buy:apple,pear cook cut
 PRONOUN BE happy      PRONOUN glücklich BE    laugh sing dance dance_with
 """)
 )
-ADVERBS = {"walk": [("slowly", "langsam"), ("quickly", "schnell")], "read": [("quietly", "leise")]}
+ADVERBS = {
+    "walk": [("slowly", "langsam"), ("quickly", "schnell")],
+    "read": [("quietly", "leise")],
+}

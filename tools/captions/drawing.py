@@ -14,7 +14,16 @@ BEDS = {"bench", "sofa", "blanket"}
 PERCHES = {"bench", "wall"}
 GROUPS = {"walker": {"person", "dog"}, "car": {"car", "bus"}, "many": {"person"}}
 WORN = ("coat", "jacket", "dress", "shirt")
-CARRIED = ("umbrella", "hat", "camera", "bag", "balloon", "flower", "suitcase", "basket")
+CARRIED = (
+    "umbrella",
+    "hat",
+    "camera",
+    "bag",
+    "balloon",
+    "flower",
+    "suitcase",
+    "basket",
+)
 GARMENTS = ("wear", "put on", "take off")
 SINGLY = ("push", "ride", "dance with", "wait for", "build")
 
@@ -48,21 +57,33 @@ class Drawing:
             if self.chance(definite):
                 return Phrase(word, "the", adjectives, True, after=after)
             quantities = lex.NUMBERS * 2 + lex.QUANTITIES
-            return Phrase(word, "", adjectives, True, self.random.choice(quantities), after)
-        return Phrase(word, "the" if self.chance(definite) else "a", adjectives, after=after)
+            return Phrase(
+                word, "", adjectives, True, self.random.choice(quantities), after
+            )
+        return Phrase(
+            word, "the" if self.chance(definite) else "a", adjectives, after=after
+        )
 
     def known(self, name, probability=0.25):
         """The noun with the definite article."""
-        return Phrase(lex.NOUNS[name], adjectives=self.adjectives(lex.NOUNS[name], probability))
+        return Phrase(
+            lex.NOUNS[name], adjectives=self.adjectives(lex.NOUNS[name], probability)
+        )
 
     def agents(self, kinds):
         """Names of nouns that may do it: by group, by tag, or the noun itself."""
         wanted = set().union(*(GROUPS.get(kind, {kind}) for kind in kinds))
-        return [name for name, word in lex.NOUNS.items() if name in wanted or word.tags & wanted]
+        return [
+            name
+            for name, word in lex.NOUNS.items()
+            if name in wanted or word.tags & wanted
+        ]
 
     def attribute(self, name, plural):
         """What a person wears or has with them: in a red coat, with an umbrella."""
-        (preposition, german), nouns = self.random.choice([(("in", "in"), WORN), (("with", "mit"), CARRIED)])
+        (preposition, german), nouns = self.random.choice(
+            [(("in", "in"), WORN), (("with", "mit"), CARRIED)]
+        )
         noun = self.random.choice(nouns)
         if noun == "dress" and name not in ("woman", "girl"):
             noun = "shirt"
@@ -78,7 +99,12 @@ class Drawing:
             return phrase
         couple = [name for name in ("man", "woman", "boy", "girl") if name in names]
         if len(couple) > 1 and self.chance(0.4 if "many" in kinds else 0.05):
-            return Pair(*(Phrase(lex.NOUNS[name], "a") for name in self.random.sample(couple, 2)))
+            return Pair(
+                *(
+                    Phrase(lex.NOUNS[name], "a")
+                    for name in self.random.sample(couple, 2)
+                )
+            )
         if "job" not in phrase.word.tags and self.chance(attribute):
             return replace(phrase, after=self.attribute(name, phrase.plural))
         return phrase
@@ -88,7 +114,9 @@ class Drawing:
     def beside(self):
         preposition, german = self.random.choice(lex.BESIDE)
         phrase = self.known(self.random.choice(lex.LANDMARKS), 0.3)
-        return f"{preposition} {phrase.english()}", prepositional(german, phrase.german(DATIVE))
+        return f"{preposition} {phrase.english()}", prepositional(
+            german, phrase.german(DATIVE)
+        )
 
     def seat(self, base, subject):
         choices = lex.SEATS
@@ -100,7 +128,10 @@ class Drawing:
             choices = [seat for seat in lex.SEATS if seat[2] != "chair"]
         preposition, german, name = self.random.choice(choices)
         phrase = self.phrase(name, definite=0.25, plural=0)
-        source, target = f"{preposition} {phrase.english()}", prepositional(german, phrase.german(DATIVE))
+        source, target = (
+            f"{preposition} {phrase.english()}",
+            prepositional(german, phrase.german(DATIVE)),
+        )
         if name in PERCHES and self.chance(0.3):
             beside = self.beside()
             return f"{source} {beside[0]}", f"{target} {beside[1]}"
@@ -112,11 +143,15 @@ class Drawing:
             return self.beside()
         if kind == "seat":
             return self.seat(activity.base, subject)
-        return self.located(self.random.choice([place for place in lex.PLACES if place.kind == kind]))
+        return self.located(
+            self.random.choice([place for place in lex.PLACES if place.kind == kind])
+        )
 
     def located(self, place):
         phrase = self.known(place.noun)
-        return f"{place.english} {phrase.english()}", prepositional(place.german, phrase.german(DATIVE))
+        return f"{place.english} {phrase.english()}", prepositional(
+            place.german, phrase.german(DATIVE)
+        )
 
     def direction(self, movers):
         """The adverbial, and the prefix it lends to the verb: am Fluss (entlang)."""
@@ -124,7 +159,10 @@ class Drawing:
             [row for row in act.DIRECTIONS if row[5] & movers]
         )
         phrase = self.known(self.random.choice(nouns))
-        return (f"{preposition} {phrase.english()}", prepositional(german, phrase.german(case))), prefix
+        return (
+            f"{preposition} {phrase.english()}",
+            prepositional(german, phrase.german(case)),
+        ), prefix
 
     # clauses
 
@@ -132,20 +170,40 @@ class Drawing:
         """The object's slot, and its text in the case the verb governs."""
         names = [name for name in activity.objects if name != subject.word.singular]
         plural = 0 if activity.base in SINGLY else 0.15
-        phrase = self.phrase(self.random.choice(names), definite=0.25, plural=plural, probability=0.5)
+        phrase = self.phrase(
+            self.random.choice(names), definite=0.25, plural=plural, probability=0.5
+        )
         if activity.base in GARMENTS:  # everyone has one of their own
-            phrase = Phrase(phrase.word, "" if subject.plural else "a", phrase.adjectives, subject.plural)
+            phrase = Phrase(
+                phrase.word,
+                "" if subject.plural else "a",
+                phrase.adjectives,
+                subject.plural,
+            )
         *preposition, case = activity.government.split()
         german = phrase.german(CASES[case])
         if preposition:
-            return "complement", (phrase.english(), prepositional(preposition[0], german))
+            return "complement", (
+                phrase.english(),
+                prepositional(preposition[0], german),
+            )
         known = phrase.determiner == "the"
         return "known" if known else "object", (phrase.english(), german)
 
-    def clause(self, activities=ACTIVITIES, place=0.7, time=0.12, subject=None, kinds=None, **options):
+    def clause(
+        self,
+        activities=ACTIVITIES,
+        place=0.7,
+        time=0.12,
+        subject=None,
+        kinds=None,
+        **options,
+    ):
         """`kinds` narrows who may be the subject; `options` are those of subject()."""
         activity = self.random.choice(activities)
-        subject = subject or self.subject(activity.agents & kinds if kinds else activity.agents, **options)
+        subject = subject or self.subject(
+            activity.agents & kinds if kinds else activity.agents, **options
+        )
         slots = {}
         if activity.objects:
             name, text = self.objects(activity, subject)
@@ -157,7 +215,9 @@ class Drawing:
             slots["place"] = self.place(activity, subject)
         if self.chance(time):
             winter = "snowman" in activity.objects
-            slots["time"] = self.random.choice([pair for pair in lex.TIMES if not winter or pair[0] in lex.SNOWY])
+            slots["time"] = self.random.choice(
+                [pair for pair in lex.TIMES if not winter or pair[0] in lex.SNOWY]
+            )
         if activity.base in act.ADVERBS and self.chance(0.2):
             slots["adverb"] = self.random.choice(act.ADVERBS[activity.base])
         return Clause(subject, activity.ing, activity.base, activity.verb, slots)
@@ -176,4 +236,10 @@ class Drawing:
             slots["adverb"] = self.random.choice(act.ADVERBS[activity.base])
         if self.chance(time):
             slots["time"] = self.random.choice(lex.TIMES)
-        return Clause(subject, activity.ing, activity.base, replace(activity.verb, prefix=prefix), slots)
+        return Clause(
+            subject,
+            activity.ing,
+            activity.base,
+            replace(activity.verb, prefix=prefix),
+            slots,
+        )

@@ -9,7 +9,9 @@ def be(plural):
     return "are" if plural else "is"
 
 
-def noun_phrase(singular, plural_form, determiner="the", adjectives=(), plural=False, quantity=""):
+def noun_phrase(
+    singular, plural_form, determiner="the", adjectives=(), plural=False, quantity=""
+):
     """Determiner "the", "a" or "" (none); "a" agrees with the sound of the next word."""
     words = [*adjectives, plural_form if plural else singular]
     if quantity:

@@ -9,7 +9,10 @@ COLUMNS = "mfnp"  # masculine, feminine, neuter, plural
 def _table(text):
     """Rows are the three cases, columns the three genders and the plural; "-" is the empty ending."""
     rows = [line.split() for line in text.strip().splitlines()]
-    return [dict(zip(COLUMNS, (form.strip("-") for form in row), strict=True)) for row in rows]
+    return [
+        dict(zip(COLUMNS, (form.strip("-") for form in row), strict=True))
+        for row in rows
+    ]
 
 
 DEFINITE = _table("""
@@ -64,7 +67,9 @@ class Noun:
 
     def decline(self, case, plural=False):
         if plural:
-            return self.plural + ("n" if case == DATIVE and self.plural[-1] not in "ns" else "")
+            return self.plural + (
+                "n" if case == DATIVE and self.plural[-1] not in "ns" else ""
+            )
         return self.plural if self.weak and case != NOMINATIVE else self.singular
 
 
@@ -74,7 +79,11 @@ def attributive(adjective):
         return "hoh"
     if adjective.endswith("e"):
         return adjective[:-1]
-    return adjective[:-2] + adjective[-1] if adjective.endswith(("el", "euer")) else adjective
+    return (
+        adjective[:-2] + adjective[-1]
+        if adjective.endswith(("el", "euer"))
+        else adjective
+    )
 
 
 def noun_phrase(noun, case, determiner="der", adjectives=(), plural=False, quantity=""):
@@ -86,9 +95,20 @@ def noun_phrase(noun, case, determiner="der", adjectives=(), plural=False, quant
     elif determiner == "ein" and not plural:
         words.append(INDEFINITE[case][column])
     if quantity:  # einige, mehrere and viele are declined, numerals are not
-        words.append(quantity + ("n" if quantity in ("einige", "mehrere", "viele") and case == DATIVE else ""))
-    endings = WEAK if determiner == "der" else STRONG if plural or not determiner else MIXED
-    words += [attributive(adjective) + endings[case][column] for adjective in adjectives]
+        words.append(
+            quantity
+            + (
+                "n"
+                if quantity in ("einige", "mehrere", "viele") and case == DATIVE
+                else ""
+            )
+        )
+    endings = (
+        WEAK if determiner == "der" else STRONG if plural or not determiner else MIXED
+    )
+    words += [
+        attributive(adjective) + endings[case][column] for adjective in adjectives
+    ]
     return " ".join([*words, noun.decline(case, plural)])
 
 
@@ -131,4 +151,6 @@ def main_clause(verb, plural, subject, middle, front=""):
 def subordinate_clause(verb, plural, conjunction, subject, middle):
     """The verb is last and joined to its prefix. A relative pronoun is a conjunction without a further subject."""
     sich = "sich" if verb.reflexive else ""
-    return _sentence(conjunction, sich, subject, middle, verb.prefix + verb.finite(plural))
+    return _sentence(
+        conjunction, sich, subject, middle, verb.prefix + verb.finite(plural)
+    )

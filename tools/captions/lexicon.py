@@ -1,6 +1,7 @@
 """The words, as tables. Columns are separated by two or more spaces; "-" is an empty column.
 
-Every English word has one German word, so that a translation is decided by the sentence alone.
+Every English word has one German word, so that a translation is decided by the sentence
+alone.
 """
 
 import re
@@ -12,7 +13,9 @@ from .german import Noun
 def rows(text):
     """The cells of each line of a table."""
     for line in text.strip().splitlines():
-        yield [("" if cell == "-" else cell) for cell in re.split(r"\s{2,}", line.strip())]
+        yield [
+            ("" if cell == "-" else cell) for cell in re.split(r"\s{2,}", line.strip())
+        ]
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,8 @@ blanket       blankets       Decke         Decken         f   colour warm
 table         tables         Tisch         Tische         m   thing colour
 """)
 
-# English, German, noun tags it suits; qualities before colours, as both languages order them
+# English, German, noun tags it suits; qualities before colours, as both languages order
+# them
 ADJECTIVES = [
     (english, german, frozenset(tags.split()))
     for english, german, tags in rows("""
@@ -221,7 +225,17 @@ today               heute
 )
 COLOURFUL = ("colourful", "bunt")
 SNOWY = {"in winter", "on a cold day"}
-UNCOMPARED = {"tired", "hungry", "friendly", "famous", "beautiful", "quiet", "dirty", "clean", "long"}
+UNCOMPARED = {
+    "tired",
+    "hungry",
+    "friendly",
+    "famous",
+    "beautiful",
+    "quiet",
+    "dirty",
+    "clean",
+    "long",
+}
 
 
 @dataclass(frozen=True)

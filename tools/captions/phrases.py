@@ -29,19 +29,36 @@ class Phrase:
         """he, she or they, where both languages agree on it; else an empty pair."""
         if self.plural:
             return "they", "sie"
-        return next((pair for pair in (("he", "er"), ("she", "sie")) if pair[0] in self.word.tags), ("", ""))
+        return next(
+            (
+                pair
+                for pair in (("he", "er"), ("she", "sie"))
+                if pair[0] in self.word.tags
+            ),
+            ("", ""),
+        )
 
     def english(self):
         adjectives = [pair[0] for pair in self.adjectives]
         text = english.noun_phrase(
-            self.word.singular, self.word.plural, self.determiner, adjectives, self.plural, self.quantity[0]
+            self.word.singular,
+            self.word.plural,
+            self.determiner,
+            adjectives,
+            self.plural,
+            self.quantity[0],
         )
         return " ".join(filter(None, (text, self.after[0])))
 
     def german(self, case):
         adjectives = [pair[1] for pair in self.adjectives]
         text = german.noun_phrase(
-            self.word.german, case, DETERMINERS[self.determiner], adjectives, self.plural, self.quantity[1]
+            self.word.german,
+            case,
+            DETERMINERS[self.determiner],
+            adjectives,
+            self.plural,
+            self.quantity[1],
         )
         return " ".join(filter(None, (text, self.after[1])))
 
@@ -71,7 +88,8 @@ class Pair:
 
 
 ENGLISH_ORDER = ("complement", "object", "direction", "place", "time")
-# time before manner before place; a known object stands before the place, a new one after it
+# time before manner before place; a known object stands before the place, a new one
+# after it
 GERMAN_ORDER = ("time", "known", "adverb", "place", "object", "complement", "direction")
 
 
@@ -86,11 +104,20 @@ class Clause:
     slots: dict
 
     def _english_middle(self, without=""):
-        slots = {("object" if name == "known" else name): text[0] for name, text in self.slots.items()}
-        return " ".join(slots[name] for name in ENGLISH_ORDER if slots.get(name) and name != without)
+        slots = {
+            ("object" if name == "known" else name): text[0]
+            for name, text in self.slots.items()
+        }
+        return " ".join(
+            slots[name] for name in ENGLISH_ORDER if slots.get(name) and name != without
+        )
 
     def _german_middle(self, without=""):
-        parts = (self.slots[name][1] for name in GERMAN_ORDER if name in self.slots and name != without)
+        parts = (
+            self.slots[name][1]
+            for name in GERMAN_ORDER
+            if name in self.slots and name != without
+        )
         return " ".join(filter(None, parts))
 
     def _ing(self):
@@ -98,7 +125,9 @@ class Clause:
 
     def english(self, subject=None, without=""):
         subject = self.subject.english() if subject is None else subject
-        return english.clause(subject, self.subject.plural, self._ing(), self._english_middle(without))
+        return english.clause(
+            subject, self.subject.plural, self._ing(), self._english_middle(without)
+        )
 
     def english_rest(self):
         """Without subject and auxiliary: sitting on a bench."""
@@ -111,21 +140,29 @@ class Clause:
         """German main clause; `front` names the slot that stands first instead of the subject."""
         first = self.slots[front][1] if front else ""
         subject = self.subject.german(NOMINATIVE)
-        return german.main_clause(self.verb, self.subject.plural, subject, self._german_middle(front), first)
+        return german.main_clause(
+            self.verb, self.subject.plural, subject, self._german_middle(front), first
+        )
 
     def verb_first(self, subject=None):
         """What follows a subordinate clause; with subject="" what follows "und" or a relative clause."""
         subject = self.subject.german(NOMINATIVE) if subject is None else subject
-        return german.main_clause(self.verb, self.subject.plural, subject, self._german_middle(), front=None)
+        return german.main_clause(
+            self.verb, self.subject.plural, subject, self._german_middle(), front=None
+        )
 
     def subordinate(self, conjunction):
         subject = self.subject.german(NOMINATIVE)
-        return german.subordinate_clause(self.verb, self.subject.plural, conjunction, subject, self._german_middle())
+        return german.subordinate_clause(
+            self.verb, self.subject.plural, conjunction, subject, self._german_middle()
+        )
 
     def relative(self):
         column = "p" if self.subject.plural else self.subject.word.german.gender
         pronoun = german.RELATIVE[NOMINATIVE][column]
-        return german.subordinate_clause(self.verb, self.subject.plural, pronoun, "", self._german_middle())
+        return german.subordinate_clause(
+            self.verb, self.subject.plural, pronoun, "", self._german_middle()
+        )
 
     def infinitive(self):
         """im Park ein Eis essen; the caller places "möchte" before it."""

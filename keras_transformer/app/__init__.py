@@ -1,0 +1,1 @@
+"""The page to type a sentence into."""

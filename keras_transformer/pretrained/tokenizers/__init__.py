@@ -1,0 +1,1 @@
+"""The tokenizers of other people's checkpoints. No Keras."""
