@@ -6,7 +6,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class Adam(keras.optimizers.Adam):
-    """Keras's Adam that remembers the global norm of the last gradient, before any clipping, as `gradient_norm`."""
+    """Keras's Adam that remembers the global norm of the last gradient.
+
+    It is the norm before any clipping, the variable `gradient_norm`.
+    """
 
     def build(self, variables):
         if self.built:
@@ -18,11 +21,8 @@ class Adam(keras.optimizers.Adam):
 
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)
-        squares = [
-            ops.sum(ops.square(ops.cast(grad, "float32")))
-            for grad in grads
-            if grad is not None
-        ]
+        present = [ops.cast(grad, "float32") for grad in grads if grad is not None]
+        squares = [ops.sum(ops.square(grad)) for grad in present]
         self.gradient_norm.assign(ops.sqrt(sum(squares)))
 
 
