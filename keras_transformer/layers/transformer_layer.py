@@ -1,6 +1,5 @@
 """What all our layers have in common."""
 
-import functools
 import inspect
 
 import keras
@@ -31,23 +30,48 @@ class TransformerLayer(keras.layers.Layer):
         return {**super().get_config(), "dtype": policy_config(self), **arguments}
 
     def rematerialized_call(self, layer_call, *args, **kwargs):
-        # JAX would make a traced array of every argument, also of a Python bool.
-        fixed = {name: x for name, x in kwargs.items() if not is_tensor_like(x)}
-        call = functools.partial(layer_call, **fixed)
-        rest = {name: x for name, x in kwargs.items() if name not in fixed}
-        computed_again = super().rematerialized_call(call, *args, **rest)
+        """What Keras calls in place of `call` for a layer made in a `RematScope`.
 
-        def call_with_tensors(*args, **kwargs):
-            tensors = {name: x for name, x in kwargs.items() if name not in fixed}
-            return computed_again(*args, **tensors)
+        Keras computes a plain `call` again as it stands. That fails on JAX, where the
+        seed of dropout would leave the function as a side effect; and TensorFlow would
+        draw other numbers the second time. So the function that is computed again takes
+        the variables, seeds included, and gives back those that have changed.
+        """
+        if self._remat_mode is None or self._remat_mode.mode == "activations":
+            return layer_call  # the activations are those of layers inside
+        names = [name for name, x in kwargs.items() if is_float_tensor(x)]
+        fixed = {name: x for name, x in kwargs.items() if name not in names}
+        count = len(self.variables)
+        structure = []
 
-        return call_with_tensors
+        def pure(*flat):
+            mapping = list(zip(self.variables, flat[:count]))
+            arguments = flat[count : count + len(args)]
+            given = dict(zip(names, flat[count + len(args) :]))
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                outputs = layer_call(*arguments, **given, **fixed)
+            states = map(scope.get_current_value, self.non_trainable_variables)
+            structure[:] = [outputs]
+            return *keras.tree.flatten(outputs), *states
+
+        computed_again = super().rematerialized_call(pure, *args, **kwargs)
+
+        def call(*args, **kwargs):
+            # Copies, because torch assigns in place what it is still to compute from.
+            values = [keras.ops.copy(variable.value) for variable in self.variables]
+            tensors = (*args, *(kwargs[name] for name in names))
+            results = computed_again(*values, *tensors)
+            outputs = len(results) - len(self.non_trainable_variables)
+            for variable, state in zip(self.non_trainable_variables, results[outputs:]):
+                variable.assign(state)
+            return keras.tree.pack_sequence_as(structure[0], results[:outputs])
+
+        return call
 
 
-def is_tensor_like(x):
-    """Whether x is a tensor, or a structure of tensors."""
-    leaves = keras.tree.flatten(x)
-    return bool(leaves) and all(hasattr(leaf, "shape") for leaf in leaves)
+def is_float_tensor(x):
+    """Whether x is a tensor that gradients flow through."""
+    return keras.ops.is_tensor(x) and keras.backend.is_float_dtype(x.dtype)
 
 
 def policy_config(layer):

@@ -118,6 +118,9 @@ class Transformer(keras.Model):
         """The `Decoder`: target ids and memory -> logits."""
         return self.get_layer("encoder_decoder").decoder
 
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        return layer_call  # as in `EncoderDecoder`
+
     def get_config(self):
         return {
             "config": dataclasses.asdict(self.config),
