@@ -1,16 +1,15 @@
-"""A large file that several processes work on, which need not know of each other.
+"""A large file that several processes translate, which need not know of each other.
 
-Each takes every n-th line and leaves `OUTPUT.0-of-2.part` when its share is done: a
-line of JSON with a mark, which says what was done to what, then for each line of its
-share a line of JSON with the lines that came of it. Whoever finds all parts there joins
-them in the order of the input.
+Each process takes every n-th line. It leaves `OUTPUT.0-of-2.part` when its share is
+done: a line of JSON with a mark, which says what was done to what, then a line of JSON
+for each line of the share, with the rows that came of it. The process that finds all
+parts there joins them in the order of the input.
 """
 
 import contextlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 try:
@@ -18,14 +17,14 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None
 
-from keras_transformer.runs.sealed_files import written_aside
+from keras_transformer.runs.run import new_file
 
 
-def parse_shard(text: str) -> tuple[int, int]:
+def parse_shard(text):
     """`"1/4"` -> (1, 4): share 1, counted from 0, of 4.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if the text is no share.
 
     Example:
         >>> parse_shard("1/4")
@@ -37,90 +36,83 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-def share(lines: Iterable[str], shard: tuple[int, int]) -> Iterator[str]:
-    """The lines of a share."""
-    number, count = shard
-    return itertools.islice(lines, number, None, count)
-
-
-def write_part(
-    output: str, shard: tuple[int, int], mark: dict, found: Iterable[list[str]]
-) -> None:
-    """Write what came of each line of a share; the part appears under its name only when complete."""
-    with written_aside(part(output, shard)) as aside:
-        with open(aside, "w", encoding="utf-8") as file:
-            for record in itertools.chain([mark], found):
-                file.write(json.dumps(record) + "\n")
-
-
-def is_done(output: str, shard: tuple[int, int], mark: dict) -> bool:
-    """Whether a part of this mark is there."""
-    try:
-        with open(part(output, shard), encoding="utf-8") as file:
-            return json.loads(file.readline()) == mark
-    except (OSError, ValueError):
-        return False
-
-
-def join_parts(output: str, shard: tuple[int, int], mark: dict) -> list[int]:
-    """Join the parts if all are there, and remove them; give the numbers of those that are not.
+class Share:
+    """The lines that one of several processes translates.
 
     Args:
-        output: the file to write.
-        shard: the share whose part was just written.
-        mark: that of the parts.
+        output: path of the file that the shares come together in.
+        number: which share this is, from 0.
+        count: how many there are.
+        mark: what JSON can hold; only parts with the same mark belong together.
     """
-    with one_at_a_time(Path(output).resolve().parent):
-        if not is_done(output, shard, mark):
-            # Another process, which was done at the same time, has joined them.
+
+    def __init__(self, output, number, count, mark):
+        self.output = Path(output).resolve()
+        self.number = number
+        self.count = count
+        self.mark = mark
+
+    def part(self, number):
+        """The path of a share's part."""
+        name = f"{self.output.name}.{number}-of-{self.count}.part"
+        return self.output.with_name(name)
+
+    def of(self, lines):
+        """The share's lines of all lines."""
+        return itertools.islice(lines, self.number, None, self.count)
+
+    def write(self, found):
+        """Write the rows of each line; the part appears when it is complete."""
+        with new_file(self.part(self.number)) as file:
+            for record in itertools.chain([self.mark], found):
+                file.write(json.dumps(record) + "\n")
+
+    def is_done(self, number):
+        """Whether a share has a part with this mark."""
+        try:
+            with open(self.part(number), encoding="utf-8") as file:
+                return json.loads(file.readline()) == self.mark
+        except (OSError, ValueError):
+            return False
+
+    def rows(self, number):
+        """The rows that came of each line of a share."""
+        with open(self.part(number), encoding="utf-8") as file:
+            next(file)  # the mark
+            yield from map(json.loads, file)
+
+    def join(self):
+        """Join the parts if all are there, and remove them.
+
+        Returns:
+            the numbers of the shares whose parts are missing.
+        """
+        with one_at_a_time(self.output.parent):
+            if not self.is_done(self.number):
+                # A process that was done at the same time has joined them.
+                return []
+            numbers = range(self.count)
+            missing = [number for number in numbers if not self.is_done(number)]
+            if missing:
+                return missing
+            turns = itertools.zip_longest(*map(self.rows, numbers), fillvalue=())
+            with new_file(self.output) as file:
+                for rows in itertools.chain.from_iterable(turns):
+                    file.writelines(row + "\n" for row in rows)
+            for number in numbers:
+                self.part(number).unlink()
             return []
-        shards = [(number, shard[1]) for number in range(shard[1])]
-        missing = [
-            number
-            for number, _ in shards
-            if not is_done(output, (number, shard[1]), mark)
-        ]
-        if not missing:
-            join(output, shards)
-        return missing
 
 
 @contextlib.contextmanager
 def one_at_a_time(folder):
     """Let one process at a time into this block, of those that name the same folder."""
-    descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        if fcntl:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        if fcntl:
-            os.close(descriptor)
-
-
-def join(output, shards):
-    """Write the rows of all parts in the order of their lines; then remove the parts."""
-    with (
-        written_aside(Path(output).resolve()) as aside,
-        open(aside, "w", encoding="utf-8") as file,
-    ):
-        for records in itertools.zip_longest(
-            *(records_of(part(output, shard)) for shard in shards)
-        ):
-            for record in records:
-                file.writelines(line + "\n" for line in record or ())
-    for shard in shards:
-        part(output, shard).unlink()
-
-
-def records_of(path):
-    """What came of each line of a part's share."""
-    with open(path, encoding="utf-8") as file:
-        next(file)
-        yield from map(json.loads, file)
-
-
-def part(output, shard):
-    """The path of a part."""
-    output = Path(output)
-    return output.with_name(f"{output.name}.{shard[0]}-of-{shard[1]}.part")
+        os.close(descriptor)
