@@ -74,6 +74,23 @@ def test_a_reader_that_leaves_early_is_no_error(monkeypatch, capsys):
 
 
 @marked(ON_TORCH)
+def test_ctranslate2_starts_without_keras(tmp_path):
+    program = (
+        "import sys; from keras_transformer.cli.main import main; "
+        "print(main(sys.argv[1:]), {'keras', 'jax', 'tensorflow', 'torch'} "
+        "& sys.modules.keys())"
+    )
+    command = ["translate", "--runtime", "ctranslate2", str(tmp_path / "none"), "A"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command],
+        capture_output=True,
+        cwd=ROOT,
+        text=True,
+    )
+    assert done.stdout == "2 set()\n", done.stderr
+
+
+@marked(ON_TORCH)
 def test_version(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["--version"])
