@@ -22,16 +22,11 @@ from keras_transformer.plots.attention import alignment, attention  # noqa: E402
 LONGEST = 500  # characters of a sentence
 WAITING = 16  # sentences that may wait for their turn
 LARGEST_GRID = 50_000  # weights of all heads of a layer that are drawn one by one
+# Kind of attention: what it is called, whose tokens are queries, and whose are keys.
 KINDS = {
-    "cross": "translation to sentence",
-    "encoder": "sentence to itself",
-    "decoder": "translation to itself",
-}
-# Whose tokens are the queries, and whose the keys.
-TOKENS = {
-    "cross": ("target_tokens", "source_tokens"),
-    "encoder": ("source_tokens", "source_tokens"),
-    "decoder": ("input_tokens", "input_tokens"),
+    "cross": ("translation to sentence", "target_tokens", "source_tokens"),
+    "encoder": ("sentence to itself", "source_tokens", "source_tokens"),
+    "decoder": ("translation to itself", "input_tokens", "input_tokens"),
 }
 ALL_HEADS = "all"
 MODEL_QUEUE = {
@@ -124,8 +119,8 @@ class Answers:
         if len(text) <= LONGEST:
             text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST:
-            limits = f"1 to {LONGEST} characters; received {len(text)}."
-            gr.Warning(f"The sentence must have {limits}")
+            expected = f"The sentence must have 1 to {LONGEST} characters"
+            gr.Warning(f"{expected}; received {len(text)}.")
             return [gr.skip()] * 5
         hypotheses = self.translator.hypotheses([text])[0]
         best = hypotheses[0]
@@ -153,7 +148,7 @@ def picture(found, kind, layer, head):
     elif weights.size > LARGEST_GRID:
         weights = weights.mean(axis=0)
         title = "mean of all heads"
-    queries, keys = TOKENS[kind]
+    _, queries, keys = KINDS[kind]
     return attention(weights, getattr(found, queries), getattr(found, keys), title)
 
 
@@ -197,7 +192,7 @@ def page(translator, title):
 
 def choices(answers):
     """The three drop-down lists that choose an attention: kind, layer and head."""
-    kinds = [(text, kind) for kind, text in KINDS.items()]
+    kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
     layers = answers.layers("cross")
     heads = [ALL_HEADS, *map(str, range(1, answers.config.num_heads + 1))]
     return (

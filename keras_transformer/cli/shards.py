@@ -1,12 +1,12 @@
 """A large file that several processes translate, which need not know of each other.
 
-Each process takes every n-th line. It leaves `OUTPUT.0-of-2.part` when its share is
-done: a line of JSON with a mark, which says what was done to what, then a line of JSON
-for each line of the share, with the rows that came of it. The process that finds all
-parts there joins them in the order of the input.
+Each process takes every n-th line and leaves its part beside the output when it is
+done: for each of its lines a line of JSON, the rows that came of it. The process that
+finds all parts there joins them in the order of the input.
 """
 
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -36,72 +36,51 @@ def parse_shard(text):
     return int(number), int(count)
 
 
-class Share:
-    """The lines that one of several processes translates.
+def parts_of(output, count, mark):
+    """The paths of the parts; those of another mark, which JSON can hold, differ."""
+    output = Path(output).resolve()
+    digest = hashlib.sha256(json.dumps(mark).encode()).hexdigest()[:16]
+    names = [f"{output.name}.{n}-of-{count}.{digest}.part" for n in range(count)]
+    return [output.with_name(name) for name in names]
+
+
+def write_part(path, found):
+    """Write the rows of each line; the part appears when it is complete."""
+    with new_file(path) as file:
+        for rows in found:
+            file.write(json.dumps(rows) + "\n")
+
+
+def read_part(path):
+    """The rows that came of each line."""
+    with open(path, encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def join_parts(output, parts, own):
+    """Join the parts if all are there, and remove them.
 
     Args:
-        output: path of the file that the shares come together in.
-        number: which share this is, from 0.
-        count: how many there are.
-        mark: what JSON can hold; only parts with the same mark belong together.
+        output: path of the file to write.
+        parts: their paths.
+        own: the number of the part just written.
+
+    Returns:
+        the numbers of the missing parts.
     """
-
-    def __init__(self, output, number, count, mark):
-        self.output = Path(output).resolve()
-        self.number = number
-        self.count = count
-        self.mark = mark
-
-    def part(self, number):
-        """The path of a share's part."""
-        name = f"{self.output.name}.{number}-of-{self.count}.part"
-        return self.output.with_name(name)
-
-    def of(self, lines):
-        """The share's lines of all lines."""
-        return itertools.islice(lines, self.number, None, self.count)
-
-    def write(self, found):
-        """Write the rows of each line; the part appears when it is complete."""
-        with new_file(self.part(self.number)) as file:
-            for record in itertools.chain([self.mark], found):
-                file.write(json.dumps(record) + "\n")
-
-    def is_done(self, number):
-        """Whether a share has a part with this mark."""
-        try:
-            with open(self.part(number), encoding="utf-8") as file:
-                return json.loads(file.readline()) == self.mark
-        except (OSError, ValueError):
-            return False
-
-    def rows(self, number):
-        """The rows that came of each line of a share."""
-        with open(self.part(number), encoding="utf-8") as file:
-            next(file)  # the mark
-            yield from map(json.loads, file)
-
-    def join(self):
-        """Join the parts if all are there, and remove them.
-
-        Returns:
-            the numbers of the shares whose parts are missing.
-        """
-        with one_at_a_time(self.output.parent):
-            if not self.is_done(self.number):
-                # A process that was done at the same time has joined them.
-                return []
-            numbers = range(self.count)
-            missing = [number for number in numbers if not self.is_done(number)]
-            if missing:
-                return missing
-            turns = itertools.zip_longest(*map(self.rows, numbers), fillvalue=())
-            with new_file(self.output) as file:
+    with one_at_a_time(parts[own].parent):
+        missing = [number for number, part in enumerate(parts) if not part.exists()]
+        if own in missing:
+            # A process that was done at the same time has joined them.
+            return []
+        if not missing:
+            turns = itertools.zip_longest(*map(read_part, parts), fillvalue=())
+            with new_file(output) as file:
                 for rows in itertools.chain.from_iterable(turns):
                     file.writelines(row + "\n" for row in rows)
-            for number in numbers:
-                self.part(number).unlink()
-            return []
+            for part in parts:
+                part.unlink()
+        return missing
 
 
 @contextlib.contextmanager

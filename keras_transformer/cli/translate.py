@@ -12,7 +12,12 @@ from keras_transformer.cli.flags import (
     chosen_fields,
 )
 from keras_transformer.cli.output import rows_of
-from keras_transformer.cli.shards import Share, parse_shard
+from keras_transformer.cli.shards import (
+    join_parts,
+    parse_shard,
+    parts_of,
+    write_part,
+)
 from keras_transformer.config import DecodingConfig
 from keras_transformer.runs.run import new_file
 from keras_transformer.text.lines import read_lines
@@ -81,26 +86,25 @@ def run(options):
             f"received --runtime {options.runtime}"
         )
     number, count = shard_of(options)
-    columns = [options.alignments, options.token_scores]
     if count > 1:
-        share = Share(options.output, number, count, mark(options, columns))
-        return translate_share(options, share, columns)
-    translator = load_translator(options)
-    lines, typed = sentences(options)
+        return translate_share(options, number, count)
+    typed = False
+    if options.text:
+        lines = iter(options.text)
+    elif options.input:
+        lines = read_lines(options.input)
+    else:
+        lines = read_lines(sys.stdin.buffer, "standard input")
+        typed = sys.stdin.isatty()  # who types a line waits for its translation
+    found = rows_of(load_translator(options), lines, *columns(options), at_once=typed)
     standard = contextlib.nullcontext(sys.stdout)
     with new_file(options.output) if options.output else standard as file:
-        for rows in rows_of(translator, lines, *columns, at_once=typed):
-            for row in rows:
-                print(row, file=file, flush=not options.output)
+        for row in itertools.chain.from_iterable(found):
+            print(row, file=file, flush=not options.output)
 
 
-def sentences(options):
-    """The sentences to translate, and whether somebody types them."""
-    if options.text:
-        return iter(options.text), False
-    if options.input:
-        return read_lines(options.input), False
-    return read_lines(sys.stdin.buffer, "standard input"), sys.stdin.isatty()
+def columns(options):
+    return options.alignments, options.token_scores
 
 
 def shard_of(options):
@@ -124,24 +128,21 @@ def shard_of(options):
     return number, count
 
 
-def translate_share(options, share, columns):
+def translate_share(options, number, count):
     """Translate a share of a file; join the shares if this was the last one."""
-    if not share.is_done(share.number):
-        lines = share.of(read_lines(options.input))
-        numbers = share.of(itertools.count(1))
-        share.write(rows_of(load_translator(options), lines, *columns, numbers=numbers))
-    for missing in share.join():
-        print(f"--shard {missing}/{share.count} is still to be done", file=sys.stderr)
-
-
-def mark(options, columns):
-    """What tells parts of this translation from those of another."""
     run = Path(options.run)
     files = [Path(options.input), run / "manifest.json", run / "model.keras"]
     stats = [path.stat() for path in files if path.is_file()]
-    return {
-        "files": [[stat.st_size, stat.st_mtime_ns] for stat in stats],
-        "runtime": options.runtime,
-        "search": chosen_fields(options, DecodingConfig),
-        "columns": columns,
-    }
+    stamps = [[stat.st_size, stat.st_mtime_ns] for stat in stats]
+    search = chosen_fields(options, DecodingConfig)
+    mark = [stamps, options.runtime, search, columns(options)]
+    parts = parts_of(options.output, count, mark)
+    if not parts[number].exists():
+        lines = itertools.islice(read_lines(options.input), number, None, count)
+        numbers = itertools.count(number + 1, count)
+        found = rows_of(
+            load_translator(options), lines, *columns(options), numbers=numbers
+        )
+        write_part(parts[number], found)
+    for missing in join_parts(options.output, parts, number):
+        print(f"--shard {missing}/{count} is still to be done", file=sys.stderr)
