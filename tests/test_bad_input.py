@@ -140,7 +140,7 @@ def fails(folder, arguments, capsys):
         ("--config syntax.toml", "config 'syntax.toml' is not valid TOML"),
         (
             "--config key.toml",
-            "config 'key.toml' has an unknown key 'sorce'; known: source, target",
+            "config 'key.toml' has unknown settings ['sorce']; known: source, target",
         ),
         (
             "--config setting.toml",

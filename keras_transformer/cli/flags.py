@@ -62,8 +62,9 @@ def add_config_flags(parser, config, title):
 
 def flag_fields(config):
     """The fields of a config dataclass that may be chosen."""
+    hidden = NO_FLAGS if config is TransformerConfig else ()
     fields = dataclasses.fields(config)
-    return [field for field in fields if field.name not in NO_FLAGS]
+    return [field for field in fields if field.name not in hidden]
 
 
 def value_options(kind):
@@ -79,8 +80,8 @@ def value_options(kind):
 
 def chosen_fields(options, config):
     """The fields of a config dataclass that the command line sets."""
-    names = [field.name for field in flag_fields(config)]
-    return {name: getattr(options, name) for name in names if name in options}
+    names = {field.name for field in flag_fields(config)}
+    return {name: value for name, value in vars(options).items() if name in names}
 
 
 def read_toml(path):
@@ -96,24 +97,23 @@ def read_toml(path):
         settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"config {path!r} is not valid TOML: {error}") from None
-    known = [*TRAIN_FILES, "preset", *TRAIN_GROUPS]
-    for key, value in settings.items():
-        if key not in known:
-            message = f"has an unknown key {key!r}; known: {', '.join(known)}"
-            raise ValueError(f"config {path!r} {message}")
-        if key in TRAIN_GROUPS:
-            check_table(path, key, value)
-        elif not isinstance(value, str):
-            message = f"{key} must be a string; received {value!r}"
-            raise ValueError(f"config {path!r}: {message}")
+    where = f"config {path!r}"
+    names = [*TRAIN_FILES, "preset"]
+    check_names(where, settings, [*names, *TRAIN_GROUPS])
+    for name, value in settings.items():
+        kind, article = (str, "a string") if name in names else (dict, "a table")
+        if not isinstance(value, kind):
+            raise ValueError(f"{where}: {name} must be {article}; received {value!r}")
+        if name in TRAIN_GROUPS:
+            fields = [field.name for field in flag_fields(TRAIN_GROUPS[name])]
+            check_names(f"{where}: [{name}]", value, fields)
     return settings
 
 
-def check_table(path, name, table):
-    """Raise a `ValueError` unless a table sets only what flags can set."""
-    if not isinstance(table, dict):
-        raise ValueError(f"config {path!r}: {name} must be a table; received {table!r}")
-    fields = {field.name for field in flag_fields(TRAIN_GROUPS[name])}
-    if not fields.issuperset(table):
-        unknown = sorted(table.keys() - fields)
-        raise ValueError(f"config {path!r}: [{name}] has unknown settings {unknown}")
+def check_names(where, settings, known):
+    """Raise a `ValueError` if settings have a name that is not known."""
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise ValueError(
+            f"{where} has unknown settings {unknown}; known: {', '.join(known)}"
+        )

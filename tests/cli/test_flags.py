@@ -44,7 +44,7 @@ def test_help_mentions_every_setting(command, capsys):
     assert out.startswith("usage:kerastransformer")
     for config in SETTINGS[command]:
         for field in dataclasses.fields(config):
-            if field.name not in NO_FLAGS:
+            if config is not TransformerConfig or field.name not in NO_FLAGS:
                 assert squeezed(field.name) in out
                 assert squeezed(field.metadata["help"]) in out
 
@@ -62,3 +62,9 @@ def test_help_mentions_every_setting(command, capsys):
 def test_only_what_is_chosen_is_set(flags, expected):
     options = parse(["train", "RUN", *flags.split()])
     assert chosen_fields(options, TransformerConfig) == expected
+
+
+def test_what_the_tokenizer_decides_is_chosen_with_the_data():
+    options = parse(["train", "RUN", "--no-share-embeddings"])
+    assert chosen_fields(options, DataConfig) == {"share_embeddings": False}
+    assert chosen_fields(options, TransformerConfig) == {}
