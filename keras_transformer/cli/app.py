@@ -8,11 +8,8 @@ HELP = "serve a page to type sentences into, on this machine"
 def add_flags(parser):
     add = parser.add_argument
     add_run(parser)
-    add(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on (default: 127.0.0.1, this machine only)",
-    )
+    text = "address to listen on (default: 127.0.0.1, this machine only)"
+    add("--host", default="127.0.0.1", help=text)
     add("--port", type=int, default=7860, help="port (default: 7860)")
 
 

@@ -11,12 +11,8 @@ HELP = "translate a test set and score it with sacreBLEU"
 def add_flags(parser):
     add = parser.add_argument
     add_translator(parser)
-    add(
-        "--source",
-        required=True,
-        metavar="FILE",
-        help="test sentences (or a .tsv of both sides)",
-    )
+    text = "test sentences (or a .tsv of both sides)"
+    add("--source", required=True, metavar="FILE", help=text)
     add("--target", metavar="FILE", help="their reference translations")
     add("--json", action="store_true", help="print one JSON object")
 

@@ -21,12 +21,9 @@ def add_flags(parser):
     formats = ["saved_model", "ctranslate2", "onnx", "huggingface"]
     add("--to", required=True, choices=formats, help="what to write")
     add_overwrite(parser)
-    add(
-        "--quantization",
-        choices=["float32", "float16", "bfloat16", "int8"],
-        default=argparse.SUPPRESS,
-        help="ctranslate2: how the weights are stored (default: float32)",
-    )
+    types = ["float32", "float16", "bfloat16", "int8"]
+    text = "ctranslate2: how the weights are stored (default: float32)"
+    add("--quantization", choices=types, default=argparse.SUPPRESS, help=text)
     title = "search: saved_model, for good; ctranslate2, unless told otherwise"
     add_config_flags(parser, DecodingConfig, title)
 

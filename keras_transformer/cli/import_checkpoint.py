@@ -11,11 +11,8 @@ LANGUAGES = {
 
 def add_flags(parser):
     add = parser.add_argument
-    add(
-        "source",
-        metavar="SOURCE",
-        help="folder of a Hugging Face checkpoint, or its name on the hub",
-    )
+    text = "folder of a Hugging Face checkpoint, or its name on the hub"
+    add("source", metavar="SOURCE", help=text)
     add_run(parser, "directory to make")
     add_options(parser, LANGUAGES, metavar="CODE")
     add("--revision", help="branch, tag or commit on the hub")

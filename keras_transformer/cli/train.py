@@ -23,18 +23,10 @@ def add_flags(parser):
     add = parser.add_argument
     add_run(parser, "directory to make: it will hold all that belongs to the model")
     add_options(parser, TRAIN_FILES, metavar="FILE", default=argparse.SUPPRESS)
-    add(
-        "--preset",
-        choices=PRESETS,
-        default=argparse.SUPPRESS,
-        help="size of the model, which the flags below change (default: tiny)",
-    )
-    add(
-        "--config",
-        metavar="FILE",
-        help="TOML file of the same names: source, target, preset, "
-        "[model], [data], [training]",
-    )
+    text = "size of the model, which the flags below change (default: tiny)"
+    add("--preset", choices=PRESETS, default=argparse.SUPPRESS, help=text)
+    text = "TOML file of the same names: source, preset, [model], [data], [training]"
+    add("--config", metavar="FILE", help=text)
     add(
         "--distribute",
         choices=DISTRIBUTIONS,
@@ -42,21 +34,14 @@ def add_flags(parser):
         help="data: every device takes a share of each batch; model: devices share one "
         "model (JAX); none: one device; auto: data where there are several (default)",
     )
-    add(
-        "--model-devices",
-        type=int,
-        metavar="N",
-        help="--distribute model: devices that share one model",
-    )
+    text = "--distribute model: devices that share one model"
+    add("--model-devices", type=int, metavar="N", help=text)
     existing = parser.add_mutually_exclusive_group()
     add_overwrite(existing)
     text = "continue the run where it was interrupted; begin it if there is none"
     existing.add_argument("--resume", action="store_true", help=text)
-    add(
-        "--init-from",
-        metavar="RUN",
-        help="begin with the tokenizer and weights of another run",
-    )
+    text = "begin with the tokenizer and weights of another run"
+    add("--init-from", metavar="RUN", help=text)
     for title, config in TRAIN_GROUPS.items():
         add_config_flags(parser, config, title)
 

@@ -36,12 +36,8 @@ COLUMNS = {
 def add_flags(parser):
     add = parser.add_argument
     add_translator(parser)
-    add(
-        "text",
-        nargs="*",
-        metavar="TEXT",
-        help="sentences; standard input when none and no --input",
-    )
+    text = "sentences; standard input when none and no --input"
+    add("text", nargs="*", metavar="TEXT", help=text)
     add_options(parser, FILES, metavar="FILE")
     add(
         "--shard",
@@ -56,12 +52,9 @@ def add_flags(parser):
 def add_translator(parser):
     """Add what `load_translator` reads: RUN, --runtime and the flags of the search."""
     add_run(parser)
-    parser.add_argument(
-        "--runtime",
-        choices=["keras", "ctranslate2"],
-        default="keras",
-        help="what computes; ctranslate2 takes a directory that export made",
-    )
+    names = ["keras", "ctranslate2"]
+    text = "what computes; ctranslate2 takes a directory that export made"
+    parser.add_argument("--runtime", choices=names, default="keras", help=text)
     add_config_flags(parser, DecodingConfig, "search")
 
 
@@ -104,6 +97,7 @@ def run(options):
 
 
 def columns(options):
+    """The columns to add: alignments, token scores."""
     return options.alignments, options.token_scores
 
 
