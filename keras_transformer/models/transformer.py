@@ -121,6 +121,22 @@ class Transformer(keras.Model):
     def rematerialized_call(self, layer_call, *args, **kwargs):
         return layer_call  # as in `EncoderDecoder`
 
+    def export(self, filepath, format="tf_saved_model", **options):
+        """Write the forward pass as `keras.Model.export` does, where that is right.
+
+        `keras_transformer.export` writes translation itself, with search and tokenizer.
+
+        Raises:
+            ValueError: on the torch backend, whose exports have static shapes only.
+        """
+        if keras.backend.backend() == "torch":
+            raise ValueError(
+                f"format={format!r} cannot be written on the torch backend with lengths "
+                "that vary: save the model, and load and export it with "
+                "KERAS_BACKEND=tensorflow, or call keras_transformer.export on a run"
+            )
+        super().export(filepath, format=format, **options)
+
     def get_config(self):
         return {
             "config": dataclasses.asdict(self.config),
