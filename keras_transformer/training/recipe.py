@@ -9,7 +9,7 @@ from keras_transformer.training.metrics import (
     TokenAccuracy,
     TokenCrossEntropy,
 )
-from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.optimizer import LossScaleOptimizer, paper_adam
 from keras_transformer.training.schedule import WarmupSchedule
 
 
@@ -26,6 +26,8 @@ def compile_for_training(config, training):
         global_clipnorm=training.clip_norm,
         gradient_accumulation_steps=steps if steps > 1 else None,
     )
+    if training.dtype == "mixed_float16":  # Keras's own could not be distributed
+        optimizer = LossScaleOptimizer(optimizer)
     model.compile(
         optimizer,
         LabelSmoothedCrossEntropy(training.label_smoothing),
