@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scores:
-    """BLEU and chrF2, from 0 to 100, each with the signature that says how it was computed."""
+    """BLEU and chrF2, from 0 to 100, with the signatures that say how they came about."""
 
     bleu: float
     bleu_signature: str
@@ -13,11 +13,14 @@ class Scores:
     chrf_signature: str
 
     def __str__(self):
-        return f"BLEU {self.bleu:.2f} ({self.bleu_signature})\nchrF {self.chrf:.2f} ({self.chrf_signature})"
+        return (
+            f"BLEU {self.bleu:.2f} ({self.bleu_signature})\n"
+            f"chrF {self.chrf:.2f} ({self.chrf_signature})"
+        )
 
 
 def corpus_scores(translations, references):
-    """Score translations against one reference each: 13a tokens, cased, on untokenised text.
+    """Score translations by one reference each: 13a tokens, cased, untokenised text.
 
     Args:
         translations: list of strings.
@@ -43,12 +46,8 @@ def corpus_scores(translations, references):
         )
     from sacrebleu.metrics import BLEU, CHRF
 
-    bleu, chrf = BLEU(), CHRF()
-    bleu_score = bleu.corpus_score(translations, [references]).score
-    chrf_score = chrf.corpus_score(translations, [references]).score
-    return Scores(
-        round(bleu_score, 4),
-        str(bleu.get_signature()),
-        round(chrf_score, 4),
-        str(chrf.get_signature()),
-    )
+    found = []
+    for metric in (BLEU(), CHRF()):
+        score = metric.corpus_score(translations, [references]).score
+        found += [round(score, 4), str(metric.get_signature())]
+    return Scores(*found)

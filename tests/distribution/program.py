@@ -25,7 +25,11 @@ from keras_transformer import (
 )
 from keras_transformer.distribution.distribute import distribute
 from keras_transformer.distribution.distribution import ONE_DEVICE
-from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.optimizer import (
+    GradientTransform,
+    LossScaleOptimizer,
+    paper_adam,
+)
 
 UPDATES = 20
 # One shape to compile.
@@ -51,32 +55,37 @@ SIZES = dict(
 )
 
 
-ADAM = dict(global_clipnorm=0.05)
-RECIPES = {  # how to make the optimizer, batches an update, dtype
-    "sgd": (lambda: keras.optimizers.SGD(0.05), 1, "float32"),
-    "adam": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "float32"),
-    "accumulated": (
-        lambda: paper_adam(
-            WarmupSchedule(16, 50), gradient_accumulation_steps=2, **ADAM
-        ),
-        2,
-        "float32",
-    ),
-    "mixed": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "mixed_bfloat16"),
-    "half": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "mixed_float16"),
-}
+class SGD(GradientTransform, keras.optimizers.SGD):
+    """Any of Keras's optimizers can be distributed so."""
 
 
-def trained(distribution, optimizer, steps, dtype, initial):
+def adam(**options):
+    return paper_adam(WarmupSchedule(16, 50), global_clipnorm=0.05, **options)
+
+
+def optimizer_of(recipe):
+    if recipe == "sgd":
+        return SGD(0.05)
+    if recipe == "accumulated":
+        return adam(gradient_accumulation_steps=2)
+    return LossScaleOptimizer(adam()) if recipe == "half" else adam()
+
+
+DTYPES = {"mixed": "mixed_bfloat16", "half": "mixed_float16"}
+
+
+def trained(distribution, recipe, initial):
     """The weights and logs after training, the weights before it, and the model."""
     keras.utils.set_random_seed(1)
+    steps = 2 if recipe == "accumulated" else 1
     sizes = dict(source_vocab_size=16, target_vocab_size=16)
     with distribution.scope():
+        dtype = DTYPES.get(recipe, "float32")
         model = Transformer(preset("tiny", **SIZES, **sizes), dtype=dtype)
         metrics = [TokenCrossEntropy(), Perplexity(), TokenAccuracy()]
         jit = keras.backend.backend() == "jax"
         model.compile(
-            optimizer(),
+            optimizer_of(recipe),
             LabelSmoothedCrossEntropy(),
             weighted_metrics=metrics,
             jit_compile=jit,
@@ -112,7 +121,7 @@ def trained(distribution, optimizer, steps, dtype, initial):
     )
 
 
-def offset_seed(ones, others):
+def largest_difference(ones, others):
     return float(
         max(np.abs(one - other).max() for one, other in zip(ones, others, strict=True))
     )
@@ -131,15 +140,15 @@ def main(how, model_devices, logical_devices, *recipes):
         None,
     )
     for name in recipes:
-        weights, logs, initial, _ = trained(ONE_DEVICE, *RECIPES[name], initial)
-        others, other_logs, _, model = trained(distribution, *RECIPES[name], initial)
+        weights, logs, initial, _ = trained(ONE_DEVICE, name, initial)
+        others, other_logs, _, model = trained(distribution, name, initial)
         logs, other_logs = (
             [np.array(values) for _, values in sorted(each.items())]
             for each in (logs, other_logs)
         )
         found[name] = {
-            "weights": offset_seed(weights, others),
-            "logs": offset_seed(logs, other_logs),
+            "weights": largest_difference(weights, others),
+            "logs": largest_difference(logs, other_logs),
         }
         found[name]["sum"] = [float(array.sum(dtype="float64")) for array in others]
     if how == "model":
@@ -158,11 +167,9 @@ def main(how, model_devices, logical_devices, *recipes):
         found["seeds"] = [
             [replica.numpy().tolist() for replica in replicas] for replicas in states
         ]
-    local = distribution.local(model)
-    with distribution.undistributed():
-        found["translations"] = distribution.gather(
-            Translator(local, TOKENIZER)(["a b c", "d e", "f"])
-        )
+    with distribution.local(model) as local:
+        translations = Translator(local, TOKENIZER)(["a b c", "d e", "f"])
+    found["translations"] = distribution.gather(translations)
     print(json.dumps(found))
 
 
