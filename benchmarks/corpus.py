@@ -19,7 +19,7 @@ from pathlib import Path
 
 from keras_transformer.config import DataConfig
 from keras_transformer.data.batches import TokenBatches
-from keras_transformer.data.corpus import read_pairs
+from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.examples import captions
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.tokenizer import Tokenizer
@@ -49,7 +49,7 @@ def measure(count, batches):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        store, report = TokenStore.build(
+        store = TokenStore.build(
             Path(folder) / "store",
             perturbed(pairs, count),
             tokenizer,
@@ -66,8 +66,8 @@ def measure(count, batches):
             path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()
         )
     return {
-        "pairs": report.kept,
-        "pairs_per_second": report.kept / (built - begin),
+        "pairs": store.report.kept,
+        "pairs_per_second": store.report.kept / (built - begin),
         "target_tokens_per_second": tokens / (built - begin),
         "store_bytes": size,
         "seconds_to_first_batch": first - built,

@@ -85,7 +85,7 @@ def test_all_ways_to_write_a_collective_are_read():
 
 def test_a_store_has_the_size_of_the_formula(tmp_path):
     tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
-    store, _ = TokenStore.build(
+    store = TokenStore.build(
         tmp_path / "store", [("ab ba", "ba"), ("ba", "ab ab ba")], tokenizer
     )
     source, target = store.lengths.mean(axis=0)

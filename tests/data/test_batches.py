@@ -6,7 +6,7 @@ import pytest
 
 from keras_transformer.config import DataConfig
 from keras_transformer.data.batches import TokenBatches, batch_plan
-from keras_transformer.data.corpus import FilterReport
+from keras_transformer.data.cleaning import FilterReport
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
