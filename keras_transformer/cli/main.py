@@ -372,7 +372,7 @@ DEMO_TRAINING = TrainingConfig(
 
 
 def demo_command(options):
-    from keras_transformer.data.corpus import read_pairs
+    from keras_transformer.data.pairs import read_pairs
     from keras_transformer.data.examples import captions
     from keras_transformer.evaluation.evaluate import evaluate
     from keras_transformer.training.train import train
