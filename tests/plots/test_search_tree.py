@@ -3,7 +3,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from keras_transformer.decoding.trace import BeamStep
 from keras_transformer.plots import beam_tree
-from keras_transformer.plots.beam_tree import COLOURS
+from keras_transformer.plots.search_tree import COLOURS
 
 STEPS = [
     BeamStep(live=(((), 0.0),), finished=()),
