@@ -36,8 +36,8 @@ def rows_per_bucket(edge: int, batch_tokens: int) -> int:
     A multiple of 8 where that many fit, and at least one.
 
     Example:
-        >>> rows_per_bucket(16, 4096), rows_per_bucket(12, 4096), rows_per_bucket(40, 100)
-        (256, 336, 2)
+        >>> rows_per_bucket(12, 4096), rows_per_bucket(40, 100)
+        (336, 2)
     """
     rows = max(1, batch_tokens // edge)
     return rows - rows % 8 if rows >= 8 else rows

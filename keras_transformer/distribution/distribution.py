@@ -11,8 +11,8 @@ class Distribution:
     """Where a model is trained: here in one process, on one device.
 
     `distribute` gives this one, or the backend's engine for more. Every process runs
-    the same program on its own rows of the same batches. What is said to be a call of
-    all processes waits until each of them has made it.
+    the same program on its own rows of the same batches. From `prepare` on, each method
+    must be called by all processes, and waits for them.
 
     Attributes:
         process: the number of this process, from 0; number 0 is the one that writes.
@@ -58,18 +58,15 @@ class Distribution:
         return model
 
     def sum(self, array):
-        """The sum of an array over all processes. A call of all processes."""
+        """The sum of an array over all processes."""
         return np.asarray(array)
 
     def arrays(self, variables):
-        """The values of variables as NumPy arrays. A call of all processes."""
+        """The values of variables as NumPy arrays."""
         return [ops.convert_to_numpy(variable) for variable in variables]
 
     def metrics(self, model):
-        """The states of a model's metrics, as one device would have them.
-
-        A call of all processes.
-        """
+        """The states of a model's metrics, as one device would have them."""
         return self.arrays(model.metrics_variables)
 
     def set_metrics(self, model, arrays):
@@ -79,22 +76,19 @@ class Distribution:
     def local(self, model):
         """Context manager: a model of the same weights for this process alone.
 
-        What is made in it is this process's own. A call of all processes.
+        What is made in it is this process's own.
         """
         return contextlib.nullcontext(model)
 
     def all_gather(self, array):
-        """The arrays of all processes, of one shape, as one `(processes, ...)`.
-
-        A call of all processes.
-        """
+        """The arrays of all processes, of one shape, as one `(processes, ...)`."""
         array = np.asarray(array)
         rows = np.zeros((self.processes, *array.shape), array.dtype)
         rows[self.process] = array
         return self.sum(rows)
 
     def gather(self, texts):
-        """The lists of strings of all processes. A call of all processes."""
+        """The lists of strings of all processes."""
         own = np.frombuffer(json.dumps(texts).encode(), np.uint8).astype("int32")
         sizes = self.all_gather(np.array(len(own), "int32"))
         rows = self.all_gather(np.pad(own, (0, sizes.max() - len(own))))
@@ -104,10 +98,7 @@ class Distribution:
         ]
 
     def must_agree(self, what, *numbers):
-        """Raise a `ValueError` in all processes unless all found the same numbers.
-
-        A call of all processes.
-        """
+        """Raise a `ValueError` in all processes unless all found the same numbers."""
         found = self.all_gather(np.array(numbers, "int32"))
         if (found != found[0]).any():
             raise ValueError(
@@ -117,9 +108,7 @@ class Distribution:
 
     @contextlib.contextmanager
     def main_process_first(self):
-        """A block in which process 0 works while the others wait.
-
-        It gives whether this is process 0. A call of all processes.
+        """Context manager that says whether this is process 0; the others wait for it.
 
         Raises:
             ValueError: in the others, if the block failed in process 0.

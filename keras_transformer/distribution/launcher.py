@@ -24,13 +24,20 @@ def launched():
     """
     backend = keras.backend.backend()
     if backend == "tensorflow" and "TF_CONFIG" in os.environ:
-        number, count = from_tf_config(os.environ["TF_CONFIG"])
-        return checked(number, count, "TF_CONFIG")
-    for count, number in LAUNCHERS[backend]:
-        if count in os.environ:
-            where = f"{number} and {count}"
-            return checked(whole_number(number), whole_number(count), where)
-    return 0, 1
+        where = "TF_CONFIG"
+        number, count = from_tf_config(os.environ[where])
+    else:
+        found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]
+        if not found:
+            return 0, 1
+        where = " and ".join(found[0])
+        count, number = map(whole_number, found[0])
+    if not 0 <= number < count:
+        raise ValueError(
+            f"{where} must number the processes from 0; "
+            f"received process {number} of {count}"
+        )
+    return number, count
 
 
 def take_device():
@@ -74,12 +81,3 @@ def whole_number(name):
             f"the environment's {name} must be a whole number; received {value!r}"
         )
     return int(value)
-
-
-def checked(number, count, where):
-    if not 0 <= number < count:
-        raise ValueError(
-            f"{where} must number the processes from 0; "
-            f"received process {number} of {count}"
-        )
-    return number, count

@@ -100,28 +100,26 @@ class OnJax(Distribution):
         self.devices = here // self.model_devices
         # TokenBatches gives each process its rows.
         options = dict(auto_shard_dataset=False)
+        engine = keras.distribution.DataParallel
         if how == "model":
+            engine = keras.distribution.ModelParallel
             shape = (self.processes * self.devices, self.model_devices)
             mesh = keras.distribution.DeviceMesh(shape, ("data", "model"))
             layout = keras.distribution.LayoutMap(mesh)
             for path, axes in AXES.items():
                 layout[path] = axes
-            self.engine = keras.distribution.ModelParallel(
-                layout_map=layout, batch_dim_name="data", **options
-            )
-        else:
-            self.engine = keras.distribution.DataParallel(**options)
+            options.update(layout_map=layout, batch_dim_name="data")
+        self.engine = engine(**options)
         self.copied = None
         self.copy = None
 
     def __str__(self):
-        where = "one process"
+        parts = [f"{jax.device_count()} devices"]
         if self.processes > 1:
-            where = f"{self.processes} processes"
-        shared = ""
+            parts.append(f"{self.processes} processes")
         if self.model_devices > 1:
-            shared = f", {self.model_devices} to a model"
-        return f"{jax.device_count()} devices in {where}{shared}"
+            parts.append(f"{self.model_devices} to a model")
+        return ", ".join(parts)
 
     def check(self, model, training):
         for name in CUT:

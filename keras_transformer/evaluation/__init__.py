@@ -1,1 +1,1 @@
-"""How good translations are: sacreBLEU's BLEU and chrF, after training and during it."""
+"""How good translations are: sacreBLEU's scores, after and during training."""

@@ -46,7 +46,7 @@ class BleuCallback(keras.callbacks.Callback):
         self.translator = None
 
     def measure(self):
-        """Translate with the model as it is now, print the samples, and give the `Scores`."""
+        """Translate with the model as it is now, print samples, give the `Scores`."""
         process, processes, _ = self.distribution.shard
         with self.distribution.local(self.model) as model:
             if self.translator is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scores:
-    """BLEU and chrF2, from 0 to 100, with the signatures that say how they came about."""
+    """BLEU and chrF2, from 0 to 100, each with the signature of its settings."""
 
     bleu: float
     bleu_signature: str
@@ -33,7 +33,7 @@ def corpus_scores(translations, references):
         ValueError: if there are none, or the numbers differ.
 
     Example:
-        >>> corpus_scores(["ein Mann fährt ein Fahrrad"], ["ein Mann fährt ein Fahrrad"]).bleu
+        >>> corpus_scores(["ein Mann fährt Rad"], ["ein Mann fährt Rad"]).bleu
         100.0
 
     Source: Post 2018, "A Call for Clarity in Reporting BLEU Scores"; Popović 2015
