@@ -152,14 +152,6 @@ class TokenStore:
     def __len__(self):
         return len(self._offsets[0]) - 1
 
-    def pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Source and target ids of one pair, without begin and end."""
-        source, target = [
-            ids[offsets[index] : offsets[index + 1]]
-            for ids, offsets in zip(self._ids, self._offsets)
-        ]
-        return source, target
-
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each source and target, without begin and end: `(n, 2)` int32."""

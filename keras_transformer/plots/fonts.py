@@ -4,8 +4,8 @@ Matplotlib's own has no Chinese, Japanese, Korean or Devanagari.
 """
 
 import functools
-import unicodedata
 import warnings
+from unicodedata import category
 
 from matplotlib import font_manager
 from matplotlib.text import Text
@@ -44,7 +44,9 @@ def families_for(characters):
     The first family is used for as much as it has.
     """
     families = [DEFAULT]
-    missing = visible(characters) - characters_of(font_manager.findfont(DEFAULT), 0)
+    # Spaces and control characters need no font.
+    missing = {letter for letter in characters if category(letter)[0] not in "ZC"}
+    missing -= characters_of(font_manager.findfont(DEFAULT), 0)
     # Sorted, so that of equally good fonts it is always the same.
     installed = sorted(font_manager.fontManager.ttflist, key=lambda font: font.name)
     while missing:
@@ -61,15 +63,6 @@ def families_for(characters):
         families.append(best.name)
         missing -= characters_of(best.fname, best.index)
     return families, "".join(sorted(missing))
-
-
-def visible(characters):
-    """Those that a font must have: no spaces and no control characters."""
-    return {
-        character
-        for character in characters
-        if unicodedata.category(character)[0] not in "ZC"
-    }
 
 
 @functools.cache

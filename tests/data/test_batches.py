@@ -3,6 +3,7 @@ import types
 import keras
 import numpy as np
 import pytest
+from data.test_store import ids_of
 
 from keras_transformer.config import DataConfig
 from keras_transformer.data.batches import TokenBatches, batch_plan
@@ -101,6 +102,7 @@ def tokenizer():
 @pytest.mark.parametrize("accumulation", [1, 3])
 def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
     store = store_of(211)
+    pairs = ids_of(store)
     batches = TokenBatches(
         store, 300, seed=1, shuffle=shuffle, accumulation=accumulation
     )
@@ -116,7 +118,7 @@ def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
             assert (source[~real] == [END] + [PAD] * (source.shape[1] - 1)).all()
             seen += source[real, 0].tolist()
             for row in np.flatnonzero(real):
-                ids = [side.tolist() for side in store.pair(source[row, 0] - 10)]
+                ids = pairs[source[row, 0] - 10]
                 assert source[row][source[row] != PAD].tolist() == [*ids[0], END]
                 assert target[row][target[row] != PAD].tolist() == [BEGIN, *ids[1]]
                 assert labels[row][labels[row] != PAD].tolist() == [*ids[1], END]

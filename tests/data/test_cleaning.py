@@ -20,6 +20,5 @@ def test_judging_counts_end_tokens():
 
 def test_the_report_in_words():
     assert str(FilterReport(1, 2, 3, 4)) == (
-        "kept 1 of 10 pairs; dropped 9: "
-        "2 empty, 3 too long, 4 of unlikely length ratio"
+        "kept 1 of 10 pairs; dropped 9: 2 empty, 3 too long, 4 of unlikely length ratio"
     )

@@ -13,6 +13,13 @@ SOURCE = ["a man runs", "two dogs", "a dog barks at a man", "a"]
 TARGET = ["ein Mann läuft", "zwei Hunde", "ein Hund bellt einen Mann an", "ein"]
 
 
+def ids_of(store):
+    """Source and target ids of each pair."""
+    sides = store.padded(np.arange(len(store)), int(store.lengths.max()))
+    pairs = zip(*sides, store.lengths)
+    return [(one[:n].tolist(), other[:m].tolist()) for one, other, (n, m) in pairs]
+
+
 @pytest.fixture(scope="module")
 def tokenizer():
     return Tokenizer.train(SOURCE + TARGET, vocab_size=40)
@@ -43,15 +50,15 @@ def test_store_on_disk_equals_store_in_memory(tokenizer, tmp_path, monkeypatch, 
     lengths = [[len(source), len(target)] for source, target in expected]
     for store in (built, memory, TokenStore.open(folder)):
         assert store.report == FilterReport(kept=4) and len(store) == 4
-        pairs = [store.pair(i) for i in range(4)]
-        assert [tuple(side.tolist() for side in pair) for pair in pairs] == expected
-        assert pairs[0][0].dtype == np.uint16
+        assert ids_of(store) == expected
         assert store.lengths.tolist() == lengths
         rows = np.array([3, 1])
         width = int(store.lengths[rows].max()) + 1
         for side, padded in enumerate(store.padded(rows, width)):
             ids = [expected[i][side] for i in rows]
             assert padded.tolist() == [row + [0] * (width - len(row)) for row in ids]
+    size = (folder / "source.ids").stat().st_size
+    assert size == 2 * built.lengths[:, 0].sum()  # two bytes each
     # Nothing left aside.
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["store"]
 
@@ -65,9 +72,7 @@ def test_large_vocabularies_take_four_bytes(tokenizer):
     )
     config = DataConfig(max_ratio=50.0)
     store = TokenStore.from_lines(SOURCE, TARGET, tokenizer, large, config)
-    source, target = store.pair(0)
-    assert target.tolist() == [2**16]
-    assert source.tolist() == tokenizer.encode(SOURCE)[0]
+    assert ids_of(store)[0] == (tokenizer.encode(SOURCE)[0], [2**16])
 
 
 def test_nothing_is_left_of_a_failed_build(tokenizer, tmp_path):
