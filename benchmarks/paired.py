@@ -9,7 +9,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from keras_transformer.cli.allocator import keep_freed_memory
+from keras_transformer.cli.startup import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"marian": "transformers"}  # of what is not called as its package is

@@ -7,7 +7,7 @@ here.
 import dataclasses
 from typing import Literal, get_args, get_origin
 
-from keras_transformer.text.special_tokens import BEGIN, END, PAD, never_generated
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
 
 def option(default, help):
@@ -184,9 +184,9 @@ class TransformerConfig:
             )
 
     @property
-    def never_generated(self):
-        """The ids that no search generates."""
-        return never_generated(self.pad_id, self.begin_id, self.end_id)
+    def special(self):
+        """The ids that mean something to the model, as `SpecialTokens`."""
+        return SpecialTokens(pad=self.pad_id, begin=self.begin_id, end=self.end_id)
 
     @property
     def d_ffs(self):
@@ -199,13 +199,15 @@ class TransformerConfig:
         return self.max_positions if self.positions == "learned" else None
 
     @property
-    def has_two_tables(self):
-        """Whether source and target share the embedding's matrix but not its learned positions."""
-        return (
-            self.positions == "learned"
-            and self.share_embeddings
-            and not self.share_positions
-        )
+    def head_size(self):
+        """The size of one head where neither `key_dim` nor `value_dim` says another."""
+        return self.d_model // self.num_heads
+
+    @property
+    def shares_positions(self):
+        """Whether one `PositionalEmbedding` serves both sides."""
+        has_two_tables = self.positions == "learned" and not self.share_positions
+        return self.share_embeddings and not has_two_tables
 
     @property
     def has_final_norm(self):
@@ -215,7 +217,8 @@ class TransformerConfig:
     @property
     def parameters(self):
         """Number of weights of a model of these sizes; the positions of a sinusoidal table are none."""
-        d, head = self.d_model, self.d_model // self.num_heads
+        d = self.d_model
+        head = self.head_size
         keys = self.num_heads * (self.key_dim or head)
         values = self.num_heads * (self.value_dim or head)
         attention = (
@@ -230,9 +233,7 @@ class TransformerConfig:
             0 if self.share_embeddings else self.target_vocab_size
         )
         if self.positions == "learned":
-            rows += (
-                1 if self.share_embeddings and not self.has_two_tables else 2
-            ) * self.max_positions
+            rows += (1 if self.shares_positions else 2) * self.max_positions
         if not self.tie_output:
             rows += self.target_vocab_size
         norms = 2 * norm * (self.has_final_norm + self.embedding_norm)

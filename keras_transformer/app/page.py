@@ -1,26 +1,45 @@
-"""A page to type a sentence into: `keras-transformer app RUN` (extra `app`). It asks nothing of any other machine."""
+"""A page to type a sentence into: `keras-transformer app RUN` (extra `app`).
+
+The page asks nothing of any machine but the one that serves it.
+"""
 
 import os
+from pathlib import Path
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import Translator
 from keras_transformer.runs.extras import needed
 
+needed("gradio", "matplotlib", extra="app")
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
+
+import gradio as gr  # noqa: E402
+from starlette.datastructures import MutableHeaders  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
+
+from keras_transformer.plots.attention import alignment, attention  # noqa: E402
+
 LONGEST = 500  # characters of a sentence
 WAITING = 16  # sentences that may wait for their turn
 LARGEST_GRID = 50_000  # weights of all heads of a layer that are drawn one by one
+# Kind of attention: what it is called, whose tokens are queries, and whose are keys.
 KINDS = {
-    "cross": "translation to sentence",
-    "encoder": "sentence to itself",
-    "decoder": "translation to itself",
+    "cross": ("translation to sentence", "target_tokens", "source_tokens"),
+    "encoder": ("sentence to itself", "source_tokens", "source_tokens"),
+    "decoder": ("translation to itself", "input_tokens", "input_tokens"),
 }
 ALL_HEADS = "all"
+MODEL_QUEUE = {
+    "concurrency_id": "model",
+    "concurrency_limit": 1,
+    "api_visibility": "private",
+}
 
-# The browser is told to load nothing but from here; Gradio's own files are all served
-# by Gradio.
+# The browser must load everything from here; Gradio itself serves all files it needs.
 POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
 
@@ -30,30 +49,21 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
 
     Args:
         run: directory that `train`, `demo` or `import` made.
-        host: address to listen on; others than this machine can see the page only if it
-            is another.
+        host: address to listen on; only with another than the default can other
+            machines see the page.
         port: the port there.
-        wait: whether to return only when interrupted; if not, the caller closes what is
-            returned.
+        wait: whether to return only when interrupted; otherwise the caller closes what
+            is returned.
 
     Returns:
         the running `gradio.Blocks`; its `local_url` is the page's address.
 
     Raises:
-        ImportError: if Gradio or matplotlib is not installed.
         ValueError: if the run cannot be used.
         OSError: if the port is taken.
     """
-    needed("gradio", "matplotlib", extra="app")
     translator = Translator.load(run, DecodingConfig(n_best=DecodingConfig().beam))
-    blocks = page(
-        translator, title=f"keras_transformer: {os.path.basename(os.path.abspath(run))}"
-    )
-    import gradio
-    from starlette.middleware import Middleware
-
-    # The others would come from Google.
-    system_font = dict(font=["sans-serif"], font_mono=["monospace"])
+    blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
     blocks.queue(max_size=WAITING).launch(
         server_name=host,
         server_port=port,
@@ -64,8 +74,9 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
         footer_links=[],
         max_file_size=1,
         state_session_capacity=20,  # each keeps the attention of its last sentence
-        theme=gradio.themes.Default(**system_font),
-        app_kwargs={"middleware": [Middleware(OnlyFromHere)]},
+        # Gradio's own fonts would come from Google.
+        theme=gr.themes.Default(font=["sans-serif"], font_mono=["monospace"]),
+        app_kwargs={"middleware": [Middleware(with_policy)]},
     )
     if wait:
         print(f"The page is at {blocks.local_url} (Ctrl-C ends it).", flush=True)
@@ -76,129 +87,116 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
     return blocks
 
 
-class OnlyFromHere:
-    """An ASGI middleware that adds `POLICY` to every answer."""
+def with_policy(app):
+    """The ASGI application with `POLICY` in every answer."""
 
-    def __init__(self, app):
-        self.app = app
-
-    async def __call__(self, scope, receive, send):
+    async def answer(scope, receive, send):
         async def send_with_policy(message):
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (b"content-security-policy", POLICY.encode()),
-                ]
+                MutableHeaders(scope=message)["content-security-policy"] = POLICY
             await send(message)
 
-        await self.app(scope, receive, send_with_policy)
+        await app(scope, receive, send_with_policy)
+
+    return answer
 
 
-def page(translator, title="keras_transformer"):
-    """The `gradio.Blocks` of a `Translator`."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
-    import gradio
+class Answers:
+    """What the page shows of a `Translator`."""
 
-    from keras_transformer import plots
+    def __init__(self, translator):
+        self.translator = translator
+        self.config = translator.model.config
 
-    config = translator.model.config
-    layers = {
-        "encoder": config.encoder_layers,
-        "decoder": config.decoder_layers,
-        "cross": config.decoder_layers,
-    }
+    def layers(self, kind):
+        """The numbers of the layers that have this kind of attention."""
+        config = self.config
+        last = config.encoder_layers if kind == "encoder" else config.decoder_layers
+        return list(range(1, last + 1))
 
-    def translate(text, *choice):
-        text = " ".join(text.split()) if len(text) <= LONGEST else text
+    def translate(self, text, *choice):
+        """Text -> best translation, all with scores, word links, attention, picture."""
+        if len(text) <= LONGEST:
+            text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST:
-            gradio.Warning(
-                f"The sentence must have 1 to {LONGEST} characters; received {len(text)}."
-            )
-            return [gradio.skip()] * 5
-        (hypotheses,) = translator.hypotheses([text])
+            expected = f"The sentence must have 1 to {LONGEST} characters"
+            gr.Warning(f"{expected}; received {len(text)}.")
+            return [gr.skip()] * 5
+        hypotheses = self.translator.hypotheses([text])[0]
         best = hypotheses[0]
-        rows = [
-            [f"{hypothesis.score:.4f}", hypothesis.text] for hypothesis in hypotheses
-        ]
-        links = plots.alignment(
-            text, best.text, translator.alignments([text], [best])[0]
-        )
-        found = translator.attention(text, best)
-        return best.text, rows, links, found, picture(found, *choice)
+        rows = [[f"{one.score:.4f}", one.text] for one in hypotheses]
+        links = self.translator.alignments([text], [best])[0]
+        found = self.translator.attention(text, best)
+        shades = picture(found, *choice)
+        return best.text, rows, alignment(text, best.text, links), found, shades
 
-    def picture(found, kind, layer, head):
-        if found is None:  # nothing is translated yet
-            return None
-        weights = getattr(found, kind)[min(layer, layers[kind]) - 1]
-        queries = {
-            "encoder": found.source_tokens,
-            "decoder": found.input_tokens,
-            "cross": found.target_tokens,
-        }[kind]
-        keys = found.input_tokens if kind == "decoder" else found.source_tokens
-        if head != ALL_HEADS:
-            return plots.attention(weights[int(head) - 1], queries, keys)
-        if weights.size > LARGEST_GRID:
-            return plots.attention(
-                weights.mean(axis=0), queries, keys, title="mean of all heads"
-            )
-        return plots.attention(weights, queries, keys)
+    def choose_kind(self, kind, layer):
+        """The layers to choose from, when another kind of attention is chosen."""
+        layers = self.layers(kind)
+        return gr.Dropdown(layers, value=min(layer, layers[-1]))
 
-    def choose_kind(kind, layer):
-        return gradio.Dropdown(
-            choices=list(range(1, layers[kind] + 1)), value=min(layer, layers[kind])
-        )
 
-    with gradio.Blocks(title=title, analytics_enabled=False) as blocks:
-        gradio.Markdown(f"# {title}")
-        found = gradio.State()
-        with gradio.Row():
-            sentence = gradio.Textbox(
+def picture(found, kind, layer, head):
+    """A layer's `AttentionWeights` as a figure; None if nothing is translated yet."""
+    if found is None:
+        return None
+    layers = getattr(found, kind)
+    weights = layers[min(layer, len(layers)) - 1]
+    title = None
+    if head != ALL_HEADS:
+        weights = weights[int(head) - 1]
+    elif weights.size > LARGEST_GRID:
+        weights = weights.mean(axis=0)
+        title = "mean of all heads"
+    _, queries, keys = KINDS[kind]
+    return attention(weights, getattr(found, queries), getattr(found, keys), title)
+
+
+def page(translator, title):
+    """The `gradio.Blocks` of a `Translator`."""
+    answers = Answers(translator)
+    with gr.Blocks(title=title, analytics_enabled=False) as blocks:
+        gr.Markdown(f"# {title}")
+        found = gr.State()
+        with gr.Row():
+            sentence = gr.Textbox(
                 label="Sentence", lines=3, max_length=LONGEST, autofocus=True
             )
-            translation = gradio.Textbox(
-                label="Translation", lines=3, interactive=False
-            )
-        button = gradio.Button("Translate", variant="primary")
-        best = gradio.Dataframe(
+            best = gr.Textbox(label="Translation", lines=3, interactive=False)
+        button = gr.Button("Translate", variant="primary")
+        rows = gr.Dataframe(
             headers=["score", "translation"],
             label="Best translations",
             interactive=False,
             column_widths=["15%", "85%"],
         )
-        with gradio.Row():
-            with gradio.Column(scale=1):
-                gradio.Markdown("Which word comes from which")
-                links = gradio.Plot(show_label=False, format="png")
-            with gradio.Column(scale=2):
-                with gradio.Row():
-                    kind = gradio.Dropdown(
-                        [(v, k) for k, v in KINDS.items()],
-                        value="cross",
-                        label="Attention of",
-                    )
-                    numbers = list(range(1, config.decoder_layers + 1))
-                    layer = gradio.Dropdown(
-                        numbers, value=max(1, len(numbers) - 1), label="Layer"
-                    )
-                    heads = [ALL_HEADS, *map(str, range(1, config.num_heads + 1))]
-                    head = gradio.Dropdown(heads, value=ALL_HEADS, label="Head")
-                shades = gradio.Plot(show_label=False, format="png")
+        with gr.Row():
+            with gr.Column(scale=1):
+                gr.Markdown("Which word comes from which")
+                links = gr.Plot(show_label=False, format="png")
+            with gr.Column(scale=2):
+                with gr.Row():
+                    kind, layer, head = choices(answers)
+                shades = gr.Plot(show_label=False, format="png")
+        asked = [button.click, sentence.submit]
         choice = [kind, layer, head]
-        one_at_a_time = dict(
-            concurrency_id="model", concurrency_limit=1, api_visibility="private"
-        )
-        gradio.on(
-            [button.click, sentence.submit],
-            translate,
-            [sentence, *choice],
-            [translation, best, links, found, shades],
-            **one_at_a_time,
-        )
-        # One after the other: a layer that this kind does not have would be refused.
-        shown = dict(
-            fn=picture, inputs=[found, *choice], outputs=shades, **one_at_a_time
-        )
-        kind.input(choose_kind, [kind, layer], layer, **one_at_a_time).then(**shown)
-        gradio.on([layer.input, head.input], **shown)
+        results = [best, rows, links, found, shades]
+        gr.on(asked, answers.translate, [sentence, *choice], results, **MODEL_QUEUE)
+        shown = dict(fn=picture, inputs=[found, *choice], outputs=shades, **MODEL_QUEUE)
+        gr.on([layer.input, head.input], **shown)
+        chosen = kind.input(answers.choose_kind, [kind, layer], layer, **MODEL_QUEUE)
+        # The picture comes after: a layer that the kind does not have would be refused.
+        chosen.then(**shown)
     return blocks
+
+
+def choices(answers):
+    """The three drop-down lists that choose an attention: kind, layer and head."""
+    kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
+    layers = answers.layers("cross")
+    heads = [ALL_HEADS, *map(str, range(1, answers.config.num_heads + 1))]
+    return (
+        gr.Dropdown(kinds, value="cross", label="Attention of"),
+        gr.Dropdown(layers, value=max(1, layers[-1] - 1), label="Layer"),
+        gr.Dropdown(heads, value=ALL_HEADS, label="Head"),
+    )

@@ -1,95 +1,65 @@
-"""What `translate` prints: a line for each translation."""
+"""What `translate` prints: a row for each translation."""
 
 import itertools
 import warnings
 
 
-def one_line(text):
-    """The text without line breaks, which a model that spells bytes may write: line n stays the translation of n."""
-    return " ".join(text.splitlines())
-
-
-def rows_of(
-    translator,
-    lines,
-    alignments=False,
-    token_scores=False,
-    at_once=False,
-    first=1,
-    step=1,
-):
+def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=None):
     """What to print of each line: a list of rows, one for each hypothesis.
 
     Args:
-        translator, lines, alignments, token_scores, at_once: as in `translations`.
-        first, step: the number of the first line, and how far apart those of the lines
-            are.
-    """
-    pieces = translator.target_tokenizer.pieces if token_scores else None
-    found = translations(translator, lines, alignments, token_scores, at_once)
-    for number, (hypotheses, links) in zip(itertools.count(first, step), found):
-        shown = number if translator.config.n_best > 1 else None
-        yield [
-            row(*pair, shown, pieces) for pair in zip(hypotheses, links, strict=True)
-        ]
-
-
-def translations(
-    translator, lines, alignments=False, token_scores=False, at_once=False
-):
-    """The hypotheses of each line, and their word alignments, None if not asked for.
-
-    Args:
-        translator: an `BaseTranslator`; for alignments, a `Translator`.
+        translator: a `BaseTranslator`; for alignments, a `Translator`.
         lines: sentences.
-        alignments, token_scores: what to give beside the translations.
-        at_once: whether each line is to be answered before the next is read.
+        alignments: whether to give the word alignments.
+        token_scores: whether to give the log-probability of each token.
+        at_once: whether to answer each line before the next is read.
+        numbers: the numbers of the lines; from 1 on by default.
     """
     lines, sources = itertools.tee(lines)
     if at_once:
-        found = (
-            translator.hypotheses([line], token_scores=token_scores)[0]
-            for line in lines
-        )
+        size = 1
+        found = (next(translator.stream([line], token_scores)) for line in lines)
     else:
+        size = translator.config.batch_size
         found = translator.stream(lines, token_scores)
-    size = 1 if at_once else translator.config.batch_size
-    pairs = zip(sources, found)
-    while alignments and (chunk := list(itertools.islice(pairs, size))):
-        texts = [source for source, hypotheses in chunk for _ in hypotheses]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of long sentences the search has warned
-            links = iter(
-                translator.alignments(
-                    texts, [h for _, hypotheses in chunk for h in hypotheses]
-                )
-            )
-        for _, hypotheses in chunk:
-            yield hypotheses, [next(links) for _ in hypotheses]
-    for _, hypotheses in pairs:
-        yield hypotheses, [None] * len(hypotheses)
+    pieces = translator.target_tokenizer.pieces if token_scores else None
+    results = zip(numbers or itertools.count(1), sources, found)
+    while batch := list(itertools.islice(results, size)):
+        links = aligned(translator, batch) if alignments else itertools.repeat(None)
+        for number, _, hypotheses in batch:
+            shown = number if translator.config.n_best > 1 else None
+            yield [row(one, next(links), shown, pieces) for one in hypotheses]
+
+
+def aligned(translator, batch):
+    """The word alignment of each hypothesis of a batch."""
+    sources = [source for _, source, hypotheses in batch for _ in hypotheses]
+    targets = [one for _, _, hypotheses in batch for one in hypotheses]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the search has warned of long sentences
+        return iter(translator.alignments(sources, targets))
 
 
 def row(hypothesis, links=None, number=None, pieces=None):
-    """The line of one hypothesis, its columns separated by tabs: number and score, text, alignment, tokens.
+    """A hypothesis as columns: number, score, text, alignment, tokens.
 
     Args:
         hypothesis: a `Hypothesis`.
-        links: its alignment, which is written in Pharaoh's format, `0-0 1-2`: source
-            word, target word, from 0.
+        links: its alignment, to be written in Pharaoh's format, `0-0 1-2`: numbers of
+            source and target words, from 0.
         number: that of the sentence, if it has several hypotheses.
         pieces: the target's vocabulary, if each token is to be shown with its
             log-probability.
     """
     columns = [] if number is None else [str(number), f"{hypothesis.score:.4f}"]
-    columns.append(one_line(hypothesis.text))
+    # A model that spells bytes may write line breaks, but line n translates line n.
+    text = " ".join(hypothesis.text.splitlines())
     if (number, links, pieces) != (None, None, None):
-        columns[-1] = columns[-1].replace("\t", " ")
+        text = text.replace("\t", " ")
+    columns.append(text)
     if links is not None:
         columns.append(" ".join(f"{source}-{target}" for source, target in links))
     if pieces is not None:
-        scored = zip(hypothesis.tokens, hypothesis.token_scores, strict=True)
-        columns.append(
-            " ".join(f"{pieces[token]}:{score:.4f}" for token, score in scored)
-        )
+        scores = zip(hypothesis.tokens, hypothesis.token_scores, strict=True)
+        columns.append(" ".join(f"{pieces[id]}:{score:.4f}" for id, score in scores))
     return "\t".join(columns)

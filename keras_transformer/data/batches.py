@@ -204,12 +204,13 @@ class TokenBatches(keras.utils.PyDataset):
         if index == 0 and self._first_is_longer:
             height += devices
         layout = self.sentence_format
+        special = layout.special
         shape = (height, edge)
-        source_ids = np.full(shape, layout.pad, np.int32)
-        target_ids = np.full(shape, layout.pad, np.int32)
-        labels = np.full(shape, layout.pad, np.int32)
+        source_ids = np.full(shape, special.pad, np.int32)
+        target_ids = np.full(shape, special.pad, np.int32)
+        labels = np.full(shape, special.pad, np.int32)
         weights = np.zeros(shape, np.float32)
-        source_texts, target_texts = self.store.padded(rows, edge, layout.pad)
+        source_texts, target_texts = self.store.padded(rows, edge, special.pad)
         for array, texts, prefix in (
             (source_ids, source_texts, layout.source_prefix),
             (labels, target_texts, layout.target_prefix),
@@ -220,13 +221,13 @@ class TokenBatches(keras.utils.PyDataset):
         for place, token in enumerate(reversed(layout.source_suffix), start=1):
             source_ids[np.arange(count), source_lengths - place] = token
         # The decoder reads the text without the end token, one position later.
-        target_ids[:, 0] = layout.begin
+        target_ids[:, 0] = special.begin
         target_ids[:count, 1:] = labels[:count, :-1]
-        labels[np.arange(count), target_lengths - 1] = layout.end
+        labels[np.arange(count), target_lengths - 1] = special.end
         real = np.arange(edge) < target_lengths[:, None]
         weights[:count][real] = self._weights[index]
         # A filler row attends to one token: attention to none may be NaN.
-        source_ids[count:, 0] = layout.end
+        source_ids[count:, 0] = special.end
         return {"source_ids": source_ids, "target_ids": target_ids}, labels, weights
 
 

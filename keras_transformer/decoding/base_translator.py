@@ -1,9 +1,8 @@
-"""What is the same whichever engine computes a translation: sentences in, hypotheses out. No Keras."""
+"""Sentences in, hypotheses out, whichever runtime computes. No Keras."""
 
 import dataclasses
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator
 
 from keras_transformer.text.sentence_format import SentenceFormat
 
@@ -13,15 +12,19 @@ CHUNK = 32  # batches of a stream that are sorted by length together
 
 @dataclasses.dataclass(frozen=True)
 class Hypothesis:
-    """One translation: its text, its score (log-probability in nats / length penalty), its tokens, END included.
+    """One translation.
 
-    `token_scores`, if they were asked for, are the log-probabilities of the tokens,
-    whose sum is the translation's.
+    Attributes:
+        text: the translation.
+        score: its log-probability in nats / length penalty.
+        ids: its token ids, END included.
+        token_scores: the log-probabilities of the tokens, if they were asked for; their
+            sum is the translation's.
     """
 
     text: str
     score: float
-    tokens: tuple[int, ...]
+    ids: tuple[int, ...]
     token_scores: tuple[float, ...] = ()
 
 
@@ -37,44 +40,46 @@ class BaseTranslator:
     """
 
     def __init__(self, source_tokenizer, target_tokenizer, config, positions=None):
-        self.source_tokenizer, self.target_tokenizer = (
-            source_tokenizer,
-            target_tokenizer,
-        )
-        self.config, self.sentence_format = (
-            config,
-            SentenceFormat.of(source_tokenizer, target_tokenizer),
-        )
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer
+        self.config = config
+        self.sentence_format = SentenceFormat.of(source_tokenizer, target_tokenizer)
         self._limit = float("inf") if positions is None else positions
         self._longest = min(config.max_source_length, self._limit)
 
-    def __call__(self, texts: str | list[str]) -> str | list[str]:
-        """The best translation of a sentence, or of each of a list of sentences."""
+    def __call__(self, texts):
+        """The best translation of a sentence, or a list of those of several."""
         if isinstance(texts, str):
             return self.hypotheses([texts])[0][0].text
-        return [best.text for best, *_ in self.hypotheses(texts)]
+        return [found[0].text for found in self.hypotheses(texts)]
 
-    def stream(
-        self, lines: Iterable[str], token_scores: bool = False
-    ) -> Iterator[list[Hypothesis]]:
+    def stream(self, lines, token_scores=False):
         """The hypotheses of each line, best first, in constant memory.
 
         Lines are taken in chunks of one batch, then two, four and so on up to `CHUNK`:
         the first translations come soon, and a long stream is sorted by length in large
         pieces.
+
+        Args:
+            lines: an iterable of sentences.
+            token_scores: as for `hypotheses`.
+
+        Yields:
+            a list of `Hypothesis` for each line.
         """
-        lines, batches = iter(lines), 1
-        while chunk := list(itertools.islice(lines, batches * self.config.batch_size)):
+        lines = iter(lines)
+        batches = 1
+        while True:
+            chunk = list(itertools.islice(lines, batches * self.config.batch_size))
+            if not chunk:
+                return
             yield from self.hypotheses(chunk, token_scores=token_scores)
             batches = min(2 * batches, CHUNK)
 
-    def hypotheses(
-        self,
-        texts: list[str],
-        prefixes: list[str] | None = None,
-        token_scores: bool = False,
-    ) -> list[list[Hypothesis]]:
-        """The `n_best` translations of each sentence, best first; only one, the empty one, of an empty sentence.
+    def hypotheses(self, texts, prefixes=None, token_scores=False):
+        """The `n_best` translations of each sentence, best first.
+
+        An empty sentence has only one, the empty one.
 
         Args:
             texts: sentences. One of more than `max_source_length` tokens is cut, with a
@@ -83,117 +88,134 @@ class BaseTranslator:
             token_scores: whether to give the log-probability of each token as well;
                 costs one more pass of the model.
 
+        Returns:
+            a list of lists of `Hypothesis`.
+
         Raises:
             ValueError: if there are not as many prefixes as sentences, or texts is a
                 string.
         """
-        if isinstance(texts, str):
-            raise ValueError(
-                f"texts must be a list of strings; received the string {texts[:40]!r}"
-            )
-        if prefixes is not None and len(prefixes) != len(texts):
-            raise ValueError(
-                f"prefixes must be as many as texts, {len(texts)}; received {len(prefixes)}"
-            )
+        texts = as_list(texts, "texts")
+        if prefixes is not None:
+            prefixes = as_list(prefixes, "prefixes")
+            if len(prefixes) != len(texts):
+                raise ValueError(
+                    f"prefixes must be as many as texts, {len(texts)}; "
+                    f"received {len(prefixes)}"
+                )
         results = [[Hypothesis("", 0.0, ())] for _ in texts]
-        filled = [
-            row for row, text in enumerate(texts) if text.replace(SPACE, " ").strip()
-        ]
-        wanted = None if prefixes is None else [prefixes[row] for row in filled]
-        for row, found in zip(
-            filled, self._search([texts[row] for row in filled], wanted), strict=True
-        ):
-            results[row] = found
+        filled = [n for n, text in enumerate(texts) if text.replace(SPACE, " ").strip()]
+        wanted = None if prefixes is None else [prefixes[n] for n in filled]
+        searched = self._search([texts[n] for n in filled], wanted)
+        for n, found in zip(filled, searched, strict=True):
+            results[n] = found
         return self._with_token_scores(texts, results) if token_scores else results
 
-    def _with_token_scores(self, texts, results):
-        rows = [
-            row
-            for row, found in enumerate(results)
-            for hypothesis in found
-            if hypothesis.tokens
-        ]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of long sentences the search has warned
-            sources = self._encode_sources([texts[row] for row in rows])
-        labels = [
-            hypothesis.tokens
-            for found in results
-            for hypothesis in found
-            if hypothesis.tokens
-        ]
-        scores = iter(self._token_scores(sources, labels))
-        return [
-            [
-                dataclasses.replace(h, token_scores=tuple(next(scores)))
-                if h.tokens
-                else h
-                for h in found
-            ]
-            for found in results
-        ]
+    def score(self, sources, targets):
+        """The log-probability of each given translation, in nats.
 
-    def _search(self, texts, prefixes):
-        """Sentences with text, and what each translation must begin with, or None -> their hypotheses."""
-        raise NotImplementedError
+        The end token counts; a target prefix, which nobody chose, does not.
 
-    def score(self, sources: list[str], targets: list[str]) -> list[float]:
-        """The log-probability, in nats, of each given translation, its end token included, a target prefix not.
+        Args:
+            sources: sentences.
+            targets: a translation of each.
+
+        Returns:
+            a list of numbers.
 
         Raises:
             ValueError: if there are not as many targets as sources, or one of them is a
                 string.
         """
-        check_pairs(sources, targets)
-        labels = [
-            self.sentence_format.labels(ids)
-            for ids in self.target_tokenizer.encode(targets)
-        ]
-        return [
-            sum(scores)
-            for scores in self._token_scores(self._encode_sources(sources), labels)
-        ]
+        sources, targets = check_pairs(sources, targets)
+        encoded = self.target_tokenizer.encode(targets)
+        labels = [self.sentence_format.labels(ids) for ids in encoded]
+        scores = self._token_scores(self._encode_sources(sources), labels)
+        return [sum(own) for own in scores]
 
-    def _token_scores(self, sources, labels):
-        """Ids of sources and of targets in their sentence_format -> lists of the log-probabilities of each target's ids.
+    def _search(self, texts, prefixes):
+        """The hypotheses of sentences with text.
 
-        Those of the target prefix, which nobody chose, are 0.
+        Args:
+            texts: the sentences.
+            prefixes: what each translation must begin with, or None.
         """
         raise NotImplementedError
 
+    def _token_scores(self, sources, labels):
+        """The log-probabilities of each target's ids, as lists.
+
+        Those of the target prefix, which nobody chose, are 0.
+
+        Args:
+            sources: ids of sources in their format.
+            labels: ids of targets in theirs.
+        """
+        raise NotImplementedError
+
+    def _with_token_scores(self, texts, results):
+        pairs = [(n, h) for n, found in enumerate(results) for h in found if h.ids]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of long sentences the search has warned
+            sources = self._encode_sources([texts[n] for n, _ in pairs])
+        scores = iter(self._token_scores(sources, [found.ids for _, found in pairs]))
+
+        def scored(hypothesis):
+            if not hypothesis.ids:
+                return hypothesis
+            return dataclasses.replace(hypothesis, token_scores=tuple(next(scores)))
+
+        return [[scored(hypothesis) for hypothesis in found] for found in results]
+
     def _encode_sources(self, texts):
-        """The ids of each sentence in their sentence_format, cut to what the model and the configuration allow."""
-        sources, longest = (
-            self.source_tokenizer.encode(texts),
-            self._longest - self.sentence_format.around_source,
-        )
-        cut = [
-            text for text, ids in zip(texts, sources, strict=True) if len(ids) > longest
-        ]
+        """The ids of sentences in their format, cut to what is allowed."""
+        sources = self.source_tokenizer.encode(texts)
+        longest = self._longest - self.sentence_format.around_source
+        cut = [text for text, ids in zip(texts, sources) if len(ids) > longest]
         if cut:
             warnings.warn(
-                f"cut to {self._longest} tokens: {len(cut)} of {len(texts)} sentences, first {cut[0][:60]!r}...",
+                f"cut to {self._longest} tokens: {len(cut)} of {len(texts)} sentences, "
+                f"first {cut[0][:60]!r}...",
                 stacklevel=4,
             )
         return [self.sentence_format.source(ids, self._longest) for ids in sources]
 
-    def _hypotheses(self, tokens, scores):
-        """The `Hypothesis` of each row of tokens and its score."""
-        texts = self.target_tokenizer.decode(tokens)
-        return [
-            Hypothesis(text, float(score), tuple(row))
-            for text, score, row in zip(texts, scores, tokens)
-        ]
+    def _hypotheses(self, ids, scores):
+        """The `Hypothesis` of each row of ids and its score."""
+        texts = self.target_tokenizer.decode(ids)
+        rows = zip(texts, scores, ids, strict=True)
+        return [Hypothesis(text, float(score), tuple(row)) for text, score, row in rows]
+
+
+def as_list(texts, name):
+    """A list of strings from any iterable of them, which is read once.
+
+    Raises:
+        ValueError: if it is a string itself.
+    """
+    if isinstance(texts, str):
+        raise ValueError(
+            f"{name} must be a list of strings; received the string {texts[:40]!r}"
+        )
+    return list(texts)
+
+
+def as_texts(targets):
+    """The texts of strings and hypotheses."""
+    return [t.text if isinstance(t, Hypothesis) else t for t in targets]
 
 
 def check_pairs(sources, targets):
-    """Raise a `ValueError` unless both are lists, of the same length."""
-    for name, texts in (("sources", sources), ("targets", targets)):
-        if isinstance(texts, str):
-            raise ValueError(
-                f"{name} must be a list of strings; received the string {texts[:40]!r}"
-            )
+    """Two lists of one length.
+
+    Raises:
+        ValueError: if one of them is a string, or they have not the same length.
+    """
+    sources = as_list(sources, "sources")
+    targets = as_list(targets, "targets")
     if len(sources) != len(targets):
         raise ValueError(
-            f"targets must be as many as sources, {len(sources)}; received {len(targets)}"
+            f"targets must be as many as sources, {len(sources)}; "
+            f"received {len(targets)}"
         )
+    return sources, targets

@@ -1,112 +1,157 @@
-"""Sampling with temperature, top-k and top-p; the sample of a sentence is a function of its own seed."""
+"""Sampling with temperature, top-k and top-p.
+
+The sample of a sentence is a function of its own seed.
+"""
+
+from typing import Any, NamedTuple
 
 from keras import ops
 
 from keras_transformer.decoding import search
-from keras_transformer.decoding.greedy import follow
-from keras_transformer.text.special_tokens import END, PAD
+from keras_transformer.text.special_tokens import SpecialTokens
 
 
-def uniform(seeds, index):
-    """A number in [0, 1) for each seed (B,) int32 and position: the same alone, in any batch and on every backend.
+class SampleState(NamedTuple):
+    """One hypothesis of each of B sentences, L positions at most."""
 
-    `keras.random` cannot do it: its seeds are not arrays. This is MurmurHash3's
-    finaliser in wrapping 32-bit integers.
-    """
-
-    def shift(x, bits):  # of the bits as unsigned
-        return ops.bitwise_and(ops.right_shift(x, bits), (1 << (32 - bits)) - 1)
-
-    def mix(x):
-        for bits, factor in ((16, -2048144789), (13, -1028477387)):
-            x = ops.bitwise_xor(x, shift(x, bits)) * factor
-        return ops.bitwise_xor(x, shift(x, 16))
-
-    x = mix(
-        mix(ops.cast(seeds, "int32")) + (ops.cast(index, "int32") + 1) * -1640531527
-    )
-    return ops.cast(shift(x, 8), "float32") * 2.0**-24
+    index: Any  # () int32, the position to be generated
+    last: Any  # (B,) int32, the token before it
+    tokens: Any  # (B, L) int32, generated so far, then PAD
+    log_probs: Any  # (B,) float32, of the tokens so far
+    live: Any  # (B,) bool, not ended and below its own limit
+    cache: Any  # leaves (B, ...)
 
 
 def sampling(
     step,
     cache,
-    begin,
     max_lengths,
-    length,
+    lengths,
     prefix=None,
+    free_prefix=0,
     *,
     seeds,
     temperature=1.0,
     top_k=0,
     top_p=1.0,
-    end=END,
-    pad=PAD,
-    never=search.NEVER,
+    special=SpecialTokens(),
 ):
-    """Draws each token from `softmax(logits / temperature)`, restricted to its most probable tokens.
+    """Draws each token from `softmax(logits / temperature)`.
 
     Args:
-        step, cache, begin, max_lengths, length, prefix, end, pad, never: As for
-            `greedy`.
+        step, cache, max_lengths, lengths, prefix, free_prefix, special: as for
+            `beam_search`, with a beam of 1.
         seeds: (B,) int32, one for each sentence.
-        temperature: Above 0; below 1 sharpens the distribution, above 1 flattens it.
-        top_k: Draw among that many most probable tokens; 0 for all.
-        top_p: Draw among the most probable tokens that together have at least this
+        temperature: above 0; below 1 sharpens the distribution, above 1 flattens it.
+        top_k: draw among that many most probable tokens; 0 for all.
+        top_p: draw among the most probable tokens that together have at least this
             probability, after temperature and top_k; 1 for all.
 
     Returns:
-        tokens (B, length) int32, END included and PAD after it; scores (B,) float32,
-        the log-probability of the tokens under the model itself, whatever the
+        tokens (B, lengths[-1]) int32, END included and PAD after it; scores (B,)
+        float32, the log-probability of the tokens under the model itself, whatever the
         temperature and restrictions.
 
     Source: Holtzman et al. 2020, section 3 (top-p); Fan et al. 2018, section 5.1
     (top-k).
     """
-    if not temperature > 0:
+    check_options(temperature, top_k, top_p)
+    max_lengths = ops.cast(max_lengths, "int32")
+    # All of the vocabulary when there is no top_k: `candidates` stops at its size.
+    k = top_k or 1 << 30
+
+    def advance(state):
+        logits, cache = step(state.last, state.index, state.cache)
+        forced = None
+        if prefix is not None:
+            forced = search.at(prefix, state.index, special.pad)
+        is_free = state.index < free_prefix if free_prefix else None
+        log_probs, ids = search.candidates(logits, k, special, forced, is_free)
+        probs = restricted(log_probs, temperature, top_k, top_p)
+        column = draw(probs, uniform(seeds, state.index))
+        is_chosen = ops.arange(ids.shape[1]) == column
+        gained = ops.max(ops.where(is_chosen, log_probs, search.IMPOSSIBLE), axis=1)
+        chosen = ops.max(ops.where(is_chosen, ids, 0), axis=1)
+        ids = ops.where(state.live, chosen, special.pad)
+        index = state.index + 1
+        return SampleState(
+            index=index,
+            last=ids,
+            tokens=search.write(state.tokens, ids, state.index),
+            log_probs=state.log_probs + ops.where(state.live, gained, 0.0),
+            live=state.live & (ids != special.end) & (index < max_lengths),
+            cache=cache,
+        )
+
+    def going(state):
+        return ops.any(state.live)
+
+    rows = ops.shape(max_lengths)[0]
+    begun = SampleState(
+        index=ops.convert_to_tensor(0, "int32"),
+        last=ops.full_like(max_lengths, special.begin),
+        tokens=ops.full((rows, lengths[-1]), special.pad, dtype="int32"),
+        log_probs=ops.zeros_like(max_lengths, dtype="float32"),
+        live=max_lengths > 0,
+        cache=cache,
+    )
+    state = search.run(advance, going, begun, lengths)
+    return state.tokens, state.log_probs
+
+
+def check_options(temperature, top_k, top_p):
+    """Raise a `ValueError` for what is no temperature, top_k or top_p."""
+    if not 0 < temperature < float("inf"):
         raise ValueError(f"temperature must be above 0; received {temperature!r}")
     if not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1; received {top_p!r}")
     if top_k < 0:
         raise ValueError(f"top_k must be 0 (all tokens) or more; received {top_k!r}")
 
-    def choose(log_probs_BK, ids_BK, index):
-        possible_BK = log_probs_BK > search.IMPOSSIBLE
-        if top_k:
-            possible_BK = possible_BK & (
-                ops.cumsum(ops.cast(possible_BK, "int32"), axis=1) <= top_k
-            )
-        probs_BK = ops.softmax(
-            ops.where(possible_BK, log_probs_BK / temperature, search.IMPOSSIBLE),
-            axis=1,
-        )
-        # Candidates come best first: a token is needed when those before it do not
-        # reach top_p.
-        probs_BK = ops.where(
-            ops.cumsum(probs_BK, axis=1) - probs_BK < top_p, probs_BK, 0.0
-        )
-        reached_BK = ops.cumsum(probs_BK, axis=1)
-        target_B1 = ops.expand_dims(uniform(seeds, index), 1) * reached_BK[:, -1:]
-        # The first token to pass the target; rounding may leave none, then the last
-        # that has a probability.
-        passed_B = ops.sum(ops.cast(reached_BK <= target_B1, "int32"), axis=1)
-        last_B = ops.max(
-            ops.where(probs_BK > 0, ops.arange(ids_BK.shape[1]), 0), axis=1
-        )
-        return ops.minimum(passed_B, ops.cast(last_B, "int32"))
 
-    # All of the vocabulary when there is no top_k: `candidates` stops at its size.
-    state = follow(
-        step,
-        cache,
-        begin,
-        max_lengths,
-        length,
-        choose,
-        top_k or 1 << 30,
-        prefix,
-        end,
-        pad,
-        never,
-    )
-    return state.tokens, state.log_probs
+def restricted(log_probs_BK, temperature, top_k, top_p):
+    """The probabilities to draw from, of candidates that come best first."""
+    possible_BK = log_probs_BK > search.IMPOSSIBLE
+    if top_k:
+        count_BK = ops.cumsum(ops.cast(possible_BK, "int32"), axis=1)
+        possible_BK = ops.logical_and(possible_BK, count_BK <= top_k)
+    scaled_BK = ops.where(possible_BK, log_probs_BK / temperature, search.IMPOSSIBLE)
+    probs_BK = ops.softmax(scaled_BK, axis=1)
+    # A token is needed when those before it do not reach top_p.
+    before_BK = ops.cumsum(probs_BK, axis=1) - probs_BK
+    return ops.where(before_BK < top_p, probs_BK, 0.0)
+
+
+def draw(probs_BK, uniform_B):
+    """The column (B, 1) where a number in [0, 1) falls among the probabilities."""
+    reached_BK = ops.cumsum(probs_BK, axis=1)
+    target_B1 = ops.expand_dims(uniform_B, 1) * reached_BK[:, -1:]
+    # The first token to pass the target; rounding may leave none, then the last that
+    # has a probability.
+    passed_B = ops.sum(ops.cast(reached_BK <= target_B1, "int32"), axis=1)
+    columns_K = ops.arange(probs_BK.shape[1], dtype="int32")
+    last_B = ops.max(ops.where(probs_BK > 0, columns_K, 0), axis=1)
+    return ops.expand_dims(ops.minimum(passed_B, last_B), 1)
+
+
+def uniform(seeds, index):
+    """A number in [0, 1) for each seed (B,) int32 and position.
+
+    It is the same alone, in any batch and on every backend. `keras.random` cannot do
+    it: its seeds are not arrays. This is MurmurHash3's finaliser in wrapping 32-bit
+    integers.
+    """
+
+    def shift(x, bits):
+        """Shifts the bits to the right, as unsigned."""
+        mask = (1 << (32 - bits)) - 1
+        return ops.bitwise_and(ops.right_shift(x, bits), mask)
+
+    def mix(x):
+        for bits, factor in ((16, -2048144789), (13, -1028477387)):
+            x = ops.bitwise_xor(x, shift(x, bits)) * factor
+        return ops.bitwise_xor(x, shift(x, 16))
+
+    position = (ops.cast(index, "int32") + 1) * -1640531527
+    x = mix(mix(ops.cast(seeds, "int32")) + position)
+    return ops.cast(shift(x, 8), "float32") * 2.0**-24

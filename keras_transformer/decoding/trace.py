@@ -5,14 +5,13 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from keras_transformer.text.special_tokens import PAD
-
 
 @dataclasses.dataclass(frozen=True)
 class BeamStep:
-    """The hypotheses of one sentence after a step of beam search, best first, each as (its pieces, a number).
+    """The hypotheses of one sentence after a step of beam search, best first.
 
-    The number is the log-probability of a live hypothesis, the score of a finished one.
+    Each is `(its pieces, a number)`: the log-probability of a live hypothesis, the
+    score of a finished one.
     """
 
     live: tuple[tuple[tuple[str, ...], float], ...]
@@ -20,7 +19,10 @@ class BeamStep:
 
 
 def recorder(states):
-    """A loop for `beam_search` that appends every state to a list: the search itself is what it always is."""
+    """A loop for `beam_search` that appends every state to a list.
+
+    The search itself is what it always is.
+    """
 
     def loop(advance, going, state, lengths):
         states.append(state)
@@ -32,18 +34,22 @@ def recorder(states):
     return loop
 
 
-def step(state, pieces, pad=PAD):
-    """The `BeamStep` of the first sentence of a `BeamState`: `pieces` are the vocabulary, `pad` is padding's id."""
+def step(state, pieces, pad):
+    """The `BeamStep` of the first sentence of a `BeamState`.
 
-    def strings(tokens, numbers):
-        tokens_WL, numbers_W = (
-            ops.convert_to_numpy(tokens)[0],
-            ops.convert_to_numpy(numbers)[0],
-        )
+    Args:
+        state: the state.
+        pieces: the vocabulary.
+        pad: the id of padding.
+    """
+
+    def strings(ids, numbers):
+        ids_WL = ops.convert_to_numpy(ids)[0]
+        numbers_W = ops.convert_to_numpy(numbers)[0]
         return tuple(
-            (tuple(pieces[token] for token in row if token != pad), float(number))
-            for row, number in zip(tokens_WL, numbers_W, strict=True)
-            if number > -np.inf
+            (tuple(pieces[number] for number in row if number != pad), float(value))
+            for row, value in zip(ids_WL, numbers_W, strict=True)
+            if value > -np.inf
         )
 
     live = strings(state.live_tokens, state.live_log_probs)

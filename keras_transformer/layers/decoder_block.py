@@ -1,38 +1,40 @@
 """One block of the decoder."""
 
 import keras
+from keras import ops
 
 from keras_transformer.layers.encoder_block import EncoderBlock
+from keras_transformer.layers.masks import causal_mask, full_mask, positions_of
+from keras_transformer.layers.multi_head_attention import as_pair, scores_spec
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class DecoderBlock(EncoderBlock):
-    """An `EncoderBlock` that, between its two sub-layers, attends to the encoder's output as well.
+    """An `EncoderBlock` that also attends to a memory, between its two sub-layers.
 
     Args:
         as in `EncoderBlock`.
 
     Call arguments:
-        x: `(R, T, D)` target positions.
-        memory: `(B, S, D)` output of the encoder; R a multiple of B, as in
+        x: `(B, T, D)` target positions.
+        memory: `(B, S, D)` output of the encoder.
+        attention_mask: what the target positions may see of each other, as in
             `MultiHeadAttention`.
-        attention_mask: boolean `(R, T, T)` or broadcastable to it: what the target
-            positions may see of each other.
-        source_mask: boolean `(B, 1, S)`: the real positions of memory.
-        cache: `()`, or `(self_cache, cross_cache)`, each a pair of keys and values as
-            in `MultiHeadAttention`.
-        index: position that is written into the self-attention's cache.
+        cross_attention_mask: what they may see of the memory, likewise.
+        use_causal_mask: whether no position sees a later one, whatever the mask says.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
-        `(x (R, T, D), cache)`; the cache is `()` if none came in. With
-        return_attention_scores, without a cache, also a pair of the weights `(R, N, T, T)` and
-        `(R, N, T, S)` of the two attentions.
+        `(B, T, D)`; with return_attention_scores a pair of it and the weights of the
+        two attentions, `(B, N, T, T)` and `(B, N, T, S)`.
+
+    Raises:
+        ValueError: as the layers inside.
 
     Example:
-        >>> x, cache = DecoderBlock(num_heads=2, key_dim=4, d_ff=16)(np.ones((1, 3, 8)), np.ones((1, 5, 8)))
-        >>> tuple(x.shape), cache
-        ((1, 3, 8), ())
+        >>> block = DecoderBlock(num_heads=2, key_dim=4, d_ff=16)
+        >>> tuple(block(np.ones((1, 3, 8)), np.ones((1, 5, 8))).shape)
+        (1, 3, 8)
 
     Source: Vaswani et al. 2017, section 3.1.
     """
@@ -41,62 +43,94 @@ class DecoderBlock(EncoderBlock):
         super().build(x_shape)
         self.cross_attention = self._attention("cross_attention")
         self.cross_attention.build(x_shape, memory_shape)
-        self.cross_attention_norm = self._layer_norm("cross_attention_norm", x_shape)
+        self.cross_attention_residual = self._residual(
+            "cross_attention_residual", x_shape
+        )
 
     def call(
         self,
         x,
         memory,
         attention_mask=None,
-        source_mask=None,
-        cache=(),
-        index=0,
+        cross_attention_mask=None,
+        use_causal_mask=True,
         return_attention_scores=False,
         training=False,
     ):
-        self_cache, cross_cache = cache or ((), ())
-        how = dict(return_attention_scores=return_attention_scores, training=training)
+        if use_causal_mask:
+            attention_mask = self._with_causal_mask(attention_mask, x)
 
-        def attend_to_self(x):
+        def attend(x):
             return self.self_attention(
-                x, attention_mask=attention_mask, cache=self_cache, index=index, **how
+                x,
+                attention_mask=attention_mask,
+                return_attention_scores=return_attention_scores,
+                training=training,
             )
 
         def attend_to_memory(x):
             return self.cross_attention(
-                x, memory, attention_mask=source_mask, cache=cross_cache, **how
+                x,
+                memory,
+                attention_mask=cross_attention_mask,
+                return_attention_scores=return_attention_scores,
+                training=training,
             )
 
-        x, self_cache, to_self = self._residual(
-            x, attend_to_self, self.self_attention_norm, training
-        )
-        x, cross_cache, to_memory = self._residual(
-            x, attend_to_memory, self.cross_attention_norm, training
-        )
-        (x,) = self._residual(
-            x, lambda x: (self.feed_forward(x),), self.feed_forward_norm, training
-        )
-        cache = (self_cache, cross_cache) if cache else ()
-        return (
-            (x, cache, (to_self, to_memory)) if return_attention_scores else (x, cache)
-        )
+        x, *scores = self._forward(x, attend, attend_to_memory, training)
+        return (x, tuple(scores)) if return_attention_scores else x
+
+    def step(self, x, cache, index, attention_mask=None, cross_attention_mask=None):
+        """The output for T new positions: `call` with a cache.
+
+        Args:
+            x: `(R, T, D)` the new positions.
+            cache: `(self_cache, cross_cache)`, as `MultiHeadAttention.step` takes them.
+            index: the position of the first of x.
+            attention_mask, cross_attention_mask: as `MultiHeadAttention.step` takes
+                them.
+
+        Returns:
+            `(output (R, T, D), cache)`.
+        """
+        self_cache, cross_cache = cache
+
+        def attend(x):
+            return self.self_attention.step(x, self_cache, index, attention_mask)
+
+        def attend_to_memory(x):
+            return self.cross_attention.step(
+                x, cross_cache, attention_mask=cross_attention_mask
+            )
+
+        x, *cache = self._forward(x, attend, attend_to_memory)
+        return x, tuple(cache)
+
+    def _forward(self, x, attend, attend_to_memory, training=False):
+        """The three sub-layers; what an attention gives beside its output follows x."""
+        update, first = as_pair(attend(self.self_attention_residual.prepare(x)))
+        x = self.self_attention_residual(x, update, training=training)
+        prepared = self.cross_attention_residual.prepare(x)
+        update, second = as_pair(attend_to_memory(prepared))
+        x = self.cross_attention_residual(x, update, training=training)
+        return self._fed_forward(x, training), first, second
+
+    def _with_causal_mask(self, attention_mask, x):
+        positions_1T = positions_of(x[:1, :, 0])
+        causal = causal_mask(positions_1T, positions_1T)
+        if attention_mask is None:
+            return causal
+        rows, length = x.shape[:2]
+        mask = full_mask(attention_mask, (rows, self.num_heads, length, length))
+        return ops.logical_and(mask, ops.expand_dims(causal, axis=1))
+
+    def compute_output_shape(self, x_shape, memory_shape):
+        return x_shape
 
     def compute_output_spec(
-        self,
-        x,
-        memory,
-        attention_mask=None,
-        source_mask=None,
-        cache=(),
-        index=0,
-        return_attention_scores=False,
-        training=False,
+        self, x, memory, *masks, return_attention_scores=False, **options
     ):
         output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
-            return output, cache
-        return (
-            output,
-            cache,
-            (self.attention_spec(x, x), self.attention_spec(x, memory)),
-        )
+            return output
+        return output, (scores_spec(self, x, x), scores_spec(self, x, memory))

@@ -2,6 +2,10 @@
 
 from keras import ops
 
+# Keras fills an argument `x_mask` only when a layer is called on several tensors, and
+# has no public way to read the mask of one; `x._keras_mask` is not there on JAX.
+from keras.src.backend import get_keras_mask as implicit_mask  # noqa: F401
+
 from keras_transformer.text.special_tokens import PAD
 
 
@@ -17,7 +21,7 @@ def padding_mask(ids, pad=PAD):
     """True at the real tokens: `mask[b, 0, s] = (ids[b, s] != pad)`.
 
     Args:
-        ids: `(B, S)` integer token ids.
+        ids: `(B, S)` token ids.
         pad: the id that fills up rows.
 
     Returns:
@@ -30,20 +34,68 @@ def padding_mask(ids, pad=PAD):
     return ops.expand_dims(ops.not_equal(ids, pad), axis=1)
 
 
-def causal_mask(query_positions, key_positions):
-    """True where the key is not later than the query: `mask[b, t, s] = (key[b, s] <= query[b, t])`.
+def causal_mask(queries, keys):
+    """True where the key is not later than the query: `mask[b, t, s] = (s <= t)`.
 
     Args:
-        query_positions: `(B, T)` or `(1, T)` integer positions of the queries.
-        key_positions: `(B, S)` or `(1, S)` integer positions of the keys.
+        queries: the number of query positions T, which are 0 to T - 1; or their
+            integer positions, `(T,)` or `(B, T)`.
+        keys: the number of key positions S, or their positions `(S,)` or `(B, S)`.
 
     Returns:
-        `(B, T, S)` boolean. Source: Vaswani et al. 2017, section 3.2.3.
+        `(B, T, S)` boolean; B is 1 where no positions of several rows are given.
+
+    Raises:
+        ValueError: if positions have more than two axes.
 
     Example:
-        >>> np.asarray(causal_mask(np.array([[0, 1]]), np.array([[0, 1]]))).tolist()
-        [[[True, False], [True, True]]]
+        >>> np.asarray(causal_mask(2, 3)).tolist()
+        [[[True, False, False], [True, True, False]]]
+
+    Source: Vaswani et al. 2017, section 3.2.3.
     """
-    return ops.less_equal(
-        ops.expand_dims(key_positions, axis=1), ops.expand_dims(query_positions, axis=2)
-    )
+    query_positions = ops.expand_dims(as_positions(queries, "queries"), axis=2)
+    key_positions = ops.expand_dims(as_positions(keys, "keys"), axis=1)
+    return ops.less_equal(key_positions, query_positions)
+
+
+def as_positions(given, name):
+    """Positions `(B, T)` from a number of positions, or from positions."""
+    if isinstance(given, int):
+        given = ops.arange(given)
+    rank = len(ops.shape(given))
+    if rank not in (1, 2):
+        raise ValueError(
+            f"{name} must be a length, or positions (T,) or (B, T); "
+            f"received an array of rank {rank}"
+        )
+    return ops.expand_dims(given, axis=0) if rank == 1 else given
+
+
+def full_mask(mask, shape):
+    """An attention mask with all four axes, the missing ones filled by Keras's rule.
+
+    Args:
+        mask: `(T, S)`, `(B, T, S)` or `(B, N, T, S)`, True where attention is allowed.
+        shape: the sizes `(B, N, T, S)` that the mask must broadcast to; None where a
+            size is unknown.
+
+    Returns:
+        a boolean mask of rank 4.
+
+    Raises:
+        ValueError: if the mask cannot be broadcast.
+    """
+    found = tuple(mask.shape)
+    if len(found) == 2:
+        mask = ops.expand_dims(mask, axis=(0, 1))
+    if len(found) == 3:
+        mask = ops.expand_dims(mask, axis=1)
+    sizes = zip(mask.shape, shape)
+    fits = all(size in (1, None) or full in (size, None) for size, full in sizes)
+    if len(mask.shape) != 4 or not fits:
+        raise ValueError(
+            "attention_mask must broadcast to (batch, heads, queries, keys) = "
+            f"{tuple(shape)}; received {found}"
+        )
+    return ops.cast(mask, "bool")

@@ -1,56 +1,50 @@
-"""Multi-head attention: self, cross and cached, in one call."""
+"""Multi-head attention: self, cross and cached."""
 
 import keras
 from keras import ops
 
-# Finite, so that a row with nothing to attend to gives the mean of its values and not
-# NaN.
+from keras_transformer.layers.masks import causal_mask, full_mask, implicit_mask
+from keras_transformer.layers.transformer_layer import TransformerLayer
+
+# Finite, so that a row with nothing to attend to gives the mean of its values, not NaN.
 MASKED_SCORE = -1e9
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
-class MultiHeadAttention(keras.layers.Layer):
+class MultiHeadAttention(TransformerLayer):
     """Every query gathers values from where its keys fit, in several subspaces at once.
 
         Attention(Q, K, V) = softmax(Q K^T / sqrt(key_dim)) V
-        head_n             = Attention(x Wq_n, m Wk_n, m Wv_n)       m = memory, or x itself
+        head_n             = Attention(x Wq_n, m Wk_n, m Wv_n)    m = memory, or x
         output             = Concat(head_1, ..., head_N) Wo
 
     Args:
-        heads: number of heads N (the paper's h).
+        num_heads: number of heads N (the paper's h).
         key_dim: size of one head's queries and keys (d_k).
         value_dim: size of one head's values (d_v); `key_dim` when absent.
         dropout: rate on the attention weights, 0 in the paper. Above 0 the weights are
             computed one by one in training; at 0 the backend's fused attention does the
-            work, unless there is a cache, `value_dim` is not `key_dim`, or the
-            weights are asked for.
+            work, unless `value_dim` is not `key_dim` or the scores are asked for.
         use_bias: biases in the four projections; the paper's have none.
 
     Call arguments:
-        x: `(R, T, D)` queries, and keys and values too unless there is a memory.
-        memory: `(B, S, M)` what is attended to (cross-attention). R may be a multiple
-            of B: the R / B consecutive rows that belong to one row of memory
-            (hypotheses of one sentence, each with T = 1) are asked as its queries.
-        attention_mask: boolean, True where attention is allowed, broadcastable to `(R,
-            T, S)`.
-        cache: `()`, or a pair `(keys (R, N, L, key_dim), values (R, N, L,
-            value_dim))`. Without a memory, T must be
-            1: its key and value are written at `index` and attention is over the cache.
-            With a memory, the pair is `project(memory)`, read as it is.
-        index: position that is written, an integer or a scalar integer tensor.
+        x: `(B, T, D)` queries, and keys and values too unless there is a memory.
+        memory: `(B, S, M)` what is attended to (cross-attention).
+        attention_mask: boolean, True where attention is allowed: `(T, S)`, `(B, T, S)`
+            or `(B, N, T, S)`, each axis of that size or 1. Positions that an implicit
+            Keras mask of x, or of memory, leaves out are not attended to either.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
-        `(output (R, T, D), cache, attention)`; the cache is `()` if none came in, and
-        the attention `(R, N, T, S)`, or `()` when not asked for.
+        `(B, T, D)`; with return_attention_scores a pair of it and the weights
+        `(B, N, T, S)`.
 
     Raises:
-        ValueError: if a size is below 1, or more than one position meets a cache.
+        ValueError: if a size is below 1, there is no position, or a mask does not fit.
 
     Example:
-        >>> output, _, attention = MultiHeadAttention(num_heads=2, key_dim=4)(np.ones((1, 3, 8)), return_attention_scores=True)
-        >>> tuple(output.shape), tuple(attention.shape)
-        ((1, 3, 8), (1, 2, 3, 3))
+        >>> tuple(MultiHeadAttention(num_heads=2, key_dim=4)(np.ones((1, 3, 8))).shape)
+        (1, 3, 8)
 
     Source: Vaswani et al. 2017, section 3.2.
     """
@@ -59,176 +53,194 @@ class MultiHeadAttention(keras.layers.Layer):
         self, num_heads, key_dim, value_dim=None, dropout=0.0, use_bias=False, **kwargs
     ):
         super().__init__(**kwargs)
-        value_dim = key_dim if value_dim is None else value_dim
-        for name, value in (
-            ("num_heads", num_heads),
-            ("key_dim", key_dim),
-            ("value_dim", value_dim),
-        ):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; received {value!r}")
-        self.num_heads, self.key_dim, self.value_dim = num_heads, key_dim, value_dim
-        self.dropout, self.use_bias = dropout, use_bias
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.value_dim = key_dim if value_dim is None else value_dim
+        self.dropout = dropout
+        self.use_bias = use_bias
+        for name in ("num_heads", "key_dim", "value_dim"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be at least 1; received {getattr(self, name)!r}"
+                )
 
     def build(self, x_shape, memory_shape=None):
-        memory_shape = memory_shape or x_shape
+        source_shape = memory_shape or x_shape
+        keys = self.num_heads * self.key_dim
+        values = self.num_heads * self.value_dim
+        self.query = self._projection("query", keys, x_shape)
+        self.key = self._projection("key", keys, source_shape)
+        self.value = self._projection("value", values, source_shape)
+        heads_shape = (*x_shape[:-1], values)
+        self.output_projection = self._projection("output", x_shape[-1], heads_shape)
+        self.drop = self.make(keras.layers.Dropout, self.dropout, name="drop")
 
-        def projection(name, units, input_shape):
-            # All heads in one matrix: Glorot's initial scale is meant for that, not for
-            # a kernel of three axes.
-            layer = keras.layers.Dense(
-                units, use_bias=self.use_bias, dtype=self.dtype_policy, name=name
-            )
-            layer.build(input_shape)
-            return layer
-
-        self.query = projection("query", self.num_heads * self.key_dim, x_shape)
-        self.key = projection("key", self.num_heads * self.key_dim, memory_shape)
-        self.value = projection("value", self.num_heads * self.value_dim, memory_shape)
-        self.output_projection = projection(
-            "output", x_shape[-1], (*x_shape[:-1], self.num_heads * self.value_dim)
-        )
-        self.attention_dropout = keras.layers.Dropout(
-            self.dropout, dtype=self.dtype_policy, name="dropout"
-        )
-
-    def project(self, memory):
-        """The keys and values of a memory `(B, S, M)`, as the cache of a cross-attention: `(B, N, S, H)` each."""
-        # Heads before positions: otherwise every step of a search would transpose all
-        # that it has cached.
-        keys_values = self._by_head(self.key(memory)), self._by_head(self.value(memory))
-        return tuple(ops.swapaxes(heads, 1, 2) for heads in keys_values)
-
-    def _by_head(self, x):
-        """Cuts `(R, T, N H)` into heads `(R, T, N, H)`."""
-        return ops.reshape(
-            x, (-1, ops.shape(x)[1], self.num_heads, x.shape[2] // self.num_heads)
-        )
+    def _projection(self, name, units, input_shape):
+        # All heads are in one matrix: Glorot's initial scale is meant for that, not for
+        # a kernel of three axes.
+        dense = keras.layers.Dense
+        layer = self.make(dense, units, use_bias=self.use_bias, name=name)
+        layer.build(input_shape)
+        return layer
 
     def call(
         self,
         x,
         memory=None,
         attention_mask=None,
-        cache=(),
-        index=0,
         return_attention_scores=False,
         training=False,
     ):
+        source = x if memory is None else memory
+        query_BTNH = self._by_head(self.query(x))
+        key_BSNH = self._by_head(self.key(source))
+        value_BSNH = self._by_head(self.value(source))
+        mask = self._mask(attention_mask, query_BTNH, key_BSNH.shape[1])
+        seen_BS = implicit_mask(source)
+        if seen_BS is not None:
+            seen = ops.cast(ops.expand_dims(seen_BS, axis=(1, 2)), "bool")
+            mask = seen if mask is None else ops.logical_and(mask, seen)
+        is_dropping = self.dropout > 0 and training
+        is_fused = self.key_dim == self.value_dim and not is_dropping
+        if is_fused and not return_attention_scores:
+            # `flash_attention` is left to the backend: asking for it raises on a CPU.
+            values = ops.dot_product_attention(
+                query_BTNH, key_BSNH, value_BSNH, mask=mask
+            )
+            return self._joined(values, x)
+        key_BNSH = ops.swapaxes(key_BSNH, 1, 2)
+        value_BNSH = ops.swapaxes(value_BSNH, 1, 2)
+        values, scores = self._attend(query_BTNH, key_BNSH, value_BNSH, mask, training)
+        output = self._joined(values, x)
+        return (output, scores) if return_attention_scores else output
+
+    def step(self, x, cache, index=None, attention_mask=None):
+        """The output for T new positions, with the keys and values of a cache.
+
+        With an index (self-attention) the keys and values of x are written into the
+        cache first, and each position attends to itself and to what is before it.
+        N steps give what one call with a causal mask gives, whatever their T are.
+
+        Without an index (cross-attention) the cache is what `project(memory)` gave, and
+        is read as it is.
+
+        Args:
+            x: `(R, T, D)`. In cross-attention R may be a multiple of the cache's B:
+                R / B consecutive rows (hypotheses of one sentence) share one row.
+            cache: keys `(B, N, S, key_dim)` and values `(B, N, S, value_dim)`.
+            index: the position of the first of x, an integer or a scalar tensor.
+            attention_mask: as for a call; the causal mask of the cache when absent.
+
+        Returns:
+            `(output (R, T, D), cache)`.
+        """
         query_RTNH = self._by_head(self.query(x))
-        if not cache:
-            source = x if memory is None else memory
-            keys_values = (
-                self._by_head(self.key(source)),
-                self._by_head(self.value(source)),
-            )
-        elif memory is None:
-            keys_values = cache = self._write(cache, self.project(x), index)
+        if index is None:
+            rows = ops.shape(cache[0])[0]
+            heads = (self.num_heads, self.key_dim)
+            query_RTNH = ops.reshape(query_RTNH, (rows, -1, *heads))
         else:
-            keys_values = cache
-            query_RTNH = self._as_queries_of(cache[0], query_RTNH)
-        values_RTNH, attention = self._attend(
-            query_RTNH,
-            *keys_values,
-            bool(cache),
-            attention_mask,
-            return_attention_scores,
-            training,
-        )
-        if memory is not None and cache and return_attention_scores:
-            attention = self._by_rows(attention, x.shape[1])
-        values_RTD = ops.reshape(
-            values_RTNH, (-1, ops.shape(x)[1], self.num_heads * self.value_dim)
-        )
-        return self.output_projection(values_RTD), cache, attention
+            cache = write(cache, self.project(x), index)
+            if attention_mask is None:
+                new = ops.arange(x.shape[1]) + index
+                attention_mask = causal_mask(new, cache[0].shape[2])
+        mask = self._mask(attention_mask, query_RTNH, cache[0].shape[2])
+        values, _ = self._attend(query_RTNH, *cache, mask)
+        return self._joined(values, x), cache
 
-    def _write(self, cache, new, index):
-        if new[0].shape[2] != 1:
+    def project(self, memory):
+        """The keys and values of a memory `(B, S, M)` as a cache: `(B, N, S, H)` each.
+
+        Heads come before positions: otherwise every step of a search would transpose
+        all that it has cached.
+        """
+        key_BSNH = self._by_head(self.key(memory))
+        value_BSNH = self._by_head(self.value(memory))
+        return ops.swapaxes(key_BSNH, 1, 2), ops.swapaxes(value_BSNH, 1, 2)
+
+    def empty_cache(self, rows, length):
+        """A cache of zeros for `length` positions of each of `rows` rows."""
+        shape = (rows, self.num_heads, length)
+        keys = ops.zeros((*shape, self.key_dim), dtype=self.compute_dtype)
+        values = ops.zeros((*shape, self.value_dim), dtype=self.compute_dtype)
+        return keys, values
+
+    def _attend(self, query_BTNH, key_BNSH, value_BNSH, mask, training=False):
+        """The gathered values `(B, T, N, H)` and the weights `(B, N, T, S)`."""
+        query_BNTH = ops.swapaxes(query_BTNH * self.key_dim**-0.5, 1, 2)
+        # Plain products of matrices: XLA gives an einsum a layout that its fast kernels
+        # do not take.
+        scores_BNTS = ops.matmul(query_BNTH, ops.swapaxes(key_BNSH, 2, 3))
+        scores_BNTS = ops.cast(scores_BNTS, "float32")
+        if mask is not None:
+            scores_BNTS = ops.where(mask, scores_BNTS, MASKED_SCORE)
+        weights_BNTS = ops.cast(ops.softmax(scores_BNTS, axis=-1), self.compute_dtype)
+        dropped_BNTS = self.drop(weights_BNTS, training=training)
+        values_BTNH = ops.swapaxes(ops.matmul(dropped_BNTS, value_BNSH), 1, 2)
+        return values_BTNH, weights_BNTS
+
+    def _mask(self, attention_mask, query_BTNH, keys):
+        if attention_mask is None:
+            return None
+        rows, queries = query_BTNH.shape[:2]
+        return full_mask(attention_mask, (rows, self.num_heads, queries, keys))
+
+    def _by_head(self, x):
+        """Cuts `(B, T, N H)` into heads `(B, T, N, H)`."""
+        if x.shape[1] == 0:
             raise ValueError(
-                f"x must hold one position when there is a cache; received {new[0].shape[2]}"
+                "x and memory must hold at least one position; received an array of "
+                f"shape {tuple(x.shape)}"
             )
-        here = ops.reshape(
-            ops.equal(ops.arange(ops.shape(cache[0])[2]), index), (1, 1, -1, 1)
-        )
-        return tuple(ops.where(here, fresh, old) for fresh, old in zip(new, cache))
+        heads = (self.num_heads, x.shape[2] // self.num_heads)
+        return ops.reshape(x, (-1, ops.shape(x)[1], *heads))
 
-    def _as_queries_of(self, key_BNSH, query_RTNH):
-        return ops.reshape(
-            query_RTNH, (ops.shape(key_BNSH)[0], -1, self.num_heads, self.key_dim)
-        )
+    def _joined(self, values, x):
+        """The output `(B, T, D)` of the heads' values, whose rows are those of x."""
+        width = self.num_heads * self.value_dim
+        return self.output_projection(ops.reshape(values, (-1, ops.shape(x)[1], width)))
 
-    def _by_rows(self, attention_BNQS, length):
-        """The attention of queries Q = W T as that of the rows they came from, `(R, N, T, S)`."""
-        batch, source = ops.shape(attention_BNQS)[0], attention_BNQS.shape[-1]
-        attention_BNWTS = ops.reshape(
-            attention_BNQS, (batch, self.num_heads, -1, length, source)
-        )
-        return ops.reshape(
-            ops.swapaxes(attention_BNWTS, 1, 2), (-1, self.num_heads, length, source)
-        )
-
-    def _attend(
-        self,
-        query_RTNH,
-        key,
-        value,
-        heads_first,
-        mask_RTS,
-        return_attention_scores,
-        training,
-    ):
-        mask_R1TS = None if mask_RTS is None else ops.expand_dims(mask_RTS, axis=1)
-        fused = (
-            not heads_first
-            and self.key_dim == self.value_dim
-            and not (self.dropout and training)
-        )
-        if fused and not return_attention_scores:
-            # flash_attention is left to the backend: asking for it raises on a CPU.
-            return ops.dot_product_attention(query_RTNH, key, value, mask=mask_R1TS), ()
-        key_RNSH, value_RNSH = (
-            (key, value)
-            if heads_first
-            else (ops.swapaxes(key, 1, 2), ops.swapaxes(value, 1, 2))
-        )
-        query_RNTH = ops.swapaxes(query_RTNH * self.key_dim**-0.5, 1, 2)
-        # Plain products of matrices: of an einsum XLA makes a layout that its fast
-        # kernels do not take.
-        scores_RNTS = ops.cast(
-            ops.matmul(query_RNTH, ops.swapaxes(key_RNSH, 2, 3)), "float32"
-        )
-        if mask_R1TS is not None:
-            scores_RNTS = ops.where(mask_R1TS, scores_RNTS, MASKED_SCORE)
-        attention_RNTS = ops.cast(ops.softmax(scores_RNTS, axis=-1), self.compute_dtype)
-        weights_RNTS = self.attention_dropout(attention_RNTS, training=training)
-        values_RTNH = ops.swapaxes(ops.matmul(weights_RNTS, value_RNSH), 1, 2)
-        return values_RTNH, attention_RNTS if return_attention_scores else ()
+    def compute_output_shape(self, x_shape, memory_shape=None):
+        return x_shape
 
     def compute_output_spec(
         self,
         x,
         memory=None,
         attention_mask=None,
-        cache=(),
-        index=0,
         return_attention_scores=False,
         training=False,
     ):
+        source = x if memory is None else memory
+        if attention_mask is not None:
+            shape = (x.shape[0], self.num_heads, x.shape[1], source.shape[1])
+            full_mask(attention_mask, shape)
         output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
-            return output, cache, ()
-        length = x.shape[1] if memory is None else memory.shape[1]
-        if memory is None and cache:
-            length = cache[0].shape[2]
-        return (
-            output,
-            cache,
-            keras.KerasTensor(
-                (x.shape[0], self.num_heads, x.shape[1], length),
-                dtype=self.compute_dtype,
-            ),
-        )
+            return output
+        return output, scores_spec(self, x, source)
 
-    def get_config(self):
-        names = ("num_heads", "key_dim", "value_dim", "dropout", "use_bias")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+def as_pair(output):
+    """An attention's output and what it gave beside it, None if nothing."""
+    return output if isinstance(output, tuple) else (output, None)
+
+
+def scores_spec(layer, queries, keys):
+    """The symbolic weights `(B, N, T, S)` of `(B, T, ...)` and `(B, S, ...)`."""
+    shape = (queries.shape[0], layer.num_heads, queries.shape[1], keys.shape[1])
+    return keras.KerasTensor(shape, dtype=layer.compute_dtype)
+
+
+def write(cache, new, index):
+    """Puts the keys and values of T new positions into a cache, from `index` on.
+
+    By `where` and not by a slice update: every export can express it.
+    """
+    length = new[0].shape[2]
+    place_L = ops.arange(cache[0].shape[2]) - index
+    here_L1 = ops.expand_dims(ops.logical_and(place_L >= 0, place_L < length), 1)
+    if length > 1:
+        rows_L = ops.clip(place_L, 0, length - 1)
+        new = tuple(ops.take(fresh, rows_L, axis=2) for fresh in new)
+    return tuple(ops.where(here_L1, fresh, old) for fresh, old in zip(new, cache))

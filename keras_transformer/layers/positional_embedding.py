@@ -3,21 +3,24 @@
 import keras
 import numpy as np
 from keras import ops
+from keras.dtype_policies import DTypePolicyMap
 
 from keras_transformer.layers.masks import positions_of
+from keras_transformer.layers.transformer_layer import TransformerLayer
 
 POSITIONS = ("sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned")
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
-class PositionalEmbedding(keras.layers.Layer):
-    """A token's vector, scaled, plus its position's: `y_t = sqrt(D) E[id_t] + P[t]`, computed in float32.
+class PositionalEmbedding(TransformerLayer):
+    """A token's vector, scaled, plus its position's: `y_t = sqrt(D) E[id_t] + P[t]`.
 
-    The paper's position table interleaves sines and cosines; `"sinusoidal_halves"` is
-    Marian's, all sines first; `"sinusoidal_fairseq"`, which is tensor2tensor's too, has
-    that order and `2i / (D - 2)` for `2i / D`:
+    The sum is formed in float32. The paper's position table interleaves sines and
+    cosines; `"sinusoidal_halves"` is Marian's, all sines first; `"sinusoidal_fairseq"`,
+    which is tensor2tensor's too, has that order and `2i / (D - 2)` for `2i / D`:
 
-        P[t, 2i] = sin(t / 10000^(2i / D))     P[t, 2i + 1] = cos(t / 10000^(2i / D))        0 <= i < D / 2
+        P[t, 2i] = sin(t / 10000^(2i / D))
+        P[t, 2i + 1] = cos(t / 10000^(2i / D))            0 <= i < D / 2
 
     `E (V, D)` begins as N(0, 1 / sqrt(D)), so that the scaled embedding has variance 1.
 
@@ -27,17 +30,17 @@ class PositionalEmbedding(keras.layers.Layer):
         positions: `"sinusoidal"`, `"sinusoidal_halves"`, `"sinusoidal_fairseq"` or
             `"learned"`.
         max_positions: rows of the learned table; the sinusoidal tables have no end.
-        two_tables: whether there are two learned tables, for two sides with the same
-            tokens.
-        frozen_id: a token whose vector does not learn from being looked up, as torch's
-            `padding_idx`; none when absent.
         first_position: the t of the first token: 0, in fairseq's models 2.
         scale: whether E is multiplied by sqrt(D).
+        mask_zero: whether id 0 is padding, which Keras's implicit mask leaves out.
+        frozen_id: a token whose vector does not learn from being looked up, as torch's
+            `padding_idx`; none when absent.
+        token_embedding: a `keras.layers.ReversibleEmbedding` that holds E, to share it
+            with another layer; one of its own when absent.
 
     Call arguments:
-        ids: `(B, T)` integer token ids.
+        ids: `(B, T)` token ids; floats are cast, as `keras.layers.Embedding` does.
         index: position of the first of them, an integer or a scalar integer tensor.
-        second: whether to take the second table.
 
     Returns:
         `(B, T, D)` in the compute dtype. `project(x)` with x `(B, T, D)` gives the
@@ -48,7 +51,8 @@ class PositionalEmbedding(keras.layers.Layer):
             small for a sinusoidal table; or if ids are longer than the learned table.
 
     Example:
-        >>> tuple(PositionalEmbedding(vocab_size=11, d_model=4)(np.array([[5, 7, 2]])).shape)
+        >>> embedding = PositionalEmbedding(vocab_size=11, d_model=4)
+        >>> tuple(embedding(np.array([[5, 7, 2]])).shape)
         (1, 3, 4)
 
     Source: Vaswani et al. 2017, sections 3.4 and 3.5.
@@ -62,109 +66,136 @@ class PositionalEmbedding(keras.layers.Layer):
         max_positions=512,
         first_position=0,
         scale=True,
-        two_tables=False,
+        mask_zero=False,
         frozen_id=None,
+        token_embedding=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if positions not in POSITIONS:
-            raise ValueError(
-                f"positions must be one of {POSITIONS}; received {positions!r}"
-            )
-        for name, value in (
-            ("vocab_size", vocab_size),
-            ("d_model", d_model),
-            ("max_positions", max_positions),
-        ):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; received {value!r}")
-        if positions != "learned" and d_model % 2:
-            raise ValueError(
-                f"d_model must be even with {positions} positions; received {d_model!r}"
-            )
-        if positions == "sinusoidal_fairseq" and d_model < 4:
-            raise ValueError(
-                f"d_model must be at least 4 with {positions} positions; received {d_model!r}"
-            )
-        self.vocab_size, self.d_model = vocab_size, d_model
-        self.positions, self.max_positions, self.first_position = (
-            positions,
-            max_positions,
-            first_position,
-        )
-        self.scale, self.two_tables, self.frozen_id = scale, two_tables, frozen_id
+        self.autocast = False  # half precision cannot tell large ids apart
+        self.vocab_size = vocab_size
+        self.d_model = d_model
+        self.positions = positions
+        self.max_positions = max_positions
+        self.first_position = first_position
+        self.scale = scale
+        self.mask_zero = mask_zero
+        self.frozen_id = frozen_id
+        self.token_embedding = token_embedding
+        self.shares_tokens = token_embedding is not None
+        check_arguments(self)
 
     def build(self, ids_shape=None):
-        # autocast=False: Keras would hand `call` the matrices in half precision
-        # already.
-        def matrix(rows, stddev, name):
-            normal = keras.initializers.RandomNormal(stddev=stddev)
-            return self.add_weight(
-                (rows, self.d_model), initializer=normal, autocast=False, name=name
+        if self.token_embedding is None:
+            self.token_embedding = self._own_token_embedding()
+        if not self.token_embedding.built:
+            self.token_embedding.build()
+        if self.positions == "learned":
+            self.position_table = self.add_weight(
+                (self.max_positions, self.d_model),
+                initializer=keras.initializers.RandomNormal(stddev=1.0),
+                autocast=False,
+                name="positions",
             )
 
-        self.embeddings = matrix(self.vocab_size, self.d_model**-0.5, "embeddings")
-        if self.positions == "learned":
-            self.table = matrix(self.max_positions, 1.0, "positions")
-            if self.two_tables:
-                self.second_table = matrix(self.max_positions, 1.0, "second_positions")
+    def _own_token_embedding(self):
+        name = "token_embedding"
+        policy = self.dtype_policy
+        key = f"{self.path}/{name}"
+        quantized = isinstance(policy, DTypePolicyMap) and key in policy
+        return self.make(
+            keras.layers.ReversibleEmbedding,
+            self.vocab_size,
+            self.d_model,
+            embeddings_initializer=keras.initializers.RandomNormal(
+                stddev=self.d_model**-0.5
+            ),
+            reverse_dtype=self.compute_dtype,
+            # Vectors are looked up in float32, whatever the policy of this layer.
+            dtype=policy[key] if quantized else "float32",
+            name=name,
+        )
 
-    def call(self, ids, index=0, second=False):
+    def call(self, ids, index=0):
         if self.positions == "learned" and (ids.shape[1] or 0) > self.max_positions:
             raise ValueError(
-                f"ids must hold at most max_positions={self.max_positions} positions; received {ids.shape[1]}"
+                f"ids must hold at most max_positions={self.max_positions} positions; "
+                f"received {ids.shape[1]}"
             )
-        # Half precision cannot tell neighbouring positions apart, so the sum is formed
-        # in float32 and cast last.
-        tokens_BTD = ops.cast(ops.take(self.embeddings, ids, axis=0), "float32")
+        ids = ops.cast(ids, "int32")
+        # Half precision cannot tell neighbouring positions apart either.
+        tokens_BTD = ops.cast(self.token_embedding(ids), "float32")
         if self.frozen_id is not None:
-            still_BT1 = ops.expand_dims(ops.equal(ids, self.frozen_id), axis=2)
-            tokens_BTD = ops.where(still_BT1, ops.stop_gradient(tokens_BTD), tokens_BTD)
-        tokens_BTD = tokens_BTD * self.d_model**0.5 if self.scale else tokens_BTD
-        return ops.cast(
-            tokens_BTD + self.encode(positions_of(ids) + index, second),
-            self.compute_dtype,
-        )
+            frozen_BT1 = ops.expand_dims(ops.equal(ids, self.frozen_id), axis=2)
+            constant_BTD = ops.stop_gradient(tokens_BTD)
+            tokens_BTD = ops.where(frozen_BT1, constant_BTD, tokens_BTD)
+        if self.scale:
+            tokens_BTD = tokens_BTD * self.d_model**0.5
+        positions_BTD = self.encode(positions_of(ids) + index)
+        return ops.cast(tokens_BTD + positions_BTD, self.compute_dtype)
 
-    def encode(self, positions_BT, second=False):
-        """The position vectors `(B, T, D)`, float32, of integer positions `(B, T)` counted from the first token's 0."""
+    def encode(self, positions_BT):
+        """The position vectors `(B, T, D)`, float32, of integer positions `(B, T)`.
+
+        Positions are counted from the first token's 0.
+        """
         if self.positions == "learned":
-            table = self.second_table if second and self.two_tables else self.table
+            table = ops.convert_to_tensor(self.position_table)
             return ops.cast(ops.take(table, positions_BT, axis=0), "float32")
-        exponents = np.arange(0, self.d_model, 2) / (
-            self.d_model - 2 * (self.positions == "sinusoidal_fairseq")
-        )
-        rates = ops.convert_to_tensor(10000.0**-exponents, dtype="float32")
-        positions_BT = ops.cast(positions_BT + self.first_position, "float32")
-        angles_BTI = ops.expand_dims(positions_BT, axis=-1) * rates
-        sines, cosines = ops.sin(angles_BTI), ops.cos(angles_BTI)
+        is_fairseq = self.positions == "sinusoidal_fairseq"
+        width = self.d_model - 2 if is_fairseq else self.d_model
+        rates = 10000.0 ** (-np.arange(0, self.d_model, 2) / width)
+        t_BT = ops.cast(positions_BT + self.first_position, "float32")
+        angles_BTI = ops.expand_dims(t_BT, axis=-1) * rates.astype("float32")
+        halves = [ops.sin(angles_BTI), ops.cos(angles_BTI)]
         if self.positions != "sinusoidal":
-            return ops.concatenate([sines, cosines], axis=-1)
-        pairs = ops.stack([sines, cosines], axis=-1)
-        return ops.reshape(pairs, (*ops.shape(positions_BT), self.d_model))
+            return ops.concatenate(halves, axis=-1)
+        shape = (*ops.shape(positions_BT), self.d_model)
+        return ops.reshape(ops.stack(halves, axis=-1), shape)
 
-    def project(self, x, matrix=None):
-        """The logits `(B, T, V)`, float32, of decoder outputs `(B, T, D)`: the product with a matrix `(V, D)`, E's."""
-        matrix_VD = ops.cast(
-            self.embeddings if matrix is None else matrix, self.compute_dtype
-        )
-        return ops.cast(
-            ops.matmul(ops.cast(x, self.compute_dtype), ops.transpose(matrix_VD)),
-            "float32",
-        )
+    def project(self, x):
+        """The logits `(B, T, V)`, float32, of decoder outputs `(B, T, D)`."""
+        return ops.cast(self.token_embedding(x, reverse=True), "float32")
 
-    def compute_output_spec(self, ids, index=0, second=False):
-        return keras.KerasTensor((*ids.shape, self.d_model), dtype=self.compute_dtype)
+    def compute_mask(self, ids, previous_mask=None):
+        return ops.not_equal(ids, 0) if self.mask_zero else previous_mask
+
+    def compute_output_shape(self, ids_shape):
+        return (*ids_shape, self.d_model)
+
+    def compute_output_spec(self, ids, index=0):
+        shape = self.compute_output_shape(ids.shape)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        names = (
-            "vocab_size",
-            "d_model",
-            "positions",
-            "max_positions",
-            "first_position",
-            "scale",
-            "two_tables",
-            "frozen_id",
+        shared = self.token_embedding if self.shares_tokens else None
+        serialized = keras.saving.serialize_keras_object(shared)
+        return {**super().get_config(), "token_embedding": serialized}
+
+    @classmethod
+    def from_config(cls, config):
+        shared = keras.saving.deserialize_keras_object(config["token_embedding"])
+        return cls(**{**config, "token_embedding": shared})
+
+
+def check_arguments(layer):
+    """Raise a `ValueError` for sizes and positions that no such layer can have."""
+    if layer.positions not in POSITIONS:
+        raise ValueError(
+            f"positions must be one of {POSITIONS}; received {layer.positions!r}"
         )
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+    for name in ("vocab_size", "d_model", "max_positions"):
+        if getattr(layer, name) < 1:
+            raise ValueError(
+                f"{name} must be at least 1; received {getattr(layer, name)!r}"
+            )
+    if layer.positions != "learned" and layer.d_model % 2:
+        raise ValueError(
+            f"d_model must be even with {layer.positions} positions; "
+            f"received {layer.d_model!r}"
+        )
+    if layer.positions == "sinusoidal_fairseq" and layer.d_model < 4:
+        raise ValueError(
+            "d_model must be at least 4 with sinusoidal_fairseq positions; "
+            f"received {layer.d_model!r}"
+        )

@@ -1,162 +1,174 @@
-"""Target ids and memory -> logits, for all positions at once or one by one with a cache."""
+"""Target ids and memory -> logits: all positions at once, or step by step."""
 
 import keras
 from keras import ops
 
 from keras_transformer.layers.decoder_block import DecoderBlock
 from keras_transformer.layers.masks import causal_mask, positions_of
-from keras_transformer.models.encoder import block_options, stack_norms
+from keras_transformer.layers.multi_head_attention import scores_spec
+from keras_transformer.models.stack import Stack, block_options
 
 
-class Decoder(keras.layers.Layer):
-    """Embedding, dropout, a stack of `DecoderBlock`s, and the embedding matrix again as output projection.
+@keras.saving.register_keras_serializable("keras_transformer")
+class Decoder(Stack):
+    """Embedding, dropout, a stack of `DecoderBlock`s, and the output projection.
 
-    Where the config says so, there are layer norms before and after the blocks, the
-    projection has a matrix of its own, and its logits a bias, which training leaves as
-    it is: in the checkpoints that have one it is no parameter either.
+    The projection is the embedding's matrix again. Where the config says so, there are
+    layer norms before and after the blocks, the projection has a matrix of its own, and
+    its logits have a bias. Training leaves that bias as it is: in the checkpoints that
+    have one it is no parameter either.
 
     Args:
         config: a `TransformerConfig`.
-        embedding: the `PositionalEmbedding` of the target ids.
+        embedding: the `PositionalEmbedding` of the target ids, to share it with another
+            layer; one of its own when absent.
 
     Call arguments:
-        target_ids: `(R, T)` integer token ids, shifted right: the first is the config's
+        target_ids: `(B, T)` token ids, shifted right: the first is the config's
             `begin_id`.
-        memory: `(B, S, D)` output of the encoder; R is B, or B times the hypotheses of
-            each sentence.
-        source_mask: boolean `(B, 1, S)`, True at the real source tokens.
-        cache: `()` for all positions at once; or, with T = 1, a pair `(self_cache,
-            cross_cache)`, each a tuple over the blocks of keys and values:
-            `empty_self_cache(R, L)` at the start, and `cross_cache(memory)`.
-        index: position of the first target id, an integer or a scalar integer tensor.
+        memory: `(B, S, D)` output of the encoder.
+        source_mask: boolean `(B, 1, S)`, True at the real source tokens; all of them
+            when absent.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
-        `(logits (R, T, V) float32, cache)`. With return_attention_scores, without a cache,
-        also a tuple of each block's
-        weights: pairs of `(R, N, T, T)` to the target and `(R, N, T, S)` to the source.
+        logits `(B, T, V)` float32; with return_attention_scores a pair of them and a
+        tuple of the weights of each block, pairs of `(B, N, T, T)` and `(B, N, T, S)`.
+
+    Example:
+        >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
+        >>> decoder = Decoder(config)
+        >>> tuple(decoder(np.array([[2, 6]]), np.ones((1, 3, 128))).shape)
+        (1, 2, 11)
 
     Source: Vaswani et al. 2017, section 3.1.
     """
 
-    is_second = True  # of the two sides that may have learned positions of their own
+    side = "target"
 
-    def __init__(self, config, embedding, **kwargs):
-        super().__init__(**kwargs)
-        self.config, self.embedding = config, embedding
-        self.dropout = keras.layers.Dropout(
-            config.dropout, dtype=self.dtype_policy, name="dropout"
-        )
-        self.blocks = [
-            DecoderBlock(
-                **block_options(config, config.d_ffs[1]),
-                dtype=self.dtype_policy,
-                name=f"block_{n}",
-            )
-            for n in range(config.decoder_layers)
+    def make_blocks(self):
+        self.output_projection = None
+        self.output_bias = None
+        options = block_options(self.config, self.config.d_ffs[1])
+        return [
+            DecoderBlock(**options, dtype=self.dtype_policy, name=f"block_{n}")
+            for n in range(self.config.decoder_layers)
         ]
-        self.embedding_norm, self.final_norm = stack_norms(config, self.dtype_policy)
-        self.output_matrix = self.output_bias = None
 
     def build(self, target_ids_shape, memory_shape, source_mask_shape=None):
-        shape = (*target_ids_shape, self.config.d_model)
-        if not self.embedding.built:
-            self.embedding.build(target_ids_shape)
-        for block in self.blocks:
-            block.build(shape, memory_shape)
-        for norm in (self.embedding_norm, self.final_norm):
-            if norm is not None:
-                norm.build(shape)
-        size, width = self.config.target_vocab_size, self.config.d_model
-        # autocast=False for the same reason as in the embedding.
+        self.build_stack(target_ids_shape, memory_shape)
+        size = self.config.target_vocab_size
+        width = self.config.d_model
         if not self.config.tie_output:
-            normal = keras.initializers.RandomNormal(stddev=width**-0.5)
-            self.output_matrix = self.add_weight(
-                (size, width), normal, autocast=False, name="output_matrix"
+            self.output_projection = self.make(
+                keras.layers.Dense,
+                size,
+                use_bias=False,
+                kernel_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
+                name="output_projection",
             )
+            self.output_projection.build((*target_ids_shape, width))
         if self.config.output_bias:
-            options = dict(trainable=False, autocast=False, name="output_bias")
-            self.output_bias = self.add_weight((size,), "zeros", **options)
+            self.output_bias = self.add_weight(
+                (size,), "zeros", trainable=False, autocast=False, name="output_bias"
+            )
 
     def call(
         self,
         target_ids,
         memory,
-        source_mask,
-        cache=(),
-        index=0,
+        source_mask=None,
         return_attention_scores=False,
         training=False,
     ):
-        x = self.embedding(target_ids, index=index, second=self.is_second)
-        x = self.dropout(
-            x if self.embedding_norm is None else self.embedding_norm(x),
-            training=training,
-        )
-        query_positions = positions_of(target_ids) + index
-        key_positions = (
-            ops.expand_dims(ops.arange(ops.shape(cache[0][0][0])[2]), axis=0)
-            if cache
-            else query_positions
-        )
-        mask = causal_mask(query_positions[:1], key_positions[:1])
-        block_caches = list(zip(*cache)) if cache else [()] * len(self.blocks)
-        how, attention = (
-            dict(
-                index=index,
+        positions_1T = positions_of(target_ids[:1])
+        mask = causal_mask(positions_1T, positions_1T)
+        scores = []
+
+        def through(block, n, x):
+            x = block(
+                x,
+                memory,
+                attention_mask=mask,
+                cross_attention_mask=source_mask,
+                use_causal_mask=False,
                 return_attention_scores=return_attention_scores,
                 training=training,
-            ),
-            [],
-        )
-        for n, block in enumerate(self.blocks):
-            x, block_caches[n], *weights = block(
-                x, memory, mask, source_mask, cache=block_caches[n], **how
             )
-            attention += weights
-        if self.final_norm is not None:
-            x = self.final_norm(x)
-        logits = self.embedding.project(x, self.output_matrix)
-        if self.output_bias is not None:
-            logits = logits + self.output_bias
-        found = logits, tuple(zip(*block_caches)) if cache else ()
-        return (*found, tuple(attention)) if return_attention_scores else found
+            if return_attention_scores:
+                x, weights = x
+                scores.append(weights)
+            return x
 
-    def compute_output_spec(
-        self,
-        target_ids,
-        memory,
-        source_mask,
-        cache=(),
-        index=0,
-        return_attention_scores=False,
-        training=False,
-    ):
-        logits = keras.KerasTensor(
-            (*target_ids.shape, self.config.target_vocab_size), dtype="float32"
-        )
-        if not return_attention_scores:
-            return logits, cache
-        sides = (target_ids, memory)
-        weights = tuple(
-            tuple(block.attention_spec(target_ids, side) for side in sides)
-            for block in self.blocks
-        )
-        return logits, cache, weights
+        logits = self._forward(target_ids, 0, through, training)
+        return (logits, tuple(scores)) if return_attention_scores else logits
+
+    def step(self, target_ids, cache, index, source_mask=None):
+        """The logits of T new positions: `call` with a cache.
+
+        Args:
+            target_ids: `(R, T)` the new ids; R is the B of the memory, or B times the
+                hypotheses of each sentence.
+            cache: a pair of `empty_self_cache(R, L)` at the start, and of
+                `cross_cache(memory)`.
+            index: the position of the first of the new ids, an integer or a scalar
+                integer tensor.
+            source_mask: boolean `(B, 1, S)`, as for a call.
+
+        Returns:
+            `(logits (R, T, V) float32, cache)`.
+        """
+        self_cache, cross_cache = cache
+        new_caches = []
+        length = self_cache[0][0].shape[2]
+        mask = causal_mask(ops.arange(target_ids.shape[1]) + index, length)
+
+        def through(block, n, x):
+            block_cache = (self_cache[n], cross_cache[n])
+            x, (written, _) = block.step(x, block_cache, index, mask, source_mask)
+            new_caches.append(written)
+            return x
+
+        logits = self._forward(target_ids, index, through)
+        return logits, (tuple(new_caches), cross_cache)
+
+    def _forward(self, target_ids, index, through, training=False):
+        x = self.embed(target_ids, index, training)
+        for n, block in enumerate(self.blocks):
+            x = through(block, n, x)
+        x = self.normalize(x)
+        if self.output_projection is None:
+            logits = self.embedding.project(x)
+        else:
+            logits = ops.cast(self.output_projection(x), "float32")
+        return logits if self.output_bias is None else logits + self.output_bias
 
     def empty_self_cache(self, rows, length):
-        """Room for the keys and values of `length` target positions of `rows` hypotheses, in every block."""
-        heads = self.config.num_heads
-        sizes = [block.self_attention.key_dim for block in self.blocks]
-        value_sizes = [block.self_attention.value_dim for block in self.blocks]
-        return tuple(
-            tuple(
-                ops.zeros((rows, heads, length, size), dtype=self.compute_dtype)
-                for size in pair
-            )
-            for pair in zip(sizes, value_sizes)
-        )
+        """Room for the keys and values of `length` target positions of `rows` rows."""
+        blocks = self.blocks
+        return tuple(block.self_attention.empty_cache(rows, length) for block in blocks)
 
     def cross_cache(self, memory):
-        """The keys and values of a memory `(B, S, D)` in every block: computed once a sentence, read at every step."""
+        """The keys and values of a memory `(B, S, D)` in every block.
+
+        They are computed once a sentence, and read at every step.
+        """
         return tuple(block.cross_attention.project(memory) for block in self.blocks)
+
+    def compute_output_shape(
+        self, target_ids_shape, memory_shape, source_mask_shape=None
+    ):
+        return (*target_ids_shape, self.config.target_vocab_size)
+
+    def compute_output_spec(
+        self, target_ids, memory, *mask, return_attention_scores=False, **options
+    ):
+        shape = (*target_ids.shape, self.config.target_vocab_size)
+        logits = keras.KerasTensor(shape, dtype="float32")
+        if not return_attention_scores:
+            return logits
+        weights = []
+        for block in self.blocks:
+            to_self = scores_spec(block, target_ids, target_ids)
+            weights.append((to_self, scores_spec(block, target_ids, memory)))
+        return logits, tuple(weights)

@@ -3,90 +3,64 @@
 import keras
 
 from keras_transformer.layers.encoder_block import EncoderBlock
+from keras_transformer.layers.masks import padding_mask
+from keras_transformer.layers.multi_head_attention import scores_spec
+from keras_transformer.models.stack import Stack, block_options
 
 
-def block_options(config, d_ff):
-    """The arguments that `EncoderBlock` and `DecoderBlock` take from a `TransformerConfig`."""
-    head_size = config.d_model // config.num_heads
-    return dict(
-        num_heads=config.num_heads,
-        key_dim=config.key_dim or head_size,
-        value_dim=config.value_dim or head_size,
-        d_ff=d_ff,
-        dropout=config.dropout,
-        attention_dropout=config.attention_dropout,
-        activation=config.activation,
-        norm_first=config.norm_first,
-        attention_bias=config.attention_bias,
-        layer_norm_epsilon=config.layer_norm_epsilon,
-    )
+@keras.saving.register_keras_serializable("keras_transformer")
+class Encoder(Stack):
+    """Embedding, dropout, and a stack of `EncoderBlock`s.
 
-
-def stack_norms(config, dtype):
-    """The layer norms before and after the blocks of a stack, None where the config has none."""
-
-    def norm(name):
-        return keras.layers.LayerNormalization(
-            epsilon=config.layer_norm_epsilon, dtype=dtype, name=name
-        )
-
-    embedding_norm = norm("embedding_norm") if config.embedding_norm else None
-    return embedding_norm, norm("final_norm") if config.has_final_norm else None
-
-
-class Encoder(keras.layers.Layer):
-    """Embedding, dropout, and a stack of `EncoderBlock`s; where the config says so, layer norms before and after them.
+    Where the config says so, there are layer norms before and after the blocks.
 
     Args:
         config: a `TransformerConfig`.
-        embedding: the `PositionalEmbedding` of the source ids.
+        embedding: the `PositionalEmbedding` of the source ids, to share it with another
+            layer; one of its own when absent.
 
     Call arguments:
-        source_ids: `(B, S)` integer token ids.
-        source_mask: boolean `(B, 1, S)`, True at the real tokens.
+        source_ids: `(B, S)` token ids, the config's `pad_id` after the sentence.
+        source_mask: boolean `(B, 1, S)`, True at the real tokens; made from the ids
+            when absent.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
-        memory `(B, S, D)`; with return_attention_scores a pair of it and the weights `(B, N,
-        S, S)` of each block, in a tuple.
+        memory `(B, S, D)`; with return_attention_scores a pair of it and a tuple of the
+        weights `(B, N, S, S)` of each block.
+
+    Example:
+        >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
+        >>> encoder = Encoder(config)
+        >>> tuple(encoder(np.array([[4, 5, 3, 0]])).shape)
+        (1, 4, 128)
 
     Source: Vaswani et al. 2017, section 3.1.
     """
 
-    is_second = False
+    side = "source"
 
-    def __init__(self, config, embedding, **kwargs):
-        super().__init__(**kwargs)
-        self.config, self.embedding = config, embedding
-        self.dropout = keras.layers.Dropout(
-            config.dropout, dtype=self.dtype_policy, name="dropout"
-        )
-        self.blocks = [
-            EncoderBlock(
-                **block_options(config, config.d_ffs[0]),
-                dtype=self.dtype_policy,
-                name=f"block_{n}",
-            )
-            for n in range(config.encoder_layers)
+    def make_blocks(self):
+        options = block_options(self.config, self.config.d_ff)
+        return [
+            EncoderBlock(**options, dtype=self.dtype_policy, name=f"block_{n}")
+            for n in range(self.config.encoder_layers)
         ]
-        self.embedding_norm, self.final_norm = stack_norms(config, self.dtype_policy)
 
     def build(self, source_ids_shape, source_mask_shape=None):
-        shape = (*source_ids_shape, self.config.d_model)
-        if not self.embedding.built:
-            self.embedding.build(source_ids_shape)
-        for layer in (self.embedding_norm, *self.blocks, self.final_norm):
-            if layer is not None:
-                layer.build(shape)
+        self.build_stack(source_ids_shape)
 
     def call(
-        self, source_ids, source_mask, return_attention_scores=False, training=False
+        self,
+        source_ids,
+        source_mask=None,
+        return_attention_scores=False,
+        training=False,
     ):
-        x, attention = self.embedding(source_ids), []
-        x = self.dropout(
-            x if self.embedding_norm is None else self.embedding_norm(x),
-            training=training,
-        )
+        if source_mask is None:
+            source_mask = padding_mask(source_ids, self.config.pad_id)
+        x = self.embed(source_ids, training=training)
+        scores = []
         for block in self.blocks:
             x = block(
                 x,
@@ -96,19 +70,19 @@ class Encoder(keras.layers.Layer):
             )
             if return_attention_scores:
                 x, weights = x
-                attention.append(weights)
-        if self.final_norm is not None:
-            x = self.final_norm(x)
-        return (x, tuple(attention)) if return_attention_scores else x
+                scores.append(weights)
+        memory = self.normalize(x)
+        return (memory, tuple(scores)) if return_attention_scores else memory
+
+    def compute_output_shape(self, source_ids_shape, source_mask_shape=None):
+        return (*source_ids_shape, self.config.d_model)
 
     def compute_output_spec(
-        self, source_ids, source_mask, return_attention_scores=False, training=False
+        self, source_ids, *mask, return_attention_scores=False, **options
     ):
-        memory = keras.KerasTensor(
-            (*source_ids.shape, self.config.d_model), dtype=self.compute_dtype
-        )
+        shape = self.compute_output_shape(source_ids.shape)
+        memory = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return memory
-        return memory, tuple(
-            block.attention_spec(source_ids, source_ids) for block in self.blocks
-        )
+        weights = [scores_spec(block, source_ids, source_ids) for block in self.blocks]
+        return memory, tuple(weights)

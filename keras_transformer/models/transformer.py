@@ -6,14 +6,72 @@ import keras
 
 from keras_transformer.config import TransformerConfig
 from keras_transformer.layers.masks import padding_mask
-from keras_transformer.layers.positional_embedding import PositionalEmbedding
+from keras_transformer.layers.transformer_layer import TransformerLayer, policy_config
 from keras_transformer.models.decoder import Decoder
 from keras_transformer.models.encoder import Encoder
+from keras_transformer.models.stack import make_embedding
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class EncoderDecoder(TransformerLayer):
+    """An `Encoder` and a `Decoder` that share what their config says.
+
+    They are one layer: `keras.models.clone_model` copies layer by layer, and two copies
+    would not share the embedding any more.
+
+    Args:
+        config: a `TransformerConfig`.
+
+    Call arguments:
+        source_ids: `(B, S)`, target_ids: `(B, T)`, as in `Transformer`.
+
+    Returns:
+        logits `(B, T, V)`, float32.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        self.autocast = False
+        self.config = config
+        policy = self.dtype_policy
+        source_embedding = make_embedding(config, "source", dtype=policy)
+        target_embedding = source_embedding
+        if not config.shares_positions:
+            shared = None
+            if config.share_embeddings:
+                source_embedding.build()
+                shared = source_embedding.token_embedding
+            target_embedding = make_embedding(config, "target", shared, policy)
+        self.encoder = Encoder(config, source_embedding, dtype=policy, name="encoder")
+        self.decoder = Decoder(config, target_embedding, dtype=policy, name="decoder")
+
+    def build(self, source_ids_shape, target_ids_shape):
+        self.encoder.build(source_ids_shape)
+        memory_shape = (*source_ids_shape, self.config.d_model)
+        self.decoder.build(target_ids_shape, memory_shape)
+
+    def call(self, source_ids, target_ids, training=False):
+        source_mask = padding_mask(source_ids, self.config.pad_id)
+        memory = self.encoder(source_ids, source_mask, training=training)
+        return self.decoder(target_ids, memory, source_mask, training=training)
+
+    def compute_output_spec(self, source_ids, target_ids, training=False):
+        return self.decoder.compute_output_spec(target_ids, source_ids)
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        return layer_call  # under a `RematScope` each block is computed again
+
+    def get_config(self):
+        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "config": TransformerConfig(**config["config"])})
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class Transformer(keras.Model):
-    """The encoder-decoder Transformer, ready for `compile`, `fit`, `evaluate`, `save` and `keras.models.load_model`.
+    """The encoder-decoder Transformer, ready for `compile`, `fit`, `save` and the rest.
 
     Args:
         config: a `TransformerConfig`.
@@ -29,64 +87,50 @@ class Transformer(keras.Model):
         logits `(B, T, V)`, float32.
 
     Example:
-        >>> model = Transformer(preset("tiny", source_vocab_size=11, target_vocab_size=11))
-        >>> tuple(model({"source_ids": np.array([[4, 5, 3]]), "target_ids": np.array([[2, 6]])}).shape)
+        >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
+        >>> source_ids, target_ids = np.array([[4, 5, 3]]), np.array([[2, 6]])
+        >>> model = Transformer(config)
+        >>> tuple(model({"source_ids": source_ids, "target_ids": target_ids}).shape)
         (1, 2, 11)
 
     Source: Vaswani et al. 2017, figure 1.
     """
 
     def __init__(self, config, dtype=None, name="transformer", **kwargs):
-        def embedding(name, vocab_size):
-            names = ("positions", "max_positions", "first_position")
-            options = {option: getattr(config, option) for option in names}
-            options |= {
-                "scale": config.scale_embedding,
-                "two_tables": config.has_two_tables,
-            }
-            # A begin token that is padding learns nothing as such: all other padding
-            # has no gradient anyway.
-            options |= {
-                "frozen_id": config.pad_id if config.begin_id == config.pad_id else None
-            }
-            return PositionalEmbedding(
-                vocab_size, config.d_model, **options, dtype=dtype, name=name
-            )
-
-        target_embedding = embedding(
-            "embedding" if config.share_embeddings else "target_embedding",
-            config.target_vocab_size,
-        )
-        source_embedding = target_embedding
-        if not config.share_embeddings:
-            source_embedding = embedding("source_embedding", config.source_vocab_size)
-        encoder = Encoder(config, source_embedding, dtype=dtype, name="encoder")
-        decoder = Decoder(config, target_embedding, dtype=dtype, name="decoder")
-
+        layer = EncoderDecoder(config, dtype=dtype, name="encoder_decoder")
         source_ids = keras.Input((None,), dtype="int32", name="source_ids")
         target_ids = keras.Input((None,), dtype="int32", name="target_ids")
-        source_mask = padding_mask(source_ids, config.pad_id)
-        memory = encoder(source_ids, source_mask)
-        logits, _ = decoder(target_ids, memory, source_mask)
         inputs = {"source_ids": source_ids, "target_ids": target_ids}
+        logits = layer(source_ids, target_ids)
         super().__init__(inputs=inputs, outputs=logits, name=name, **kwargs)
-        # After super().__init__: the torch backend tracks sub-modules only from then
-        # on.
-        self.config, self.encoder, self.decoder = config, encoder, decoder
-        # From it `compile` knows whether the loss needs scaling.
-        self.dtype_policy = encoder.dtype_policy
+        # After `super().__init__`: the torch backend tracks sub-modules only then.
+        self.config = config
+        # `compile` reads from it whether the loss needs scaling.
+        self.dtype_policy = layer.dtype_policy
+
+    @property
+    def encoder(self):
+        """The `Encoder`: source ids -> memory."""
+        return self.get_layer("encoder_decoder").encoder
+
+    @property
+    def decoder(self):
+        """The `Decoder`: target ids and memory -> logits."""
+        return self.get_layer("encoder_decoder").decoder
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        return layer_call  # as in `EncoderDecoder`
 
     def get_config(self):
         return {
             "config": dataclasses.asdict(self.config),
-            "dtype": self.dtype_policy.name,
+            "dtype": policy_config(self),
             "name": self.name,
+            "trainable": self.trainable,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(
-            TransformerConfig(**config["config"]),
-            dtype=config["dtype"],
-            name=config["name"],
-        )
+        own = TransformerConfig(**config["config"])
+        policy = keras.dtype_policies.deserialize(config["dtype"])
+        return cls(**{**config, "config": own, "dtype": policy})

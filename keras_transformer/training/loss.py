@@ -5,12 +5,13 @@ from keras import ops
 
 
 def negative_log_likelihood(labels, logits, smoothing=0.0):
-    """Cross entropy of every position, in nats, with the target probability smoothed by ids and not by one-hot vectors.
+    """Cross entropy of every position, in nats, smoothed without one-hot vectors.
 
-        l[b, t] = log Z - (1 - smoothing) * z[y] - smoothing / V * sum_v z[v]        z = logits[b, t], y = labels[b, t]
+        l[b, t] = log Z - (1 - smoothing) * z[y] - smoothing / V * sum_v z[v]
 
-    which is `-(1 - e) log p[y] - e / V sum_v log p[v]` without the log-probabilities
-    `(B, T, V)` in memory.
+    with `z = logits[b, t]` and `y = labels[b, t]`. It is
+    `-(1 - e) log p[y] - e / V sum_v log p[v]` without the log-probabilities `(B, T, V)`
+    in memory. It is NaN where a label is not one of 0 to V - 1: a graph cannot raise.
 
     Args:
         labels: `(B, T)` integer ids.
@@ -20,44 +21,77 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
     Returns:
         `(B, T)` float32.
 
+    Raises:
+        ValueError: if there is no position, or the shapes are not these; one-hot labels
+            are not ids.
+
     Example:
-        >>> float(negative_log_likelihood(np.array([[1]]), np.zeros((1, 1, 4)))[0, 0])  # log 4
+        >>> float(negative_log_likelihood(np.array([[1]]), np.zeros((1, 1, 4)))[0, 0])
         1.3862943649291992
     """
+    check_shapes(labels, logits)
     logits = ops.cast(logits, "float32")
+    classes = logits.shape[-1]
     labels = ops.expand_dims(ops.cast(labels, "int32"), axis=-1)
     # A comparison and not a gather: under TensorFlow a gather's gradient is a slow
     # scatter over all of (B, T, V).
-    expected = ops.sum(
-        ops.where(ops.arange(logits.shape[-1]) == labels, logits, 0.0), axis=-1
-    )
+    is_label = ops.equal(ops.arange(classes, dtype="int32"), labels)
+    expected = ops.sum(ops.where(is_label, logits, 0.0), axis=-1)
     if smoothing:
-        expected = (1.0 - smoothing) * expected + smoothing * ops.mean(logits, axis=-1)
-    return ops.logsumexp(logits, axis=-1) - expected
+        mean = ops.mean(logits, axis=-1)
+        expected = (1.0 - smoothing) * expected + smoothing * mean
+    labels = ops.squeeze(labels, axis=-1)
+    is_class = ops.logical_and(labels >= 0, labels < classes)
+    return ops.where(is_class, ops.logsumexp(logits, axis=-1) - expected, float("nan"))
+
+
+def check_shapes(labels, logits):
+    """Raise a `ValueError` unless labels are `(B, T)` and logits `(B, T, V)`."""
+    found = tuple(ops.shape(labels))
+    predicted = tuple(ops.shape(logits))
+    if len(predicted) != 3:
+        raise ValueError(f"y_pred must be logits (B, T, V); received {predicted}")
+    if len(found) != 2:
+        raise ValueError(
+            f"y_true must be ids (B, T), not one-hot vectors; received {found}"
+        )
+    if 0 in predicted[1:]:
+        raise ValueError(
+            f"y_pred must hold at least one position and class; received {predicted}"
+        )
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class LabelSmoothedCrossEntropy(keras.losses.Loss):
-    """Label-smoothed cross entropy per real target token: `loss = sum_bt w[b, t] l[b, t]`.
+    """Label-smoothed cross entropy, the mean over the real target tokens.
 
-    The weights that a batch carries make it a mean: `w = real / number of real target
-    tokens in the whole batch`, as `TokenBatches` gives them. A sum of such terms stays
-    exact when the batch is split over devices or micro-batches. With weights of 0 and
-    1, pass `reduction="mean_with_sample_weight"`: it divides by their sum.
+        loss = sum_bt w[b, t] l[b, t] / sum_bt w[b, t]
+
+    The weights w are the sample weights, 1 when absent, and 0 where a label is
+    `ignore_class`. A label of weight 0 may be any number.
+
+    With `reduction="sum"` the loss is `sum_bt w[b, t] l[b, t]`. The weights that a
+    batch of `TokenBatches` carries make it a mean: `w = real / number of real target
+    tokens in the whole batch`. A sum of such terms stays exact when the batch is split
+    over devices or micro-batches; `train` asks for it.
 
     Args:
         smoothing: 0.1 in the paper. See `negative_log_likelihood` for the formula.
-        reduction: as in every Keras loss.
+        ignore_class: an id that does not count as a label, such as that of padding;
+            none when absent.
+        reduction: as in every Keras loss; by default the mean above.
 
     Call arguments:
-        y_true: `(B, T)` ids. y_pred: `(B, T, V)` logits. sample_weight: `(B, T)`.
+        y_true: `(B, T)` ids.
+        y_pred: `(B, T, V)` logits.
+        sample_weight: `(B, T)`, or `(B,)` for whole rows.
 
     Raises:
-        ValueError: if smoothing is not in [0, 1).
+        ValueError: if smoothing is not in [0, 1), or shapes are not these.
 
     Example:
-        >>> labels, logits, weights = np.array([[1, 0]]), np.zeros((1, 2, 4)), np.array([[1.0, 0.0]])
-        >>> float(LabelSmoothedCrossEntropy()(labels, logits, sample_weight=weights))  # log 4
+        >>> labels, logits = np.array([[1, 0]]), np.zeros((1, 2, 4))
+        >>> float(LabelSmoothedCrossEntropy(ignore_class=0)(labels, logits))  # log 4
         1.3862943649291992
 
     Source: Vaswani et al. 2017, section 5.4; Szegedy et al. 2016.
@@ -66,7 +100,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     def __init__(
         self,
         smoothing=0.1,
-        reduction="sum",
+        ignore_class=None,
+        reduction="mean_with_sample_weight",
         name="label_smoothed_cross_entropy",
         **kwargs,
     ):
@@ -76,9 +111,47 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
                 f"smoothing must be at least 0 and below 1; received {smoothing!r}"
             )
         self.smoothing = smoothing
+        self.ignore_class = ignore_class
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true)
+        weights = token_weights(y_true, sample_weight, self.ignore_class)
+        if weights is not None:
+            counts = ops.not_equal(weights, 0)
+            y_true = ops.where(counts, y_true, ops.zeros_like(y_true))
+        return super().__call__(y_true, y_pred, sample_weight=weights)
 
     def call(self, y_true, y_pred):
         return negative_log_likelihood(y_true, y_pred, self.smoothing)
 
     def get_config(self):
-        return {**super().get_config(), "smoothing": self.smoothing}
+        own = {"smoothing": self.smoothing, "ignore_class": self.ignore_class}
+        return {**super().get_config(), **own}
+
+
+def token_weights(labels, sample_weight=None, ignore_class=None):
+    """The weight of each label `(B, T)`, or None if all weigh 1.
+
+    Args:
+        labels: `(B, T)`.
+        sample_weight: `(B, T)`, or `(B,)` for whole rows; 1 when absent.
+        ignore_class: a label of weight 0; none when absent.
+
+    Raises:
+        ValueError: if sample_weight has another shape.
+    """
+    weights = sample_weight
+    if weights is not None:
+        weights = ops.cast(weights, "float32")
+        if len(weights.shape) == 1:
+            weights = ops.expand_dims(weights, axis=1)
+        if len(weights.shape) != len(labels.shape):
+            raise ValueError(
+                f"sample_weight must be (B, T) or (B,), y_true being "
+                f"{tuple(labels.shape)}; received {tuple(weights.shape)}"
+            )
+        weights = weights * ops.ones_like(labels, dtype="float32")
+    if ignore_class is None:
+        return weights
+    counts = ops.cast(ops.not_equal(labels, ignore_class), "float32")
+    return counts if weights is None else weights * counts

@@ -1,36 +1,46 @@
-"""What is reported: per real target token, whatever the batch's weights are scaled by."""
+"""What is reported: per real target token, whatever the weights are scaled by."""
 
 import keras
 from keras import ops
 
-from keras_transformer.training.loss import negative_log_likelihood
+from keras_transformer.training.loss import negative_log_likelihood, token_weights
 
 
 class MeanOverTokens(keras.metrics.Metric):
-    """The mean of a value over the positions whose weight is above 0. Pass such metrics as `weighted_metrics`."""
+    """The mean of a value over the real target tokens, those whose weight is above 0.
 
-    def __init__(self, name=None, dtype="float32", **kwargs):
+    Pass such metrics as `weighted_metrics`.
+
+    Args:
+        ignore_class: a label that does not count, such as padding; none when absent.
+    """
+
+    def __init__(self, name=None, dtype="float32", ignore_class=None, **kwargs):
         super().__init__(name=name, dtype=dtype, **kwargs)
-        # Counted in integers: a float32 sum of ones stops growing at 2^24 tokens.
+        self.ignore_class = ignore_class
         self.total = self.add_weight(name="total", initializer="zeros")
+        # In integers: a float32 sum of ones stops growing at 2^24 tokens.
         self.count = self.add_weight(name="count", initializer="zeros", dtype="int32")
 
     def value(self, y_true, y_pred):
-        """`(B, T)`: what is averaged."""
+        """What is averaged, `(B, T)`."""
         raise NotImplementedError
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true)
         value = self.value(y_true, y_pred)
-        real = (
-            ops.ones_like(value, dtype="bool")
-            if sample_weight is None
-            else ops.greater(sample_weight, 0.0)
-        )
-        self.total.assign_add(ops.sum(ops.where(real, value, 0.0)))
-        self.count.assign_add(ops.sum(ops.cast(real, "int32")))
+        weights = token_weights(y_true, sample_weight, self.ignore_class)
+        if weights is None:
+            weights = ops.ones_like(value)
+        counts = ops.greater(weights, 0.0)
+        self.total.assign_add(ops.sum(ops.where(counts, value, 0.0)))
+        self.count.assign_add(ops.sum(ops.cast(counts, "int32")))
 
     def result(self):
         return self.total / ops.maximum(ops.cast(self.count, "float32"), 1.0)
+
+    def get_config(self):
+        return {**super().get_config(), "ignore_class": self.ignore_class}
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -38,8 +48,8 @@ class TokenCrossEntropy(MeanOverTokens):
     """Cross entropy in nats per real target token, not smoothed.
 
     Example:
-        >>> metric = TokenCrossEntropy()
-        >>> metric.update_state(np.array([[1, 0]]), np.zeros((1, 2, 4)), sample_weight=np.array([[0.5, 0.0]]))
+        >>> metric = TokenCrossEntropy(ignore_class=0)
+        >>> metric.update_state(np.array([[1, 0]]), np.zeros((1, 2, 4)))
         >>> round(float(metric.result()), 4)  # log 4
         1.3863
     """
@@ -64,12 +74,11 @@ class Perplexity(TokenCrossEntropy):
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class TokenAccuracy(MeanOverTokens):
-    """Share of the real target tokens to which the model gives the highest probability."""
+    """Share of the real target tokens that the model finds the most probable."""
 
     def __init__(self, name="accuracy", **kwargs):
         super().__init__(name=name, **kwargs)
 
     def value(self, y_true, y_pred):
-        return ops.cast(
-            ops.equal(ops.argmax(y_pred, axis=-1), ops.cast(y_true, "int32")), "float32"
-        )
+        best = ops.argmax(y_pred, axis=-1)
+        return ops.cast(ops.equal(best, ops.cast(y_true, best.dtype)), "float32")

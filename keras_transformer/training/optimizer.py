@@ -48,11 +48,8 @@ class AdamWithNorm(keras.optimizers.Adam):
 
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)
-        squares = [
-            ops.sum(ops.square(ops.cast(grad, "float32")))
-            for grad in grads
-            if grad is not None
-        ]
+        present = [ops.cast(grad, "float32") for grad in grads if grad is not None]
+        squares = [ops.sum(ops.square(grad)) for grad in present]
         self.gradient_norm.assign(ops.sqrt(sum(squares)))
 
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_transformer.models.transformer import Transformer
+from keras_transformer.config import TrainingConfig
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import (
     Perplexity,
@@ -13,12 +13,43 @@ from keras_transformer.training.optimizer import LossScaleOptimizer, paper_adam
 from keras_transformer.training.schedule import WarmupSchedule
 
 
-def compile_for_training(config, training):
-    """The `Transformer` of a config, compiled with the recipe of a `TrainingConfig`."""
-    model = Transformer(config, dtype=training.dtype)
+def compile_for_training(
+    model, training=None, loss_reduction="mean_with_sample_weight"
+):
+    """Compile a `Transformer` with the paper's recipe: Adam, warm-up, smoothed loss.
+
+    `model.fit` then takes arrays, a `tf.data.Dataset`, a `DataLoader`, a `PyDataset` or
+    a generator of `(inputs, labels)` or `(inputs, labels, weights)`. Labels that are
+    padding do not count. The metrics are the cross entropy in nats per real target
+    token (`nats`, not smoothed), the perplexity and the accuracy.
+
+    Args:
+        model: a `Transformer`.
+        training: a `TrainingConfig`; the paper's when absent. What it says of epochs,
+            checkpoints and data types is not for `compile`.
+        loss_reduction: `"sum"` for batches that carry the weights `real / number of
+            real target tokens`, as those of `TokenBatches` do; otherwise the loss is
+            the mean over the real target tokens of a batch.
+
+    Returns:
+        the model.
+
+    Example:
+        >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
+        >>> model = compile_for_training(Transformer(config))
+        >>> inputs = {"source_ids": np.ones((8, 3)), "target_ids": np.ones((8, 4))}
+        >>> history = model.fit(inputs, np.ones((8, 4)), verbose=0)
+
+    Source: Vaswani et al. 2017, section 5.
+    """
+    training = training or TrainingConfig()
     steps = training.gradient_accumulation
+    padding = model.config.pad_id
     schedule = WarmupSchedule(
-        config.d_model, training.warmup_updates, training.learning_rate_scale, steps
+        model.config.d_model,
+        training.warmup_updates,
+        training.learning_rate_scale,
+        steps,
     )
     optimizer = paper_adam(
         schedule,
@@ -26,12 +57,16 @@ def compile_for_training(config, training):
         global_clipnorm=training.clip_norm,
         gradient_accumulation_steps=steps if steps > 1 else None,
     )
-    if training.dtype == "mixed_float16":  # Keras's own could not be distributed
+    if model.dtype_policy.name == "mixed_float16":
+        # The one that Keras would make could not be distributed.
         optimizer = LossScaleOptimizer(optimizer)
+    kinds = (TokenCrossEntropy, Perplexity, TokenAccuracy)
     model.compile(
         optimizer,
-        LabelSmoothedCrossEntropy(training.label_smoothing),
-        weighted_metrics=[TokenCrossEntropy(), Perplexity(), TokenAccuracy()],
+        LabelSmoothedCrossEntropy(
+            training.label_smoothing, ignore_class=padding, reduction=loss_reduction
+        ),
+        weighted_metrics=[kind(ignore_class=padding) for kind in kinds],
         # XLA is JAX's own compiler; under the others a plain graph or eager run starts
         # sooner and is as fast.
         jit_compile=keras.backend.backend() == "jax",

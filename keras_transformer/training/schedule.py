@@ -8,9 +8,10 @@ from keras import ops
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up, then decay with the inverse square root of the update number.
 
-        lr(s) = scale * d_model^-0.5 * min(s^-0.5, s * warmup_updates^-1.5)        s = 1, 2, 3, ...
+        lr(s) = scale * d_model^-0.5 * min(s^-0.5, s * warmup_updates^-1.5)
 
-    The peak is `scale / sqrt(d_model * warmup_updates)`, at s = warmup_updates.
+    Updates s are counted from 1. The peak is `scale / sqrt(d_model * warmup_updates)`,
+    at s = warmup_updates.
 
     Args:
         d_model: width of the model.
@@ -32,7 +33,9 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(
         self, d_model, warmup_updates=4000, scale=1.0, gradient_accumulation_steps=1
     ):
-        self.d_model, self.warmup_updates, self.scale = d_model, warmup_updates, scale
+        self.d_model = d_model
+        self.warmup_updates = warmup_updates
+        self.scale = scale
         self.gradient_accumulation_steps = gradient_accumulation_steps
         for name, value in self.get_config().items():
             if not value > 0:

@@ -1,12 +1,12 @@
-"""The page of `keras-transformer app`: what it computes, what it answers, and the same in a browser."""
+"""The page of `keras-transformer app`: its answers, and the same in a browser."""
 
 import dataclasses
-import importlib.util
+import importlib
 import shutil
 import signal
 import socket
-import subprocess
-import sys
+import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import pytest
 from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 from small import MODEL
 
-from keras_transformer import app, cli
+from keras_transformer.app import page as app
+from keras_transformer.cli import main as cli
 from keras_transformer.config import DataConfig, TrainingConfig
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import (
@@ -47,14 +48,12 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def strangers():
     """Addresses other than this machine's that anything here tried to reach."""
-    reached, connect = [], socket.socket.connect
+    reached = []
+    connect = socket.socket.connect
 
     def note(self, address):
-        if self.family != socket.AF_UNIX and address[0] not in (
-            "127.0.0.1",
-            "::1",
-            "localhost",
-        ):
+        here = ("127.0.0.1", "::1", "localhost")
+        if self.family != socket.AF_UNIX and address[0] not in here:
             reached.append(address)
         return connect(self, address)
 
@@ -63,83 +62,90 @@ def strangers():
         yield reached
 
 
-@pytest.fixture(scope="module")
-def served(run, strangers):
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    blocks = app.serve(run, port=port, wait=False)
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def served(run, strangers):
+    blocks = app.serve(run, port=free_port(), wait=False)
     yield blocks
     blocks.close(verbose=False)
 
 
-def function(blocks, name):
-    (found,) = {fn.fn for fn in blocks.fns.values() if fn.fn.__name__ == name}
-    return found
+@pytest.fixture(scope="module")
+def translator(run):
+    return app.Translator.load(run, app.DecodingConfig(n_best=4))
 
 
-def test_what_a_sentence_gives(run, served):
-    translator = app.Translator.load(run, app.DecodingConfig(n_best=4))
+@pytest.fixture(scope="module")
+def answers(translator):
+    return app.Answers(translator)
+
+
+def test_what_a_sentence_gives(translator, answers):
     ((best, *others),) = translator.hypotheses([SENTENCE])
-    text, rows, links, found, shades = function(served, "translate")(
+    text, rows, links, found, shades = answers.translate(
         f"  {SENTENCE}\n", "cross", 2, "1"
     )
-    assert text == best.text and rows == [
-        [f"{h.score:.4f}", h.text] for h in (best, *others)
-    ]
-    assert [word.get_text() for word in links.axes[0].texts][
-        : len(SENTENCE.split())
-    ] == SENTENCE.split()
+    assert text == best.text
+    assert rows == [[f"{one.score:.4f}", one.text] for one in (best, *others)]
+    words = [word.get_text() for word in links.axes[0].texts]
+    assert words[: len(SENTENCE.split())] == SENTENCE.split()
     assert len(links.axes[0].get_lines()) == len(best.text.split())
-    assert (
-        shades.axes[0].collections[0].get_array().tolist() == found.cross[1, 0].tolist()
-    )
+    drawn = shades.axes[0].collections[0].get_array()
+    assert drawn.tolist() == found.cross[1, 0].tolist()
 
-    picture = function(served, "picture")
     for kind, layer, queries in (
         ("encoder", 1, found.source_tokens),
         ("decoder", 3, found.input_tokens),
     ):
-        *heads, _ = picture(found, kind, layer, app.ALL_HEADS).axes
+        *heads, _ = app.picture(found, kind, layer, app.ALL_HEADS).axes
         assert len(heads) == 2
-        assert [label.get_text() for label in heads[0].get_yticklabels()] == list(
-            queries
-        )
-    assert picture(None, "cross", 1, "1") is None
+        labels = [label.get_text() for label in heads[0].get_yticklabels()]
+        assert labels == list(queries)
     long = dataclasses.replace(
         found, source_tokens=("x",) * 200, encoder=np.full((1, 2, 200, 200), 0.005)
     )
-    (one, _) = picture(long, "encoder", 1, app.ALL_HEADS).axes
+    (one, _) = app.picture(long, "encoder", 1, app.ALL_HEADS).axes
     assert one.collections[0].get_array().shape == (200, 200)
-    # It has one layer.
-    assert function(served, "choose_kind")("encoder", 3).choices == [("1", 1)]
+
+
+def test_before_a_sentence_and_of_a_layer_that_is_not_there(answers):
+    assert app.picture(None, "cross", 1, "1") is None
+    assert answers.choose_kind("encoder", 3).choices == [("1", 1)]
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "a " * app.LONGEST])
-def test_limits_on_length_hold_in_the_server_too(served, text, monkeypatch):
+def test_limits_on_length_hold_in_the_server_too(answers, text, monkeypatch):
     said = []
     monkeypatch.setattr("gradio.Warning", said.append)
-    assert len(function(served, "translate")(text, "cross", 1, "1")) == 5
+    assert len(answers.translate(text, "cross", 1, "1")) == 5
     assert said[0].startswith("The sentence must have 1 to 500 characters; received")
+
+
+def test_the_page_calls_what_is_tested_here(served):
+    names = {function.fn.__name__ for function in served.fns.values()}
+    assert names == {"translate", "picture", "choose_kind"}
 
 
 def test_the_server_is_for_this_machine_and_asks_no_other(served, strangers):
     assert served.local_url.startswith("http://127.0.0.1:") and not served.share
     assert not served.analytics_enabled and served.max_file_size == 1
     with urllib.request.urlopen(served.local_url) as answer:
-        policy, text = answer.headers["content-security-policy"], answer.read().decode()
-    assert (
-        policy == app.POLICY and "default-src 'self'" in policy and "//" not in policy
-    )
+        policy = answer.headers["content-security-policy"]
+        text = answer.read().decode()
+    assert policy == app.POLICY
+    assert "default-src 'self'" in policy and "//" not in policy
     assert "a-run" in text and strangers == []
 
 
-def test_the_command(run, tmp_path, capsys, served, monkeypatch):
+def test_the_command(run, tmp_path, capsys, monkeypatch):
     assert cli.main(["app", str(tmp_path / "none")]) == 2
-    assert (
-        "run must be a directory that `keras-transformer train` or `import` made"
-        in capsys.readouterr().err
-    )
+    expected = "run must be a directory that `keras-transformer train` or `import` made"
+    assert expected in capsys.readouterr().err
     asked = []
     monkeypatch.setattr(app, "serve", lambda *arguments: asked.append(arguments))
     assert cli.main(["app", str(run), "--port", "8001"]) == 0
@@ -147,29 +153,26 @@ def test_the_command(run, tmp_path, capsys, served, monkeypatch):
 
 
 @marked(ON_TORCH)
-def test_the_command_serves_until_interrupted(run):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "keras_transformer",
-        "app",
-        str(run),
-        "--port",
-        str(port),
-    ]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        line = server.stdout.readline()
-        assert line == f"The page is at http://127.0.0.1:{port}/ (Ctrl-C ends it).\n"
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
-            assert "a-run" in answer.read().decode()
-        server.send_signal(signal.SIGINT)
-        out, said = server.communicate(timeout=60)
-    assert server.returncode in (0, 130) and "Traceback" not in said, said
+def test_the_command_serves_until_interrupted(run, capsys, monkeypatch):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    block = app.gr.Blocks.block_thread
+    pages = []
+
+    def visit_and_interrupt(blocks):
+        with urllib.request.urlopen(url) as answer:
+            pages.append(answer.read().decode())
+        target = (threading.main_thread().ident, signal.SIGINT)
+        threading.Thread(target=signal.pthread_kill, args=target).start()
+        block(blocks)
+
+    monkeypatch.setattr(app.gr.Blocks, "block_thread", visit_and_interrupt)
+    assert cli.main(["app", str(run), "--port", str(port)]) in (0, 130)
+    out, err = capsys.readouterr()
+    assert out.startswith(f"The page is at {url} (Ctrl-C ends it).\n")
+    assert "Traceback" not in err and "a-run" in pages[0]
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url)
 
 
 def test_a_port_that_is_taken(run, served, capsys):
@@ -177,43 +180,38 @@ def test_a_port_that_is_taken(run, served, capsys):
     assert "port" in capsys.readouterr().err
 
 
-def test_what_is_not_installed_is_named(run, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        ImportError,
-        match=r"gradio is not installed: pip install 'keras-transformer-nmt\[app\]'",
-    ):
-        app.serve(run, wait=False)
+@marked(ON_TORCH)
+def test_what_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    expected = r'gradio is not installed: pip install -e "\.\[app\]" in the clone'
+    with pytest.raises(ImportError, match=expected):
+        importlib.reload(app)
 
 
 def chromium():
-    """The path of a Chromium: playwright's own if it was downloaded, else the system's."""
+    """The path of a Chromium: playwright's own if it is there, else the system's."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed"
     )
     with playwright.sync_playwright() as driver:
         own = driver.chromium.executable_path
-    found = (
-        own
-        if Path(own).exists()
-        else shutil.which("chromium") or shutil.which("google-chrome")
-    )
+    if Path(own).exists():
+        return own
+    found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
         pytest.skip(
-            "there is no Chromium: `playwright install chromium`, or `apt-get install chromium`"
+            "there is no Chromium: `playwright install chromium`, or "
+            "`apt-get install chromium`"
         )
     return found
 
 
 @marked(NOT_ON_JAX)
-def test_in_a_browser(run, served, tmp_path):
+def test_in_a_browser(translator, served, tmp_path):
     path = chromium()
     from playwright.sync_api import expect, sync_playwright
 
-    ((best, *_),) = app.Translator.load(run, app.DecodingConfig(n_best=4)).hypotheses(
-        [SENTENCE]
-    )
-
+    best = translator.hypotheses([SENTENCE])[0][0]
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
@@ -237,7 +235,7 @@ def test_in_a_browser(run, served, tmp_path):
         all_heads = pictures.nth(1).get_attribute("src")
 
         page.get_by_label("Attention of").click()  # of three layers to one
-        page.get_by_role("option", name=app.KINDS["encoder"]).click()
+        page.get_by_role("option", name=app.KINDS["encoder"][0]).click()
         expect(pictures.nth(1)).not_to_have_attribute("src", all_heads, timeout=30_000)
         expect(page.get_by_label("Layer")).to_have_value("1")
         all_heads = pictures.nth(1).get_attribute("src")

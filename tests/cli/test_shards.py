@@ -1,57 +1,57 @@
+"""Parts of a file come together, whichever process is done first."""
+
 import pytest
+from layer_checks import ON_TORCH
 
 from keras_transformer.cli.shards import (
-    is_done,
     join_parts,
     parse_shard,
-    share,
+    parts_of,
     write_part,
 )
 
-MARK = {"of": "this"}
+pytestmark = ON_TORCH
 
 
 @pytest.mark.parametrize("text", ["", "1", "2/2", "a/2", "-1/2", "1/2/3", "1/"])
 def test_a_shard_is_two_numbers(text):
-    with pytest.raises(
-        ValueError, match=f"shard must be K/N with K from 0 to N - 1; received '{text}'"
-    ):
+    message = f"shard must be K/N with K from 0 to N - 1; received '{text}'"
+    with pytest.raises(ValueError, match=message):
         parse_shard(text)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 @pytest.mark.parametrize("lines", [0, 1, 5, 6])
 def test_parts_come_together_in_the_order_of_the_lines(tmp_path, count, lines):
-    texts, output = [f"line {n}" for n in range(1, lines + 1)], tmp_path / "out"
+    texts = [f"line {n}" for n in range(1, lines + 1)]
+    output = tmp_path / "out"
+    parts = parts_of(output, count, {"of": "this"})
     for number in reversed(range(count)):
         assert not output.exists()
-        found = ([text.upper(), text] for text in share(texts, (number, count)))
-        write_part(output, (number, count), MARK, found)
-        assert is_done(output, (number, count), MARK)
-        assert join_parts(output, (number, count), MARK) == list(range(number))
-    assert output.read_text().splitlines() == [
-        line for text in texts for line in (text.upper(), text)
-    ]
+        write_part(
+            parts[number], ([text.upper(), text] for text in texts[number::count])
+        )
+        assert join_parts(output, parts, number) == list(range(number))
+    expected = [line for text in texts for line in (text.upper(), text)]
+    assert output.read_text().splitlines() == expected
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_part_of_something_else_does_not_count(tmp_path):
-    write_part(tmp_path / "out", (0, 2), {"of": "that"}, [["a"]])
-    write_part(tmp_path / "out", (1, 2), MARK, [["b"]])
-    assert join_parts(tmp_path / "out", (1, 2), MARK) == [0]
-    (tmp_path / "out.0-of-2.part").write_text("{")
-    assert not is_done(tmp_path / "out", (0, 2), MARK)
+    output = tmp_path / "out"
+    parts = parts_of(output, 2, {"of": "this"})
+    write_part(parts_of(output, 2, {"of": "that"})[0], [["a"]])
+    write_part(parts[1], [["b"]])
+    assert join_parts(output, parts, 1) == [0]
 
 
 def test_who_comes_second_finds_it_done(tmp_path):
-    for number in range(2):
-        write_part(tmp_path / "out", (number, 2), MARK, [[str(number)]])
-    assert (
-        join_parts(tmp_path / "out", (0, 2), MARK)
-        == []
-        == join_parts(tmp_path / "out", (1, 2), MARK)
-    )
-    assert (tmp_path / "out").read_text() == "0\n1\n"
+    output = tmp_path / "out"
+    parts = parts_of(output, 2, None)
+    for number, part in enumerate(parts):
+        write_part(part, [[str(number)]])
+    assert join_parts(output, parts, 0) == join_parts(output, parts, 1) == []
+    assert output.read_text() == "0\n1\n"
 
 
 def test_a_failure_leaves_no_part(tmp_path):
@@ -60,5 +60,5 @@ def test_a_failure_leaves_no_part(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_part(tmp_path / "out", (0, 1), MARK, fail())
+        write_part(parts_of(tmp_path / "out", 1, None)[0], fail())
     assert [*tmp_path.iterdir()] == []

@@ -1,45 +1,54 @@
-"""The command's backend: the chosen one, or the first that is installed."""
+"""The backend is the chosen one, or the first installed; freed memory is used again."""
 
-import json
 import os
+import resource
+import sys
 
+import numpy as np
 import pytest
+from layer_checks import ON_TORCH
 
-from keras_transformer.cli.startup import BACKENDS, choose_backend
+from keras_transformer.cli.startup import BACKENDS, choose_backend, keep_freed_memory
+
+pytestmark = ON_TORCH
 
 
 @pytest.mark.parametrize(
-    "installed, settings, wanted, expected",
+    "installed, settings, chosen, expected",
     [
         (BACKENDS, None, None, "tensorflow"),
         (("torch", "jax"), None, None, "jax"),
-        (BACKENDS, "torch", None, "torch"),
-        (BACKENDS, "torch", "jax", "jax"),
+        (BACKENDS, '{"backend": "torch"}', None, "torch"),
+        (BACKENDS, '{"backend": "torch"}', "jax", "jax"),
+        (BACKENDS, "[]", None, "tensorflow"),
+        (BACKENDS, "{", None, "tensorflow"),
+        # Keras writes TensorFlow there whatever is installed.
+        (("torch",), '{"backend": "tensorflow"}', "", "torch"),
     ],
 )
-def test_the_backend_is_the_chosen_or_the_first_installed(
-    monkeypatch, tmp_path, installed, settings, wanted, expected
-):
+def test_the_backend(monkeypatch, tmp_path, installed, settings, chosen, expected):
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name: name in installed or None
     )
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    if wanted:
-        monkeypatch.setenv("KERAS_BACKEND", wanted)
+    monkeypatch.setenv("KERAS_BACKEND", chosen or "")
+    if chosen is None:
+        monkeypatch.delenv("KERAS_BACKEND")
     if settings:
-        (tmp_path / "keras.json").write_text(json.dumps({"backend": settings}))
+        (tmp_path / "keras.json").write_text(settings)
     choose_backend()
     assert os.environ["KERAS_BACKEND"] == expected
 
 
-def test_the_backend_is_one_that_is_installed(tmp_path, monkeypatch):
-    # As Keras writes it whatever there is.
-    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_BACKEND", "")
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name: name if name == "torch" else None
-    )
-    choose_backend()
-    assert os.environ["KERAS_BACKEND"] == "torch"
+def page_faults(passes):
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(passes):
+        np.ones(1 << 18)  # 2 MiB: 512 pages
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has these settings")
+def test_what_was_freed_is_used_again():
+    keep_freed_memory()
+    page_faults(passes=1)
+    assert page_faults(passes=20) < 512

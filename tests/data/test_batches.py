@@ -10,7 +10,7 @@ from keras_transformer.data.batches import TokenBatches, batch_plan
 from keras_transformer.data.cleaning import FilterReport
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.sentence_format import SentenceFormat
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 from keras_transformer.text.tokenizer import Tokenizer
 
 
@@ -51,9 +51,7 @@ def test_a_batch_by_hand():
 def test_a_batch_in_another_sentence_format():
     """Languages around the text, ids of an imported model, begin token = end token."""
     layout = SentenceFormat(
-        pad=1,
-        begin=2,
-        end=2,
+        SpecialTokens(pad=1, begin=2, end=2),
         source_prefix=(30,),
         source_suffix=(2, 31),
         target_prefix=(40,),

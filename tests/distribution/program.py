@@ -90,7 +90,7 @@ def trained(distribution, recipe, initial):
         model = Transformer(CONFIG, dtype=DTYPES.get(recipe, "float32"))
         model.compile(
             optimizer_of(recipe),
-            LabelSmoothedCrossEntropy(),
+            LabelSmoothedCrossEntropy(reduction="sum"),
             weighted_metrics=[TokenCrossEntropy(), Perplexity(), TokenAccuracy()],
             jit_compile=keras.backend.backend() == "jax",
         )

@@ -12,7 +12,7 @@ import small
 from distribution.launching import BACKEND, finish, start
 from layer_checks import NOT_ON_JAX
 
-from keras_transformer.cli import main
+from keras_transformer.cli.main import main
 from keras_transformer.runs.sealed_files import load_arrays
 
 TRAINING = "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 --checkpoint-minutes 0 --patience 1".split()

@@ -14,7 +14,7 @@ from layer_checks import ON_TORCH, marked
 from making import make_run, sentences
 
 from keras_transformer import Translator, export
-from keras_transformer.cli.main import build_parser
+from keras_transformer.cli.parser import build_parser
 from keras_transformer.config import DecodingConfig
 from keras_transformer.runs.run import load_model, load_tokenizers
 from keras_transformer.text.special_tokens import END, PAD

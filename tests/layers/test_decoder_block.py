@@ -8,7 +8,6 @@ from keras_transformer.layers.decoder_block import DecoderBlock
 
 B, N, H, V, S, T, F, D = 2, 3, 5, 7, 11, 13, 19, 17
 X, MEMORY = normal(B, T, D), normal(B, S, D, seed=1)
-CAUSAL = np.tri(T, dtype=bool)[None]
 MASK = np.arange(S) < np.array([[[4]], [[9]]])
 
 
@@ -23,15 +22,13 @@ def test_exam(norm_first):
 @pytest.mark.parametrize(
     "norm_first, expected",
     [
-        ("post", np.array([1.0, 3.0, -1.0, -3.0]) / 5**0.5),
-        ("pre", [3.0, 1.0, 3.0, -1.0]),
+        (False, np.array([1.0, 3.0, -1.0, -3.0]) / 5**0.5),
+        (True, [3.0, 1.0, 3.0, -1.0]),
     ],
 )
 def test_by_hand(norm_first, expected):
-    block, x = (
-        DecoderBlock(1, 2, 3, norm_first=norm_first, attention_bias=True),
-        np.array([[[1.0, 1.0, 3.0, 3.0]]]),
-    )
+    block = DecoderBlock(1, 2, 3, norm_first=norm_first, use_bias=True)
+    x = np.array([[[1.0, 1.0, 3.0, 3.0]]])
     block(x, x)
     for weight in block.weights:
         if "kernel" in weight.name:
@@ -42,66 +39,71 @@ def test_by_hand(norm_first, expected):
     if not norm_first:
         block.feed_forward.contract.bias.assign([0.0, 4.0, -2.0, -2.0])
     # post: x + a = [3, 1, 1, 3], norm [1, -1, -1, 1]; + c = [1, -1, 1, -1], norm the
-    # same; + f = [1, 3, -1, -3] pre: x + a + c + f
-    np.testing.assert_allclose(numpy(block(x, x)[0]), [[expected]], atol=1e-5)
+    # same; + f = [1, 3, -1, -3]. pre: x + a + c + f
+    np.testing.assert_allclose(numpy(block(x, x)), [[expected]], atol=1e-5)
 
 
-def test_later_positions_have_no_influence():
-    block, other = DecoderBlock(N, H, F), X.copy()
+def test_it_is_causal_unless_told_otherwise():
+    block = DecoderBlock(N, H, F)
+    other = X.copy()
     other[:, 5:] += 1.0
-    before, after = (numpy(block(x, MEMORY, CAUSAL, MASK)[0]) for x in (X, other))
+    before, after = (numpy(block(x, MEMORY)) for x in (X, other))
     np.testing.assert_array_equal(before[:, :5], after[:, :5])
     assert np.abs(before[:, 5:] - after[:, 5:]).max() > 0.1
+    free = dict(use_causal_mask=False)
+    before, after = (numpy(block(x, MEMORY, **free)) for x in (X, other))
+    assert np.abs(before[:, :5] - after[:, :5]).max() > 0.01
 
 
+def test_a_mask_is_added_to_the_causal_one():
+    block = DecoderBlock(N, H, F)
+    real = np.arange(T) < np.array([[[4]], [[9]]])
+    both = np.logical_and(real, np.tri(T, dtype=bool))
+    expected = block(X, MEMORY, attention_mask=both, use_causal_mask=False)
+    found = block(X, MEMORY, attention_mask=real)
+    np.testing.assert_allclose(numpy(found), numpy(expected), atol=2e-6)
+
+
+@pytest.mark.parametrize("lengths", [[1] * T, [5, 1, 7]])
 @pytest.mark.parametrize("norm_first", [False, True])
-def test_cached_steps_equal_the_full_call(norm_first):
-    block = DecoderBlock(
-        N, H, F, value_dim=V, norm_first=norm_first, attention_bias=True
-    )
+def test_steps_equal_the_full_call(norm_first, lengths):
+    block = DecoderBlock(N, H, F, V, norm_first=norm_first, use_bias=True)
+    mask = ops.convert_to_tensor(MASK)
     block(X, MEMORY)
     randomise(block)
-    full, no_cache = block(X, MEMORY, CAUSAL, MASK)
-    assert no_cache == ()
+    full = numpy(block(X, MEMORY, cross_attention_mask=mask))
     cache = (
-        (ops.zeros((B, N, T, H)), ops.zeros((B, N, T, V))),
+        block.self_attention.empty_cache(B, T),
         block.cross_attention.project(MEMORY),
     )
-    for t in range(T):
-        output, cache = block(
-            X[:, t : t + 1], MEMORY, CAUSAL[:, t : t + 1], MASK, cache=cache, index=t
-        )
-        np.testing.assert_allclose(numpy(output), numpy(full)[:, t : t + 1], atol=5e-6)
+    start = 0
+    for length in lengths:
+        new = ops.convert_to_tensor(X[:, start : start + length])
+        output, cache = block.step(new, cache, start, cross_attention_mask=mask)
+        expected = full[:, start : start + length]
+        np.testing.assert_allclose(numpy(output), expected, atol=5e-6)
+        start += length
 
 
 def test_dropout_in_training_only():
     block = DecoderBlock(N, H, F, dropout=0.5)
-    assert np.array_equal(numpy(block(X, MEMORY)[0]), numpy(block(X, MEMORY)[0]))
-    assert not np.allclose(
-        numpy(block(X, MEMORY, training=True)[0]), numpy(block(X, MEMORY)[0])
-    )
+    output = numpy(block(X, MEMORY))
+    assert np.array_equal(numpy(block(X, MEMORY)), output)
+    assert not np.allclose(numpy(block(X, MEMORY, training=True)), output)
 
 
-def test_attention_weights_on_request():
+def test_attention_scores_on_request():
     block = DecoderBlock(N, H, F)
-    output, cache, (to_self, to_memory) = block(
-        X, MEMORY, CAUSAL, MASK, return_attention_scores=True
-    )
-    np.testing.assert_allclose(
-        numpy(output), numpy(block(X, MEMORY, CAUSAL, MASK)[0]), atol=5e-6
-    )
-    assert (
-        cache == ()
-        and to_self.shape == (B, N, T, T)
-        and to_memory.shape == (B, N, T, S)
-    )
-    assert (
-        not np.triu(numpy(to_self), k=1).any()
-        and not numpy(to_memory)[0, ..., 4:].any()
-    )
+    masks = dict(cross_attention_mask=MASK)
+    output, scores = block(X, MEMORY, **masks, return_attention_scores=True)
+    expected = numpy(block(X, MEMORY, **masks))
+    np.testing.assert_allclose(numpy(output), expected, atol=5e-6)
+    to_self, to_memory = (numpy(weights) for weights in scores)
+    assert to_self.shape == (B, N, T, T)
+    assert to_memory.shape == (B, N, T, S)
+    assert not np.triu(to_self, k=1).any()
+    assert not to_memory[0, ..., 4:].any()
     x, memory = keras.KerasTensor((None, T, D)), keras.KerasTensor((None, S, D))
-    _, _, symbols = DecoderBlock(N, H, F)(x, memory, return_attention_scores=True)
-    assert [tuple(symbol.shape) for symbol in symbols] == [
-        (None, N, T, T),
-        (None, N, T, S),
-    ]
+    _, symbols = DecoderBlock(N, H, F)(x, memory, return_attention_scores=True)
+    shapes = [tuple(symbol.shape) for symbol in symbols]
+    assert shapes == [(None, N, T, T), (None, N, T, S)]

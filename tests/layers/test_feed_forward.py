@@ -57,5 +57,5 @@ def test_errors():
         ValueError, match=r"activation must be one of .*'relu'.*; received 'tanh'"
     ):
         FeedForward(11, "tanh")
-    with pytest.raises(ValueError, match="hidden_size must be at least 1; received 0"):
+    with pytest.raises(ValueError, match="d_ff must be at least 1; received 0"):
         FeedForward(0)

@@ -1,7 +1,13 @@
 import numpy as np
+import pytest
 from layer_checks import numpy
 
-from keras_transformer.layers.masks import causal_mask, padding_mask, positions_of
+from keras_transformer.layers.masks import (
+    causal_mask,
+    full_mask,
+    padding_mask,
+    positions_of,
+)
 from keras_transformer.text.special_tokens import PAD
 
 
@@ -29,3 +35,40 @@ def test_causal_mask_is_a_triangle():
 def test_masks_are_boolean():
     assert "bool" in str(padding_mask(np.array([[5]])).dtype)
     assert "bool" in str(causal_mask(np.array([[0]]), np.array([[0]])).dtype)
+
+
+def test_causal_mask_of_lengths():
+    expected = [[[True, False, False], [True, True, False]]]
+    assert numpy(causal_mask(2, 3)).tolist() == expected
+    positions = np.arange(2), np.arange(3)
+    assert numpy(causal_mask(*positions)).tolist() == expected
+
+
+def test_causal_mask_of_something_else():
+    with pytest.raises(
+        ValueError, match="keys must be a length, or positions .*rank 3"
+    ):
+        causal_mask(2, np.zeros((1, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    "shape, full",
+    [
+        ((5, 7), (1, 1, 5, 7)),
+        ((2, 5, 7), (2, 1, 5, 7)),
+        ((2, 1, 7), (2, 1, 1, 7)),
+        ((2, 3, 5, 7), (2, 3, 5, 7)),
+        ((1, 3, 1, 1), (1, 3, 1, 1)),
+    ],
+)
+def test_missing_axes_are_filled_as_keras_does(shape, full):
+    mask = full_mask(np.ones(shape), (2, 3, 5, 7))
+    assert tuple(mask.shape) == full
+    assert "bool" in str(mask.dtype)
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 5), (3, 5, 7), (2, 2, 5, 7), (1,) * 5])
+def test_a_mask_that_does_not_fit(shape):
+    with pytest.raises(ValueError) as raised:
+        full_mask(np.ones(shape, bool), (2, 3, 5, 7))
+    assert "= (2, 3, 5, 7); received " + str(shape) in str(raised.value)

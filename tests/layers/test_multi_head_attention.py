@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 from layer_checks import check_layer, normal, numpy, randomise
 
+from keras_transformer.layers.masks import causal_mask
 from keras_transformer.layers.multi_head_attention import MultiHeadAttention
 
 B, N, H, V, S, T, D, M = 2, 3, 5, 7, 11, 13, 17, 19
@@ -40,10 +41,8 @@ def test_projections_begin_at_glorots_scale_for_all_heads_together():
 
 @pytest.mark.parametrize("return_attention_scores", [False, True])
 def test_by_hand(return_attention_scores):
-    layer, x = (
-        MultiHeadAttention(num_heads=1, key_dim=4),
-        np.array([[[1.0, 4.0], [0.0, 8.0]]]),
-    )
+    layer = MultiHeadAttention(num_heads=1, key_dim=4)
+    x = np.array([[[1.0, 4.0], [0.0, 8.0]]])
     layer(x)
     layer.query.kernel.assign(np.array([[1.0] * 4, [0.0] * 4]))
     layer.key.kernel.assign(np.array([[0.5 * math.log(3)] * 4, [0.0] * 4]))
@@ -51,15 +50,12 @@ def test_by_hand(return_attention_scores):
     layer.output_projection.kernel.assign(np.array([[1.0, -1.0]] + [[0.0, 0.0]] * 3))
     # scores over sqrt(4): [[log 3, 0], [0, 0]]; weights [[3/4, 1/4], [1/2, 1/2]];
     # values 4 and 8
-    output, cache, attention = layer(x, return_attention_scores=return_attention_scores)
-    np.testing.assert_allclose(numpy(output), [[[5.0, -5.0], [6.0, -6.0]]], atol=1e-5)
-    assert cache == ()
+    output = layer(x, return_attention_scores=return_attention_scores)
     if return_attention_scores:
-        np.testing.assert_allclose(
-            numpy(attention), [[[[0.75, 0.25], [0.5, 0.5]]]], atol=1e-6
-        )
-    else:
-        assert attention == ()
+        output, scores = output
+        expected = [[[[0.75, 0.25], [0.5, 0.5]]]]
+        np.testing.assert_allclose(numpy(scores), expected, atol=1e-6)
+    np.testing.assert_allclose(numpy(output), [[[5.0, -5.0], [6.0, -6.0]]], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +68,14 @@ def test_by_hand(return_attention_scores):
     ],
 )
 def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused):
-    taken, real = [], ops.dot_product_attention
-    monkeypatch.setattr(
-        ops, "dot_product_attention", lambda *a, **k: taken.append(1) or real(*a, **k)
-    )
+    taken = []
+    fused_attention = ops.dot_product_attention
+
+    def noted(*arguments, **options):
+        taken.append(1)
+        return fused_attention(*arguments, **options)
+
+    monkeypatch.setattr(ops, "dot_product_attention", noted)
     layer = MultiHeadAttention(N, H, **options)
     layer(X, MEMORY, **call)
     assert bool(taken) == fused
@@ -86,15 +86,14 @@ def test_fused_path_equals_the_path_with_weights(mask):
     layer = MultiHeadAttention(N, H, use_bias=True)
     layer(X, MEMORY)
     randomise(layer)
-    fused = numpy(layer(X, MEMORY, mask)[0])
-    output, _, attention = layer(X, MEMORY, mask, return_attention_scores=True)
+    fused = numpy(layer(X, MEMORY, mask))
+    output, scores = layer(X, MEMORY, mask, return_attention_scores=True)
     np.testing.assert_allclose(fused, numpy(output), atol=2e-6)
-    assert attention.shape == (B, N, T, S)
-    np.testing.assert_allclose(numpy(attention).sum(-1), 1.0, atol=1e-6)
+    assert tuple(scores.shape) == (B, N, T, S)
+    np.testing.assert_allclose(numpy(scores).sum(-1), 1.0, atol=1e-6)
     if mask is not None:
-        assert np.all(
-            numpy(attention)[~np.broadcast_to(mask[:, None], (B, N, T, S))] == 0
-        )
+        hidden = ~np.broadcast_to(mask[:, None], (B, N, T, S))
+        assert np.all(numpy(scores)[hidden] == 0)
 
 
 @pytest.mark.parametrize("value_dim", [H, V])
@@ -102,16 +101,16 @@ def test_what_is_masked_has_no_influence(value_dim):
     layer = MultiHeadAttention(N, H, value_dim)
     other = np.where(MASK.transpose(0, 2, 1), MEMORY, 100.0)
     np.testing.assert_array_equal(
-        numpy(layer(X, MEMORY, MASK)[0]), numpy(layer(X, other, MASK)[0])
+        numpy(layer(X, MEMORY, MASK)), numpy(layer(X, other, MASK))
     )
-    assert np.abs(numpy(layer(X, MEMORY)[0]) - numpy(layer(X, other)[0])).max() > 0.1
+    assert np.abs(numpy(layer(X, MEMORY)) - numpy(layer(X, other))).max() > 0.1
 
 
 def test_order_of_the_memory_does_not_matter():
     layer, order = MultiHeadAttention(N, H), np.random.default_rng(3).permutation(S)
-    shuffled = layer(X, MEMORY[:, order], MASK[:, :, order])[0]
+    shuffled = layer(X, MEMORY[:, order], MASK[:, :, order])
     np.testing.assert_allclose(
-        numpy(layer(X, MEMORY, MASK)[0]), numpy(shuffled), atol=2e-6
+        numpy(layer(X, MEMORY, MASK)), numpy(shuffled), atol=2e-6
     )
 
 
@@ -119,51 +118,47 @@ def test_order_of_the_memory_does_not_matter():
 @pytest.mark.parametrize("value_dim", [H, V])
 def test_a_row_with_nothing_to_attend_to_is_finite(value_dim, dtype):
     layer = MultiHeadAttention(N, H, value_dim, dtype=dtype)
-    assert np.isfinite(numpy(layer(X, MEMORY, np.zeros((B, 1, S), bool))[0])).all()
+    assert np.isfinite(numpy(layer(X, MEMORY, np.zeros((B, 1, S), bool)))).all()
 
 
+@pytest.mark.parametrize("lengths", [[1] * T, [4, 1, 3, 5], [T]])
 @pytest.mark.parametrize("value_dim", [H, V])
-def test_cached_steps_equal_the_full_call(value_dim):
+def test_steps_equal_the_full_call(value_dim, lengths):
     layer = MultiHeadAttention(N, H, value_dim, use_bias=True)
     layer(X)
     randomise(layer)
-    full = numpy(layer(X, attention_mask=np.tri(T, dtype=bool)[None])[0])
-    cache = (ops.zeros((B, N, T, H)), ops.zeros((B, N, T, value_dim)))
-    for t in range(T):
-        seen = (np.arange(T) <= t)[None, None]
-        output, cache, _ = layer(
-            X[:, t : t + 1], attention_mask=seen, cache=cache, index=t
-        )
-        np.testing.assert_allclose(numpy(output), full[:, t : t + 1], atol=2e-6)
-    np.testing.assert_allclose(numpy(cache[0]), numpy(layer.project(X)[0]), atol=1e-6)
+    full = numpy(layer(X, attention_mask=causal_mask(T, T)))
+    cache = layer.empty_cache(B, T + 2)
+    start = 0
+    for length in lengths:
+        new = ops.convert_to_tensor(X[:, start : start + length])
+        output, cache = layer.step(new, cache, start)
+        expected = full[:, start : start + length]
+        np.testing.assert_allclose(numpy(output), expected, atol=3e-6)
+        start += length
+    for written, expected in zip(cache, layer.project(X), strict=True):
+        np.testing.assert_allclose(numpy(written)[:, :, :T], numpy(expected), atol=1e-6)
 
 
+@pytest.mark.parametrize("length", [1, 4])
 @pytest.mark.parametrize("value_dim", [H, V])
-def test_hypotheses_as_queries_equal_a_repeated_memory(value_dim):
-    layer, W = MultiHeadAttention(N, H, value_dim), 3
-    x = normal(B * W, 1, D, seed=2)
-    cache = layer(X, MEMORY) and layer.project(MEMORY)
-    output, same_cache, attention = layer(
-        x, MEMORY, MASK, cache=cache, return_attention_scores=True
-    )
-    repeated, _, repeated_attention = layer(
-        x,
-        np.repeat(MEMORY, W, axis=0),
-        np.repeat(MASK, W, axis=0),
-        return_attention_scores=True,
-    )
-    np.testing.assert_allclose(numpy(output), numpy(repeated), atol=2e-6)
-    np.testing.assert_allclose(
-        numpy(layer(x, MEMORY, MASK, cache=cache)[0]), numpy(repeated), atol=2e-6
-    )
-    np.testing.assert_allclose(numpy(attention), numpy(repeated_attention), atol=1e-6)
-    assert same_cache[0] is cache[0]
+def test_hypotheses_as_queries_equal_a_repeated_memory(value_dim, length):
+    layer = MultiHeadAttention(N, H, value_dim)
+    hypotheses = 3
+    x = ops.convert_to_tensor(normal(B * hypotheses, length, D, seed=2))
+    layer(X, MEMORY)
+    cache = layer.project(MEMORY)
+    output, same = layer.step(x, cache, attention_mask=ops.convert_to_tensor(MASK))
+    memory, mask = (np.repeat(array, hypotheses, axis=0) for array in (MEMORY, MASK))
+    expected = numpy(layer(x, memory, mask))
+    np.testing.assert_allclose(numpy(output), expected, atol=2e-6)
+    assert same[0] is cache[0]
 
 
 def test_dropout_of_weights_in_training_only():
     layer = MultiHeadAttention(N, H, dropout=0.5)
-    assert np.array_equal(numpy(layer(X)[0]), numpy(layer(X)[0]))
-    assert not np.allclose(numpy(layer(X, training=True)[0]), numpy(layer(X)[0]))
+    assert np.array_equal(numpy(layer(X)), numpy(layer(X)))
+    assert not np.allclose(numpy(layer(X, training=True)), numpy(layer(X)))
 
 
 @pytest.mark.parametrize(
@@ -177,10 +172,7 @@ def test_sizes_below_one(name, sizes):
         MultiHeadAttention(*sizes)
 
 
-def test_a_cache_takes_one_position():
-    cache = (ops.zeros((B, N, T, H)), ops.zeros((B, N, T, H)))
-    with pytest.raises(
-        ValueError,
-        match=f"x must hold one position when there is a cache; received {T}",
-    ):
-        MultiHeadAttention(N, H)(X, cache=cache)
+@pytest.mark.parametrize("x, memory", [(X[:, :0], None), (X, MEMORY[:, :0])])
+def test_an_empty_sequence(x, memory):
+    with pytest.raises(ValueError, match="must hold at least one position; received"):
+        MultiHeadAttention(N, H)(x, memory)

@@ -47,7 +47,9 @@ def test_a_token_that_stands_still():
 
     def loss(matrix):
         with keras.StatelessScope(
-            state_mapping=[(layer.embeddings, 1.0 * ops.convert_to_tensor(matrix))]
+            state_mapping=[
+                (layer.token_embedding.embeddings, 1.0 * ops.convert_to_tensor(matrix))
+            ]
         ):
             return ops.sum(
                 ops.multiply(layer(ids), ops.convert_to_tensor(normal(2, 2, D)))
@@ -57,28 +59,46 @@ def test_a_token_that_stands_still():
     assert np.flatnonzero(np.any(slope, axis=1)).tolist() == [3, 5]
 
 
-def test_two_tables_for_one_matrix():
-    layer = PositionalEmbedding(
-        V, D, "learned", max_positions=5, two_tables=True, scale=False
-    )
-    layer.build()
-    randomise(layer)
-    first, second = numpy(layer(IDS)), numpy(layer(IDS, second=True))
-    np.testing.assert_allclose(
-        second - first,
-        np.tile(numpy(layer.second_table - layer.table), (3, 1, 1)),
-        atol=1e-6,
-    )
-    np.testing.assert_allclose(
-        first - numpy(layer.table), numpy(layer.embeddings)[IDS], atol=1e-6
-    )
-    assert layer.count_params() == (V + 2 * 5) * D
+def test_two_layers_share_the_tokens_and_not_the_positions():
+    options = dict(positions="learned", max_positions=5, scale=False)
+    first = PositionalEmbedding(V, D, **options)
+    first.build()
+    second = PositionalEmbedding(V, D, **options, token_embedding=first.token_embedding)
+    second.build()
+    randomise(first)
+    second.position_table.assign(normal(5, D))
+    difference = numpy(second(IDS)) - numpy(first(IDS))
+    tables = numpy(second.position_table) - numpy(first.position_table)
+    np.testing.assert_allclose(difference, np.tile(tables, (3, 1, 1)), atol=1e-6)
+    ids = keras.Input((None,), dtype="int32")
+    model = keras.Model(ids, first(ids) + second(ids))
+    assert model.count_params() == (V + 2 * 5) * D
+
+
+def test_a_shared_layer_is_in_the_configuration():
+    tokens = keras.layers.ReversibleEmbedding(V, D)
+    layer = PositionalEmbedding(V, D, token_embedding=tokens)
+    config = PositionalEmbedding.from_config(layer.get_config()).get_config()
+    assert config["token_embedding"]["class_name"] == "ReversibleEmbedding"
+    own = PositionalEmbedding(V, D)
+    own.build()
+    assert own.get_config()["token_embedding"] is None
+
+
+def test_float_ids_are_cast():
+    layer = PositionalEmbedding(4001, D, dtype="mixed_bfloat16")
+    ids = np.array([[3999, 4000]])
+    np.testing.assert_array_equal(numpy(layer(ids)), numpy(layer(ids * 1.0)))
+
+
+def test_an_empty_sequence_gives_an_empty_result():
+    assert tuple(PositionalEmbedding(V, D)(IDS[:, :0]).shape) == (3, 0, D)
 
 
 def test_by_hand():
     layer = PositionalEmbedding(3, 4)
     layer.build()
-    layer.embeddings.assign(np.arange(12.0).reshape(3, 4))
+    layer.token_embedding.embeddings.assign(np.arange(12.0).reshape(3, 4))
     # sqrt(4) [8, 9, 10, 11] + [0, 1, 0, 1], then 2 [4, 5, 6, 7] + [sin 1, cos 1, sin
     # 0.01, cos 0.01]
     expected = [[16.0, 19.0, 20.0, 23.0], [8.841471, 10.540302, 12.01, 14.99995]]
@@ -106,8 +126,8 @@ def test_the_papers_table():
 def test_learned_table():
     layer = PositionalEmbedding(V, D, "learned", max_positions=5)
     layer.build()
-    layer.table.assign(normal(5, D))
-    layer.embeddings.assign(np.zeros((V, D)))
+    layer.position_table.assign(normal(5, D))
+    layer.token_embedding.embeddings.assign(np.zeros((V, D)))
     np.testing.assert_allclose(numpy(layer(IDS))[1], normal(5, D), atol=1e-6)
 
 
@@ -175,6 +195,7 @@ def test_logits_are_float32():
         ((V, 0), "d_model must be at least 1; received 0"),
         ((V, D, "learned", 0), "max_positions must be at least 1; received 0"),
         ((V, 7), "d_model must be even with sinusoidal positions; received 7"),
+        ((V, 2, "sinusoidal_fairseq"), "d_model must be at least 4 with .*received 2"),
     ],
 )
 def test_errors(arguments, message):

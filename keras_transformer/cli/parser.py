@@ -1,0 +1,65 @@
+"""The parser of the command line, put together from the flags of each command."""
+
+import argparse
+
+from keras_transformer import __version__
+from keras_transformer.cli import (
+    app,
+    demo,
+    evaluate,
+    export,
+    import_checkpoint,
+    train,
+    translate,
+)
+
+COMMANDS = {
+    "demo": demo,
+    "train": train,
+    "translate": translate,
+    "evaluate": evaluate,
+    "export": export,
+    "import": import_checkpoint,
+    "app": app,
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` whose errors are as short as all others."""
+
+    def error(self, message):
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def build_parser():
+    """The parser of all commands; `options.command(options)` runs the parsed one."""
+    parser = Parser(
+        prog="keras-transformer",
+        description="Train a Transformer on parallel text and translate with it, on "
+        "TensorFlow, JAX or PyTorch (set KERAS_BACKEND to tensorflow, jax or torch).",
+        epilog="Begin with: keras-transformer demo",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        command_parser = commands.add_parser(name, help=command.HELP)
+        command.add_flags(command_parser)
+        command_parser.set_defaults(command=command.run)
+    return parser
+
+
+def parse(arguments):
+    """The options of a command line.
+
+    Raises:
+        ValueError: if it holds what the parser does not know.
+    """
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    if "text" in options and not any(word.startswith("-") for word in rest):
+        options.text += rest  # argparse takes no TEXT after a flag
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options

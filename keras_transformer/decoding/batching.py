@@ -1,0 +1,55 @@
+"""Lists of ids as arrays of few shapes, since each shape costs a compilation."""
+
+import numpy as np
+
+from keras_transformer.data.buckets import bucket_edges
+
+LONG = 64  # source tokens above which a batch has few rows, for the sake of memory
+FEW = 8
+
+
+def pad(lists, rows, width, value, filler=()):
+    """Lists of ids as `(rows, width)` int32, padded on the right with `value`.
+
+    Rows that are missing are `filler`.
+    """
+    array = np.full((rows, width), value, "int32")
+    for row in range(rows):
+        ids = lists[row] if row < len(lists) else filler
+        array[row, : len(ids)] = ids
+    return array
+
+
+def padded_width(length, longest):
+    """The width of the arrays for that many tokens: every second bucket edge.
+
+    Args:
+        length: tokens.
+        longest: the most tokens that are usual.
+    """
+    edges = bucket_edges(max(length, longest))
+    return next(edge for edge in (*edges[1::2], edges[-1]) if edge >= length)
+
+
+def batches(lengths, batch_size, longest):
+    """Cut sentences, sorted by length, into batches.
+
+    Args:
+        lengths: tokens of each sentence.
+        batch_size: the most sentences of a batch.
+        longest: as for `padded_width`.
+
+    Yields:
+        `(indices, rows, width)`: the sentences, and the shape of the arrays: 1, 8 or
+        `batch_size` rows.
+    """
+    order = np.argsort(lengths, kind="stable")
+    row_counts = sorted({1, min(FEW, batch_size), batch_size})
+    start = 0
+    while start < len(order):
+        batch = order[start : start + batch_size]
+        if lengths[batch[-1]] > LONG:
+            batch = batch[:FEW]
+        rows = next(rows for rows in row_counts if rows >= len(batch))
+        yield batch, rows, padded_width(lengths[batch[-1]], longest)
+        start += len(batch)

@@ -1,0 +1,60 @@
+"""The residual connection around a sub-layer."""
+
+import keras
+
+from keras_transformer.layers.transformer_layer import TransformerLayer
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class Residual(TransformerLayer):
+    """A residual connection with its layer norm, around a sub-layer f.
+
+        post-norm (the paper):  y = LayerNorm(x + Dropout(f(x)))
+        pre-norm:               y = x + Dropout(f(LayerNorm(x)))
+
+    Args:
+        dropout: rate on the sub-layer's output.
+        norm_first: whether the layer norm comes before the sub-layer (pre-norm).
+        layer_norm_epsilon: epsilon of the layer norm.
+
+    Call arguments:
+        x: `(B, T, D)`.
+        update: `f(connection.prepare(x))`, `(B, T, D)`.
+
+    Returns:
+        y, `(B, T, D)`.
+
+    Example:
+        >>> connection, feed_forward = Residual(), FeedForward(7)
+        >>> x = np.ones((2, 3, 5))
+        >>> connection.build(x.shape)
+        >>> y = connection(x, feed_forward(connection.prepare(x)))
+
+    Source: Vaswani et al. 2017, section 3.1; pre-norm: Wang et al. 2019.
+    """
+
+    def __init__(
+        self, dropout=0.1, norm_first=False, layer_norm_epsilon=1e-6, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.dropout = dropout
+        self.norm_first = norm_first
+        self.layer_norm_epsilon = layer_norm_epsilon
+
+    def build(self, x_shape, update_shape=None):
+        epsilon = self.layer_norm_epsilon
+        norm = keras.layers.LayerNormalization
+        self.norm = self.make(norm, epsilon=epsilon, name="norm")
+        self.norm.build(x_shape)
+        self.drop = self.make(keras.layers.Dropout, self.dropout, name="drop")
+
+    def prepare(self, x):
+        """What the sub-layer reads."""
+        return self.norm(x) if self.norm_first else x
+
+    def call(self, x, update, training=False):
+        x = x + self.drop(update, training=training)
+        return x if self.norm_first else self.norm(x)
+
+    def compute_output_shape(self, x_shape, update_shape=None):
+        return x_shape

@@ -1,0 +1,91 @@
+"""What all our layers have in common."""
+
+import inspect
+
+import keras
+from keras.dtype_policies import DTypePolicyMap
+
+
+class TransformerLayer(keras.layers.Layer):
+    """A Keras layer whose arguments are its attributes, and whose parts are layers.
+
+    Each argument of a subclass's `__init__` is kept as an attribute of the same name:
+    the configuration is read from there.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def make(self, kind, *arguments, **options):
+        """A part of this layer, with its dtype policy."""
+        # Under a `RematScope` the whole layer is computed again, not each part of it.
+        with keras.RematScope(mode=None):
+            return kind(*arguments, **{"dtype": self.dtype_policy, **options})
+
+    def get_config(self):
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        arguments = {name: getattr(self, name) for name in own if name != "self"}
+        return {**super().get_config(), "dtype": policy_config(self), **arguments}
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        """What Keras calls in place of `call` for a layer made in a `RematScope`.
+
+        Keras computes a plain `call` again as it stands. That fails on JAX, where the
+        seed of dropout would leave the function as a side effect; and TensorFlow would
+        draw other numbers the second time. So the function that is computed again takes
+        the variables, seeds included, and gives back those that have changed.
+        """
+        if self._remat_mode is None or self._remat_mode.mode == "activations":
+            return layer_call  # the activations are those of layers inside
+        names = [name for name, x in kwargs.items() if is_float_tensor(x)]
+        fixed = {name: x for name, x in kwargs.items() if name not in names}
+        count = len(self.variables)
+        structure = []
+
+        def pure(*flat):
+            mapping = list(zip(self.variables, flat[:count]))
+            arguments = flat[count : count + len(args)]
+            given = dict(zip(names, flat[count + len(args) :]))
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                outputs = layer_call(*arguments, **given, **fixed)
+            states = map(scope.get_current_value, self.non_trainable_variables)
+            structure[:] = [outputs]
+            return *keras.tree.flatten(outputs), *states
+
+        computed_again = super().rematerialized_call(pure, *args, **kwargs)
+
+        def call(*args, **kwargs):
+            # Copies, because torch assigns in place what it is still to compute from.
+            values = [keras.ops.copy(variable.value) for variable in self.variables]
+            tensors = (*args, *(kwargs[name] for name in names))
+            results = computed_again(*values, *tensors)
+            outputs = len(results) - len(self.non_trainable_variables)
+            for variable, state in zip(self.non_trainable_variables, results[outputs:]):
+                variable.assign(state)
+            return keras.tree.pack_sequence_as(structure[0], results[:outputs])
+
+        return call
+
+
+def is_float_tensor(x):
+    """Whether x is a tensor that gradients flow through."""
+    return keras.ops.is_tensor(x) and keras.backend.is_float_dtype(x.dtype)
+
+
+def policy_config(layer):
+    """The dtype policy of a layer for its configuration.
+
+    It is a `DTypePolicyMap` when parts of the layer are quantized: each part finds its
+    own policy in it when the layer is built again.
+    """
+    quantized = {
+        part.path: part.dtype_policy
+        for part in layer._flatten_layers(include_self=False)
+        if part.quantization_mode is not None
+    }
+    policy = layer.dtype_policy
+    if quantized and not isinstance(policy, DTypePolicyMap):
+        policy = DTypePolicyMap(policy.name, quantized)
+    return keras.dtype_policies.serialize(policy)

@@ -1,0 +1,70 @@
+"""A flag for each setting, and what a settings file may hold."""
+
+import dataclasses
+import re
+
+import pytest
+from layer_checks import ON_TORCH
+
+from keras_transformer.cli import main as cli
+from keras_transformer.cli.flags import chosen_fields
+from keras_transformer.cli.parser import parse
+from keras_transformer.config import (
+    NO_FLAGS,
+    DataConfig,
+    DecodingConfig,
+    TrainingConfig,
+    TransformerConfig,
+)
+
+pytestmark = ON_TORCH
+SETTINGS = {
+    "": (),
+    "demo": (),
+    "train": (TransformerConfig, DataConfig, TrainingConfig),
+    "translate": (DecodingConfig,),
+    "evaluate": (DecodingConfig,),
+    "export": (DecodingConfig,),
+    "import": (),
+    "app": (),
+}
+
+
+def squeezed(text):
+    """Without what line breaking may put in or take out."""
+    return re.sub(r"[\s_-]", "", text)
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_help_mentions_every_setting(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    out = squeezed(capsys.readouterr().out)
+    assert out.startswith("usage:kerastransformer")
+    for config in SETTINGS[command]:
+        for field in dataclasses.fields(config):
+            if config is not TransformerConfig or field.name not in NO_FLAGS:
+                assert squeezed(field.name) in out
+                assert squeezed(field.metadata["help"]) in out
+
+
+@pytest.mark.parametrize(
+    "flags, expected",
+    [
+        ("", {}),
+        ("--norm-first --no-final-norm", {"norm_first": True, "final_norm": False}),
+        ("--no-norm-first --d-model 8", {"norm_first": False, "d_model": 8}),
+        ("--key-dim 3 --dropout 0.5", {"key_dim": 3, "dropout": 0.5}),
+        ("--positions learned --seed 3", {"positions": "learned"}),
+    ],
+)
+def test_only_what_is_chosen_is_set(flags, expected):
+    options = parse(["train", "RUN", *flags.split()])
+    assert chosen_fields(options, TransformerConfig) == expected
+
+
+def test_what_the_tokenizer_decides_is_chosen_with_the_data():
+    options = parse(["train", "RUN", "--no-share-embeddings"])
+    assert chosen_fields(options, DataConfig) == {"share_embeddings": False}
+    assert chosen_fields(options, TransformerConfig) == {}

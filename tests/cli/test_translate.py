@@ -1,0 +1,71 @@
+"""What `translate` reads and writes."""
+
+import io
+
+from layer_checks import ON_TORCH, marked
+
+from keras_transformer.cli import main as cli
+
+SEARCH = ["--beam", "2", "--extra-length", "2"]
+SENTENCES = ["A man sits.", "", "Two dogs run."]
+
+
+def test_arguments(run, main):
+    both = main("translate", run, "A man sits.", *SEARCH, "Two dogs run.").splitlines()
+    assert len(both) == 2
+    assert main("translate", run, *SEARCH, "Two dogs run.").splitlines() == both[1:]
+
+
+def test_files_and_standard_input(run, main, tmp_path, monkeypatch):
+    source = tmp_path / "in.txt"
+    source.write_text("\n".join(SENTENCES))
+    files = ["--input", source, "--output", tmp_path / "out.txt"]
+    assert main("translate", run, *files, *SEARCH) == ""
+    lines = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")
+    assert len(lines) == 4 and lines[1] == lines[3] == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt"]
+
+    for typed in (False, True):
+        stdin = io.TextIOWrapper(io.BytesIO("\n".join(SENTENCES).encode()))
+        stdin.isatty = lambda typed=typed: typed
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert main("translate", run, *SEARCH).split("\n") == lines
+
+
+def test_n_best(run, main):
+    out = main("translate", run, "A man sits.", "", "--n-best", 2, *SEARCH)
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[0] for row in rows] == ["1", "1", "2"] and rows[2][2] == ""
+    assert float(rows[0][1]) >= float(rows[1][1])
+
+
+def test_alignments_and_token_scores_are_columns(run, main):
+    columns = ["--alignments", "--token-scores", *SEARCH]
+    rows = main("translate", run, "A man sits.", "", "Dogs run.", *columns).split("\n")
+    assert rows[1:] == ["\t\t", rows[2], ""]
+    for row, words in ((rows[0], 3), (rows[2], 2)):
+        text, links, tokens = row.split("\t")
+        pairs = [[int(number) for number in link.split("-")] for link in links.split()]
+        targets = sorted(target for _, target in pairs)
+        assert targets == list(range(len(text.split())))
+        assert all(0 <= source < words for source, _ in pairs)
+        assert all(float(token.rpartition(":")[2]) < 0 for token in tokens.split(" "))
+    out = main("translate", run, "A man sits.", "--alignments", "--n-best", 2, *SEARCH)
+    assert [len(row.split("\t")) for row in out.splitlines()] == [4, 4]
+
+
+@marked(ON_TORCH)
+def test_alignments_need_keras(run, capsys):
+    flags = ["--alignments", "--runtime", "ctranslate2"]
+    assert cli.main(["translate", str(run), "A", *flags]) == 2
+    expected = "--alignments goes with --runtime keras; received --runtime ctranslate2"
+    assert expected in capsys.readouterr().err
+
+
+def test_a_long_sentence_is_cut_with_a_warning(run, capsys):
+    flags = ["--max-source-length", "6", *SEARCH]
+    assert cli.main(["translate", str(run), "A man sits. " * 5, *flags]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1 and err.count("\n") == 1
+    warning = "keras-transformer: warning: cut to 6 tokens: 1 of 1 sentences"
+    assert err.startswith(warning)
