@@ -1,4 +1,4 @@
-"""A corpus of millions of pairs: how fast it is tokenised and cut into batches, and in how much memory.
+"""A corpus of millions of pairs: how fast it becomes batches, and in how much memory.
 
     python -m benchmarks.corpus --pairs 5000000
 
@@ -19,14 +19,14 @@ from pathlib import Path
 
 from keras_transformer.config import DataConfig
 from keras_transformer.data.batches import TokenBatches
-from keras_transformer.data.corpus import read_pairs
 from keras_transformer.data.examples import captions
+from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.tokenizer import Tokenizer
 
 
 def perturbed(pairs, count):
-    """`count` pairs: the given ones over and over, each time with a word less or two exchanged."""
+    """`count` pairs: the given ones, each time with a word less or two exchanged."""
     draw = random.Random(0)
 
     def change(line):
@@ -43,13 +43,13 @@ def perturbed(pairs, count):
 
 
 def measure(count, batches):
-    """Build a store of `count` pairs and draw its first batches; the figures by name."""
+    """The figures of building a store and drawing its first batches, by name."""
     pairs = list(read_pairs(*captions("train")))
     tokenizer = Tokenizer.train((line for pair in pairs for line in pair), 1200)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        store, report = TokenStore.build(
+        store = TokenStore.build(
             Path(folder) / "store",
             perturbed(pairs, count),
             tokenizer,
@@ -66,8 +66,8 @@ def measure(count, batches):
             path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()
         )
     return {
-        "pairs": report.kept,
-        "pairs_per_second": report.kept / (built - begin),
+        "pairs": store.report.kept,
+        "pairs_per_second": store.report.kept / (built - begin),
         "target_tokens_per_second": tokens / (built - begin),
         "store_bytes": size,
         "seconds_to_first_batch": first - built,

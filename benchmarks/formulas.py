@@ -1,8 +1,9 @@
-"""What a training step needs of memory, network and arithmetic, as formulas: docs/scaling.md explains them.
+"""What a training step needs of memory, network and arithmetic, as formulas.
 
-`config` is a `TransformerConfig` without dropout in attention; `tokens` are target
-tokens of the whole batch, padding included, and there are as many source tokens; of
-`devices`, `model_devices` share one model. A number has `width` bytes, 4 in float32.
+docs/scaling.md explains them. `config` is a `TransformerConfig` without dropout in
+attention; `tokens` are target tokens of the whole batch, padding included, and there
+are as many source tokens; of `devices`, `model_devices` share one model. A number has
+`width` bytes, 4 in float32.
 `python -m benchmarks.scaling` compares all of this with what XLA compiles.
 """
 
@@ -14,7 +15,8 @@ BATCH_BYTES = 16
 # A token's maxima and sums over the vocabulary, in the loss and in the three metrics.
 LOSS_NUMBERS = 10
 # Assumed: seconds of one message; share of a link's bandwidth.
-LATENCY, REACHED = 10e-6, 0.7
+LATENCY = 10e-6
+REACHED = 0.7
 
 
 def attentions(config):
@@ -27,16 +29,20 @@ def sublayers(config):
 
 
 def replicated_parameters(config):
-    """Those that model parallelism does not cut: layer norms, biases of outputs, learned positions."""
-    d, layers = config.d_model, config.encoder_layers + config.decoder_layers
-    numbers = (
-        2 * d * sublayers(config)
-        + d * layers
-        + config.attention_bias * d * attentions(config)
-    )
-    numbers += 4 * d * (config.norm == "pre")
-    tables = (1 if config.share_embeddings else 2) * (config.positions == "learned")
-    return numbers + tables * config.max_positions * d
+    """Those that model parallelism does not cut.
+
+    They are layer norms, biases of outputs, learned positions.
+    """
+    d = config.d_model
+    vectors = 2 * sublayers(config) + config.encoder_layers + config.decoder_layers
+    if config.attention_bias:
+        vectors += attentions(config)
+    if config.norm_first:
+        vectors += 4
+    if config.positions == "learned":
+        tables = 1 if config.share_embeddings else 2
+        vectors += tables * config.max_positions
+    return d * vectors
 
 
 def parameters_per_device(config, model_devices=1):
@@ -45,17 +51,19 @@ def parameters_per_device(config, model_devices=1):
 
 
 def state_bytes(config, tokens, devices=1, model_devices=1, width=4):
-    """Weights, Adam's two slots and the batch, on one device: what stays there between two steps."""
+    """Weights, Adam's slots and the batch: what one device keeps between two steps."""
     batch = BATCH_BYTES * tokens * model_devices / devices
     return (1 + SLOTS) * width * parameters_per_device(config, model_devices) + batch
 
 
 def activations_per_token(config, length, model_devices=1):
-    """Numbers kept for the backward pass, for one source and one target token in sentences of `length` tokens."""
+    """Numbers kept for the backward pass, for one source and one target token.
+
+    The sentences have `length` tokens.
+    """
     size = config.key_dim or config.d_model // config.num_heads
-    whole = (8 if config.dropout else 6) * config.d_model * sublayers(
-        config
-    ) + 6 * config.d_model
+    each = 8 if config.dropout else 6
+    whole = config.d_model * (each * sublayers(config) + 6)
     cut = attentions(config) * config.num_heads * (4 * size + 3 * length)
     cut += 2 * (
         config.d_ffs[0] * config.encoder_layers
@@ -66,13 +74,12 @@ def activations_per_token(config, length, model_devices=1):
 
 
 def temporary_bytes(config, tokens, length, devices=1, model_devices=1, width=4):
-    """What a step needs beside: the activations, into whose place the gradients move as these are used up."""
-    activations = (
-        tokens
-        * model_devices
-        / devices
-        * activations_per_token(config, length, model_devices)
-    )
+    """What a step needs beside: the activations.
+
+    The gradients move into their place as these are used up.
+    """
+    tokens_here = tokens * model_devices / devices
+    activations = tokens_here * activations_per_token(config, length, model_devices)
     return width * max(activations, parameters_per_device(config, model_devices))
 
 
@@ -82,7 +89,7 @@ def ring_share(group):
 
 
 def gradient_bytes(config, model_devices=1, width=4, summed=False):
-    """Of the gradients that each device holds when they are summed over the groups with the same weights.
+    """Of the gradients that each device holds when they are summed over the groups.
 
     `summed`: as if the three gradients of a shared embedding were added before they are
         sent.
@@ -94,14 +101,16 @@ def gradient_bytes(config, model_devices=1, width=4, summed=False):
 
 
 def model_bytes(config, tokens, devices, model_devices, width=4, summed=False):
-    """What one device sends within its group: activations and their gradients `(tokens, d_model)`, and the loss.
+    """What one device sends within its group.
 
+    These are activations and their gradients `(tokens, d_model)`, and the loss.
     `summed`: as if the gradients of queries, keys and values were added before they are
         sent.
     """
     if model_devices == 1:
         return 0.0
-    encoder, decoder = config.encoder_layers, config.decoder_layers
+    encoder = config.encoder_layers
+    decoder = config.decoder_layers
     forward = 2 + 2 * encoder + 3 * decoder
     backward = 1 + (2 * encoder + 4 * decoder if summed else 4 * encoder + 7 * decoder)
     numbers = ring_share(model_devices) * (
@@ -114,23 +123,25 @@ def model_bytes(config, tokens, devices, model_devices, width=4, summed=False):
 
 def sent_bytes(config, tokens, devices, model_devices=1, width=4, summed=False):
     """What each device sends in one step."""
-    between = ring_share(devices / model_devices) * gradient_bytes(
-        config, model_devices, width, summed
-    )
+    gradients = gradient_bytes(config, model_devices, width, summed)
+    between = ring_share(devices / model_devices) * gradients
     return between + model_bytes(config, tokens, devices, model_devices, width, summed)
 
 
 def flops_per_token(config, length):
-    """Of one update, for one source and one target token: twice forward and four times backward, a parameter."""
+    """Of one update, for one source and one target token.
+
+    Each parameter counts twice forward and four times backward.
+    """
     size = config.key_dim or config.d_model // config.num_heads
-    matrices = config.parameters - (
-        0 if config.share_embeddings else config.source_vocab_size * config.d_model
-    )
+    matrices = config.parameters
+    if not config.share_embeddings:
+        matrices -= config.source_vocab_size * config.d_model
     return 6 * matrices + 12 * attentions(config) * config.num_heads * size * length
 
 
 def step_seconds(config, tokens, length, devices, chip, share):
-    """Seconds of arithmetic and of sending gradients in one update under data parallelism.
+    """Seconds of arithmetic and of sending gradients in one data-parallel update.
 
     Gradients are summed within each domain of fast links, then each device sums its
     part with those of other domains.
@@ -141,18 +152,21 @@ def step_seconds(config, tokens, length, devices, chip, share):
             send within its domain and beyond it.
         share: of the peak that is reached.
     """
-    arithmetic = (
-        tokens * flops_per_token(config, length) / (devices * chip["flops"] * share)
-    )
-    near, gradients = min(devices, chip["domain"]), gradient_bytes(config)
-    sending = ring_share(near) * gradients / (chip["inside"] * REACHED)
-    sending += (
-        ring_share(devices / near) * gradients / near / (chip["outside"] * REACHED)
-    )
-    return arithmetic, sending + 2 * math.log2(devices) * LATENCY
+    flops = tokens * flops_per_token(config, length)
+    arithmetic = flops / (devices * chip["flops"] * share)
+    near = min(devices, chip["domain"])
+    gradients = gradient_bytes(config)
+    sending = 2 * math.log2(devices) * LATENCY
+    sending += ring_share(near) * gradients / (chip["inside"] * REACHED)
+    part = gradients / near
+    sending += ring_share(devices / near) * part / (chip["outside"] * REACHED)
+    return arithmetic, sending
 
 
 def store_bytes(pairs, source_tokens, target_tokens, vocab_size):
-    """Of a `TokenStore` of that many pairs, with the mean tokens of a sentence, begin and end not counted."""
+    """Of a `TokenStore` of that many pairs.
+
+    The tokens are those of a mean sentence, begin and end not counted.
+    """
     ids = (2 if vocab_size <= 2**16 else 4) * pairs * (source_tokens + target_tokens)
     return ids + 2 * 8 * (pairs + 1)

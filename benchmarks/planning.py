@@ -1,12 +1,15 @@
-"""What the formulas say of many chips: the tables of estimates in docs/scaling.md. Nothing is measured here.
+"""The tables of estimates in docs/scaling.md: what the formulas say of many chips.
 
-python -m benchmarks.planning
+Nothing is measured here.
+
+    python -m benchmarks.planning
 """
 
 from benchmarks import formulas
 from keras_transformer.config import preset
 
-VOCABULARY, LENGTH = 32_000, 32
+VOCABULARY = 32_000
+LENGTH = 32
 # Peak bfloat16 FLOP/s without sparsity; devices with fast links among each other; bytes
 # a second that one can send to these, and beyond; assumed dollars an hour.
 # docs/scaling.md says from where.
@@ -17,9 +20,12 @@ CHIPS = {
     "TPU v5p": dict(flops=459e12, domain=6144, inside=600e9, outside=3.1e9, price=4.20),
 }
 SHARES = {"base": 0.25, "big": 0.33}  # of the peak
-PAPER_TOKENS, MANY_TOKENS = 25_000, 400_000  # target tokens of an update
+PAPER_TOKENS = 25_000  # target tokens of an update
+MANY_TOKENS = 400_000
 UPDATES = {"base": 100_000, "big": 300_000}  # the paper's
-PAIRS, SOURCE_TOKENS, TARGET_TOKENS = 36_000_000, 30, 35  # WMT14 English-French
+PAIRS = 36_000_000  # WMT14 English-French
+SOURCE_TOKENS = 30
+TARGET_TOKENS = 35
 
 
 def seconds(size, tokens, devices, chip):
@@ -38,11 +44,8 @@ def scaling():
         (64, MANY_TOKENS),
         (1024, MANY_TOKENS),
     )
-    yield (
-        "| preset | chip | "
-        + " | ".join(f"{n:,} chips, {tokens:,} tokens" for n, tokens in settings)
-        + " |"
-    )
+    columns = " | ".join(f"{n:,} chips, {tokens:,} tokens" for n, tokens in settings)
+    yield f"| preset | chip | {columns} |"
     yield "|---|---|" + "---|" * len(settings)
     for size in SHARES:
         for chip in CHIPS:
@@ -67,13 +70,18 @@ def english_french():
                 for n in (1, 8, 64)
             )
             dollars = 8 * eight * facts["price"]
-            yield f"| {size} | {chip} | {one:.1f} | {eight:.2f} | {dollars:.0f} | {many:.2f} |"
+            cells = f"{one:.1f} | {eight:.2f} | {dollars:.0f} | {many:.2f}"
+            yield f"| {size} | {chip} | {cells} |"
 
 
 def store():
     """Lines on the size of the corpus."""
     size = formulas.store_bytes(PAIRS, SOURCE_TOKENS, TARGET_TOKENS, VOCABULARY)
-    yield f"{PAIRS:,} pairs: a store of {size / 1e9:.2f} GB, {PAIRS * TARGET_TOKENS / 1e9:.2f} billion target tokens"
+    tokens = PAIRS * TARGET_TOKENS / 1e9
+    yield (
+        f"{PAIRS:,} pairs: a store of {size / 1e9:.2f} GB, "
+        f"{tokens:.2f} billion target tokens"
+    )
 
 
 if __name__ == "__main__":

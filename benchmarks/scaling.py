@@ -1,4 +1,4 @@
-"""What one training step needs on 1, 2, 4 and 8 devices: as XLA compiles it, beside the formulas of docs/scaling.md.
+"""What one training step needs on several devices, beside the formulas for it.
 
     python -m benchmarks.scaling --presets base big
 
@@ -24,32 +24,17 @@ from keras_transformer.config import PRESETS, TrainingConfig, TransformerConfig,
 
 VOCABULARY = 32_000
 ROWS, LENGTH = 768, 32  # 24,576 target tokens, about the paper's 25,000
-WIDTHS = {
-    "pred": 1,
-    "s8": 1,
-    "u8": 1,
-    "bf16": 2,
-    "f16": 2,
-    "f32": 4,
-    "s32": 4,
-    "u32": 4,
-    "f64": 8,
-    "s64": 8,
-    "u64": 8,
-}
+WIDTHS = dict(pred=1, s8=1, u8=1, bf16=2, f16=2, f32=4, s32=4, u32=4)
+WIDTHS |= dict(f64=8, s64=8, u64=8)
 KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
 
 
 def sent(kind, size, group):
-    """Bytes that each of a ring of devices sends for a collective whose result has `size` bytes."""
+    """Bytes that each device of a ring sends for a collective with that result."""
     if kind == "collective-permute":
         return size
-    return (
-        {"all-reduce": 2, "reduce-scatter": group}.get(kind, 1)
-        * size
-        * (group - 1)
-        / group
-    )
+    rounds = {"all-reduce": 2, "reduce-scatter": group}.get(kind, 1)
+    return rounds * size * (group - 1) / group
 
 
 def group_size(line, devices):
@@ -65,7 +50,7 @@ def group_size(line, devices):
 
 
 def collectives(program, devices):
-    """Of a compiled program's text, by kind: bytes of all results, and bytes that each device sends."""
+    """By kind, of a compiled program: bytes of results, bytes that a device sends."""
     totals = {}
     for line in program.splitlines():
         found = re.search(rf"= (.*?) ({KINDS})(?:-start)?\(", line)
@@ -86,7 +71,10 @@ def collectives(program, devices):
 
 @contextlib.contextmanager
 def shapes_only():
-    """Variables made in here have a shape and a sharding, and no value: eight copies of `big` need no memory."""
+    """Variables made in here have a shape and a sharding, and no value.
+
+    Eight copies of `big` need no memory so. Keras has no hook for this.
+    """
     import jax
     import keras
 
@@ -114,10 +102,11 @@ def compiled_step(config, rows, length, distribution):
     import keras
     import numpy as np
 
+    from keras_transformer.models.transformer import Transformer
     from keras_transformer.training.recipe import compile_for_training
 
     with distribution.scope(), shapes_only():
-        model = compile_for_training(config, TrainingConfig())
+        model = compile_for_training(Transformer(config), TrainingConfig(), "sum")
         model.optimizer.build(model.trainable_variables)
         one = np.zeros((1, 1), "float32")
         model.compute_metrics(
@@ -158,7 +147,9 @@ def measure(config, rows, length, how, model_devices=None):
     devices = 1 if how == "none" else jax.device_count()
     shared = (model_devices or devices) if how == "model" else 1
     program = compiled_step(config, rows, length, distribute(how, model_devices))
-    memory, tokens, sizes = program.memory_analysis(), rows * length, (devices, shared)
+    memory = program.memory_analysis()
+    tokens = rows * length
+    sizes = (devices, shared)
     found = collectives(program.as_text(), devices)
     return {
         "how": f"{devices // shared} x {shared}",
@@ -175,7 +166,10 @@ def measure(config, rows, length, how, model_devices=None):
 
 
 def in_process(devices, cases):
-    """`measure` of each case, a dictionary of its arguments, in one new process with that many virtual devices."""
+    """`measure` of each case in one new process with that many virtual devices.
+
+    A case is a dictionary of the arguments.
+    """
     flags = f"--xla_force_host_platform_device_count={devices}"
     environment = dict(
         KERAS_BACKEND="jax",
@@ -195,7 +189,7 @@ def in_process(devices, cases):
 
 
 def cases(devices, size):
-    """What is compared on that many devices: both engines, and on eight their product."""
+    """What is compared on so many devices: both engines, on eight their product."""
     config = preset(size, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
     common = dict(config=dataclasses.asdict(config), rows=ROWS, length=LENGTH)
     hows = [("none", None)] if devices == 1 else [("data", None), ("model", None)]
@@ -208,19 +202,12 @@ def cases(devices, size):
 
 def row(size, answer):
     def cell(name):
-        ratio = (
-            answer[name] / answer[f"{name}_formula"]
-            if answer[f"{name}_formula"]
-            else 1.0
-        )
+        formula = answer[f"{name}_formula"]
+        ratio = answer[name] / formula if formula else 1.0
         return f"{answer[name] / 1e6:,.0f} ({ratio:.2f})"
 
-    others = (
-        " + ".join(
-            f"{size / 1e6:,.0f} {kind}" for kind, size in answer["results"].items()
-        )
-        or "none"
-    )
+    results = [f"{size / 1e6:,.0f} {kind}" for kind, size in answer["results"].items()]
+    others = " + ".join(results) or "none"
     cells = [
         size,
         answer["how"],
@@ -244,19 +231,17 @@ def main():
     options = parser.parse_args()
     if options.cases:
         for case in json.loads(options.cases):
-            print(
-                json.dumps(
-                    measure(**{**case, "config": TransformerConfig(**case["config"])})
-                ),
-                flush=True,
-            )
+            case["config"] = TransformerConfig(**case["config"])
+            print(json.dumps(measure(**case)), flush=True)
         return
     print(heading(["jax"]))
     print(
-        f"{ROWS * LENGTH:,} target tokens in sentences of {LENGTH}, {VOCABULARY:,} in the vocabulary; MB (ratio)\n"
+        f"{ROWS * LENGTH:,} target tokens in sentences of {LENGTH}, "
+        f"{VOCABULARY:,} in the vocabulary; MB (ratio)\n"
     )
     print(
-        "| preset | data x model | parameters, M | state | temporary | sent | least | results of collectives |"
+        "| preset | data x model | parameters, M | state | temporary | sent | least "
+        "| results of collectives |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for size in options.presets:

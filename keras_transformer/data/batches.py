@@ -1,5 +1,7 @@
 """Token ids to batches: shuffle, bucket, pad, shift, weigh."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -11,14 +13,16 @@ from keras_transformer.text.tokenizer import Tokenizer
 
 
 def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulation=1):
-    """What each batch of an epoch holds: a list of (edge, rows). A pure function of its arguments.
+    """What each batch of an epoch holds: a list of (edge, rows).
+
+    It is a pure function of its arguments.
 
     Args:
         lengths: `(n, 2)` tokens of each pair, end included and begin not.
         batch_tokens: target tokens of a batch, padding included.
         seed, epoch: choose the order; no effect without `shuffle`.
         shuffle: otherwise sorted by length.
-        accumulation: the number of batches is made a multiple of this by batches
+        accumulation: the number of batches becomes a multiple of this by batches
             without rows at the end.
     """
     widths = lengths.max(axis=1)
@@ -30,25 +34,24 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulatio
     else:
         batches = cut(np.lexsort(lengths.T), widths, edges, batch_tokens)
     # Keras under TensorFlow takes the shapes of the whole epoch from the first two
-    # batches and holds fixed what they have in common. Rows first: batches of other
-    # rows have another width too.
-    shapes = [(rows_per_bucket(edge, batch_tokens), edge) for edge, _ in batches]
-    for axis in (0, 1):
-        other = next(
-            (i for i, shape in enumerate(shapes) if shape[axis] != shapes[0][axis]),
-            None,
-        )
-        if other is not None:
-            batches.insert(1, batches.pop(other))
+    # batches and holds fixed what they have in common, so these two must differ. Rows
+    # first: batches of other rows have another width too.
+    shapes = np.array(
+        [(rows_per_bucket(edge, batch_tokens), edge) for edge, _ in batches]
+    )
+    others = [np.flatnonzero(sizes != sizes[0]) for sizes in shapes.T]
+    for found in others:
+        if len(found):
+            batches.insert(1, batches.pop(found[0]))
             break
     smallest = min(edge for edge, _ in batches)
-    return batches + [(smallest, np.empty(0, np.int64))] * (
-        -len(batches) % accumulation
-    )
+    while len(batches) % accumulation:
+        batches.append((smallest, np.empty(0, np.int64)))
+    return batches
 
 
 class TokenBatches(keras.utils.PyDataset):
-    """Batches of about equally long pairs, in few fixed shapes, for `fit` and `evaluate`.
+    """Batches of about equally long pairs, in few fixed shapes, for Keras's `fit`.
 
     Item: `({"source_ids": (B, S), "target_ids": (B, T)}, labels (B, T), weights (B,
     T))`, ids int32, weights float32, S = T = the bucket's width. Source and labels end
@@ -71,8 +74,8 @@ class TokenBatches(keras.utils.PyDataset):
         shard: `(process, processes, devices)`: of each batch, give this process its
             rows, every `processes`-th, and fill them up to a multiple of its `devices`.
             The weights stay shares of the whole batch.
-        sentence_format: the `SentenceFormat` of the tokenizers that made the ids; our own tokenizers' when
-            absent.
+        sentence_format: the `SentenceFormat` of the tokenizers that made the ids; our
+            own tokenizers' when absent.
 
     Attributes:
         epoch: the epoch of the current plan, from 0; counts on when all its batches
@@ -81,12 +84,13 @@ class TokenBatches(keras.utils.PyDataset):
             and again in the next epoch.
 
     Raises:
-        ValueError: if `batch_tokens` or `accumulation` is below 1, or `seed` or `epoch`
+        ValueError: if `batch_tokens` or `accumulation` is below 1, `seed` or `epoch` is
             below 0, or `shard` is none.
 
     Example:
         >>> tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
-        >>> batches = TokenBatches.from_lines(["ab", "ba ab"], ["ba", "ab"], tokenizer, batch_tokens=40)
+        >>> lines = ["ab", "ba ab"], ["ba", "ab"]
+        >>> batches = TokenBatches.from_lines(*lines, tokenizer, batch_tokens=40)
         >>> inputs, labels, weights = batches[0]
         >>> len(batches), inputs["source_ids"].shape, float(weights.sum())
         (1, (8, 5), 1.0)
@@ -105,16 +109,14 @@ class TokenBatches(keras.utils.PyDataset):
         sentence_format: SentenceFormat | None = None,
     ):
         super().__init__()
-        for name, value in (
-            ("batch_tokens", batch_tokens),
-            ("accumulation", accumulation),
-        ):
-            _check(name, value, least=1)
+        _check("batch_tokens", batch_tokens, least=1)
+        _check("accumulation", accumulation, least=1)
         _check("seed", seed, least=0)
         process, processes, devices = shard
         if not 0 <= process < processes or devices < 1:
             raise ValueError(
-                f"shard must be a process below processes, and at least 1 device; received {shard}"
+                "shard must be a process below processes, and at least 1 device; "
+                f"received {shard}"
             )
         self.shard = shard
         self.store = store
@@ -123,9 +125,11 @@ class TokenBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.accumulation = accumulation
         self.sentence_format = sentence_format or SentenceFormat()
-        self._lengths = store.lengths + np.int32(
-            [self.sentence_format.around_source, self.sentence_format.around_labels]
+        around = (
+            self.sentence_format.around_source,
+            self.sentence_format.around_labels,
         )
+        self._lengths = store.lengths + np.array(around, "int32")
         self.epoch = 0
 
     @classmethod
@@ -138,7 +142,9 @@ class TokenBatches(keras.utils.PyDataset):
         config: DataConfig | None = None,
         **kwargs,
     ) -> "TokenBatches":
-        """Batches straight from two lists of sentences; `.store.report` tells what the filters dropped.
+        """Batches straight from two lists of sentences.
+
+        `.store.report` tells what the filters dropped.
 
         Args:
             source_lines, target_lines: sentences and their translations.
@@ -147,14 +153,9 @@ class TokenBatches(keras.utils.PyDataset):
             config: the filters' limits; `DataConfig()` when absent.
             **kwargs: those of the class.
         """
-        store, _ = TokenStore.from_lines(
-            source_lines, target_lines, tokenizer, target_tokenizer, config
-        )
-        return cls(
-            store,
-            sentence_format=SentenceFormat.of(tokenizer, target_tokenizer),
-            **kwargs,
-        )
+        tokenizers = (tokenizer, target_tokenizer)
+        store = TokenStore.from_lines(source_lines, target_lines, *tokenizers, config)
+        return cls(store, sentence_format=SentenceFormat.of(*tokenizers), **kwargs)
 
     @property
     def epoch(self):
@@ -169,22 +170,18 @@ class TokenBatches(keras.utils.PyDataset):
         tokens = np.array([self._lengths[rows, 1].sum() for _, rows in self._plan])
         groups = tokens.reshape(-1, self.accumulation).sum(axis=1)
         self._weights = np.repeat(self.accumulation / groups, self.accumulation)
-        counts = [self._rows(edge) for edge, _ in self._plan]
-        # See `batch_plan`: of what differed, the share may be equal. One more row of
-        # weight 0 makes it differ again.
-        self._first_is_longer = (
-            counts[0] == counts[min(1, len(counts) - 1)] and len({*counts}) > 1
-        )
+        # See `batch_plan`: of batches that differ, this process's shares may be equal.
+        # One device's rows of weight 0 more make the first differ again.
+        first, *others = [self._rows(edge) for edge, _ in self._plan]
+        self._first_is_longer = others[:1] == [first] and {*others} != {first}
         self._read_to_end = False
         self.first = 0
 
     def _rows(self, edge):
         """This process's rows of a batch of that width."""
         _, processes, devices = self.shard
-        return (
-            -(-rows_per_bucket(edge, self.batch_tokens) // (processes * devices))
-            * devices
-        )
+        rows = rows_per_bucket(edge, self.batch_tokens)
+        return math.ceil(rows / (processes * devices)) * devices
 
     def on_epoch_end(self):
         # Keras calls this once more when `fit` and `evaluate` begin, after a look at
@@ -196,39 +193,41 @@ class TokenBatches(keras.utils.PyDataset):
         return len(self._plan)
 
     def __getitem__(self, index):
-        self._read_to_end |= index == len(self) - 1
+        if index == len(self) - 1:
+            self._read_to_end = True
         index = (index + self.first) % len(self)
         edge, rows = self._plan[index]
         process, processes, devices = self.shard
         rows = rows[process::processes]
-        shape = (
-            self._rows(edge) + (devices if index == 0 and self._first_is_longer else 0),
-            edge,
-        )
-        sentence_format, count = self.sentence_format, len(rows)
-        source_ids, target_ids, labels = (
-            np.full(shape, sentence_format.pad, np.int32) for _ in range(3)
-        )
+        count = len(rows)
+        height = self._rows(edge)
+        if index == 0 and self._first_is_longer:
+            height += devices
+        layout = self.sentence_format
+        special = layout.special
+        shape = (height, edge)
+        source_ids = np.full(shape, special.pad, np.int32)
+        target_ids = np.full(shape, special.pad, np.int32)
+        labels = np.full(shape, special.pad, np.int32)
         weights = np.zeros(shape, np.float32)
-        texts, lengths = (
-            self.store.padded(rows, edge, sentence_format.pad),
-            self._lengths[rows],
-        )
-        for array, text, before in zip(
-            (source_ids, labels),
-            texts,
-            (sentence_format.source_prefix, sentence_format.target_prefix),
+        source_texts, target_texts = self.store.padded(rows, edge, special.pad)
+        for array, texts, prefix in (
+            (source_ids, source_texts, layout.source_prefix),
+            (labels, target_texts, layout.target_prefix),
         ):
-            array[:count, : len(before)] = before
-            array[:count, len(before) :] = text[:, : edge - len(before)]
+            array[:count, : len(prefix)] = prefix
+            array[:count, len(prefix) :] = texts[:, : edge - len(prefix)]
+        source_lengths, target_lengths = self._lengths[rows].T
+        for place, token in enumerate(reversed(layout.source_suffix), start=1):
+            source_ids[np.arange(count), source_lengths - place] = token
+        # The decoder reads the text without the end token, one position later.
+        target_ids[:, 0] = special.begin
         target_ids[:count, 1:] = labels[:count, :-1]
-        target_ids[:, 0] = sentence_format.begin
-        labels[np.arange(count), lengths[:, 1] - 1] = sentence_format.end
-        for place, token in enumerate(reversed(sentence_format.source_suffix), start=1):
-            source_ids[np.arange(count), lengths[:, 0] - place] = token
-        weights[:count][np.arange(edge) < lengths[:, 1:]] = self._weights[index]
+        labels[np.arange(count), target_lengths - 1] = special.end
+        real = np.arange(edge) < target_lengths[:, None]
+        weights[:count][real] = self._weights[index]
         # A filler row attends to one token: attention to none may be NaN.
-        source_ids[count:, 0] = sentence_format.end
+        source_ids[count:, 0] = special.end
         return {"source_ids": source_ids, "target_ids": target_ids}, labels, weights
 
 

@@ -1,5 +1,7 @@
 """A parallel corpus as token ids in memory-mapped files."""
 
+import collections
+import contextlib
 import dataclasses
 import io
 import itertools
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_transformer.config import DataConfig
-from keras_transformer.data.corpus import ENORMOUS, FilterReport, judge
+from keras_transformer.data.cleaning import FilterReport, judge
 from keras_transformer.runs.sealed_files import remove_partial, written_aside
 from keras_transformer.text.lines import LONGEST_LINE
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -19,32 +21,29 @@ from keras_transformer.text.special_tokens import PAD
 from keras_transformer.text.tokenizer import Tokenizer
 
 CHUNK = 10_000  # pairs tokenised at a time
+ENORMOUS = 100_000  # characters; such a line is too long whatever its tokens
+FILES = ("source.ids", "source.offsets", "target.ids", "target.offsets")
 
 
 class TokenStore:
-    """A tokenised parallel corpus with random access: per side the ids of all sentences end to end, and offsets.
+    """A tokenised parallel corpus with random access.
 
-    Sentence i of a side is `ids[offsets[i] : offsets[i + 1]]`. From `build` and `open`
-    the arrays are memory-mapped, so a corpus may be larger than memory; from
-    `from_lines` they are in memory. Ids are stored without begin and end.
+    Each side has the ids of all sentences end to end, and offsets: sentence i is
+    `ids[offsets[i] : offsets[i + 1]]`. From `build` and `open` the arrays are
+    memory-mapped, so a corpus may be larger than memory; from `from_lines` they are in
+    memory. Ids are stored without begin and end.
 
     Attributes:
         report: what the filters kept and dropped.
 
     Example:
         >>> tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
-        >>> store, report = TokenStore.from_lines(["ab", "ba ab"], ["ba", ""], tokenizer)
-        >>> len(store), str(report)
-        (1, 'kept 1 of 2 pairs; dropped 1: 1 empty, 0 too long, 0 of unlikely length
-        ratio')
+        >>> store = TokenStore.from_lines(["ab", "b"], ["ba", ""], tokenizer)
+        >>> len(store), store.report.empty
+        (1, 1)
     """
 
-    def __init__(
-        self,
-        ids: Sequence[np.ndarray],
-        offsets: Sequence[np.ndarray],
-        report: FilterReport,
-    ):
+    def __init__(self, ids, offsets, report: FilterReport):
         # Plain views: slicing np.memmap itself is several times slower.
         self._ids = [np.asarray(side) for side in ids]
         self._offsets = [np.asarray(side) for side in offsets]
@@ -58,8 +57,10 @@ class TokenStore:
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer | None = None,
         config: DataConfig | None = None,
-    ) -> tuple["TokenStore", FilterReport]:
-        """Tokenise and filter pairs into a folder, in constant memory; it appears only when complete.
+    ) -> "TokenStore":
+        """Tokenise and filter pairs into a folder, in constant memory.
+
+        The folder appears only when it is complete.
 
         Args:
             folder: a new folder.
@@ -76,23 +77,17 @@ class TokenStore:
             raise ValueError(f"folder must not exist yet; received {str(folder)!r}")
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_partial(folder.parent, folder.stem)
+        tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
         with written_aside(folder) as aside:
             aside.mkdir()
-            files = [open(aside / name, "wb") for name in _FILES]
-            try:
-                dtype, report = _write(
-                    files,
-                    pairs,
-                    source_tokenizer,
-                    target_tokenizer,
-                    config or DataConfig(),
-                )
-            finally:
+            with contextlib.ExitStack() as opened:
+                files = [open(aside / name, "wb") for name in FILES]
                 for file in files:
-                    file.close()
-            content = {"dtype": dtype.name, "report": dataclasses.asdict(report)}
+                    opened.enter_context(file)
+                dtype, report = _write(files, pairs, tokenizers, config)
+            content = {"dtype": dtype, "report": dataclasses.asdict(report)}
             (aside / "store.json").write_text(json.dumps(content), encoding="utf-8")
-        return cls.open(folder), report
+        return cls.open(folder)
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> "TokenStore":
@@ -105,23 +100,22 @@ class TokenStore:
         try:
             content = json.loads((folder / "store.json").read_text(encoding="utf-8"))
             report = FilterReport(**content["report"])
-            dtypes = (content["dtype"], np.int64)
+            types = 2 * (content["dtype"], "int64")
             arrays = [
-                np.memmap(folder / name, dtypes[i % 2], "r")
-                for i, name in enumerate(_FILES)
+                np.memmap(folder / name, dtype, "r")
+                for name, dtype in zip(FILES, types)
             ]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"folder must be a token store; {folder} is not: {error}"
             ) from None
         for ids, offsets in (arrays[:2], arrays[2:]):
-            if len(offsets) != report.kept + 1 or len(ids) != offsets[-1]:
+            sizes_fit = len(offsets) == report.kept + 1 and len(ids) == offsets[-1]
+            is_rising = (offsets[:-1] < offsets[1:]).all()
+            if not sizes_fit or offsets[0] != 0 or not is_rising:
                 raise ValueError(
-                    f"folder must be a complete token store; {folder} has files of the wrong size"
-                )
-            if offsets[0] != 0 or (offsets[1:] <= offsets[:-1]).any():
-                raise ValueError(
-                    f"folder must be a whole token store; {folder} has a sentence without an end"
+                    f"folder must be a complete token store; {folder} has files of the "
+                    "wrong size, or a sentence without an end"
                 )
         return cls(arrays[::2], arrays[1::2], report)
 
@@ -133,71 +127,56 @@ class TokenStore:
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer | None = None,
         config: DataConfig | None = None,
-    ) -> tuple["TokenStore", FilterReport]:
+    ) -> "TokenStore":
         """The same in memory, from two lists of sentences.
 
         Raises:
             ValueError: if the lists are not of equal length, or no pair is left.
         """
         if len(source_lines) != len(target_lines):
-            counts = f"{len(source_lines):,} and {len(target_lines):,}"
             raise ValueError(
-                f"source_lines and target_lines must be of equal length; received {counts}"
+                "source_lines and target_lines must be of equal length; "
+                f"received {len(source_lines):,} and {len(target_lines):,}"
             )
-        files = [io.BytesIO() for _ in _FILES]
-        pairs = zip(source_lines, target_lines, strict=True)
-        dtype, report = _write(
-            files, pairs, source_tokenizer, target_tokenizer, config or DataConfig()
-        )
-        arrays = [
-            np.frombuffer(file.getbuffer(), (dtype, np.int64)[i % 2])
-            for i, file in enumerate(files)
-        ]
-        return cls(arrays[::2], arrays[1::2], report), report
+        tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
+        files = [io.BytesIO() for _ in FILES]
+        pairs = zip(source_lines, target_lines)
+        dtype, report = _write(files, pairs, tokenizers, config)
+        ids = [np.frombuffer(file.getbuffer(), dtype) for file in files[::2]]
+        offsets = [np.frombuffer(file.getbuffer(), "int64") for file in files[1::2]]
+        return cls(ids, offsets, report)
 
     def __len__(self):
         return len(self._offsets[0]) - 1
 
-    def pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Source and target ids of one pair, without begin and end."""
-        source, target = (
-            ids[offsets[index] : offsets[index + 1]]
-            for ids, offsets in zip(self._ids, self._offsets, strict=True)
-        )
-        return source, target
-
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each pair's source and target, without begin and end: `(n, 2)` int32."""
-        return np.stack(
-            [np.diff(offsets).astype(np.int32) for offsets in self._offsets], axis=1
-        )
+        """Tokens of each source and target, without begin and end: `(n, 2)` int32."""
+        sides = [np.diff(offsets).astype(np.int32) for offsets in self._offsets]
+        return np.stack(sides, axis=1)
 
     def padded(
         self, rows: np.ndarray, width: int, pad: int = PAD
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Source and target ids of some pairs, right-padded: two `(len(rows), width)` int32.
+        """Source and target ids of some pairs, right-padded: two `(len(rows), width)`.
 
-        `width` is at least the longest of these sentences.
+        They are int32; `width` is at least the longest of these sentences.
         """
-        columns = np.arange(width)
         padded = []
-        for ids, offsets in zip(self._ids, self._offsets, strict=True):
-            starts, ends = offsets[rows, None], offsets[rows + 1, None]
-            places = starts + columns
+        for ids, offsets in zip(self._ids, self._offsets):
+            places = offsets[rows, None] + np.arange(width)
             # Beyond a sentence's end lie the next one's ids, and after the last
             # sentence nothing.
             found = ids[np.minimum(places, len(ids) - 1)]
-            padded.append(np.where(places < ends, found, pad).astype(np.int32))
+            inside = places < offsets[rows + 1, None]
+            padded.append(np.where(inside, found, pad).astype(np.int32))
         return padded[0], padded[1]
 
 
-_FILES = ("source.ids", "source.offsets", "target.ids", "target.offsets")
-
-
-def usual_pairs(pairs, counts):
-    """The next chunk of pairs, without the enormous ones, which are counted as too long; None at the end."""
-    chunk, size = [], 0
+def _chunks(pairs, counts):
+    """Lists of pairs without the enormous ones, which are counted as too long."""
+    chunk = []
+    size = 0
     for pair in pairs:
         if max(map(len, pair)) > ENORMOUS:
             counts["too_long"] += 1
@@ -205,56 +184,49 @@ def usual_pairs(pairs, counts):
         chunk.append(pair)
         size += sum(map(len, pair))
         if len(chunk) == CHUNK or size > LONGEST_LINE:
-            break
-    return chunk or None
+            yield chunk
+            chunk = []
+            size = 0
+    if chunk:
+        yield chunk
 
 
-def _write(files, pairs, source_tokenizer, target_tokenizer, config):
-    """Tokenise and filter chunk by chunk into four open files, in the order of `_FILES`; the ids' dtype, the report."""
-    tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
-    sentence_format = SentenceFormat.of(*tokenizers)
+def _write(files, pairs, tokenizers, config):
+    """Tokenise and filter pairs into four open files, in the order of `FILES`.
+
+    Returns:
+        The name of the ids' dtype, and the `FilterReport`.
+    """
+    config = config or DataConfig()
     # The limit counts the end token already.
+    sentence_format = SentenceFormat.of(*tokenizers)
     around = max(sentence_format.around_source, sentence_format.around_labels) - 1
-    config = (
-        dataclasses.replace(config, max_length=config.max_length - around)
-        if around
-        else config
-    )
-    dtype = np.dtype(
-        np.uint16 if max(t.vocab_size for t in tokenizers) <= 2**16 else np.uint32
-    )
-    counts = dict.fromkeys(
-        (field.name for field in dataclasses.fields(FilterReport)), 0
-    )
-    written = [0, 0]
-    for offsets in files[1::2]:
-        offsets.write(np.int64(0).tobytes())
-    pairs = iter(pairs)
-    while (chunk := usual_pairs(pairs, counts)) is not None:
-        encoded = [
-            tokenizer.encode([pair[side] for pair in chunk])
-            for side, tokenizer in enumerate(tokenizers)
+    if around:
+        config = dataclasses.replace(config, max_length=config.max_length - around)
+    largest = max(tokenizer.vocab_size for tokenizer in tokenizers)
+    dtype = "uint16" if largest <= 2**16 else "uint32"
+    counts = collections.Counter()
+    ends = [np.int64(0), np.int64(0)]
+    for side in (0, 1):
+        files[2 * side + 1].write(ends[side].tobytes())
+    for chunk in _chunks(pairs, counts):
+        sides = [
+            tokenizer.encode(list(lines))
+            for tokenizer, lines in zip(tokenizers, zip(*chunk))
         ]
-        verdicts = [
-            judge(len(source), len(target), config)
-            for source, target in zip(*encoded, strict=True)
-        ]
-        for verdict in verdicts:
-            counts[verdict] += 1
-        for side, sentences in enumerate(encoded):
-            kept = [
-                ids
-                for ids, verdict in zip(sentences, verdicts, strict=True)
-                if verdict == "kept"
-            ]
-            ends = written[side] + np.cumsum([len(ids) for ids in kept], dtype=np.int64)
-            files[2 * side].write(
-                np.fromiter(itertools.chain.from_iterable(kept), dtype).tobytes()
-            )
-            files[2 * side + 1].write(ends.tobytes())
-            written[side] = int(ends[-1]) if kept else written[side]
+        lengths = np.array([[len(ids) for ids in side] for side in sides]).T
+        verdicts = judge(lengths, config)
+        counts.update(verdicts.tolist())
+        kept = verdicts == "kept"
+        for side in (0, 1):
+            sentences = itertools.compress(sides[side], kept)
+            ids = np.fromiter(itertools.chain.from_iterable(sentences), dtype)
+            files[2 * side].write(ids.tobytes())
+            offsets = ends[side] + np.cumsum(lengths[kept, side])
+            files[2 * side + 1].write(offsets.tobytes())
+            ends[side] += len(ids)
     report = FilterReport(**counts)
-    if not report.kept:
+    if report.kept == 0:
         raise ValueError(
             f"pairs must contain at least one that passes the filters; {report}"
         )

@@ -1,4 +1,4 @@
-"""What training asks of any engine; here for one process with one device, where all of it is trivial."""
+"""What training asks of any engine; for one device, all of it is trivial."""
 
 import contextlib
 import json
@@ -8,9 +8,11 @@ from keras import ops
 
 
 class Distribution:
-    """Where a model is trained: in one process, on one device. `distribute` gives it, or the backend's engine for more.
+    """Where a model is trained: here in one process, on one device.
 
-    Every process runs the same program on its own rows of the same batches.
+    `distribute` gives this one, or the backend's engine for more. Every process runs
+    the same program on its own rows of the same batches. From `prepare` on, each method
+    must be called by all processes, and waits for them.
 
     Attributes:
         process: the number of this process, from 0; number 0 is the one that writes.
@@ -19,102 +21,123 @@ class Distribution:
             devices that share one model.
     """
 
-    process, processes, devices = 0, 1, 1
+    process = 0
+    processes = 1
+    devices = 1
 
     @property
     def shard(self):
-        """What `TokenBatches` is to know: process, processes, devices."""
+        """What `TokenBatches` must know: process, processes, devices."""
         return self.process, self.processes, self.devices
 
     def __str__(self):
         return "one device"
 
     def check(self, model, training):
-        """Raise a `ValueError` for what this engine cannot do of a `TransformerConfig` and a `TrainingConfig`."""
+        """Raise a `ValueError` for settings that this engine cannot do.
+
+        Args:
+            model: a `TransformerConfig`.
+            training: a `TrainingConfig`.
+        """
 
     def scope(self):
-        """Context manager: a model that is made and fitted in it lies on all devices."""
-        return contextlib.nullcontext()
-
-    def undistributed(self):
-        """Context manager: what is made in it is this process's own."""
+        """Context manager: a model made and fitted in it lies on all devices."""
         return contextlib.nullcontext()
 
     def prepare(self, model):
-        """Make a compiled model's updates and logs those of all devices and processes; give the model."""
+        """Make a compiled model's updates and logs those of all devices.
+
+        Returns:
+            The model.
+
+        Raises:
+            ValueError: if this engine must sum the gradients and the model's optimizer
+                is no `GradientTransform`.
+        """
         return model
 
     def sum(self, array):
-        """The sum of an array of numbers over all processes, each of which must call this."""
+        """The sum of an array over all processes."""
         return np.asarray(array)
 
     def arrays(self, variables):
-        """The values of variables as NumPy arrays, gathered from all devices. Each process must call it."""
+        """The values of variables as NumPy arrays."""
         return [ops.convert_to_numpy(variable) for variable in variables]
 
     def metrics(self, model):
-        """The values of a model's metrics so far, those of one device that did it all. Each process must call it."""
+        """The states of a model's metrics, as one device would have them."""
         return self.arrays(model.metrics_variables)
 
     def set_metrics(self, model, arrays):
         """Go on with what `metrics` gave."""
-        for variable, array in zip(model.metrics_variables, arrays, strict=True):
-            variable.assign(array)
+        assign(model.metrics_variables, arrays)
 
     def local(self, model):
-        """A model of the same weights and optimizer that this process can use alone. Each process must call it."""
-        return model
+        """Context manager: a model of the same weights for this process alone.
+
+        What is made in it is this process's own.
+        """
+        return contextlib.nullcontext(model)
 
     def all_gather(self, array):
-        """The arrays of all processes, of one shape, as one `(processes, ...)`. Each process must call it."""
-        rows = np.zeros((self.processes, *np.shape(array)), np.asarray(array).dtype)
+        """The arrays of all processes, of one shape, as one `(processes, ...)`."""
+        array = np.asarray(array)
+        rows = np.zeros((self.processes, *array.shape), array.dtype)
         rows[self.process] = array
         return self.sum(rows)
 
     def gather(self, texts):
-        """The lists of strings of all processes, one for each. Each process must call it."""
-        own = np.frombuffer(json.dumps(texts).encode(), np.uint8)
+        """The lists of strings of all processes."""
+        own = np.frombuffer(json.dumps(texts).encode(), np.uint8).astype("int32")
         sizes = self.all_gather(np.array(len(own), "int32"))
-        rows = self.all_gather(
-            np.pad(own, (0, sizes.max() - len(own))).astype("int32")
-        ).astype(np.uint8)
-        return [json.loads(row[:size].tobytes()) for row, size in zip(rows, sizes)]
+        rows = self.all_gather(np.pad(own, (0, sizes.max() - len(own))))
+        return [
+            json.loads(row[:size].astype(np.uint8).tobytes())
+            for row, size in zip(rows, sizes, strict=True)
+        ]
 
     def must_agree(self, what, *numbers):
-        """Raise a `ValueError` in all processes unless they found the same numbers. Each process must call it."""
-        said = self.all_gather(np.array(numbers, "int32"))
-        if (said != said[0]).any():
+        """Raise a `ValueError` in all processes unless all found the same numbers."""
+        found = self.all_gather(np.array(numbers, "int32"))
+        if (found != found[0]).any():
             raise ValueError(
-                f"all processes must find the same {what}; received {said.tolist()}: do they share the run?"
+                f"all processes must find the same {what}; received {found.tolist()}: "
+                "do they share the run?"
             )
 
     @contextlib.contextmanager
     def main_process_first(self):
-        """A block in which process 0 works, told by the value given, while the others wait.
+        """Context manager that says whether this is process 0; the others wait for it.
 
         Raises:
-            ValueError: in the others, if it failed in process 0.
+            ValueError: in the others, if the block failed in process 0.
         """
-        failed = 1
+        failed = self.process == 0
         try:
             yield self.process == 0
-            failed = 0
+            failed = False
         finally:
-            failures = int(
-                self.sum(np.array([failed if self.process == 0 else 0], "int32"))[0]
-            )
-        if failures and self.process:
+            failures = self.sum(np.array([failed], "int32"))
+        if failures[0] and self.process > 0:
             raise ValueError("process 0 failed; its own output says why")
 
 
-def before_apply(optimizer, change):
-    """Make an optimizer clip, accumulate and apply `change(gradients)` in place of the gradients."""
-    own_apply = optimizer.apply
+def transform_gradients(optimizer, transform):
+    """Let an optimizer clip, accumulate and apply `transform(gradients)`."""
+    if not hasattr(optimizer, "gradient_transform"):
+        kind = type(optimizer).__name__
+        raise ValueError(
+            "optimizer must be a GradientTransform on several devices, such as that "
+            f"of paper_adam or a class of (GradientTransform, {kind}); received {kind}"
+        )
+    optimizer.gradient_transform = transform
 
-    def apply(gradients, variables=None):
-        return own_apply(change(gradients), variables)
 
-    optimizer.apply = apply
+def assign(variables, values):
+    """Assign values to variables, each as the type of its variable."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(ops.cast(value, variable.dtype))
 
 
 ONE_DEVICE = Distribution()

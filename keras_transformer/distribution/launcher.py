@@ -5,36 +5,43 @@ import os
 
 import keras
 
-# The number of processes and of this one, as torchrun, `keras.distribution.initialize`
-# and Slurm's srun tell them.
+# Variables with the number of processes and the number of this one: those of torchrun,
+# of `keras.distribution.initialize`, and of Slurm's srun.
 TORCHRUN = ("WORLD_SIZE", "RANK")
 KERAS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID")
 SLURM = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
+LAUNCHERS = {"torch": (TORCHRUN,), "tensorflow": (SLURM,), "jax": (KERAS, SLURM)}
 
 
 def launched():
-    """(number of this process, number of processes) as the backend's launcher says; (0, 1) without one.
+    """The number of this process, and of all; (0, 1) without a launcher.
 
-    torch: torchrun. TensorFlow: `TF_CONFIG`, or Slurm. JAX: `KERAS_DISTRIBUTION_*`, or
-        Slurm.
+    The launcher of torch is torchrun; TensorFlow's leaves `TF_CONFIG`, JAX's
+    `KERAS_DISTRIBUTION_*`, and both may be started by Slurm.
 
     Raises:
-        ValueError: if what the environment says cannot be.
+        ValueError: if the environment contradicts itself.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow" and "TF_CONFIG" in os.environ:
-        return tf_config(os.environ["TF_CONFIG"])
-    names = {"torch": (TORCHRUN,), "tensorflow": (SLURM,), "jax": (KERAS, SLURM)}[
-        backend
-    ]
-    for count, number in names:
-        if count in os.environ:
-            return checked(integer(number), integer(count), f"{number} and {count}")
-    return 0, 1
+        where = "TF_CONFIG"
+        number, count = from_tf_config(os.environ[where])
+    else:
+        found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]
+        if not found:
+            return 0, 1
+        where = " and ".join(found[0])
+        count, number = map(whole_number, found[0])
+    if not 0 <= number < count:
+        raise ValueError(
+            f"{where} must number the processes from 0; "
+            f"received process {number} of {count}"
+        )
+    return number, count
 
 
 def take_device():
-    """Under torch, take the GPU of this process's number on its host, if there are any."""
+    """Under torch, use the GPU whose number is that of this process on its host."""
     if keras.backend.backend() == "torch":
         import torch
 
@@ -42,25 +49,17 @@ def take_device():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
 
 
-def by_slurm():
-    """Whether Slurm started this process and nothing else says what it is one of."""
-    return SLURM[0] in os.environ and not {"TF_CONFIG", KERAS[0]} & os.environ.keys()
-
-
-def tf_config(text):
-    """The number of this process and of all, of a `TF_CONFIG` with a chief, if any, and workers."""
+def from_tf_config(text):
+    """The number of this process, and of all, as `TF_CONFIG` states them."""
     try:
         config = json.loads(text)
-        cluster, task = (
-            config.get("cluster", {}),
-            config.get("task", {"type": "worker", "index": 0}),
-        )
-        kinds = {
-            kind: len(cluster[kind]) for kind in ("chief", "worker") if kind in cluster
-        }
-        number = task["index"] + (
-            kinds.get("chief", 0) if task["type"] == "worker" else 0
-        )
+        cluster = config.get("cluster", {})
+        task = config.get("task", {"type": "worker", "index": 0})
+        chiefs = len(cluster.get("chief", ()))
+        processes = chiefs + len(cluster.get("worker", ()))
+        number = task["index"]
+        if task["type"] == "worker":
+            number += chiefs
         unknown = {*cluster, task["type"]} - {"chief", "worker"}
     except (ValueError, TypeError, KeyError, AttributeError):
         raise ValueError(
@@ -68,12 +67,13 @@ def tf_config(text):
         ) from None
     if unknown:
         raise ValueError(
-            f"TF_CONFIG must hold chief and worker alone; received {', '.join(sorted(unknown))}"
+            "TF_CONFIG must hold chief and worker alone; "
+            f"received {', '.join(sorted(unknown))}"
         )
-    return checked(number, sum(kinds.values()) or 1, "TF_CONFIG")
+    return number, max(processes, 1)
 
 
-def integer(name):
+def whole_number(name):
     """The value of an environment variable that must be a whole number."""
     value = os.environ.get(name)
     if value is None or not value.isdecimal():
@@ -81,11 +81,3 @@ def integer(name):
             f"the environment's {name} must be a whole number; received {value!r}"
         )
     return int(value)
-
-
-def checked(number, count, where):
-    if not 0 <= number < count:
-        raise ValueError(
-            f"{where} must number the processes from 0; received process {number} of {count}"
-        )
-    return number, count

@@ -9,124 +9,134 @@ import keras
 import numpy as np
 from jax.experimental import multihost_utils
 
-from keras_transformer.distribution.distribution import Distribution
+from keras_transformer.distribution.distribution import Distribution, assign
 from keras_transformer.distribution.launcher import KERAS, launched
 
 # Seconds after which a process that was killed ends the others; JAX would wait 100.
 HEARTBEAT = 20
-# Seconds that a process waits for the others before it ends, after an error too; JAX
+# Seconds that a process waits for the others before it ends, also after an error; JAX
 # would wait 300.
 FAREWELL = 120
 
 # Which axis of a weight is cut over the devices that share a model, by its path
 # (Shoeybi et al. 2019): between two cut products nothing has to be exchanged.
 AXES = {
-    ".*(query|key|value)/kernel": (None, "model"),  # whole heads
-    ".*(query|key|value)/bias": ("model",),
-    ".*attention/output/kernel": ("model", None),
-    ".*expand/kernel": (None, "model"),
-    ".*expand/bias": ("model",),
-    ".*contract/kernel": ("model", None),
+    ".*(query|key|value|expand)/kernel": (None, "model"),  # whole heads
+    ".*((query|key|value|expand)/|output_)bias": ("model",),
+    ".*(attention/output|contract)/kernel": ("model", None),
     ".*(embeddings|output_matrix)": ("model", None),  # the vocabulary
-    ".*output_bias": ("model",),
 }
+# The sizes of a `TransformerConfig` along these axes.
+CUT = "num_heads d_ff decoder_d_ff source_vocab_size target_vocab_size".split()
+
+
+def engine(how, model_devices):
+    """The engine for all devices of all processes; None if there is one device."""
+    join()
+    if len(keras.distribution.list_devices()) > 1:
+        return OnJax(how, model_devices)
+    return None
 
 
 def join():
-    """Connect to the other processes, if a launcher started several."""
+    """Connect to the other processes if a launcher started several."""
     process, processes = launched()
     if processes == 1 or jax.distributed.is_initialized():
         return
-    # `keras.distribution.initialize` with another heartbeat; without an address, JAX
-    # asks Slurm.
-    address, known = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES"), {}
+    # As `keras.distribution.initialize` does, with another heartbeat. Without an
+    # address JAX asks Slurm.
+    cluster = {}
     if KERAS[0] in os.environ:
-        if not address:
+        addresses = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES")
+        if not addresses:
             raise ValueError(
-                "KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; received none"
+                "KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; "
+                "received none"
             )
-        known = dict(
-            coordinator_address=address.split(",")[0],
+        cluster = dict(
+            coordinator_address=addresses.split(",")[0],
             num_processes=processes,
             process_id=process,
         )
-    limits = dict(
-        heartbeat_timeout_seconds=HEARTBEAT, shutdown_timeout_seconds=FAREWELL
+    jax.distributed.initialize(
+        **cluster,
+        local_device_ids=own_gpus(),
+        heartbeat_timeout_seconds=HEARTBEAT,
+        shutdown_timeout_seconds=FAREWELL,
     )
-    jax.distributed.initialize(**known, local_device_ids=own_gpus(), **limits)
     # All must draw the same first weights. After `set_random_seed` this number is the
     # same in all of them, too.
-    seed = multihost_utils.broadcast_one_to_all(
-        np.array(random.randrange(2**31), "int32")
-    )
-    keras.utils.set_random_seed(int(seed))
+    seed = np.array(random.randrange(2**31), "int32")
+    keras.utils.set_random_seed(int(multihost_utils.broadcast_one_to_all(seed)))
 
 
 def own_gpus():
-    """The numbers, among the GPUs that this process sees, of those that it is to use: all, if it is told what it sees.
+    """The numbers of the GPUs to use, among those that this process sees.
 
-    Otherwise None, for JAX to choose: in a step of Slurm, one by the number of the task
-    on its host.
+    All of them if the environment says which it sees. Otherwise None, and JAX chooses:
+    in a step of Slurm, one by the number of the task on its host.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [*range(len(visible.split(",")))] if visible else None
+    if not visible:
+        return None
+    return list(range(len(visible.split(","))))
 
 
 class OnJax(Distribution):
-    """All devices of all processes, by `keras.distribution.DataParallel` or `ModelParallel`."""
+    """All devices of all processes, by Keras's `DataParallel` or `ModelParallel`."""
 
     def __init__(self, how, model_devices):
-        self.process, self.processes = jax.process_index(), jax.process_count()
+        self.process = jax.process_index()
+        self.processes = jax.process_count()
         here = jax.local_device_count()
-        self.model_devices = (model_devices or here) if how == "model" else 1
+        self.model_devices = 1
+        if how == "model":
+            self.model_devices = model_devices or here
         if here % self.model_devices:
             raise ValueError(
-                f"model_devices must divide the {here} devices of a process; received {model_devices}"
+                f"model_devices must divide the {here} devices of a process; "
+                f"received {model_devices}"
             )
         self.devices = here // self.model_devices
-        own = dict(auto_shard_dataset=False)  # TokenBatches gives each process its rows
+        # TokenBatches gives each process its rows.
+        options = dict(auto_shard_dataset=False)
+        engine = keras.distribution.DataParallel
         if how == "model":
+            engine = keras.distribution.ModelParallel
             shape = (self.processes * self.devices, self.model_devices)
-            layout = keras.distribution.LayoutMap(
-                keras.distribution.DeviceMesh(shape, ("data", "model"))
-            )
+            mesh = keras.distribution.DeviceMesh(shape, ("data", "model"))
+            layout = keras.distribution.LayoutMap(mesh)
             for path, axes in AXES.items():
                 layout[path] = axes
-            self.engine = keras.distribution.ModelParallel(
-                layout_map=layout, batch_dim_name="data", **own
-            )
-        else:
-            self.engine = keras.distribution.DataParallel(**own)
-        self.copy, self.copied = None, None
+            options.update(layout_map=layout, batch_dim_name="data")
+        self.engine = engine(**options)
+        self.copied = None
+        self.copy = None
 
     def __str__(self):
-        shared = f", {self.model_devices} to a model" if self.model_devices > 1 else ""
-        where = "one process" if self.processes == 1 else f"{self.processes} processes"
-        return f"{jax.device_count()} devices in {where}{shared}"
+        parts = [f"{jax.device_count()} devices"]
+        if self.processes > 1:
+            parts.append(f"{self.processes} processes")
+        if self.model_devices > 1:
+            parts.append(f"{self.model_devices} to a model")
+        return ", ".join(parts)
 
     def check(self, model, training):
-        for name in (
-            "num_heads",
-            "d_ff",
-            "decoder_d_ff",
-            "source_vocab_size",
-            "target_vocab_size",
-        ):
-            if (getattr(model, name) or 0) % self.model_devices:
+        for name in CUT:
+            size = getattr(model, name) or 0
+            if size % self.model_devices:
                 raise ValueError(
-                    f"{name} must be a multiple of {self.model_devices}, the devices that share a model; received "
-                    f"{getattr(model, name)}"
+                    f"{name} must be a multiple of {self.model_devices}, the devices "
+                    f"that share a model; received {size}"
                 )
 
     def scope(self):
         return self.engine.scope()
 
     def sum(self, array):
-        return (
-            np.asarray(multihost_utils.process_allgather(np.asarray(array)))
-            .reshape(-1, *np.shape(array))
-            .sum(0)
-        )
+        array = np.asarray(array)
+        found = np.asarray(multihost_utils.process_allgather(array))
+        return found.reshape(-1, *array.shape).sum(axis=0)
 
     def arrays(self, variables):
         values = [variable.value for variable in variables]
@@ -135,32 +145,18 @@ class OnJax(Distribution):
         return [np.asarray(value) for value in values]
 
     @contextlib.contextmanager
-    def undistributed(self):
-        if self.processes == 1:
-            yield
-            return
-        engine = keras.distribution.distribution()
-        keras.distribution.set_distribution(None)
-        try:
-            yield
-        finally:
-            keras.distribution.set_distribution(engine)
-
     def local(self, model):
         if self.processes == 1:
-            return model
-        arrays = self.arrays([*model.variables, *model.optimizer.variables])
-        with self.undistributed():
+            yield model
+            return
+        arrays = self.arrays(model.variables)
+        before = keras.distribution.distribution()
+        keras.distribution.set_distribution(None)
+        try:
             if self.copied is not model:
-                self.copy, self.copied = (
-                    type(model).from_config(model.get_config()),
-                    model,
-                )
-                self.copy.compile_from_config(model.get_compile_config())
-            for variable, array in zip(
-                [*self.copy.variables, *self.copy.optimizer.variables],
-                arrays,
-                strict=True,
-            ):
-                variable.assign(array)
-        return self.copy
+                self.copied = model
+                self.copy = type(model).from_config(model.get_config())
+            assign(self.copy.variables, arrays)
+            yield self.copy
+        finally:
+            keras.distribution.set_distribution(before)

@@ -1,32 +1,47 @@
-"""TensorFlow: mirrored variables on one host's devices; between hosts, one process for each device."""
+"""TensorFlow: one process for a host, or between hosts a process for each device."""
 
 import os
 
 import numpy as np
 import tensorflow as tf
 
-from keras_transformer.distribution.distribution import Distribution, before_apply
-from keras_transformer.distribution.launcher import by_slurm, launched
+from keras_transformer.distribution.distribution import (
+    Distribution,
+    transform_gradients,
+)
+from keras_transformer.distribution.launcher import SLURM, launched
 from keras_transformer.distribution.processes import Processes, offset_seed, seeds
+
+
+def engine(how, model_devices):
+    """The engine for several processes or devices; None for one device."""
+    _, processes = launched()
+    if processes > 1:
+        return MultiWorker()
+    if len(local_devices()) > 1 or "TPU_NAME" in os.environ:
+        return Mirrored()
+    return None
 
 
 def local_devices():
     """The names of this host's GPUs; of its logical processors if it has none."""
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices(
-        "CPU"
-    )
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = gpus or tf.config.list_logical_devices("CPU")
     return [device.name for device in devices]
 
 
 class Mirrored(Distribution):
-    """All devices of one host, by `MirroredStrategy`; those of a TPU that `TPU_NAME` names, by `TPUStrategy`."""
+    """All devices of one host, by `MirroredStrategy`.
+
+    If the environment has `TPU_NAME`, those of that TPU, by `TPUStrategy`.
+    """
 
     def __init__(self):
-        self.strategy = (
-            tpu_strategy()
-            if "TPU_NAME" in os.environ
-            else tf.distribute.MirroredStrategy(local_devices())
-        )
+        if "TPU_NAME" in os.environ:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+            self.strategy = tf.distribute.TPUStrategy(resolver)
+        else:
+            self.strategy = tf.distribute.MirroredStrategy(local_devices())
         self.devices = self.strategy.num_replicas_in_sync
 
     def __str__(self):
@@ -35,13 +50,14 @@ class Mirrored(Distribution):
     def check(self, model, training):
         if training.gradient_accumulation > 1:
             raise ValueError(
-                "gradient_accumulation must be 1 with TensorFlow's strategies of one host; received "
-                f"{training.gradient_accumulation}: raise batch_tokens instead, or start one process for each device"
+                "gradient_accumulation must be 1 with TensorFlow's strategies of one "
+                f"host; received {training.gradient_accumulation}: raise batch_tokens "
+                "instead, or start one process for each device"
             )
         if training.dtype == "mixed_float16":
             raise ValueError(
-                "dtype must not be 'mixed_float16' with TensorFlow's strategies of one host: take 'mixed_bfloat16', "
-                "or start one process for each device"
+                "dtype must not be 'mixed_float16' with TensorFlow's strategies of one "
+                "host: take 'mixed_bfloat16', or start one process for each device"
             )
 
     def scope(self):
@@ -49,16 +65,15 @@ class Mirrored(Distribution):
 
     def prepare(self, model):
         # Keras's optimizers sum the gradients after they clipped each replica's own.
-        before_apply(model.optimizer, all_reduce)
-        model.optimizer._all_reduce_sum_gradients = list
+        transform_gradients(model.optimizer, all_reduce)
         for variable in seeds(model):  # the replicas' dropout must not be the same
             for number, replica in enumerate(variable.value.values):
                 replica.assign(offset_seed(variable, number))
         return model
 
     def set_metrics(self, model, arrays):
-        # What is assigned to all of them at once is divided by their number, and a
-        # count may not be a multiple of it.
+        # A value that is assigned to all replicas at once is divided by their number,
+        # and a count may not be a multiple of it.
         for variable, array in zip(model.metrics_variables, arrays, strict=True):
             first, *others = variable.value.values
             first.assign(array)
@@ -67,9 +82,10 @@ class Mirrored(Distribution):
 
 
 class MultiWorker(Processes):
-    """One device each, on any number of hosts. `MultiWorkerMirroredStrategy` connects them and adds up.
+    """One device for each process, on any number of hosts.
 
-    Its own scope is not entered: Keras 3 cannot `fit` a model in it (issue 20585).
+    `MultiWorkerMirroredStrategy` connects the processes and adds up. Its own scope is
+    not entered: Keras 3 cannot `fit` a model in it (issue 20585).
 
     Raises:
         ValueError: if a process sees several GPUs.
@@ -77,40 +93,41 @@ class MultiWorker(Processes):
 
     def __init__(self):
         self.process, self.processes = launched()
-        resolver = by_slurm() and slurm(self.processes)
-        if resolver:
+        resolver = None
+        if SLURM[0] in os.environ and "TF_CONFIG" not in os.environ:
+            resolver = slurm(self.processes)
             self.process = resolver.task_id
         self.strategy = tf.distribute.MultiWorkerMirroredStrategy(
-            cluster_resolver=resolver or None
-        )
-        # One trace for all that is summed between steps.
-        flat = [tf.TensorSpec([None], tf.float64)]
-        self.sum_flat = tf.function(
-            lambda tensor: self.run(tensor)[0], input_signature=flat, autograph=False
+            cluster_resolver=resolver
         )
         local = self.strategy.num_replicas_in_sync // self.processes
         if local > 1:
             raise ValueError(
-                f"each process must see one GPU; received {local}: start one for each, with CUDA_VISIBLE_DEVICES"
+                f"each process must see one GPU; received {local}: start one for each, "
+                "with CUDA_VISIBLE_DEVICES"
             )
+        # One trace for all that is summed between steps.
+        self.sum_flat = tf.function(
+            lambda tensor: self.run([tensor])[0],
+            input_signature=[tf.TensorSpec([None], tf.float64)],
+            autograph=False,
+        )
 
-    def run(self, *tensors):
-        return self.strategy.run(lambda *tensors: all_reduce(tensors), args=tensors)
+    def run(self, tensors):
+        return self.strategy.run(all_reduce, args=(tensors,))
 
     def sum_tensors(self, tensors):
         if not tf.executing_eagerly():
-            return self.run(*tensors)
-        sums = [
-            self.sum_flat(tf.reshape(tf.cast(tensor, tf.float64), [-1]))
-            for tensor in tensors
-        ]
-        return [
-            tf.cast(tf.reshape(total, tensor.shape), tensor.dtype)
-            for total, tensor in zip(sums, tensors)
-        ]
+            return self.run(tensors)
+        sums = []
+        for tensor in tensors:
+            flat = tf.reshape(tf.cast(tensor, tf.float64), [-1])
+            total = tf.reshape(self.sum_flat(flat), tensor.shape)
+            sums.append(tf.cast(total, tensor.dtype))
+        return sums
 
     def sum_gradients(self, model):
-        before_apply(model.optimizer, self.sum_tensors)
+        transform_gradients(model.optimizer, self.sum_tensors)
 
 
 def all_reduce(tensors):
@@ -124,29 +141,27 @@ def all_reduce(tensors):
 def slurm(processes):
     """The addresses of the processes that Slurm started."""
     resolvers = tf.distribute.cluster_resolver
-    # Another for each job, as JAX does it.
+    # Another port for each job, as JAX does it.
     port = 20000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 10000
-    # Of GPUs we tell it nothing true: it would ask nvidia-smi, which is not everywhere.
-    gpus = dict(gpus_per_node=processes, gpus_per_task=1, auto_set_gpu=False)
     found = resolvers.SlurmClusterResolver(
-        {"worker": processes}, port_base=port, **gpus
+        {"worker": processes},
+        port_base=port,
+        # Not true, but otherwise it would ask nvidia-smi, which is not everywhere.
+        gpus_per_node=processes,
+        gpus_per_task=1,
+        auto_set_gpu=False,
     )
-    cluster, (kind, number) = found.cluster_spec(), found.get_task_info()
+    cluster = found.cluster_spec()
+    kind, number = found.get_task_info()
     # It sorts the hosts by their names, and Slurm's numbers may say otherwise.
     if "SLURMD_NODENAME" in os.environ:
-        address = (
-            f"{os.environ['SLURMD_NODENAME']}:{port + int(os.environ['SLURM_LOCALID'])}"
-        )
+        host = os.environ["SLURMD_NODENAME"]
+        address = f"{host}:{port + int(os.environ['SLURM_LOCALID'])}"
         number = cluster.job_tasks("worker").index(address)
-    gpus = {"GPU": len(tf.config.list_physical_devices("GPU"))}
     return resolvers.SimpleClusterResolver(
-        cluster, task_type=kind, task_id=number, num_accelerators=gpus, rpc_layer="grpc"
+        cluster,
+        task_type=kind,
+        task_id=number,
+        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+        rpc_layer="grpc",
     )
-
-
-def tpu_strategy():
-    """The `TPUStrategy` of the TPU that the environment names."""
-    resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
-    tf.config.experimental_connect_to_cluster(resolver)
-    tf.tpu.experimental.initialize_tpu_system(resolver)
-    return tf.distribute.TPUStrategy(resolver)

@@ -1,28 +1,43 @@
-"""torch: processes that torchrun started; their gradients are summed as soon as each is there."""
+"""torch: processes that torchrun started sum each gradient as soon as it is there."""
 
 import datetime
+import warnings
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
-from keras_transformer.distribution.distribution import before_apply
+from keras_transformer.distribution.distribution import transform_gradients
 from keras_transformer.distribution.launcher import launched, take_device
 from keras_transformer.distribution.processes import Processes
 
-# Between hosts, while process 0 prepares a corpus.
+# How long processes wait for process 0, which may be preparing a corpus.
 PATIENCE = datetime.timedelta(hours=12)
 
 
+def engine(how, model_devices):
+    """The engine for the processes that torchrun started; None for a single one."""
+    _, processes = launched()
+    if processes > 1:
+        return TorchProcesses()
+    gpus = torch.cuda.device_count()
+    if gpus > 1:
+        warnings.warn(
+            f"one of {gpus} GPUs is used: torchrun starts a process for each",
+            stacklevel=3,
+        )
+    return None
+
+
 class TorchProcesses(Processes):
-    """One device each, the GPU whose number is torchrun's LOCAL_RANK if there are any."""
+    """One device for each process: with GPUs, that of torchrun's LOCAL_RANK."""
 
     def __init__(self):
         self.process, self.processes = launched()
         take_device()
         if not dist.is_initialized():
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        # Whose sockets close when a process ends.
+        # Its sockets close when a process ends.
         self.hosts = dist.new_group(backend="gloo", timeout=PATIENCE)
 
     def prepare(self, model):
@@ -48,12 +63,11 @@ class TorchProcesses(Processes):
         def begin(parameter):  # while the backward pass goes on
             under_way.append(dist.all_reduce(parameter.grad, async_op=True))
 
-        for variable in model.trainable_variables:
-            variable.value.register_post_accumulate_grad_hook(begin)
-
-        def ended(gradients):  # which the hooks have changed in place
+        def summed(gradients):  # in place, by what `begin` began
             while under_way:
                 under_way.pop().wait()
             return gradients
 
-        before_apply(model.optimizer, ended)
+        for variable in model.trainable_variables:
+            variable.value.register_post_accumulate_grad_hook(begin)
+        transform_gradients(model.optimizer, summed)

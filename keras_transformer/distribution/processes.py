@@ -1,83 +1,88 @@
-"""Several processes that each run an unchanged `fit`: their gradients and metrics are summed on the way."""
+"""Several processes that each run an unchanged `fit` and sum what they compute."""
 
 import numpy as np
 from keras import ops
 
-from keras_transformer.distribution.distribution import Distribution
+from keras_transformer.distribution.distribution import Distribution, assign
 
-SEEDS_APART = 0x9E3779B1  # any odd number: the processes' dropout must not be the same
+# Any odd number: the processes' dropout must not be the same.
+SEEDS_APART = 0x9E3779B1
 
 
 class Processes(Distribution):
-    """What TensorFlow and torch have in common; an engine adds `sum_tensors` and `sum_gradients`."""
+    """What TensorFlow and torch have in common.
+
+    An engine adds `sum_tensors(tensors)`, the sums of a list of tensors over all
+    processes, and `sum_gradients(model)`, which lets the model's optimizer apply the
+    sum of all processes' gradients.
+    """
 
     def __str__(self):
         return f"process {self.process} of {self.processes}"
-
-    def sum_tensors(self, tensors):
-        """The sums of a list of tensors over all processes."""
-        raise NotImplementedError
-
-    def sum_gradients(self, model):
-        """Make the model's optimizer apply the sum of all processes' gradients."""
-        raise NotImplementedError
 
     def sum(self, array):
         (total,) = self.sum_tensors([ops.convert_to_tensor(array)])
         return ops.convert_to_numpy(total)
 
     def prepare(self, model):
-        weights = [
-            ops.convert_to_numpy(weight) * (self.process == 0)
-            for weight in model.weights
-        ]
-        totals = self.sum_tensors([ops.convert_to_tensor(weight) for weight in weights])
-        assign(model.weights, totals)  # all begin with those of process 0
-        for variable in seeds(model):
-            variable.assign(offset_seed(variable, self.process))
         self.sum_gradients(model)
         self.sum_metrics(model)
+        # All begin with the weights of process 0.
+        weights = [ops.convert_to_tensor(weight) for weight in model.weights]
+        if self.process > 0:
+            weights = [ops.zeros_like(weight) for weight in weights]
+        assign(model.weights, self.sum_tensors(weights))
+        for variable in seeds(model):
+            variable.assign(offset_seed(variable, self.process))
         return model
 
     def sum_metrics(self, model):
-        """Make what the model reports, after each batch and each epoch, that of all processes."""
+        """Make what the model reports that of all processes."""
         own_result = model.get_metrics_result
 
         def get_metrics_result():
             variables = model.metrics_variables
             own = [ops.copy(variable) for variable in variables]
-            # As float64, which holds counts exactly and which every collective takes.
-            (totals,) = self.sum_tensors(
-                [ops.stack([ops.cast(value, "float64") for value in own])]
-            )
-            assign(variables, ops.unstack(totals, num=len(own)))
+            assign(variables, self.totals(variables))
             result = own_result()
             assign(variables, own)
-            # Keras weighs each loss with the rows of its batch; here it is the sum over
-            # all rows, not their mean.
-            return {**result, "loss": result["loss"] * self.processes}
+            return result
 
+        # Keras offers this method to subclasses. None can be made here: `prepare` gets
+        # a finished, compiled model of any class. A callback would come too late, after
+        # the logs of the batch.
         model.get_metrics_result = get_metrics_result
 
-    def metrics(self, model):
-        sums = [
-            (self.sum(ops.convert_to_numpy(variable)), self.share(variable))
-            for variable in model.metrics_variables
+    def totals(self, variables):
+        """The states of metrics as one device would have them."""
+        # As float64, which holds counts exactly and which every collective takes.
+        own = [
+            ops.cast(variable, "float64") * self.share(variable)
+            for variable in variables
         ]
-        return [np.asarray(total * share, total.dtype) for total, share in sums]
-
-    def set_metrics(self, model, arrays):
-        for variable, array in zip(model.metrics_variables, arrays, strict=True):
-            own = (
-                array / self.share(variable)
-                if self.process == 0
-                else np.zeros_like(array)
-            )
-            variable.assign(own.astype(array.dtype))
+        (totals,) = self.sum_tensors([ops.stack(own)])
+        return ops.unstack(totals, num=len(own))
 
     def share(self, variable):
-        """By what one process's value must be multiplied: see `sum_metrics` of the loss."""
+        """The factor between one process's part of a metric and its part of the sum.
+
+        Keras weighs each loss with the rows of its batch. Here the loss of a batch is
+        the sum over the processes' rows, not their mean.
+        """
         return self.processes if variable.path.endswith("loss/total") else 1
+
+    def metrics(self, model):
+        variables = model.metrics_variables
+        return [
+            ops.convert_to_numpy(ops.cast(total, variable.dtype))
+            for total, variable in zip(self.totals(variables), variables, strict=True)
+        ]
+
+    def set_metrics(self, model, arrays):
+        # Process 0 holds everything.
+        for variable, array in zip(model.metrics_variables, arrays, strict=True):
+            own = array / self.share(variable)
+            variable.assign(own if self.process == 0 else np.zeros_like(array))
 
 
 def seeds(model):
@@ -90,11 +95,6 @@ def seeds(model):
 
 
 def offset_seed(seed, number):
-    """The state of a seed for the process or replica of a number; its own for number 0."""
+    """The state of a seed for a process or replica; number 0 keeps its own."""
     state = ops.convert_to_numpy(seed).astype("uint64") + number * SEEDS_APART
     return (state % 2**32).astype(seed.dtype)
-
-
-def assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(ops.cast(value, variable.dtype))

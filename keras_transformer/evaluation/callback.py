@@ -8,9 +8,10 @@ from keras_transformer.evaluation.scores import corpus_scores
 
 
 class BleuCallback(keras.callbacks.Callback):
-    """After every epoch, translate held-out sentences; put `val_bleu` and `val_chrf` into the logs and show a few.
+    """After every epoch, translate held-out sentences and score the translations.
 
-    Put it before callbacks that read `val_bleu`.
+    Puts `val_bleu` and `val_chrf` into the logs, and prints a few translations. Put it
+    before callbacks that read `val_bleu`.
 
     Args:
         sources, references: lists of strings.
@@ -22,8 +23,8 @@ class BleuCallback(keras.callbacks.Callback):
             sentences.
 
     Example:
-        model.fit(batches, callbacks=[BleuCallback(valid_source, valid_target,
-        tokenizer)])
+        bleu = BleuCallback(valid_source, valid_target, tokenizer)
+        model.fit(batches, callbacks=[bleu])
     """
 
     def __init__(
@@ -37,40 +38,35 @@ class BleuCallback(keras.callbacks.Callback):
         distribution=ONE_DEVICE,
     ):
         super().__init__()
-        self.sources, self.references, self.samples = (
-            list(sources),
-            list(references),
-            samples,
-        )
-        self.tokenizers, self.decoding = (source_tokenizer, target_tokenizer), decoding
-        self.translator, self.distribution = None, distribution
+        self.sources = list(sources)
+        self.references = list(references)
+        self.options = (source_tokenizer, target_tokenizer, decoding)
+        self.samples = samples
+        self.distribution = distribution
+        self.translator = None
 
     def measure(self):
-        """Translate with the model as it is now, show the samples, and give the `Scores`."""
-        model, process, processes = (
-            self.distribution.local(self.model),
-            *self.distribution.shard[:2],
-        )
-        with self.distribution.undistributed():
+        """Translate with the model as it is now, print samples, give the `Scores`."""
+        process, processes, _ = self.distribution.shard
+        with self.distribution.local(self.model) as model:
             if self.translator is None:
-                self.translator = Translator(model, *self.tokenizers, self.decoding)
+                self.translator = Translator(model, *self.options)
             share = self.translator(self.sources[process::processes])
         translations = [""] * len(self.sources)
         for number, found in enumerate(self.distribution.gather(share)):
             translations[number::processes] = found
         scores = corpus_scores(translations, self.references)
-        if process:
-            return scores
-        print(
-            f"\nBLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f} on {len(translations)} held-out sentences"
-        )
-        for source, translation in list(zip(self.sources, translations))[
-            : self.samples
-        ]:
-            print(f"  {source}\n  -> {translation}")
+        if process == 0:
+            print(
+                f"\nBLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f} "
+                f"on {len(translations)} held-out sentences"
+            )
+            for number in range(min(self.samples, len(translations))):
+                print(f"  {self.sources[number]}\n  -> {translations[number]}")
         return scores
 
     def on_epoch_end(self, epoch, logs=None):
         scores = self.measure()
         if logs is not None:
-            logs["val_bleu"], logs["val_chrf"] = scores.bleu, scores.chrf
+            logs["val_bleu"] = scores.bleu
+            logs["val_chrf"] = scores.chrf

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from keras_transformer.data.corpus import read_pairs
+from keras_transformer.data.pairs import read_pairs
 from keras_transformer.decoding.base_translator import BaseTranslator
 from keras_transformer.decoding.translator import Translator
 from keras_transformer.evaluation.scores import Scores, corpus_scores
@@ -26,7 +26,8 @@ def evaluate(translator, source, target=None):
     """Translate a source file and score it against a target file.
 
     Args:
-        translator: a `Translator` or another `BaseTranslator`, or the run directory of one.
+        translator: a `Translator` or another `BaseTranslator`, or the directory of a
+            run.
         source: path of the source sentences (plain, `.gz`), or of both sides (`.tsv`).
         target: path of the references, line by line; none for a `.tsv`.
 
@@ -36,12 +37,11 @@ def evaluate(translator, source, target=None):
     Raises:
         ValueError: if a file cannot be read, or they are of unequal length.
     """
-    pairs = list(read_pairs(source, target))
+    sources, references = zip(*read_pairs(source, target), strict=True)
     if not isinstance(translator, BaseTranslator):
         translator = Translator.load(translator)
     begin = time.perf_counter()
-    translations = translator([pair[0] for pair in pairs])
+    translations = translator(list(sources))
     seconds = time.perf_counter() - begin
-    return Evaluation(
-        corpus_scores(translations, [pair[1] for pair in pairs]), translations, seconds
-    )
+    scores = corpus_scores(translations, references)
+    return Evaluation(scores, translations, seconds)

@@ -1,8 +1,11 @@
-"""Fonts that have the characters of a picture: matplotlib's own has no Chinese, Japanese, Korean or Devanagari."""
+"""Fonts that have the characters of a picture.
+
+Matplotlib's own has no Chinese, Japanese, Korean or Devanagari.
+"""
 
 import functools
-import unicodedata
 import warnings
+from unicodedata import category
 
 from matplotlib import font_manager
 from matplotlib.text import Text
@@ -13,9 +16,12 @@ PLACEHOLDERS = "Last Resort"
 
 
 def suit(figure):
-    """Give the texts of a figure fonts that together have all their characters; the figure.
+    """Give the texts of a figure fonts that together have all their characters.
 
     Where no installed font has a character, a warning says which.
+
+    Returns:
+        The figure.
     """
     texts = figure.findobj(Text)
     families, missing = families_for("".join(text.get_text() for text in texts))
@@ -24,49 +30,39 @@ def suit(figure):
         text.set_parse_math(False)  # a "$" in a sentence is a "$"
     if missing:
         warnings.warn(
-            f"no installed font has {missing!r}, which will be boxes in the picture: install one that has them, such "
-            "as Noto Sans (for Chinese, Japanese and Korean Noto Sans CJK), and start Python anew",
+            f"no installed font has {missing!r}, which will be boxes in the picture: "
+            "install one that has them, such as Noto Sans (for Chinese, Japanese and "
+            "Korean Noto Sans CJK), and start Python anew",
             stacklevel=3,
         )
     return figure
 
 
 def families_for(characters):
-    """Font families, the first for as much as it has, and the characters that no installed font has."""
-    families, missing = [DEFAULT], visible(characters) - characters_of(*default_font())
-    if not missing:
-        return families, ""
-    installed = [
-        e
-        for e in font_manager.fontManager.ttflist
-        if e.style == "normal" and PLACEHOLDERS not in e.name
-    ]
-    installed.sort(key=lambda entry: entry.name)
+    """Font families, and the characters that no installed font has.
+
+    The first family is used for as much as it has.
+    """
+    families = [DEFAULT]
+    # Spaces and control characters need no font.
+    missing = {letter for letter in characters if category(letter)[0] not in "ZC"}
+    missing -= characters_of(font_manager.findfont(DEFAULT), 0)
+    # Sorted, so that of equally good fonts it is always the same.
+    installed = sorted(font_manager.fontManager.ttflist, key=lambda font: font.name)
     while missing:
-        best = max(
-            installed,
-            key=lambda entry: len(missing & characters_of(entry.fname, entry.index)),
-            default=None,
-        )
-        found = missing & characters_of(best.fname, best.index) if best else ()
-        if not found:
+        most = 0
+        for font in installed:
+            if font.style != "normal" or PLACEHOLDERS in font.name:
+                continue
+            found = missing & characters_of(font.fname, font.index)
+            if len(found) > most:
+                most = len(found)
+                best = font
+        if most == 0:
             break
         families.append(best.name)
-        missing -= found
+        missing -= characters_of(best.fname, best.index)
     return families, "".join(sorted(missing))
-
-
-def visible(characters):
-    """Those that a font must have: no spaces and no control characters."""
-    return {
-        character
-        for character in characters
-        if unicodedata.category(character)[0] not in "ZC"
-    }
-
-
-def default_font():
-    return font_manager.findfont(DEFAULT), 0
 
 
 @functools.cache

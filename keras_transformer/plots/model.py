@@ -8,7 +8,8 @@ from matplotlib.patches import Patch
 
 from keras_transformer.plots.fonts import suit
 
-ALLOWED, FORBIDDEN = "#4c8dc4", "#eeeeee"
+ALLOWED = "#4c8dc4"
+FORBIDDEN = "#eeeeee"
 
 
 def positions(embedding, length=64, title=None):
@@ -23,43 +24,36 @@ def positions(embedding, length=64, title=None):
         ValueError: if length is below 1, or beyond a learned table.
 
     Example:
-        >>> figure = positions(PositionalEmbedding(vocab_size=11, d_model=8), length=5)
+        >>> embedding = PositionalEmbedding(vocab_size=11, d_model=8)
+        >>> figure = positions(embedding, length=5)
         >>> figure.axes[0].images[0].get_array().shape
         (5, 8)
     """
-    longest = (
-        embedding.max_positions if embedding.positions == "learned" else float("inf")
-    )
+    longest = float("inf")
+    if embedding.positions == "learned":
+        longest = embedding.max_positions
     if not 1 <= length <= longest:
         raise ValueError(f"length must be between 1 and {longest}; received {length!r}")
     if not embedding.built:
         embedding.build()
-    vectors = ops.convert_to_numpy(
-        embedding.encode(np.arange(length, dtype="int32")[None])
-    )[0]
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    numbers = np.arange(length, dtype="int32")[None]
+    vectors = ops.convert_to_numpy(embedding.encode(numbers))[0]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     figure = Figure((10.0, 4.2), layout="constrained")
     table, likeness = figure.subplots(1, 2, width_ratios=[1.3, 1.0])
-    largest = np.abs(vectors).max()
-    image = table.imshow(
-        vectors,
-        cmap="RdBu",
-        vmin=-largest,
-        vmax=largest,
-        aspect="auto",
-        interpolation="nearest",
-    )
+    _shades(table, vectors, np.abs(vectors).max(), aspect="auto")
     table.set(xlabel="dimension", ylabel="position", title="position vectors")
-    figure.colorbar(image, ax=table)
-    alike = vectors @ vectors.T / (norms * norms.T)
-    image = likeness.imshow(
-        alike, cmap="RdBu", vmin=-1.0, vmax=1.0, interpolation="nearest"
-    )
+    _shades(likeness, unit @ unit.T, 1.0)
     likeness.set(xlabel="position", ylabel="position", title="cosine of two positions")
-    figure.colorbar(image, ax=likeness)
     if title:
         figure.suptitle(title)
     return suit(figure)
+
+
+def _shades(axes, values, limit, **options):
+    """A matrix from red at -limit to blue at limit, and the scale beside it."""
+    options.update(cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")
+    axes.figure.colorbar(axes.imshow(values, **options), ax=axes)
 
 
 def masks(masks, title=None):
@@ -76,44 +70,25 @@ def masks(masks, title=None):
             axes.
 
     Example:
-        >>> figure = masks({"causal": causal_mask(np.array([[0, 1, 2]]), np.array([[0, 1, 2]]))})
+        >>> figure = masks({"causal": np.tri(3, dtype=bool)})
         >>> figure.axes[0].get_title(), figure.axes[0].images[0].get_array().tolist()
         ('causal', [[1, 0, 0], [1, 1, 0], [1, 1, 1]])
     """
     arrays = {name: ops.convert_to_numpy(mask) for name, mask in masks.items()}
     wrong = {
-        name: (a.dtype.name, a.shape)
-        for name, a in arrays.items()
-        if a.dtype != bool or a.ndim not in (2, 3)
+        name: (mask.dtype.name, mask.shape)
+        for name, mask in arrays.items()
+        if mask.dtype != bool or mask.ndim not in (2, 3)
     }
     if wrong or not masks:
         raise ValueError(
-            f"masks must be one or more boolean arrays of two or three axes; received {wrong}"
+            "masks must be one or more boolean arrays of two or three axes; "
+            f"received {wrong}"
         )
-    panels = {}
-    for name, mask in arrays.items():
-        by_sentence = mask.ndim == 3 and mask.shape[1] == 1
-        panels[name] = (
-            mask[:, 0] if by_sentence else mask.reshape(-1, *mask.shape[-2:])[0]
-        )
-        panels[name] = panels[name], "sentence" if by_sentence else "query position"
-    figure = Figure((0.8 + 3.2 * len(panels), 3.6), layout="constrained")
-    for axes, (name, (mask, rows)) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
-    ):
-        # From 0 to 1 whatever the mask: one that is True everywhere must not take the
-        # other colour.
-        colours = ListedColormap([FORBIDDEN, ALLOWED])
-        axes.imshow(
-            mask.astype("int8"), cmap=colours, vmin=0, vmax=1, interpolation="nearest"
-        )
-        axes.set(title=name, xlabel="key position", ylabel=rows)
-        axes.set_xticks(np.arange(mask.shape[1] + 1) - 0.5, minor=True)
-        axes.set_yticks(np.arange(mask.shape[0] + 1) - 0.5, minor=True)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.yaxis.get_major_locator().set_params(integer=True)
-        axes.grid(which="minor", color="white", linewidth=1)
-        axes.tick_params(which="minor", length=0)
+    figure = Figure((0.8 + 3.2 * len(arrays), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(arrays), squeeze=False)[0]
+    for axes, (name, mask) in zip(panels, arrays.items()):
+        _mask(axes, name, mask)
     legend = [
         Patch(color=ALLOWED, label="may look"),
         Patch(color=FORBIDDEN, label="may not"),
@@ -122,3 +97,27 @@ def masks(masks, title=None):
     if title:
         figure.suptitle(title)
     return suit(figure)
+
+
+def _mask(axes, name, mask):
+    rows = "query position"
+    if mask.ndim == 3 and mask.shape[1] == 1:
+        rows = "sentence"
+        mask = mask[:, 0]
+    elif mask.ndim == 3:
+        mask = mask[0]
+    # From 0 to 1 whatever the mask: one that is True everywhere must not take the other
+    # colour.
+    axes.imshow(
+        mask.astype("int8"),
+        cmap=ListedColormap([FORBIDDEN, ALLOWED]),
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+    )
+    axes.set(title=name, xlabel="key position", ylabel=rows)
+    for axis, size in zip((axes.yaxis, axes.xaxis), mask.shape):
+        axis.set_ticks(np.arange(size + 1) - 0.5, minor=True)
+        axis.get_major_locator().set_params(integer=True)
+    axes.grid(which="minor", color="white", linewidth=1)
+    axes.tick_params(which="minor", length=0)

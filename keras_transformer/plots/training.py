@@ -10,7 +10,9 @@ from keras_transformer.plots.fonts import suit
 
 
 def learning_curve(run, title=None):
-    """The loss of each epoch, in nats a target token, in training and on held-out text; BLEU beside it if measured.
+    """The loss of each epoch, in training and on held-out text; BLEU if measured.
+
+    The loss is in nats a target token.
 
     Args:
         run: a run directory, whose `log.jsonl` is read; or the `History` that a model's
@@ -20,32 +22,17 @@ def learning_curve(run, title=None):
     Raises:
         ValueError: if there is no epoch in the log, or it cannot be read.
     """
-    names = ("nats", "val_nats", "val_bleu")
-    if hasattr(run, "history"):
-        curves = {
-            name: list(enumerate(run.history.get(name, ()), start=1)) for name in names
-        }
-    else:
-        log = _read(Path(run) / "log.jsonl")
-        curves = {
-            name: [(epoch["epoch"], epoch[name]) for epoch in log if name in epoch]
-            for name in names
-        }
+    curves = _curves(run)
     if not curves["nats"]:
         raise ValueError(
             f"run must hold the log of an epoch at least; received {run!r}"
         )
     figure = Figure((6.5, 4.0), layout="constrained")
     axes = figure.subplots()
-    axes.plot(*zip(*curves["nats"]), marker=".", color="tab:blue", label="training")
+    _plot(axes, curves["nats"], "tab:blue", "training")
     if curves["val_nats"]:
-        axes.plot(
-            *zip(*curves["val_nats"]),
-            marker=".",
-            color="tab:orange",
-            label="held-out text",
-        )
-        epoch, best = min(curves["val_nats"], key=lambda pair: pair[1])
+        _plot(axes, curves["val_nats"], "tab:orange", "held-out text")
+        best, epoch = min((loss, epoch) for epoch, loss in curves["val_nats"].items())
         axes.annotate(
             f"best: {best:.2f}",
             (epoch, best),
@@ -54,19 +41,13 @@ def learning_curve(run, title=None):
             ha="center",
         )
         axes.margins(x=0.08)  # room for these words at the last epoch
-    axes.set(
-        xlabel="epoch", ylabel="loss, nats a target token", ylim=(0, None), title=title
-    )
+    axes.set(title=title, xlabel="epoch", ylabel="loss, nats a target token")
+    axes.set_ylim(0)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     if curves["val_bleu"]:
         right = axes.twinx()
-        right.plot(
-            *zip(*curves["val_bleu"]),
-            marker=".",
-            color="tab:green",
-            label="BLEU, held-out text",
-        )
+        _plot(right, curves["val_bleu"], "tab:green", "BLEU, held-out text")
         right.set(ylabel="BLEU", ylim=(0, None))
     lines = [line for part in figure.axes for line in part.get_lines()]
     axes.legend(
@@ -75,18 +56,30 @@ def learning_curve(run, title=None):
     return suit(figure)
 
 
-def _read(path):
+def _plot(axes, curve, colour, label):
+    axes.plot(list(curve), list(curve.values()), marker=".", color=colour, label=label)
+
+
+def _curves(run):
+    """The value after each epoch, by the epoch's number, of all that is drawn."""
+    names = ("nats", "val_nats", "val_bleu")
+    if hasattr(run, "history"):
+        return {
+            name: dict(enumerate(run.history.get(name, ()), start=1)) for name in names
+        }
+    path = Path(run) / "log.jsonl"
     try:
-        log = [
-            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
-        ]
-        if not all(isinstance(line, dict) and "epoch" in line for line in log):
-            raise ValueError("a line of it is about no epoch")
-        return log
-    except (OSError, ValueError, TypeError) as error:
+        log = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        epochs = [row["epoch"] for row in log]
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            f"run must hold a log.jsonl that `train` wrote; received {str(path)!r}: {error}"
+            f"run must hold a log.jsonl that `train` wrote; received {str(path)!r}: "
+            f"{error}"
         ) from None
+    return {
+        name: {epoch: row[name] for epoch, row in zip(epochs, log) if name in row}
+        for name in names
+    }
 
 
 def schedule(schedules, updates=20_000, title=None):
@@ -107,27 +100,21 @@ def schedule(schedules, updates=20_000, title=None):
     """
     if not schedules or updates < 2:
         raise ValueError(
-            f"schedules must be one or more, updates 2 or more; received {schedules!r}, {updates!r}"
+            "schedules must be one or more, updates 2 or more; "
+            f"received {schedules!r}, {updates!r}"
         )
     figure = Figure((6.5, 4.0), layout="constrained")
     axes = figure.subplots()
     for label, rate in schedules.items():
-        steps = {0, updates - 1, *np.linspace(0, updates - 1, 500).astype(int).tolist()}
+        steps = np.linspace(0, updates - 1, 500).astype(int)
         # The peak would fall between two of 500 points.
-        steps |= (
-            {rate.warmup_updates - 1}
-            if 0 < getattr(rate, "warmup_updates", 0) <= updates
-            else set()
-        )
-        steps = sorted(steps)
-        axes.plot(np.add(steps, 1), [float(rate(step)) for step in steps], label=label)
-    axes.set(
-        xlabel="update",
-        ylabel="learning rate",
-        xlim=(0, updates),
-        ylim=(0, None),
-        title=title,
-    )
+        peak = getattr(rate, "warmup_updates", 0) - 1
+        if 0 <= peak < updates:
+            steps = np.append(steps, peak)
+        steps = np.unique(steps)
+        axes.plot(steps + 1, [float(rate(int(step))) for step in steps], label=label)
+    axes.set(title=title, xlabel="update", ylabel="learning rate", xlim=(0, updates))
+    axes.set_ylim(0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     axes.grid(alpha=0.3)
     axes.legend()

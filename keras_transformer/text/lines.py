@@ -24,15 +24,16 @@ def read_lines(
         ValueError: if the file cannot be read, is not UTF-8, or a line has no end (file
             and line number).
     """
-    number, name = 0, name or file
+    name = name or file
+    number = 0
     try:
         with _opened(file) as stream:
-            for number, raw in enumerate(
-                iter(lambda: stream.readline(LONGEST_LINE), b""), 1
-            ):
+            while raw := stream.readline(LONGEST_LINE):
+                number += 1
                 if len(raw) == LONGEST_LINE:
                     raise ValueError(
-                        f"{name} must have lines of less than {LONGEST_LINE:,} bytes; line {number} has more"
+                        f"{name} must have lines of less than {LONGEST_LINE:,} bytes; "
+                        f"line {number} has more"
                     )
                 if number == 1:
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
@@ -42,8 +43,8 @@ def read_lines(
             f"{name} must be UTF-8; line {number} is not: {error.reason}"
         ) from None
     except (OSError, EOFError, zlib.error) as error:
-        place = f"after line {number}: " if number else ""
         reason = getattr(error, "strerror", None) or error
+        place = f"after line {number}: " if number else ""
         raise ValueError(
             f"{name} must be a readable text file; received {place}{reason}"
         ) from None
@@ -52,4 +53,4 @@ def read_lines(
 def _opened(file):
     if hasattr(file, "read"):
         return contextlib.nullcontext(file)
-    return (gzip.open if str(file).endswith(".gz") else open)(file, "rb")
+    return gzip.open(file) if str(file).endswith(".gz") else open(file, "rb")

@@ -1,6 +1,8 @@
 """Strings to token ids and back, by SentencePiece."""
 
+import contextlib
 import io
+import itertools
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -23,12 +25,12 @@ LARGEST_SAMPLE = 5_000_000  # lines: the trainer holds what it learns from in me
 
 
 class Tokenizer:
-    """A SentencePiece model whose special ids are ours: pad 0, unknown 1, begin 2, end 3.
+    """A SentencePiece model whose special ids are ours.
 
-    Text is not normalised beyond its spaces (runs of spaces become one, those at the
-    ends go), so for text whose characters were seen in training `decode(encode(lines))
-    == lines` up to spaces. What text says is never read as a special token: `"</s>"` is
-    four characters.
+    They are pad 0, unknown 1, begin 2, end 3. Text is not normalised beyond its spaces
+    (runs of spaces become one, those at the ends go), so for text whose characters were
+    seen in training `decode(encode(lines)) == lines` up to spaces. What text says is
+    never read as a special token: `"</s>"` is four characters.
 
     Args:
         model: the content of a SentencePiece model file.
@@ -38,7 +40,8 @@ class Tokenizer:
             others.
 
     Example:
-        >>> tokenizer = Tokenizer.train(["a man rides a bike", "a man rides a horse"], vocab_size=24)
+        >>> lines = ["a man rides a bike", "a man rides a horse"]
+        >>> tokenizer = Tokenizer.train(lines, vocab_size=24)
         >>> tokenizer.decode(tokenizer.encode(["a horse rides a man"]))
         ['a horse rides a man']
 
@@ -51,26 +54,25 @@ class Tokenizer:
     target_prefix = ()  # ids that each translation must begin with
 
     def __init__(self, model: bytes):
-        try:
-            self._processor = (
-                sentencepiece.SentencePieceProcessor(model_proto=model)
-                if model
-                else None
-            )
-        except RuntimeError:
-            self._processor = None
-        if self._processor is None or not self._processor.serialized_model_proto():
+        self._processor = sentencepiece.SentencePieceProcessor()
+        with contextlib.suppress(RuntimeError):
+            self._processor.load_from_serialized_proto(model)
+        if not self.serialized:
             raise ValueError(
-                f"model must be the content of a SentencePiece model; received {model[:16]!r}..."
+                "model must be the content of a SentencePiece model; "
+                f"received {model[:16]!r}..."
             )
-        found = tuple(
-            getattr(self._processor, name)()
-            for name in ("pad_id", "unk_id", "bos_id", "eos_id")
+        found = (
+            self._processor.pad_id(),
+            self._processor.unk_id(),
+            self._processor.bos_id(),
+            self._processor.eos_id(),
         )
         expected = (PAD, UNKNOWN, BEGIN, END)
         if found != expected:
             raise ValueError(
-                f"model must have the ids {expected} of pad, unknown, begin and end; received {found}"
+                f"model must have the ids {expected} of pad, unknown, begin and end; "
+                f"received {found}"
             )
 
     @classmethod
@@ -101,14 +103,11 @@ class Tokenizer:
         failures = []
 
         # SentencePiece turns what goes wrong in here into an error without a type: keep
-        # the original.
+        # the original. A GeneratorExit is its own, when it has enough lines.
         def feed():
             try:
                 yield from lines
-            except (
-                Exception,
-                KeyboardInterrupt,
-            ) as error:  # not the GeneratorExit of a reader that has enough
+            except (Exception, KeyboardInterrupt) as error:
                 failures.append(error)
                 raise
 
@@ -145,22 +144,24 @@ class Tokenizer:
             ValueError: if the file is missing, is no SentencePiece model or has other
                 special ids than ours.
         """
+        path = Path(path)
         try:
-            size = Path(path).stat().st_size
+            size = path.stat().st_size
             if size > LARGEST_MODEL:
                 raise ValueError(
                     f"it must have at most {LARGEST_MODEL:,} bytes; received {size:,}"
                 )
-            return cls(Path(path).read_bytes())
+            return cls(path.read_bytes())
         except OSError as error:
             raise ValueError(
-                f"path must be a tokenizer's file; received {str(path)!r}: {error.strerror}"
+                f"path must be a tokenizer's file; received {str(path)!r}: "
+                f"{error.strerror}"
             ) from None
         except ValueError as error:
             raise ValueError(f"{path} cannot be used: {error}") from None
 
     def save(self, path: str | os.PathLike):
-        """Write the SentencePiece model file; it appears under its name only when complete."""
+        """Write the model file; it appears under its name only when complete."""
         with written_aside(path) as aside:
             aside.write_bytes(self.serialized)
 
@@ -177,9 +178,7 @@ class Tokenizer:
     @property
     def pieces(self) -> list[str]:
         """The piece of text that each id stands for."""
-        return [
-            self._processor.id_to_piece(number) for number in range(self.vocab_size)
-        ]
+        return self._processor.id_to_piece(list(range(self.vocab_size)))
 
     def encode(self, lines: Sequence[str]) -> list[list[int]]:
         """The ids of each line, without special tokens other than unknown."""
@@ -190,33 +189,33 @@ class Tokenizer:
         return self._processor.encode(list(lines))
 
     def decode(self, ids: Iterable[Iterable[int]]) -> list[str]:
-        """The text of each list of ids; pad, begin and end are left out, unknown shows as ⁇.
+        """The text of each list of ids.
+
+        Pad, begin and end are left out, unknown shows as ⁇.
 
         Raises:
             ValueError: if an id lies outside the vocabulary.
         """
         rows = [[int(i) for i in row] for row in ids]
-        for row in rows:
-            self._check(row)
+        largest = self.vocab_size - 1
+        for number in itertools.chain.from_iterable(rows):
+            if not 0 <= number <= largest:
+                raise ValueError(
+                    f"ids must lie between 0 and {largest}; received {number}"
+                )
         return self._processor.decode(rows) if rows else []
-
-    def _check(self, row):
-        if row and not 0 <= min(row) <= max(row) < self.vocab_size:
-            wrong = min(row) if min(row) < 0 else max(row)
-            raise ValueError(
-                f"ids must lie between 0 and {self.vocab_size - 1}; received {wrong}"
-            )
 
 
 def _reason(message, vocab_size):
     """SentencePiece's internal error in the caller's terms."""
     if "!sentences_.empty()" in message or "all_chars_count" in message:
         return "lines must contain text; received none"
+    received = f"received {vocab_size}"
     if largest := re.search(r"too high .* value <= (\d+)", message):
-        return f"vocab_size must be at most {largest[1]} for these lines; received {vocab_size}"
+        return f"vocab_size must be at most {largest[1]} for these lines; {received}"
     if smallest := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
         return (
-            f"vocab_size must be at least {smallest[1]} for these lines (one token a character, and the special and "
-            f"byte tokens); received {vocab_size}"
+            f"vocab_size must be at least {smallest[1]} for these lines (one token a "
+            f"character, and the special and byte tokens); {received}"
         )
     return f"the tokenizer could not be trained with vocab_size {vocab_size}: {message}"

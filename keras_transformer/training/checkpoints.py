@@ -346,9 +346,8 @@ class KeepBest(keras.callbacks.Callback):
 
     def save(self):
         """Save the model as it is now."""
-        model = self.distribution.local(self.model)
-        if self.distribution.process == 0:
-            with self.distribution.undistributed():
+        with self.distribution.local(self.model) as model:
+            if self.distribution.process == 0:
                 save_model(self.run, model)
 
 

@@ -4,12 +4,39 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("keras_transformer")
-class Adam(keras.optimizers.Adam):
-    """Keras's Adam that remembers the global norm of the last gradient.
+class GradientTransform:
+    """Lets `distribute` sum the gradients before one of Keras's optimizers sees them.
 
-    It is the norm before any clipping, the variable `gradient_norm`.
+    Keras has no hook there: TensorFlow's strategies sum what each device has clipped
+    already, and under PyTorch nothing sums between processes. Put it before any of
+    Keras's optimizers to train with that one on several devices.
+
+    Attributes:
+        gradient_transform: a function that `Distribution.prepare` sets; it receives the
+            list of this device's gradients and returns what is to be clipped,
+            accumulated and applied. None applies the gradients as they are.
+
+    Example:
+        >>> class SGD(GradientTransform, keras.optimizers.SGD):
+        ...     pass
     """
+
+    gradient_transform = None
+
+    def apply(self, grads, trainable_variables=None):
+        if self.gradient_transform is not None:
+            grads = self.gradient_transform(grads)
+        super().apply(grads, trainable_variables)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        # Only TensorFlow's optimizers have this method.
+        if self.gradient_transform is not None:  # these are sums already
+            return list(grads_and_vars)
+        return super()._all_reduce_sum_gradients(grads_and_vars)
+
+
+class AdamWithNorm(keras.optimizers.Adam):
+    """Keras's Adam that remembers the global norm of the gradients it was given."""
 
     def build(self, variables):
         if self.built:
@@ -24,6 +51,20 @@ class Adam(keras.optimizers.Adam):
         present = [ops.cast(grad, "float32") for grad in grads if grad is not None]
         squares = [ops.sum(ops.square(grad)) for grad in present]
         self.gradient_norm.assign(ops.sqrt(sum(squares)))
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class Adam(GradientTransform, AdamWithNorm):
+    """Keras's Adam, for one device and for several.
+
+    It remembers the global norm of the last gradient, before any clipping, as
+    `gradient_norm`.
+    """
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class LossScaleOptimizer(GradientTransform, keras.optimizers.LossScaleOptimizer):
+    """Keras's; on several devices all skip the update that overflows on one."""
 
 
 def paper_adam(schedule, **options):

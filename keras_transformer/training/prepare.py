@@ -8,7 +8,7 @@ import json
 import keras
 
 from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig, preset
-from keras_transformer.data.corpus import read_pairs
+from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.runs import run as runs
 from keras_transformer.text.tokenizer import Tokenizer
@@ -121,10 +121,10 @@ def prepare(run, files, valid, model, data, training, init_from=None):
     runs.save_tokenizers(run, *tokenizers)
     for name, pair in (("train", files), ("valid", valid)):
         if pair is not None:
-            _, report = TokenStore.build(
+            store = TokenStore.build(
                 run / "data" / name, read_pairs(*pair), *tokenizers, data
             )
-            print(f"{name}: {report}", flush=True)
+            print(f"{name}: {store.report}", flush=True)
     if training.monitor == "bleu":
         (run / TRANSLATED).write_text(
             json.dumps([*itertools.islice(read_pairs(*valid), BLEU_SENTENCES)]), "utf-8"

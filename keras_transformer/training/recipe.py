@@ -9,7 +9,7 @@ from keras_transformer.training.metrics import (
     TokenAccuracy,
     TokenCrossEntropy,
 )
-from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.optimizer import LossScaleOptimizer, paper_adam
 from keras_transformer.training.schedule import WarmupSchedule
 
 
@@ -57,6 +57,9 @@ def compile_for_training(
         global_clipnorm=training.clip_norm,
         gradient_accumulation_steps=steps if steps > 1 else None,
     )
+    if model.dtype_policy.name == "mixed_float16":
+        # The one that Keras would make could not be distributed.
+        optimizer = LossScaleOptimizer(optimizer)
     kinds = (TokenCrossEntropy, Perplexity, TokenAccuracy)
     model.compile(
         optimizer,

@@ -3,13 +3,14 @@ import types
 import keras
 import numpy as np
 import pytest
+from data.test_store import ids_of
 
 from keras_transformer.config import DataConfig
 from keras_transformer.data.batches import TokenBatches, batch_plan
-from keras_transformer.data.corpus import FilterReport
+from keras_transformer.data.cleaning import FilterReport
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.sentence_format import SentenceFormat
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 from keras_transformer.text.tokenizer import Tokenizer
 
 
@@ -23,93 +24,71 @@ def store_of(count, longest=50, seed=5):
     return TokenStore(ids, offsets, FilterReport(kept=count))
 
 
+def two_pairs():
+    ids = [np.array([7, 8, 9, 5]), np.array([6, 5, 5])]
+    offsets = [np.array([0, 3, 4]), np.array([0, 1, 3])]
+    return TokenStore(ids, offsets, FilterReport(kept=2))
+
+
 def test_a_batch_by_hand():
-    ids, offsets = (
-        [np.array([7, 8, 9, 5]), np.array([6, 5, 5])],
-        [np.array([0, 3, 4]), np.array([0, 1, 3])],
-    )
-    batches = TokenBatches(
-        TokenStore(ids, offsets, FilterReport(kept=2)), batch_tokens=12, shuffle=False
-    )
+    batches = TokenBatches(two_pairs(), batch_tokens=12, shuffle=False)
     inputs, labels, weights = batches[0]
     assert len(batches) == 1
     order = [0, 1] if inputs["source_ids"][0, 0] == 7 else [1, 0]
     rows = np.array([*order, 2])
-    assert (
-        inputs["source_ids"].tolist()
-        == np.array([[7, 8, 9, END], [5, END, 0, 0], [END, 0, 0, 0]])[rows].tolist()
-    )
-    assert (
-        inputs["target_ids"].tolist()
-        == np.array([[BEGIN, 6, 0, 0], [BEGIN, 5, 5, 0], [BEGIN, 0, 0, 0]])[
-            rows
-        ].tolist()
-    )
-    assert (
-        labels.tolist()
-        == np.array([[6, END, 0, 0], [5, 5, END, 0], [0, 0, 0, 0]])[rows].tolist()
-    )
+    for found, expected in (
+        (inputs["source_ids"], [[7, 8, 9, END], [5, END, 0, 0], [END, 0, 0, 0]]),
+        (inputs["target_ids"], [[BEGIN, 6, 0, 0], [BEGIN, 5, 5, 0], [BEGIN, 0, 0, 0]]),
+        (labels, [[6, END, 0, 0], [5, 5, END, 0], [0, 0, 0, 0]]),
+    ):
+        assert found.tolist() == np.array(expected)[rows].tolist()
+        assert found.dtype == np.int32
     real = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 0]])[rows]
     np.testing.assert_allclose(weights, real / 5, rtol=1e-7)
-    assert [a.dtype for a in (inputs["source_ids"], inputs["target_ids"], labels)] == [
-        np.int32
-    ] * 3
     assert weights.dtype == np.float32
 
 
-def test_a_batch_in_a_frame():
-    """Languages around the text, and ids of an imported model; the begin token is the end token."""
-    ids, offsets = (
-        [np.array([7, 8, 9, 5]), np.array([6, 5, 5])],
-        [np.array([0, 3, 4]), np.array([0, 1, 3])],
-    )
-    store = TokenStore(ids, offsets, FilterReport(kept=2))
-    sentence_format = SentenceFormat(
-        pad=1,
-        begin=2,
-        end=2,
+def test_a_batch_in_another_sentence_format():
+    """Languages around the text, ids of an imported model, begin token = end token."""
+    layout = SentenceFormat(
+        SpecialTokens(pad=1, begin=2, end=2),
         source_prefix=(30,),
         source_suffix=(2, 31),
         target_prefix=(40,),
     )
-    inputs, labels, weights = TokenBatches(
-        store, batch_tokens=16, shuffle=False, sentence_format=sentence_format
-    )[0]
-    first = int(inputs["source_ids"][0, 1] == 7)
-    for row, source, label in ((1 - first, [7, 8, 9], [6]), (first, [5], [5, 5])):
-        assert strip(inputs["source_ids"][row]) == sentence_format.source(source)
-        assert strip(labels[row]) == sentence_format.labels(label)
-        assert strip(inputs["target_ids"][row]) == sentence_format.target(
-            sentence_format.labels(label)
-        )
-        np.testing.assert_allclose(weights[row], (labels[row] != 1) / 7)
-    assert (
-        inputs["source_ids"][2:, 0].tolist() == [2] * (len(labels) - 2)
-        and not weights[2:].any()
+    batches = TokenBatches(
+        two_pairs(), batch_tokens=16, shuffle=False, sentence_format=layout
     )
+    inputs, labels, weights = batches[0]
+    first = int(inputs["source_ids"][0, 1] == 7)
+    for row, source, target in ((1 - first, [7, 8, 9], [6]), (first, [5], [5, 5])):
+        assert strip(inputs["source_ids"][row]) == layout.source(source)
+        assert strip(labels[row]) == layout.labels(target)
+        expected = layout.target(layout.labels(target))
+        assert strip(inputs["target_ids"][row]) == expected
+        np.testing.assert_allclose(weights[row], (labels[row] != 1) / 7)
+    assert (inputs["source_ids"][2:, 0] == 2).all() and not weights[2:].any()
 
 
 def strip(row):
     return [int(number) for number in row if number != 1]
 
 
-def test_the_frame_counts_where_pairs_are_dropped(tokenizer):
+def test_the_sentence_format_counts_where_pairs_are_dropped(tokenizer):
     around = types.SimpleNamespace(
-        **{
-            name: getattr(tokenizer, name)
-            for name in ("vocab_size", "encode", "special")
-        }
+        vocab_size=tokenizer.vocab_size,
+        encode=tokenizer.encode,
+        special=tokenizer.special,
+        source_prefix=(5,),
+        source_suffix=(3,),
+        target_prefix=(),
     )
-    around.source_prefix, around.source_suffix, around.target_prefix = (5,), (3,), ()
-    sources, targets = ["ab", "ab ba ab ba"], ["ba", "ab"]
-    config = DataConfig(
-        max_length=len(tokenizer.encode(sources[1:])[0]) + 1, max_ratio=9.0
-    )
-    kept = [
-        len(TokenBatches.from_lines(sources, targets, side, config=config).store)
-        for side in (tokenizer, around)
-    ]
-    assert kept == [2, 1]
+    sources = ["ab", "ab ba ab ba"]
+    longest = len(tokenizer.encode(sources[1:])[0]) + 1
+    config = DataConfig(max_length=longest, max_ratio=9.0)
+    for side, kept in ((tokenizer, 2), (around, 1)):
+        batches = TokenBatches.from_lines(sources, ["ba", "ab"], side, config=config)
+        assert len(batches.store) == kept
 
 
 @pytest.fixture
@@ -121,6 +100,7 @@ def tokenizer():
 @pytest.mark.parametrize("accumulation", [1, 3])
 def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
     store = store_of(211)
+    pairs = ids_of(store)
     batches = TokenBatches(
         store, 300, seed=1, shuffle=shuffle, accumulation=accumulation
     )
@@ -136,7 +116,7 @@ def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
             assert (source[~real] == [END] + [PAD] * (source.shape[1] - 1)).all()
             seen += source[real, 0].tolist()
             for row in np.flatnonzero(real):
-                ids = [side.tolist() for side in store.pair(source[row, 0] - 10)]
+                ids = pairs[source[row, 0] - 10]
                 assert source[row][source[row] != PAD].tolist() == [*ids[0], END]
                 assert target[row][target[row] != PAD].tolist() == [BEGIN, *ids[1]]
                 assert labels[row][labels[row] != PAD].tolist() == [*ids[1], END]
@@ -161,22 +141,18 @@ def test_shares_are_the_batch(processes, devices):
         for process in range(processes)
     ]
     for number in range(len(whole)):
-        (inputs, _, weights), others = (
-            whole[number],
-            [batches[number] for batches in shares],
-        )
-        assert {each[1].shape for each in others} == {others[0][1].shape} and len(
-            others[0][1]
-        ) % devices == 0
-        real = [(each[2] > 0).any(axis=1) for each in others]
+        inputs, _, weights = whole[number]
+        real = (weights > 0).any(axis=1)
+        others = [batches[number] for batches in shares]
+        (shape,) = {labels.shape for _, labels, _ in others}
+        assert shape[0] % devices == 0
         for name in ("source_ids", "target_ids"):
-            found = np.concatenate(
-                [each[0][name][rows] for each, rows in zip(others, real)]
-            )
-            assert sorted(found.tolist()) == sorted(
-                inputs[name][(weights > 0).any(axis=1)].tolist()
-            )
-        assert abs(sum(each[2].sum(dtype="float64") for each in others) - 1) < 1e-6
+            found = []
+            for own_inputs, _, own_weights in others:
+                found += own_inputs[name][(own_weights > 0).any(axis=1)].tolist()
+            assert sorted(found) == sorted(inputs[name][real].tolist())
+        total = sum(own_weights.sum(dtype="float64") for _, _, own_weights in others)
+        assert abs(total - 1) < 1e-6
     # See `batch_plan`: Keras takes what the first two have in common for the rest.
     for batches in shares:
         rows = [len(batches[number][1]) for number in range(len(batches))]
@@ -297,34 +273,21 @@ def test_batches_from_lines():
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    "name, value, message",
     [
-        (
-            dict(batch_tokens=0),
-            "batch_tokens must be an integer of at least 1; received 0",
-        ),
-        (
-            dict(accumulation=0),
-            "accumulation must be an integer of at least 1; received 0",
-        ),
-        (dict(seed=-1), "seed must be an integer of at least 0; received -1"),
-        (
-            dict(shard=(2, 2, 1)),
-            r"shard must be a process below processes, and at least 1 device; received \(2, 2, 1\)",
-        ),
-        (
-            dict(batch_tokens=2.5),
-            "batch_tokens must be an integer of at least 1; received 2.5",
-        ),
+        ("batch_tokens", 0, "an integer of at least 1; received 0"),
+        ("batch_tokens", 2.5, "an integer of at least 1; received 2.5"),
+        ("accumulation", 0, "an integer of at least 1; received 0"),
+        ("seed", -1, "an integer of at least 0; received -1"),
+        ("shard", (2, 2, 1), "a process below processes, and at least 1 device; rec"),
     ],
 )
-def test_bad_arguments(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        TokenBatches(store_of(3), **arguments)
+def test_bad_arguments(name, value, message):
+    with pytest.raises(ValueError, match=f"{name} must be {message}"):
+        TokenBatches(store_of(3), **{name: value})
 
 
 def test_bad_epoch():
-    with pytest.raises(
-        ValueError, match="epoch must be an integer of at least 0; received -1"
-    ):
+    message = "epoch must be an integer of at least 0; received -1"
+    with pytest.raises(ValueError, match=message):
         TokenBatches(store_of(3)).epoch = -1

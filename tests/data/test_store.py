@@ -1,15 +1,23 @@
 import json
+import types
 
 import numpy as np
 import pytest
 
 from keras_transformer.config import DataConfig
-from keras_transformer.data.corpus import FilterReport
+from keras_transformer.data.cleaning import FilterReport
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.tokenizer import Tokenizer
 
 SOURCE = ["a man runs", "two dogs", "a dog barks at a man", "a"]
 TARGET = ["ein Mann läuft", "zwei Hunde", "ein Hund bellt einen Mann an", "ein"]
+
+
+def ids_of(store):
+    """Source and target ids of each pair."""
+    sides = store.padded(np.arange(len(store)), int(store.lengths.max()))
+    pairs = zip(*sides, store.lengths)
+    return [(one[:n].tolist(), other[:m].tolist()) for one, other, (n, m) in pairs]
 
 
 @pytest.fixture(scope="module")
@@ -18,71 +26,53 @@ def tokenizer():
 
 
 def test_filters_count_what_they_drop(tokenizer):
-    source = [
-        "a man",
-        " ",
-        "a dog",
-        "x" * 100_001,
-        "a" + " dog" * 40,
-        "a dog barks at a man",
-    ]
-    target = ["ein Mann", "ein", "", "ein Hund", "ein Hund", "a"]
-    store, report = TokenStore.from_lines(
-        source, target, tokenizer, config=DataConfig(max_length=40)
-    )
-    assert report == store.report == FilterReport(kept=1, empty=2, too_long=2, ratio=1)
+    pairs = {
+        "a man": "ein Mann",
+        " ": "ein",
+        "a dog": "",
+        "x" * 100_001: "ein Hund",
+        "a" + " dog" * 40: "ein Hund",
+        "a dog barks at a man": "a",
+    }
+    config = DataConfig(max_length=40)
+    store = TokenStore.from_lines([*pairs], [*pairs.values()], tokenizer, None, config)
+    assert store.report == FilterReport(kept=1, empty=2, too_long=2, ratio=1)
     assert len(store) == 1
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 def test_store_on_disk_equals_store_in_memory(tokenizer, tmp_path, monkeypatch, chunk):
     monkeypatch.setattr("keras_transformer.data.store.CHUNK", chunk)
-    built, report = TokenStore.build(
-        tmp_path / "deep" / "store", zip(SOURCE, TARGET, strict=True), tokenizer
-    )
-    memory, _ = TokenStore.from_lines(SOURCE, TARGET, tokenizer)
-    assert report == FilterReport(kept=4)
-    expected = list(
-        zip(tokenizer.encode(SOURCE), tokenizer.encode(TARGET), strict=True)
-    )
-    for store in (built, memory, TokenStore.open(tmp_path / "deep" / "store")):
-        assert store.report == report and len(store) == 4
-        pairs = [store.pair(i) for i in range(4)]
-        assert [
-            (source.tolist(), target.tolist()) for source, target in pairs
-        ] == expected
-        assert pairs[0][0].dtype == np.uint16
-        assert store.lengths.tolist() == [
-            [len(source), len(target)] for source, target in expected
-        ]
+    folder = tmp_path / "deep" / "store"
+    built = TokenStore.build(folder, zip(SOURCE, TARGET, strict=True), tokenizer)
+    memory = TokenStore.from_lines(SOURCE, TARGET, tokenizer)
+    expected = [*zip(tokenizer.encode(SOURCE), tokenizer.encode(TARGET), strict=True)]
+    lengths = [[len(source), len(target)] for source, target in expected]
+    for store in (built, memory, TokenStore.open(folder)):
+        assert store.report == FilterReport(kept=4) and len(store) == 4
+        assert ids_of(store) == expected
+        assert store.lengths.tolist() == lengths
         rows = np.array([3, 1])
         width = int(store.lengths[rows].max()) + 1
         for side, padded in enumerate(store.padded(rows, width)):
-            assert padded.tolist() == [
-                expected[i][side] + [0] * (width - len(expected[i][side])) for i in rows
-            ]
+            ids = [expected[i][side] for i in rows]
+            assert padded.tolist() == [row + [0] * (width - len(row)) for row in ids]
+    size = (folder / "source.ids").stat().st_size
+    assert size == 2 * built.lengths[:, 0].sum()  # two bytes each
     # Nothing left aside.
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["store"]
 
 
 def test_large_vocabularies_take_four_bytes(tokenizer):
-    class Large:
-        vocab_size, special, source_prefix, source_suffix, target_prefix = (
-            2**16 + 1,
-            tokenizer.special,
-            (),
-            (3,),
-            (),
-        )
-
-        def encode(self, lines):
-            return [[2**16] for _ in lines]
-
-    store, _ = TokenStore.from_lines(
-        SOURCE, TARGET, tokenizer, Large(), DataConfig(max_ratio=50.0)
+    large = types.SimpleNamespace(
+        vocab_size=2**16 + 1,
+        special=tokenizer.special,
+        target_prefix=(),
+        encode=lambda lines: [[2**16] for _ in lines],
     )
-    assert store.pair(0)[1].tolist() == [2**16]
-    assert store.pair(0)[0].tolist() == tokenizer.encode(SOURCE)[0]
+    config = DataConfig(max_ratio=50.0)
+    store = TokenStore.from_lines(SOURCE, TARGET, tokenizer, large, config)
+    assert ids_of(store)[0] == (tokenizer.encode(SOURCE)[0], [2**16])
 
 
 def test_nothing_is_left_of_a_failed_build(tokenizer, tmp_path):
@@ -93,29 +83,31 @@ def test_nothing_is_left_of_a_failed_build(tokenizer, tmp_path):
     (tmp_path / ".store.99999999.partial").mkdir()  # of a build that was killed
     with pytest.raises(ValueError, match="as many lines"):
         TokenStore.build(tmp_path / "store", pairs(), tokenizer)
-    with pytest.raises(
-        ValueError,
-        match="at least one that passes the filters; kept 0 of 1 pairs; dropped 1: 1 empty",
-    ):
+    message = "one that passes the filters; kept 0 of 1 pairs; dropped 1: 1 empty"
+    with pytest.raises(ValueError, match=message):
         TokenStore.build(tmp_path / "store", [("a", "")], tokenizer)
     assert not list(tmp_path.iterdir())
 
 
 def test_wrong_folders_and_lists(tokenizer, tmp_path):
-    with pytest.raises(
-        ValueError, match="folder must be a token store; .*store is not: .*No such file"
-    ):
-        TokenStore.open(tmp_path / "store")
-    TokenStore.build(tmp_path / "store", [("a", "ein")], tokenizer)
+    folder = tmp_path / "store"
+    absent = "folder must be a token store; .*store is not: .*No such file"
+    with pytest.raises(ValueError, match=absent):
+        TokenStore.open(folder)
+    TokenStore.build(folder, [("a", "ein")], tokenizer)
     with pytest.raises(ValueError, match="folder must not exist yet; received"):
-        TokenStore.build(tmp_path / "store", [("a", "ein")], tokenizer)
-    (tmp_path / "store" / "target.ids").write_bytes(bytes(98))
-    with pytest.raises(
-        ValueError, match="complete token store; .* has files of the wrong size"
-    ):
-        TokenStore.open(tmp_path / "store")
-    (tmp_path / "store" / "store.json").write_text(json.dumps({"dtype": "uint16"}))
+        TokenStore.build(folder, [("a", "ein")], tokenizer)
+    offsets = (folder / "source.offsets").read_bytes()
+    (folder / "source.offsets").write_bytes(offsets[8:] + offsets[8:])
+    incomplete = "complete token store; .* files of the wrong size, or a sentence with"
+    with pytest.raises(ValueError, match=incomplete):
+        TokenStore.open(folder)
+    (folder / "source.offsets").write_bytes(offsets)
+    (folder / "target.ids").write_bytes(bytes(98))
+    with pytest.raises(ValueError, match=incomplete):
+        TokenStore.open(folder)
+    (folder / "store.json").write_text(json.dumps({"dtype": "uint16"}))
     with pytest.raises(ValueError, match="must be a token store"):
-        TokenStore.open(tmp_path / "store")
+        TokenStore.open(folder)
     with pytest.raises(ValueError, match="must be of equal length; received 2 and 1"):
         TokenStore.from_lines(["a", "a"], ["ein"], tokenizer)

@@ -1,4 +1,4 @@
-"""Processes on loopback, with what each backend's launcher leaves in the environment."""
+"""Processes on loopback, with what each backend's launcher tells them."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import keras
 
 ROOT = Path(__file__).parents[2]
 BACKEND = keras.backend.backend()
+PIPES = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def free_ports(count):
@@ -22,63 +23,49 @@ def free_ports(count):
     return ports
 
 
-def environments(processes):
-    """What the backend's launcher tells each of several processes; nothing to one."""
-    if processes == 1:
-        return [{}]
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(processes)]
-    host, port = addresses[0].split(":")
-    found = []
-    for number in range(processes):
-        config = {
-            "cluster": {"worker": addresses},
-            "task": {"type": "worker", "index": number},
+def environment(number, addresses):
+    """What the backend's launcher tells a process of several."""
+    if BACKEND == "tensorflow":
+        task = {"type": "worker", "index": number}
+        return {
+            "TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": task})
         }
-        found.append(
-            {
-                "tensorflow": {"TF_CONFIG": json.dumps(config)},
-                "jax": {
-                    "KERAS_DISTRIBUTION_JOB_ADDRESSES": addresses[0],
-                    "KERAS_DISTRIBUTION_NUM_PROCESSES": str(processes),
-                    "KERAS_DISTRIBUTION_PROCESS_ID": str(number),
-                },
-                "torch": {
-                    "WORLD_SIZE": str(processes),
-                    "RANK": str(number),
-                    "LOCAL_RANK": str(number),
-                    "MASTER_ADDR": host,
-                    "MASTER_PORT": port,
-                },
-            }[BACKEND]
-        )
-    return found
+    if BACKEND == "jax":
+        prefix = "KERAS_DISTRIBUTION_"
+        values = dict(NUM_PROCESSES=len(addresses), PROCESS_ID=number)
+        values["JOB_ADDRESSES"] = addresses[0]
+    else:
+        prefix = ""
+        values = dict(WORLD_SIZE=len(addresses), RANK=number, LOCAL_RANK=number)
+        values["MASTER_ADDR"], values["MASTER_PORT"] = addresses[0].split(":")
+    return {prefix + name: str(value) for name, value in values.items()}
 
 
 def start(arguments, processes=1, devices=1, **more):
-    """Start `python ARGUMENTS` as so many processes, each with so many processors that JAX takes for devices."""
-    own = {
+    """Start `python ARGUMENTS` as so many processes.
+
+    JAX takes each one's processor for so many devices.
+    """
+    common = {
+        **os.environ,
         "KERAS_BACKEND": BACKEND,
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONUTF8": "1",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
     }
-    own |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    own |= (
-        {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-        if devices > 1
-        else {}
-    )
+    if devices > 1:
+        common["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(processes)]
     command = [sys.executable, *map(str, arguments)]
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return [
-        subprocess.Popen(
-            command, env={**os.environ, **own, **environment, **more}, **pipes
-        )
-        for environment in environments(processes)
-    ]
+    started = []
+    for number in range(processes):
+        own = environment(number, addresses) if processes > 1 else {}
+        started.append(subprocess.Popen(command, env=common | own | more, **PIPES))
+    return started
 
 
-def finish(started, expected=0, seconds=240):
+def finish(started, expected=0, seconds=900):
     """Wait for processes; give what each wrote."""
     try:
         written = [process.communicate(timeout=seconds)[0] for process in started]

@@ -4,7 +4,7 @@ import sys
 
 import tensorflow as tf
 
-from keras_transformer.cli import main
+from keras_transformer.cli.main import main
 
 (processor,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(

@@ -1,4 +1,6 @@
-"""Train the same model on one device and as the arguments say; print how far weights and logs are apart, as JSON.
+"""Train the same model on one device and as the arguments say.
+
+Prints how far weights and logs are apart, as JSON.
 
 python program.py HOW MODEL_DEVICES LOGICAL_DEVICES RECIPE...
 """
@@ -25,7 +27,11 @@ from keras_transformer import (
 )
 from keras_transformer.distribution.distribute import distribute
 from keras_transformer.distribution.distribution import ONE_DEVICE
-from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.optimizer import (
+    GradientTransform,
+    LossScaleOptimizer,
+    paper_adam,
+)
 
 UPDATES = 20
 # One shape to compile.
@@ -39,63 +45,63 @@ LINES = [
     for _ in range(400)
 ]
 TOKENIZER = Tokenizer.train(LINES, vocab_size=16)
-# silu has no kink: at that of a ReLU, rounding alone may change a gradient.
-SIZES = dict(
+CONFIG = preset(
+    "tiny",
+    source_vocab_size=16,
+    target_vocab_size=16,
     encoder_layers=1,
     decoder_layers=1,
     d_model=16,
     d_ff=16,
     num_heads=4,
+    # It has no kink: at that of a ReLU, rounding alone may change a gradient.
     activation="silu",
     dropout=0.0,
 )
+DTYPES = {"mixed": "mixed_bfloat16", "half": "mixed_float16"}
 
 
-ADAM = dict(global_clipnorm=0.05)
-RECIPES = {  # how to make the optimizer, batches an update, dtype
-    "sgd": (lambda: keras.optimizers.SGD(0.05), 1, "float32"),
-    "adam": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "float32"),
-    "accumulated": (
-        lambda: paper_adam(
-            WarmupSchedule(16, 50), gradient_accumulation_steps=2, **ADAM
-        ),
-        2,
-        "float32",
-    ),
-    "mixed": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "mixed_bfloat16"),
-    "half": (lambda: paper_adam(WarmupSchedule(16, 50), **ADAM), 1, "mixed_float16"),
-}
+class SGD(GradientTransform, keras.optimizers.SGD):
+    """So any of Keras's optimizers can be distributed."""
 
 
-def trained(distribution, optimizer, steps, dtype, initial):
-    """The weights and logs after training, the weights before it, and the model."""
+def adam(**options):
+    return paper_adam(WarmupSchedule(16, 50), global_clipnorm=0.05, **options)
+
+
+def optimizer_of(recipe):
+    if recipe == "sgd":
+        return SGD(0.05)
+    if recipe == "accumulated":
+        return adam(gradient_accumulation_steps=2)
+    return LossScaleOptimizer(adam()) if recipe == "half" else adam()
+
+
+def trained(distribution, recipe, initial):
+    """The model after training, its logs, and the weights before it."""
     keras.utils.set_random_seed(1)
-    sizes = dict(source_vocab_size=16, target_vocab_size=16)
+    steps = 2 if recipe == "accumulated" else 1
+    options = dict(
+        batch_tokens=256,
+        shard=distribution.shard,
+        config=DataConfig(max_ratio=100),
+    )
     with distribution.scope():
-        model = Transformer(preset("tiny", **SIZES, **sizes), dtype=dtype)
-        metrics = [TokenCrossEntropy(), Perplexity(), TokenAccuracy()]
-        jit = keras.backend.backend() == "jax"
+        model = Transformer(CONFIG, dtype=DTYPES.get(recipe, "float32"))
         model.compile(
-            optimizer(),
-            LabelSmoothedCrossEntropy(),
-            weighted_metrics=metrics,
-            jit_compile=jit,
+            optimizer_of(recipe),
+            LabelSmoothedCrossEntropy(reduction="sum"),
+            weighted_metrics=[TokenCrossEntropy(), Perplexity(), TokenAccuracy()],
+            jit_compile=keras.backend.backend() == "jax",
         )
         model.set_weights(initial or model.get_weights())
         initial = initial or model.get_weights()
         distribution.prepare(model)
-        shard = dict(shard=distribution.shard, config=DataConfig(max_ratio=100))
         batches = TokenBatches.from_lines(
-            LINES,
-            LINES[::-1],
-            TOKENIZER,
-            batch_tokens=256,
-            seed=3,
-            accumulation=steps,
-            **shard,
+            LINES, LINES[::-1], TOKENIZER, seed=3, accumulation=steps, **options
         )
         held_out = TokenBatches.from_lines(
-            LINES[:50], LINES[:50], TOKENIZER, batch_tokens=256, shuffle=False, **shard
+            LINES[:50], LINES[:50], TOKENIZER, shuffle=False, **options
         )
         fitted = model.fit(
             batches,
@@ -104,18 +110,13 @@ def trained(distribution, optimizer, steps, dtype, initial):
             shuffle=False,
             verbose=0,
         )
-    return (
-        distribution.arrays(model.trainable_variables),
-        fitted.history,
-        initial,
-        model,
-    )
+    logs = [np.array(values) for _, values in sorted(fitted.history.items())]
+    return model, logs, initial
 
 
-def offset_seed(ones, others):
-    return float(
-        max(np.abs(one - other).max() for one, other in zip(ones, others, strict=True))
-    )
+def largest_difference(ones, others):
+    pairs = zip(ones, others, strict=True)
+    return float(max(np.abs(one - other).max() for one, other in pairs))
 
 
 def main(how, model_devices, logical_devices, *recipes):
@@ -126,22 +127,18 @@ def main(how, model_devices, logical_devices, *recipes):
         logical = [tf.config.LogicalDeviceConfiguration()] * int(logical_devices)
         tf.config.set_logical_device_configuration(processor, logical)
     distribution = distribute(how, int(model_devices) or None)
-    found, initial = (
-        {"distribution": str(distribution), "shard": distribution.shard},
-        None,
-    )
+    found = {"distribution": str(distribution), "shard": distribution.shard}
+    initial = None
     for name in recipes:
-        weights, logs, initial, _ = trained(ONE_DEVICE, *RECIPES[name], initial)
-        others, other_logs, _, model = trained(distribution, *RECIPES[name], initial)
-        logs, other_logs = (
-            [np.array(values) for _, values in sorted(each.items())]
-            for each in (logs, other_logs)
-        )
+        alone, logs, initial = trained(ONE_DEVICE, name, initial)
+        model, other_logs, _ = trained(distribution, name, initial)
+        expected = ONE_DEVICE.arrays(alone.trainable_variables)
+        weights = distribution.arrays(model.trainable_variables)
         found[name] = {
-            "weights": offset_seed(weights, others),
-            "logs": offset_seed(logs, other_logs),
+            "weights": largest_difference(expected, weights),
+            "logs": largest_difference(logs, other_logs),
+            "sum": [float(array.sum(dtype="float64")) for array in weights],
         }
-        found[name]["sum"] = [float(array.sum(dtype="float64")) for array in others]
     if how == "model":
         found["shards"] = {
             variable.path: [
@@ -150,19 +147,14 @@ def main(how, model_devices, logical_devices, *recipes):
             for variable in [*model.trainable_variables, *model.optimizer.variables]
         }
     if keras.backend.backend() == "tensorflow" and distribution.devices > 1:
-        states = [
-            variable.value.values
+        found["seeds"] = [
+            [replica.numpy().tolist() for replica in variable.value.values]
             for variable in model.variables
             if "seed_generator" in variable.path
         ]
-        found["seeds"] = [
-            [replica.numpy().tolist() for replica in replicas] for replicas in states
-        ]
-    local = distribution.local(model)
-    with distribution.undistributed():
-        found["translations"] = distribution.gather(
-            Translator(local, TOKENIZER)(["a b c", "d e", "f"])
-        )
+    with distribution.local(model) as local:
+        translations = Translator(local, TOKENIZER)(["a b c", "d e", "f"])
+    found["translations"] = distribution.gather(translations)
     print(json.dumps(found))
 
 

@@ -15,7 +15,8 @@ def test_known_scores():
     assert "tok:13a" in scores.bleu_signature and "case:mixed" in scores.bleu_signature
     assert "nc:6" in scores.chrf_signature
     assert str(scores) == (
-        f"BLEU {scores.bleu:.2f} ({scores.bleu_signature})\nchrF {scores.chrf:.2f} ({scores.chrf_signature})"
+        f"BLEU {scores.bleu:.2f} ({scores.bleu_signature})\n"
+        f"chrF {scores.chrf:.2f} ({scores.chrf_signature})"
     )
     assert corpus_scores(["A dog runs home."], ["a dog runs home."]).bleu < 100  # cased
 

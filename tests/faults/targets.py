@@ -16,7 +16,7 @@ from tokenizer_folders import mbart
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.flags import read_toml
 from keras_transformer.config import DataConfig, TrainingConfig, preset
-from keras_transformer.data.corpus import read_pairs
+from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.pretrained import languages

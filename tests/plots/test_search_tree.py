@@ -3,7 +3,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from keras_transformer.decoding.trace import BeamStep
 from keras_transformer.plots import beam_tree
-from keras_transformer.plots.beam_tree import COLOURS
+from keras_transformer.plots.search_tree import COLOURS
 
 STEPS = [
     BeamStep(live=(((), 0.0),), finished=()),
@@ -19,7 +19,10 @@ STEPS = [
 
 
 def parts(figure):
-    """The boxes as {(column, rank): (label, kind)}, the lines as {((column, rank), (column, rank)): kind}."""
+    """The boxes and lines of a picture.
+
+    Boxes as {(column, rank): (label, kind)}, lines as {((column, rank), ...): kind}.
+    """
     kinds = {colour: kind for kind, colour in COLOURS.items()}
     (axes,) = figure.axes
     boxes = {
@@ -66,17 +69,12 @@ def test_kept_dropped_and_finished():
 @pytest.mark.parametrize("count", [5, 40])
 def test_boxes_are_apart(count):
     word = "▁Straßen"
-    steps = [
-        BeamStep(
-            tuple(
-                ((*(word,) * n, f"{word}{k}")[1 if n == 0 else 0 :], -1.0 - k)
-                for k in range(4)
-            ),
-            (),
-        )
-        for n in range(count)
-    ]
-    figure = beam_tree([BeamStep((((), 0.0),), ()), *steps[1:]])
+    steps = [BeamStep(live=(((), 0.0),), finished=())]
+    for n in range(1, count):
+        before = (word,) * n
+        live = tuple(((*before, f"{word}{k}"), -1.0 - k) for k in range(4))
+        steps.append(BeamStep(live=live, finished=()))
+    figure = beam_tree(steps)
     FigureCanvasAgg(figure).draw()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert len(boxes) == 4 * (count - 1)

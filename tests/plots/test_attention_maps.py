@@ -51,11 +51,13 @@ def test_a_grid_of_heads_with_labels_at_its_edges():
 
 @pytest.mark.parametrize("num_heads", [1, 8])
 @pytest.mark.parametrize("count", [5, 40])
-def test_labels_are_large_enough_and_apart(heads, count):
+def test_labels_are_large_enough_and_apart(num_heads, count):
     tokens = ["▁Straßenbahnen", "▁лес", "▁αβ", "▁قطة", "en"] * (count // 5)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure = attention(np.full((heads, count, count), 1 / count), tokens, tokens)
+        figure = attention(
+            np.full((num_heads, count, count), 1 / count), tokens, tokens
+        )
         first = figure.axes[0]
         for axis in (first.xaxis, first.yaxis):
             texts = axis.get_ticklabels()

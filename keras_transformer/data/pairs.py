@@ -1,0 +1,70 @@
+"""Parallel text from files: readers that give (source, target) pairs of strings."""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+from keras_transformer.text.lines import read_lines
+
+
+def read_pairs(
+    source: str | os.PathLike, target: str | os.PathLike | None = None
+) -> Iterator[tuple[str, str]]:
+    """Pairs of lines of two parallel files, or of one `.tsv` file with two columns.
+
+    Any of them may be `.gz`.
+
+    Args:
+        source: file with a sentence a line; or the `.tsv` file.
+        target: file with the translations, line by line; absent with a `.tsv` file.
+
+    Raises:
+        ValueError: if a file is empty or unreadable, the two are not of equal length
+            (known only at their end), or a `.tsv` line has not two columns.
+    """
+    if str(source).removesuffix(".gz").endswith(".tsv"):
+        if target is not None:
+            raise ValueError(
+                "target must be absent when source is a .tsv file with both; "
+                f"received {str(target)!r}"
+            )
+        return _tsv_pairs(source)
+    if target is None:
+        raise ValueError(
+            "target must be given unless source is a .tsv file; "
+            f"received source {str(source)!r} alone"
+        )
+    return _file_pairs(source, target)
+
+
+def _tsv_pairs(path):
+    number = 0
+    for number, line in enumerate(read_lines(path), 1):
+        columns = line.split("\t") if line.strip() else ["", ""]
+        if len(columns) != 2:
+            raise ValueError(
+                f"{path} must have two columns (source, tab, target); "
+                f"line {number} has {len(columns)}"
+            )
+        yield columns[0], columns[1]
+    if number == 0:
+        raise ValueError(f"{path} must contain sentences; it is empty")
+
+
+def _file_pairs(source, target):
+    paths = (source, target)
+    counts = [0, 0]
+    # Both are read to their ends, to count the lines of the longer one.
+    for pair in itertools.zip_longest(*map(read_lines, paths)):
+        for side, line in enumerate(pair):
+            counts[side] += line is not None
+        if None not in pair:
+            yield pair
+    for path, count in zip(paths, counts, strict=True):
+        if count == 0:
+            raise ValueError(f"{path} must contain sentences; it is empty")
+    if counts[0] != counts[1]:
+        raise ValueError(
+            "source and target must have as many lines as each other; "
+            f"{source} has {counts[0]:,} and {target} has {counts[1]:,}"
+        )

@@ -1,0 +1,7 @@
+from .attention_maps import alignment as alignment
+from .attention_maps import attention as attention
+from .model import masks as masks
+from .model import positions as positions
+from .search_tree import beam_tree as beam_tree
+from .training import learning_curve as learning_curve
+from .training import schedule as schedule

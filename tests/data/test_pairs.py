@@ -1,0 +1,57 @@
+import gzip
+
+import pytest
+
+from keras_transformer.data.pairs import read_pairs
+
+SOURCE = ["a man runs", "two dogs", "a dog barks at a man"]
+TARGET = ["ein Mann läuft", "zwei Hunde", "ein Hund bellt einen Mann an"]
+
+
+def write(path, content):
+    content = content if isinstance(content, bytes) else content.encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def test_pairs_of_files_and_of_columns(tmp_path):
+    expected = list(zip(SOURCE, TARGET, strict=True))
+    source = write(tmp_path / "s.en", "\n".join(SOURCE))
+    target = write(tmp_path / "s.de.gz", "\n".join(TARGET) + "\n")
+    assert list(read_pairs(source, target)) == expected
+    table = "".join(f"{s}\t{t}\n" for s, t in expected)
+    assert list(read_pairs(write(tmp_path / "s.tsv", table))) == expected
+    compressed = write(tmp_path / "s.tsv.gz", table + "\n")
+    assert list(read_pairs(compressed)) == [*expected, ("", "")]
+
+
+LONG = "as many lines as each other; .*"
+
+
+@pytest.mark.parametrize(
+    "source, target, message",
+    [
+        ("a\nb\nc\n", "a\nb\n", LONG + r"s\.en has 3 and .*t\.de has 2"),
+        ("a\n", "a\n" * 1200, LONG + r"s\.en has 1 and .*t\.de has 1,200"),
+        ("", "a\n", r"s\.en must contain sentences; it is empty"),
+        ("a\n", "", r"t\.de must contain sentences; it is empty"),
+        (b"a\nb\n\xff\n", "a\nb\nc\n", r"s\.en must be UTF-8; line 3 is not"),
+    ],
+)
+def test_bad_files(tmp_path, source, target, message):
+    paths = write(tmp_path / "s.en", source), write(tmp_path / "t.de", target)
+    with pytest.raises(ValueError, match=message):
+        list(read_pairs(*paths))
+
+
+def test_bad_tables(tmp_path):
+    for content, message in (
+        ("a\tb\na\tb\tc\n", r"s\.tsv must have two columns .*; line 2 has 3"),
+        ("", "must contain sentences; it is empty"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            list(read_pairs(write(tmp_path / "s.tsv", content)))
+    with pytest.raises(ValueError, match="target must be absent when source is a .tsv"):
+        read_pairs("s.tsv", "t.de")
+    with pytest.raises(ValueError, match="target must be given unless source is a .ts"):
+        read_pairs("s.en")
