@@ -12,10 +12,10 @@ from keras_transformer.pretrained.checkpoint import open_checkpoint, read_config
 from keras_transformer.pretrained.families import transformer_config
 from keras_transformer.pretrained.hub import fetch
 from keras_transformer.pretrained.names import TABLES, tensors
-from keras_transformer.pretrained.save import save
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
 from keras_transformer.runs.run import (
     new_directory,
+    save_model,
     save_tokenizers,
     seal,
     write_configs,
@@ -83,7 +83,7 @@ def load(
             origin=origin,
         )
         seal(aside)
-        save(model, aside)
+        save_model(aside, model)
     return model
 
 
