@@ -8,7 +8,7 @@ import json
 import sentencepiece
 from scripts import PLAIN, sentences
 
-from keras_transformer.pretrained import languages
+from keras_transformer.pretrained.tokenizers import languages
 
 FAIRSEQ = ["<s>", "<pad>", "</s>", "<unk>"]
 

@@ -1,4 +1,4 @@
-"""Which tensor of a checkpoint is which weight of ours: Hugging Face's names for the families of `families.py`."""
+"""Which tensor of a checkpoint of Hugging Face is which weight of a `Transformer`."""
 
 import dataclasses
 
@@ -10,17 +10,14 @@ ATTENTION = {
     "value": "v_proj",
     "output_projection": "out_proj",
 }
-STACK_NORMS = {"embedding_norm": "layernorm_embedding", "final_norm": "layer_norm"}
-SOURCE, TARGET = (
-    "model.encoder.embed_tokens.weight",
-    "model.decoder.embed_tokens.weight",
-)
+SOURCE = "model.encoder.embed_tokens.weight"
+TARGET = "model.decoder.embed_tokens.weight"
+SHARED = "model.shared.weight"
 OUTPUTS = ("lm_head.weight", "model.decoder.output_projection.weight")
-TABLES = {
-    f"model.{stack}.embed_positions.weight{s}"
-    for stack in ("encoder", "decoder")
-    for s in ("", "s")
-}
+SOURCE_TABLE = "model.encoder.embed_positions.weight"
+TARGET_TABLE = "model.decoder.embed_positions.weight"
+# Sinusoids have one more name each, in older files.
+TABLES = {SOURCE_TABLE, TARGET_TABLE, f"{SOURCE_TABLE}s", f"{TARGET_TABLE}s"}
 # Rows before the first position in tables of fairseq's learned positions.
 UNUSED_POSITIONS = 2
 
@@ -39,107 +36,89 @@ class Tensor:
 
     def variable(self, model):
         """Our variable."""
+        found = model
         for part in self.path.split("."):
-            model = model[int(part)] if part.isdigit() else getattr(model, part)
-        return model
+            found = found[int(part)] if part.isdigit() else getattr(found, part)
+        return found
 
     def ours(self, array):
         """A checkpoint's array as we hold it."""
         array = array[self.skipped :]
         if self.flat:
-            return array.reshape(-1)
-        return np.ascontiguousarray(array.T) if self.transposed else array
+            array = array.reshape(-1)
+        return array.T if self.transposed else array
 
     def theirs(self, array):
         """Our array as a checkpoint holds it."""
-        return np.ascontiguousarray(
-            array.T if self.transposed else array, "float32"
-        ).reshape(self.shape)
+        array = array.T if self.transposed else array
+        return np.ascontiguousarray(array, "float32").reshape(self.shape)
 
 
 def tensors(config):
-    """The `Tensor`s of a `TransformerConfig` whose head sizes are those of a checkpoint."""
+    """The `Tensor`s of a `TransformerConfig` with the head sizes of a checkpoint."""
     yield from matrices(config)
     if config.positions == "learned":
-        yield from tables(config)
-    for stack, blocks in (
-        ("encoder", config.encoder_layers),
-        ("decoder", config.decoder_layers),
-    ):
-        present = {
-            "embedding_norm": config.embedding_norm,
-            "final_norm": config.has_final_norm,
-        }
-        for ours, theirs in STACK_NORMS.items():
-            if present[ours]:
-                yield from norm(
-                    f"{stack}.{ours}", f"model.{stack}.{theirs}", config.d_model
-                )
-        for number in range(blocks):
-            yield from block(
-                config,
-                stack,
-                f"{stack}.blocks.{number}",
-                f"model.{stack}.layers.{number}",
-            )
+        shape = (config.max_positions + UNUSED_POSITIONS, config.d_model)
+        skipped = UNUSED_POSITIONS
+        yield Tensor("encoder.embedding.table", (SOURCE_TABLE,), shape, skipped=skipped)
+        yield Tensor(
+            "decoder.embedding.second_table", (TARGET_TABLE,), shape, skipped=skipped
+        )
+    for stack in ("encoder", "decoder"):
+        theirs = f"model.{stack}"
+        if config.embedding_norm:
+            ours = f"{stack}.embedding_norm"
+            yield from norm(ours, f"{theirs}.layernorm_embedding", config.d_model)
+        if config.has_final_norm:
+            ours = f"{stack}.final_norm"
+            yield from norm(ours, f"{theirs}.layer_norm", config.d_model)
+        for number in range(getattr(config, f"{stack}_layers")):
+            yield from block(config, stack, number)
 
 
 def matrices(config):
     """Embeddings, and what makes logits."""
-    width, sizes = config.d_model, (config.source_vocab_size, config.target_vocab_size)
+    source = (config.source_vocab_size, config.d_model)
+    target = (config.target_vocab_size, config.d_model)
     outputs = OUTPUTS if config.tie_output else ()
+    ours = "decoder.embedding.embeddings"
     if config.share_embeddings:
-        names = ("model.shared.weight", TARGET, SOURCE, *outputs)
-        yield Tensor("decoder.embedding.embeddings", names, (sizes[1], width))
+        yield Tensor(ours, (SHARED, TARGET, SOURCE, *outputs), target)
     else:
-        yield Tensor("encoder.embedding.embeddings", (SOURCE,), (sizes[0], width))
-        yield Tensor(
-            "decoder.embedding.embeddings", (TARGET, *outputs), (sizes[1], width)
-        )
+        yield Tensor(ours, (TARGET, *outputs), target)
+        yield Tensor("encoder.embedding.embeddings", (SOURCE,), source)
     if not config.tie_output:
-        yield Tensor("decoder.output_matrix", OUTPUTS, (sizes[1], width))
+        yield Tensor("decoder.output_matrix", OUTPUTS, target)
     if config.output_bias:
-        yield Tensor(
-            "decoder.output_bias", ("final_logits_bias",), (1, sizes[1]), flat=True
-        )
+        shape = (1, config.target_vocab_size)
+        yield Tensor("decoder.output_bias", ("final_logits_bias",), shape, flat=True)
 
 
-def tables(config):
-    """Learned positions, a table for each side."""
-    shape = (config.max_positions + UNUSED_POSITIONS, config.d_model)
-    for stack, name in (("encoder", "table"), ("decoder", "second_table")):
-        theirs = f"model.{stack}.embed_positions.weight"
-        yield Tensor(
-            f"{stack}.embedding.{name}", (theirs,), shape, skipped=UNUSED_POSITIONS
-        )
-
-
-def block(config, stack, ours, theirs):
+def block(config, stack, number):
     """One block of a stack."""
-    width, attentions = config.d_model, {"self_attention": "self_attn"}
-    inner = config.d_ffs[stack == "decoder"]
-    if stack == "decoder":
-        attentions["cross_attention"] = "encoder_attn"
+    ours = f"{stack}.blocks.{number}"
+    theirs = f"model.{stack}.layers.{number}"
+    width = config.d_model
+    encoder_d_ff, d_ff = config.d_ffs
+    attentions = {"self_attention": "self_attn", "cross_attention": "encoder_attn"}
+    if stack == "encoder":
+        d_ff = encoder_d_ff
+        del attentions["cross_attention"]
     for attention, name in attentions.items():
         for part, projection in ATTENTION.items():
-            yield from dense(
-                f"{ours}.{attention}.{part}",
-                f"{theirs}.{name}.{projection}",
-                width,
-                width,
-            )
+            projection = f"{theirs}.{name}.{projection}"
+            yield from dense(f"{ours}.{attention}.{part}", projection, width, width)
         yield from norm(
             f"{ours}.{attention}_norm", f"{theirs}.{name}_layer_norm", width
         )
-    yield from dense(f"{ours}.feed_forward.expand", f"{theirs}.fc1", width, inner)
-    yield from dense(f"{ours}.feed_forward.contract", f"{theirs}.fc2", inner, width)
+    yield from dense(f"{ours}.feed_forward.expand", f"{theirs}.fc1", width, d_ff)
+    yield from dense(f"{ours}.feed_forward.contract", f"{theirs}.fc2", d_ff, width)
     yield from norm(f"{ours}.feed_forward_norm", f"{theirs}.final_layer_norm", width)
 
 
 def dense(ours, theirs, inputs, outputs):
-    yield Tensor(
-        f"{ours}.kernel", (f"{theirs}.weight",), (outputs, inputs), transposed=True
-    )
+    shape = (outputs, inputs)
+    yield Tensor(f"{ours}.kernel", (f"{theirs}.weight",), shape, transposed=True)
     yield Tensor(f"{ours}.bias", (f"{theirs}.bias",), (outputs,))
 
 

@@ -19,7 +19,7 @@ from keras_transformer.config import DataConfig, TrainingConfig, preset
 from keras_transformer.data.corpus import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.pretrained import languages
+from keras_transformer.pretrained.tokenizers import languages
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
 from keras_transformer.runs import run as runs
 from keras_transformer.runs.archive import check_archive, load_weights

@@ -20,8 +20,8 @@ from tokenizer_folders import read  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.compiled import compiled  # noqa: E402
 from keras_transformer.decoding.translator import translate_ids  # noqa: E402
-from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
+from keras_transformer.pretrained.tokenizers.files import read_json  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 
 
@@ -37,7 +37,7 @@ def imported(tmp_path_factory):
             theirs, sentence_format = write(folder, family, **changes)
             made[key] = (
                 theirs,
-                read_model(folder, read_config(folder), sentence_format),
+                read_model(folder, read_json(folder / "config.json", dict), sentence_format),
                 sentence_format,
             )
         return made[key]
@@ -188,7 +188,7 @@ def test_logits_at_full_size(tmp_path):
         assert FULL_SIZE.items() <= read(OPUS_MT).items()
         shutil.copyfile(OPUS_MT / "config.json", tmp_path / "config.json")
     sentence_format = SentenceFormat(pad=65000, begin=65000, end=0, source_suffix=(0,))
-    ours = read_model(tmp_path, read_config(tmp_path), sentence_format)
+    ours = read_model(tmp_path, read_json(tmp_path / "config.json", dict), sentence_format)
     assert ours.count_params() == ours.config.parameters == 77_484_009
     rows = (
         [sentence_format.source(text) for text in texts((1, 50, 7))],

@@ -1,18 +1,29 @@
 """Strings to token ids and back, as M2M100, NLLB and mBART do it."""
 
+import dataclasses
 import re
 
 import sentencepiece
 
-from keras_transformer.pretrained.tokenizers.checkpoint_tokenizer import (
+from keras_transformer.pretrained.tokenizers import languages
+from keras_transformer.pretrained.tokenizers.base import (
     CheckpointTokenizer,
+    Vocabulary,
     processor,
 )
-from keras_transformer.pretrained.tokenizers.vocabulary import Vocabulary
+from keras_transformer.pretrained.tokenizers.files import (
+    UNUSED,
+    index_of,
+    language_id,
+    read_limited,
+    read_pieces,
+    unused,
+)
 
 SPACE = "\u2581"
-WHITE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
-    map(chr, range(0x2000, 0x200B))
+WHITE = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
+    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
 )
 RULES = ("sentencepiece", "characters", "words")
 # Appended to a model, these bytes replace fields 2 to 5 of its normaliser (characters,
@@ -22,7 +33,7 @@ NO_NORMALISER = bytes([0x1A, 8, 0x12, 0, 0x18, 0, 0x20, 0, 0x28, 0])
 
 
 class MultilingualTokenizer(CheckpointTokenizer):
-    """One SentencePiece model for both sides; languages are tokens around a sentence, not part of its text.
+    """One SentencePiece model for both sides; languages are tokens around a sentence.
 
     What happens before the pieces are looked for differs by family, and is done as
     `transformers` does it, which for NLLB and mBART is not SentencePiece's way: a space
@@ -45,14 +56,16 @@ class MultilingualTokenizer(CheckpointTokenizer):
             or mask.
 
     Example:
-        >>> from keras_transformer.text import Tokenizer
+        >>> from keras_transformer.text.tokenizer import Tokenizer
         >>> from keras_transformer.text.special_tokens import SpecialTokens
-        >>> model = Tokenizer.train(["a man rides a bike", "a man rides a horse"], vocab_size=24).serialized
-        >>> pieces = ["<s>", "<pad>", "</s>", "<unk>", "\\u2581a", "\\u2581m", "an", "__de__", "__en__"]
+        >>> lines = ["a man rides a bike", "a man rides a horse"]
+        >>> model = Tokenizer.train(lines, vocab_size=24).serialized
+        >>> pieces = ["<s>", "<pad>", "</s>", "<unk>", "\\u2581a", "\\u2581m", "an"]
+        >>> pieces += ["__de__", "__en__"]
         >>> special = SpecialTokens(pad=1, unknown=3, begin=2, end=2)
         >>> around = dict(source_prefix=[8], source_suffix=[2], target_prefix=[7])
         >>> vocabulary = Vocabulary(pieces, special, ["</s>"], hidden=[7, 8], **around)
-        >>> tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model}, rule="sentencepiece")
+        >>> tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model})
         >>> tokenizer.encode(["a man"])
         [[4, 5, 6]]
         >>> tokenizer.decode([[7, 4, 5, 6, 2]])
@@ -92,12 +105,12 @@ class MultilingualTokenizer(CheckpointTokenizer):
 
     def _encode_line(self, line):
         mask = self.options["mask"]
-        if mask is None or self.options["late_mask"]:
-            return super()._encode_line(line)
-        return super()._encode_line(_without_spaces_before(mask, line))
+        if mask is not None and not self.options["late_mask"]:
+            line = _without_spaces_before(mask, line)
+        return super()._encode_line(line)
 
     def _encode_text(self, text):
-        rule, mask = self.options["rule"], self.options["mask"]
+        rule = self.options["rule"]
         if rule == "sentencepiece":
             return self._lookup(self._processor.encode(text, out_type=str))
         if rule == "words":
@@ -105,28 +118,25 @@ class MultilingualTokenizer(CheckpointTokenizer):
         text = re.sub(" {2,}", " ", self._normaliser.normalize(text))
         if not self.options["late_mask"]:
             return self._encode_words([text])
-        first, *others = (
-            self._encode_words([part])
-            for part in _without_spaces_before(mask, text).split(mask)
-        )
-        return first + [
-            number for part in others for number in (self.vocabulary.ids[mask], *part)
-        ]
+        mask = self.options["mask"]
+        first, *others = _without_spaces_before(mask, text).split(mask)
+        ids = self._encode_words([first])
+        for part in others:
+            ids += [self.vocabulary.ids[mask], *self._encode_words([part])]
+        return ids
 
     def _encode_words(self, texts):
         """The ids of texts that each begin a word."""
-        texts = [text.replace(" ", SPACE) for text in texts if text]
-        texts = [text if text.startswith(SPACE) else SPACE + text for text in texts]
-        # Word by word: in the sum of a whole line's scores rounding would decide
-        # between "." ".." and ".." ".".
-        words = [
-            word for text in texts for word in re.findall(f"{SPACE}[^{SPACE}]*", text)
-        ]
-        return self._lookup(
-            piece
-            for word in words
-            for piece in self._processor.encode(word, out_type=str)
-        )
+        pieces = []
+        for text in texts:
+            text = text.replace(" ", SPACE)
+            if text and not text.startswith(SPACE):
+                text = SPACE + text
+            # Word by word: in the sum of a whole line's scores rounding would decide
+            # between "." ".." and ".." ".".
+            for word in re.findall(f"{SPACE}[^{SPACE}]*", text):
+                pieces += self._processor.encode(word, out_type=str)
+        return self._lookup(pieces)
 
     def _decode_pieces(self, pieces):
         if self.options["rule"] == "sentencepiece":
@@ -138,3 +148,149 @@ class MultilingualTokenizer(CheckpointTokenizer):
 def _without_spaces_before(mask, text):
     *parts, last = text.split(mask)
     return mask.join([*(part.rstrip(WHITE) for part in parts), last])
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """What tells one multilingual tokenizer from the others."""
+
+    rule: str  # that of `MultilingualTokenizer`
+    codes: list[str]  # its languages, where the files list none
+    # vocab.json numbers the pieces, not the SentencePiece model; the languages'
+    # pieces, "__xx__", are no marks.
+    numbered: bool = False
+    # A source's language follows its end, not precedes it; None: the files say it.
+    source_behind: bool | None = False
+    # The target's language is the begin token, not the first one after it.
+    begins_with_target: bool = False
+    # The mask is looked for in normalised text, unless the files say otherwise.
+    late_mask: bool = False
+
+
+FAMILIES = {
+    "M2M100Tokenizer": Family("sentencepiece", languages.M2M100, numbered=True),
+    "NllbTokenizer": Family(
+        "characters", languages.NLLB, source_behind=None, late_mask=True
+    ),
+    "MBartTokenizer": Family(
+        "words", languages.MBART, source_behind=True, begins_with_target=True
+    ),
+    "MBart50Tokenizer": Family("characters", languages.MBART50),
+}
+
+
+def read_multilingual(files, source_lang, target_lang):
+    """The tokenizer of an M2M100, NLLB or mBART checkpoint, for source and target.
+
+    Args:
+        files: a `TokenizerFiles`.
+        source_lang, target_lang: codes of the languages.
+
+    Raises:
+        ValueError: as `load_tokenizers`.
+    """
+    family = FAMILIES[_tokenizer_class(files)]
+    model = read_limited(files.folder / "sentencepiece.bpe.model")
+    needed = ["bos", "eos", "unk", "sep", "pad"]
+    if not family.numbered:
+        needed += ["cls", "mask"]
+    names = files.names(*needed)
+    if family.numbered:
+        pieces, codes = _numbered_pieces(files, family)
+    else:
+        pieces, codes = _learnt_pieces(files, family, model, names)
+    pieces = files.with_added(_with_unused(pieces, files.size("vocab_size")))
+    ids = {piece: number for number, piece in enumerate(pieces)}
+    codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
+    source = language_id("source_lang", source_lang, codes)
+    target = language_id("target_lang", target_lang, codes)
+    special = files.special(pieces, names, begin="eos")
+    target_prefix = [target]
+    if family.begins_with_target:
+        special = dataclasses.replace(special, begin=target)
+        target_prefix = []
+    behind = family.source_behind
+    if behind is None:
+        behind = files.get("legacy_behaviour", bool, False)
+    hidden = [*codes.values(), *unused(pieces)]
+    marks = files.marks(names)
+    if not family.numbered:
+        marks += [pieces[number] for number in codes.values()]
+    mask = names.get("mask")
+    late_mask = False
+    if mask is not None:
+        hidden.append(index_of(mask, pieces))
+        normalised = files.is_normalised("mask", family.late_mask)
+        late_mask = family.rule == "characters" and normalised
+    if late_mask:
+        marks = [mark for mark in marks if mark != mask]
+    vocabulary = Vocabulary(
+        pieces,
+        special,
+        marks,
+        hidden,
+        source_prefix=[] if behind else [source],
+        source_suffix=[special.end, source] if behind else [special.end],
+        target_prefix=target_prefix,
+    )
+    tokenizer = MultilingualTokenizer(
+        vocabulary, {"text.spm": model}, family.rule, mask, late_mask
+    )
+    return tokenizer, tokenizer
+
+
+def _tokenizer_class(files):
+    """The key of `FAMILIES` that a checkpoint's files say or mean."""
+    default = "M2M100Tokenizer"
+    if files.config["model_type"] == "mbart":
+        default = "MBartTokenizer"
+    elif not (files.folder / "vocab.json").exists():
+        default = "NllbTokenizer"
+    default = files.config.get("tokenizer_class") or default
+    found = files.get("tokenizer_class", str, default)
+    name = str(found).removesuffix("Fast")
+    if name not in FAMILIES:
+        raise ValueError(
+            f"tokenizer_class must be one of {', '.join(FAMILIES)}; received {found!r}"
+        )
+    return name
+
+
+def _numbered_pieces(files, family):
+    """The pieces of vocab.json and then the languages, and each language's piece."""
+    chosen = files.get("language_codes", str, "m2m100")
+    known = {"m2m100": family.codes, "wmt21": languages.WMT21}
+    if chosen not in known:
+        raise ValueError(
+            f"language_codes must be one of {', '.join(known)}; received {chosen!r}"
+        )
+    codes = {code: f"__{code}__" for code in known[chosen]}
+    return [*read_pieces(files.folder / "vocab.json"), *codes.values()], codes
+
+
+def _learnt_pieces(files, family, model, names):
+    """A SentencePiece model's pieces and the languages, and each language's piece."""
+    listed = files.listed()
+    codes = [token for token in listed if re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", token)]
+    codes = codes or family.codes  # NLLB's are listed
+    found = processor(model, "sentencepiece.bpe.model")
+    pieces = [names[key] for key in ("bos", "pad", "eos", "unk")]  # as fairseq
+    # After SentencePiece's own unknown, begin and end.
+    pieces += [found.id_to_piece(number) for number in range(3, found.vocab_size())]
+    if not any(files.has_id(code) for code in codes):
+        pieces += [*codes, names["mask"]]
+    return pieces, {code: code for code in codes}
+
+
+def _with_unused(pieces, size):
+    """As many pieces as the model has tokens.
+
+    Raises:
+        ValueError: if there are more.
+    """
+    if len(pieces) > size:
+        raise ValueError(
+            f"vocab_size must be at least the tokenizer's {len(pieces)} tokens; "
+            f"received {size}"
+        )
+    return pieces + [UNUSED.format(number) for number in range(len(pieces), size)]

@@ -1,7 +1,7 @@
 import pytest
 
-from keras_transformer.pretrained.tokenizers import vocabulary
-from keras_transformer.pretrained.tokenizers.vocabulary import Vocabulary
+from keras_transformer.pretrained.tokenizers import base
+from keras_transformer.pretrained.tokenizers.base import Vocabulary
 from keras_transformer.text.special_tokens import SpecialTokens
 
 PIECES = ["<pad>", "</s>", "<unk>", "a"]
@@ -50,7 +50,7 @@ def test_ids_of_pieces_and_what_decoding_leaves_out():
     ],
 )
 def test_wrong_vocabularies(arguments, message, monkeypatch):
-    monkeypatch.setattr(vocabulary, "LARGEST_VOCABULARY", 5)
-    monkeypatch.setattr(vocabulary, "MOST_MARKS", 3)
+    monkeypatch.setattr(base, "LARGEST_VOCABULARY", 5)
+    monkeypatch.setattr(base, "MOST_MARKS", 3)
     with pytest.raises(ValueError, match=message):
         Vocabulary(**{"pieces": PIECES, "special": SPECIAL, **arguments})

@@ -8,7 +8,7 @@ from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, NLLB, read
 
-from keras_transformer.pretrained import languages
+from keras_transformer.pretrained.tokenizers import languages
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
 from keras_transformer.runs import run as runs
 from keras_transformer.text.special_tokens import SpecialTokens
@@ -333,7 +333,7 @@ def test_wrong_models_and_languages(family, languages, config, message, tmp_path
             "marian",
             "vocab.json",
             None,
-            "a tokenizer's file must be readable; received '.*vocab.json': No such file",
+            "vocab.json' cannot be used: No such file",
         ),
         ("marian", "vocab.json", b"\xff", "vocab.json' cannot be used: .*utf-8"),
         ("marian", "vocab.json", b"[" * 100_000, "vocab.json' cannot be used: "),
@@ -463,6 +463,6 @@ def test_without_the_extra_of_fsmt(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "subword_nmt.apply_bpe", None)
     with pytest.raises(
         ImportError,
-        match=r"FSMT needs sacremoses and .* pip install 'keras-transformer-nmt\[fsmt\]'",
+        match=r"""FSMT needs sacremoses and .* pip install -e "\.\[fsmt\]\"""",
     ):
         load_tokenizers(folder, read(folder))

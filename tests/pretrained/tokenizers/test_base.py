@@ -2,12 +2,11 @@ import json
 
 import pytest
 
-from keras_transformer.pretrained.tokenizers.checkpoint_tokenizer import load_folder
+from keras_transformer.pretrained.tokenizers import files
+from keras_transformer.pretrained.tokenizers.load import load_folder
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.pretrained.tokenizers.multilingual import MultilingualTokenizer
-from keras_transformer.pretrained.tokenizers.vocabulary import Vocabulary
-from keras_transformer.runs.run import TOKENIZER_KINDS
-from keras_transformer.text import checkpoint_tokenizer
+from keras_transformer.pretrained.tokenizers.base import Vocabulary
 from keras_transformer.text.special_tokens import SpecialTokens
 from keras_transformer.text.tokenizer import Tokenizer
 
@@ -89,7 +88,7 @@ def test_many_spaces_take_no_time():
 
 
 def test_saving_and_loading(folder):
-    again = load_folder(folder, TOKENIZER_KINDS)
+    again = load_folder(folder)
     assert (
         again.vocabulary == VOCABULARY
         and again.pieces == PIECES
@@ -115,7 +114,7 @@ def test_saving_and_loading(folder):
         ({"kind": ["marian"]}, r"kind must be one of .*; received \['marian'\]"),
         (
             {"kind": "marian"},
-            "must be readable; received '.*encoder.spm': No such file",
+            "encoder.spm' cannot be used: No such file",
         ),
         (
             {"special": {"pad": 99}},
@@ -134,7 +133,7 @@ def test_saving_and_loading(folder):
 def test_a_changed_description(folder, said, message):
     change(folder, **said)
     with pytest.raises(ValueError, match=message):
-        load_folder(folder, TOKENIZER_KINDS)
+        load_folder(folder)
 
 
 @pytest.mark.parametrize(
@@ -183,19 +182,19 @@ def test_a_changed_description(folder, said, message):
 )
 def test_a_damaged_file(folder, name, content, message, monkeypatch):
     if "at most" in message:
-        monkeypatch.setattr(checkpoint_tokenizer, "LARGEST_MODEL", 1000)
+        monkeypatch.setattr(files, "LARGEST_MODEL", 1000)
         (folder / "pieces.json").write_text("[]")
     (folder / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        load_folder(folder, TOKENIZER_KINDS)
+        load_folder(folder)
 
 
 def test_a_missing_folder(tmp_path):
     with pytest.raises(
         ValueError,
-        match="a tokenizer's file must be readable; received '.*kind.json': No such file",
+        match="kind.json' cannot be used: No such file",
     ):
-        load_folder(tmp_path, TOKENIZER_KINDS)
+        load_folder(tmp_path)
 
 
 def test_wrong_calls():
