@@ -8,7 +8,7 @@ import json
 import sentencepiece
 from scripts import PLAIN, sentences
 
-from keras_transformer.pretrained.tokenizers import languages
+from keras_transformer.pretrained.tokenizers.multilingual import languages
 
 FAIRSEQ = ["<s>", "<pad>", "</s>", "<unk>"]
 
@@ -95,9 +95,9 @@ def marian(folder, separate=False):
     )
 
 
-def m2m100(folder, codes, listed=True):
+def m2m100(folder, listed=True):
     """M2M100; its languages stand in special_tokens_map.json, as in Facebook's own checkpoints."""
-    model = sentencepiece_model()
+    model, codes = sentencepiece_model(), languages("m2m100")
     pieces = [*FAIRSEQ, *(piece for n, piece in enumerate(pieces_of(model)) if n % 10)]
     config = {
         "model_type": "m2m_100",
@@ -122,9 +122,10 @@ def m2m100(folder, codes, listed=True):
     return write(folder, sentencepiece__bpe__model=model)
 
 
-def mbart(folder, name, codes):
+def mbart(folder, name):
     """mBART (`MBartTokenizer`) and mBART-50 (`MBart50Tokenizer`)."""
     model = sentencepiece_model()
+    codes = languages(name.removesuffix("Tokenizer").lower())
     size = 4 + len(pieces_of(model)) + len(codes) + 1
     config = {
         "model_type": "mbart",
@@ -258,14 +259,14 @@ NLLB = ("ace_Arab", "deu_Latn", "eng_Latn", "zho_Hans")
 FOLDERS = {
     "marian": (marian, {}),
     "marian-separate": (lambda folder: marian(folder, separate=True), {}),
-    "m2m_100": (lambda folder: m2m100(folder, languages.M2M100), {"en": "de"}),
+    "m2m_100": (m2m100, {"en": "de"}),
     "nllb": (lambda folder: nllb(folder, NLLB), {"eng_Latn": "deu_Latn"}),
     "mbart": (
-        lambda folder: mbart(folder, "MBartTokenizer", languages.MBART),
+        lambda folder: mbart(folder, "MBartTokenizer"),
         {"en_XX": "de_DE"},
     ),
     "mbart-50": (
-        lambda folder: mbart(folder, "MBart50Tokenizer", languages.MBART50),
+        lambda folder: mbart(folder, "MBart50Tokenizer"),
         {"en_XX": "de_DE"},
     ),
     "fsmt": (fsmt, {}),

@@ -7,7 +7,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from keras_transformer.pretrained.hub import WEIGHTS
-from keras_transformer.pretrained.tokenizers.files import read_json
+from keras_transformer.pretrained.tokenizers.files import checked, read_json
 
 FLOATS = ("F32", "F16", "BF16")
 
@@ -29,15 +29,13 @@ def open_checkpoint(folder):
     try:
         paths = shards(found[0]) if found[0].suffix == ".json" else [found[0]]
         return kind(paths)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise ValueError(f"{str(found[0])!r} cannot be used: {error}") from None
 
 
 def shards(index):
     """The files that an index names: all beside it."""
-    names = read_json(index, dict)["weight_map"]
-    if not isinstance(names, dict):
-        raise ValueError(f"weight_map must be a dict; received {str(names)[:60]}")
+    names = checked("weight_map", read_json(index).get("weight_map"), dict)
     names = sorted(set(names.values()))
     for name in names:
         if Path(name).name != name or not (index.parent / name).is_file():

@@ -32,20 +32,18 @@ NEEDED = (
     "decoder_ffn_dim",
     "activation_function",
     "max_position_embeddings",
-    "pad_token_id",
-    "eos_token_id",
 )
 ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
 # In files of older versions.
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
 
 
-def transformer_config(config, sentence_format):
+def transformer_config(config, special):
     """The `TransformerConfig` of a checkpoint.
 
     Args:
         config: the content of its `config.json`, of one of `FAMILIES`.
-        sentence_format: the `SentenceFormat` of its tokenizers, for the ids.
+        special: the `SpecialTokens` of its target tokenizer.
 
     Raises:
         ValueError: if it lacks a setting, or has one that our model has not.
@@ -70,8 +68,6 @@ def transformer_config(config, sentence_format):
             f"activation_function must be one of {', '.join(ACTIVATIONS)}; "
             f"received {activation!r}"
         )
-    check_id("pad_token_id", config, sentence_format.pad)
-    check_id("eos_token_id", config, sentence_format.end)
     d_ff = config["encoder_ffn_dim"]
     decoder_d_ff = config["decoder_ffn_dim"]
     return TransformerConfig(
@@ -84,18 +80,11 @@ def transformer_config(config, sentence_format):
         max_positions=config["max_position_embeddings"],
         attention_bias=True,
         layer_norm_epsilon=1e-5,
-        pad_id=sentence_format.pad,
-        begin_id=sentence_format.begin,
-        end_id=sentence_format.end,
+        pad_id=special.pad,
+        begin_id=special.begin,
+        end_id=special.end,
         **FAMILIES[family],
     )
-
-
-def check_id(name, config, expected):
-    if config[name] != expected:
-        raise ValueError(
-            f"{name} must be the tokenizer's {expected}; received {config[name]!r}"
-        )
 
 
 def matrices(family, config):

@@ -21,7 +21,6 @@ from keras_transformer.runs.run import (
     seal,
     write_configs,
 )
-from keras_transformer.text.sentence_format import SentenceFormat
 
 NAMED = 5  # tensors that an error names
 ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
@@ -64,9 +63,9 @@ def load(
         )
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
-        settings = read_json(folder / "config.json", dict)
+        settings = read_json(folder / "config.json")
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
-        model = read_model(folder, settings, SentenceFormat.of(*tokenizers))
+        model = read_model(folder, settings, tokenizers[1].special)
         config = model.config
         check_vocabularies(config, tokenizers)
         save_tokenizers(aside, *tokenizers)
@@ -91,25 +90,27 @@ def check_vocabularies(config, tokenizers):
         )
 
 
-def read_model(folder, settings, sentence_format):
+def read_model(folder, settings, special):
     """The `Transformer` of a checkpoint folder.
 
     Args:
         folder: where the tensors are.
         settings: the content of its `config.json`.
-        sentence_format: the `SentenceFormat` of its tokenizers.
+        special: the `SpecialTokens` of its target tokenizer.
 
     Raises:
         ValueError: as `load`; before anything of the model's size is allocated.
         ImportError: as `load`.
     """
-    config = transformer_config(settings, sentence_format)
+    config = transformer_config(settings, special)
     checkpoint = open_checkpoint(folder)
     check_tables(checkpoint, config)
     chosen = matched(checkpoint, config)
     model = Transformer(config, dtype="float32")
     for tensor, name in chosen:
-        tensor.variable(model).assign(tensor.ours(checkpoint.read(name)))
+        variable = tensor.variable(model)
+        array = tensor.ours(checkpoint.read(name))
+        variable.assign(array.reshape(variable.shape))
     return model
 
 

@@ -4,20 +4,33 @@ import dataclasses
 
 import numpy as np
 
-ATTENTION = {
+# Each part of a path to our variable, and what stands for it in a tensor's name.
+PARTS = {
+    "blocks": "layers",
+    "self_attention": "self_attn",
+    "self_attention_norm": "self_attn_layer_norm",
+    "cross_attention": "encoder_attn",
+    "cross_attention_norm": "encoder_attn_layer_norm",
     "query": "q_proj",
     "key": "k_proj",
     "value": "v_proj",
     "output_projection": "out_proj",
+    "expand": "fc1",
+    "contract": "fc2",
+    "feed_forward_norm": "final_layer_norm",
+    "embedding_norm": "layernorm_embedding",
+    "final_norm": "layer_norm",
 }
 SOURCE = "model.encoder.embed_tokens.weight"
 TARGET = "model.decoder.embed_tokens.weight"
 SHARED = "model.shared.weight"
 OUTPUTS = ("lm_head.weight", "model.decoder.output_projection.weight")
-SOURCE_TABLE = "model.encoder.embed_positions.weight"
-TARGET_TABLE = "model.decoder.embed_positions.weight"
+POSITIONS = {
+    "encoder.embedding.table": "model.encoder.embed_positions.weight",
+    "decoder.embedding.second_table": "model.decoder.embed_positions.weight",
+}
 # Sinusoids have one more name each, in older files.
-TABLES = {SOURCE_TABLE, TARGET_TABLE, f"{SOURCE_TABLE}s", f"{TARGET_TABLE}s"}
+TABLES = {name + ending for name in POSITIONS.values() for ending in ("", "s")}
 # Rows before the first position in tables of fairseq's learned positions.
 UNUSED_POSITIONS = 2
 
@@ -31,7 +44,6 @@ class Tensor:
     names: tuple[str, ...]
     shape: tuple[int, ...]  # in the checkpoint
     transposed: bool = False
-    flat: bool = False  # ours has one axis
     skipped: int = 0  # rows at the beginning that we do not have
 
     def variable(self, model):
@@ -42,10 +54,8 @@ class Tensor:
         return found
 
     def ours(self, array):
-        """A checkpoint's array as we hold it."""
+        """A checkpoint's array as we hold it, but for axes of one row."""
         array = array[self.skipped :]
-        if self.flat:
-            array = array.reshape(-1)
         return array.T if self.transposed else array
 
     def theirs(self, array):
@@ -57,71 +67,72 @@ class Tensor:
 def tensors(config):
     """The `Tensor`s of a `TransformerConfig` with the head sizes of a checkpoint."""
     yield from matrices(config)
-    if config.positions == "learned":
-        shape = (config.max_positions + UNUSED_POSITIONS, config.d_model)
-        skipped = UNUSED_POSITIONS
-        yield Tensor("encoder.embedding.table", (SOURCE_TABLE,), shape, skipped=skipped)
-        yield Tensor(
-            "decoder.embedding.second_table", (TARGET_TABLE,), shape, skipped=skipped
-        )
+    width = config.d_model
     for stack in ("encoder", "decoder"):
-        theirs = f"model.{stack}"
         if config.embedding_norm:
-            ours = f"{stack}.embedding_norm"
-            yield from norm(ours, f"{theirs}.layernorm_embedding", config.d_model)
+            yield from norm(f"{stack}.embedding_norm", width)
         if config.has_final_norm:
-            ours = f"{stack}.final_norm"
-            yield from norm(ours, f"{theirs}.layer_norm", config.d_model)
-        for number in range(getattr(config, f"{stack}_layers")):
-            yield from block(config, stack, number)
+            yield from norm(f"{stack}.final_norm", width)
+    encoder_d_ff, decoder_d_ff = config.d_ffs
+    for number in range(config.encoder_layers):
+        path = f"encoder.blocks.{number}"
+        yield from block(path, ["self_attention"], width, encoder_d_ff)
+    for number in range(config.decoder_layers):
+        path = f"decoder.blocks.{number}"
+        attentions = ["self_attention", "cross_attention"]
+        yield from block(path, attentions, width, decoder_d_ff)
 
 
 def matrices(config):
-    """Embeddings, and what makes logits."""
+    """Embeddings, learned positions, and what makes logits."""
     source = (config.source_vocab_size, config.d_model)
     target = (config.target_vocab_size, config.d_model)
     outputs = OUTPUTS if config.tie_output else ()
-    ours = "decoder.embedding.embeddings"
+    path = "decoder.embedding.embeddings"
     if config.share_embeddings:
-        yield Tensor(ours, (SHARED, TARGET, SOURCE, *outputs), target)
+        yield Tensor(path, (SHARED, TARGET, SOURCE, *outputs), target)
     else:
-        yield Tensor(ours, (TARGET, *outputs), target)
+        yield Tensor(path, (TARGET, *outputs), target)
         yield Tensor("encoder.embedding.embeddings", (SOURCE,), source)
+    if config.positions == "learned":
+        rows = config.max_positions + UNUSED_POSITIONS
+        shape = (rows, config.d_model)
+        for path, name in POSITIONS.items():
+            yield Tensor(path, (name,), shape, skipped=UNUSED_POSITIONS)
     if not config.tie_output:
         yield Tensor("decoder.output_matrix", OUTPUTS, target)
     if config.output_bias:
         shape = (1, config.target_vocab_size)
-        yield Tensor("decoder.output_bias", ("final_logits_bias",), shape, flat=True)
+        yield Tensor("decoder.output_bias", ("final_logits_bias",), shape)
 
 
-def block(config, stack, number):
+def block(path, attentions, width, d_ff):
     """One block of a stack."""
-    ours = f"{stack}.blocks.{number}"
-    theirs = f"model.{stack}.layers.{number}"
-    width = config.d_model
-    encoder_d_ff, d_ff = config.d_ffs
-    attentions = {"self_attention": "self_attn", "cross_attention": "encoder_attn"}
-    if stack == "encoder":
-        d_ff = encoder_d_ff
-        del attentions["cross_attention"]
-    for attention, name in attentions.items():
-        for part, projection in ATTENTION.items():
-            projection = f"{theirs}.{name}.{projection}"
-            yield from dense(f"{ours}.{attention}.{part}", projection, width, width)
-        yield from norm(
-            f"{ours}.{attention}_norm", f"{theirs}.{name}_layer_norm", width
-        )
-    yield from dense(f"{ours}.feed_forward.expand", f"{theirs}.fc1", width, d_ff)
-    yield from dense(f"{ours}.feed_forward.contract", f"{theirs}.fc2", d_ff, width)
-    yield from norm(f"{ours}.feed_forward_norm", f"{theirs}.final_layer_norm", width)
+    for attention in attentions:
+        for part in ("query", "key", "value", "output_projection"):
+            yield from dense(f"{path}.{attention}.{part}", width, width)
+        yield from norm(f"{path}.{attention}_norm", width)
+    yield from dense(f"{path}.feed_forward.expand", width, d_ff)
+    yield from dense(f"{path}.feed_forward.contract", d_ff, width)
+    yield from norm(f"{path}.feed_forward_norm", width)
 
 
-def dense(ours, theirs, inputs, outputs):
-    shape = (outputs, inputs)
-    yield Tensor(f"{ours}.kernel", (f"{theirs}.weight",), shape, transposed=True)
-    yield Tensor(f"{ours}.bias", (f"{theirs}.bias",), (outputs,))
+def dense(path, inputs, outputs):
+    yield from layer(path, "kernel", "bias", (outputs, inputs))
 
 
-def norm(ours, theirs, width):
-    yield Tensor(f"{ours}.gamma", (f"{theirs}.weight",), (width,))
-    yield Tensor(f"{ours}.beta", (f"{theirs}.bias",), (width,))
+def norm(path, width):
+    yield from layer(path, "gamma", "beta", (width,))
+
+
+def layer(path, weight, bias, shape):
+    """The two weights of a layer, which a checkpoint calls `weight` and `bias`."""
+    name = name_of(path)
+    yield Tensor(f"{path}.{weight}", (f"{name}.weight",), shape, transposed=True)
+    yield Tensor(f"{path}.{bias}", (f"{name}.bias",), shape[:1])
+
+
+def name_of(path):
+    """What a checkpoint calls the layer that our path leads to."""
+    parts = [part for part in path.split(".") if part != "feed_forward"]
+    return ".".join(["model", *(PARTS.get(part, part) for part in parts)])

@@ -1,4 +1,7 @@
-"""The four ids that mean something to the model: the only place where those of our own tokenizers are written."""
+"""The four ids that mean something to the model.
+
+This is the only place where those of our own tokenizers are written.
+"""
 
 import dataclasses
 
@@ -8,14 +11,11 @@ BEGIN = 2
 END = 3
 
 
-def never_generated(pad, begin, end):
-    """The ids that no search generates: padding, and the begin token unless it is the end token as well."""
-    return tuple(sorted({pad, begin} - {end}))
-
-
 @dataclasses.dataclass(frozen=True)
 class SpecialTokens:
-    """The ids of a tokenizer's special tokens: ours when absent, its file's own when it comes with a checkpoint.
+    """The ids of a tokenizer's special tokens.
+
+    They are ours when absent, and its file's own when it comes with a checkpoint.
 
     Args:
         pad: fills the rows of a batch.
@@ -32,3 +32,11 @@ class SpecialTokens:
     unknown: int = UNKNOWN
     begin: int = BEGIN
     end: int = END
+
+    @property
+    def never_generated(self):
+        """The ids that no search generates.
+
+        These are padding, and the begin token unless it is the end token as well.
+        """
+        return tuple(sorted({self.pad, self.begin} - {self.end}))

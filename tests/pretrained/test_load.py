@@ -25,7 +25,6 @@ from keras_transformer.pretrained.tokenizers.files import read_json  # noqa: E40
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers  # noqa: E402
 from keras_transformer.runs.run import load_model  # noqa: E402
 from keras_transformer.runs.sealed_files import sha256  # noqa: E402
-from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 
 TEXTS = ["The quick brown fox is not afraid.", "Dogs!", "eine Katze, zwei Katzen"]
 GREEDY = DecodingConfig(search="greedy", extra_length=5)
@@ -63,11 +62,13 @@ def test_translates_as_transformers_do(imported):
             num_beams=1,
             do_sample=False,
             max_new_tokens=source.input_ids.shape[1] + GREEDY.extra_length,
-            decoder_start_token_id=sentence_format.begin,
+            decoder_start_token_id=sentence_format.special.begin,
             forced_bos_token_id=sentence_format.target_prefix[0]
             if sentence_format.target_prefix
             else None,
-            bad_words_ids=[[token] for token in sentence_format.never],
+            bad_words_ids=[
+                [token] for token in sentence_format.special.never_generated
+            ],
         )
         assert list(found.tokens) == expected[0, 1:].tolist()
         assert (
@@ -92,12 +93,12 @@ def test_what_it_looks_at_is_what_transformers_say(imported):
     )
     written = (
         best.tokens
-        if best.tokens[-1] == sentence_format.end
-        else (*best.tokens, sentence_format.end)
+        if best.tokens[-1] == sentence_format.special.end
+        else (*best.tokens, sentence_format.special.end)
     )
     assert found.target_tokens == tuple(pieces[number] for number in written)
     assert found.input_tokens == (
-        pieces[sentence_format.begin],
+        pieces[sentence_format.special.begin],
         *found.target_tokens[:-1],
     )
 
@@ -163,10 +164,8 @@ def marian(tmp_path_factory):
 
 def read(folder):
     """Our model of a checkpoint folder of Marian."""
-    settings = read_json(folder / "config.json", dict)
-    return read_model(
-        folder, settings, SentenceFormat.of(*load_tokenizers(folder, settings))
-    )
+    settings = read_json(folder / "config.json")
+    return read_model(folder, settings, load_tokenizers(folder, settings)[1].special)
 
 
 def changed(folder, out, change=lambda tensors: tensors, **settings):
@@ -371,13 +370,9 @@ def test_settings_that_do_not_fit(marian, tmp_path, settings, message):
 def test_ids_and_sizes_must_be_the_tokenizers(marian, tmp_path):
     folder, model = marian
     settings, tokenizers = (
-        read_json(folder / "config.json", dict),
-        load_tokenizers(folder, read_json(folder / "config.json", dict)),
+        read_json(folder / "config.json"),
+        load_tokenizers(folder, read_json(folder / "config.json")),
     )
-    with pytest.raises(
-        ValueError, match="pad_token_id must be the tokenizer's 5; received"
-    ):
-        read_model(folder, settings, SentenceFormat(pad=5, begin=5, end=0))
     size = model.config.target_vocab_size
     config = dataclasses.replace(
         model.config, target_vocab_size=size + 1, share_embeddings=False
@@ -409,7 +404,7 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
             '{"weight_map": {"a": "../x.safetensors"}}',
             "must name files beside it; received '../x.safetensors'",
         ),
-        ("{}", "cannot be used: 'weight_map'"),
+        ("{}", "weight_map must be a dict; received None"),
         (
             '{"weight_map": []}',
             "weight_map must be a dict; received \\[\\]",
@@ -438,15 +433,15 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
     ):
         read(folder)
     for content, message in (
-        ("[]", "it must hold a dict; received a list"),
+        ("[]", "the content must be a dict; received "),
         ("{", "config.json' cannot be used"),
     ):
         (folder / "config.json").write_text(content)
         with pytest.raises(ValueError, match=message):
-            read_json(folder / "config.json", dict)
+            read_json(folder / "config.json")
     (folder / "config.json").unlink()
     with pytest.raises(ValueError, match="config.json' cannot be used: No such file"):
-        read_json(folder / "config.json", dict)
+        read_json(folder / "config.json")
 
 
 class Evil:

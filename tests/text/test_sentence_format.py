@@ -12,14 +12,14 @@ def test_a_source_is_cut_inside_its_frame():
 
 
 def test_labels_and_what_the_decoder_reads():
-    sentence_format = SentenceFormat(pad=1, begin=2, end=2, target_prefix=(9,))
+    sentence_format = SentenceFormat(SpecialTokens(1, 3, 2, 2), target_prefix=(9,))
     assert sentence_format.labels([4, 5]) == [9, 4, 5, 2] and sentence_format.target(
         sentence_format.labels([4, 5])
     ) == [2, 9, 4, 5]
     assert (
         sentence_format.around_source,
         sentence_format.around_labels,
-        sentence_format.never,
+        sentence_format.special.never_generated,
     ) == (1, 2, (1,))
 
 
@@ -30,12 +30,12 @@ def test_the_frame_of_two_tokenizers():
         special=SpecialTokens(9, 1, 9, 0), **around | {"target_prefix": (6,)}
     )
     assert SentenceFormat.of(source, target) == SentenceFormat(
-        9, 9, 0, (5,), (0,), (6,)
+        target.special, (5,), (0,), (6,)
     )
     assert (
-        SentenceFormat.of(source).pad,
-        SentenceFormat.of(source).begin,
-        SentenceFormat().never,
+        SentenceFormat.of(source).special.pad,
+        SentenceFormat.of(source).special.begin,
+        SentenceFormat().special.never_generated,
     ) == (
         PAD,
         BEGIN,

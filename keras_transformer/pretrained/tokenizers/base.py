@@ -5,18 +5,19 @@ pieces.json   the piece of text that each id stands for
 *.spm         its SentencePiece models; merges.txt for FSMT
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
-import os
 import re
-from collections.abc import Iterable, Sequence
 
 import sentencepiece
 
 from keras_transformer.runs.sealed_files import written_aside
 from keras_transformer.text.special_tokens import SpecialTokens
 
+# The piece of a row of the model that no token has: with its space no text spells it.
+UNUSED = "<unused {}>"
 LARGEST_VOCABULARY = 1 << 22  # tokens: sixteen times NLLB's
 MOST_MARKS = 1 << 12  # each is looked for at each place of a text
 # Fields of a `Vocabulary` that are lists of ids.
@@ -92,7 +93,9 @@ class Vocabulary:
     def skipped(self):
         """The ids that decoding leaves out."""
         marks = [self.ids[mark] for mark in self.marks]
-        return {*dataclasses.astuple(self.special), *self.hidden, *marks}
+        unused = [n for n, piece in enumerate(self.pieces) if piece == UNUSED.format(n)]
+        special = dataclasses.astuple(self.special)
+        return {*special, *self.hidden, *marks, *unused}
 
     def _checked(self, name, kind):
         values = getattr(self, name)
@@ -119,16 +122,19 @@ class CheckpointTokenizer:
     `"</s>"` is the end token. Decoding leaves out the marks, the other special tokens
     and the hidden ids.
 
+    A subclass has `_encode_text(text)`, which gives the ids of a text between marks,
+    and `_decode_pieces(pieces)`, which gives the text that the pieces of a line make.
+
     Args:
         vocabulary: a `Vocabulary`.
-        models: the contents of the files that cut text into pieces, by name.
+        models: the contents of the files that cut text into pieces, bytes by name.
         options: what else the tokenizer needs to be made again, as JSON can hold it.
     """
 
     kind = None  # what kind.json calls it
     needs = ()  # the names of its files
 
-    def __init__(self, vocabulary: Vocabulary, models: dict[str, bytes], **options):
+    def __init__(self, vocabulary, models, **options):
         self.vocabulary = vocabulary
         self.models = models
         self.options = options
@@ -141,17 +147,17 @@ class CheckpointTokenizer:
         self._marks = re.compile(f"({any_mark or '(?!)'})")  # (?!) is found nowhere
 
     @property
-    def vocab_size(self) -> int:
+    def vocab_size(self):
         """Number of tokens, special ones included."""
         return len(self.vocabulary.pieces)
 
     @property
-    def pieces(self) -> list[str]:
+    def pieces(self):
         """The piece of text that each id stands for."""
         return list(self.vocabulary.pieces)
 
-    def encode(self, lines: Sequence[str]) -> list[list[int]]:
-        """The ids of each line, without those around a sentence.
+    def encode(self, lines):
+        """The ids of each of a list of lines, without those around a sentence.
 
         Raises:
             ValueError: if `lines` is a string.
@@ -162,7 +168,7 @@ class CheckpointTokenizer:
             )
         return [self._encode_line(line) for line in lines]
 
-    def decode(self, ids: Iterable[Iterable[int]]) -> list[str]:
+    def decode(self, ids):
         """The text of each list of ids, without special tokens (unknown is one).
 
         Raises:
@@ -170,7 +176,7 @@ class CheckpointTokenizer:
         """
         return [self._decode_pieces(self._shown(row)) for row in ids]
 
-    def save(self, path: str | os.PathLike):
+    def save(self, path):
         """Write the folder that keeps the tokenizer; it appears only when complete."""
         meaning = dataclasses.asdict(self.vocabulary)
         pieces = meaning.pop("pieces")
@@ -194,14 +200,6 @@ class CheckpointTokenizer:
                 ids += self._encode_text(part)
         return ids
 
-    def _encode_text(self, text):
-        """The ids of a text between marks."""
-        raise NotImplementedError
-
-    def _decode_pieces(self, pieces):
-        """The text that the pieces of a line make."""
-        raise NotImplementedError
-
     def _lookup(self, pieces):
         ids = self.vocabulary.ids
         return [ids.get(piece, self.special.unknown) for piece in pieces]
@@ -224,13 +222,10 @@ def processor(model, name):
     Raises:
         ValueError: if it is none.
     """
-    found = None
-    if model:
-        try:
-            found = sentencepiece.SentencePieceProcessor(model_proto=model)
-        except RuntimeError:
-            pass
-    if found is None or not found.serialized_model_proto():
+    found = sentencepiece.SentencePieceProcessor()
+    with contextlib.suppress(RuntimeError):
+        found.load_from_serialized_proto(model)
+    if not found.serialized_model_proto():
         raise ValueError(
             f"{name} must be the content of a SentencePiece model; "
             f"received {model[:16]!r}..."

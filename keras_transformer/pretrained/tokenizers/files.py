@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
-from keras_transformer.pretrained.tokenizers.base import LARGEST_VOCABULARY
+from keras_transformer.pretrained.tokenizers.base import (
+    LARGEST_VOCABULARY,
+    UNUSED,
+    Vocabulary,
+)
 from keras_transformer.text.special_tokens import SpecialTokens
 from keras_transformer.text.tokenizer import LARGEST_MODEL
 
@@ -16,8 +20,6 @@ NAMES = {
     "cls": "<s>",
     "mask": "<mask>",
 }
-# The piece of a row of the model that no token has: with its space no text spells it.
-UNUSED = "<unused {}>"
 SAID_IN = "in tokenizer_config.json"
 
 
@@ -40,7 +42,7 @@ def read_limited(path):
         raise ValueError(f"{str(path)!r} cannot be used: {reason}") from None
 
 
-def read_json(path, kind):
+def read_json(path, kind=dict):
     """The content of a checkpoint's JSON file.
 
     Raises:
@@ -48,14 +50,22 @@ def read_json(path, kind):
     """
     content = read_limited(path)
     try:
-        found = json.loads(content.decode("utf-8"))
-        if type(found) is not kind:
-            raise ValueError(
-                f"it must hold a {kind.__name__}; received a {type(found).__name__}"
-            )
-        return found
+        return checked("the content", json.loads(content.decode("utf-8")), kind)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
+
+
+def checked(name, value, kind):
+    """The value, if it is of the type `kind`.
+
+    Raises:
+        ValueError: if it is of another type.
+    """
+    if type(value) is not kind:
+        raise ValueError(
+            f"{name} must be a {kind.__name__}; received {str(value)[:60]}"
+        )
+    return value
 
 
 class TokenizerFiles:
@@ -66,6 +76,9 @@ class TokenizerFiles:
             special_tokens_map.json in it are read, but either may be absent.
         config: the content of its config.json.
 
+    Attributes:
+        added: the special tokens that tokenizer_config.json gives an id, by that id.
+
     Raises:
         ValueError: if one of them cannot be read, or has special tokens that cannot be
             kept.
@@ -74,19 +87,23 @@ class TokenizerFiles:
     def __init__(self, folder, config):
         self.folder = Path(folder)
         self.config = config
-        self._said = self._read("tokenizer_config.json")
+        self._said = self._optional("tokenizer_config.json")
         numbered = self.get("added_tokens_decoder", dict)
         if numbered is None:
-            self._said |= self._read("special_tokens_map.json")
+            self._said |= self._optional("special_tokens_map.json")
         self._numbered = numbered or {}
-        self._added = {
+        self.added = {
             number: content_of("added_tokens_decoder", token)
             for number, token in self._numbered.items()
         }
 
-    def _read(self, name):
+    def _optional(self, name):
         path = self.folder / name
-        return read_json(path, dict) if path.exists() else {}
+        return read_json(path) if path.exists() else {}
+
+    def read(self, name):
+        """The content of another file of the folder."""
+        return read_limited(self.folder / name)
 
     def get(self, name, kind, default=None):
         """What is said under a name; `default` if nothing or null is.
@@ -95,14 +112,7 @@ class TokenizerFiles:
             ValueError: if it is of another type than `kind`.
         """
         found = self._said.get(name)
-        if found is None:
-            return default
-        if type(found) is not kind:
-            raise ValueError(
-                f"{name} must be a {kind.__name__} {SAID_IN}; "
-                f"received {str(found)[:60]}"
-            )
-        return found
+        return default if found is None else checked(f"{name} {SAID_IN}", found, kind)
 
     def names(self, *needed):
         """The special tokens by key ("eos"): those needed, and others that are said."""
@@ -119,29 +129,21 @@ class TokenizerFiles:
         found = []
         for name in ("additional_special_tokens", "extra_special_tokens"):
             tokens = self._said.get(name) or []
-            if not isinstance(tokens, (list, dict)):
-                raise ValueError(
-                    f"{name} must be a list {SAID_IN}; received {str(tokens)[:60]}"
-                )
             if isinstance(tokens, dict):
-                tokens = tokens.values()
-            found += [content_of(name, token) for token in tokens]
-        return list(dict.fromkeys([*found, *self._added.values()]))
-
-    def has_id(self, token):
-        """Whether tokenizer_config.json gives a special token an id."""
-        return token in self._added.values()
+                tokens = list(tokens.values())
+            for token in checked(f"{name} {SAID_IN}", tokens, list):
+                found.append(content_of(name, token))
+        return list(dict.fromkeys([*found, *self.added.values()]))
 
     def marks(self, names):
         """All special tokens, each once."""
         return list(dict.fromkeys([*names.values(), *self.listed()]))
 
-    def is_normalised(self, key, default):
+    def is_normalised(self, name, default):
         """Whether a special token is looked for only in normalised text."""
-        name = self.names(key)[key]
         normalised = default
-        for token in (self._said.get(f"{key}_token"), *self._numbered.values()):
-            if isinstance(token, dict) and token["content"] == name:
+        for token in (*self._said.values(), *self._numbered.values()):
+            if isinstance(token, dict) and token.get("content") == name:
                 normalised = token.get("normalized", normalised)
         return bool(normalised)
 
@@ -159,25 +161,64 @@ class TokenizerFiles:
             )
         return size
 
-    def with_added(self, pieces):
-        """The pieces, and those that have an id in tokenizer_config.json alone.
+    def pieces(self, name, size=None):
+        """The pieces of a file like vocab.json, by id.
+
+        Args:
+            name: the file's.
+            size: number of tokens of the model; the file's own when absent. An id that
+                the file does not have gets a piece that no text spells.
 
         Raises:
-            ValueError: if an id lies outside the vocabulary or stands for another
-                piece.
+            ValueError: if it is no such file, two pieces have one id, or an id is not
+                the model's.
         """
-        pieces = list(pieces)
+        numbers = read_json(self.folder / name)
+        size = len(numbers) if size is None else size
+        found = {}
+        for piece, number in numbers.items():
+            if type(number) is not int or not 0 <= number < size:
+                raise ValueError(
+                    f"{name} must have ids between 0 and {size - 1}; "
+                    f"received {piece[:40]!r}: {number}"
+                )
+            if number in found:
+                raise ValueError(
+                    f"{name} must give each piece an id of its own; "
+                    f"received {number} twice"
+                )
+            found[number] = piece
+        return [found.get(number, UNUSED.format(number)) for number in range(size)]
+
+    def with_added(self, pieces, size):
+        """As many pieces as the model has tokens.
+
+        Args:
+            pieces: the vocabulary.
+            size: number of tokens of the model. A piece more is one that has an id in
+                tokenizer_config.json alone, or none that a text spells.
+
+        Raises:
+            ValueError: if there are more pieces, or an id of tokenizer_config.json is
+                not the model's or stands for another piece.
+        """
+        if len(pieces) > size:
+            raise ValueError(
+                f"vocab_size must be at least the tokenizer's {len(pieces)} tokens; "
+                f"received {size}"
+            )
         known = set(pieces)
-        for number, token in self._added.items():
-            place = int(number) if number.isdecimal() else len(pieces)
-            found = pieces[place] if place < len(pieces) else None
+        more = [UNUSED.format(number) for number in range(len(pieces), size)]
+        pieces = [*pieces, *more]
+        for number, token in self.added.items():
+            place = int(number) if number.isdecimal() else size
+            found = pieces[place] if place < size else None
             if found == UNUSED.format(place) and token not in known:
                 pieces[place] = token
             elif found != token:
                 raise ValueError(
-                    "added_tokens_decoder must agree with the vocabulary's "
-                    f"{len(pieces):,} pieces; "
-                    f"received {token[:40]!r} at {number[:20]}"
+                    f"added_tokens_decoder must agree with the vocabulary's {size:,} "
+                    f"pieces; received {token[:40]!r} at {number[:20]}"
                 )
         return pieces
 
@@ -205,6 +246,12 @@ class TokenizerFiles:
         start = self.config.get("decoder_start_token_id")
         return SpecialTokens(pad, unknown, usual if start is None else start, end)
 
+    def vocabulary(self, pieces, names, begin, end="eos", **fields):
+        """The `Vocabulary` of one side; arguments are as for `special`."""
+        special = self.special(pieces, names, begin, end)
+        marks = self.marks(names)
+        return Vocabulary(pieces, special, marks, source_suffix=[special.end], **fields)
+
     def refuse(self, **languages):
         """Raise a `ValueError` if a language is given: the model has no token of it."""
         for name, code in languages.items():
@@ -222,51 +269,13 @@ def content_of(name, token):
     if isinstance(token, dict):
         content = token.get("content")
         flags = [f for f in ("single_word", "lstrip", "rstrip") if token.get(f)]
-    if not isinstance(content, str):
-        raise ValueError(
-            f"{name} must be a string {SAID_IN}; received {str(token)[:60]}"
-        )
+    checked(f"{name} {SAID_IN}", content, str)
     is_mask = content == NAMES["mask"]  # which takes the spaces before it with it
     if flags and not (is_mask and flags == ["lstrip"]):
         raise ValueError(
             f"{name} must have no {', '.join(flags)}; received {content[:40]!r} with it"
         )
     return content
-
-
-def read_pieces(path, size=None):
-    """The pieces of a file like vocab.json, by id.
-
-    Args:
-        path: the file.
-        size: number of tokens of the model; the file's own when absent. An id that the
-            file does not have gets a piece that no text spells.
-
-    Raises:
-        ValueError: if it is no such file, two pieces have one id, or an id is not the
-            model's.
-    """
-    numbers = read_json(path, dict)
-    size = len(numbers) if size is None else size
-    for piece, number in numbers.items():
-        if type(number) is not int or not 0 <= number < size:
-            raise ValueError(
-                f"{str(path)!r} must have ids between 0 and {size - 1}; "
-                f"received {piece[:40]!r}: {number}"
-            )
-    found = {number: piece for piece, number in numbers.items()}
-    twice = len(numbers) - len(found)
-    if twice:
-        raise ValueError(
-            f"{str(path)!r} must give each piece an id of its own; "
-            f"received {twice} twice"
-        )
-    return [found.get(number, UNUSED.format(number)) for number in range(size)]
-
-
-def unused(pieces):
-    """The ids that no token has."""
-    return [n for n, piece in enumerate(pieces) if piece == UNUSED.format(n)]
 
 
 def index_of(piece, pieces):

@@ -8,16 +8,7 @@ import io
 import re
 import unicodedata
 
-from keras_transformer.pretrained.tokenizers.base import (
-    CheckpointTokenizer,
-    Vocabulary,
-)
-from keras_transformer.pretrained.tokenizers.files import (
-    index_of,
-    read_limited,
-    read_pieces,
-    unused,
-)
+from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer
 
 WORD_END = "</w>"
 LONGEST_MEMORY = 1 << 16  # words whose pieces are remembered
@@ -39,14 +30,15 @@ class FsmtTokenizer(CheckpointTokenizer):
         vocabulary: a `Vocabulary`.
         models: the content of `"merges.txt"`: in each line two pieces to be joined, the
             first lines first.
-        language: Moses' code of the language, such as `"en"`.
-        lower_case: whether text is lower-cased first.
+        language: Moses' code of the language (`"en"`).
+        lower_case: whether text is lower-cased first (no).
 
     Raises:
         ImportError: if `sacremoses` or `subword-nmt` is not installed.
         ValueError: if `merges.txt` has other lines, or `language` is no code.
 
     Example:
+        >>> from keras_transformer.pretrained.tokenizers.base import Vocabulary
         >>> from keras_transformer.text.special_tokens import SpecialTokens
         >>> pieces = ["<pad>", "</s>", "<unk>", "an</w>", "!</w>"]
         >>> vocabulary = Vocabulary(pieces, SpecialTokens(0, 2, 1, 1))
@@ -63,10 +55,10 @@ class FsmtTokenizer(CheckpointTokenizer):
 
     def __init__(
         self,
-        vocabulary: Vocabulary,
-        models: dict[str, bytes],
-        language: str = "en",
-        lower_case: bool = False,
+        vocabulary,
+        models,
+        language="en",
+        lower_case=False,
     ):
         super().__init__(vocabulary, models, language=language, lower_case=lower_case)
         try:
@@ -132,20 +124,13 @@ def read_fsmt(files, source_lang, target_lang):
             f"langs must be the two languages of the model; received {pair!r}"
         )
     names = files.names("bos", "unk", "sep", "pad")
-    merges = {"merges.txt": read_limited(files.folder / "merges.txt")}
+    merges = {"merges.txt": files.read("merges.txt")}
     lower_case = files.get("do_lower_case", bool, False)
     tokenizers = []
     for side, language in zip(("src", "tgt"), pair):
-        path = files.folder / f"vocab-{side}.json"
         size = files.size(f"{side}_vocab_size")
-        pieces = files.with_added(read_pieces(path, size))
-        vocabulary = Vocabulary(
-            pieces,
-            files.special(pieces, names, begin="sep", end="sep"),
-            files.marks(names),
-            hidden=unused(pieces),
-            source_suffix=[index_of(names["sep"], pieces)],
-        )
+        pieces = files.with_added(files.pieces(f"vocab-{side}.json", size), size)
+        vocabulary = files.vocabulary(pieces, names, "sep", end="sep")
         tokenizers.append(FsmtTokenizer(vocabulary, merges, language, lower_case))
     return tuple(tokenizers)
 

@@ -63,7 +63,7 @@ def load_folder(path):
         ValueError: if a file is missing or damaged.
     """
     path = Path(path)
-    options = read_json(path / "kind.json", dict)
+    options = read_json(path / "kind.json")
     pieces = read_json(path / "pieces.json", list)
     kind = options.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:

@@ -2,17 +2,8 @@
 
 import re
 
-from keras_transformer.pretrained.tokenizers.base import (
-    CheckpointTokenizer,
-    Vocabulary,
-    processor,
-)
-from keras_transformer.pretrained.tokenizers.files import (
-    language_id,
-    read_limited,
-    read_pieces,
-    unused,
-)
+from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer, processor
+from keras_transformer.pretrained.tokenizers.files import language_id
 
 
 class MarianTokenizer(CheckpointTokenizer):
@@ -33,6 +24,7 @@ class MarianTokenizer(CheckpointTokenizer):
         ValueError: if one of them is no SentencePiece model.
 
     Example:
+        >>> from keras_transformer.pretrained.tokenizers.base import Vocabulary
         >>> from keras_transformer.text.tokenizer import Tokenizer
         >>> from keras_transformer.text.special_tokens import SpecialTokens
         >>> lines = ["a man rides a bike", "a man rides a horse"]
@@ -54,7 +46,7 @@ class MarianTokenizer(CheckpointTokenizer):
     kind = "marian"
     needs = ("encoder.spm", "decoder.spm")
 
-    def __init__(self, vocabulary: Vocabulary, models: dict[str, bytes]):
+    def __init__(self, vocabulary, models):
         super().__init__(vocabulary, models)
         self._encoder = processor(models["encoder.spm"], "encoder.spm")
         self._decoder = processor(models["decoder.spm"], "decoder.spm")
@@ -82,13 +74,13 @@ def read_marian(files, source_lang, target_lang):
         ValueError: as `load_tokenizers`.
     """
     size = files.size("vocab_size")
-    source = files.with_added(read_pieces(files.folder / "vocab.json", size))
+    source = files.with_added(files.pieces("vocab.json", size), size)
     target = source
     separate = files.get("separate_vocabs", bool, False)
     if separate:
         if files.config.get("decoder_vocab_size"):
             size = files.size("decoder_vocab_size")
-        target = read_pieces(files.folder / "target_vocab.json", size)
+        target = files.pieces("target_vocab.json", size)
     codes = {
         piece[2:-2]: number
         for number, piece in enumerate(source)
@@ -101,18 +93,11 @@ def read_marian(files, source_lang, target_lang):
     elif target_lang is not None:
         prefixes["source"] = [language_id("target_lang", target_lang, codes)]
     names = files.names("eos", "unk", "pad")
-    special = files.special(source, names, begin="pad")
-    models = {side: read_limited(files.folder / f"{side}.spm") for side in prefixes}
+    models = {side: files.read(f"{side}.spm") for side in prefixes}
     tokenizers = []
     for side, pieces in (("source", source), ("target", target)):
-        vocabulary = Vocabulary(
-            pieces,
-            special,
-            files.marks(names),
-            hidden=unused(pieces),
-            source_prefix=prefixes[side],
-            source_suffix=[special.end],
-        )
+        prefix = prefixes[side]
+        vocabulary = files.vocabulary(pieces, names, "pad", source_prefix=prefix)
         decoder = models[side if separate else "source"]  # as transformers decodes
         spm = {"encoder.spm": models[side], "decoder.spm": decoder}
         tokenizers.append(MarianTokenizer(vocabulary, spm))

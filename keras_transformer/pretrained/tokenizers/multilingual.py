@@ -2,22 +2,19 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import sentencepiece
 
-from keras_transformer.pretrained.tokenizers import languages
 from keras_transformer.pretrained.tokenizers.base import (
     CheckpointTokenizer,
     Vocabulary,
     processor,
 )
 from keras_transformer.pretrained.tokenizers.files import (
-    UNUSED,
     index_of,
     language_id,
-    read_limited,
-    read_pieces,
-    unused,
+    read_json,
 )
 
 SPACE = "\u2581"
@@ -80,11 +77,11 @@ class MultilingualTokenizer(CheckpointTokenizer):
 
     def __init__(
         self,
-        vocabulary: Vocabulary,
-        models: dict[str, bytes],
-        rule: str = "sentencepiece",
-        mask: str | None = None,
-        late_mask: bool = False,
+        vocabulary,
+        models,
+        rule="sentencepiece",
+        mask=None,
+        late_mask=False,
     ):
         super().__init__(vocabulary, models, rule=rule, mask=mask, late_mask=late_mask)
         if rule not in RULES:
@@ -155,7 +152,7 @@ class Family:
     """What tells one multilingual tokenizer from the others."""
 
     rule: str  # that of `MultilingualTokenizer`
-    codes: list[str]  # its languages, where the files list none
+    languages: str  # of `languages`, where the files list none
     # vocab.json numbers the pieces, not the SentencePiece model; the languages'
     # pieces, "__xx__", are no marks.
     numbered: bool = False
@@ -168,15 +165,18 @@ class Family:
 
 
 FAMILIES = {
-    "M2M100Tokenizer": Family("sentencepiece", languages.M2M100, numbered=True),
-    "NllbTokenizer": Family(
-        "characters", languages.NLLB, source_behind=None, late_mask=True
-    ),
+    "M2M100Tokenizer": Family("sentencepiece", "m2m100", numbered=True),
+    "NllbTokenizer": Family("characters", "nllb", source_behind=None, late_mask=True),
     "MBartTokenizer": Family(
-        "words", languages.MBART, source_behind=True, begins_with_target=True
+        "words", "mbart", source_behind=True, begins_with_target=True
     ),
-    "MBart50Tokenizer": Family("characters", languages.MBART50),
+    "MBart50Tokenizer": Family("characters", "mbart50"),
 }
+
+
+def languages(name):
+    """The codes of a family's languages, in the order of their ids."""
+    return read_json(Path(__file__).with_name("languages.json"))[name]
 
 
 def read_multilingual(files, source_lang, target_lang):
@@ -190,7 +190,7 @@ def read_multilingual(files, source_lang, target_lang):
         ValueError: as `load_tokenizers`.
     """
     family = FAMILIES[_tokenizer_class(files)]
-    model = read_limited(files.folder / "sentencepiece.bpe.model")
+    model = files.read("sentencepiece.bpe.model")
     needed = ["bos", "eos", "unk", "sep", "pad"]
     if not family.numbered:
         needed += ["cls", "mask"]
@@ -199,7 +199,7 @@ def read_multilingual(files, source_lang, target_lang):
         pieces, codes = _numbered_pieces(files, family)
     else:
         pieces, codes = _learnt_pieces(files, family, model, names)
-    pieces = files.with_added(_with_unused(pieces, files.size("vocab_size")))
+    pieces = files.with_added(pieces, files.size("vocab_size"))
     ids = {piece: number for number, piece in enumerate(pieces)}
     codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
     source = language_id("source_lang", source_lang, codes)
@@ -212,7 +212,7 @@ def read_multilingual(files, source_lang, target_lang):
     behind = family.source_behind
     if behind is None:
         behind = files.get("legacy_behaviour", bool, False)
-    hidden = [*codes.values(), *unused(pieces)]
+    hidden = [*codes.values()]
     marks = files.marks(names)
     if not family.numbered:
         marks += [pieces[number] for number in codes.values()]
@@ -220,7 +220,7 @@ def read_multilingual(files, source_lang, target_lang):
     late_mask = False
     if mask is not None:
         hidden.append(index_of(mask, pieces))
-        normalised = files.is_normalised("mask", family.late_mask)
+        normalised = files.is_normalised(mask, family.late_mask)
         late_mask = family.rule == "characters" and normalised
     if late_mask:
         marks = [mark for mark in marks if mark != mask]
@@ -258,39 +258,24 @@ def _tokenizer_class(files):
 
 def _numbered_pieces(files, family):
     """The pieces of vocab.json and then the languages, and each language's piece."""
-    chosen = files.get("language_codes", str, "m2m100")
-    known = {"m2m100": family.codes, "wmt21": languages.WMT21}
-    if chosen not in known:
+    chosen = files.get("language_codes", str, family.languages)
+    if chosen not in ("m2m100", "wmt21"):
         raise ValueError(
-            f"language_codes must be one of {', '.join(known)}; received {chosen!r}"
+            f"language_codes must be one of m2m100, wmt21; received {chosen!r}"
         )
-    codes = {code: f"__{code}__" for code in known[chosen]}
-    return [*read_pieces(files.folder / "vocab.json"), *codes.values()], codes
+    codes = {code: f"__{code}__" for code in languages(chosen)}
+    return [*files.pieces("vocab.json"), *codes.values()], codes
 
 
 def _learnt_pieces(files, family, model, names):
     """A SentencePiece model's pieces and the languages, and each language's piece."""
     listed = files.listed()
     codes = [token for token in listed if re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", token)]
-    codes = codes or family.codes  # NLLB's are listed
+    codes = codes or languages(family.languages)  # NLLB's are listed
     found = processor(model, "sentencepiece.bpe.model")
     pieces = [names[key] for key in ("bos", "pad", "eos", "unk")]  # as fairseq
     # After SentencePiece's own unknown, begin and end.
     pieces += [found.id_to_piece(number) for number in range(3, found.vocab_size())]
-    if not any(files.has_id(code) for code in codes):
+    if not set(codes) & set(files.added.values()):
         pieces += [*codes, names["mask"]]
     return pieces, {code: code for code in codes}
-
-
-def _with_unused(pieces, size):
-    """As many pieces as the model has tokens.
-
-    Raises:
-        ValueError: if there are more.
-    """
-    if len(pieces) > size:
-        raise ValueError(
-            f"vocab_size must be at least the tokenizer's {len(pieces)} tokens; "
-            f"received {size}"
-        )
-    return pieces + [UNUSED.format(number) for number in range(len(pieces), size)]

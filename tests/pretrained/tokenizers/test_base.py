@@ -143,7 +143,7 @@ def test_a_changed_description(folder, said, message):
         (
             "kind.json",
             b"[]",
-            "kind.json' cannot be used: it must hold a dict; received a list",
+            "kind.json' cannot be used: the content must be a dict; received .\\]",
         ),
         ("kind.json", b"{}", "kind must be one of .*; received None"),
         (
@@ -154,7 +154,7 @@ def test_a_changed_description(folder, said, message):
         (
             "pieces.json",
             b'{"a": 0}',
-            "pieces.json' cannot be used: it must hold a list; received a dict",
+            "pieces.json' cannot be used: the content must be a list; received {'a': 0}",
         ),
         ("pieces.json", b"[" * 100_000, "pieces.json' cannot be used: "),
         ("pieces.json", b'["\xff"]', "pieces.json' cannot be used: 'utf-8' codec"),

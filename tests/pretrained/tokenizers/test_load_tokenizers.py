@@ -8,7 +8,6 @@ from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, NLLB, read
 
-from keras_transformer.pretrained.tokenizers import languages
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
 from keras_transformer.runs import run as runs
 from keras_transformer.text.special_tokens import SpecialTokens
@@ -167,7 +166,7 @@ def test_a_language_of_marian_may_be_asked_for(tmp_path):
 
 
 def test_rows_without_a_token_decode_to_nothing(tmp_path):
-    folder = folders.m2m100(tmp_path, languages.M2M100)
+    folder = folders.m2m100(tmp_path)
     source, _ = load_tokenizers(folder, read(folder), "en", "de")
     assert (
         source.vocab_size == read(folder)["vocab_size"]
@@ -178,7 +177,7 @@ def test_rows_without_a_token_decode_to_nothing(tmp_path):
 
 def test_a_combining_mark_is_kept(tmp_path):
     """Where transformers' tokenizers lose it: behind a character that normalisation replaces."""
-    folder = folders.mbart(tmp_path, "MBart50Tokenizer", languages.MBART50)
+    folder = folders.mbart(tmp_path, "MBart50Tokenizer")
     theirs = transformers.AutoTokenizer.from_pretrained(folder)
     source, _ = load_tokenizers(folder, read(folder), "en_XX", "de_DE")
     (ours,), (short,) = (
@@ -189,7 +188,7 @@ def test_a_combining_mark_is_kept(tmp_path):
 
 
 def test_names_in_special_tokens_map(tmp_path):
-    folder = folders.m2m100(tmp_path, languages.M2M100, listed=False)
+    folder = folders.m2m100(tmp_path, listed=False)
     vocabulary = json.loads((folder / "vocab.json").read_text())
     vocabulary["[END]"] = vocabulary.pop("</s>")
     folders.write(
@@ -292,7 +291,7 @@ def test_older_nllb_has_the_language_behind(tmp_path):
             "marian",
             {},
             {"vocab_size": 7},
-            r"vocab.json' must have ids between 0 and 6; received '.*': \d+",
+            r"vocab.json must have ids between 0 and 6; received '.*': \d+",
         ),
         (
             "marian",
@@ -341,13 +340,13 @@ def test_wrong_models_and_languages(family, languages, config, message, tmp_path
             "marian",
             "vocab.json",
             b"[]",
-            "vocab.json' cannot be used: it must hold a dict; received a list",
+            "vocab.json' cannot be used: the content must be a dict; received \\[\\]",
         ),
         (
             "marian",
             "vocab.json",
             b'{"a": 0, "b": 0}',
-            "vocab.json' must give each piece an id of its own; received 1",
+            "vocab.json must give each piece an id of its own; received 0 twice",
         ),
         (
             "marian",
@@ -371,13 +370,13 @@ def test_wrong_models_and_languages(family, languages, config, message, tmp_path
             "marian",
             "tokenizer_config.json",
             b'{"separate_vocabs": "yes"}',
-            "separate_vocabs must be a bool in .*'?yes",
+            "separate_vocabs in .* must be a bool; received yes",
         ),
         (
             "marian",
             "tokenizer_config.json",
             b'{"eos_token": 3}',
-            "eos_token must be a string in .*; received 3",
+            "eos_token in .* must be a str; received 3",
         ),
         (
             "marian",
@@ -401,7 +400,7 @@ def test_wrong_models_and_languages(family, languages, config, message, tmp_path
             "marian",
             "tokenizer_config.json",
             b'{"extra_special_tokens": 3}',
-            "extra_special_tokens must be a list .*3$",
+            "extra_special_tokens in .* must be a list; received 3",
         ),
         (
             "m2m_100",
