@@ -7,7 +7,7 @@ here.
 import dataclasses
 from typing import Literal, get_args, get_origin
 
-from keras_transformer.text.special_tokens import BEGIN, END, PAD, never_generated
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
 
 def option(default, help):
@@ -184,9 +184,9 @@ class TransformerConfig:
             )
 
     @property
-    def never_generated(self):
-        """The ids that no search generates."""
-        return never_generated(self.pad_id, self.begin_id, self.end_id)
+    def special(self):
+        """The ids that mean something to the model, as `SpecialTokens`."""
+        return SpecialTokens(pad=self.pad_id, begin=self.begin_id, end=self.end_id)
 
     @property
     def d_ffs(self):

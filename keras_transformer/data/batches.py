@@ -207,11 +207,11 @@ class TokenBatches(keras.utils.PyDataset):
         )
         sentence_format, count = self.sentence_format, len(rows)
         source_ids, target_ids, labels = (
-            np.full(shape, sentence_format.pad, np.int32) for _ in range(3)
+            np.full(shape, sentence_format.special.pad, np.int32) for _ in range(3)
         )
         weights = np.zeros(shape, np.float32)
         texts, lengths = (
-            self.store.padded(rows, edge, sentence_format.pad),
+            self.store.padded(rows, edge, sentence_format.special.pad),
             self._lengths[rows],
         )
         for array, text, before in zip(
@@ -222,13 +222,13 @@ class TokenBatches(keras.utils.PyDataset):
             array[:count, : len(before)] = before
             array[:count, len(before) :] = text[:, : edge - len(before)]
         target_ids[:count, 1:] = labels[:count, :-1]
-        target_ids[:, 0] = sentence_format.begin
-        labels[np.arange(count), lengths[:, 1] - 1] = sentence_format.end
+        target_ids[:, 0] = sentence_format.special.begin
+        labels[np.arange(count), lengths[:, 1] - 1] = sentence_format.special.end
         for place, token in enumerate(reversed(sentence_format.source_suffix), start=1):
             source_ids[np.arange(count), lengths[:, 0] - place] = token
         weights[:count][np.arange(edge) < lengths[:, 1:]] = self._weights[index]
         # A filler row attends to one token: attention to none may be NaN.
-        source_ids[count:, 0] = sentence_format.end
+        source_ids[count:, 0] = sentence_format.special.end
         return {"source_ids": source_ids, "target_ids": target_ids}, labels, weights
 
 

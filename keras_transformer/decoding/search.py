@@ -7,10 +7,10 @@ candidates of a row, L positions, V vocabulary.
 from keras import ops
 
 from keras_transformer.decoding import cache as caches
-from keras_transformer.text.special_tokens import BEGIN, END, PAD, never_generated
+from keras_transformer.text.special_tokens import PAD, SpecialTokens
 
 IMPOSSIBLE = float("-inf")
-NEVER = never_generated(PAD, BEGIN, END)  # by our own models
+NEVER = SpecialTokens().never_generated  # by our own models
 
 
 def length_penalty(lengths, alpha, kind="gnmt"):

@@ -78,9 +78,9 @@ class Translator(BaseTranslator):
         expected = (model.config.pad_id, model.config.begin_id, model.config.end_id)
         if (
             found := (
-                self.sentence_format.pad,
-                self.sentence_format.begin,
-                self.sentence_format.end,
+                self.sentence_format.special.pad,
+                self.sentence_format.special.begin,
+                self.sentence_format.special.end,
             )
         ) != expected:
             raise ValueError(
@@ -113,7 +113,7 @@ class Translator(BaseTranslator):
                 [sources[n] for n in batch],
                 rows,
                 edge,
-                filler=[self.sentence_format.end],
+                filler=[self.sentence_format.special.end],
             )
             limits = [
                 min(len(sources[n]) + self.config.extra_length, self._limit)
@@ -144,11 +144,11 @@ class Translator(BaseTranslator):
                 [sources[n] for n in batch],
                 rows,
                 edge,
-                filler=[self.sentence_format.end],
+                filler=[self.sentence_format.special.end],
             )
             targets = [self.sentence_format.target(labels[n]) for n in batch]
             target_ids = self._rows(
-                targets, rows, edge, filler=[self.sentence_format.begin]
+                targets, rows, edge, filler=[self.sentence_format.special.begin]
             )
             (found,) = self._score_ids(
                 source_ids,
@@ -237,13 +237,13 @@ class Translator(BaseTranslator):
                     [source_ids[n] for n in batch],
                     rows,
                     edge,
-                    filler=[sentence_format.end],
+                    filler=[sentence_format.special.end],
                 ),
                 self._rows(
                     [inputs[n] for n in batch],
                     rows,
                     edge,
-                    filler=[sentence_format.begin],
+                    filler=[sentence_format.special.begin],
                 ),
             )
             for n, weights in zip(batch, found, strict=False):
@@ -267,7 +267,7 @@ class Translator(BaseTranslator):
         texts = self.target_tokenizer.encode(
             [t.text if isinstance(t, Hypothesis) else t for t in targets]
         )
-        end, given = self.sentence_format.end, len(self.sentence_format.target_prefix)
+        end, given = self.sentence_format.special.end, len(self.sentence_format.target_prefix)
         return [
             [number for number in target.tokens[given:] if number != end]
             if isinstance(target, Hypothesis)
@@ -299,12 +299,12 @@ class Translator(BaseTranslator):
             loop=traces.recorder(states),
         )
         return [
-            traces.step(state, self.target_tokenizer.pieces, self.sentence_format.pad)
+            traces.step(state, self.target_tokenizer.pieces, self.sentence_format.special.pad)
             for state in states
         ]
 
     def _rows(self, lists, rows, width, filler=()):
-        return pad(lists, rows, width, filler, self.sentence_format.pad)
+        return pad(lists, rows, width, filler, self.sentence_format.special.pad)
 
     def _edge(self, length):
         """The width of the arrays for that many tokens: every second bucket edge, as each costs a compilation."""
@@ -338,7 +338,7 @@ class Translator(BaseTranslator):
             )
         return self._hypotheses(
             [
-                [int(i) for i in tokens_WL[w] if i != self.sentence_format.pad]
+                [int(i) for i in tokens_WL[w] if i != self.sentence_format.special.pad]
                 for w in best
             ],
             scores_W[best],
@@ -411,8 +411,8 @@ def translate_ids(
     Returns:
         tokens `(B, W, lengths[-1])` and scores `(B, W)` of the W hypotheses.
     """
-    decoder, special = model.decoder, model.config
-    source_mask = padding_mask(source_ids, special.pad_id)
+    decoder, special = model.decoder, model.config.special
+    source_mask = padding_mask(source_ids, special.pad)
     memory = model.encoder(source_ids, source_mask)
     cross_cache = decoder.cross_cache(memory)
 
@@ -429,10 +429,10 @@ def translate_ids(
             logits = ops.where(ops.equal(index, place), only, logits)
         return logits, self_cache
 
-    begin = ops.full_like(max_lengths, special.begin_id)
+    begin = ops.full_like(max_lengths, special.begin)
     self_cache = decoder.empty_self_cache(ops.shape(source_ids)[0], lengths[0])
     penalty = dict(length_penalty=config.length_penalty, penalty=config.penalty)
-    ids = dict(end=special.end_id, pad=special.pad_id, never=special.never_generated)
+    ids = dict(end=special.end, pad=special.pad, never=special.never_generated)
     if config.search == "beam":
         beam = dict(beam=config.beam, loop=loop, **penalty, **ids)
         return beam_search(

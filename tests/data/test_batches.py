@@ -9,7 +9,7 @@ from keras_transformer.data.batches import TokenBatches, batch_plan
 from keras_transformer.data.corpus import FilterReport
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.sentence_format import SentenceFormat
-from keras_transformer.text.special_tokens import BEGIN, END, PAD
+from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 from keras_transformer.text.tokenizer import Tokenizer
 
 
@@ -65,9 +65,7 @@ def test_a_batch_in_a_frame():
     )
     store = TokenStore(ids, offsets, FilterReport(kept=2))
     sentence_format = SentenceFormat(
-        pad=1,
-        begin=2,
-        end=2,
+        SpecialTokens(1, 3, 2, 2),
         source_prefix=(30,),
         source_suffix=(2, 31),
         target_prefix=(40,),
