@@ -22,7 +22,13 @@ WHITE = (
     "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
     "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
 )
-RULES = ("sentencepiece", "characters", "words")
+# What each tokenizer class of `transformers` has for a rule.
+RULES = {
+    "M2M100Tokenizer": "sentencepiece",
+    "NllbTokenizer": "characters",
+    "MBart50Tokenizer": "characters",
+    "MBartTokenizer": "words",
+}
 # Appended to a model, these bytes replace fields 2 to 5 of its normaliser (characters,
 # prefix, spaces, spaces' spelling) by nothing: a later field of a protocol buffer
 # counts.
@@ -84,9 +90,10 @@ class MultilingualTokenizer(CheckpointTokenizer):
         late_mask=False,
     ):
         super().__init__(vocabulary, models, rule=rule, mask=mask, late_mask=late_mask)
-        if rule not in RULES:
+        if rule not in RULES.values():
             raise ValueError(
-                f"rule must be one of {', '.join(RULES)}; received {rule!r}"
+                "rule must be one of sentencepiece, characters, words; "
+                f"received {rule!r}"
             )
         if (mask is not None or late_mask) and mask not in vocabulary.pieces:
             raise ValueError(f"mask must be in the vocabulary; received {mask!r}")
@@ -147,33 +154,6 @@ def _without_spaces_before(mask, text):
     return mask.join([*(part.rstrip(WHITE) for part in parts), last])
 
 
-@dataclasses.dataclass(frozen=True)
-class Family:
-    """What tells one multilingual tokenizer from the others."""
-
-    rule: str  # that of `MultilingualTokenizer`
-    languages: str  # of `languages`, where the files list none
-    # vocab.json numbers the pieces, not the SentencePiece model; the languages'
-    # pieces, "__xx__", are no marks.
-    numbered: bool = False
-    # A source's language follows its end, not precedes it; None: the files say it.
-    source_behind: bool | None = False
-    # The target's language is the begin token, not the first one after it.
-    begins_with_target: bool = False
-    # The mask is looked for in normalised text, unless the files say otherwise.
-    late_mask: bool = False
-
-
-FAMILIES = {
-    "M2M100Tokenizer": Family("sentencepiece", "m2m100", numbered=True),
-    "NllbTokenizer": Family("characters", "nllb", source_behind=None, late_mask=True),
-    "MBartTokenizer": Family(
-        "words", "mbart", source_behind=True, begins_with_target=True
-    ),
-    "MBart50Tokenizer": Family("characters", "mbart50"),
-}
-
-
 def languages(name):
     """The codes of a family's languages, in the order of their ids."""
     return read_json(Path(__file__).with_name("languages.json"))[name]
@@ -189,58 +169,53 @@ def read_multilingual(files, source_lang, target_lang):
     Raises:
         ValueError: as `load_tokenizers`.
     """
-    family = FAMILIES[_tokenizer_class(files)]
+    name = _tokenizer_class(files)
+    rule = RULES[name]
     model = files.read("sentencepiece.bpe.model")
     needed = ["bos", "eos", "unk", "sep", "pad"]
-    if not family.numbered:
+    if rule != "sentencepiece":
         needed += ["cls", "mask"]
     names = files.names(*needed)
-    if family.numbered:
-        pieces, codes = _numbered_pieces(files, family)
+    mask = names.get("mask")
+    if rule == "sentencepiece":
+        pieces, codes = _numbered_pieces(files)
     else:
-        pieces, codes = _learnt_pieces(files, family, model, names)
+        pieces, codes = _learnt_pieces(files, name, model, names)
     pieces = files.with_added(pieces, files.size("vocab_size"))
     ids = {piece: number for number, piece in enumerate(pieces)}
     codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
     source = language_id("source_lang", source_lang, codes)
     target = language_id("target_lang", target_lang, codes)
     special = files.special(pieces, names, begin="eos")
+    source_prefix = [source]
+    source_suffix = [special.end]
     target_prefix = [target]
-    if family.begins_with_target:
+    is_nllb = name == "NllbTokenizer"
+    is_mbart = name == "MBartTokenizer"
+    if is_mbart or is_nllb and files.get("legacy_behaviour", bool, False):
+        source_suffix += source_prefix
+        source_prefix = []
+    if is_mbart:
         special = dataclasses.replace(special, begin=target)
         target_prefix = []
-    behind = family.source_behind
-    if behind is None:
-        behind = files.get("legacy_behaviour", bool, False)
     hidden = [*codes.values()]
     marks = files.marks(names)
-    if not family.numbered:
+    if rule != "sentencepiece":  # M2M100's "__xx__" are no marks
         marks += [pieces[number] for number in codes.values()]
-    mask = names.get("mask")
-    late_mask = False
-    if mask is not None:
         hidden.append(index_of(mask, pieces))
-        normalised = files.is_normalised(mask, family.late_mask)
-        late_mask = family.rule == "characters" and normalised
+    late_mask = rule == "characters" and files.is_normalised(mask, is_nllb)
     if late_mask:
         marks = [mark for mark in marks if mark != mask]
     vocabulary = Vocabulary(
-        pieces,
-        special,
-        marks,
-        hidden,
-        source_prefix=[] if behind else [source],
-        source_suffix=[special.end, source] if behind else [special.end],
-        target_prefix=target_prefix,
+        pieces, special, marks, hidden, source_prefix, source_suffix, target_prefix
     )
-    tokenizer = MultilingualTokenizer(
-        vocabulary, {"text.spm": model}, family.rule, mask, late_mask
-    )
+    models = {"text.spm": model}
+    tokenizer = MultilingualTokenizer(vocabulary, models, rule, mask, late_mask)
     return tokenizer, tokenizer
 
 
 def _tokenizer_class(files):
-    """The key of `FAMILIES` that a checkpoint's files say or mean."""
+    """The key of `RULES` that a checkpoint's files say or mean."""
     default = "M2M100Tokenizer"
     if files.config["model_type"] == "mbart":
         default = "MBartTokenizer"
@@ -249,16 +224,16 @@ def _tokenizer_class(files):
     default = files.config.get("tokenizer_class") or default
     found = files.get("tokenizer_class", str, default)
     name = str(found).removesuffix("Fast")
-    if name not in FAMILIES:
+    if name not in RULES:
         raise ValueError(
-            f"tokenizer_class must be one of {', '.join(FAMILIES)}; received {found!r}"
+            f"tokenizer_class must be one of {', '.join(RULES)}; received {found!r}"
         )
     return name
 
 
-def _numbered_pieces(files, family):
+def _numbered_pieces(files):
     """The pieces of vocab.json and then the languages, and each language's piece."""
-    chosen = files.get("language_codes", str, family.languages)
+    chosen = files.get("language_codes", str, "m2m100")
     if chosen not in ("m2m100", "wmt21"):
         raise ValueError(
             f"language_codes must be one of m2m100, wmt21; received {chosen!r}"
@@ -267,11 +242,12 @@ def _numbered_pieces(files, family):
     return [*files.pieces("vocab.json"), *codes.values()], codes
 
 
-def _learnt_pieces(files, family, model, names):
+def _learnt_pieces(files, name, model, names):
     """A SentencePiece model's pieces and the languages, and each language's piece."""
     listed = files.listed()
     codes = [token for token in listed if re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", token)]
-    codes = codes or languages(family.languages)  # NLLB's are listed
+    if not codes:  # NLLB's are listed
+        codes = languages(name.removesuffix("Tokenizer").lower())
     found = processor(model, "sentencepiece.bpe.model")
     pieces = [names[key] for key in ("bos", "pad", "eos", "unk")]  # as fairseq
     # After SentencePiece's own unknown, begin and end.
