@@ -106,12 +106,25 @@ def read_model(folder, settings, special):
     checkpoint = open_checkpoint(folder)
     check_tables(checkpoint, config)
     chosen = matched(checkpoint, config)
-    model = Transformer(config, dtype="float32")
-    for tensor, name in chosen:
-        variable = tensor.variable(model)
-        array = tensor.ours(checkpoint.read(name))
-        variable.assign(array.reshape(variable.shape))
+    # What is made in this scope gets its value when the scope ends. Random values,
+    # replaced by the checkpoint's, would take more memory; and no argument of a model
+    # says how its weights begin, so that Keras's own attribute is set.
+    with keras.StatelessScope():
+        model = Transformer(config, dtype="float32")
+        for tensor, name in chosen:
+            variable = tensor.variable(model)
+            variable._initializer = initializer(checkpoint, tensor, name)
     return model
+
+
+def initializer(checkpoint, tensor, name):
+    """A Keras initializer that reads a weight from a checkpoint."""
+
+    def read(shape, dtype):
+        array = tensor.ours(checkpoint.read(name))
+        return keras.ops.convert_to_tensor(array.reshape(shape), dtype)
+
+    return read
 
 
 def check_tables(checkpoint, config):
