@@ -105,11 +105,18 @@ def until_end(rows, sentence_format):
 
 
 OFTEN = ("marian", "m2m_100")  # on every backend
+SELDOM = ("marian_separate", "fsmt_tied")  # their logits are compared above
+
+
+def marks(family):
+    if family in SELDOM:
+        return pytest.mark.slow
+    return [] if family in OFTEN else ON_TORCH
 
 
 @pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize(
-    "family", [pytest.param(f, marks=[] if f in OFTEN else ON_TORCH) for f in FAMILIES]
+    "family", [pytest.param(family, marks=marks(family)) for family in FAMILIES]
 )
 def test_generate(imported, family, search):
     """Padding and the begin token, although they are the likeliest, are never generated."""
