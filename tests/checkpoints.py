@@ -1,4 +1,4 @@
-"""Checkpoints of every family with random weights, as `transformers` writes them, and the frames of their ids."""
+"""Checkpoints of every family with random weights, as `transformers` writes them."""
 
 import logging
 
@@ -80,10 +80,7 @@ FAMILIES = {
         transformers.M2M100Config,
         dict(vocab_size=77),
         SentenceFormat(
-            FAIRSEQ,
-            source_prefix=(71,),
-            source_suffix=(2,),
-            target_prefix=(LANGUAGE,),
+            FAIRSEQ, source_prefix=(71,), source_suffix=(2,), target_prefix=(LANGUAGE,)
         ),
     ),
     "mbart": (
@@ -98,7 +95,7 @@ FAMILIES = {
 
 
 def make_model(family, seed=0, **changes):
-    """A model of `transformers` whose tensors are all random: norms, biases and the bias of the logits, too."""
+    """A model of `transformers` whose tensors are all random, norms and biases too."""
     model_class, config_class, settings, sentence_format = FAMILIES[family]
     torch.manual_seed(seed)
     config = config_class(**{**SIZES, **settings, **changes})
@@ -133,7 +130,7 @@ def texts(lengths, seed=0):
 
 
 def teach(model, sentence_format, updates=80):
-    """Train a random model a little, so that its translations end and depend on what is translated."""
+    """Train a random model a little: its translations end and depend on the source."""
     # FSMT's sinusoids are a parameter.
     learning = [
         tensor
@@ -190,7 +187,7 @@ def tempt(model, sentence_format):
 
 
 def complete(folder, name, dtype=None, empty_pad=False, **changes):
-    """A checkpoint with the tokenizer files of `tokenizer_folders.FOLDERS`: the model and the pair of languages."""
+    """A checkpoint with tokenizer files: its model and the pair of languages."""
     make, pair = FOLDERS[name]
     settings = read(make(folder))
     known = {
@@ -220,7 +217,7 @@ def complete(folder, name, dtype=None, empty_pad=False, **changes):
 
 
 def write(folder, family, taught=False, **changes):
-    """Write a checkpoint; its model and its `SentenceFormat`. One that is taught is also tempted."""
+    """Write a checkpoint, tempted if it is taught; its model and `SentenceFormat`."""
     model, sentence_format = make_model(family, **changes)
     if taught:
         teach(model, sentence_format)

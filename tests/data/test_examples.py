@@ -24,7 +24,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Small files in the place of the published ones, their checksums, and an empty cache."""
+    """Small files in place of the published ones, their checksums, an empty cache."""
     folder = tmp_path / "published"
     folder.mkdir()
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""An imported model is trained on, with its own tokenizer, and learns as it does in torch."""
+"""An imported model is trained on, with its own tokenizer, and learns as in torch."""
 
 import dataclasses
 
@@ -14,8 +14,8 @@ from layer_checks import ON_TORCH, numpy  # noqa: E402
 
 from keras_transformer import Translator, train  # noqa: E402
 from keras_transformer.config import TrainingConfig  # noqa: E402
-from keras_transformer.data.examples import captions, multi30k
-from keras_transformer.distribution.distribution import ONE_DEVICE
+from keras_transformer.data.examples import captions, multi30k  # noqa: E402
+from keras_transformer.distribution.distribution import ONE_DEVICE  # noqa: E402
 from keras_transformer.runs.run import load_model, load_tokenizers, read_config  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 from keras_transformer.training.prepare import prepare  # noqa: E402
@@ -25,7 +25,7 @@ from keras_transformer.training.train import open_batches  # noqa: E402
 
 
 def fine_tuned(run, folder, *updates):
-    """A run that begins with another, stopped and resumed after each of these numbers of updates but the last."""
+    """A run that begins with another, and is resumed after each number of updates."""
     files = write_corpus(folder.parent / "corpus", train=60)
     data = read_config(run, "data")
     data = dataclasses.replace(data, max_length=60, batch_tokens=800)
@@ -84,7 +84,10 @@ def test_a_vocabulary_is_not_extended(imported, tmp_path):
 
 
 def both_losses(made, folder, files, updates):
-    """The loss before each update of the paper's recipe, without dropout: `fit`'s, and torch's on the same batches."""
+    """The loss before each update of the paper's recipe, in `fit` and in torch.
+
+    The batches are the same, and there is no dropout.
+    """
     recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
     model = dataclasses.replace(made.ours.config, dropout=0.0, attention_dropout=0.0)
     data = dataclasses.replace(read_config(made.run, "data"), batch_tokens=800)
@@ -152,6 +155,7 @@ def test_the_loss_falls_as_in_torch(imported, tmp_path, corpus):
     losses, expected = both_losses(imported("marian"), tmp_path / "fine", files, 200)
     difference = np.abs(losses / expected - 1).max()
     print(
-        f"{corpus}: loss {losses[0]:.3f} to {losses[-1]:.3f}, largest relative difference {difference:.1e}"
+        f"{corpus}: loss {losses[0]:.3f} to {losses[-1]:.3f}, "
+        f"largest relative difference {difference:.1e}"
     )
     assert losses[-10:].mean() < losses[:10].mean() - 1.0 and difference < 0.01

@@ -37,7 +37,7 @@ for source, revision in json.loads(sys.argv[1]):
 
 
 def in_child(cache, calls, **environment):
-    """The results of `fetch`, or its errors, in a process whose cache is that folder."""
+    """The results of `fetch`, or its errors, in a process with that cache."""
     environment = {
         **os.environ,
         "HF_HOME": str(cache),

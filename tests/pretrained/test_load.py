@@ -19,7 +19,7 @@ from tokenizer_folders import FOLDERS  # noqa: E402
 from keras_transformer import Translator, pretrained  # noqa: E402
 from keras_transformer.cli.main import main  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
-from keras_transformer.layers.positional_embedding import PositionalEmbedding
+from keras_transformer.layers.positional_embedding import PositionalEmbedding  # noqa: E402
 from keras_transformer.pretrained.load import check_vocabularies, read_model  # noqa: E402
 from keras_transformer.pretrained.tokenizers.files import read_json  # noqa: E402
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers  # noqa: E402
@@ -168,7 +168,7 @@ def test_half_precision_is_widened(marian, tmp_path, dtype, rtol):
 
 
 def test_all_ways_of_storing_it(marian, tmp_path):
-    """Shards; PyTorch's own format, old and new, with all names of a matrix; a matrix by another of its names."""
+    """Shards; PyTorch's own format, old and new; a matrix by another of its names."""
     folder, expected = marian
     tensors = {
         name: torch.from_numpy(array)
@@ -249,7 +249,7 @@ def test_tensors_that_do_not_fit(marian, tmp_path, change, message):
 
 
 def test_sinusoids_are_the_familys_or_refused(marian, tmp_path):
-    """Ours are computed: a file that brings others, as our own export of the paper's positions, is no such model."""
+    """Ours are computed: a file that brings others is no such model."""
     name, (folder, expected) = "model.decoder.embed_positions.weight", marian
     table = np.asarray(expected.decoder.embedding.encode(np.arange(30)[None]))[
         0
@@ -298,35 +298,20 @@ def test_a_checkpoint_is_not_replaced_by_its_run(marian, tmp_path):
         Translator.load(folder)
 
 
+FAMILY_NAMES = "model_type must be one of marian, fsmt, m2m_100, mbart; received"
+FUNCTIONS = "activation_function must be one of relu, gelu, swish, silu; received"
+SHAPE = r"another shape: model.decoder.layers.0.fc1.bias \(96,\) instead of \(95,\)"
 BAD_SETTINGS = [
-    (
-        dict(model_type="bart"),
-        "model_type must be one of marian, fsmt, m2m_100, mbart; received 'bart'",
-    ),
-    (
-        dict(activation_function="tanh"),
-        "activation_function must be one of relu, gelu, swish, silu; received 'tanh'",
-    ),
-    (
-        dict(decoder_attention_heads=2),
-        "decoder_attention_heads must be equal; received 4 and 2",
-    ),
-    (
-        dict(decoder_ffn_dim=95),
-        r"another shape: model.decoder.layers.0.fc1.bias \(96,\) instead of \(95,\)",
-    ),
+    (dict(model_type="bart"), f"{FAMILY_NAMES} 'bart'"),
+    (dict(model_type={}), f"{FAMILY_NAMES} {{}}"),
+    (dict(activation_function="tanh"), f"{FUNCTIONS} 'tanh'"),
+    (dict(activation_function=[]), rf"{FUNCTIONS} \[\]"),
+    (dict(decoder_attention_heads=2), "heads must be equal; received 4 and 2"),
+    (dict(decoder_ffn_dim=95), SHAPE),
     (dict(d_model="absent"), "config.json must have d_model; it has not"),
     (dict(eos_token_id=1), "eos_token_id must be"),
-    (
-        dict(tie_word_embeddings=False),
-        "tie_word_embeddings must be true where source and target share a matrix",
-    ),
+    (dict(tie_word_embeddings=False), "tie_word_embeddings must be true where source"),
     (dict(encoder_layers=2.5), "encoder_layers must be int; received 2.5"),
-    (
-        dict(activation_function=[]),
-        r"activation_function must be one of .*; received \[\]",
-    ),
-    (dict(model_type={}), r"model_type must be one of .*; received {}"),
     (dict(d_model=10**12), "another shape"),  # nothing of that size is made
     (dict(encoder_layers=10**9), r"are missing: \d+ for 1000000003 layers"),
 ]
@@ -338,20 +323,15 @@ def test_settings_that_do_not_fit(marian, tmp_path, settings, message):
         read(changed(marian[0], tmp_path / "bad", **settings))
 
 
-def test_ids_and_sizes_must_be_the_tokenizers(marian, tmp_path):
+def test_sizes_must_be_the_tokenizers(marian):
     folder, model = marian
-    settings, tokenizers = (
-        read_json(folder / "config.json"),
-        load_tokenizers(folder, read_json(folder / "config.json")),
-    )
+    tokenizers = load_tokenizers(folder, read_json(folder / "config.json"))
     size = model.config.target_vocab_size
     config = dataclasses.replace(
         model.config, target_vocab_size=size + 1, share_embeddings=False
     )
-    with pytest.raises(
-        ValueError,
-        match=rf"config.json's \({size}, {size + 1}\) tokens; received \({size}, {size}\)",
-    ):
+    message = rf"\({size}, {size + 1}\) tokens; received \({size}, {size}\)"
+    with pytest.raises(ValueError, match=message):
         check_vocabularies(config, tokenizers)
 
 
@@ -376,10 +356,7 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
             "must name files beside it; received '../x.safetensors'",
         ),
         ("{}", "weight_map must be a dict; received None"),
-        (
-            '{"weight_map": []}',
-            "weight_map must be a dict; received \\[\\]",
-        ),
+        ('{"weight_map": []}', "weight_map must be a dict; received \\[\\]"),
         ("[" * 100_000, "cannot be used: "),
     ):
         index.write_text(content)

@@ -1,8 +1,8 @@
 """Imported models give `transformers`' logits and translations.
 
-NLLB is m2m_100: the same architecture and the same sentence_format, the languages first on both
-sides. mBART-50 is mbart in m2m_100's sentence_format. Both are read with their own tokenizers in
-test_load.py.
+NLLB is m2m_100: the same architecture and the same format, the languages first on both
+sides. mBART-50 is mbart in m2m_100's format. Both are read with their own tokenizers
+in test_load.py.
 """
 
 import shutil
@@ -119,7 +119,7 @@ def marks(family):
     "family", [pytest.param(family, marks=marks(family)) for family in FAMILIES]
 )
 def test_generate(imported, family, search):
-    """Padding and the begin token, although they are the likeliest, are never generated."""
+    """Padding and the begin token are never generated, although they are likeliest."""
     theirs, ours, sentence_format = imported(family, taught=True)
     decoding, options = SEARCHES[search]
     source_ids = padded(
