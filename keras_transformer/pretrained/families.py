@@ -24,18 +24,16 @@ SAME_NAME = (
     "attention_dropout",
     "scale_embedding",
 )
-NEEDED = (
-    *SAME_NAME,
-    "encoder_attention_heads",
-    "decoder_attention_heads",
-    "encoder_ffn_dim",
-    "decoder_ffn_dim",
-    "activation_function",
-    "max_position_embeddings",
-)
 ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
 # In files of older versions.
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
+
+
+class Settings(dict):
+    """The content of `config.json`, which says what is missing."""
+
+    def __missing__(self, name):
+        raise ValueError(f"config.json must have {name}; it has not")
 
 
 def transformer_config(config, special):
@@ -49,13 +47,8 @@ def transformer_config(config, special):
         ValueError: if it lacks a setting, or has one that our model has not.
     """
     family = config["model_type"]
-    sizes = ["vocab_size"]
-    if family == "fsmt":
-        sizes = ["src_vocab_size", "tgt_vocab_size"]
-    config = {**ABSENT, "tie_word_embeddings": family != "fsmt", **config}
-    missing = [name for name in (*NEEDED, *sizes) if name not in config]
-    if missing:
-        raise ValueError(f"config.json must have {', '.join(missing)}; it has not")
+    tied = dict(tie_word_embeddings=family != "fsmt")
+    config = Settings(ABSENT | tied | config)
     heads = config["encoder_attention_heads"]
     if config["decoder_attention_heads"] != heads:
         raise ValueError(

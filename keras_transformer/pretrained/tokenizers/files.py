@@ -106,11 +106,7 @@ class TokenizerFiles:
         return read_limited(self.folder / name)
 
     def get(self, name, kind, default=None):
-        """What is said under a name; `default` if nothing or null is.
-
-        Raises:
-            ValueError: if it is of another type than `kind`.
-        """
+        """What is said under a name; `default` if nothing or null is."""
         found = self._said.get(name)
         return default if found is None else checked(f"{name} {SAID_IN}", found, kind)
 
@@ -148,11 +144,7 @@ class TokenizerFiles:
         return bool(normalised)
 
     def size(self, name):
-        """A number of tokens that config.json gives.
-
-        Raises:
-            ValueError: if it is missing or out of bounds.
-        """
+        """A number of tokens that config.json gives."""
         size = self.config.get(name)
         if type(size) is not int or not 0 < size <= LARGEST_VOCABULARY:
             raise ValueError(
@@ -168,10 +160,6 @@ class TokenizerFiles:
             name: the file's.
             size: number of tokens of the model; the file's own when absent. An id that
                 the file does not have gets a piece that no text spells.
-
-        Raises:
-            ValueError: if it is no such file, two pieces have one id, or an id is not
-                the model's.
         """
         numbers = read_json(self.folder / name)
         size = len(numbers) if size is None else size
@@ -197,10 +185,6 @@ class TokenizerFiles:
             pieces: the vocabulary.
             size: number of tokens of the model. A piece more is one that has an id in
                 tokenizer_config.json alone, or none that a text spells.
-
-        Raises:
-            ValueError: if there are more pieces, or an id of tokenizer_config.json is
-                not the model's or stands for another piece.
         """
         if len(pieces) > size:
             raise ValueError(
@@ -230,9 +214,6 @@ class TokenizerFiles:
             names: the special tokens by key.
             begin: key of what the decoder starts with, unless config.json gives its id.
             end: key of what closes a sentence.
-
-        Raises:
-            ValueError: if config.json and the vocabulary disagree.
         """
         pad, unknown, usual, end = (
             index_of(names[key], pieces) for key in ("pad", "unk", begin, end)
@@ -279,11 +260,7 @@ def content_of(name, token):
 
 
 def index_of(piece, pieces):
-    """The id of a piece.
-
-    Raises:
-        ValueError: if the vocabulary does not have it.
-    """
+    """The id of a piece."""
     if piece not in pieces:
         raise ValueError(
             f"the vocabulary must have the token {piece!r}; "
@@ -293,11 +270,7 @@ def index_of(piece, pieces):
 
 
 def language_id(name, code, codes):
-    """The id of a language's code.
-
-    Raises:
-        ValueError: if the model does not have the language that the argument names.
-    """
+    """The id of a language's code."""
     if code not in codes:
         some = ", ".join(list(codes)[:6])
         raise ValueError(
