@@ -1,4 +1,4 @@
-"""How long an import takes and how much memory, on every backend: `python -m benchmarks.importing CHECKPOINT`.
+"""The time and memory of an import: `python -m benchmarks.importing CHECKPOINT`.
 
 Memory is the most that the process ever held, less what it held after a tiny model was
 made, run and saved: that much is the backend's own (Keras imports TensorFlow when it
@@ -34,19 +34,19 @@ def measure(source, run):
             source_vocab_size=9, target_vocab_size=9, d_model=8, d_ff=8, num_heads=1
         )
         tiny = Transformer(preset("tiny", **sizes))
-        tiny(
-            {
-                "source_ids": np.ones((1, 3), "int32"),
-                "target_ids": np.ones((1, 3), "int32"),
-            }
-        )
+        ids = np.ones((1, 3), "int32")
+        tiny({"source_ids": ids, "target_ids": ids})
         tiny.save(Path(folder) / "tiny.keras")
-    own, begin = megabytes(), time.perf_counter()
+    own = megabytes()
+    begin = time.perf_counter()
     model = pretrained.load(source, run)
-    seconds, weights = time.perf_counter() - begin, 4 * model.count_params() / 2**20
+    seconds = time.perf_counter() - begin
+    above = megabytes() - own
+    weights = 4 * model.count_params() / 2**20
     print(
-        f"{keras.backend.backend()}: {seconds:.1f} s, {megabytes() - own:.0f} MiB above its own {own:.0f} MiB: "
-        f"{(megabytes() - own) / weights:.2f} times the {weights:.0f} MiB of the float32 weights",
+        f"{keras.backend.backend()}: {seconds:.1f} s, {above:.0f} MiB above its own "
+        f"{own:.0f} MiB: {above / weights:.2f} times the {weights:.0f} MiB of the "
+        "float32 weights",
         flush=True,
     )
 

@@ -1,4 +1,4 @@
-"""Checkpoints of every family with random weights, as `transformers` writes them, and the frames of their ids."""
+"""Checkpoints of every family with random weights, as `transformers` writes them."""
 
 import logging
 
@@ -8,6 +8,7 @@ import transformers
 from tokenizer_folders import FOLDERS, read
 
 from keras_transformer.text.sentence_format import SentenceFormat
+from keras_transformer.text.special_tokens import SpecialTokens
 
 for name in ("configuration_utils", "modeling_utils", "generation.configuration_utils"):
     logging.getLogger(f"transformers.{name}").setLevel(logging.ERROR)
@@ -26,6 +27,8 @@ SIZES = dict(
     attention_dropout=0.0,
 )
 MARIAN_IDS = dict(eos_token_id=0, pad_token_id=76, decoder_start_token_id=76)
+MARIAN = SpecialTokens(pad=76, unknown=1, begin=76, end=0)
+FAIRSEQ = SpecialTokens(pad=1, unknown=3, begin=2, end=2)
 LANGUAGE = 70  # a token that stands for the target language
 
 # Name -> (model class, config class, what the config has beside SIZES, the ids of its
@@ -40,7 +43,7 @@ FAMILIES = {
             scale_embedding=True,
             **MARIAN_IDS,
         ),
-        SentenceFormat(pad=76, begin=76, end=0, source_suffix=(0,)),
+        SentenceFormat(MARIAN, source_suffix=(0,)),
     ),
     "marian_separate": (
         transformers.MarianMTModel,
@@ -52,13 +55,13 @@ FAMILIES = {
             scale_embedding=True,
             **MARIAN_IDS,
         ),
-        SentenceFormat(pad=76, begin=76, end=0, source_suffix=(0,)),
+        SentenceFormat(MARIAN, source_suffix=(0,)),
     ),
     "fsmt": (
         transformers.FSMTForConditionalGeneration,
         transformers.FSMTConfig,
         dict(src_vocab_size=83, tgt_vocab_size=77),
-        SentenceFormat(pad=1, begin=2, end=2, source_suffix=(2,)),
+        SentenceFormat(FAIRSEQ, source_suffix=(2,)),
     ),
     # One matrix, and a decoder that is narrower inside, as in WMT'19's German models.
     "fsmt_tied": (
@@ -70,19 +73,14 @@ FAMILIES = {
             tie_word_embeddings=True,
             decoder_ffn_dim=48,
         ),
-        SentenceFormat(pad=1, begin=2, end=2, source_suffix=(2,)),
+        SentenceFormat(FAIRSEQ, source_suffix=(2,)),
     ),
     "m2m_100": (
         transformers.M2M100ForConditionalGeneration,
         transformers.M2M100Config,
         dict(vocab_size=77),
         SentenceFormat(
-            pad=1,
-            begin=2,
-            end=2,
-            source_prefix=(71,),
-            source_suffix=(2,),
-            target_prefix=(LANGUAGE,),
+            FAIRSEQ, source_prefix=(71,), source_suffix=(2,), target_prefix=(LANGUAGE,)
         ),
     ),
     "mbart": (
@@ -91,13 +89,13 @@ FAMILIES = {
         dict(
             vocab_size=77, activation_function="gelu", decoder_start_token_id=LANGUAGE
         ),
-        SentenceFormat(pad=1, begin=LANGUAGE, end=2, source_suffix=(2, 71)),
+        SentenceFormat(SpecialTokens(1, 3, LANGUAGE, 2), source_suffix=(2, 71)),
     ),
 }
 
 
 def make_model(family, seed=0, **changes):
-    """A model of `transformers` whose tensors are all random: norms, biases and the bias of the logits, too."""
+    """A model of `transformers` whose tensors are all random, norms and biases too."""
     model_class, config_class, settings, sentence_format = FAMILIES[family]
     torch.manual_seed(seed)
     config = config_class(**{**SIZES, **settings, **changes})
@@ -132,7 +130,7 @@ def texts(lengths, seed=0):
 
 
 def teach(model, sentence_format, updates=80):
-    """Train a random model a little, so that its translations end and depend on what is translated."""
+    """Train a random model a little: its translations end and depend on the source."""
     # FSMT's sinusoids are a parameter.
     learning = [
         tensor
@@ -152,16 +150,17 @@ def teach(model, sentence_format, updates=80):
             labels,
         )
         source, target, label = (
-            torch.from_numpy(padded(ids, sentence_format.pad)).long() for ids in rows
+            torch.from_numpy(padded(ids, sentence_format.special.pad)).long()
+            for ids in rows
         )
         logits = model(
             source,
-            attention_mask=source != sentence_format.pad,
+            attention_mask=source != sentence_format.special.pad,
             decoder_input_ids=target,
             use_cache=False,
         ).logits
         loss = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), label, ignore_index=sentence_format.pad
+            logits.transpose(1, 2), label, ignore_index=sentence_format.special.pad
         )
         optimizer.zero_grad()
         loss.backward()
@@ -172,7 +171,9 @@ def tempt(model, sentence_format):
     """Make those ids the likeliest that no search may generate."""
     with torch.no_grad():
         if hasattr(model, "final_logits_bias"):
-            model.final_logits_bias[0, list(sentence_format.never)] += 25.0
+            model.final_logits_bias[
+                0, list(sentence_format.special.never_generated)
+            ] += 25.0
         else:  # the last norm's bias is a part of each position's state
             decoder = model.get_decoder()
             norm = (
@@ -180,13 +181,13 @@ def tempt(model, sentence_format):
                 or decoder.layers[-1].final_layer_norm
             )
             matrix = getattr(decoder, "output_projection", decoder.embed_tokens).weight
-            matrix[list(sentence_format.never)] = (
+            matrix[list(sentence_format.special.never_generated)] = (
                 25.0 * norm.bias / norm.bias.square().sum()
             )
 
 
 def complete(folder, name, dtype=None, empty_pad=False, **changes):
-    """A checkpoint with the tokenizer files of `tokenizer_folders.FOLDERS`: the model and the pair of languages."""
+    """A checkpoint with tokenizer files: its model and the pair of languages."""
     make, pair = FOLDERS[name]
     settings = read(make(folder))
     known = {
@@ -216,7 +217,7 @@ def complete(folder, name, dtype=None, empty_pad=False, **changes):
 
 
 def write(folder, family, taught=False, **changes):
-    """Write a checkpoint; its model and its `SentenceFormat`. One that is taught is also tempted."""
+    """Write a checkpoint, tempted if it is taught; its model and `SentenceFormat`."""
     model, sentence_format = make_model(family, **changes)
     if taught:
         teach(model, sentence_format)

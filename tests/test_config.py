@@ -288,11 +288,11 @@ def test_tables_that_do_not_go_with_it():
 
 
 def test_what_is_never_generated():
-    assert TransformerConfig().never_generated == (0, 2)
+    assert TransformerConfig().special.never_generated == (0, 2)
     # Marian.
-    assert TransformerConfig(pad_id=7, begin_id=7, end_id=0).never_generated == (7,)
+    assert TransformerConfig(pad_id=7, begin_id=7, end_id=0).special.never_generated == (7,)
     # Fairseq.
-    assert TransformerConfig(pad_id=1, begin_id=2, end_id=2).never_generated == (1,)
+    assert TransformerConfig(pad_id=1, begin_id=2, end_id=2).special.never_generated == (1,)
 
 
 def test_greedy_has_one_best():

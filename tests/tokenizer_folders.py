@@ -1,4 +1,4 @@
-"""Folders of tokenizer files as Hugging Face has them, around small models that are trained here."""
+"""Folders of tokenizer files as Hugging Face has them, around small models."""
 
 import collections
 import functools
@@ -8,14 +8,14 @@ import json
 import sentencepiece
 from scripts import PLAIN, sentences
 
-from keras_transformer.pretrained import languages
+from keras_transformer.pretrained.tokenizers.multilingual import languages
 
 FAIRSEQ = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
 @functools.cache
 def sentencepiece_model(kind="unigram", seed=1, size=480):
-    """The content of a model with SentencePiece's usual normalisation, which leaves some characters out."""
+    """A model with SentencePiece's usual normalisation, without some characters."""
     model = io.BytesIO()
     lines = [*PLAIN * 3, *(line for line in sentences(200, seed) if "<" not in line)]
     sentencepiece.SentencePieceTrainer.train(
@@ -38,7 +38,10 @@ def pieces_of(model):
 
 
 def write(folder, **contents):
-    """Write files: bytes as they are, everything else as JSON; `__` in a name stands for a dot, `_0` for a dash."""
+    """Write files: bytes as they are, everything else as JSON.
+
+    In a name `__` stands for a dot, `_0` for a dash.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         content = (
@@ -53,7 +56,7 @@ def numbered(pieces):
 
 
 def marian(folder, separate=False):
-    """OPUS-MT: every tenth piece is missing in the vocabulary, and the order is another than SentencePiece's."""
+    """OPUS-MT: each tenth piece is missing, and the order is not SentencePiece's."""
     source, target = sentencepiece_model(seed=1), sentencepiece_model(seed=2)
     known = [sorted(set(pieces_of(model)))[1:] for model in (source, target)]
     known = [
@@ -95,9 +98,9 @@ def marian(folder, separate=False):
     )
 
 
-def m2m100(folder, codes, listed=True):
-    """M2M100; its languages stand in special_tokens_map.json, as in Facebook's own checkpoints."""
-    model = sentencepiece_model()
+def m2m100(folder, listed=True):
+    """M2M100; its languages stand in special_tokens_map.json, as in Facebook's."""
+    model, codes = sentencepiece_model(), languages("m2m100")
     pieces = [*FAIRSEQ, *(piece for n, piece in enumerate(pieces_of(model)) if n % 10)]
     config = {
         "model_type": "m2m_100",
@@ -122,9 +125,10 @@ def m2m100(folder, codes, listed=True):
     return write(folder, sentencepiece__bpe__model=model)
 
 
-def mbart(folder, name, codes):
+def mbart(folder, name):
     """mBART (`MBartTokenizer`) and mBART-50 (`MBart50Tokenizer`)."""
     model = sentencepiece_model()
+    codes = languages(name.removesuffix("Tokenizer").lower())
     size = 4 + len(pieces_of(model)) + len(codes) + 1
     config = {
         "model_type": "mbart",
@@ -142,7 +146,7 @@ def mbart(folder, name, codes):
 
 
 def nllb(folder, codes):
-    """NLLB; tokenizer.json is there for transformers, which makes other ids without it."""
+    """NLLB; without tokenizer.json transformers would make other ids."""
     from tokenizers import (
         AddedToken,
         Regex,
@@ -200,7 +204,7 @@ MASK = {"lstrip": True, "rstrip": False, "single_word": False, "normalized": Tru
 
 
 def fsmt(folder, pair=("en", "de")):
-    """FSMT: merges learnt on Moses' words; some of their pieces are missing in the vocabularies."""
+    """FSMT: merges of Moses' words; the vocabularies lack some of their pieces."""
     import sacremoses
     from subword_nmt.learn_bpe import learn_bpe
 
@@ -258,15 +262,9 @@ NLLB = ("ace_Arab", "deu_Latn", "eng_Latn", "zho_Hans")
 FOLDERS = {
     "marian": (marian, {}),
     "marian-separate": (lambda folder: marian(folder, separate=True), {}),
-    "m2m_100": (lambda folder: m2m100(folder, languages.M2M100), {"en": "de"}),
+    "m2m_100": (m2m100, {"en": "de"}),
     "nllb": (lambda folder: nllb(folder, NLLB), {"eng_Latn": "deu_Latn"}),
-    "mbart": (
-        lambda folder: mbart(folder, "MBartTokenizer", languages.MBART),
-        {"en_XX": "de_DE"},
-    ),
-    "mbart-50": (
-        lambda folder: mbart(folder, "MBart50Tokenizer", languages.MBART50),
-        {"en_XX": "de_DE"},
-    ),
+    "mbart": (lambda folder: mbart(folder, "MBartTokenizer"), {"en_XX": "de_DE"}),
+    "mbart-50": (lambda folder: mbart(folder, "MBart50Tokenizer"), {"en_XX": "de_DE"}),
     "fsmt": (fsmt, {}),
 }

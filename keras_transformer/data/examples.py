@@ -1,8 +1,6 @@
 """Corpora to begin with: the captions that come with the package, and Multi30k."""
 
 import hashlib
-import os
-import socket
 from pathlib import Path
 
 CAPTIONS = Path(__file__).parent / "captions"
@@ -16,11 +14,14 @@ MULTI30K_SHA256 = {
     "train.de.gz": "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6",
     "val.en.gz": "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28",
     "val.de.gz": "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a",
-    "test_2016_flickr.en.gz": "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9",
-    "test_2016_flickr.de.gz": "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8",
+    "test_2016_flickr.en.gz": (
+        "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9"
+    ),
+    "test_2016_flickr.de.gz": (
+        "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8"
+    ),
 }
 MULTI30K_SPLITS = ("train", "val", "test_2016_flickr")
-TIMEOUT = 30  # seconds without a byte
 
 
 def captions(split):
@@ -53,17 +54,17 @@ def captions(split):
 
 
 def multi30k(split, folder=None, url=MULTI30K_URL):
-    """Paths of the English and German captions of one split of Multi30k, downloaded on first use.
+    """Paths of the English and German captions of one split of Multi30k.
 
-    For non-commercial use only, and therefore no part of this package. Every file is
-    checked against its SHA-256.
+    They are downloaded on first use. They are for non-commercial use only, and
+    therefore no part of this package. Every file is checked against its SHA-256.
 
     Args:
         split: "train" (29,000 pairs), "val" (1,014) or "test_2016_flickr" (1,000).
-        folder: A folder that holds `train.en.gz` and the like already; nothing is
+        folder: a folder that holds `train.en.gz` and the like already; nothing is
             downloaded then. Default: download into `~/.keras/datasets/multi30k` (below
             `KERAS_HOME` if that is set).
-        url: Where the files are downloaded from.
+        url: where the files are downloaded from.
 
     Returns:
         `(source, target)`: paths of two gzip files in UTF-8, English and German, one
@@ -79,66 +80,45 @@ def multi30k(split, folder=None, url=MULTI30K_URL):
     """
     if split not in MULTI30K_SPLITS:
         raise ValueError(
-            f'`split` must be "train", "val" or "test_2016_flickr". Received: split={split!r}'
+            '`split` must be "train", "val" or "test_2016_flickr". '
+            f"Received: split={split!r}"
         )
-    names = f"{split}.en.gz", f"{split}.de.gz"
+    names = (f"{split}.en.gz", f"{split}.de.gz")
     if folder is None:
-        return tuple(_download(name, url) for name in names)
+        return tuple(_downloaded(name, f"{url}/{name}") for name in names)
     paths = tuple(Path(folder) / name for name in names)
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(
                 f"{path} is missing: download it from {url}/{path.name}"
             )
-        _verify(path)
+        received = hashlib.sha256(path.read_bytes()).hexdigest()
+        expected = MULTI30K_SHA256[path.name]
+        if received != expected:
+            raise ValueError(
+                f"{path} is not the published file: delete it and download it again. "
+                f"Expected SHA-256 {expected}. Received: {received}"
+            )
     return paths
 
 
-def _download(name, url):
-    """The file in the cache; fetched aside and renamed, so that the cache never holds half a file."""
-    cache = (
-        Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-        / "datasets"
-        / "multi30k"
-    )
-    path = cache / name
-    if path.is_file():
-        _verify(path)
-        return path
-    cache.mkdir(parents=True, exist_ok=True)
-    aside = cache / f"{name}.{os.getpid()}.part"
-    try:
-        _fetch(f"{url}/{name}", aside)
-        _verify(aside, name)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
-
-
-def _fetch(address, path):
+def _downloaded(name, address):
+    """The path of a file in Keras's cache."""
     import keras  # late: the bundled corpus is read without a backend
 
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
+    expected = MULTI30K_SHA256[name]
     try:
-        keras.utils.get_file(
-            path.name, address, cache_subdir=str(path.parent.absolute())
+        path = keras.utils.get_file(
+            name, address, file_hash=expected, cache_subdir="datasets/multi30k"
         )
+    except ValueError:
+        raise ValueError(
+            f"{address} is not the published file. Expected SHA-256 {expected}. "
+            "Received: another"
+        ) from None
     except Exception as error:  # get_file raises bare Exceptions
         raise ConnectionError(
-            f"cannot download {address} ({error}): download it by hand, with the other files of Multi30k, "
-            "into a folder, and pass folder="
+            f"cannot download {address} ({error}): download it by hand, with the other "
+            "files of Multi30k, into a folder, and pass folder="
         ) from error
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _verify(path, name=None):
-    name = name or path.name
-    received = hashlib.sha256(path.read_bytes()).hexdigest()
-    if received != MULTI30K_SHA256[name]:
-        raise ValueError(
-            f"{path.parent / name} is not the published file: delete it and download it again. "
-            f"Expected SHA-256 {MULTI30K_SHA256[name]}. Received: {received}"
-        )
+    return Path(path)

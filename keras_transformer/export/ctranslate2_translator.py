@@ -33,7 +33,7 @@ class CTranslate2Translator(BaseTranslator):
         )
         self._ids = {piece: number for number, piece in enumerate(self._target_pieces)}
         self._ends = self.sentence_format.source_suffix[-1:] == (
-            self.sentence_format.end,
+            self.sentence_format.special.end,
         )
 
     @classmethod
@@ -100,7 +100,10 @@ class CTranslate2Translator(BaseTranslator):
                 "prefixes must be absent with CTranslate2: its scores leave them out"
             )
         sources = [self._pieces(ids) for ids in self._encode_sources(texts)]
-        results, never = self._searched(sources), self.sentence_format.never
+        results, never = (
+            self._searched(sources),
+            self.sentence_format.special.never_generated,
+        )
         # Were they suppressed from the start, the softmax would leave them out, and no
         # score would be Translator's.
         wrong = [
@@ -171,7 +174,8 @@ class CTranslate2Translator(BaseTranslator):
     def _log_probs(self, sources, targets):
         """Sources in pieces and target ids -> the log-probabilities of each target's ids, 0 for a target prefix."""
         inner = [
-            ids[:-1] if ids[-1] == self.sentence_format.end else ids for ids in targets
+            ids[:-1] if ids[-1] == self.sentence_format.special.end else ids
+            for ids in targets
         ]
         pieces = [[self._target_pieces[number] for number in ids] for ids in inner]
         found = self._translator.score_batch(

@@ -73,7 +73,7 @@ class TextToText(tf.Module):
     )
     def ids(self, source_ids):
         tokens, scores = self._search(
-            source_ids, tf.reduce_any(source_ids != self._frame.pad, axis=1)
+            source_ids, tf.reduce_any(source_ids != self._frame.special.pad, axis=1)
         )
         return {"ids": tokens, "scores": scores}
 
@@ -87,7 +87,7 @@ class TextToText(tf.Module):
             for ids in (sentence_format.source_prefix, sentence_format.source_suffix)
         ]
         source_ids = tf.concat([around[0], pieces, around[1]], axis=1).to_tensor(
-            sentence_format.pad
+            sentence_format.special.pad
         )
         return self._search(source_ids, ~tf.strings.regex_full_match(text, BLANK))
 
@@ -105,14 +105,14 @@ class TextToText(tf.Module):
             lengths.append(2 * lengths[-1])
         lengths = tuple(min(length, self._longest) for length in lengths)
         source_lengths = tf.reduce_sum(
-            tf.cast(source_ids != self._frame.pad, tf.int32), axis=1
+            tf.cast(source_ids != self._frame.special.pad, tf.int32), axis=1
         )
         limits = tf.minimum(source_lengths + self._config.extra_length, self._longest)
         limits = tf.where(wanted, limits, 0)
         tokens, scores = self._search_ids(lengths, source_ids, limits)
         nothing = tf.expand_dims(~wanted, 1) & (tf.range(tf.shape(scores)[1]) == 0)
         width = tf.reduce_max(
-            tf.reduce_sum(tf.cast(tokens != self._frame.pad, tf.int32), axis=2)
+            tf.reduce_sum(tf.cast(tokens != self._frame.special.pad, tf.int32), axis=2)
         )
         return tokens[:, :, :width], tf.where(nothing, 0.0, scores)
 

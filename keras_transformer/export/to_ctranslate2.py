@@ -177,7 +177,7 @@ def specification(model, tokenizers, positions):
     spec.register_target_vocabulary(target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
     spec.config.add_source_eos = sentence_format.source_suffix[-1:] == (
-        sentence_format.end,
+        sentence_format.special.end,
     )
     spec.validate()
     return spec

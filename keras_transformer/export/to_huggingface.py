@@ -134,7 +134,7 @@ def marian_config(config):
 def generation(config):
     """How `generate` is to search unless told otherwise."""
     return {
-        "bad_words_ids": [[token] for token in config.never_generated],
+        "bad_words_ids": [[token] for token in config.special.never_generated],
         "decoder_start_token_id": config.begin_id,
         "eos_token_id": config.end_id,
         "pad_token_id": config.pad_id,
@@ -237,7 +237,7 @@ def compare(run, model, tokenizers, out):
             [sentence_format.target(sentence_format.labels(ids)) for ids in encoded[1]],
         )
         source, target = (
-            pad(ids, len(ids), max(map(len, ids)), value=sentence_format.pad)
+            pad(ids, len(ids), max(map(len, ids)), value=sentence_format.special.pad)
             for ids in rows
         )
         expected = ops.convert_to_numpy(
@@ -247,7 +247,7 @@ def compare(run, model, tokenizers, out):
             ids = [torch.from_numpy(array).long() for array in (source, target)]
             found = theirs(
                 ids[0],
-                attention_mask=ids[0] != sentence_format.pad,
+                attention_mask=ids[0] != sentence_format.special.pad,
                 decoder_input_ids=ids[1],
             ).logits.numpy()
         real = np.arange(target.shape[1]) < np.array([[len(ids)] for ids in rows[1]])

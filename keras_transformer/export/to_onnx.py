@@ -96,7 +96,7 @@ def compare(run, out):
         ]
         rows = (source_ids, target_ids)
         source_ids, target_ids = (
-            pad(ids, len(ids), max(map(len, ids)), value=sentence_format.pad)
+            pad(ids, len(ids), max(map(len, ids)), value=sentence_format.special.pad)
             for ids in rows
         )
         expected = ops.convert_to_numpy(

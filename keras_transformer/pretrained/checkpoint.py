@@ -1,4 +1,4 @@
-"""The tensors of a checkpoint folder, read one at a time. Nothing in its files is executed."""
+"""The tensors of a checkpoint folder, read one at a time; nothing in it is executed."""
 
 import zipfile
 from pathlib import Path
@@ -6,43 +6,37 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from keras_transformer.pretrained.hub import WHOLE
-from keras_transformer.runs.run import read_json
+from keras_transformer.pretrained.hub import WEIGHTS
+from keras_transformer.pretrained.tokenizers.files import checked, read_json
 
 FLOATS = ("F32", "F16", "BF16")
 
 
 def open_checkpoint(folder):
-    """The tensors of the first of `WHOLE` that the folder has: an object with `shapes` and `read(name)`.
+    """The tensors of a folder: an object with `shapes` and `read(name)`.
 
     Raises:
-        ValueError: if there is none, or it cannot be read.
-        ImportError: if it is PyTorch's own format and PyTorch is not installed.
+        ValueError: if there are none, or they cannot be read.
+        ImportError: if they are in PyTorch's own format and PyTorch is not installed.
     """
     folder = Path(folder)
-    found = next((folder / name for name in WHOLE if (folder / name).is_file()), None)
-    if found is None:
-        raise ValueError(
-            f"source must hold {' or '.join(WHOLE[::2])}; {str(folder)!r} has neither"
-        )
-    kind = Torch if ".bin" in found.name else Safetensors
+    names = [name for whole, index, _ in WEIGHTS for name in (whole, index)]
+    found = [folder / name for name in names if (folder / name).is_file()]
+    if not found:
+        either = " or ".join(whole for whole, *_ in WEIGHTS)
+        raise ValueError(f"source must hold {either}; {str(folder)!r} has neither")
+    kind = Torch if ".bin" in found[0].name else Safetensors
     try:
-        return kind(shards(found) if found.suffix == ".json" else [found])
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        SafetensorError,
-    ) as error:
-        raise ValueError(f"{str(found)!r} cannot be used: {error}") from None
+        paths = shards(found[0]) if found[0].suffix == ".json" else [found[0]]
+        return kind(paths)
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        raise ValueError(f"{str(found[0])!r} cannot be used: {error}") from None
 
 
 def shards(index):
     """The files that an index names: all beside it."""
-    names = sorted(set(read_json(index)["weight_map"].values()))
+    names = checked("weight_map", read_json(index).get("weight_map"), dict)
+    names = sorted(set(names.values()))
     for name in names:
         if Path(name).name != name or not (index.parent / name).is_file():
             raise ValueError(f"it must name files beside it; received {name!r}")
@@ -57,19 +51,20 @@ class Safetensors:
     """
 
     def __init__(self, paths):
-        self.shapes, self._paths = {}, {}
+        self.shapes = {}
+        self._paths = {}
         for path in paths:
             with safe_open(path, framework="np") as file:
                 for name in file.keys():
                     header = file.get_slice(name)
-                    if header.get_dtype() not in FLOATS:
+                    kind = header.get_dtype()
+                    if kind not in FLOATS:
                         raise ValueError(
-                            f"{name} must be one of {', '.join(FLOATS)}; received {header.get_dtype()}"
+                            f"{name} must be one of {', '.join(FLOATS)}; "
+                            f"received {kind}"
                         )
-                    self.shapes[name], self._paths[name] = (
-                        tuple(header.get_shape()),
-                        path,
-                    )
+                    self.shapes[name] = tuple(header.get_shape())
+                    self._paths[name] = path
 
     def read(self, name):
         """A tensor as a new float32 array."""
@@ -80,56 +75,39 @@ class Safetensors:
 
 
 class Torch:
-    """Tensors in files of `torch.save`, read as data: `weights_only=True` makes no object but tensors."""
+    """Tensors in files of `torch.save`, read as data: no object but tensors is made."""
 
     def __init__(self, paths):
         try:
             import torch
         except ImportError:
             raise ImportError(
-                f"{paths[0].name} is PyTorch's own format: pip install 'keras-transformer-nmt[torch]' to read it, or "
-                "choose a revision that has model.safetensors"
+                f"{paths[0].name} is PyTorch's own format; to read it, in the clone of "
+                'this project run: pip install -e ".[torch]" (or choose a revision '
+                "that has model.safetensors)"
             ) from None
         self._tensors = {}
         for path in paths:
-            # Mapped where the format allows it: memory is then taken by one tensor at a
-            # time.
-            options = dict(
-                map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
             try:
-                self._tensors |= dict(torch.load(path, **options))
+                self._tensors |= torch.load(
+                    path,
+                    map_location="cpu",
+                    weights_only=True,
+                    # Where the format allows it: memory is then taken by one tensor
+                    # at a time.
+                    mmap=zipfile.is_zipfile(path),
+                )
             except Exception as error:  # of many kinds
-                raise ValueError((str(error) or repr(error)).splitlines()[0]) from None
+                reason = (str(error) or repr(error)).splitlines()[0]
+                raise ValueError(reason) from None
         for name, tensor in self._tensors.items():
             if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
                 raise ValueError(
-                    f"{name} must be a tensor of floating-point numbers; received {type(tensor).__name__}"
+                    f"{name} must be a tensor of floating-point numbers; "
+                    f"received {type(tensor).__name__}"
                 )
-        self.shapes = {
-            name: tuple(tensor.shape) for name, tensor in self._tensors.items()
-        }
+        self.shapes = {name: tuple(t.shape) for name, t in self._tensors.items()}
 
     def read(self, name):
         """A tensor as a new float32 array."""
         return np.array(self._tensors[name].float().numpy())
-
-
-def read_config(folder):
-    """The content of a checkpoint's `config.json`, a dictionary.
-
-    Raises:
-        ValueError: if there is none, or it cannot be read.
-    """
-    path = Path(folder) / "config.json"
-    try:
-        config = read_json(path)
-        if not isinstance(config, dict):
-            raise ValueError(
-                f"it must hold an object; received {type(config).__name__}"
-            )
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{str(path)!r} cannot be used: {getattr(error, 'strerror', None) or error}"
-        ) from None
-    return config

@@ -8,19 +8,19 @@ import numpy as np
 from keras_transformer.config import DataConfig, TrainingConfig
 from keras_transformer.layers.positional_embedding import PositionalEmbedding
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.pretrained.checkpoint import open_checkpoint, read_config
+from keras_transformer.pretrained.checkpoint import open_checkpoint
 from keras_transformer.pretrained.families import transformer_config
 from keras_transformer.pretrained.hub import fetch
 from keras_transformer.pretrained.names import TABLES, tensors
-from keras_transformer.pretrained.save import save
+from keras_transformer.pretrained.tokenizers.files import read_json
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
 from keras_transformer.runs.run import (
     new_directory,
+    save_model,
     save_tokenizers,
     seal,
     write_configs,
 )
-from keras_transformer.text.sentence_format import SentenceFormat
 
 NAMED = 5  # tensors that an error names
 ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
@@ -29,7 +29,7 @@ ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
 def load(
     source, run, source_lang=None, target_lang=None, revision=None, overwrite=False
 ):
-    """Make a run directory of a Hugging Face checkpoint of Marian, FSMT, M2M100, NLLB or mBART.
+    """Make a run of a Hugging Face checkpoint of Marian, FSMT, M2M100, NLLB or mBART.
 
     `Translator.load`, `evaluate`, `train(init_from=run)` and exports work on it as on
     any other run, on every backend. Nothing in the checkpoint is executed.
@@ -56,139 +56,142 @@ def load(
         pretrained.load("Helsinki-NLP/opus-mt-en-de", "run")
         Translator.load("run")("Two young girls are sitting on a bench.")
     """
-    if Path(source).is_dir() and Path(run).resolve() in (
-        Path(source).resolve(),
-        *Path(source).resolve().parents,
-    ):
+    place = Path(source).resolve()
+    if place.is_dir() and Path(run).resolve() in (place, *place.parents):
         raise ValueError(
             f"run must lie outside of source, {str(source)!r}; received {str(run)!r}"
         )
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
-        settings = read_config(folder)
+        settings = read_json(folder / "config.json")
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
-        model = read_model(folder, settings, SentenceFormat.of(*tokenizers))
-        check_vocabularies(model.config, tokenizers)
+        model = read_model(folder, settings, tokenizers[1].special)
+        config = model.config
+        check_vocabularies(config, tokenizers)
         save_tokenizers(aside, *tokenizers)
-        sizes = dict(
-            vocab_size=model.config.target_vocab_size,
-            share_embeddings=model.config.share_embeddings,
+        data = DataConfig(
+            vocab_size=config.target_vocab_size,
+            share_embeddings=config.share_embeddings,
         )
         training = TrainingConfig(dtype="float32")
-        write_configs(
-            aside,
-            model=model.config,
-            data=DataConfig(**sizes),
-            training=training,
-            origin=origin,
-        )
+        write_configs(aside, model=config, data=data, training=training, origin=origin)
         seal(aside)
-        save(model, aside)
+        save_model(aside, model)
     return model
 
 
 def check_vocabularies(config, tokenizers):
     expected = (config.source_vocab_size, config.target_vocab_size)
-    if (found := tuple(tokenizer.vocab_size for tokenizer in tokenizers)) != expected:
+    found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
+    if found != expected:
         raise ValueError(
-            f"source must have tokenizers of its config.json's {expected} tokens; received {found}"
+            f"source must have tokenizers of its config.json's {expected} tokens; "
+            f"received {found}"
         )
 
 
-def read_model(folder, settings, sentence_format):
+def read_model(folder, settings, special):
     """The `Transformer` of a checkpoint folder.
 
     Args:
         folder: where the tensors are.
         settings: the content of its `config.json`.
-        sentence_format: the `SentenceFormat` of its tokenizers.
+        special: the `SpecialTokens` of its target tokenizer.
 
     Raises:
         ValueError: as `load`; before anything of the model's size is allocated.
         ImportError: as `load`.
     """
-    config, checkpoint = (
-        transformer_config(settings, sentence_format),
-        open_checkpoint(folder),
-    )
+    config = transformer_config(settings, special)
+    checkpoint = open_checkpoint(folder)
+    check_tables(checkpoint, config)
     chosen = matched(checkpoint, config)
-    # Each variable is made with its value: making them first and replacing them then
-    # would take twice the memory.
-    with keras.StatelessScope():  # what is made in it gets its value when it ends
+    # What is made in this scope gets its value when the scope ends. Random values,
+    # replaced by the checkpoint's, would take more memory; and no argument of a model
+    # says how its weights begin, so that Keras's own attribute is set.
+    with keras.StatelessScope():
         model = Transformer(config, dtype="float32")
         for tensor, name in chosen:
-            tensor.variable(model)._initializer = initializer(checkpoint, tensor, name)
+            variable = tensor.variable(model)
+            variable._initializer = initializer(checkpoint, tensor, name)
     return model
 
 
 def initializer(checkpoint, tensor, name):
+    """A Keras initializer that reads a weight from a checkpoint."""
+
     def read(shape, dtype):
-        return keras.ops.convert_to_tensor(tensor.ours(checkpoint.read(name)), dtype)
+        array = tensor.ours(checkpoint.read(name))
+        return keras.ops.convert_to_tensor(array.reshape(shape), dtype)
 
     return read
 
 
 def check_tables(checkpoint, config):
-    """Raise a `ValueError` if sinusoids of a checkpoint, which are computed here, are others than the config's."""
+    """Raise a `ValueError` if a checkpoint's sinusoids are not those computed here."""
     if config.positions == "learned":
         return
+    first = config.first_position
     embedding = PositionalEmbedding(
-        1, config.d_model, config.positions, first_position=config.first_position
+        1, config.d_model, config.positions, first_position=first
     )
     for name in sorted(TABLES & set(checkpoint.shapes)):
-        found = checkpoint.read(name)[config.first_position :]
-        expected = keras.ops.convert_to_numpy(
-            embedding.encode(np.arange(len(found))[None])
-        )[0]
-        if (
-            found.shape != expected.shape
-            or np.abs(found - expected).max(initial=0.0) > ROUNDED
-        ):
+        found = checkpoint.read(name)[first:]
+        expected = embedding.encode(np.arange(len(found))[None])
+        expected = keras.ops.convert_to_numpy(expected)[0]
+        is_theirs = found.shape == expected.shape
+        if not is_theirs or np.abs(found - expected).max(initial=0.0) > ROUNDED:
             raise ValueError(
-                f"{name} must hold the sinusoids of this family, {config.positions}; received other numbers"
+                f"{name} must hold the sinusoids of this family, {config.positions}; "
+                "received other numbers"
             )
 
 
 def matched(checkpoint, config):
-    """Pairs of the `Tensor`s of a config and their names in a checkpoint, where nothing is missing or left over."""
+    """The `Tensor`s of a config, each with its name in a checkpoint.
+
+    Raises:
+        ValueError: if one is missing, left over, of another shape, or differs under two
+            names.
+    """
+    shapes = checkpoint.shapes
     blocks = config.encoder_layers + config.decoder_layers
-    if blocks > len(checkpoint.shapes):  # millions of names would not be listed
+    if blocks > len(shapes):  # millions of names would not be listed
         raise ValueError(
-            f"tensors of the checkpoint are missing: {len(checkpoint.shapes)} for {blocks} layers"
+            f"tensors of the checkpoint are missing: {len(shapes)} for {blocks} layers"
         )
-    left, missing, wrong, chosen = set(checkpoint.shapes), [], [], []
+    left = set(shapes) - TABLES
+    missing = []
+    wrong = []
+    chosen = []
     for tensor in tensors(config):
-        present = [name for name in tensor.names if name in checkpoint.shapes]
-        left -= {*present}
-        if not present:
+        present = [name for name in tensor.names if name in shapes]
+        left -= set(present)
+        if present:
+            chosen.append((tensor, present))
+        else:
             missing.append(tensor.names[0])
         for name in present:
-            if checkpoint.shapes[name] != tensor.shape:
-                wrong.append(
-                    f"{name} {checkpoint.shapes[name]} instead of {tensor.shape}"
-                )
-        chosen += [(tensor, name) for name in present[:1]]
-    check_tables(checkpoint, config)
-    left -= TABLES
-    for names, what in (
-        (missing, "are missing"),
-        (wrong, "have another shape"),
-        (left, "are not used"),
-    ):
-        if names:
-            shown = ", ".join(sorted(names)[:NAMED]) + (
-                ", ..." if len(names) > NAMED else ""
-            )
-            raise ValueError(
-                f"tensors of the checkpoint {what}: {shown} ({len(names)} in all)"
-            )
-    for tensor, name in chosen:
-        for other in tensor.names:
-            is_other = other in checkpoint.shapes and other != name
-            if is_other and not np.array_equal(
-                checkpoint.read(name), checkpoint.read(other)
-            ):
+            if shapes[name] != tensor.shape:
+                wrong.append(f"{name} {shapes[name]} instead of {tensor.shape}")
+    refuse("are missing", missing)
+    refuse("have another shape", wrong)
+    refuse("are not used", left)
+    for _, (name, *others) in chosen:
+        for other in others:
+            if not np.array_equal(checkpoint.read(name), checkpoint.read(other)):
                 raise ValueError(
-                    f"tensors of the checkpoint must be equal as config.json says: {name} and {other}"
+                    "tensors of the checkpoint must be equal as config.json says: "
+                    f"{name} and {other}"
                 )
-    return chosen
+    return [(tensor, names[0]) for tensor, names in chosen]
+
+
+def refuse(what, names):
+    """Raise a `ValueError` that names a few tensors, if there are any."""
+    if names:
+        shown = ", ".join(sorted(names)[:NAMED])
+        more = ", ..." if len(names) > NAMED else ""
+        raise ValueError(
+            f"tensors of the checkpoint {what}: {shown}{more} ({len(names)} in all)"
+        )

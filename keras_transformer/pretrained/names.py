@@ -1,26 +1,36 @@
-"""Which tensor of a checkpoint is which weight of ours: Hugging Face's names for the families of `families.py`."""
+"""Which tensor of a checkpoint of Hugging Face is which weight of a `Transformer`."""
 
 import dataclasses
 
 import numpy as np
 
-ATTENTION = {
+# Each part of a path to our variable, and what stands for it in a tensor's name.
+PARTS = {
+    "blocks": "layers",
+    "self_attention": "self_attn",
+    "self_attention_norm": "self_attn_layer_norm",
+    "cross_attention": "encoder_attn",
+    "cross_attention_norm": "encoder_attn_layer_norm",
     "query": "q_proj",
     "key": "k_proj",
     "value": "v_proj",
     "output_projection": "out_proj",
+    "expand": "fc1",
+    "contract": "fc2",
+    "feed_forward_norm": "final_layer_norm",
+    "embedding_norm": "layernorm_embedding",
+    "final_norm": "layer_norm",
 }
-STACK_NORMS = {"embedding_norm": "layernorm_embedding", "final_norm": "layer_norm"}
-SOURCE, TARGET = (
-    "model.encoder.embed_tokens.weight",
-    "model.decoder.embed_tokens.weight",
-)
+SOURCE = "model.encoder.embed_tokens.weight"
+TARGET = "model.decoder.embed_tokens.weight"
+SHARED = "model.shared.weight"
 OUTPUTS = ("lm_head.weight", "model.decoder.output_projection.weight")
-TABLES = {
-    f"model.{stack}.embed_positions.weight{s}"
-    for stack in ("encoder", "decoder")
-    for s in ("", "s")
+POSITIONS = {
+    "encoder.embedding.table": "model.encoder.embed_positions.weight",
+    "decoder.embedding.second_table": "model.decoder.embed_positions.weight",
 }
+# Sinusoids have one more name each, in older files.
+TABLES = {name + ending for name in POSITIONS.values() for ending in ("", "s")}
 # Rows before the first position in tables of fairseq's learned positions.
 UNUSED_POSITIONS = 2
 
@@ -34,115 +44,95 @@ class Tensor:
     names: tuple[str, ...]
     shape: tuple[int, ...]  # in the checkpoint
     transposed: bool = False
-    flat: bool = False  # ours has one axis
     skipped: int = 0  # rows at the beginning that we do not have
 
     def variable(self, model):
         """Our variable."""
+        found = model
         for part in self.path.split("."):
-            model = model[int(part)] if part.isdigit() else getattr(model, part)
-        return model
+            found = found[int(part)] if part.isdigit() else getattr(found, part)
+        return found
 
     def ours(self, array):
-        """A checkpoint's array as we hold it."""
+        """A checkpoint's array as we hold it, but for axes of one row."""
         array = array[self.skipped :]
-        if self.flat:
-            return array.reshape(-1)
-        return np.ascontiguousarray(array.T) if self.transposed else array
+        return array.T if self.transposed else array
 
     def theirs(self, array):
         """Our array as a checkpoint holds it."""
-        return np.ascontiguousarray(
-            array.T if self.transposed else array, "float32"
-        ).reshape(self.shape)
+        array = array.T if self.transposed else array
+        return np.ascontiguousarray(array, "float32").reshape(self.shape)
 
 
 def tensors(config):
-    """The `Tensor`s of a `TransformerConfig` whose head sizes are those of a checkpoint."""
+    """The `Tensor`s of a `TransformerConfig` with the head sizes of a checkpoint."""
     yield from matrices(config)
-    if config.positions == "learned":
-        yield from tables(config)
-    for stack, blocks in (
-        ("encoder", config.encoder_layers),
-        ("decoder", config.decoder_layers),
-    ):
-        present = {
-            "embedding_norm": config.embedding_norm,
-            "final_norm": config.has_final_norm,
-        }
-        for ours, theirs in STACK_NORMS.items():
-            if present[ours]:
-                yield from norm(
-                    f"{stack}.{ours}", f"model.{stack}.{theirs}", config.d_model
-                )
-        for number in range(blocks):
-            yield from block(
-                config,
-                stack,
-                f"{stack}.blocks.{number}",
-                f"model.{stack}.layers.{number}",
-            )
+    width = config.d_model
+    for stack in ("encoder", "decoder"):
+        if config.embedding_norm:
+            yield from norm(f"{stack}.embedding_norm", width)
+        if config.has_final_norm:
+            yield from norm(f"{stack}.final_norm", width)
+    encoder_d_ff, decoder_d_ff = config.d_ffs
+    for number in range(config.encoder_layers):
+        path = f"encoder.blocks.{number}"
+        yield from block(path, ["self_attention"], width, encoder_d_ff)
+    for number in range(config.decoder_layers):
+        path = f"decoder.blocks.{number}"
+        attentions = ["self_attention", "cross_attention"]
+        yield from block(path, attentions, width, decoder_d_ff)
 
 
 def matrices(config):
-    """Embeddings, and what makes logits."""
-    width, sizes = config.d_model, (config.source_vocab_size, config.target_vocab_size)
+    """Embeddings, learned positions, and what makes logits."""
+    source = (config.source_vocab_size, config.d_model)
+    target = (config.target_vocab_size, config.d_model)
     outputs = OUTPUTS if config.tie_output else ()
+    path = "decoder.embedding.embeddings"
     if config.share_embeddings:
-        names = ("model.shared.weight", TARGET, SOURCE, *outputs)
-        yield Tensor("decoder.embedding.embeddings", names, (sizes[1], width))
+        yield Tensor(path, (SHARED, TARGET, SOURCE, *outputs), target)
     else:
-        yield Tensor("encoder.embedding.embeddings", (SOURCE,), (sizes[0], width))
-        yield Tensor(
-            "decoder.embedding.embeddings", (TARGET, *outputs), (sizes[1], width)
-        )
+        yield Tensor(path, (TARGET, *outputs), target)
+        yield Tensor("encoder.embedding.embeddings", (SOURCE,), source)
+    if config.positions == "learned":
+        rows = config.max_positions + UNUSED_POSITIONS
+        shape = (rows, config.d_model)
+        for path, name in POSITIONS.items():
+            yield Tensor(path, (name,), shape, skipped=UNUSED_POSITIONS)
     if not config.tie_output:
-        yield Tensor("decoder.output_matrix", OUTPUTS, (sizes[1], width))
+        yield Tensor("decoder.output_matrix", OUTPUTS, target)
     if config.output_bias:
-        yield Tensor(
-            "decoder.output_bias", ("final_logits_bias",), (1, sizes[1]), flat=True
-        )
+        shape = (1, config.target_vocab_size)
+        yield Tensor("decoder.output_bias", ("final_logits_bias",), shape)
 
 
-def tables(config):
-    """Learned positions, a table for each side."""
-    shape = (config.max_positions + UNUSED_POSITIONS, config.d_model)
-    for stack, name in (("encoder", "table"), ("decoder", "second_table")):
-        theirs = f"model.{stack}.embed_positions.weight"
-        yield Tensor(
-            f"{stack}.embedding.{name}", (theirs,), shape, skipped=UNUSED_POSITIONS
-        )
-
-
-def block(config, stack, ours, theirs):
+def block(path, attentions, width, d_ff):
     """One block of a stack."""
-    width, attentions = config.d_model, {"self_attention": "self_attn"}
-    inner = config.d_ffs[stack == "decoder"]
-    if stack == "decoder":
-        attentions["cross_attention"] = "encoder_attn"
-    for attention, name in attentions.items():
-        for part, projection in ATTENTION.items():
-            yield from dense(
-                f"{ours}.{attention}.{part}",
-                f"{theirs}.{name}.{projection}",
-                width,
-                width,
-            )
-        yield from norm(
-            f"{ours}.{attention}_norm", f"{theirs}.{name}_layer_norm", width
-        )
-    yield from dense(f"{ours}.feed_forward.expand", f"{theirs}.fc1", width, inner)
-    yield from dense(f"{ours}.feed_forward.contract", f"{theirs}.fc2", inner, width)
-    yield from norm(f"{ours}.feed_forward_norm", f"{theirs}.final_layer_norm", width)
+    for attention in attentions:
+        for part in ("query", "key", "value", "output_projection"):
+            yield from dense(f"{path}.{attention}.{part}", width, width)
+        yield from norm(f"{path}.{attention}_norm", width)
+    yield from dense(f"{path}.feed_forward.expand", width, d_ff)
+    yield from dense(f"{path}.feed_forward.contract", d_ff, width)
+    yield from norm(f"{path}.feed_forward_norm", width)
 
 
-def dense(ours, theirs, inputs, outputs):
-    yield Tensor(
-        f"{ours}.kernel", (f"{theirs}.weight",), (outputs, inputs), transposed=True
-    )
-    yield Tensor(f"{ours}.bias", (f"{theirs}.bias",), (outputs,))
+def dense(path, inputs, outputs):
+    yield from layer(path, "kernel", "bias", (outputs, inputs))
 
 
-def norm(ours, theirs, width):
-    yield Tensor(f"{ours}.gamma", (f"{theirs}.weight",), (width,))
-    yield Tensor(f"{ours}.beta", (f"{theirs}.bias",), (width,))
+def norm(path, width):
+    yield from layer(path, "gamma", "beta", (width,))
+
+
+def layer(path, weight, bias, shape):
+    """The two weights of a layer, which a checkpoint calls `weight` and `bias`."""
+    name = name_of(path)
+    yield Tensor(f"{path}.{weight}", (f"{name}.weight",), shape, transposed=True)
+    yield Tensor(f"{path}.{bias}", (f"{name}.bias",), shape[:1])
+
+
+def name_of(path):
+    """What a checkpoint calls the layer that our path leads to."""
+    parts = [part for part in path.split(".") if part != "feed_forward"]
+    return ".".join(["model", *(PARTS.get(part, part) for part in parts)])

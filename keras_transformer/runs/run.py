@@ -23,10 +23,7 @@ except ImportError:  # Windows has no such locks
     fcntl = None
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
-from keras_transformer.pretrained.tokenizers.checkpoint_tokenizer import load_folder
-from keras_transformer.pretrained.tokenizers.fsmt import FsmtTokenizer
-from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
-from keras_transformer.pretrained.tokenizers.multilingual import MultilingualTokenizer
+from keras_transformer.pretrained.tokenizers.load import load_folder
 from keras_transformer.runs.sealed_files import remove_partial, sha256, written_aside
 from keras_transformer.text.tokenizer import Tokenizer
 
@@ -35,9 +32,6 @@ CONFIG_KINDS = {
     "model": TransformerConfig,
     "data": DataConfig,
     "training": TrainingConfig,
-}
-TOKENIZER_KINDS = {
-    kind.kind: kind for kind in (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer)
 }
 
 
@@ -277,14 +271,14 @@ def load_tokenizers(run):
     both = ("tokenizer.source", "tokenizer.target")
     for ending, load in (
         (".model", Tokenizer.load),
-        ("", lambda path: load_folder(path, TOKENIZER_KINDS)),
+        ("", load_folder),
     ):
         if (run / f"{both[0]}{ending}").exists():
             verify(run, *(f"{name}{ending}" for name in both))
             return tuple(load(run / f"{name}{ending}") for name in both)
     if (run / "tokenizer").exists():
         verify(run, "tokenizer")
-        shared = load_folder(run / "tokenizer", TOKENIZER_KINDS)
+        shared = load_folder(run / "tokenizer")
         return shared, shared
     verify(run, "tokenizer.model")
     shared = Tokenizer.load(run / "tokenizer.model")

@@ -183,19 +183,19 @@ def test_the_loop_takes_ids_where_it_cannot_cut_text(run_of, tmp_path):
     rows = [
         sentence_format.source(ids) for ids in translator.source_tokenizer.encode(texts)
     ]
-    source_ids = pad(rows, len(rows), max(map(len, rows)), value=sentence_format.pad)
+    source_ids = pad(rows, len(rows), max(map(len, rows)), value=sentence_format.special.pad)
     loop = OnnxTransformer(
         tmp_path / "out",
-        sentence_format.pad,
-        sentence_format.begin,
-        sentence_format.end,
+        sentence_format.special.pad,
+        sentence_format.special.begin,
+        sentence_format.special.end,
     )
     found = loop.greedy(
         source_ids, extra_length=6, prefix=sentence_format.target_prefix
     )
     tokens = [best.tokens for (best,) in translator.hypotheses(texts)]
     assert [
-        tuple(i for i in row if i != sentence_format.pad) for row in found.tolist()
+        tuple(i for i in row if i != sentence_format.special.pad) for row in found.tolist()
     ] == tokens
     assert {row[0] for row in tokens} == {*sentence_format.target_prefix}
 

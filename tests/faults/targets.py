@@ -19,7 +19,6 @@ from keras_transformer.config import DataConfig, TrainingConfig, preset
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.pretrained import languages
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
 from keras_transformer.runs import run as runs
 from keras_transformer.runs.archive import check_archive, load_weights
@@ -121,7 +120,7 @@ def tokenizer(data):
 @functools.cache
 def foreign_files():
     with tempfile.TemporaryDirectory() as folder:
-        made = mbart(Path(folder), "MBart50Tokenizer", languages.MBART50)
+        made = mbart(Path(folder), "MBart50Tokenizer")
         tokenizers = load_tokenizers(
             made, runs.read_json(made / "config.json"), "en_XX", "de_DE"
         )

@@ -10,8 +10,11 @@ NAME, COMMIT = "someone/opus-mt-xx-yy", "1234567890abcdef1234567890abcdef1234567
 
 
 @contextlib.contextmanager
-def mirror(files):
-    """Serve `files`, bytes by name; gives the address and the list of requests: (method, path, headers)."""
+def mirror(files, refused=()):
+    """Serve `files`, bytes by name, but for those `refused`, which are only listed.
+
+    Gives the address and the list of requests: (method, path, headers).
+    """
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -29,9 +32,14 @@ def mirror(files):
 
         def answer(self):
             path = self.path.partition("?")[0]
+            if path == f"/api/models/{NAME}/tree/{COMMIT}":
+                tree = [
+                    {"type": "file", "path": name, "size": len(content), "oid": name}
+                    for name, content in files.items()
+                ]
+                return 200, json.dumps(tree).encode(), {}
             for revision in ("main", "v1", COMMIT):
-                suffix = "" if revision == "main" else f"/revision/{revision}"
-                if path == f"/api/models/{NAME}{suffix}":
+                if path == f"/api/models/{NAME}/revision/{revision}":
                     siblings = [{"rfilename": name} for name in files]
                     return (
                         200,
@@ -45,6 +53,8 @@ def mirror(files):
                     path.startswith(prefix)
                     and (name := path.removeprefix(prefix)) in files
                 ):
+                    if name in refused:
+                        return 404, b"", {"X-Error-Code": "EntryNotFound"}
                     etag = hashlib.sha256(files[name]).hexdigest()
                     return (
                         200,

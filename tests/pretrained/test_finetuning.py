@@ -1,4 +1,4 @@
-"""An imported model is trained on, with its own tokenizer, and learns as it does in torch."""
+"""An imported model is trained on, with its own tokenizer, and learns as in torch."""
 
 import dataclasses
 
@@ -10,13 +10,12 @@ from tokenizer_folders import FOLDERS
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from checkpoints import complete  # noqa: E402
 from layer_checks import ON_TORCH, numpy  # noqa: E402
 
-from keras_transformer import Translator, pretrained, train  # noqa: E402
+from keras_transformer import Translator, train  # noqa: E402
 from keras_transformer.config import TrainingConfig  # noqa: E402
-from keras_transformer.data.examples import captions, multi30k
-from keras_transformer.distribution.distribution import ONE_DEVICE
+from keras_transformer.data.examples import captions, multi30k  # noqa: E402
+from keras_transformer.distribution.distribution import ONE_DEVICE  # noqa: E402
 from keras_transformer.runs.run import load_model, load_tokenizers, read_config  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 from keras_transformer.training.prepare import prepare  # noqa: E402
@@ -25,29 +24,10 @@ from keras_transformer.training.schedule import WarmupSchedule  # noqa: E402
 from keras_transformer.training.train import open_batches  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory):
-    made = {}
-
-    def imported(name):
-        if name not in made:
-            folder = tmp_path_factory.mktemp(name)
-            _, languages = complete(
-                folder / "checkpoint", name, max_position_embeddings=160
-            )
-            pretrained.load(folder / "checkpoint", folder / "run", *languages)
-            made[name] = folder / "checkpoint", folder / "run"
-        return made[name]
-
-    return imported
-
-
 def fine_tuned(run, folder, *updates):
-    """A run that begins with another, stopped and resumed after each of these numbers of updates but the last."""
-    files, data = (
-        write_corpus(folder.parent / "corpus", train=60),
-        read_config(run, "data"),
-    )
+    """A run that begins with another, and is resumed after each number of updates."""
+    files = write_corpus(folder.parent / "corpus", train=60)
+    data = read_config(run, "data")
     data = dataclasses.replace(data, max_length=60, batch_tokens=800)
     given = dict(zip(("source", "target"), files), init_from=run, data=data)
     for number in updates:
@@ -61,7 +41,7 @@ SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDER
 
 @pytest.mark.parametrize("name", ["marian", *SLOW_FAMILIES])
 def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
-    _, run = imported(name)
+    run = imported(name).run
     before, after = load_model(run), fine_tuned(run, tmp_path / "fine", 2)
     assert after.config == before.config
     for one, two in zip(before.weights, after.weights, strict=True):
@@ -83,17 +63,15 @@ def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, nam
 )
 def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
     """And ends with the bits of one that was not stopped."""
-    _, run = imported(name)
-    whole, resumed = (
-        fine_tuned(run, tmp_path / "whole", 2),
-        fine_tuned(run, tmp_path / "stopped", 1, 2),
-    )
+    run = imported(name).run
+    whole = fine_tuned(run, tmp_path / "whole", 2)
+    resumed = fine_tuned(run, tmp_path / "stopped", 1, 2)
     for one, two in zip(whole.weights, resumed.weights, strict=True):
         np.testing.assert_array_equal(numpy(one), numpy(two), err_msg=one.path)
 
 
 def test_a_vocabulary_is_not_extended(imported, tmp_path):
-    _, run = imported("marian")
+    run = imported("marian").run
     source, target = captions("valid")
     size = read_config(run, "data").vocab_size
     data = dataclasses.replace(read_config(run, "data"), vocab_size=size + 9)
@@ -105,19 +83,20 @@ def test_a_vocabulary_is_not_extended(imported, tmp_path):
     assert not (tmp_path / "fine").exists()
 
 
-def both_losses(checkpoint, run, folder, files, updates):
-    """The loss before each update of the paper's recipe, without dropout: `fit`'s, and torch's on the same batches."""
+def both_losses(made, folder, files, updates):
+    """The loss before each update of the paper's recipe, in `fit` and in torch.
+
+    The batches are the same, and there is no dropout.
+    """
     recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
-    model = dataclasses.replace(
-        read_config(run, "model"), dropout=0.0, attention_dropout=0.0
-    )
-    data = dataclasses.replace(read_config(run, "data"), batch_tokens=800)
+    model = dataclasses.replace(made.ours.config, dropout=0.0, attention_dropout=0.0)
+    data = dataclasses.replace(read_config(made.run, "data"), batch_tokens=800)
     folder.mkdir()
-    prepare(folder, files, None, model, data, recipe, init_from=run)
+    prepare(folder, files, None, model, data, recipe, init_from=made.run)
     batches, _ = open_batches(folder, data, recipe, ONE_DEVICE)
     batches = [batches[number % len(batches)] for number in range(updates)]
     ours = compile_for_training(model, recipe)
-    ours.set_weights(load_model(run).get_weights())
+    ours.set_weights(made.ours.get_weights())
     # Each epoch is one batch: otherwise a loss that `fit` gives is the mean of those so
     # far.
     stream = (batch for batch in batches)
@@ -125,7 +104,7 @@ def both_losses(checkpoint, run, folder, files, updates):
         stream, steps_per_epoch=1, epochs=updates, shuffle=False, verbose=0
     ).history
     # No dropout.
-    theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(checkpoint).eval()
+    theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(made.checkpoint).eval()
     optimizer = torch.optim.Adam(theirs.parameters(), betas=(0.9, 0.98), eps=1e-9)
     schedule = WarmupSchedule(
         model.d_model, recipe.warmup_updates, recipe.learning_rate_scale
@@ -157,7 +136,7 @@ def loss_of(theirs, inputs, labels, weights, smoothing=0.1):
 
 def test_the_loss_begins_as_in_torch(imported, tmp_path, one_bucket):
     losses, expected = both_losses(
-        *imported("marian"), tmp_path / "fine", captions("valid"), 5
+        imported("marian"), tmp_path / "fine", captions("valid"), 5
     )
     assert losses[-1] < losses[0]
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
@@ -173,9 +152,10 @@ def test_the_loss_falls_as_in_torch(imported, tmp_path, corpus):
         if corpus == "captions"
         else multi30k("train", folder=MULTI30K)
     )
-    losses, expected = both_losses(*imported("marian"), tmp_path / "fine", files, 200)
+    losses, expected = both_losses(imported("marian"), tmp_path / "fine", files, 200)
     difference = np.abs(losses / expected - 1).max()
     print(
-        f"{corpus}: loss {losses[0]:.3f} to {losses[-1]:.3f}, largest relative difference {difference:.1e}"
+        f"{corpus}: loss {losses[0]:.3f} to {losses[-1]:.3f}, "
+        f"largest relative difference {difference:.1e}"
     )
     assert losses[-10:].mean() < losses[:10].mean() - 1.0 and difference < 0.01

@@ -37,7 +37,7 @@ for source, revision in json.loads(sys.argv[1]):
 
 
 def in_child(cache, calls, **environment):
-    """The results of `fetch`, or its errors, in a process whose cache is that folder."""
+    """The results of `fetch`, or its errors, in a process with that cache."""
     environment = {
         **os.environ,
         "HF_HOME": str(cache),
@@ -98,13 +98,9 @@ def test_a_name_on_the_hub(tmp_path):
 
 
 def test_half_a_download_does_not_serve(tmp_path):
-    with mirror(
-        {name: content for name, content in FILES.items() if name == "config.json"}
-    ) as (address, _):
-        # As if it had ended here.
-        ((folder, _),) = in_child(
-            tmp_path / "cache", [(NAME, None)], HF_ENDPOINT=address
-        )
+    with mirror(FILES, refused=["model.safetensors"]) as (address, _):
+        (error,) = in_child(tmp_path / "cache", [(NAME, None)], HF_ENDPOINT=address)
+    assert f"'{NAME}' is no folder, and the hub cannot be reached for it: " in error
     (error,) = in_child(tmp_path / "cache", [(NAME, None)], HF_HUB_OFFLINE="1")
     assert f"'{NAME}' is no folder, and the hub cannot be reached for it: " in error
 
@@ -157,7 +153,7 @@ def test_without_huggingface_hub(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(
         ImportError,
-        match=r"'a/b' is no folder, .* pip install 'keras-transformer-nmt\[pretrained\]'",
+        match=r"""'a/b' is no folder, .* pip install -e "\.\[pretrained\]\"""",
     ):
         fetch("a/b")
 

@@ -1,8 +1,8 @@
 """Imported models give `transformers`' logits and translations.
 
-NLLB is m2m_100: the same architecture and the same sentence_format, the languages first on both
-sides. mBART-50 is mbart in m2m_100's sentence_format. Both are read with their own tokenizers in
-test_load.py.
+NLLB is m2m_100: the same architecture and the same format, the languages first on both
+sides. mBART-50 is mbart in m2m_100's format. Both are read with their own tokenizers
+in test_load.py.
 """
 
 import shutil
@@ -20,9 +20,10 @@ from tokenizer_folders import read  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.compiled import compiled  # noqa: E402
 from keras_transformer.decoding.translator import translate_ids  # noqa: E402
-from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
+from keras_transformer.pretrained.tokenizers.files import read_json  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
+from keras_transformer.text.special_tokens import SpecialTokens  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,9 @@ def imported(tmp_path_factory):
             theirs, sentence_format = write(folder, family, **changes)
             made[key] = (
                 theirs,
-                read_model(folder, read_config(folder), sentence_format),
+                read_model(
+                    folder, read_json(folder / "config.json"), sentence_format.special
+                ),
                 sentence_format,
             )
         return made[key]
@@ -56,20 +59,20 @@ def test_logits(imported, family):
             for text in sources
         ],
     )
-    source_ids, target_ids = (padded(ids, sentence_format.pad) for ids in rows)
+    source_ids, target_ids = (padded(ids, sentence_format.special.pad) for ids in rows)
     with torch.no_grad():
         source, target = (
             torch.from_numpy(ids).long() for ids in (source_ids, target_ids)
         )
         expected = theirs(
             input_ids=source,
-            attention_mask=source != sentence_format.pad,
+            attention_mask=source != sentence_format.special.pad,
             decoder_input_ids=target,
             use_cache=False,
         )
         expected = expected.logits.numpy()
     found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
-    real = target_ids != sentence_format.pad
+    real = target_ids != sentence_format.special.pad
     real[:, 0] = True  # the begin token, which may be the same as padding
     np.testing.assert_allclose(found[real], expected[real], atol=5e-6, rtol=0)
 
@@ -92,29 +95,36 @@ def until_end(rows, sentence_format):
     cut = []
     for row in rows.tolist():
         place = (
-            row.index(sentence_format.end) + 1
-            if sentence_format.end in row
+            row.index(sentence_format.special.end) + 1
+            if sentence_format.special.end in row
             else len(row)
         )
-        assert {*row[place:]} <= {sentence_format.pad}
+        assert {*row[place:]} <= {sentence_format.special.pad}
         cut.append(row[:place])
     return cut
 
 
 OFTEN = ("marian", "m2m_100")  # on every backend
+SELDOM = ("marian_separate", "fsmt_tied")  # their logits are compared above
+
+
+def marks(family):
+    if family in SELDOM:
+        return pytest.mark.slow
+    return [] if family in OFTEN else ON_TORCH
 
 
 @pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize(
-    "family", [pytest.param(f, marks=[] if f in OFTEN else ON_TORCH) for f in FAMILIES]
+    "family", [pytest.param(family, marks=marks(family)) for family in FAMILIES]
 )
 def test_generate(imported, family, search):
-    """Padding and the begin token, although they are the likeliest, are never generated."""
+    """Padding and the begin token are never generated, although they are likeliest."""
     theirs, ours, sentence_format = imported(family, taught=True)
     decoding, options = SEARCHES[search]
     source_ids = padded(
         [sentence_format.source(text) for text in texts(range(1, 17), seed=1000)],
-        sentence_format.pad,
+        sentence_format.special.pad,
     )
     limits = np.full(len(source_ids), LENGTH, "int32")
     run = compiled(
@@ -131,14 +141,16 @@ def test_generate(imported, family, search):
     tokens, scores = run(source_ids, limits)
     with torch.no_grad():
         source = torch.from_numpy(source_ids).long()
-        given = dict(attention_mask=source != sentence_format.pad)
+        given = dict(attention_mask=source != sentence_format.special.pad)
         expected = theirs.generate(
             source,
             **given,
             max_new_tokens=LENGTH,
             do_sample=False,
-            bad_words_ids=[[token] for token in sentence_format.never],
-            decoder_start_token_id=sentence_format.begin,
+            bad_words_ids=[
+                [token] for token in sentence_format.special.never_generated
+            ],
+            decoder_start_token_id=sentence_format.special.begin,
             forced_bos_token_id=sentence_format.target_prefix[0]
             if sentence_format.target_prefix
             else None,
@@ -150,17 +162,21 @@ def test_generate(imported, family, search):
     found = until_end(tokens[:, 0], sentence_format)
     assert found == until_end(expected[:, 1:], sentence_format)
     assert (
-        sum(row[-1] == sentence_format.end for row in found) >= 8
+        sum(row[-1] == sentence_format.special.end for row in found) >= 8
         and len({*map(tuple, found)}) >= 10
     )
     tempted = [
-        np.isin(row[: len(ids)], sentence_format.never)
+        np.isin(row[: len(ids)], sentence_format.special.never_generated)
         for row, ids in zip(likeliest.numpy(), found, strict=True)
     ]
     # Every translation would have such a token, at most of its positions.
     assert all(row.any() for row in tempted) and np.concatenate(tempted).mean() > 0.5
-    assert ours.config.never_generated == sentence_format.never
-    assert not {*sentence_format.never} & {token for row in found for token in row}
+    assert (
+        ours.config.special.never_generated == sentence_format.special.never_generated
+    )
+    assert not {*sentence_format.special.never_generated} & {
+        token for row in found for token in row
+    }
 
 
 # The config of Helsinki-NLP/opus-mt-zh-en, as far as it says something of the model.
@@ -187,21 +203,25 @@ def test_logits_at_full_size(tmp_path):
     if OPUS_MT.is_dir():
         assert FULL_SIZE.items() <= read(OPUS_MT).items()
         shutil.copyfile(OPUS_MT / "config.json", tmp_path / "config.json")
-    sentence_format = SentenceFormat(pad=65000, begin=65000, end=0, source_suffix=(0,))
-    ours = read_model(tmp_path, read_config(tmp_path), sentence_format)
+    sentence_format = SentenceFormat(
+        SpecialTokens(65000, 1, 65000, 0), source_suffix=(0,)
+    )
+    ours = read_model(
+        tmp_path, read_json(tmp_path / "config.json"), sentence_format.special
+    )
     assert ours.count_params() == ours.config.parameters == 77_484_009
     rows = (
         [sentence_format.source(text) for text in texts((1, 50, 7))],
         [sentence_format.target(text) for text in texts((30, 4, 9))],
     )
-    source_ids, target_ids = (padded(ids, sentence_format.pad) for ids in rows)
+    source_ids, target_ids = (padded(ids, sentence_format.special.pad) for ids in rows)
     with torch.no_grad():
         source, target = (
             torch.from_numpy(ids).long() for ids in (source_ids, target_ids)
         )
         expected = theirs(
             input_ids=source,
-            attention_mask=source != sentence_format.pad,
+            attention_mask=source != sentence_format.special.pad,
             decoder_input_ids=target,
         ).logits.numpy()
     found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))

@@ -1,19 +1,18 @@
-"""Strings to token ids and back, as fairseq's WMT'19 checkpoints do it: Moses, then byte-pair encoding."""
+"""Strings to token ids and back, as fairseq's WMT'19 checkpoints do it.
+
+Moses cuts text into words, and byte-pair encoding cuts words into pieces.
+"""
 
 import functools
 import io
 import re
 import unicodedata
 
-from keras_transformer.pretrained.tokenizers.checkpoint_tokenizer import (
-    CheckpointTokenizer,
-)
-from keras_transformer.pretrained.tokenizers.vocabulary import Vocabulary
+from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer
 
 WORD_END = "</w>"
 LONGEST_MEMORY = 1 << 16  # words whose pieces are remembered
-# What mosesdecoder's replace-unicode-punctuation.perl replaces, one character by one or
-# more.
+# What mosesdecoder's replace-unicode-punctuation.perl replaces.
 PUNCTUATION = str.maketrans(
     dict(zip("，、”“∶：？《》）！（；」「～’━〈〉【】％", ',,""::?"")!(;""~\'-<>[]%'))
     | dict(zip("０１２３４５６７８９", "0123456789"))
@@ -31,17 +30,20 @@ class FsmtTokenizer(CheckpointTokenizer):
         vocabulary: a `Vocabulary`.
         models: the content of `"merges.txt"`: in each line two pieces to be joined, the
             first lines first.
-        language: Moses' code of the language, such as `"en"`.
-        lower_case: whether text is lower-cased first.
+        language: Moses' code of the language (`"en"`).
+        lower_case: whether text is lower-cased first (no).
 
     Raises:
         ImportError: if `sacremoses` or `subword-nmt` is not installed.
         ValueError: if `merges.txt` has other lines, or `language` is no code.
 
     Example:
+        >>> from keras_transformer.pretrained.tokenizers.base import Vocabulary
         >>> from keras_transformer.text.special_tokens import SpecialTokens
-        >>> vocabulary = Vocabulary(["<pad>", "</s>", "<unk>", "an</w>", "!</w>"], SpecialTokens(0, 2, 1, 1))
-        >>> tokenizer = FsmtTokenizer(vocabulary, {"merges.txt": b"a n</w>\\n"}, language="en")
+        >>> pieces = ["<pad>", "</s>", "<unk>", "an</w>", "!</w>"]
+        >>> vocabulary = Vocabulary(pieces, SpecialTokens(0, 2, 1, 1))
+        >>> models = {"merges.txt": b"a n</w>\\n"}
+        >>> tokenizer = FsmtTokenizer(vocabulary, models, language="en")
         >>> tokenizer.encode(["an!"]), tokenizer.decode([[3, 4, 1]])
         ([[3, 4]], ['an!'])
 
@@ -53,71 +55,94 @@ class FsmtTokenizer(CheckpointTokenizer):
 
     def __init__(
         self,
-        vocabulary: Vocabulary,
-        models: dict[str, bytes],
-        language: str = "en",
-        lower_case: bool = False,
+        vocabulary,
+        models,
+        language="en",
+        lower_case=False,
     ):
         super().__init__(vocabulary, models, language=language, lower_case=lower_case)
         try:
-            from sacremoses import (
-                MosesDetokenizer,
-                MosesPunctNormalizer,
-                MosesTokenizer,
-            )
+            import sacremoses
             from subword_nmt.apply_bpe import BPE
         except ImportError as error:
             raise ImportError(
-                f"FSMT needs sacremoses and subword-nmt: pip install 'keras-transformer-nmt[fsmt]' ({error})"
+                "FSMT needs sacremoses and subword-nmt; in the clone of this project "
+                f'run: pip install -e ".[fsmt]" ({error})'
             ) from None
         if not isinstance(language, str) or not re.fullmatch("[a-z]{2,3}", language):
             raise ValueError(
-                f"language must be a code of two or three letters; received {language!r}"
+                "language must be a code of two or three letters; "
+                f"received {language!r}"
             )
-        self._normalise = MosesPunctNormalizer(lang=language).normalize
-        self._tokenise = MosesTokenizer(lang=language).tokenize
-        self._detokenise = MosesDetokenizer(lang=language).detokenize
-        self._bpe = BPE(
-            io.StringIO("\n".join(["#version: 0.2", *_merges(models["merges.txt"])]))
-        )
-        self._word = functools.lru_cache(LONGEST_MEMORY)(self._cut_word)
+        self._normalise = sacremoses.MosesPunctNormalizer(lang=language).normalize
+        self._tokenise = sacremoses.MosesTokenizer(lang=language).tokenize
+        self._detokenise = sacremoses.MosesDetokenizer(lang=language).detokenize
+        rules = ["#version: 0.2", *_merges(models["merges.txt"])]
+        self._bpe = BPE(io.StringIO("\n".join(rules)))
+        self._ids_of_word = functools.lru_cache(LONGEST_MEMORY)(self._cut_word)
 
     def _encode_text(self, text):
-        text = text.lower() if self.options["lower_case"] else text
+        if self.options["lower_case"]:
+            text = text.lower()
         text = re.sub(r"[。．]\s*", ". ", text.translate(PUNCTUATION))
         text = "".join(
-            c
-            for c in self._normalise(text)
-            if not unicodedata.category(c).startswith("C")
+            character
+            for character in self._normalise(text)
+            if not unicodedata.category(character).startswith("C")
         )
         words = self._tokenise(
             text, aggressive_dash_splits=True, return_str=False, escape=True
         )
-        return [number for word in words if word for number in self._word(word)]
+        return [number for word in words if word for number in self._ids_of_word(word)]
 
     def _cut_word(self, word):
         """The ids of a word's pieces, the last of which says that it ends."""
-        parts = [
-            part.removesuffix("@@") for part in self._bpe.segment_tokens([word])[:-1]
-        ]
-        return self._lookup([*parts, word[len("".join(parts)) :] + WORD_END])
+        parts = self._bpe.segment_tokens([word])[:-1]
+        parts = [part.removesuffix("@@") for part in parts]
+        last = word[len("".join(parts)) :]
+        return self._lookup([*parts, last + WORD_END])
 
     def _decode_pieces(self, pieces):
-        text = "".join(
-            piece.replace(" ", "").replace(WORD_END, " ") for piece in pieces
-        )
+        text = "".join(pieces).replace(" ", "").replace(WORD_END, " ")
         return self._detokenise(text.split())
 
 
+def read_fsmt(files, source_lang, target_lang):
+    """The source and the target tokenizer of an FSMT checkpoint.
+
+    Args:
+        files: a `TokenizerFiles`.
+        source_lang, target_lang: must be absent.
+
+    Raises:
+        ValueError, ImportError: as `load_tokenizers`.
+    """
+    files.refuse(source_lang=source_lang, target_lang=target_lang)
+    pair = files.get("langs", list, files.config.get("langs"))
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise ValueError(
+            f"langs must be the two languages of the model; received {pair!r}"
+        )
+    names = files.names("bos", "unk", "sep", "pad")
+    merges = {"merges.txt": files.read("merges.txt")}
+    lower_case = files.get("do_lower_case", bool, False)
+    tokenizers = []
+    for side, language in zip(("src", "tgt"), pair):
+        size = files.size(f"{side}_vocab_size")
+        pieces = files.with_added(files.pieces(f"vocab-{side}.json", size), size)
+        vocabulary = files.vocabulary(pieces, names, "sep", end="sep")
+        tokenizers.append(FsmtTokenizer(vocabulary, merges, language, lower_case))
+    return tuple(tokenizers)
+
+
 def _merges(content):
-    """The pairs of `merges.txt`, without counts; subword-nmt ends the process on a line that is none."""
+    """The pairs of `merges.txt`; subword-nmt would end the process on another line."""
     try:
         lines = content.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"merges.txt must be UTF-8; received {error.reason}") from None
-    pairs = [
-        line.split()[:2] for line in lines if line and not line.startswith("#version")
-    ]
+    lines = [line for line in lines if line and not line.startswith("#version")]
+    pairs = [line.split()[:2] for line in lines]  # without counts
     if not pairs or any(len(pair) < 2 for pair in pairs):
         raise ValueError(
             f"merges.txt must have lines of two pieces; received {content[:40]!r}..."

@@ -1,15 +1,15 @@
 """Strings to token ids and back, as Marian's checkpoints (OPUS-MT) do it."""
 
-from keras_transformer.pretrained.tokenizers.checkpoint_tokenizer import (
-    CheckpointTokenizer,
-    processor,
-)
-from keras_transformer.pretrained.tokenizers.vocabulary import Vocabulary
+import re
+
+from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer, processor
+from keras_transformer.pretrained.tokenizers.files import language_id
 
 
 class MarianTokenizer(CheckpointTokenizer):
-    """One side of a Marian checkpoint: a SentencePiece model cuts text into pieces, a vocabulary numbers them.
+    """One side of a Marian checkpoint.
 
+    A SentencePiece model cuts text into pieces, and a vocabulary numbers them.
     `">>xx<<"` in front of a text, which tells a multilingual model the language to
     translate into, is one token. Punctuation is not normalised: neither does
     `transformers`, whose `MarianTokenizer.normalize` nothing calls.
@@ -24,12 +24,16 @@ class MarianTokenizer(CheckpointTokenizer):
         ValueError: if one of them is no SentencePiece model.
 
     Example:
-        >>> from keras_transformer.text import Tokenizer
+        >>> from keras_transformer.pretrained.tokenizers.base import Vocabulary
+        >>> from keras_transformer.text.tokenizer import Tokenizer
         >>> from keras_transformer.text.special_tokens import SpecialTokens
-        >>> model = Tokenizer.train(["a man rides a bike", "a man rides a horse"], vocab_size=24).serialized
+        >>> lines = ["a man rides a bike", "a man rides a horse"]
+        >>> model = Tokenizer.train(lines, vocab_size=24).serialized
+        >>> models = {"encoder.spm": model, "decoder.spm": model}
         >>> pieces = ["</s>", "<unk>", "\\u2581a", "\\u2581m", "an", ">>de<<", "<pad>"]
-        >>> vocabulary = Vocabulary(pieces, SpecialTokens(pad=6, unknown=1, begin=6, end=0), marks=["</s>"])
-        >>> tokenizer = MarianTokenizer(vocabulary, {"encoder.spm": model, "decoder.spm": model})
+        >>> special = SpecialTokens(pad=6, unknown=1, begin=6, end=0)
+        >>> vocabulary = Vocabulary(pieces, special, marks=["</s>"])
+        >>> tokenizer = MarianTokenizer(vocabulary, models)
         >>> tokenizer.encode([">>de<< a man</s>"])
         [[5, 2, 3, 4, 0]]
         >>> tokenizer.decode([[2, 3, 4, 0]])
@@ -42,17 +46,59 @@ class MarianTokenizer(CheckpointTokenizer):
     kind = "marian"
     needs = ("encoder.spm", "decoder.spm")
 
-    def __init__(self, vocabulary: Vocabulary, models: dict[str, bytes]):
+    def __init__(self, vocabulary, models):
         super().__init__(vocabulary, models)
-        self._encoder, self._decoder = (
-            processor(models[name], name) for name in self.needs
-        )
+        self._encoder = processor(models["encoder.spm"], "encoder.spm")
+        self._decoder = processor(models["decoder.spm"], "decoder.spm")
 
     def _encode_text(self, text):
-        code, found, rest = text.partition("<<")
-        if not (found and text.startswith(">>")):
+        code, mark, rest = text.partition("<<")
+        if not (mark and text.startswith(">>")):
             return self._lookup(self._encoder.encode(text, out_type=str))
-        return self._lookup([code + found, *self._encoder.encode(rest, out_type=str)])
+        return self._lookup([code + mark, *self._encoder.encode(rest, out_type=str)])
 
     def _decode_pieces(self, pieces):
         return self._decoder.decode_pieces(pieces).replace("\u2581", " ").strip()
+
+
+def read_marian(files, source_lang, target_lang):
+    """The source and the target tokenizer of a Marian checkpoint.
+
+    Args:
+        files: a `TokenizerFiles`.
+        source_lang: must be absent.
+        target_lang: the language to translate into, if the vocabulary has `">>xx<<"`
+            tokens.
+
+    Raises:
+        ValueError: as `load_tokenizers`.
+    """
+    size = files.size("vocab_size")
+    source = files.with_added(files.pieces("vocab.json", size), size)
+    target = source
+    separate = files.get("separate_vocabs", bool, False)
+    if separate:
+        if files.config.get("decoder_vocab_size"):
+            size = files.size("decoder_vocab_size")
+        target = files.pieces("target_vocab.json", size)
+    codes = {
+        piece[2:-2]: number
+        for number, piece in enumerate(source)
+        if re.fullmatch(">>.+<<", piece)
+    }
+    files.refuse(source_lang=source_lang)
+    prefixes = {"source": [], "target": []}
+    if not codes:
+        files.refuse(target_lang=target_lang)
+    elif target_lang is not None:
+        prefixes["source"] = [language_id("target_lang", target_lang, codes)]
+    names = files.names("eos", "unk", "pad")
+    models = {side: files.read(f"{side}.spm") for side in prefixes}
+    tokenizers = []
+    for side, pieces in (("source", source), ("target", target)):
+        prefix = prefixes[side]
+        vocabulary = files.vocabulary(pieces, names, "pad", source_prefix=prefix)
+        decoder = models[side if separate else "source"]  # as transformers decodes
+        spm = {"encoder.spm": models[side], "decoder.spm": decoder}
+        tokenizers.append(MarianTokenizer(vocabulary, spm))
+    return tuple(tokenizers)

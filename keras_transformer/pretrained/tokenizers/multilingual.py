@@ -1,20 +1,34 @@
 """Strings to token ids and back, as M2M100, NLLB and mBART do it."""
 
+import dataclasses
 import re
+from pathlib import Path
 
 import sentencepiece
 
-from keras_transformer.pretrained.tokenizers.checkpoint_tokenizer import (
+from keras_transformer.pretrained.tokenizers.base import (
     CheckpointTokenizer,
+    Vocabulary,
     processor,
 )
-from keras_transformer.pretrained.tokenizers.vocabulary import Vocabulary
+from keras_transformer.pretrained.tokenizers.files import (
+    index_of,
+    language_id,
+    read_json,
+)
 
 SPACE = "\u2581"
-WHITE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
-    map(chr, range(0x2000, 0x200B))
+WHITE = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
+    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
 )
-RULES = ("sentencepiece", "characters", "words")
+# What each tokenizer class of `transformers` has for a rule.
+RULES = {
+    "M2M100Tokenizer": "sentencepiece",
+    "NllbTokenizer": "characters",
+    "MBart50Tokenizer": "characters",
+    "MBartTokenizer": "words",
+}
 # Appended to a model, these bytes replace fields 2 to 5 of its normaliser (characters,
 # prefix, spaces, spaces' spelling) by nothing: a later field of a protocol buffer
 # counts.
@@ -22,7 +36,7 @@ NO_NORMALISER = bytes([0x1A, 8, 0x12, 0, 0x18, 0, 0x20, 0, 0x28, 0])
 
 
 class MultilingualTokenizer(CheckpointTokenizer):
-    """One SentencePiece model for both sides; languages are tokens around a sentence, not part of its text.
+    """One SentencePiece model for both sides; languages are tokens around a sentence.
 
     What happens before the pieces are looked for differs by family, and is done as
     `transformers` does it, which for NLLB and mBART is not SentencePiece's way: a space
@@ -45,14 +59,16 @@ class MultilingualTokenizer(CheckpointTokenizer):
             or mask.
 
     Example:
-        >>> from keras_transformer.text import Tokenizer
+        >>> from keras_transformer.text.tokenizer import Tokenizer
         >>> from keras_transformer.text.special_tokens import SpecialTokens
-        >>> model = Tokenizer.train(["a man rides a bike", "a man rides a horse"], vocab_size=24).serialized
-        >>> pieces = ["<s>", "<pad>", "</s>", "<unk>", "\\u2581a", "\\u2581m", "an", "__de__", "__en__"]
+        >>> lines = ["a man rides a bike", "a man rides a horse"]
+        >>> model = Tokenizer.train(lines, vocab_size=24).serialized
+        >>> pieces = ["<s>", "<pad>", "</s>", "<unk>", "\\u2581a", "\\u2581m", "an"]
+        >>> pieces += ["__de__", "__en__"]
         >>> special = SpecialTokens(pad=1, unknown=3, begin=2, end=2)
         >>> around = dict(source_prefix=[8], source_suffix=[2], target_prefix=[7])
         >>> vocabulary = Vocabulary(pieces, special, ["</s>"], hidden=[7, 8], **around)
-        >>> tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model}, rule="sentencepiece")
+        >>> tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model})
         >>> tokenizer.encode(["a man"])
         [[4, 5, 6]]
         >>> tokenizer.decode([[7, 4, 5, 6, 2]])
@@ -67,16 +83,17 @@ class MultilingualTokenizer(CheckpointTokenizer):
 
     def __init__(
         self,
-        vocabulary: Vocabulary,
-        models: dict[str, bytes],
-        rule: str = "sentencepiece",
-        mask: str | None = None,
-        late_mask: bool = False,
+        vocabulary,
+        models,
+        rule="sentencepiece",
+        mask=None,
+        late_mask=False,
     ):
         super().__init__(vocabulary, models, rule=rule, mask=mask, late_mask=late_mask)
-        if rule not in RULES:
+        if rule not in RULES.values():
             raise ValueError(
-                f"rule must be one of {', '.join(RULES)}; received {rule!r}"
+                "rule must be one of sentencepiece, characters, words; "
+                f"received {rule!r}"
             )
         if (mask is not None or late_mask) and mask not in vocabulary.pieces:
             raise ValueError(f"mask must be in the vocabulary; received {mask!r}")
@@ -92,12 +109,12 @@ class MultilingualTokenizer(CheckpointTokenizer):
 
     def _encode_line(self, line):
         mask = self.options["mask"]
-        if mask is None or self.options["late_mask"]:
-            return super()._encode_line(line)
-        return super()._encode_line(_without_spaces_before(mask, line))
+        if mask is not None and not self.options["late_mask"]:
+            line = _without_spaces_before(mask, line)
+        return super()._encode_line(line)
 
     def _encode_text(self, text):
-        rule, mask = self.options["rule"], self.options["mask"]
+        rule = self.options["rule"]
         if rule == "sentencepiece":
             return self._lookup(self._processor.encode(text, out_type=str))
         if rule == "words":
@@ -105,28 +122,25 @@ class MultilingualTokenizer(CheckpointTokenizer):
         text = re.sub(" {2,}", " ", self._normaliser.normalize(text))
         if not self.options["late_mask"]:
             return self._encode_words([text])
-        first, *others = (
-            self._encode_words([part])
-            for part in _without_spaces_before(mask, text).split(mask)
-        )
-        return first + [
-            number for part in others for number in (self.vocabulary.ids[mask], *part)
-        ]
+        mask = self.options["mask"]
+        first, *others = _without_spaces_before(mask, text).split(mask)
+        ids = self._encode_words([first])
+        for part in others:
+            ids += [self.vocabulary.ids[mask], *self._encode_words([part])]
+        return ids
 
     def _encode_words(self, texts):
         """The ids of texts that each begin a word."""
-        texts = [text.replace(" ", SPACE) for text in texts if text]
-        texts = [text if text.startswith(SPACE) else SPACE + text for text in texts]
-        # Word by word: in the sum of a whole line's scores rounding would decide
-        # between "." ".." and ".." ".".
-        words = [
-            word for text in texts for word in re.findall(f"{SPACE}[^{SPACE}]*", text)
-        ]
-        return self._lookup(
-            piece
-            for word in words
-            for piece in self._processor.encode(word, out_type=str)
-        )
+        pieces = []
+        for text in texts:
+            text = text.replace(" ", SPACE)
+            if text and not text.startswith(SPACE):
+                text = SPACE + text
+            # Word by word: in the sum of a whole line's scores rounding would decide
+            # between "." ".." and ".." ".".
+            for word in re.findall(f"{SPACE}[^{SPACE}]*", text):
+                pieces += self._processor.encode(word, out_type=str)
+        return self._lookup(pieces)
 
     def _decode_pieces(self, pieces):
         if self.options["rule"] == "sentencepiece":
@@ -138,3 +152,106 @@ class MultilingualTokenizer(CheckpointTokenizer):
 def _without_spaces_before(mask, text):
     *parts, last = text.split(mask)
     return mask.join([*(part.rstrip(WHITE) for part in parts), last])
+
+
+def languages(name):
+    """The codes of a family's languages, in the order of their ids."""
+    return read_json(Path(__file__).with_name("languages.json"))[name]
+
+
+def read_multilingual(files, source_lang, target_lang):
+    """The tokenizer of an M2M100, NLLB or mBART checkpoint, for source and target.
+
+    Args:
+        files: a `TokenizerFiles`.
+        source_lang, target_lang: codes of the languages.
+
+    Raises:
+        ValueError: as `load_tokenizers`.
+    """
+    name = _tokenizer_class(files)
+    rule = RULES[name]
+    model = files.read("sentencepiece.bpe.model")
+    needed = ["bos", "eos", "unk", "sep", "pad"]
+    if rule != "sentencepiece":
+        needed += ["cls", "mask"]
+    names = files.names(*needed)
+    mask = names.get("mask")
+    if rule == "sentencepiece":
+        pieces, codes = _numbered_pieces(files)
+    else:
+        pieces, codes = _learnt_pieces(files, name, model, names)
+    pieces = files.with_added(pieces, files.size("vocab_size"))
+    ids = {piece: number for number, piece in enumerate(pieces)}
+    codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
+    source = language_id("source_lang", source_lang, codes)
+    target = language_id("target_lang", target_lang, codes)
+    special = files.special(pieces, names, begin="eos")
+    source_prefix = [source]
+    source_suffix = [special.end]
+    target_prefix = [target]
+    is_nllb = name == "NllbTokenizer"
+    is_mbart = name == "MBartTokenizer"
+    if is_mbart or is_nllb and files.get("legacy_behaviour", bool, False):
+        source_suffix += source_prefix
+        source_prefix = []
+    if is_mbart:
+        special = dataclasses.replace(special, begin=target)
+        target_prefix = []
+    hidden = [*codes.values()]
+    marks = files.marks(names)
+    if rule != "sentencepiece":  # M2M100's "__xx__" are no marks
+        marks += [pieces[number] for number in codes.values()]
+        hidden.append(index_of(mask, pieces))
+    late_mask = rule == "characters" and files.is_normalised(mask, is_nllb)
+    if late_mask:
+        marks = [mark for mark in marks if mark != mask]
+    vocabulary = Vocabulary(
+        pieces, special, marks, hidden, source_prefix, source_suffix, target_prefix
+    )
+    models = {"text.spm": model}
+    tokenizer = MultilingualTokenizer(vocabulary, models, rule, mask, late_mask)
+    return tokenizer, tokenizer
+
+
+def _tokenizer_class(files):
+    """The key of `RULES` that a checkpoint's files say or mean."""
+    default = "M2M100Tokenizer"
+    if files.config["model_type"] == "mbart":
+        default = "MBartTokenizer"
+    elif not (files.folder / "vocab.json").exists():
+        default = "NllbTokenizer"
+    default = files.config.get("tokenizer_class") or default
+    found = files.get("tokenizer_class", str, default)
+    name = str(found).removesuffix("Fast")
+    if name not in RULES:
+        raise ValueError(
+            f"tokenizer_class must be one of {', '.join(RULES)}; received {found!r}"
+        )
+    return name
+
+
+def _numbered_pieces(files):
+    """The pieces of vocab.json and then the languages, and each language's piece."""
+    chosen = files.get("language_codes", str, "m2m100")
+    if chosen not in ("m2m100", "wmt21"):
+        raise ValueError(
+            f"language_codes must be one of m2m100, wmt21; received {chosen!r}"
+        )
+    codes = {code: f"__{code}__" for code in languages(chosen)}
+    return [*files.pieces("vocab.json"), *codes.values()], codes
+
+
+def _learnt_pieces(files, name, model, names):
+    """A SentencePiece model's pieces and the languages, and each language's piece."""
+    listed = files.listed()
+    codes = [token for token in listed if re.fullmatch("[a-z]{3}_[A-Z][a-z]{3}", token)]
+    if not codes:  # NLLB's are listed
+        codes = languages(name.removesuffix("Tokenizer").lower())
+    found = processor(model, "sentencepiece.bpe.model")
+    pieces = [names[key] for key in ("bos", "pad", "eos", "unk")]  # as fairseq
+    # After SentencePiece's own unknown, begin and end.
+    pieces += [found.id_to_piece(number) for number in range(3, found.vocab_size())]
+    if not set(codes) & set(files.added.values()):
+        pieces += [*codes, names["mask"]]
+    return pieces, {code: code for code in codes}

@@ -1,8 +1,11 @@
 import pytest
+from layer_checks import ON_TORCH
 
-from keras_transformer.pretrained.tokenizers import vocabulary
-from keras_transformer.pretrained.tokenizers.vocabulary import Vocabulary
+from keras_transformer.pretrained.tokenizers import base
+from keras_transformer.pretrained.tokenizers.base import Vocabulary
 from keras_transformer.text.special_tokens import SpecialTokens
+
+pytestmark = ON_TORCH  # tokenizers know no backend
 
 PIECES = ["<pad>", "</s>", "<unk>", "a"]
 SPECIAL = SpecialTokens(pad=0, unknown=2, begin=0, end=1)
@@ -16,41 +19,26 @@ def test_ids_of_pieces_and_what_decoding_leaves_out():
     assert found.skipped == {0, 1, 2, 3, 5} and found.source_suffix == (1,)
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        (dict(pieces="abcd"), "pieces must be a list of str; received abcd"),
-        (dict(pieces=[*PIECES, 4]), "pieces must be a list of str; received .*4"),
-        (dict(pieces=[]), "pieces must be between 1 and 5; received 0"),
-        (dict(pieces=list("abcdef")), "pieces must be between 1 and 5; received 6"),
-        (
-            dict(pieces=[*PIECES, "a"]),
-            "pieces must differ from each other; received 'a' twice",
-        ),
-        (dict(marks=["b"]), "marks must be in the vocabulary; received 'b'"),
-        (
-            dict(pieces=[*PIECES, ""], marks=[""]),
-            "marks must be in the vocabulary; received ''",
-        ),
-        (dict(marks=["a", "a", "a", "a"]), "marks must be at most 3; received 4"),
-        (
-            dict(special=SpecialTokens(0, 2, 0, 4)),
-            "special must have ids between 0 and 3; received 4",
-        ),
-        (
-            dict(special=SpecialTokens(0, 2, 0, True)),
-            "special must have ids between 0 and 3; received True",
-        ),
-        (dict(hidden=[-1]), "hidden must have ids between 0 and 3; received -1"),
-        (dict(hidden=3), "hidden must be a list of int; received 3"),
-        (
-            dict(source_suffix=[1.0]),
-            r"source_suffix must be a list of int; received \[1.0\]",
-        ),
-    ],
-)
+WRONG = [
+    (dict(pieces="abcd"), "pieces must be a list of str; received abcd"),
+    (dict(pieces=[*PIECES, 4]), "pieces must be a list of str; received .*4"),
+    (dict(pieces=[]), "pieces must be between 1 and 5; received 0"),
+    (dict(pieces=list("abcdef")), "pieces must be between 1 and 5; received 6"),
+    (dict(pieces=[*PIECES, "a"]), "pieces must differ .*; received 'a' twice"),
+    (dict(marks=["b"]), "marks must be in the vocabulary; received 'b'"),
+    (dict(pieces=[*PIECES, ""], marks=[""]), "marks must be in .*; received ''"),
+    (dict(marks=["a", "a", "a", "a"]), "marks must be at most 3; received 4"),
+    (dict(special=SpecialTokens(0, 2, 0, 4)), "special must have ids .*; received 4"),
+    (dict(special=SpecialTokens(0, 2, 0, True)), "special .* 0 and 3; received True"),
+    (dict(hidden=[-1]), "hidden must have ids between 0 and 3; received -1"),
+    (dict(hidden=3), "hidden must be a list of int; received 3"),
+    (dict(source_suffix=[1.0]), r"must be a list of int; received \[1.0\]"),
+]
+
+
+@pytest.mark.parametrize("arguments, message", WRONG)
 def test_wrong_vocabularies(arguments, message, monkeypatch):
-    monkeypatch.setattr(vocabulary, "LARGEST_VOCABULARY", 5)
-    monkeypatch.setattr(vocabulary, "MOST_MARKS", 3)
+    monkeypatch.setattr(base, "LARGEST_VOCABULARY", 5)
+    monkeypatch.setattr(base, "MOST_MARKS", 3)
     with pytest.raises(ValueError, match=message):
         Vocabulary(**{"pieces": PIECES, "special": SPECIAL, **arguments})

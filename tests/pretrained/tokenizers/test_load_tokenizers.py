@@ -4,14 +4,16 @@ import sys
 import numpy as np
 import pytest
 import tokenizer_folders as folders
+from layer_checks import ON_TORCH
 from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, NLLB, read
 
-from keras_transformer.pretrained import languages
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
 from keras_transformer.runs import run as runs
 from keras_transformer.text.special_tokens import SpecialTokens
+
+pytestmark = ON_TORCH  # tokenizers know no backend
 
 transformers = pytest.importorskip("transformers")
 LINES = sentences(500)
@@ -19,7 +21,7 @@ LINES = sentences(500)
 
 @pytest.fixture(scope="module", params=FOLDERS)
 def loaded(request, tmp_path_factory):
-    """A family's name, our two tokenizers and transformers' own, from the same files."""
+    """A family's name, our tokenizers and transformers' own, from the same files."""
     make, pair = FOLDERS[request.param]
     folder = make(tmp_path_factory.mktemp("checkpoint"))
     (source, target), *_ = pair.items() or [(None, None)]
@@ -74,7 +76,10 @@ def test_decoding_is_that_of_transformers(loaded):
 
 @needs(OPUS_MT)
 def test_the_files_of_opus_mt():
-    """Those of Helsinki-NLP/opus-mt-zh-en as they are; pieces that only the target's model has keep no "\u2581"."""
+    """Those of Helsinki-NLP/opus-mt-zh-en as they are.
+
+    Pieces that only the target's model has keep no "\u2581".
+    """
     theirs = transformers.AutoTokenizer.from_pretrained(OPUS_MT)
     source, target = load_tokenizers(OPUS_MT, read(OPUS_MT))
     assert source.vocab_size == target.vocab_size == 65001
@@ -167,7 +172,7 @@ def test_a_language_of_marian_may_be_asked_for(tmp_path):
 
 
 def test_rows_without_a_token_decode_to_nothing(tmp_path):
-    folder = folders.m2m100(tmp_path, languages.M2M100)
+    folder = folders.m2m100(tmp_path)
     source, _ = load_tokenizers(folder, read(folder), "en", "de")
     assert (
         source.vocab_size == read(folder)["vocab_size"]
@@ -177,8 +182,8 @@ def test_rows_without_a_token_decode_to_nothing(tmp_path):
 
 
 def test_a_combining_mark_is_kept(tmp_path):
-    """Where transformers' tokenizers lose it: behind a character that normalisation replaces."""
-    folder = folders.mbart(tmp_path, "MBart50Tokenizer", languages.MBART50)
+    """Behind a character that normalisation replaces; transformers loses it."""
+    folder = folders.mbart(tmp_path, "MBart50Tokenizer")
     theirs = transformers.AutoTokenizer.from_pretrained(folder)
     source, _ = load_tokenizers(folder, read(folder), "en_XX", "de_DE")
     (ours,), (short,) = (
@@ -189,7 +194,7 @@ def test_a_combining_mark_is_kept(tmp_path):
 
 
 def test_names_in_special_tokens_map(tmp_path):
-    folder = folders.m2m100(tmp_path, languages.M2M100, listed=False)
+    folder = folders.m2m100(tmp_path, listed=False)
     vocabulary = json.loads((folder / "vocab.json").read_text())
     vocabulary["[END]"] = vocabulary.pop("</s>")
     folders.write(
@@ -243,210 +248,70 @@ def test_older_nllb_has_the_language_behind(tmp_path):
     assert with_ends(source, LINES[:50]) == theirs(LINES[:50]).input_ids
 
 
-@pytest.mark.parametrize(
-    "family, languages, config, message",
-    [
-        (
-            "marian",
-            {},
-            {"model_type": "bert"},
-            "model_type must be one of marian, .*; received 'bert'",
-        ),
-        (
-            "marian",
-            {"source_lang": "en"},
-            {},
-            "source_lang must be absent for this marian model, .*; received 'en'",
-        ),
-        (
-            "marian",
-            {"target_lang": "xx"},
-            {},
-            "target_lang must be .* 2 .*, such as de, fr; received 'xx'",
-        ),
-        (
-            "fsmt",
-            {"target_lang": "de"},
-            {},
-            "target_lang must be absent for this fsmt model, .*; received 'de'",
-        ),
-        (
-            "mbart",
-            {"target_lang": "de_DE"},
-            {},
-            "source_lang must be .* 25 .*, such as ar_AR, .*; received None",
-        ),
-        (
-            "m2m_100",
-            {"source_lang": "en"},
-            {},
-            "target_lang must be one of .* 100 .*, such as af, am.*; received None",
-        ),
-        (
-            "nllb",
-            {"source_lang": "en"},
-            {},
-            "source_lang must be .* languages, such as ace_Arab, deu.*; received 'en'",
-        ),
-        (
-            "marian",
-            {},
-            {"vocab_size": 7},
-            r"vocab.json' must have ids between 0 and 6; received '.*': \d+",
-        ),
-        (
-            "marian",
-            {},
-            {"vocab_size": None},
-            "vocab_size must be between 1 and 4,194,304 in .*; received None",
-        ),
-        (
-            "marian",
-            {},
-            {"pad_token_id": 3},
-            r"pad_token_id must be \d+ as in the vocabulary; received 3",
-        ),
-        (
-            "marian",
-            {},
-            {"decoder_start_token_id": -1},
-            r"special must have ids between 0 and \d+; received -1",
-        ),
-        (
-            "mbart",
-            {"source_lang": "en_XX", "target_lang": "de_DE"},
-            {"vocab_size": 9},
-            "at least the tokenizer's .* 9$",
-        ),
-    ],
-)
+PAIR = {"source_lang": "en_XX", "target_lang": "de_DE"}
+WRONG = [
+    ("marian", {}, {"model_type": "bert"}, "model_type must be .*; received 'bert'"),
+    ("marian", {"source_lang": "en"}, {}, "source_lang must be absent for this marian"),
+    ("marian", {"target_lang": "xx"}, {}, "2 languages, such as de, fr; received 'xx'"),
+    ("fsmt", {"target_lang": "de"}, {}, "target_lang must be absent for this fsmt"),
+    (
+        "mbart",
+        {"target_lang": "de_DE"},
+        {},
+        "source_lang must be .* 25 .* ar_AR, .*None",
+    ),
+    (
+        "m2m_100",
+        {"source_lang": "en"},
+        {},
+        "target_lang must be .* 100 .* af, am.*None",
+    ),
+    ("nllb", {"source_lang": "en"}, {}, "source_lang must be .* ace_Arab, deu.*'en'"),
+    ("marian", {}, {"vocab_size": 7}, r"between 0 and 6; received '.*': \d+"),
+    ("marian", {}, {"vocab_size": None}, "vocab_size must be .* 4,194,304 in .*None"),
+    ("marian", {}, {"pad_token_id": 3}, r"pad_token_id must be \d+ as .* received 3"),
+    ("marian", {}, {"decoder_start_token_id": -1}, r"special must have ids .* -1"),
+    ("mbart", PAIR, {"vocab_size": 9}, "at least the tokenizer's .* 9$"),
+]
+
+
+@pytest.mark.parametrize("family, languages, config, message", WRONG)
 def test_wrong_models_and_languages(family, languages, config, message, tmp_path):
     folder = FOLDERS[family][0](tmp_path)
     with pytest.raises(ValueError, match=message):
         load_tokenizers(folder, read(folder) | config, **languages)
 
 
-@pytest.mark.parametrize(
-    "family, file, content, message",
-    [
-        (
-            "marian",
-            "vocab.json",
-            None,
-            "a tokenizer's file must be readable; received '.*vocab.json': No such file",
-        ),
-        ("marian", "vocab.json", b"\xff", "vocab.json' cannot be used: .*utf-8"),
-        ("marian", "vocab.json", b"[" * 100_000, "vocab.json' cannot be used: "),
-        (
-            "marian",
-            "vocab.json",
-            b"[]",
-            "vocab.json' cannot be used: it must hold a dict; received a list",
-        ),
-        (
-            "marian",
-            "vocab.json",
-            b'{"a": 0, "b": 0}',
-            "vocab.json' must give each piece an id of its own; received 1",
-        ),
-        (
-            "marian",
-            "vocab.json",
-            b'{"a": 1e9}',
-            "must have ids between 0 and .*; received 'a': 1000000000.0",
-        ),
-        (
-            "marian",
-            "vocab.json",
-            b'{"a": 0}',
-            "the vocabulary must have the token '<pad>'; received ",
-        ),
-        (
-            "marian",
-            "source.spm",
-            b"junk",
-            "encoder.spm must be the content of a SentencePiece model; received b'junk'",
-        ),
-        (
-            "marian",
-            "tokenizer_config.json",
-            b'{"separate_vocabs": "yes"}',
-            "separate_vocabs must be a bool in .*'?yes",
-        ),
-        (
-            "marian",
-            "tokenizer_config.json",
-            b'{"eos_token": 3}',
-            "eos_token must be a string in .*; received 3",
-        ),
-        (
-            "marian",
-            "tokenizer_config.json",
-            b'{"bos_token": "<new>"}',
-            "marks must be in the vocabulary; received '<new>'",
-        ),
-        (
-            "marian",
-            "tokenizer_config.json",
-            b'{"pad_token": {"content": "<pad>", "lstrip": true}}',
-            "pad_token must have no lstrip; received '<pad>' with it",
-        ),
-        (
-            "marian",
-            "tokenizer_config.json",
-            b'{"added_tokens_decoder": {"5": "</s>"}}',
-            "added_tokens_decoder must agree",
-        ),
-        (
-            "marian",
-            "tokenizer_config.json",
-            b'{"extra_special_tokens": 3}',
-            "extra_special_tokens must be a list .*3$",
-        ),
-        (
-            "m2m_100",
-            "tokenizer_config.json",
-            b'{"language_codes": "m3"}',
-            "language_codes must be one of .*'m3'",
-        ),
-        (
-            "mbart",
-            "tokenizer_config.json",
-            b'{"tokenizer_class": "T5"}',
-            "tokenizer_class must be one of .*'T5'",
-        ),
-        (
-            "mbart",
-            "sentencepiece.bpe.model",
-            b"",
-            "sentencepiece.bpe.model must be the content of a S",
-        ),
-        (
-            "fsmt",
-            "merges.txt",
-            b"a\n",
-            "merges.txt must have lines of two pieces; received b'a",
-        ),
-        (
-            "fsmt",
-            "merges.txt",
-            b"\xff",
-            "merges.txt must be UTF-8; received invalid start byte",
-        ),
-        (
-            "fsmt",
-            "tokenizer_config.json",
-            b'{"langs": ["en"]}',
-            r"langs must be the two languages .*; received \['en'\]",
-        ),
-        (
-            "fsmt",
-            "tokenizer_config.json",
-            b'{"langs": ["../x", "de"]}',
-            "language must be a code .*; received '../x'",
-        ),
-    ],
-)
+SETTINGS = "tokenizer_config.json"
+MISSING = b'{"bos_token": "<new>"}'
+STRIPPED = b'{"pad_token": {"content": "<pad>", "lstrip": true}}'
+OTHER = b'{"added_tokens_decoder": {"5": "</s>"}}'
+DAMAGED = [
+    ("marian", "vocab.json", None, "vocab.json' cannot be used: No such file"),
+    ("marian", "vocab.json", b"\xff", "vocab.json' cannot be used: .*utf-8"),
+    ("marian", "vocab.json", b"[" * 100_000, "vocab.json' cannot be used: "),
+    ("marian", "vocab.json", b"[]", r"vocab.json' .* must be a dict; received \[\]"),
+    ("marian", "vocab.json", b'{"a": 0, "b": 0}', "an id of its own; received 0 twice"),
+    ("marian", "vocab.json", b'{"a": 1e9}', "between 0 .* received 'a': 1000000000.0"),
+    ("marian", "vocab.json", b'{"a": 0}', "the vocabulary must have the token '<pad>'"),
+    ("marian", "source.spm", b"junk", "encoder.spm must be .* received b'junk'"),
+    ("marian", SETTINGS, b'{"separate_vocabs": "yes"}', "must be a bool; received yes"),
+    ("marian", SETTINGS, b'{"eos_token": 3}', "eos_token in .* must be a str; .* 3"),
+    ("marian", SETTINGS, MISSING, "marks must be in the vocabulary; received '<new>'"),
+    ("marian", SETTINGS, STRIPPED, "pad_token must have no lstrip; received '<pad>'"),
+    ("marian", SETTINGS, OTHER, "added_tokens_decoder must agree"),
+    ("marian", SETTINGS, b'{"extra_special_tokens": 3}', "must be a list; received 3"),
+    ("m2m_100", SETTINGS, b'{"language_codes": "m3"}', "language_codes must be .*'m3'"),
+    ("mbart", SETTINGS, b'{"tokenizer_class": "T5"}', "tokenizer_class must be .*'T5'"),
+    ("mbart", "sentencepiece.bpe.model", b"", "bpe.model must be the content of a S"),
+    ("fsmt", "merges.txt", b"a\n", "merges.txt must have lines of .*; received b'a"),
+    ("fsmt", "merges.txt", b"\xff", "merges.txt must be UTF-8; .* invalid start byte"),
+    ("fsmt", SETTINGS, b'{"langs": ["en"]}', r"langs must be the two .* \['en'\]"),
+    ("fsmt", SETTINGS, b'{"langs": ["../x", "de"]}', "language must be .* '../x'"),
+]
+
+
+@pytest.mark.parametrize("family, file, content, message", DAMAGED)
 def test_damaged_files(family, file, content, message, tmp_path):
     make, pair = FOLDERS[family]
     folder = make(tmp_path)
@@ -463,6 +328,6 @@ def test_without_the_extra_of_fsmt(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "subword_nmt.apply_bpe", None)
     with pytest.raises(
         ImportError,
-        match=r"FSMT needs sacremoses and .* pip install 'keras-transformer-nmt\[fsmt\]'",
+        match=r"""FSMT needs sacremoses and .* pip install -e "\.\[fsmt\]\"""",
     ):
         load_tokenizers(folder, read(folder))

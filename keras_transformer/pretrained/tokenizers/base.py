@@ -1,0 +1,233 @@
+"""What the tokenizers of checkpoints share: a vocabulary, and the folder to keep it.
+
+kind.json     which tokenizer it is, its options, and what its ids mean
+pieces.json   the piece of text that each id stands for
+*.spm         its SentencePiece models; merges.txt for FSMT
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import re
+
+import sentencepiece
+
+from keras_transformer.runs.sealed_files import written_aside
+from keras_transformer.text.special_tokens import SpecialTokens
+
+# The piece of a row of the model that no token has: with its space no text spells it.
+UNUSED = "<unused {}>"
+LARGEST_VOCABULARY = 1 << 22  # tokens: sixteen times NLLB's
+MOST_MARKS = 1 << 12  # each is looked for at each place of a text
+# Fields of a `Vocabulary` that are lists of ids.
+LISTS_OF_IDS = ("hidden", "source_prefix", "source_suffix", "target_prefix")
+
+
+@dataclasses.dataclass
+class Vocabulary:
+    """The pieces of a checkpoint's vocabulary, and the ids that mean something.
+
+    Args:
+        pieces: the piece of text that each id stands for, no two the same.
+        special: the ids of pad, unknown, begin and end.
+        marks: pieces that a text means when it spells them, as transformers reads
+            `"</s>"`; decoding leaves them out.
+        hidden: further ids that decoding leaves out, such as those of languages.
+        source_prefix: ids before each source sentence.
+        source_suffix: ids after it.
+        target_prefix: ids that each translation must begin with.
+
+    Raises:
+        ValueError: if one of them is of another type, a piece stands twice, or an id or
+            mark is not in the vocabulary.
+
+    Example:
+        >>> special = SpecialTokens(pad=0, unknown=2, begin=0, end=1)
+        >>> Vocabulary(["<pad>", "</s>", "<unk>", "a"], special).pieces[3]
+        'a'
+    """
+
+    pieces: tuple[str, ...]
+    special: SpecialTokens
+    marks: tuple[str, ...] = ()
+    hidden: tuple[int, ...] = ()
+    source_prefix: tuple[int, ...] = ()
+    source_suffix: tuple[int, ...] = ()
+    target_prefix: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        self.pieces = self._checked("pieces", str)
+        self.marks = self._checked("marks", str)
+        size = len(self.pieces)
+        if not 0 < size <= LARGEST_VOCABULARY:
+            raise ValueError(
+                f"pieces must be between 1 and {LARGEST_VOCABULARY:,}; "
+                f"received {size:,}"
+            )
+        if len(self.ids) < size:
+            twice = next(p for n, p in enumerate(self.pieces) if self.ids[p] != n)
+            raise ValueError(
+                f"pieces must differ from each other; received {twice[:40]!r} twice"
+            )
+        if len(self.marks) > MOST_MARKS:
+            raise ValueError(
+                f"marks must be at most {MOST_MARKS:,}; received {len(self.marks):,}"
+            )
+        for mark in self.marks:
+            if not mark or mark not in self.ids:
+                raise ValueError(
+                    f"marks must be in the vocabulary; received {mark[:40]!r}"
+                )
+        self._check_ids("special", dataclasses.astuple(self.special))
+        for name in LISTS_OF_IDS:
+            setattr(self, name, self._checked(name, int))
+            self._check_ids(name, getattr(self, name))
+
+    @functools.cached_property
+    def ids(self):
+        """The id of each piece."""
+        return {piece: number for number, piece in enumerate(self.pieces)}
+
+    @functools.cached_property
+    def skipped(self):
+        """The ids that decoding leaves out."""
+        marks = [self.ids[mark] for mark in self.marks]
+        unused = [n for n, piece in enumerate(self.pieces) if piece == UNUSED.format(n)]
+        special = dataclasses.astuple(self.special)
+        return {*special, *self.hidden, *marks, *unused}
+
+    def _checked(self, name, kind):
+        values = getattr(self, name)
+        is_list = isinstance(values, (list, tuple))
+        if not is_list or any(type(value) is not kind for value in values):
+            raise ValueError(
+                f"{name} must be a list of {kind.__name__}; received {str(values)[:60]}"
+            )
+        return tuple(values)
+
+    def _check_ids(self, name, numbers):
+        last = len(self.pieces) - 1
+        for number in numbers:
+            if type(number) is not int or not 0 <= number <= last:
+                raise ValueError(
+                    f"{name} must have ids between 0 and {last}; received {number!r}"
+                )
+
+
+class CheckpointTokenizer:
+    """The base class of the tokenizers of checkpoints, whose ids are their own.
+
+    As with `transformers`, text that spells one of `vocabulary.marks` means it:
+    `"</s>"` is the end token. Decoding leaves out the marks, the other special tokens
+    and the hidden ids.
+
+    A subclass has `_encode_text(text)`, which gives the ids of a text between marks,
+    and `_decode_pieces(pieces)`, which gives the text that the pieces of a line make.
+
+    Args:
+        vocabulary: a `Vocabulary`.
+        models: the contents of the files that cut text into pieces, bytes by name.
+        options: what else the tokenizer needs to be made again, as JSON can hold it.
+    """
+
+    kind = None  # what kind.json calls it
+    needs = ()  # the names of its files
+
+    def __init__(self, vocabulary, models, **options):
+        self.vocabulary = vocabulary
+        self.models = models
+        self.options = options
+        self.special = vocabulary.special
+        self.source_prefix = vocabulary.source_prefix
+        self.source_suffix = vocabulary.source_suffix
+        self.target_prefix = vocabulary.target_prefix
+        longest_first = sorted(vocabulary.marks, key=len, reverse=True)
+        any_mark = "|".join(map(re.escape, longest_first))
+        self._marks = re.compile(f"({any_mark or '(?!)'})")  # (?!) is found nowhere
+
+    @property
+    def vocab_size(self):
+        """Number of tokens, special ones included."""
+        return len(self.vocabulary.pieces)
+
+    @property
+    def pieces(self):
+        """The piece of text that each id stands for."""
+        return list(self.vocabulary.pieces)
+
+    def encode(self, lines):
+        """The ids of each of a list of lines, without those around a sentence.
+
+        Raises:
+            ValueError: if `lines` is a string.
+        """
+        if isinstance(lines, str):
+            raise ValueError(
+                f"lines must be a list of strings; received the string {lines[:40]!r}"
+            )
+        return [self._encode_line(line) for line in lines]
+
+    def decode(self, ids):
+        """The text of each list of ids, without special tokens (unknown is one).
+
+        Raises:
+            ValueError: if an id lies outside the vocabulary.
+        """
+        return [self._decode_pieces(self._shown(row)) for row in ids]
+
+    def save(self, path):
+        """Write the folder that keeps the tokenizer; it appears only when complete."""
+        meaning = dataclasses.asdict(self.vocabulary)
+        pieces = meaning.pop("pieces")
+        kind = {"kind": self.kind, **self.options, **meaning}
+        files = {
+            "kind.json": (json.dumps(kind, indent=2) + "\n").encode(),
+            "pieces.json": json.dumps(pieces, ensure_ascii=False, indent=0).encode(),
+            **self.models,
+        }
+        with written_aside(path) as aside:
+            aside.mkdir()
+            for name, content in files.items():
+                (aside / name).write_bytes(content)
+
+    def _encode_line(self, line):
+        ids = []
+        for number, part in enumerate(self._marks.split(line)):
+            if number % 2:  # a text, a mark, a text, ...
+                ids.append(self.vocabulary.ids[part])
+            elif part:
+                ids += self._encode_text(part)
+        return ids
+
+    def _lookup(self, pieces):
+        ids = self.vocabulary.ids
+        return [ids.get(piece, self.special.unknown) for piece in pieces]
+
+    def _shown(self, row):
+        row = [int(number) for number in row]
+        last = self.vocab_size - 1
+        for number in row:
+            if not 0 <= number <= last:
+                raise ValueError(
+                    f"ids must lie between 0 and {last}; received {number}"
+                )
+        skipped = self.vocabulary.skipped
+        return [self.vocabulary.pieces[n] for n in row if n not in skipped]
+
+
+def processor(model, name):
+    """The SentencePiece processor of a model file's content.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    found = sentencepiece.SentencePieceProcessor()
+    with contextlib.suppress(RuntimeError):
+        found.load_from_serialized_proto(model)
+    if not found.serialized_model_proto():
+        raise ValueError(
+            f"{name} must be the content of a SentencePiece model; "
+            f"received {model[:16]!r}..."
+        )
+    return found
