@@ -1,5 +1,8 @@
 """Runs of small models that were trained for seconds on a toy language: word by word."""
 
+import itertools
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -18,7 +21,7 @@ SIZES = dict(
 )
 
 
-def sentences(count, seed=0, longest=12):
+def sentences(count, seed=0, longest=8):
     random = np.random.default_rng(seed)
     return [
         " ".join(random.choice(WORDS, random.integers(1, longest)))
@@ -28,6 +31,27 @@ def sentences(count, seed=0, longest=12):
 
 def translation(text):
     return " ".join(OTHERS[WORDS.index(word)] for word in text.split())
+
+
+def is_clear(hypotheses):
+    """Whether another processor cannot choose otherwise: no two are nearly tied.
+
+    One alone, with token scores, has more than half of the probability at each token.
+    """
+    if len(hypotheses) == 1:
+        return min(hypotheses[0].token_scores) > math.log(0.51)
+    pairs = itertools.pairwise(hypotheses)
+    return all(better.score - worse.score > 1e-3 for better, worse in pairs)
+
+
+def clear_sentences(translator, count, seed=0):
+    """Sentences whose hypotheses are clear."""
+    texts = sentences(3 * count, seed)
+    one = translator.config.n_best == 1
+    found = translator.hypotheses(texts, token_scores=one)
+    clear = [text for text, rows in zip(texts, found) if is_clear(rows)]
+    assert len(clear) >= count
+    return clear[:count]
 
 
 def make_run(run, epochs=9, dtype="float32", byte_fallback=False, **changes):
