@@ -1,11 +1,9 @@
 """Runs and exports that many tests share: training and tracing them takes most of the time."""
 
 import pytest
-from making import make_run
+from making import SEARCH, make_run
 
 from keras_transformer import export
-
-SEARCH = dict(beam=3, extra_length=7, max_source_length=60)
 
 
 @pytest.fixture(scope="session")

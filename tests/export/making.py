@@ -16,6 +16,7 @@ from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 
 WORDS = "a man woman child dog rides sees the red blue bike horse in near of house garden tree big small".split()
 OTHERS = "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus Garten Baum groß klein".split()
+SEARCH = dict(beam=3, extra_length=7, max_source_length=60)
 SIZES = dict(
     encoder_layers=2, decoder_layers=1, d_model=32, d_ff=53, num_heads=4, dropout=0.0
 )
@@ -39,7 +40,7 @@ def is_clear(hypotheses):
     One alone, with token scores, has more than half of the probability at each token.
     """
     if len(hypotheses) == 1:
-        return min(hypotheses[0].token_scores) > math.log(0.51)
+        return min(hypotheses[0].token_scores, default=0) > math.log(0.51)
     pairs = itertools.pairwise(hypotheses)
     return all(better.score - worse.score > 1e-3 for better, worse in pairs)
 

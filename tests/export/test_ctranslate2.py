@@ -171,14 +171,18 @@ def test_what_it_does_not_have(paper, fast, tmp_path):
     engine = CTranslate2Translator.load(fast)
     with pytest.raises(ValueError, match="prefixes must be absent with CTranslate2"):
         engine.hypotheses(["a man"], prefixes=["ein"])
-    message = "penalty must be 'power' with CTranslate2, which has no other; received 'gnmt'"
+    message = (
+        "penalty must be 'power' with CTranslate2, which has no other; received 'gnmt'"
+    )
     with pytest.raises(ValueError, match=message):
         CTranslate2Translator.load(fast, penalty="gnmt")
     run = make_run(tmp_path / "run", epochs=0, key_dim=5, value_dim=3)
     message = "CTranslate2 needs value_dim equal to key_dim; received 3 and 5"
     with pytest.raises(ValueError, match=message):
         export.ctranslate2(run, tmp_path / "out")
-    message = "quantization must be one of float32, float16, bfloat16, int8; received 'int4'"
+    message = (
+        "quantization must be one of float32, float16, bfloat16, int8; received 'int4'"
+    )
     with pytest.raises(ValueError, match=message):
         export.ctranslate2(paper, tmp_path / "out", "int4")
     assert not (tmp_path / "out").exists()

@@ -322,7 +322,7 @@ def test_there_and_back_again(run_of, tmp_path, name):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        (dict(norm_first=True), "Marian needs norm='post'; received 'pre'"),
+        (dict(norm_first=True), "Marian needs norm_first=False; received True"),
         (dict(final_norm=True), "Marian needs final_norm=False; received True"),
         (dict(embedding_norm=True), "Marian needs embedding_norm=False; received True"),
         (
@@ -331,11 +331,11 @@ def test_there_and_back_again(run_of, tmp_path, name):
         ),
         (
             dict(key_dim=5),
-            "Marian needs key_dim and value_dim of d_model / heads = 8; received 5 and None",
+            r"Marian needs key_dim=8 \(d_model / num_heads\); received 5",
         ),
         (
             dict(tie_output=False),
-            "Marian needs tie_output=True with one matrix for both vocabularies; received False",
+            "Marian needs tie_output=True with share_embeddings=True; received False",
         ),
     ],
 )
@@ -349,7 +349,7 @@ def test_what_marian_cannot_hold(changes, message):
 def test_what_other_exports_cannot_hold(run_of, tmp_path):
     with pytest.raises(
         ValueError,
-        match="CTranslate2 needs final_norm=False with norm='post'; received True",
+        match="CTranslate2 needs final_norm=False with norm_first=False; received True",
     ):
         to_ctranslate2.check_model(TransformerConfig(final_norm=True))
     with pytest.raises(

@@ -3,12 +3,15 @@ import subprocess
 import sys
 
 import numpy as np
+import scripts
 from making import clear_sentences
 
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import pad
+from keras_transformer.export import onnx_loop
 from keras_transformer.export.onnx_loop import OnnxTransformer
+from keras_transformer.runs.run import load_tokenizers
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 
@@ -54,18 +57,30 @@ runpy.run_path(path, run_name="__main__")
 """
     command = [sys.executable, "-I", "-c", program, portable / "translate.py"]
     translator = Translator.load(varied, DecodingConfig(search="greedy"))
-    sure = clear_sentences(translator, 5)
-    texts = [sure[0], "", f"{sure[1]} ", *sure[2:]]
-    long = "a " * 60
-    lines = "".join(text + "\n" for text in (*texts, long))
-    for arguments, given in (([*texts, long], None), ([], lines)):
+    first, second, *others = clear_sentences(translator, 5)
+    texts = [first, "", f"{second} ", *others]
+    ids = translator.source_tokenizer.encode(["a " * 60])[0]
+    assert len(ids) > 43
+    (longest,) = translator.source_tokenizer.decode([ids[:43]])
+    texts_and_long = [*texts, longest, "a " * 60]
+    lines = "".join(text + "\n" for text in texts_and_long)
+    for arguments, given in ((texts_and_long, None), ([], lines)):
         answer = subprocess.run(
             [*command, *arguments], input=given, capture_output=True, encoding="utf-8"
         )
         assert answer.returncode == 0, answer.stderr
-        *found, cut, rest = answer.stdout.split("\n")
+        *found, whole, cut, rest = answer.stdout.split("\n")
         assert found == translator(texts)
-        assert cut and not rest
+        assert whole == cut and not rest
+
+
+def test_the_loop_cuts_text_as_our_tokenizers_do(varied, portable):
+    tokenizers = load_tokenizers(varied)
+    lines = scripts.sentences(200)
+    for ours, theirs in zip(tokenizers, onnx_loop.tokenizers(portable), strict=True):
+        rows = ours.encode(lines)
+        assert [theirs.encode(line) for line in lines] == rows
+        assert [theirs.decode(row) for row in rows] == ours.decode(rows)
 
 
 def test_config_says_what_it_is(portable):
