@@ -1,8 +1,8 @@
-"""Beam search, ours on each backend beside Hugging Face's MarianMTModel.generate with the same weights.
+"""Beam search, ours on each backend beside `generate` of Hugging Face's MarianMTModel.
 
     python -m benchmarks.decoding RUN --source FILE
 
-The same sentences, batch size, order by length, beam, limit and length penalty
+The same weights, sentences, batch size, order by length, beam, limit and length penalty
 (length^alpha, the only one that `generate` has). Each contender is a process of its
 own; a first pass, which compiles, is not counted, then they take turns. Prints a table
 of sentences per second, medians over the rounds, and how many translations equal
@@ -124,21 +124,27 @@ def main():
     }
     expected = answers["marian"][0]["translations"]
     print(heading(names))
+    beam = DecodingConfig().beam
     print(
-        f"{len(expected)} sentences, {options.dtype}, beam {DecodingConfig().beam}, batches of {options.batch_size}\n"
+        f"{len(expected)} sentences, {options.dtype}, beam {beam}, "
+        f"batches of {options.batch_size}\n"
     )
     print(
-        "| | first pass, s | warm pass, s | sentences/s | ratio to marian | same as marian |"
+        "| | first pass, s | warm pass, s | sentences/s | ratio to marian "
+        "| same as marian |"
     )
     print("|---|---|---|---|---|---|")
     for name in names:
-        first, warm = answers[name][0], seconds[name]
+        first = answers[name][0]
+        warm = seconds[name]
         same = statistics.mean(
             a == b for a, b in zip(first["translations"], expected, strict=True)
         )
         ratio = seconds["marian"] / warm
+        rate = len(expected) / warm
         print(
-            f"| {name} | {first['seconds']:.1f} | {warm:.1f} | {len(expected) / warm:.1f} | {ratio:.2f} | {same:.1%} |"
+            f"| {name} | {first['seconds']:.1f} | {warm:.1f} | {rate:.1f} "
+            f"| {ratio:.2f} | {same:.1%} |"
         )
 
 

@@ -7,7 +7,7 @@ from keras_transformer.export.to_huggingface import marian_config, tensors
 
 
 def new_marian(config):
-    """A `MarianMTModel` of a `TransformerConfig`'s sizes; its norms stand after sub-layers."""
+    """A `MarianMTModel` of a `TransformerConfig`'s sizes; it is post-norm."""
     marian = MarianMTModel(MarianConfig.from_dict(marian_config(config)))
     for module in marian.modules():
         if isinstance(module, torch.nn.LayerNorm):

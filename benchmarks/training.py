@@ -1,10 +1,11 @@
-"""One training step, ours on each backend beside Hugging Face's MarianMTModel: forward, loss, backward, Adam.
+"""One training step, ours on each backend beside Hugging Face's MarianMTModel.
 
     python -m benchmarks.training --presets tiny base --dtypes float32 mixed_bfloat16
 
-The same sizes, batch, dropout and label smoothing on both sides, random ids without
-padding. Each contender is a process of its own; they take turns. Prints a table of
-target tokens per second, medians over the rounds.
+A step is forward, loss, backward, Adam. Both sides have the same sizes, batch, dropout
+and label smoothing, and random ids without padding. Each contender is a process of its
+own; they take turns. Prints a table of target tokens per second, medians over the
+rounds.
 """
 
 import argparse
@@ -24,7 +25,7 @@ STEPS = {"tiny": 8, "small": 4}  # in one turn; otherwise 2
 
 
 def our_step(config, training, source, target, labels):
-    """`step()` of the model that `train` compiles, without its metrics: Marian has none here."""
+    """`step()` of the model that `train` compiles, without metrics."""
     import keras
 
     from keras_transformer.training.recipe import compile_for_training

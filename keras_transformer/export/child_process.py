@@ -59,7 +59,7 @@ def reason(status, errors):
 
 
 def given_task():
-    """The child's side: the task. From now on this process ends if its parent is gone."""
+    """The child's side: the task. This process now ends when its parent is gone."""
 
     def watch():
         os.read(0, 1)

@@ -48,7 +48,7 @@ class CheckBatch:
 
 
 def check_batches(run):
-    """Batches of about the `SHAPES`, always the same: random pieces of the vocabularies."""
+    """Batches of about the `SHAPES`: random pieces, and always the same ones."""
     from keras_transformer.decoding.translator import pad
 
     tokenizers = run.tokenizers

@@ -17,7 +17,7 @@ PATIENCE = 4.0
 
 
 class CTranslate2Translator(BaseTranslator):
-    """A `Translator` for exports of `export.ctranslate2`, without prefixes and sampling.
+    """A `Translator` for what `export.ctranslate2` wrote: no prefixes, no sampling.
 
     The search of a sentence goes on until `4 * beam` hypotheses are finished, so as to
     find what `Translator` finds; the last ones of an n-best list may be others.
@@ -137,9 +137,9 @@ class CTranslate2Translator(BaseTranslator):
         by_length = collections.defaultdict(list)
         for row, source in enumerate(sources):
             by_length[len(source)].append(row)
-        # Sentences have a limit each, and CTranslate2 has one a call. The calls run side
-        # by side, on one thread each: several threads within a call wait for each other
-        # more than they work, with int8 ten times as long.
+        # Sentences have a limit each, and CTranslate2 has one a call. Each call runs on
+        # one thread: several threads within a call wait for each other more than they
+        # work, with int8 ten times as long.
         calls = [
             self._translator.translate_batch(
                 [self._pieces(sources[row]) for row in rows],
@@ -178,7 +178,7 @@ class CTranslate2Translator(BaseTranslator):
         ]
 
     def _pieces(self, ids):
-        """The pieces of a source; without an end token, which CTranslate2 adds itself."""
+        """The pieces of a source, without the end token that CTranslate2 adds."""
         if self.sentence_format.source_suffix[-1:] == (self.sentence_format.end,):
             ids = ids[:-1]
         return [self._source_pieces[number] for number in ids]

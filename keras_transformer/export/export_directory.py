@@ -1,6 +1,6 @@
-"""An export is a directory: the files of an engine, and about them
+"""An export is a directory: the files of an engine, and two files about them.
 
-config.json       format, model, search, how far it is from the run's model, what it was made with
+config.json       format, model, search, check, versions of what wrote it
 manifest.json     size and SHA-256 of every file
 """
 
@@ -16,10 +16,10 @@ from keras_transformer.runs.run import new_directory, new_file, read_json, seal,
 
 @contextlib.contextmanager
 def new_export(run, out, overwrite):
-    """Give an empty directory, which becomes `out` when the block ends well; nothing is left otherwise.
+    """Give an empty directory, which becomes `out` when the block ends well.
 
-    Keras computes on the processor meanwhile: a GPU may round the products that an
-    export is compared with.
+    Otherwise nothing is left of it. Keras computes on the processor meanwhile: a GPU
+    may round the products that an export is compared with.
     """
     import keras
 
@@ -59,7 +59,7 @@ def write_config(out, packages, **content):
 
 
 def read_search(export, format):
-    """The `DecodingConfig` and the most positions of an export, whose files are verified.
+    """The `DecodingConfig` and the most positions of an export; verifies its files.
 
     Raises:
         ValueError: if it is no export of this format, or a file is not what was

@@ -185,7 +185,7 @@ def _sentencepiece(model, name):
 
 
 def _cut_around(texts, pattern, cut):
-    """Texts (N,) -> pieces (N, None): what the pattern matches is one, the rest is cut."""
+    """Texts (N,) -> pieces (N, None): each match is one, what lies between is cut."""
     parts = tensorflow_text.regex_split(texts, pattern, pattern)
     flat = parts.flat_values
     is_match = tf.strings.regex_full_match(flat, pattern)

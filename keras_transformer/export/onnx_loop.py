@@ -1,4 +1,4 @@
-"""Translates with the two files of an ONNX export: `python translate.py "A sentence." ...`
+"""Translates with an ONNX export: `python translate.py "A sentence." ...`
 
 Needs onnxruntime, sentencepiece and NumPy. Greedy search, as short as it can be said.
 """
@@ -48,7 +48,7 @@ class OnnxTransformer:
         return read, cache
 
     def step(self, ids, index, read, cache):
-        """The tokens (B,) at one position -> logits (B, V) of the next, and the cache."""
+        """The tokens (B,) at a position -> logits (B, V) of the next, and the cache."""
         keys, values = cache
         inputs = {"ids": ids, "index": np.array(index, "int32"), **read}
         inputs |= {"self_keys": keys, "self_values": values}
@@ -57,7 +57,7 @@ class OnnxTransformer:
         return logits, cache
 
     def logits(self, source_ids, target_ids):
-        """The logits (B, T, V) of given targets (B, T), which start with the begin token."""
+        """The logits (B, T, V) of targets (B, T) that start with the begin token."""
         length = target_ids.shape[1]
         read, cache = self.begin(source_ids, length)
         found = []

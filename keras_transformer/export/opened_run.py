@@ -1,4 +1,4 @@
-"""For the lead: gives way to `keras_transformer.runs.run.Run`, which has the same names."""
+"""For the lead: gives way to `keras_transformer.runs.run.Run`, with the same names."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,6 +1,9 @@
-"""Asks a SavedModel: `python saved_model_reader.py FOLDER REQUESTS`. Needs TensorFlow, and not us.
+"""Asks a SavedModel: `python saved_model_reader.py FOLDER REQUESTS`.
 
-[["serving_default", {"text": ["A sentence."]}]]   ->   [{"translation": [...], "score": [...]}]
+Needs TensorFlow, and not us. Requests and what is printed are JSON:
+
+    [["serving_default", {"text": ["A sentence."]}]]
+    [{"translation": [...], "score": [...]}]
 """
 
 import json

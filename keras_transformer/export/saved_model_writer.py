@@ -1,4 +1,4 @@
-"""The child process of `export.saved_model`, under TensorFlow: saves the graph from text to text."""
+"""The child process of `export.saved_model`, under TensorFlow: text to text."""
 
 from pathlib import Path
 

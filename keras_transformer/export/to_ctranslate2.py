@@ -21,7 +21,7 @@ ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "silu": "SWISH"}
 
 
 def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
-    """Write a CTranslate2 model, for `ctranslate2.Translator` or `CTranslate2Translator`.
+    """Write a CTranslate2 model; `CTranslate2Translator` translates with it.
 
     CTranslate2 has the penalty `length^alpha` only, so that is the default here. In the
     directory: `model.bin`, the vocabularies, `config.json`, `manifest.json` and the
@@ -126,7 +126,7 @@ def positions_of(model, search):
 
 
 def specification(model, tokenizers, positions):
-    """The `ctranslate2.specs.TransformerSpec` of a `Transformer`, with so many positions."""
+    """The `TransformerSpec` of a `Transformer`, with so many positions."""
     from ctranslate2.specs import common_spec, transformer_spec
 
     config = model.config
@@ -169,7 +169,7 @@ def specification(model, tokenizers, positions):
 
 
 def begins_with_nothing(model):
-    """Whether the decoder starts from a zero vector, as Marian's do: that of padding."""
+    """Whether the decoder starts from padding's vector, which is zero: Marian's do."""
     config = model.config
     decoder = model.decoder
     if config.begin_id != config.pad_id or decoder.output_bias is None:
@@ -178,7 +178,7 @@ def begins_with_nothing(model):
 
 
 def drop_padding(spec, pad):
-    """Take padding's row out of all matrices: without it, CTranslate2 begins with zeros."""
+    """Take padding's row out of all matrices: CTranslate2 begins with zeros then."""
     spec.decoder.start_from_zero_embedding = True
     projection = spec.decoder.projection
     for layer in (spec.encoder.embeddings[0], spec.decoder.embeddings, projection):

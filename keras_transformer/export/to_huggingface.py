@@ -97,12 +97,9 @@ def marian_config(config):
         "decoder_ffn_dim": config.d_ffs[1],
         "encoder_attention_heads": config.num_heads,
         "decoder_attention_heads": config.num_heads,
-        "encoder_layerdrop": 0.0,
-        "decoder_layerdrop": 0.0,
         "d_model": config.d_model,
         "dropout": config.dropout,
         "attention_dropout": config.attention_dropout,
-        "activation_dropout": 0.0,
         "activation_function": ACTIVATIONS[config.activation],
         "scale_embedding": config.scale_embedding,
         "max_position_embeddings": config.max_positions,
@@ -129,7 +126,7 @@ def generation_config(config):
 
 
 def tensors(model):
-    """The tensors of a Marian checkpoint by name; biases that our model lacks are zeros."""
+    """The tensors of a Marian checkpoint by name; biases that we lack are zeros."""
     from keras import ops
 
     from keras_transformer.pretrained import names
@@ -161,7 +158,7 @@ def tensors(model):
 
 
 def write_tokenizers(out, tokenizers):
-    """The files of transformers' `MarianTokenizer`: what cuts text, and the pieces' ids."""
+    """The files of transformers' `MarianTokenizer`: what cuts text, pieces' ids."""
     source, target = tokenizers
     (out / "source.spm").write_bytes(sentencepiece_model(source))
     (out / "target.spm").write_bytes(sentencepiece_model(target))

@@ -15,14 +15,16 @@ WRITER = "keras_transformer.export.onnx_writer"
 
 
 def onnx(run, out, overwrite=False):
-    """Write encoder and decoder as ONNX files, the tokenizer, and a loop that runs them.
+    """Write encoder and decoder as ONNX files, tokenizers, and a loop that runs them.
 
         encoder.onnx   source_ids (B, S) int32
                        -> cross_keys (K, B, N, S, H), cross_values (K, B, N, S, H)
-        decoder.onnx   ids (R,) int32, index () int32, source_ids, cross_keys, cross_values,
-                       self_keys (K, R, N, L, H), self_values (K, R, N, L, H)
+        decoder.onnx   ids (R,) int32, index () int32, source_ids, cross_keys,
+                       cross_values, self_keys (K, R, N, L, H),
+                       self_values (K, R, N, L, H)
                        -> logits (R, V), new_self_keys, new_self_values
-        translate.py   greedy search over the two: needs onnxruntime, sentencepiece and NumPy, not this package
+        translate.py   greedy search over the two; it needs onnxruntime,
+                       sentencepiece and NumPy, not this package
 
     K is the number of decoder blocks, L any length, R is B or a multiple of it
     (hypotheses of a sentence); batch and lengths are dynamic. The cache begins as

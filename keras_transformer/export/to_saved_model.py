@@ -29,7 +29,7 @@ READER = Path(__file__).with_name("saved_model_reader.py")
 
 
 def saved_model(run, out, overwrite=False, **decoding):
-    """Write a SavedModel for TensorFlow Serving: text to text, with the search, in one graph.
+    """Write a SavedModel for TensorFlow Serving: from text to text in one graph.
 
     `out/1/` is the version that TensorFlow Serving loads, with warm-up requests;
     `out/config.json` and `out/manifest.json` say what it is. Batch and lengths are
@@ -38,8 +38,11 @@ def saved_model(run, out, overwrite=False, **decoding):
     model may have two cuts of the same score, such as `. ..` and `.. .` of three dots:
     tensorflow-text's SentencePiece may choose the other one. Signatures:
 
-        serving_default   text (B,) string -> translation (B,) string, score (B,) float32
-        n_best            text (B,) string -> translations (B, W) string, scores (B, W), ids (B, W, L) int32
+        serving_default   text (B,) string
+                          -> translation (B,) string, score (B,) float32
+        n_best            text (B,) string
+                          -> translations (B, W) string, scores (B, W),
+                             ids (B, W, L) int32
         ids               source_ids (B, S) int32 -> ids (B, W, L), scores (B, W)
 
     W is the beam, hypotheses come best first; one that does not exist has a score of

@@ -1,4 +1,4 @@
-"""Runs and exports that many tests share: training and tracing them takes most of the time."""
+"""Runs and exports that many tests share: to train and trace takes most of the time."""
 
 import pytest
 from making import SEARCH, make_run

@@ -1,4 +1,4 @@
-"""Runs of small models that were trained for seconds on a toy language: word by word."""
+"""Runs of small models, trained for seconds on a toy language: word by word."""
 
 import itertools
 import math
@@ -14,8 +14,14 @@ from keras_transformer.runs import run as runs
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 
-WORDS = "a man woman child dog rides sees the red blue bike horse in near of house garden tree big small".split()
-OTHERS = "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus Garten Baum groß klein".split()
+WORDS = (
+    "a man woman child dog rides sees the red blue bike horse in near of house "
+    "garden tree big small"
+).split()
+OTHERS = (
+    "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus "
+    "Garten Baum groß klein"
+).split()
 SEARCH = dict(beam=3, extra_length=7, max_source_length=60)
 SIZES = dict(
     encoder_layers=2, decoder_layers=1, d_model=32, d_ff=53, num_heads=4, dropout=0.0

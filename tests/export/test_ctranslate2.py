@@ -115,7 +115,7 @@ def test_quantized_weights_take_less_room(wide, tmp_path, quantization, share):
 
 
 def test_what_is_never_generated(paper, fast, monkeypatch):
-    """All targets are made to look like padding: the first search gives it, the second may not."""
+    """The first search is made to give padding; the second one may not."""
     engine = CTranslate2Translator.load(fast, n_best=4)
     # Suppressed tokens are missing from the softmax: the margin has to be wider.
     texts = [
