@@ -59,25 +59,23 @@ def huggingface(run, out, overwrite=False):
 def check_model(config):
     """Raise a `ValueError` if Marian has no such model."""
     head = config.d_model // config.num_heads
-    found = {
-        "norm_first": (config.norm_first, False),
-        "final_norm": (config.has_final_norm, False),
-        "embedding_norm": (config.embedding_norm, False),
-        "layer_norm_epsilon": (config.layer_norm_epsilon, 1e-5),
-        "key_dim": (config.key_dim or head, head),
-        "value_dim": (config.value_dim or head, head),
-        "tie_output": (config.tie_output or not config.share_embeddings, True),
+    expected_of = {
+        "norm_first": False,
+        "final_norm": False,
+        "embedding_norm": False,
+        "layer_norm_epsilon": 1e-5,
+        "key_dim": head,
+        "value_dim": head,
     }
-    reasons = {
-        "key_dim": " (d_model / num_heads)",
-        "value_dim": " (d_model / num_heads)",
-        "tie_output": " with share_embeddings=True",
-    }
-    for name, (value, expected) in found.items():
+    if config.share_embeddings:
+        expected_of["tie_output"] = True
+    found = {**vars(config), "final_norm": config.has_final_norm}
+    for name, expected in expected_of.items():
+        value = head if found[name] is None else found[name]
         if value != expected:
             raise ValueError(
-                f"Marian needs {name}={expected!r}{reasons.get(name, '')}; "
-                f"received {value!r}"
+                f"Marian needs {name}={expected!r} of a model with these heads and "
+                f"vocabularies; received {value!r}"
             )
 
 

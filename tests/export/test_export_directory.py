@@ -95,8 +95,14 @@ def refused(format, run, out, **search):
     assert contents(out.parent) == {}
 
 
-@pytest.mark.parametrize("spoil", [spoiled_kernel, nan_embedding])
-@pytest.mark.parametrize("format", ["onnx", "saved_model"])
+@pytest.mark.parametrize(
+    "format, spoil",
+    [
+        ("onnx", spoiled_kernel),
+        ("onnx", nan_embedding),
+        ("saved_model", spoiled_kernel),
+    ],
+)
 def test_a_mismatch_leaves_nothing(request, tmp_path, monkeypatch, format, spoil):
     """The model is not what the child process wrote (here: for another test)."""
     run = request.getfixturevalue("varied")

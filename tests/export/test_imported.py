@@ -36,7 +36,11 @@ SEARCH = dict(extra_length=6, max_source_length=30)
 
 @pytest.fixture(scope="module")
 def run_of(tmp_path_factory):
-    """The checkpoint, its model and the run of one of `FOLDERS`; each made once."""
+    """The checkpoint, its model and the run of one of `FOLDERS`; each made once.
+
+    Their random weights are the same on every processor. In the searches below the
+    first choice is ahead of the second by 2e-3 or more.
+    """
     made = {}
 
     def run_of(name):
@@ -321,20 +325,23 @@ def test_there_and_back_again(run_of, tmp_path, name):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        (dict(norm_first=True), "Marian needs norm_first=False; received True"),
-        (dict(final_norm=True), "Marian needs final_norm=False; received True"),
-        (dict(embedding_norm=True), "Marian needs embedding_norm=False; received True"),
+        (dict(norm_first=True), "Marian needs norm_first=False .*; received True"),
+        (dict(final_norm=True), "Marian needs final_norm=False .*; received True"),
+        (
+            dict(embedding_norm=True),
+            "Marian needs embedding_norm=False .*; received True",
+        ),
         (
             dict(layer_norm_epsilon=1e-6),
-            "Marian needs layer_norm_epsilon=1e-05; received 1e-06",
+            "Marian needs layer_norm_epsilon=1e-05 .*; received 1e-06",
         ),
         (
             dict(key_dim=5),
-            r"Marian needs key_dim=8 \(d_model / num_heads\); received 5",
+            "Marian needs key_dim=8 of a model .*; received 5",
         ),
         (
             dict(tie_output=False),
-            "Marian needs tie_output=True with share_embeddings=True; received False",
+            "Marian needs tie_output=True .*; received False",
         ),
     ],
 )
