@@ -1,7 +1,8 @@
-"""How good word alignments from attention are, on the bundled corpus, whose grammar says which words belong together.
+"""How good word alignments from attention are, on the bundled corpus.
 
     python -m benchmarks.alignments RUN [--split valid]
 
+The corpus's grammar says which words belong together.
 Prints the alignment error rate of each rule, and says which is best: each layer of the
 decoder (mean over heads; a target word is linked to the source word that gets most
 attention when it is written, or, "read", in the step after, which reads it), with or
@@ -34,23 +35,22 @@ def error_rate(found, known):
     """AER of the links of each sentence, against those that are known."""
     hits = counted = total = 0
     for links, sure in zip(found, known, strict=True):
-        sources, targets = {i for i, _ in sure}, {j for _, j in sure}
+        sources = {i for i, _ in sure}
+        targets = {j for _, j in sure}
         touching = {(i, j) for i, j in links if i in sources or j in targets}
-        hits, counted, total = (
-            hits + len(touching & sure),
-            counted + len(touching),
-            total + len(sure),
-        )
+        hits += len(touching & sure)
+        counted += len(touching)
+        total += len(sure)
     return 1 - 2 * hits / (counted + total)
 
 
 def with_punctuation(words):
     """The words of tokens, where punctuation belongs to the word that it follows."""
-    return list(
-        itertools.accumulate(
-            words, lambda before, word: before if word is None else word
-        )
-    )
+
+    def joined(before, word):
+        return before if word is None else word
+
+    return list(itertools.accumulate(words, joined))
 
 
 def by_rule(translator, source, target):
@@ -75,11 +75,14 @@ def by_rule(translator, source, target):
 
 def name_of(rule):
     marks, read, n = rule
-    return f"layer {n + 1}, {'read' if read else 'written'}, {'with' if marks else 'without'} punctuation"
+    step = "read" if read else "written"
+    punctuation = "with" if marks else "without"
+    return f"layer {n + 1}, {step}, {punctuation} punctuation"
 
 
 def diagonal(source, target):
-    source_words, target_words = len(source.split()), len(target.split())
+    source_words = len(source.split())
+    target_words = len(target.split())
     return [(j * source_words // target_words, j) for j in range(target_words)]
 
 
@@ -106,13 +109,14 @@ def main():
     best = min(rates, key=rates.get)
     for rule, rate in rates.items():
         print(f"{name_of(rule):45} {rate:.3f}{' best' if rule == best else ''}")
-    print(
-        f"{'Translator.alignments':45} {error_rate(translator.alignments(sources, targets), known):.3f}"
-    )
+    rate = error_rate(translator.alignments(sources, targets), known)
+    print(f"{'Translator.alignments':45} {rate:.3f}")
     print(f"{'diagonal':45} {error_rate(map(diagonal, sources, targets), known):.3f}")
+    links = sum(map(len, known))
     words = sum(len(target.split()) for target in targets)
     print(
-        f"{sum(map(len, known))} known links in {len(known)} pairs of {words} target words ({options.split})"
+        f"{links} known links in {len(known)} pairs of {words} target words "
+        f"({options.split})"
     )
 
 

@@ -1,8 +1,8 @@
-"""Beam search, ours on each backend beside Hugging Face's MarianMTModel.generate with the same weights.
+"""Beam search, ours on each backend beside `generate` of Hugging Face's MarianMTModel.
 
     python -m benchmarks.decoding RUN --source FILE
 
-The same sentences, batch size, order by length, beam, limit and length penalty
+The same weights, sentences, batch size, order by length, beam, limit and length penalty
 (length^alpha, the only one that `generate` has). Each contender is a process of its
 own; a first pass, which compiles, is not counted, then they take turns. Prints a table
 of sentences per second, medians over the rounds, and how many translations equal
@@ -10,11 +10,9 @@ Marian's.
 """
 
 import argparse
-import dataclasses
 import itertools
 import statistics
 import time
-import types
 from pathlib import Path
 
 from benchmarks.paired import Contender, heading, serve, take_turns
@@ -29,49 +27,10 @@ def our_translate(run, dtype, config):
     return Translator(load_model(run, dtype), *load_tokenizers(run), config=config)
 
 
-def marian_of(model):
-    """The `MarianMTModel` with the model's weights; for a pre-norm model, each norm is moved before its sub-layer."""
-    import torch
-
-    from tests.models.marian import copy_norm, marian_from
-
-    post = dataclasses.replace(model.config, norm_first=False)
-    marian = marian_from(
-        types.SimpleNamespace(config=post, encoder=model.encoder, decoder=model.decoder)
-    )
-
-    def move(layer, norm_name, sublayer_name):
-        norm = getattr(layer, norm_name)
-
-        def normed(_, inputs, named):
-            return tuple(map(norm, inputs)), {
-                k: norm(v) if k == "hidden_states" else v for k, v in named.items()
-            }
-
-        getattr(layer, sublayer_name).register_forward_pre_hook(
-            normed, with_kwargs=True
-        )
-        setattr(layer, norm_name, torch.nn.Identity())
-
-    if model.config.norm == "pre":
-        for theirs, ours in (
-            (marian.model.encoder, model.encoder),
-            (marian.model.decoder, model.decoder),
-        ):
-            for layer in theirs.layers:
-                move(layer, "self_attn_layer_norm", "self_attn")
-                move(layer, "final_layer_norm", "fc1")
-                if hasattr(layer, "encoder_attn"):
-                    move(layer, "encoder_attn_layer_norm", "encoder_attn")
-            # After the last layer: the stack's own.
-            layer.final_layer_norm = torch.nn.LayerNorm(model.config.d_model)
-            with torch.no_grad():
-                copy_norm(layer.final_layer_norm, ours.final_norm)
-    return marian
-
-
 def marian_translate(run, dtype, config):
     import torch
+
+    from benchmarks.marian import marian_of
 
     source_tokenizer, target_tokenizer = load_tokenizers(run)
     marian = marian_of(load_model(run, dtype))
@@ -165,21 +124,27 @@ def main():
     }
     expected = answers["marian"][0]["translations"]
     print(heading(names))
+    beam = DecodingConfig().beam
     print(
-        f"{len(expected)} sentences, {options.dtype}, beam {DecodingConfig().beam}, batches of {options.batch_size}\n"
+        f"{len(expected)} sentences, {options.dtype}, beam {beam}, "
+        f"batches of {options.batch_size}\n"
     )
     print(
-        "| | first pass, s | warm pass, s | sentences/s | ratio to marian | same as marian |"
+        "| | first pass, s | warm pass, s | sentences/s | ratio to marian "
+        "| same as marian |"
     )
     print("|---|---|---|---|---|---|")
     for name in names:
-        first, warm = answers[name][0], seconds[name]
+        first = answers[name][0]
+        warm = seconds[name]
         same = statistics.mean(
             a == b for a, b in zip(first["translations"], expected, strict=True)
         )
         ratio = seconds["marian"] / warm
+        rate = len(expected) / warm
         print(
-            f"| {name} | {first['seconds']:.1f} | {warm:.1f} | {len(expected) / warm:.1f} | {ratio:.2f} | {same:.1%} |"
+            f"| {name} | {first['seconds']:.1f} | {warm:.1f} | {rate:.1f} "
+            f"| {ratio:.2f} | {same:.1%} |"
         )
 
 

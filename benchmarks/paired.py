@@ -1,4 +1,7 @@
-"""Contenders in processes of their own, taking turns: what slows the machine down for a while slows all of them."""
+"""Contenders in processes of their own that take turns.
+
+What slows the machine down for a while slows all of them.
+"""
 
 import json
 import os
@@ -16,7 +19,7 @@ PACKAGES = {"marian": "transformers"}  # of what is not called as its package is
 
 
 class Contender:
-    """A child process that does one turn of work for every line it reads, and answers with a line of JSON.
+    """A child process that works once for every line it reads, and answers in JSON.
 
     Args:
         name: of the contender.
@@ -63,14 +66,17 @@ class Contender:
 
 
 def serve(work):
-    """The child's side: `work()` gives a dictionary, once for every line. Our command's allocator serves Marian too."""
+    """The child's side: `work()` gives a dictionary, once for every line.
+
+    The allocator of our command serves Marian too.
+    """
     keep_freed_memory()
     for _ in sys.stdin:
         print(json.dumps(work()), flush=True)
 
 
 def take_turns(contenders, rounds):
-    """One turn each that does not count, for compilation, then `rounds` in turn: the answers of all turns, by name."""
+    """The answers of all turns by name; the first, which compiles, does not count."""
     answers = {contender.name: [contender.turn()] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
@@ -97,4 +103,5 @@ def heading(names):
         for package in (PACKAGES.get(name, name) for name in names)
     )
     module = Path(sys.argv[0]).stem
-    return f"`python -m benchmarks.{module} {' '.join(sys.argv[1:])}`\nkeras {version('keras')}, {versions}; {cpu()}\n"
+    command = f"`python -m benchmarks.{module} {' '.join(sys.argv[1:])}`"
+    return f"{command}\nkeras {version('keras')}, {versions}; {cpu()}\n"

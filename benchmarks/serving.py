@@ -1,11 +1,11 @@
-"""Every engine that serves the same run: size on disk, and sentences per second in requests of 1 and of 32 sentences.
+"""Every engine that serves the same run: size on disk, and sentences per second.
 
     python -m benchmarks.serving RUN --source FILE
 
-Beam 4 and the penalty length^alpha for all that search by beam; the ONNX loop is
-greedy. Everything in float32 but where the name says another type. Each engine is a
-process of its own; a first pass, which compiles, is not counted, then they take turns.
-Prints a table, medians over the rounds.
+Requests are of 1 and of 32 sentences. All that search by beam have beam 4 and the
+penalty length^alpha; the ONNX loop is greedy. Everything is in float32 where the name
+says no other type. Each engine is a process of its own; a first pass, which compiles,
+is not counted, then they take turns. Prints a table, medians over the rounds.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def write_exports(run, folder):
 
 
 def engine(name, place):
-    """A function from a list of sentences to their translations. One for all sizes, as a server has it."""
+    """A function from sentences to translations, one for all sizes as in a server."""
     if name in KERAS:
         from keras_transformer.decoding.translator import Translator
         from keras_transformer.runs.run import load_model, load_tokenizers
@@ -157,10 +157,12 @@ def main():
         sizes = {name: size_on_disk(places[name], name) for name in ENGINES}
     print(heading(["tensorflow", "jax", "torch", "ctranslate2", "onnxruntime"]))
     print(
-        f"{options.sentences} sentences, beam 4; the same as Keras on tensorflow: how many translations are\n"
+        f"{options.sentences} sentences, beam 4; "
+        "the same: how many translations are those of Keras on tensorflow\n"
     )
     print(
-        "| engine | MB on disk | requests of 1, sentences/s | requests of 32, sentences/s | the same |"
+        "| engine | MB on disk | requests of 1, sentences/s "
+        "| requests of 32, sentences/s | the same |"
     )
     print("|---|---|---|---|---|")
     expected = answers[ENGINES[0]][0]["translations"]

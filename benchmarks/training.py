@@ -1,10 +1,11 @@
-"""One training step, ours on each backend beside Hugging Face's MarianMTModel: forward, loss, backward, Adam.
+"""One training step, ours on each backend beside Hugging Face's MarianMTModel.
 
     python -m benchmarks.training --presets tiny base --dtypes float32 mixed_bfloat16
 
-The same sizes, batch, dropout and label smoothing on both sides, random ids without
-padding. Each contender is a process of its own; they take turns. Prints a table of
-target tokens per second, medians over the rounds.
+A step is forward, loss, backward, Adam. Both sides have the same sizes, batch, dropout
+and label smoothing, and random ids without padding. Each contender is a process of its
+own; they take turns. Prints a table of target tokens per second, medians over the
+rounds.
 """
 
 import argparse
@@ -24,7 +25,7 @@ STEPS = {"tiny": 8, "small": 4}  # in one turn; otherwise 2
 
 
 def our_step(config, training, source, target, labels):
-    """`step()` of the model that `train` compiles, without its metrics: Marian has none here."""
+    """`step()` of the model that `train` compiles, without metrics."""
     import keras
 
     from keras_transformer.training.recipe import compile_for_training
@@ -32,26 +33,24 @@ def our_step(config, training, source, target, labels):
     keras.utils.set_random_seed(training.seed)
     model = compile_for_training(config, training)
     model.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
-    inputs, weights = (
-        {"source_ids": source, "target_ids": target},
-        np.full(labels.shape, 1 / labels.size, "float32"),
-    )
-    return lambda: float(
-        model.train_on_batch(inputs, labels, sample_weight=weights, return_dict=True)[
-            "loss"
-        ]
-    )
+    inputs = {"source_ids": source, "target_ids": target}
+    weights = np.full(labels.shape, 1 / labels.size, "float32")
+
+    def step():
+        found = model.train_on_batch(inputs, labels, weights, return_dict=True)
+        return float(found["loss"])
+
+    return step
 
 
 def marian_step(config, training, source, target, labels):
     """`step()` of Marian under torch, in bfloat16 by autocast."""
     import torch
-    from transformers import MarianMTModel
 
-    from tests.models.marian import marian_config
+    from benchmarks.marian import new_marian
 
     torch.manual_seed(training.seed)
-    model = MarianMTModel(marian_config(config)).train()
+    model = new_marian(config).train()
     # The learning rate is a schedule on our side and a number here.
     optimizer = torch.optim.Adam(
         model.parameters(), lr=1e-4, betas=(0.9, 0.98), eps=1e-9, fused=True
@@ -123,11 +122,8 @@ def main():
 
     names = [*options.backends, "marian"]
     print(heading(names))
-    print(
-        "| preset | dtype | "
-        + " | ".join(f"{name}, tokens/s" for name in names)
-        + " | best / marian |"
-    )
+    columns = " | ".join(f"{name}, tokens/s" for name in names)
+    print(f"| preset | dtype | {columns} | best / marian |")
     print("|---|---|" + "---|" * (len(names) + 1))
     for size in options.presets:
         for dtype in options.dtypes:
@@ -145,10 +141,9 @@ def main():
                 f"{speed[name]:,.0f} ({speed[name] / speed['marian']:.2f})"
                 for name in names
             )
-            print(
-                f"| {size} | {dtype} | {cells} | {speed[best] / speed['marian']:.2f} ({best}) |",
-                flush=True,
-            )
+            ratio = speed[best] / speed["marian"]
+            row = f"| {size} | {dtype} | {cells} | {ratio:.2f} ({best}) |"
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Translates sentences with a TensorFlow Serving server that has an export of ours loaded.
+"""Translates sentences with a TensorFlow Serving server that has loaded an export.
 
-    python client.py "Two young girls are sitting on a bench." "A man is reading a
-    book." python client.py --grpc localhost:8500 --n-best "A man is reading a book."
+    python client.py "Two young girls are sitting on a bench."
+    python client.py --grpc localhost:8500 --n-best "A man is reading a book."
 
 REST needs nothing but Python; gRPC needs `pip install tensorflow-serving-api`. The
 README here starts a server.
@@ -35,7 +35,8 @@ def translate_grpc(address, model, inputs, signature, timeout):
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
     request = predict_pb2.PredictRequest()
-    request.model_spec.name, request.model_spec.signature_name = model, signature
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
     with grpc.insecure_channel(address) as channel:
@@ -84,11 +85,8 @@ def main():
     )
     options = parser.parse_args()
 
-    translate, address = (
-        (translate_grpc, options.grpc)
-        if options.grpc
-        else (translate_rest, options.rest)
-    )
+    translate = translate_grpc if options.grpc else translate_rest
+    address = options.grpc or options.rest
     signature = "n_best" if options.n_best else "serving_default"
     try:
         found = translate(

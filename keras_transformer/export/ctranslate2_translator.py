@@ -1,10 +1,12 @@
 """Translating with CTranslate2: neither Keras nor a backend of it is imported."""
 
+import collections
 import dataclasses
+import operator
 import os
 
 from keras_transformer.decoding.base_translator import BaseTranslator
-from keras_transformer.export.export_directory import read_search
+from keras_transformer.export.export_directory import read_search, refuse_sampling
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import load_tokenizers
 
@@ -15,7 +17,7 @@ PATIENCE = 4.0
 
 
 class CTranslate2Translator(BaseTranslator):
-    """A `Translator` for exports of `export.ctranslate2`: the same methods, but no prefixes and no sampling.
+    """A `Translator` for what `export.ctranslate2` wrote: no prefixes, no sampling.
 
     The search of a sentence goes on until `4 * beam` hypotheses are finished, so as to
     find what `Translator` finds; the last ones of an n-best list may be others.
@@ -28,13 +30,9 @@ class CTranslate2Translator(BaseTranslator):
     def __init__(self, translator, tokenizers, config, positions):
         super().__init__(*tokenizers, config, positions)
         self._translator = translator
-        self._source_pieces, self._target_pieces = (
-            tokenizer.pieces for tokenizer in tokenizers
-        )
-        self._ids = {piece: number for number, piece in enumerate(self._target_pieces)}
-        self._ends = self.sentence_format.source_suffix[-1:] == (
-            self.sentence_format.special.end,
-        )
+        self._source_pieces = tokenizers[0].pieces
+        self._target_pieces = tokenizers[1].pieces
+        self._target_ids = {piece: i for i, piece in enumerate(self._target_pieces)}
 
     @classmethod
     def load(cls, export, **changes):
@@ -56,141 +54,131 @@ class CTranslate2Translator(BaseTranslator):
 
     @classmethod
     def open(cls, folder, tokenizers, config, positions, device="auto"):
-        """The translator of a folder that CTranslate2 reads, on a GPU if there is one, else on all our processors.
+        """The translator of a folder that CTranslate2 reads.
 
-        OMP_NUM_THREADS in the environment says on how many, if it is there.
+        It computes on a GPU if there is one, else on all our processors, or on as many
+        as OMP_NUM_THREADS in the environment says.
         """
         needed("ctranslate2", extra="ctranslate2")
         import ctranslate2
 
-        processors = (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count()
+        processors = os.cpu_count()
+        if hasattr(os, "sched_getaffinity"):
+            processors = len(os.sched_getaffinity(0))
+        threads = os.environ.get("OMP_NUM_THREADS") or str(processors)
+        translator = ctranslate2.Translator(
+            str(folder),
+            device=device,
+            inter_threads=int(threads.split(",")[0]),
+            intra_threads=1,
         )
-        threads = int(
-            (os.environ.get("OMP_NUM_THREADS") or str(processors)).split(",")[0]
-        )
-        threads = {"inter_threads": threads, "intra_threads": 1}
-        return cls(
-            ctranslate2.Translator(str(folder), device=device, **threads),
-            tokenizers,
-            config,
-            positions,
-        )
+        return cls(translator, tokenizers, config, positions)
 
     @staticmethod
     def check_search(config):
         """Raise a `ValueError` if CTranslate2 does not search like that."""
-        if config.search == "sampling":
-            raise ValueError(
-                "search must be 'beam' or 'greedy' with CTranslate2; received 'sampling'"
-            )
+        refuse_sampling(config, "with CTranslate2")
         if config.penalty != "power" and config.length_penalty:
             raise ValueError(
-                f"penalty must be 'power' with CTranslate2, which has no other; received {config.penalty!r}"
+                "penalty must be 'power' with CTranslate2, which has no other; "
+                f"received {config.penalty!r}"
             )
-
-    def _token_scores(self, sources, labels):
-        return self._log_probs([self._pieces(ids) for ids in sources], labels)
 
     def _search(self, texts, prefixes):
         if prefixes is not None:
             raise ValueError(
                 "prefixes must be absent with CTranslate2: its scores leave them out"
             )
-        sources = [self._pieces(ids) for ids in self._encode_sources(texts)]
-        results, never = (
-            self._searched(sources),
-            self.sentence_format.special.never_generated,
-        )
+        sources = self._encode_sources(texts)
+        results = self._searched(sources)
         # Were they suppressed from the start, the softmax would leave them out, and no
         # score would be Translator's.
-        wrong = [
+        never = set(self.sentence_format.never)
+        again = [
             row
             for row, found in enumerate(results)
-            if any({*never} & set(h.tokens) for h in found)
+            if any(never.intersection(hypothesis.tokens) for hypothesis in found)
         ]
-        for row, found in zip(
-            wrong, self._searched([sources[row] for row in wrong], suppressed=never)
-        ):
-            log_probs = self._log_probs(
-                [sources[row]] * len(found), [hypothesis.tokens for hypothesis in found]
-            )
-            scores = [
-                sum(p) / len(h.tokens) ** self.config.length_penalty
-                for p, h in zip(log_probs, found)
-            ]
-            found = self._hypotheses(
-                [hypothesis.tokens for hypothesis in found], scores
-            )
-            results[row] = sorted(found, key=lambda hypothesis: -hypothesis.score)
+        found = self._searched([sources[row] for row in again], suppressed=never)
+        for row, hypotheses in zip(again, found):
+            results[row] = self._rescored(sources[row], hypotheses)
         return results
 
+    def _rescored(self, source, hypotheses):
+        """Hypotheses with the scores that they have when nothing is suppressed."""
+        rows = [hypothesis.tokens for hypothesis in hypotheses]
+        scores = []
+        for ids, log_probs in zip(rows, self._token_scores([source] * len(rows), rows)):
+            scores.append(sum(log_probs) / len(ids) ** self.config.length_penalty)
+        found = self._hypotheses(rows, scores)
+        return sorted(found, key=operator.attrgetter("score"), reverse=True)
+
     def _searched(self, sources, suppressed=()):
-        """Sources in pieces -> their hypotheses."""
-        config, by_length, results = self.config, {}, [None] * len(sources)
+        """Sources in ids -> their hypotheses."""
+        config = self.config
         beam = config.beam if config.search == "beam" else 1
-        given = [
-            self._target_pieces[number] for number in self.sentence_format.target_prefix
-        ]
+        options = dict(
+            max_batch_size=config.batch_size,
+            beam_size=beam,
+            patience=PATIENCE if beam > 1 else 1,
+            num_hypotheses=config.n_best,
+            length_penalty=config.length_penalty,
+            max_input_length=0,
+            min_decoding_length=0,
+            return_end_token=True,
+            return_scores=True,
+            asynchronous=True,
+        )
+        if suppressed:
+            options["suppress_sequences"] = [
+                [self._target_pieces[number]] for number in suppressed
+            ]
+        prefix = [self._target_pieces[i] for i in self.sentence_format.target_prefix]
+        by_length = collections.defaultdict(list)
         for row, source in enumerate(sources):
-            by_length.setdefault(len(source) + self._ends, []).append(row)
-        # Their own limit each, and CTranslate2 has one a call. The calls run side by
-        # side, on one thread each: several threads within a call wait for each other
-        # more than they work, with int8 ten times as long.
+            by_length[len(source)].append(row)
+        # Sentences have a limit each, and CTranslate2 has one a call. Each call runs on
+        # one thread: several threads within a call wait for each other more than they
+        # work, with int8 ten times as long.
         calls = [
             self._translator.translate_batch(
-                [sources[row] for row in rows],
-                target_prefix=[given] * len(rows) if given else None,
-                max_batch_size=config.batch_size,
-                beam_size=beam,
-                patience=PATIENCE if beam > 1 else 1,
-                num_hypotheses=config.n_best,
-                length_penalty=config.length_penalty,
-                max_input_length=0,
+                [self._pieces(sources[row]) for row in rows],
+                target_prefix=[prefix] * len(rows) if prefix else None,
                 max_decoding_length=min(length + config.extra_length, self._limit),
-                min_decoding_length=0,
-                suppress_sequences=[
-                    [self._target_pieces[number]] for number in suppressed
-                ]
-                or None,
-                return_end_token=True,
-                return_scores=True,
-                asynchronous=True,
+                **options,
             )
             for length, rows in by_length.items()
         ]
+        results = [None] * len(sources)
         for rows, answers in zip(by_length.values(), calls, strict=True):
             for row, answer in zip(rows, answers, strict=True):
                 found = answer.result()
-                tokens = [
-                    [self._ids[piece] for piece in pieces]
+                ids = [
+                    [self._target_ids[piece] for piece in pieces]
                     for pieces in found.hypotheses
                 ]
-                results[row] = self._hypotheses(tokens, found.scores)
+                results[row] = self._hypotheses(ids, found.scores)
         return results
 
-    def _log_probs(self, sources, targets):
-        """Sources in pieces and target ids -> the log-probabilities of each target's ids, 0 for a target prefix."""
-        inner = [
-            ids[:-1] if ids[-1] == self.sentence_format.special.end else ids
-            for ids in targets
-        ]
-        pieces = [[self._target_pieces[number] for number in ids] for ids in inner]
+    def _token_scores(self, sources, labels):
+        end = self.sentence_format.end
+        inner = [ids[:-1] if ids[-1] == end else ids for ids in labels]
         found = self._translator.score_batch(
-            sources, pieces, max_input_length=0, max_batch_size=self.config.batch_size
+            [self._pieces(ids) for ids in sources],
+            [[self._target_pieces[number] for number in ids] for ids in inner],
+            max_input_length=0,
+            max_batch_size=self.config.batch_size,
         )
         # It scores an end token as well, which a hypothesis that was cut at its limit
         # does not have.
         given = len(self.sentence_format.target_prefix)
         return [
             [0.0] * given + result.log_probs[given : len(ids)]
-            for result, ids in zip(found, targets, strict=True)
+            for result, ids in zip(found, labels, strict=True)
         ]
 
     def _pieces(self, ids):
-        """The pieces of a source; without an end token at its end, which CTranslate2 adds then."""
-        return [
-            self._source_pieces[number] for number in (ids[:-1] if self._ends else ids)
-        ]
+        """The pieces of a source, without the end token that CTranslate2 adds."""
+        if self.sentence_format.source_suffix[-1:] == (self.sentence_format.end,):
+            ids = ids[:-1]
+        return [self._source_pieces[number] for number in ids]

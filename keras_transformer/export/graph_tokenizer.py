@@ -1,4 +1,4 @@
-"""Tokenizers as TensorFlow graphs: what a SavedModel has in it, ids equal to those of the Python classes."""
+"""Tokenizers as TensorFlow graphs, for a SavedModel: same ids as the Python classes."""
 
 import re
 
@@ -19,8 +19,12 @@ from keras_transformer.text.tokenizer import Tokenizer
 # spaces from it.
 ONLY_CHARACTERS = bytes([0x1A, 6, 0x18, 0, 0x20, 0, 0x28, 0])
 BLANKS = f"[{WHITE}]+"
+# What Python's `str.strip` takes away.
+STRIPPED = f"[{WHITE}\x1c-\x1f]+"
 # Unknown to every model as NUL is, where the operation would end the text.
 NOT_A_CHARACTER = "\U0010ffff"
+
+replace = tf.strings.regex_replace
 
 
 def graph_tokenizer(tokenizer, name):
@@ -46,8 +50,8 @@ def graph_tokenizer(tokenizer, name):
     kinds = {MarianTokenizer: MarianGraph, MultilingualTokenizer: MultilingualGraph}
     if type(tokenizer) not in kinds:
         raise ValueError(
-            f"tokenizer must be SentencePiece's, Marian's or a multilingual one to be in a graph; "
-            f"received {type(tokenizer).__name__}"
+            "tokenizer must be SentencePiece's, Marian's or a multilingual one to be "
+            f"in a graph; received {type(tokenizer).__name__}"
         )
     return kinds[type(tokenizer)](tokenizer, name)
 
@@ -63,51 +67,40 @@ class CheckpointGraph(tf.Module):
     def __init__(self, tokenizer, name):
         super().__init__(name=name)
         vocabulary = tokenizer.vocabulary
-        self._marks = f"({'|'.join(map(_escaped, sorted(vocabulary.marks, key=len, reverse=True)))})"
-        self._has_marks = bool(vocabulary.marks)
+        longest_first = sorted(vocabulary.marks, key=len, reverse=True)
+        self._marks = "|".join(map(_escaped, longest_first))
         self._pieces = tf.constant(vocabulary.pieces)
         numbers = np.arange(len(vocabulary.pieces), dtype="int32")
-        initializer = tf.lookup.KeyValueTensorInitializer(self._pieces, numbers)
-        self._ids = tf.lookup.StaticHashTable(initializer, tokenizer.special.unknown)
-        self._skipped = tf.constant(np.isin(numbers, sorted(vocabulary.skipped)))
+        table = tf.lookup.KeyValueTensorInitializer(self._pieces, numbers)
+        self._ids = tf.lookup.StaticHashTable(table, tokenizer.special.unknown)
+        self._shown = tf.constant(~np.isin(numbers, sorted(vocabulary.skipped)))
 
     def tokenize(self, text):
         """Lines (B,) -> ids (B, None), ragged."""
-        lines = self._prepared(tf.strings.regex_replace(text, r"\x00", NOT_A_CHARACTER))
-        if not self._has_marks:
-            return self._ids.lookup(self._cut(lines))
-        parts = tensorflow_text.regex_split(lines, self._marks, self._marks)
-        flat = parts.flat_values
-        is_mark = tf.strings.regex_full_match(flat, self._marks)
-        cut = self._cut(tf.where(is_mark, "", flat))
-        itself = tf.RaggedTensor.from_tensor(tf.expand_dims(flat, 1))
-        marks = tf.ragged.boolean_mask(itself, tf.expand_dims(is_mark, 1))
-        return self._ids.lookup(
-            parts.with_flat_values(tf.concat([marks, cut], axis=1)).merge_dims(1, 2)
-        )
+        lines = self._prepared(replace(text, r"\x00", NOT_A_CHARACTER))
+        if self._marks:
+            pieces = _cut_around(lines, f"({self._marks})", self._cut)
+        else:
+            pieces = self._cut(lines)
+        return self._ids.lookup(pieces)
 
     def detokenize(self, ids):
         """Ids (B, T) -> texts (B,)."""
-        ids = (
-            ids
-            if isinstance(ids, tf.RaggedTensor)
-            else tf.RaggedTensor.from_tensor(ids)
-        )
-        shown = tf.ragged.boolean_mask(
-            ids, ids.with_flat_values(~tf.gather(self._skipped, ids.flat_values))
-        )
-        return self._joined(
-            shown.with_flat_values(tf.gather(self._pieces, shown.flat_values))
-        )
+        if not isinstance(ids, tf.RaggedTensor):
+            ids = tf.RaggedTensor.from_tensor(ids)
+        is_shown = ids.with_flat_values(tf.gather(self._shown, ids.flat_values))
+        shown = tf.ragged.boolean_mask(ids, is_shown)
+        pieces = tf.gather(self._pieces, shown.flat_values)
+        return self._join(shown.with_flat_values(pieces))
 
-    def _prepared(self, text):
-        return text
+    def _prepared(self, lines):
+        return lines
 
     def _cut(self, texts):
         """Texts (N,) -> pieces (N, None), ragged; none for an empty text."""
         raise NotImplementedError
 
-    def _joined(self, pieces):
+    def _join(self, pieces):
         """Pieces (N, None), ragged -> texts (N,)."""
         raise NotImplementedError
 
@@ -117,27 +110,19 @@ class MarianGraph(CheckpointGraph):
 
     def __init__(self, tokenizer, name):
         super().__init__(tokenizer, name)
-        self._encoder, self._decoder = (
-            _sentencepiece(tokenizer.models[f"{side}.spm"], f"{name}_{side}")
-            for side in ("encoder", "decoder")
-        )
+        models = tokenizer.models
+        self._encoder = _sentencepiece(models["encoder.spm"], f"{name}_encoder")
+        self._decoder = _sentencepiece(models["decoder.spm"], f"{name}_decoder")
 
     def _cut(self, texts):
         has_code = tf.strings.regex_full_match(texts, "(?s)>>.*?<<.*")
-        code = tf.expand_dims(
-            tf.strings.regex_replace(texts, "(?s)(<<).*", r"\1", replace_global=False),
-            1,
-        )
-        code = tf.ragged.boolean_mask(
-            tf.RaggedTensor.from_tensor(code), tf.expand_dims(has_code, 1)
-        )
-        rest = tf.strings.regex_replace(texts, "(?s)^>>.*?<<", "", replace_global=False)
-        return tf.concat([code, self._encoder.tokenize(rest)], axis=1)
+        code = replace(texts, "(?s)(<<).*", r"\1", replace_global=False)
+        rest = replace(texts, "(?s)^>>.*?<<", "", replace_global=False)
+        pieces = self._encoder.tokenize(rest)
+        return tf.concat([_where(has_code, code), pieces], axis=1)
 
-    def _joined(self, pieces):
-        return _stripped(
-            tf.strings.regex_replace(self._decoder.detokenize(pieces), SPACE, " ")
-        )
+    def _join(self, pieces):
+        return _strip(replace(self._decoder.detokenize(pieces), SPACE, " "))
 
 
 class MultilingualGraph(CheckpointGraph):
@@ -145,9 +130,10 @@ class MultilingualGraph(CheckpointGraph):
 
     def __init__(self, tokenizer, name):
         super().__init__(tokenizer, name)
-        model, options = tokenizer.models["text.spm"], tokenizer.options
-        self._rule, self._mask = options["rule"], options["mask"]
-        self._late = options["late_mask"]
+        model = tokenizer.models["text.spm"]
+        self._rule = tokenizer.options["rule"]
+        self._has_late_mask = tokenizer.options["late_mask"]
+        self._mask = tokenizer.options["mask"]
         own = b"" if self._rule == "sentencepiece" else NO_NORMALISER
         self._sentencepiece = _sentencepiece(model + own, f"{name}_pieces")
         # The pieces of a text, joined, are the text with its characters normalised.
@@ -156,72 +142,65 @@ class MultilingualGraph(CheckpointGraph):
                 model + ONLY_CHARACTERS, f"{name}_characters"
             )
 
-    def _prepared(self, text):
-        return (
-            self._without_spaces_before_mask(text)
-            if self._mask and not self._late
-            else text
-        )
+    def _prepared(self, lines):
+        if self._mask and not self._has_late_mask:
+            return self._without_spaces_before_mask(lines)
+        return lines
 
-    def _without_spaces_before_mask(self, text):
-        return tf.strings.regex_replace(
-            text, f"{BLANKS}({_escaped(self._mask)})", r"\1"
-        )
+    def _without_spaces_before_mask(self, texts):
+        return replace(texts, f"{BLANKS}({_escaped(self._mask)})", r"\1")
 
     def _cut(self, texts):
         if self._rule == "sentencepiece":
             return self._sentencepiece.tokenize(texts)
         if self._rule == "words":
-            texts = tf.strings.regex_replace(texts, f"^{BLANKS}|{BLANKS}$", "")
-            return self._cut_words(
-                tf.strings.regex_replace(texts, f"{BLANKS}{SPACE}?", SPACE)
-            )
+            texts = replace(texts, f"^{BLANKS}|{BLANKS}$", "")
+            return self._cut_words(replace(texts, f"{BLANKS}{SPACE}?", SPACE))
         texts = tf.strings.reduce_join(self._characters.tokenize(texts), axis=1)
-        texts = tf.strings.regex_replace(texts, " {2,}", " ")
-        if not self._late:
+        texts = replace(texts, " {2,}", " ")
+        if not self._has_late_mask:
             return self._cut_words(texts)
-        mask = _escaped(self._mask)
-        parts = tensorflow_text.regex_split(
-            self._without_spaces_before_mask(texts), mask, mask
-        )
-        flat = parts.flat_values
-        is_mask = flat == self._mask
-        itself = tf.ragged.boolean_mask(
-            tf.RaggedTensor.from_tensor(flat[:, None]), is_mask[:, None]
-        )
-        cut = tf.concat([itself, self._cut_words(tf.where(is_mask, "", flat))], axis=1)
-        return parts.with_flat_values(cut).merge_dims(1, 2)
+        texts = self._without_spaces_before_mask(texts)
+        return _cut_around(texts, f"({_escaped(self._mask)})", self._cut_words)
 
     def _cut_words(self, texts):
-        spelled = tf.strings.regex_replace(texts, " ", SPACE)
-        begins = tf.strings.regex_full_match(spelled, f"(?s)({SPACE}.*)?")
-        spelled = tf.where(begins, spelled, SPACE + spelled)
-        words = tensorflow_text.regex_split(
-            spelled, f"{SPACE}[^{SPACE}]*", f"{SPACE}[^{SPACE}]*"
-        )
-        return words.with_flat_values(
-            self._sentencepiece.tokenize(words.flat_values)
-        ).merge_dims(1, 2)
+        texts = replace(texts, " ", SPACE)
+        begins = tf.strings.regex_full_match(texts, f"(?s)({SPACE}.*)?")
+        texts = tf.where(begins, texts, SPACE + texts)
+        word = f"{SPACE}[^{SPACE}]*"
+        words = tensorflow_text.regex_split(texts, word, word)
+        pieces = self._sentencepiece.tokenize(words.flat_values)
+        return words.with_flat_values(pieces).merge_dims(1, 2)
 
-    def _joined(self, pieces):
+    def _join(self, pieces):
         if self._rule == "sentencepiece":
-            return _stripped(self._sentencepiece.detokenize(pieces))
-        first = tf.strings.regex_replace(
-            tf.strings.reduce_join(pieces[:, :1], axis=1), SPACE, ""
-        )
-        return first + tf.strings.regex_replace(
-            tf.strings.reduce_join(pieces[:, 1:], axis=1), SPACE, " "
-        )
+            return _strip(self._sentencepiece.detokenize(pieces))
+        first = tf.strings.reduce_join(pieces[:, :1], axis=1)
+        others = tf.strings.reduce_join(pieces[:, 1:], axis=1)
+        return replace(first, SPACE, "") + replace(others, SPACE, " ")
 
 
 def _sentencepiece(model, name):
     return tensorflow_text.SentencepieceTokenizer(model, out_type=tf.string, name=name)
 
 
-def _stripped(texts):
-    """Without the spaces at both ends that Python's `str.strip` takes away."""
-    blanks = f"[{WHITE}\x1c-\x1f]+"
-    return tf.strings.regex_replace(texts, f"^{blanks}|{blanks}$", "")
+def _cut_around(texts, pattern, cut):
+    """Texts (N,) -> pieces (N, None): each match is one, what lies between is cut."""
+    parts = tensorflow_text.regex_split(texts, pattern, pattern)
+    flat = parts.flat_values
+    is_match = tf.strings.regex_full_match(flat, pattern)
+    pieces = [_where(is_match, flat), cut(tf.where(is_match, "", flat))]
+    return parts.with_flat_values(tf.concat(pieces, axis=1)).merge_dims(1, 2)
+
+
+def _where(wanted, texts):
+    """Texts (N,) -> (N, None), ragged: a text where it is wanted, nothing elsewhere."""
+    rows = tf.RaggedTensor.from_tensor(tf.expand_dims(texts, 1))
+    return tf.ragged.boolean_mask(rows, tf.expand_dims(wanted, 1))
+
+
+def _strip(texts):
+    return replace(texts, f"^{STRIPPED}|{STRIPPED}$", "")
 
 
 def _escaped(text):

@@ -1,44 +1,44 @@
-"""The child process of `export.onnx`, under TensorFlow: traces encoder and decoder, and has them converted."""
+"""The child process of `export.onnx`, under TensorFlow: encoder and decoder as ONNX."""
 
 from pathlib import Path
 
 import tensorflow as tf
 import tf2onnx
 
-from keras_transformer.export.child_process import task
+from keras_transformer.export.child_process import given_task
+from keras_transformer.export.opened_run import Run
 from keras_transformer.layers.masks import padding_mask
-from keras_transformer.runs.run import load_model
 
 OPSET = 18
 
 
-def functions(model):
-    """The encoder and the decoder as functions of arrays, each with its signature."""
-    decoder, attention = model.decoder, model.decoder.blocks[0].cross_attention
+def write(path, function, *specs):
+    traced = tf.function(function, input_signature=specs, autograph=False)
+    tf2onnx.convert.from_function(traced, specs, opset=OPSET, output_path=str(path))
 
-    def cache_spec(name, rows, size):
-        return tf.TensorSpec(
-            (len(decoder.blocks), rows, attention.num_heads, None, size),
-            tf.float32,
-            name,
-        )
 
+def write_encoder(model, path):
     def encode(source_ids):
-        memory = model.encoder(
-            source_ids, padding_mask(source_ids, model.config.pad_id)
-        )
-        keys, values = zip(*decoder.cross_cache(memory))
+        mask = padding_mask(source_ids, model.config.pad_id)
+        keys, values = zip(*model.decoder.cross_cache(model.encoder(source_ids, mask)))
         return {"cross_keys": tf.stack(keys), "cross_values": tf.stack(values)}
 
+    write(path, encode, tf.TensorSpec((None, None), tf.int32, "source_ids"))
+
+
+def write_decoder(model, path):
+    decoder = model.decoder
+    attention = decoder.blocks[0].cross_attention
+
     def step(ids, index, source_ids, cross_keys, cross_values, self_keys, self_values):
-        caches = [
-            tuple(zip(*map(tf.unstack, pair)))
-            for pair in ((self_keys, self_values), (cross_keys, cross_values))
-        ]
+        self_cache = tuple(zip(tf.unstack(self_keys), tf.unstack(self_values)))
+        cross_cache = tuple(zip(tf.unstack(cross_keys), tf.unstack(cross_values)))
         # Its keys and values are in the cache.
         memory = tf.zeros((1, 1, model.config.d_model))
-        source_mask = padding_mask(source_ids, model.config.pad_id)
-        logits, (cache, _) = decoder(ids[:, None], memory, source_mask, caches, index)
+        mask = padding_mask(source_ids, model.config.pad_id)
+        logits, (cache, _) = decoder(
+            ids[:, None], memory, mask, (self_cache, cross_cache), index
+        )
         keys, values = zip(*cache)
         return {
             "logits": logits[:, 0],
@@ -46,31 +46,28 @@ def functions(model):
             "new_self_values": tf.stack(values),
         }
 
-    source_spec = tf.TensorSpec((None, None), tf.int32, "source_ids")
-    step_specs = (
+    def cache_spec(name, size):
+        shape = (len(decoder.blocks), None, attention.num_heads, None, size)
+        return tf.TensorSpec(shape, tf.float32, name)
+
+    write(
+        path,
+        step,
         tf.TensorSpec((None,), tf.int32, "ids"),
         tf.TensorSpec((), tf.int32, "index"),
-        source_spec,
-        cache_spec("cross_keys", None, attention.key_dim),
-        cache_spec("cross_values", None, attention.value_dim),
-        cache_spec("self_keys", None, attention.key_dim),
-        cache_spec("self_values", None, attention.value_dim),
+        tf.TensorSpec((None, None), tf.int32, "source_ids"),
+        cache_spec("cross_keys", attention.key_dim),
+        cache_spec("cross_values", attention.value_dim),
+        cache_spec("self_keys", attention.key_dim),
+        cache_spec("self_values", attention.value_dim),
     )
-    return {"encoder": (encode, (source_spec,)), "decoder": (step, step_specs)}
 
 
 def main():
-    with task() as given:
-        for name, (function, specs) in functions(
-            load_model(given["run"], "float32")
-        ).items():
-            traced = tf.function(function, input_signature=specs, autograph=False)
-            tf2onnx.convert.from_function(
-                traced,
-                specs,
-                opset=OPSET,
-                output_path=str(Path(given["out"]) / f"{name}.onnx"),
-            )
+    task = given_task()
+    model = Run.open(task["run"]).model("float32")
+    write_encoder(model, Path(task["out"]) / "encoder.onnx")
+    write_decoder(model, Path(task["out"]) / "decoder.onnx")
 
 
 if __name__ == "__main__":

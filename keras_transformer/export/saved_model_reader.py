@@ -1,6 +1,9 @@
-"""Asks a SavedModel: `python saved_model_reader.py FOLDER`, a line of JSON a request. Needs TensorFlow, and not us.
+"""Asks a SavedModel: `python saved_model_reader.py FOLDER REQUESTS`.
 
-{"signature": "serving_default", "inputs": {"text": ["A sentence."]}}   ->   {"translation": [...], "score": [...]}
+Needs TensorFlow, and not us. Requests and what is printed are JSON:
+
+    [["serving_default", {"text": ["A sentence."]}]]
+    [{"translation": [...], "score": [...]}]
 """
 
 import json
@@ -13,22 +16,20 @@ import tensorflow_text  # noqa: F401  (registers the operations of SentencePiece
 decoded = np.vectorize(lambda text: text.decode("utf-8", "replace"), otypes=[object])
 
 
-def answer(loaded, request):
+def answer(loaded, signature, inputs):
     """The outputs of a signature as lists; strings are decoded."""
-    signature = loaded.signatures[request["signature"]]
-    _, specs = signature.structured_input_signature
-    inputs = {
-        name: tf.constant(value, specs[name].dtype)
-        for name, value in request["inputs"].items()
+    function = loaded.signatures[signature]
+    _, specs = function.structured_input_signature
+    tensors = {
+        name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()
     }
-    outputs = {name: value.numpy() for name, value in signature(**inputs).items()}
-    return {
-        name: (decoded(value) if value.dtype == object else value).tolist()
-        for name, value in outputs.items()
-    }
+    lists = {}
+    for name, tensor in function(**tensors).items():
+        array = tensor.numpy()
+        lists[name] = (decoded(array) if array.dtype == object else array).tolist()
+    return lists
 
 
 if __name__ == "__main__":
     model = tf.saved_model.load(sys.argv[1])
-    for line in sys.stdin:
-        print(json.dumps(answer(model, json.loads(line))), flush=True)
+    print(json.dumps([answer(model, *each) for each in json.loads(sys.argv[2])]))

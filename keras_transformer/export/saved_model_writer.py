@@ -1,21 +1,24 @@
-"""The child process of `export.saved_model`, under TensorFlow: builds the graph from text to text and saves it."""
+"""The child process of `export.saved_model`, under TensorFlow: text to text."""
 
-import functools
 from pathlib import Path
 
 import tensorflow as tf
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import translate_ids
-from keras_transformer.export.child_process import task
+from keras_transformer.export.child_process import given_task
 from keras_transformer.export.graph_tokenizer import graph_tokenizer
-from keras_transformer.runs.run import load_model, load_tokenizers
+from keras_transformer.export.opened_run import Run
 from keras_transformer.text.sentence_format import SentenceFormat
 
 # Positions of the cache at first; it doubles when a translation gets longer.
 FIRST_STAGE = 24
 # What `BaseTranslator` takes for an empty sentence.
 BLANK = r"[\s\p{Z}\x0b\x1c-\x1f\x{85}\x{2581}]*"
+TEXT = tf.TensorSpec((None,), tf.string, "text")
+SOURCE_IDS = tf.TensorSpec((None, None), tf.int32, "source_ids")
+WANTED = tf.TensorSpec((None,), tf.bool, "wanted")
+SIGNATURES = ("serving_default", "n_best", "ids")
 
 
 class TextToText(tf.Module):
@@ -29,124 +32,109 @@ class TextToText(tf.Module):
 
     def __init__(self, model, tokenizers, config):
         super().__init__()
-        self._config, self._frame = config, SentenceFormat.of(*tokenizers)
-        # As an attribute the model would be saved as well, with a second copy of its
-        # weights.
-        self._search_ids = functools.partial(
-            translate_ids, model, config, given=self._frame.target_prefix
-        )
-        self._weights = [variable.value for variable in model.weights]
-        self._source, self._target = map(
-            graph_tokenizer, tokenizers, ("source_tokenizer", "target_tokenizer")
-        )
+        self._config = config
+        self._format = SentenceFormat.of(*tokenizers)
+        self._source = graph_tokenizer(tokenizers[0], "source_tokenizer")
+        self._target = graph_tokenizer(tokenizers[1], "target_tokenizer")
         limit = model.config.longest or 10**9
         self._longest_source = min(config.max_source_length, limit)
         self._longest = min(self._longest_source + config.extra_length, limit)
-
-    @tf.function(
-        autograph=False,
-        input_signature=[tf.TensorSpec((None,), tf.string, name="text")],
-    )
-    def serving_default(self, text):
-        tokens, scores = self._translations(text)
-        return {
-            "translation": self._target.detokenize(tokens[:, 0]),
-            "score": scores[:, 0],
-        }
-
-    @tf.function(
-        autograph=False,
-        input_signature=[tf.TensorSpec((None,), tf.string, name="text")],
-    )
-    def n_best(self, text):
-        tokens, scores = self._translations(text)
-        texts = self._target.detokenize(tf.reshape(tokens, (-1, tf.shape(tokens)[2])))
-        return {
-            "translations": tf.reshape(texts, tf.shape(scores)),
-            "scores": scores,
-            "ids": tokens,
-        }
-
-    @tf.function(
-        autograph=False,
-        input_signature=[tf.TensorSpec((None, None), tf.int32, name="source_ids")],
-    )
-    def ids(self, source_ids):
-        tokens, scores = self._search(
-            source_ids, tf.reduce_any(source_ids != self._frame.special.pad, axis=1)
-        )
-        return {"ids": tokens, "scores": scores}
-
-    def _translations(self, text):
-        sentence_format = self._frame
-        pieces = self._source.tokenize(text)[
-            :, : self._longest_source - sentence_format.around_source
-        ]
-        around = [
-            tf.tile(tf.constant([ids], tf.int32, (1, len(ids))), (tf.shape(text)[0], 1))
-            for ids in (sentence_format.source_prefix, sentence_format.source_suffix)
-        ]
-        source_ids = tf.concat([around[0], pieces, around[1]], axis=1).to_tensor(
-            sentence_format.special.pad
-        )
-        return self._search(source_ids, ~tf.strings.regex_full_match(text, BLANK))
-
-    @tf.function(
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((None,), tf.bool),
-        ],
-    )
-    def _search(self, source_ids, wanted):
-        """Ids (B, S), whether each is to be translated (B,) -> tokens (B, W, L), L as long as the longest; scores."""
         lengths = [FIRST_STAGE]
         while lengths[-1] < self._longest:
             lengths.append(2 * lengths[-1])
         lengths = tuple(min(length, self._longest) for length in lengths)
-        source_lengths = tf.reduce_sum(
-            tf.cast(source_ids != self._frame.special.pad, tf.int32), axis=1
+        prefix = self._format.target_prefix
+
+        def search(source_ids, limits):
+            return translate_ids(
+                model, config, lengths, source_ids, limits, given=prefix
+            )
+
+        # As an attribute the model would be saved as well, with a second copy of its
+        # weights.
+        self._search_ids = search
+        self._weights = [variable.value for variable in model.weights]
+
+    @tf.function(autograph=False, input_signature=[TEXT])
+    def serving_default(self, text):
+        ids, scores = self._translate(text)
+        translation = self._target.detokenize(ids[:, 0])
+        return {"translation": translation, "score": scores[:, 0]}
+
+    @tf.function(autograph=False, input_signature=[TEXT])
+    def n_best(self, text):
+        ids, scores = self._translate(text)
+        texts = self._target.detokenize(tf.reshape(ids, (-1, tf.shape(ids)[2])))
+        texts = tf.reshape(texts, tf.shape(scores))
+        return {"translations": texts, "scores": scores, "ids": ids}
+
+    @tf.function(autograph=False, input_signature=[SOURCE_IDS])
+    def ids(self, source_ids):
+        wanted = tf.reduce_any(source_ids != self._format.pad, axis=1)
+        ids, scores = self._search(source_ids, wanted)
+        return {"ids": ids, "scores": scores}
+
+    def _translate(self, text):
+        ids = self._source.tokenize(text)
+        ids = ids[:, : self._longest_source - self._format.around_source]
+        rows = tf.shape(text)[0]
+        before, behind = (
+            tf.tile(tf.constant([around], tf.int32, (1, len(around))), (rows, 1))
+            for around in (self._format.source_prefix, self._format.source_suffix)
         )
-        limits = tf.minimum(source_lengths + self._config.extra_length, self._longest)
-        limits = tf.where(wanted, limits, 0)
-        tokens, scores = self._search_ids(lengths, source_ids, limits)
+        source_ids = tf.concat([before, ids, behind], axis=1)
+        return self._search(
+            source_ids.to_tensor(self._format.pad),
+            ~tf.strings.regex_full_match(text, BLANK),
+        )
+
+    @tf.function(autograph=False, input_signature=[SOURCE_IDS, WANTED])
+    def _search(self, source_ids, wanted):
+        """Ids (B, S), which rows to translate (B,) -> ids (B, W, L), scores (B, W).
+
+        L is the length of the longest translation.
+        """
+        limits = self._count(source_ids) + self._config.extra_length
+        limits = tf.where(wanted, tf.minimum(limits, self._longest), 0)
+        ids, scores = self._search_ids(source_ids, limits)
         nothing = tf.expand_dims(~wanted, 1) & (tf.range(tf.shape(scores)[1]) == 0)
-        width = tf.reduce_max(
-            tf.reduce_sum(tf.cast(tokens != self._frame.special.pad, tf.int32), axis=2)
-        )
-        return tokens[:, :, :width], tf.where(nothing, 0.0, scores)
+        longest = tf.reduce_max(self._count(ids))
+        return ids[:, :, :longest], tf.where(nothing, 0.0, scores)
+
+    def _count(self, ids):
+        """How many ids of each row are no padding."""
+        return tf.reduce_sum(tf.cast(ids != self._format.pad, tf.int32), axis=-1)
 
 
 def write_warm_up(folder, sources):
-    """Requests that TensorFlow Serving answers for itself before it takes others: nobody waits for the first."""
-    from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+    """Write requests that TensorFlow Serving answers for itself before it takes others.
+
+    So nobody waits for the first one.
+    """
+    from tensorflow_serving.apis.model_pb2 import ModelSpec
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 
     folder.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
         for texts in sources:
+            inputs = {"text": tf.make_tensor_proto(texts, dtype=tf.string)}
             for signature in ("serving_default", "n_best"):
-                spec = model_pb2.ModelSpec(name="translator", signature_name=signature)
-                request = predict_pb2.PredictRequest(
-                    model_spec=spec,
-                    inputs={"text": tf.make_tensor_proto(texts, dtype=tf.string)},
-                )
-                log = prediction_log_pb2.PredictionLog(
-                    predict_log=prediction_log_pb2.PredictLog(request=request)
-                )
+                spec = ModelSpec(name="translator", signature_name=signature)
+                request = PredictRequest(model_spec=spec, inputs=inputs)
+                log = PredictionLog(predict_log=PredictLog(request=request))
                 writer.write(log.SerializeToString())
 
 
 def main():
-    with task() as given:
-        out, search = Path(given["out"]), DecodingConfig(**given["search"])
-        module = TextToText(
-            load_model(given["run"], "float32"), load_tokenizers(given["run"]), search
-        )
-        signatures = {
-            name: getattr(module, name) for name in ("serving_default", "n_best", "ids")
-        }
-        tf.saved_model.save(module, str(out / "1"), signatures=signatures)
-        write_warm_up(out / "1" / "assets.extra", given["warm_up"])
+    task = given_task()
+    out = Path(task["out"]) / "1"
+    run = Run.open(task["run"])
+    search = DecodingConfig(**task["search"])
+    module = TextToText(run.model("float32"), run.tokenizers, search)
+    signatures = {name: getattr(module, name) for name in SIGNATURES}
+    tf.saved_model.save(module, str(out), signatures=signatures)
+    write_warm_up(out / "assets.extra", task["warm_up"])
 
 
 if __name__ == "__main__":

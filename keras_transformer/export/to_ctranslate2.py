@@ -5,35 +5,27 @@ import dataclasses
 import numpy as np
 
 from keras_transformer.config import DecodingConfig
+from keras_transformer.export.comparison import check_batches, compare
 from keras_transformer.export.ctranslate2_translator import CTranslate2Translator
-from keras_transformer.export.export_directory import (
-    Check,
-    check_sentences,
-    new_export,
-    write_config,
-)
+from keras_transformer.export.export_directory import new_export, write_config
+from keras_transformer.export.opened_run import Run
 from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import (
-    load_model,
-    load_tokenizers,
-    read_config,
-    save_tokenizers,
-)
+from keras_transformer.runs.run import save_tokenizers
 from keras_transformer.text.sentence_format import SentenceFormat
 
 # Largest difference of a token's mean log-probability, in nats.
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 0.05, "int8": 0.2}
-# Of a sinusoidal table, at least: a CTranslate2 model cannot go beyond.
+# Rows of a sinusoidal table, at least: a CTranslate2 model cannot go beyond them.
 POSITIONS = 2048
 ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "silu": "SWISH"}
 
 
 def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
-    """Write a CTranslate2 model with the tokenizer beside it: for `ctranslate2.Translator`, or `CTranslate2Translator`.
+    """Write a CTranslate2 model; `CTranslate2Translator` translates with it.
 
     CTranslate2 has the penalty `length^alpha` only, so that is the default here. In the
     directory: `model.bin`, the vocabularies, `config.json`, `manifest.json` and the
-        SentencePiece model.
+    SentencePiece model.
 
     Args:
         run: a run directory, trained on any backend.
@@ -48,43 +40,38 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
         model's in float32.
 
     Raises:
-        ValueError: if the model or the search is nothing that CTranslate2 has, the
-            result differs from the model, or `out` exists and is not to be overwritten.
-            Nothing is written then.
+        ValueError: if CTranslate2 has no such model or search, the result differs from
+            the model, or `out` exists and is not to be overwritten. Nothing is written
+            then.
         ImportError: if CTranslate2 is not installed, or for bfloat16 PyTorch is not.
     """
     if quantization not in TOLERANCES:
         raise ValueError(
-            f"quantization must be one of {', '.join(TOLERANCES)}; received {quantization!r}"
+            f"quantization must be one of {', '.join(TOLERANCES)}; "
+            f"received {quantization!r}"
         )
-    config, search = (
-        read_config(run, "model"),
-        DecodingConfig(**{"penalty": "power", **decoding}),
-    )
-    check_model(config)
+    run = Run.open(run)
+    search = DecodingConfig(**{"penalty": "power", **decoding})
+    check_model(run.config.model)
     CTranslate2Translator.check_search(search)
     needed("ctranslate2", extra="ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
     with new_export(run, out, overwrite) as aside:
-        tokenizers = load_tokenizers(run)
-        model = load_model(run, "float32")
-        positions = config.longest
-        if positions is None:
-            most = config.max_positions - 1 if begins_with_nothing(model) else POSITIONS
-            positions = max(most, search.max_source_length + search.extra_length)
+        tokenizers = run.tokenizers
+        model = run.model("float32")
+        positions = positions_of(model, search)
         save_tokenizers(aside, *tokenizers)
         spec = specification(model, tokenizers, positions)
         spec.optimize(quantization=quantization)
         spec.save(str(aside))
-        engine = CTranslate2Translator.open(
+        theirs = CTranslate2Translator.open(
             aside, tokenizers, search, positions, device="cpu"
         )
-        check = compare(run, model, tokenizers, engine, quantization)
-        more = dict(quantization=quantization, positions=positions)
-        write_config(
-            aside, "ctranslate2", config, search, check, ["ctranslate2"], **more
-        )
+        check = compare_scores(run, model, theirs, TOLERANCES[quantization])
+        more = dict(decoding=search, quantization=quantization, positions=positions)
+        content = dict(format="ctranslate2", model=model.config, check=check, **more)
+        write_config(aside, ["ctranslate2"], **content)
     return check
 
 
@@ -92,52 +79,54 @@ def check_model(config):
     """Raise a `ValueError` if CTranslate2 has no such model."""
     if config.has_final_norm and not config.norm_first:
         raise ValueError(
-            "CTranslate2 needs final_norm=False with norm='post'; received True"
+            "CTranslate2 needs final_norm=False with norm_first=False; received True"
         )
     head = config.d_model // config.num_heads
-    sizes = (config.key_dim or head, config.value_dim or head)
-    if sizes[0] != sizes[1]:
+    key_dim = config.key_dim or head
+    value_dim = config.value_dim or head
+    if key_dim != value_dim:
         raise ValueError(
-            f"CTranslate2 needs value_dim equal to key_dim; received {sizes[1]} and {sizes[0]}"
+            "CTranslate2 needs value_dim equal to key_dim; "
+            f"received {value_dim} and {key_dim}"
         )
 
 
-def compare(run, model, tokenizers, engine, quantization):
+def compare_scores(run, model, theirs, tolerance):
+    """The `Check` of what a `CTranslate2Translator` says of given translations."""
     from keras_transformer.decoding.translator import Translator
 
-    translator = Translator(
-        model, *tokenizers, config=dataclasses.replace(engine.config, batch_size=8)
+    tokenizers = (theirs.source_tokenizer, theirs.target_tokenizer)
+    ours = Translator(
+        model, *tokenizers, dataclasses.replace(theirs.config, batch_size=8)
     )
-    # It has no padding then, whose share of the softmax goes to the others.
+    # CTranslate2 has no padding then, whose share of the softmax goes to the others.
     if begins_with_nothing(model):
         bias = array(model.decoder.output_bias).copy()
         bias[model.config.pad_id] = -1e9
         model.decoder.output_bias.assign(bias)
-    differences, shapes = [], []
-    for sources, targets in check_sentences(run):
-        tokens = np.array([len(ids) + 1 for ids in tokenizers[1].encode(targets)])
-        difference = (
-            np.subtract(
-                engine.score(sources, targets), translator.score(sources, targets)
-            )
-            / tokens
-        )
-        differences.append(np.abs(difference).max())
-        longest = (
-            max(map(len, tokenizers[0].encode(sources)))
-            + translator.sentence_format.around_source
-        )
-        shapes.append((len(sources), longest))
-    return Check(
-        "log-probability per token",
-        tuple(shapes),
-        float(np.max(differences)),
-        TOLERANCES[quantization],
-    )
+    batches = check_batches(run)
+    expected = []
+    found = []
+    for batch in batches:
+        texts = (batch.sources, batch.targets)
+        ids = theirs.target_tokenizer.encode(batch.targets)
+        tokens = np.array([len(row) + 1 for row in ids])
+        expected.append(ours.score(*texts) / tokens)
+        found.append(theirs.score(*texts) / tokens)
+    return compare("log-probability per token", tolerance, batches, expected, found)
+
+
+def positions_of(model, search):
+    """How many positions a model's export has."""
+    config = model.config
+    if config.longest is not None:
+        return config.longest
+    most = config.max_positions - 1 if begins_with_nothing(model) else POSITIONS
+    return max(most, search.max_source_length + search.extra_length)
 
 
 def specification(model, tokenizers, positions):
-    """The `ctranslate2.specs.TransformerSpec` of a `Transformer`, with a table of so many positions."""
+    """The `TransformerSpec` of a `Transformer`, with so many positions."""
     from ctranslate2.specs import common_spec, transformer_spec
 
     config = model.config
@@ -156,63 +145,53 @@ def specification(model, tokenizers, positions):
     )
     fill_stack(encoder, encoder.embeddings[0], model.encoder, positions)
     fill_stack(decoder, decoder.embeddings, model.decoder, positions)
-    fill_projection(decoder, model.decoder)
+    fill_projection(decoder.projection, model.decoder)
     spec = transformer_spec.TransformerSpec(encoder, decoder)
+    sentence_format = SentenceFormat.of(*tokenizers)
     source, target = (tokenizer.pieces for tokenizer in tokenizers)
-    special, sentence_format = tokenizers[1].special, SentenceFormat.of(*tokenizers)
-    spec.config.unk_token, spec.config.eos_token = (
-        target[special.unknown],
-        target[special.end],
-    )
-    spec.config.bos_token = spec.config.decoder_start_token = target[special.begin]
+    begin = target[sentence_format.begin]
+    spec.config.unk_token = target[tokenizers[1].special.unknown]
+    spec.config.eos_token = target[sentence_format.end]
     if begins_with_nothing(model):
-        drop_padding(spec, special.pad)
-        source, target = (
-            pieces[: special.pad] + pieces[special.pad + 1 :]
-            for pieces in (source, target)
-        )
-        # Any token.
-        spec.config.bos_token = spec.config.decoder_start_token = spec.config.eos_token
+        drop_padding(spec, sentence_format.pad)
+        for pieces in (source, target):
+            del pieces[sentence_format.pad]
+        begin = spec.config.eos_token  # any token
+    spec.config.bos_token = begin
+    spec.config.decoder_start_token = begin
     spec.register_source_vocabulary(source)
     spec.register_target_vocabulary(target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
-    spec.config.add_source_eos = sentence_format.source_suffix[-1:] == (
-        sentence_format.special.end,
-    )
+    last = sentence_format.source_suffix[-1:]
+    spec.config.add_source_eos = last == (sentence_format.end,)
     spec.validate()
     return spec
 
 
 def begins_with_nothing(model):
-    """Whether the decoder starts from a zero vector, as Marian's do: that of padding, which is nothing else then."""
-    config, decoder = model.config, model.decoder
+    """Whether the decoder starts from padding's vector, which is zero: Marian's do."""
+    config = model.config
+    decoder = model.decoder
     if config.begin_id != config.pad_id or decoder.output_bias is None:
         return False
     return not np.any(array(decoder.embedding.embeddings[config.pad_id]))
 
 
 def drop_padding(spec, pad):
-    """Take the row of padding out of all matrices of a vocabulary: CTranslate2 begins with zeros without it."""
+    """Take padding's row out of all matrices: CTranslate2 begins with zeros then."""
     spec.decoder.start_from_zero_embedding = True
-    for layer in (
-        spec.encoder.embeddings[0],
-        spec.decoder.embeddings,
-        spec.decoder.projection,
-    ):
+    projection = spec.decoder.projection
+    for layer in (spec.encoder.embeddings[0], spec.decoder.embeddings, projection):
         layer.weight = np.delete(layer.weight, pad, axis=0)
-    if spec.decoder.projection.has_bias():
-        spec.decoder.projection.bias = np.delete(spec.decoder.projection.bias, pad)
+    if projection.has_bias():
+        projection.bias = np.delete(projection.bias, pad)
 
 
 def fill_projection(spec, decoder):
-    matrix = (
-        decoder.embedding.embeddings
-        if decoder.output_matrix is None
-        else decoder.output_matrix
-    )
-    spec.projection.weight = array(matrix)
+    matrix = decoder.output_matrix
+    spec.weight = array(decoder.embedding.embeddings if matrix is None else matrix)
     if decoder.output_bias is not None and np.any(array(decoder.output_bias)):
-        spec.projection.bias = array(decoder.output_bias)
+        spec.bias = array(decoder.output_bias)
 
 
 def position_table(stack, positions):
@@ -221,50 +200,42 @@ def position_table(stack, positions):
     To score a translation that was cut at its limit, CTranslate2 adds an end token:
     learned positions end in the same row twice.
     """
-    config, rows = stack.config, np.arange(positions + 1)
-    if config.positions == "sinusoidal_halves":  # in float64, as Marian's own
-        angles = rows[:, None] / np.power(
-            10000, np.arange(0, config.d_model, 2) / config.d_model
-        )
-        return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(
-            "float32"
-        )
+    width = stack.config.d_model
+    rows = np.arange(positions + 1)
+    if stack.config.positions == "sinusoidal_halves":  # in float64, as Marian's own
+        angles = rows[:, None] / 10000 ** (np.arange(0, width, 2) / width)
+        table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+        return table.astype("float32")
     rows = np.minimum(rows, positions - 1)
     return array(stack.embedding.encode(rows[None], second=stack.is_second)[0])
 
 
 def fill_stack(spec, embedding_spec, stack, positions):
     """Put the weights of our `Encoder` or `Decoder` into theirs."""
+    config = stack.config
     embedding_spec.weight = array(stack.embedding.embeddings)
-    spec.scale_embeddings = (
-        stack.config.d_model**0.5 if stack.config.scale_embedding else 1.0
-    )
+    spec.scale_embeddings = config.d_model**0.5 if config.scale_embedding else 1.0
     spec.position_encodings.encodings = position_table(stack, positions)
+    if stack.embedding_norm is not None:
+        fill_norm(spec.layernorm_embedding, stack.embedding_norm)
+    if stack.final_norm is not None:
+        fill_norm(spec.layer_norm, stack.final_norm)
     for layer, block in zip(spec.layer, stack.blocks, strict=True):
-        attention = block.self_attention
-        fill_linear(
-            layer.self_attention.linear[0],
-            attention.query,
-            attention.key,
-            attention.value,
-        )
-        fill_linear(layer.self_attention.linear[1], attention.output_projection)
+        ours = block.self_attention
+        linear = layer.self_attention.linear
+        fill_linear(linear[0], ours.query, ours.key, ours.value)
+        fill_linear(linear[1], ours.output_projection)
         fill_norm(layer.self_attention.layer_norm, block.self_attention_norm)
         if hasattr(block, "cross_attention"):
-            attention = block.cross_attention
-            fill_linear(layer.attention.linear[0], attention.query)
-            fill_linear(layer.attention.linear[1], attention.key, attention.value)
-            fill_linear(layer.attention.linear[2], attention.output_projection)
+            ours = block.cross_attention
+            linear = layer.attention.linear
+            fill_linear(linear[0], ours.query)
+            fill_linear(linear[1], ours.key, ours.value)
+            fill_linear(linear[2], ours.output_projection)
             fill_norm(layer.attention.layer_norm, block.cross_attention_norm)
         fill_linear(layer.ffn.linear_0, block.feed_forward.expand)
         fill_linear(layer.ffn.linear_1, block.feed_forward.contract)
         fill_norm(layer.ffn.layer_norm, block.feed_forward_norm)
-    for theirs, ours in (
-        ("layernorm_embedding", stack.embedding_norm),
-        ("layer_norm", stack.final_norm),
-    ):
-        if ours is not None:
-            fill_norm(getattr(spec, theirs), ours)
 
 
 def fill_linear(spec, *layers):
@@ -275,7 +246,8 @@ def fill_linear(spec, *layers):
 
 
 def fill_norm(spec, layer):
-    spec.gamma, spec.beta = array(layer.gamma), array(layer.beta)
+    spec.gamma = array(layer.gamma)
+    spec.beta = array(layer.beta)
 
 
 def array(variable):

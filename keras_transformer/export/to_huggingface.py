@@ -6,31 +6,25 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from keras_transformer.export.export_directory import (
-    Check,
-    check_sentences,
-    new_export,
-    write_config,
-)
+from keras_transformer.export.comparison import compare_logits
+from keras_transformer.export.export_directory import new_export, write_config
+from keras_transformer.export.opened_run import Run
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import load_model, load_tokenizers, read_config
-from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.tokenizer import Tokenizer
 
-TOLERANCE = 1e-5  # of a logit, relative to the largest one where that is above 1
 ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "silu": "swish"}
 
 
 def huggingface(run, out, overwrite=False):
-    """Write a Marian checkpoint: `transformers.AutoModelForSeq2SeqLM` and `AutoTokenizer` load the directory.
+    """Write a Marian checkpoint, which `transformers.AutoModelForSeq2SeqLM` loads.
 
     `model.safetensors`, `config.json`, `generation_config.json`, the SentencePiece
-    models and their vocabularies. As here, padding and the begin token are never
-    generated. Positions end at `max_positions`; others than Marian's are written as
-    tensors, which `transformers` reads and does not write again. A target language that
-    was chosen at the import is not in the folder: there texts begin with their
-    `>>xx<<`.
+    models and their vocabularies, which `transformers.AutoTokenizer` loads. As here,
+    padding and the begin token are never generated. Positions end at `max_positions`;
+    others than Marian's are written as tensors, which `transformers` reads and does not
+    write again. A target language that was chosen at the import is not in the folder:
+    there texts begin with their `>>xx<<`.
 
     Args:
         run: a run directory, trained on any backend, or imported.
@@ -46,95 +40,81 @@ def huggingface(run, out, overwrite=False):
             then.
         ImportError: if torch or transformers is not installed.
     """
-    config = read_config(run, "model")
+    run = Run.open(run)
+    config = run.config.model
     check_model(config)
     needed("torch", "transformers", extra="huggingface")
     with new_export(run, out, overwrite) as aside:
-        tokenizers = load_tokenizers(run)
-        write_tokenizers(aside, tokenizers)
-        model = load_model(run, "float32")
-        save_file(arrays(model), aside / "model.safetensors", {"format": "pt"})
-        for name, settings in (
-            ("config.json", marian_config(config)),
-            ("generation_config.json", generation(config)),
-        ):
-            (aside / name).write_text(
-                json.dumps(settings, indent=2) + "\n", encoding="utf-8"
-            )
-        check = compare(run, model, tokenizers, aside)
-        write_config(
-            aside, "huggingface", config, None, check, ["torch", "transformers"]
-        )
+        write_tokenizers(aside, run.tokenizers)
+        model = run.model("float32")
+        save_file(tensors(model), aside / "model.safetensors", {"format": "pt"})
+        write_json(aside / "config.json", marian_config(config))
+        write_json(aside / "generation_config.json", generation_config(config))
+        check = compare_logits(run, model, marian_logits(aside, config.pad_id))
+        content = dict(format="huggingface", model=config, check=check)
+        write_config(aside, ["torch", "transformers"], **content)
     return check
 
 
 def check_model(config):
     """Raise a `ValueError` if Marian has no such model."""
     head = config.d_model // config.num_heads
-    for name, expected in (
-        ("norm_first", False),
-        ("has_final_norm", False),
-        ("embedding_norm", False),
-        ("layer_norm_epsilon", 1e-5),
-    ):
-        if (found := getattr(config, name)) != expected:
+    expected_of = {
+        "norm_first": False,
+        "final_norm": False,
+        "embedding_norm": False,
+        "layer_norm_epsilon": 1e-5,
+        "key_dim": head,
+        "value_dim": head,
+    }
+    if config.share_embeddings:
+        expected_of["tie_output"] = True
+    found = {**vars(config), "final_norm": config.has_final_norm}
+    for name, expected in expected_of.items():
+        value = head if found[name] is None else found[name]
+        if value != expected:
             raise ValueError(
-                f"Marian needs {name.removeprefix('has_')}={expected!r}; received {found!r}"
+                f"Marian needs {name}={expected!r} of a model with these heads and "
+                f"vocabularies; received {value!r}"
             )
-    if (config.key_dim or head, config.value_dim or head) != (head, head):
-        sizes = f"{config.key_dim} and {config.value_dim}"
-        raise ValueError(
-            f"Marian needs key_dim and value_dim of d_model / heads = {head}; received {sizes}"
-        )
-    if config.share_embeddings and not config.tie_output:
-        raise ValueError(
-            "Marian needs tie_output=True with one matrix for both vocabularies; received False"
-        )
 
 
 def marian_config(config):
     """What transformers' `MarianConfig` has for a `TransformerConfig`."""
-    stacks = {}
-    for stack, d_ff in zip(("encoder", "decoder"), config.d_ffs):
-        sizes = {"ffn_dim": d_ff, "attention_heads": config.num_heads, "layerdrop": 0.0}
-        stacks |= {f"{stack}_{name}": value for name, value in sizes.items()}
-    same = (
-        "encoder_layers",
-        "decoder_layers",
-        "d_model",
-        "dropout",
-        "attention_dropout",
-        "scale_embedding",
-    )
-    return (
-        stacks
-        | {name: getattr(config, name) for name in same}
-        | {
-            "model_type": "marian",
-            "architectures": ["MarianMTModel"],
-            "is_encoder_decoder": True,
-            "vocab_size": config.source_vocab_size,
-            "decoder_vocab_size": config.target_vocab_size,
-            "share_encoder_decoder_embeddings": config.share_embeddings,
-            "tie_word_embeddings": config.tie_output,
-            "activation_function": ACTIVATIONS[config.activation],
-            "activation_dropout": 0.0,
-            "max_position_embeddings": config.max_positions,
-            "static_position_embeddings": True,
-            "pad_token_id": config.pad_id,
-            "eos_token_id": config.end_id,
-            "bos_token_id": config.end_id,
-            "decoder_start_token_id": config.begin_id,
-            "forced_eos_token_id": None,
-            "dtype": "float32",
-        }
-    )
+    return {
+        "model_type": "marian",
+        "architectures": ["MarianMTModel"],
+        "is_encoder_decoder": True,
+        "vocab_size": config.source_vocab_size,
+        "decoder_vocab_size": config.target_vocab_size,
+        "share_encoder_decoder_embeddings": config.share_embeddings,
+        "tie_word_embeddings": config.tie_output,
+        "encoder_layers": config.encoder_layers,
+        "decoder_layers": config.decoder_layers,
+        "encoder_ffn_dim": config.d_ffs[0],
+        "decoder_ffn_dim": config.d_ffs[1],
+        "encoder_attention_heads": config.num_heads,
+        "decoder_attention_heads": config.num_heads,
+        "d_model": config.d_model,
+        "dropout": config.dropout,
+        "attention_dropout": config.attention_dropout,
+        "activation_function": ACTIVATIONS[config.activation],
+        "scale_embedding": config.scale_embedding,
+        "max_position_embeddings": config.max_positions,
+        "static_position_embeddings": True,
+        "pad_token_id": config.pad_id,
+        "eos_token_id": config.end_id,
+        "bos_token_id": config.end_id,
+        "decoder_start_token_id": config.begin_id,
+        "forced_eos_token_id": None,
+        "dtype": "float32",
+    }
 
 
-def generation(config):
+def generation_config(config):
     """How `generate` is to search unless told otherwise."""
     return {
-        "bad_words_ids": [[token] for token in config.special.never_generated],
+        "bad_words_ids": [[token] for token in config.never_generated],
         "decoder_start_token_id": config.begin_id,
         "eos_token_id": config.end_id,
         "pad_token_id": config.pad_id,
@@ -143,121 +123,95 @@ def generation(config):
     }
 
 
-def arrays(model):
-    """The tensors of a Marian checkpoint by their names; biases that our model does not have are zeros."""
+def tensors(model):
+    """The tensors of a Marian checkpoint by name; biases that we lack are zeros."""
     from keras import ops
 
-    from keras_transformer.pretrained.names import tensors
+    from keras_transformer.pretrained import names
 
-    config, found = model.config, {}
-    layout = dict(
+    config = model.config
+    marian = dataclasses.replace(
+        config,
         output_bias=True,
         attention_bias=True,
         positions="sinusoidal_halves",
         first_position=0,
     )
-    for tensor in tensors(dataclasses.replace(config, **layout)):
+    found = {}
+    for tensor in names.tensors(marian):
         variable = tensor.variable(model)
-        array = (
-            np.zeros(tensor.shape)
-            if variable is None
-            else ops.convert_to_numpy(variable)
-        )
+        array = np.zeros(tensor.shape)
+        if variable is not None:
+            array = ops.convert_to_numpy(variable)
         found[tensor.names[0]] = tensor.theirs(array)
-    # Others are read from the file.
+    # Marian's own positions are not in a file, others are read from it.
     if (config.positions, config.first_position) != ("sinusoidal_halves", 0):
         rows = np.arange(config.max_positions)[None]
         for name, stack in (("encoder", model.encoder), ("decoder", model.decoder)):
-            table = ops.convert_to_numpy(
+            (table,) = ops.convert_to_numpy(
                 stack.embedding.encode(rows, second=stack.is_second)
-            )[0]
+            )
             found[f"model.{name}.embed_positions.weight"] = np.array(table, "float32")
     return found
 
 
 def write_tokenizers(out, tokenizers):
-    """The files of transformers' `MarianTokenizer`: what cuts each side's text, and the ids of the pieces."""
-    models = [sentencepiece_model(tokenizer) for tokenizer in tokenizers]
-    separate = tokenizers[0].pieces != tokenizers[1].pieces
-    for side, model in zip(("source", "target"), models):
-        (out / f"{side}.spm").write_bytes(model)
-    for name, tokenizer in zip(
-        ("vocab.json", "target_vocab.json") if separate else ("vocab.json",), tokenizers
-    ):
-        ids = {piece: number for number, piece in enumerate(tokenizer.pieces)}
-        (out / name).write_text(json.dumps(ids, ensure_ascii=False), encoding="utf-8")
-    special = tokenizers[1].special
-    tokens = {
-        "eos_token": special.end,
-        "unk_token": special.unknown,
-        "pad_token": special.pad,
+    """The files of transformers' `MarianTokenizer`: what cuts text, pieces' ids."""
+    source, target = tokenizers
+    (out / "source.spm").write_bytes(sentencepiece_model(source))
+    (out / "target.spm").write_bytes(sentencepiece_model(target))
+    is_separate = source.pieces != target.pieces
+    write_json(out / "vocab.json", {piece: i for i, piece in enumerate(source.pieces)})
+    if is_separate:
+        ids = {piece: i for i, piece in enumerate(target.pieces)}
+        write_json(out / "target_vocab.json", ids)
+    special = {
+        "eos_token": target.pieces[target.special.end],
+        "unk_token": target.pieces[target.special.unknown],
+        "pad_token": target.pieces[target.special.pad],
     }
-    settings = {name: tokenizers[1].pieces[number] for name, number in tokens.items()}
-    marks = (
-        tokenizers[0].vocabulary.marks
-        if isinstance(tokenizers[0], MarianTokenizer)
-        else ()
-    )
-    settings["additional_special_tokens"] = [
-        mark for mark in marks if mark not in settings.values()
-    ]
-    settings |= {"tokenizer_class": "MarianTokenizer", "separate_vocabs": separate}
-    settings |= {"source_lang": "source", "target_lang": "target"}
-    (out / "tokenizer_config.json").write_text(
-        json.dumps(settings, indent=2) + "\n", encoding="utf-8"
-    )
+    marks = source.vocabulary.marks if isinstance(source, MarianTokenizer) else ()
+    settings = {
+        **special,
+        "additional_special_tokens": [
+            mark for mark in marks if mark not in special.values()
+        ],
+        "tokenizer_class": "MarianTokenizer",
+        "separate_vocabs": is_separate,
+        "source_lang": "source",
+        "target_lang": "target",
+    }
+    write_json(out / "tokenizer_config.json", settings)
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def sentencepiece_model(tokenizer):
     """The content of the SentencePiece model that cuts a side's text."""
     if isinstance(tokenizer, Tokenizer):
         return tokenizer.serialized
-    if not isinstance(tokenizer, MarianTokenizer):
-        raise ValueError(
-            f"Marian needs a tokenizer of SentencePiece alone; received a {type(tokenizer).__name__}"
-        )
-    return tokenizer.models["encoder.spm"]
+    if isinstance(tokenizer, MarianTokenizer):
+        return tokenizer.models["encoder.spm"]
+    raise ValueError(
+        "Marian needs a tokenizer of SentencePiece alone; "
+        f"received a {type(tokenizer).__name__}"
+    )
 
 
-def compare(run, model, tokenizers, out):
+def marian_logits(folder, pad):
+    """The logits of `transformers`, as a function of source ids and target ids."""
     import torch
     import transformers
-    from keras import ops
 
-    from keras_transformer.decoding.translator import pad
+    model = transformers.MarianMTModel.from_pretrained(folder)  # not for training
 
-    theirs = transformers.MarianMTModel.from_pretrained(out)  # not for training
-    sentence_format, differences, shapes = SentenceFormat.of(*tokenizers), [], []
-    for pair in check_sentences(run):
-        encoded = [
-            tokenizer.encode(texts) for tokenizer, texts in zip(tokenizers, pair)
-        ]
-        rows = (
-            [sentence_format.source(ids) for ids in encoded[0]],
-            [sentence_format.target(sentence_format.labels(ids)) for ids in encoded[1]],
-        )
-        source, target = (
-            pad(ids, len(ids), max(map(len, ids)), value=sentence_format.special.pad)
-            for ids in rows
-        )
-        expected = ops.convert_to_numpy(
-            model({"source_ids": source, "target_ids": target}, training=False)
-        )
-        with torch.no_grad():
-            ids = [torch.from_numpy(array).long() for array in (source, target)]
-            found = theirs(
-                ids[0],
-                attention_mask=ids[0] != sentence_format.special.pad,
-                decoder_input_ids=ids[1],
-            ).logits.numpy()
-        real = np.arange(target.shape[1]) < np.array([[len(ids)] for ids in rows[1]])
-        differences.append(
-            np.abs(found - expected)[real].max() / max(1.0, np.abs(expected).max())
-        )
-        shapes.append(source.shape)
-    return Check(
-        "logits, relative to the largest",
-        tuple(shapes),
-        float(np.max(differences)),
-        TOLERANCE,
-    )
+    @torch.no_grad()
+    def logits(source_ids, target_ids):
+        source = torch.from_numpy(source_ids).long()
+        target = torch.from_numpy(target_ids).long()
+        mask = source != pad
+        return model(source, mask, target).logits.numpy()
+
+    return logits

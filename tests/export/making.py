@@ -1,4 +1,7 @@
-"""Runs of small models that were trained for seconds on a toy language: word by word."""
+"""Runs of small models, trained for seconds on a toy language: word by word."""
+
+import itertools
+import math
 
 import keras
 import numpy as np
@@ -11,14 +14,21 @@ from keras_transformer.runs import run as runs
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 
-WORDS = "a man woman child dog rides sees the red blue bike horse in near of house garden tree big small".split()
-OTHERS = "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus Garten Baum groß klein".split()
+WORDS = (
+    "a man woman child dog rides sees the red blue bike horse in near of house "
+    "garden tree big small"
+).split()
+OTHERS = (
+    "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus "
+    "Garten Baum groß klein"
+).split()
+SEARCH = dict(beam=3, extra_length=7, max_source_length=60)
 SIZES = dict(
     encoder_layers=2, decoder_layers=1, d_model=32, d_ff=53, num_heads=4, dropout=0.0
 )
 
 
-def sentences(count, seed=0, longest=12):
+def sentences(count, seed=0, longest=8):
     random = np.random.default_rng(seed)
     return [
         " ".join(random.choice(WORDS, random.integers(1, longest)))
@@ -28,6 +38,27 @@ def sentences(count, seed=0, longest=12):
 
 def translation(text):
     return " ".join(OTHERS[WORDS.index(word)] for word in text.split())
+
+
+def is_clear(hypotheses):
+    """Whether another processor cannot choose otherwise: no two are nearly tied.
+
+    One alone, with token scores, has more than half of the probability at each token.
+    """
+    if len(hypotheses) == 1:
+        return min(hypotheses[0].token_scores, default=0) > math.log(0.51)
+    pairs = itertools.pairwise(hypotheses)
+    return all(better.score - worse.score > 1e-3 for better, worse in pairs)
+
+
+def clear_sentences(translator, count, seed=0):
+    """Sentences whose hypotheses are clear."""
+    texts = sentences(3 * count, seed)
+    one = translator.config.n_best == 1
+    found = translator.hypotheses(texts, token_scores=one)
+    clear = [text for text, rows in zip(texts, found) if is_clear(rows)]
+    assert len(clear) >= count
+    return clear[:count]
 
 
 def make_run(run, epochs=9, dtype="float32", byte_fallback=False, **changes):

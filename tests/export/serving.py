@@ -1,8 +1,8 @@
-"""A test fixture, not TensorFlow Serving: a loopback server that speaks its REST and gRPC predict protocol.
+"""A loopback server, not TensorFlow Serving, that speaks its predict protocols.
 
-It answers from a SavedModel by way of tensorflow-serving-api's own messages and
-servicer, as far as predict goes: `python serving.py FOLDER` prints the REST and the
-gRPC port and serves until its input ends.
+It answers by REST and gRPC from a SavedModel, with the messages and the servicer of
+tensorflow-serving-api: `python serving.py FOLDER` prints the REST and the gRPC port and
+serves until its input ends.
 """
 
 import http.server

@@ -1,8 +1,9 @@
-"""What all exports promise: checked before they appear, nothing replaced unasked, nothing used that was changed."""
+"""What all exports promise: they are checked, and replace nothing unasked."""
 
 import contextlib
 import importlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -11,23 +12,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import NOT_ON_JAX
-from making import make_run
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from making import SEARCH
 from small import contents
 
 from keras_transformer import export
 from keras_transformer.cli import main as cli
 from keras_transformer.export import CTranslate2Translator, to_ctranslate2
-from keras_transformer.export.export_directory import Check, check_sentences
-from keras_transformer.runs.run import load_model
+from keras_transformer.export.comparison import Check, check_batches, compare
+from keras_transformer.export.opened_run import Run
 from keras_transformer.runs.sealed_files import sha256
 
 pytestmark = NOT_ON_JAX
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("run") / "run", epochs=0)
+@pytest.fixture
+def run(untrained):
+    return untrained
 
 
 @pytest.fixture
@@ -45,70 +46,113 @@ def fails(capsys, *arguments):
     return line
 
 
-def test_check_sentences_have_the_shapes_and_are_the_same_each_time(run):
-    first, second = check_sentences(run), check_sentences(run)
-    assert first == second and [(len(s), len(t)) for s, t in first] == [(1, 1), (4, 4)]
+def test_check_batches_have_the_shapes_and_are_the_same_each_time(run):
+    first = check_batches(Run.open(run))
+    second = check_batches(Run.open(run))
+    sizes = [(len(batch.sources), len(batch.targets)) for batch in first]
+    assert sizes == [(1, 1), (4, 4)]
+    for one, other in zip(first, second, strict=True):
+        assert (one.sources, one.targets) == (other.sources, other.targets)
+        np.testing.assert_array_equal(one.source_ids, other.source_ids)
+        np.testing.assert_array_equal(one.target_ids, other.target_ids)
 
 
 def test_a_check_that_fails_says_by_how_much():
-    assert (
-        str(Check("scores", ((1, 2),), 1e-6, 1e-4))
-        == "largest difference of scores: 1e-06 (at most 0.0001 allowed)"
-    )
+    check = Check("scores", ((1, 2),), 1e-6, 1e-4)
+    text = "largest difference of scores: 1e-06 (at most 0.0001 allowed)"
+    assert str(check) == text
     for difference in (2e-4, float("nan")):
-        with pytest.raises(
-            ValueError,
-            match=f"the model's scores within 0.0001; received a difference of {difference:g}",
-        ):
+        message = f"the model's scores within 0.0001; received .* {difference:g}, so"
+        with pytest.raises(ValueError, match=message):
             Check("scores", ((1, 2),), difference, 1e-4)
 
 
-def spoiled_model(run, dtype):
-    model = load_model(run, dtype)
+def test_one_number_that_differs_is_enough(run):
+    batches = check_batches(Run.open(run))
+    numbers = [np.zeros(3), np.zeros((2, 2))]
+    spoiled = [np.zeros(3), np.array([[0, 0], [0, -3e-4]])]
+    check = compare("scores", 1e-4, batches, numbers, numbers)
+    assert check.largest_difference == 0
+    assert check.shapes == tuple(batch.source_ids.shape for batch in batches)
+    with pytest.raises(ValueError, match="received a difference of 0.0003"):
+        compare("scores", 1e-4, batches, numbers, spoiled)
+
+
+def spoiled_kernel(model):
     kernel = model.decoder.blocks[0].feed_forward.expand.kernel
     kernel.assign(1.3 * ops.convert_to_numpy(kernel))
-    return model
 
 
-def nan_model(run, dtype):
-    model = load_model(run, dtype)
-    model.decoder.embedding.embeddings.assign(
-        np.nan * ops.convert_to_numpy(model.decoder.embedding.embeddings)
-    )
-    return model
+def nan_embedding(model):
+    matrix = model.decoder.embedding.embeddings
+    matrix.assign(np.nan * ops.convert_to_numpy(matrix))
 
 
-def spoiled_norm(spec, layer):
-    spec.gamma, spec.beta = (
-        1.01 * to_ctranslate2.array(layer.gamma),
-        to_ctranslate2.array(layer.beta),
-    )
+def refused(format, run, out, **search):
+    message = "the export must give the model's .* so nothing was written"
+    with pytest.raises(ValueError, match=message):
+        getattr(export, format)(run, out, **search)
+    assert contents(out.parent) == {}
 
 
 @pytest.mark.parametrize(
-    "format, function, spoiled",
+    "format, spoil",
     [
-        ("ctranslate2", "fill_norm", spoiled_norm),  # what is written is not the model
-        # The model is not what the child process wrote.
-        ("onnx", "load_model", spoiled_model),
-        ("saved_model", "load_model", spoiled_model),
-        ("ctranslate2", "load_model", nan_model),
-        ("onnx", "load_model", nan_model),
+        ("onnx", spoiled_kernel),
+        ("onnx", nan_embedding),
+        ("saved_model", spoiled_kernel),
     ],
 )
-def test_a_mismatch_leaves_nothing(
-    run, tmp_path, monkeypatch, format, function, spoiled
-):
-    monkeypatch.setattr(
-        importlib.import_module(f"keras_transformer.export.to_{format}"),
-        function,
-        spoiled,
+def test_a_mismatch_leaves_nothing(request, tmp_path, monkeypatch, format, spoil):
+    """The model is not what the child process wrote (here: for another test)."""
+    run = request.getfixturevalue("varied")
+    made = {"onnx": "portable", "saved_model": "saved"}[format]
+    made = request.getfixturevalue(made)
+    module = importlib.import_module(f"keras_transformer.export.to_{format}")
+    really = module.run_under_tensorflow
+
+    def copied(*arguments, task):
+        if arguments[0] != "-m":
+            return really(*arguments, task=task)
+        shutil.copytree(made, task["out"], dirs_exist_ok=True)
+        for tokenizer in Path(task["out"]).glob("tokenizer*"):
+            tokenizer.unlink()
+
+    model = Run.model
+
+    def spoiled(self, dtype=None):
+        found = model(self, dtype)
+        spoil(found)
+        return found
+
+    monkeypatch.setattr(module, "run_under_tensorflow", copied)
+    monkeypatch.setattr(Run, "model", spoiled)
+    refused(
+        format, run, tmp_path / "out", **(SEARCH if format == "saved_model" else {})
     )
-    with pytest.raises(
-        ValueError, match="the export must give the model's .* so nothing was written"
-    ):
-        getattr(export, format)(run, tmp_path / "out")
-    assert contents(tmp_path) == {}
+
+
+def test_a_spoiled_ctranslate2_model_leaves_nothing(run, tmp_path, monkeypatch):
+    """What is written is not the model."""
+
+    def spoiled(spec, layer):
+        spec.gamma = 1.01 * to_ctranslate2.array(layer.gamma)
+        spec.beta = to_ctranslate2.array(layer.beta)
+
+    monkeypatch.setattr(to_ctranslate2, "fill_norm", spoiled)
+    refused("ctranslate2", run, tmp_path / "out")
+
+
+def test_a_model_that_is_not_a_number_leaves_nothing(run, tmp_path, monkeypatch):
+    model = Run.model
+
+    def spoiled(self, dtype=None):
+        found = model(self, dtype)
+        nan_embedding(found)
+        return found
+
+    monkeypatch.setattr(Run, "model", spoiled)
+    refused("ctranslate2", run, tmp_path / "out")
 
 
 def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
@@ -244,7 +288,7 @@ def test_what_is_not_installed(run, tmp_path, monkeypatch, format, module, extra
     )
     with pytest.raises(
         ImportError,
-        match=rf"{module} is not installed: pip install 'keras-transformer-nmt\[{extra}\]'",
+        match=rf"{module} is not installed: pip install .*\[{extra}\]",
     ):
         getattr(export, format)(run, tmp_path / "out")
     assert contents(tmp_path) == {}
@@ -257,6 +301,7 @@ def test_an_export_is_no_run(out, tmp_path, capsys):
     )
 
 
+@marked(ON_TORCH)
 def test_a_killed_export_leaves_no_process_and_the_next_one_clears_up(run, tmp_path):
     out = tmp_path / "out"
     command = [
@@ -285,7 +330,7 @@ def test_a_killed_export_leaves_no_process_and_the_next_one_clears_up(run, tmp_p
 
 
 def children_of(process):
-    """The numbers of the writers that a process has started; libraries start other processes for a moment."""
+    """The numbers of the writers that a process has started; libraries start others."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -301,7 +346,10 @@ def children_of(process):
 def test_a_child_that_fails_says_why(run, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "python").write_text(
-        "#!/bin/sh\necho 'builtins.MemoryError: too much' >&2\necho at last >&2\nexit 1\n"
+        "#!/bin/sh\n"
+        "echo 'builtins.MemoryError: too much' >&2\n"
+        "echo at last >&2\n"
+        "exit 1\n"
     )
     (tmp_path / "python").chmod(0o755)
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Imported models as exports: what CTranslate2, TensorFlow, onnxruntime and transformers make of them."""
+"""Imported models as exports, opened by the engines that they are for."""
 
 import json
 import subprocess
@@ -22,9 +22,7 @@ from keras_transformer.export import CTranslate2Translator, onnx_loop, to_ctrans
 from keras_transformer.export.onnx_loop import OnnxTransformer  # noqa: E402
 from keras_transformer.export.to_ctranslate2 import specification  # noqa: E402
 from keras_transformer.export.to_huggingface import check_model  # noqa: E402
-from keras_transformer.pretrained.tokenizers.load import (
-    load_tokenizers as read_tokenizers,  # noqa: E402
-)
+from keras_transformer.pretrained.tokenizers import load as foreign  # noqa: E402
 from keras_transformer.runs.run import load_model, load_tokenizers, save_tokenizers  # noqa: E402
 
 TEXTS = [
@@ -38,7 +36,11 @@ SEARCH = dict(extra_length=6, max_source_length=30)
 
 @pytest.fixture(scope="module")
 def run_of(tmp_path_factory):
-    """The checkpoint, its model and the run of one of `FOLDERS`; each made once."""
+    """The checkpoint, its model and the run of one of `FOLDERS`; each made once.
+
+    Their random weights are the same on every processor. In the searches below the
+    first choice is ahead of the second by 2e-3 or more.
+    """
     made = {}
 
     def run_of(name):
@@ -202,10 +204,10 @@ def test_the_loop_takes_ids_where_it_cannot_cut_text(run_of, tmp_path):
 
 @pytest.mark.parametrize("name", ["marian", "marian-separate", "m2m_100"])
 def test_the_loops_tokenizers_are_ours(name, tmp_path):
-    """On all lines, and on pieces that only the target's SentencePiece model has, which the source's joins."""
+    """Also on pieces that only the target's SentencePiece model has."""
     make, pair = FOLDERS[name]
     folder = make(tmp_path / "checkpoint")
-    ours = read_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0])
+    ours = foreign.load_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0])
     save_tokenizers(tmp_path, *ours)
     lines = scripts.sentences(200)
     for tokenizer, loops in zip(ours, onnx_loop.tokenizers(tmp_path), strict=True):
@@ -229,17 +231,18 @@ def test_what_the_loop_cannot_cut(name, kind, tmp_path):
     make, pair = FOLDERS[name]
     folder = make(tmp_path / "checkpoint")
     save_tokenizers(
-        tmp_path, *read_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0])
+        tmp_path,
+        *foreign.load_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0]),
     )
     with pytest.raises(
         SystemExit,
-        match=f"it cannot cut text as this model's {kind} tokenizer does; OnnxTransformer",
+        match=f"it cannot cut text as this model's {kind} tokenizer does; Onnx",
     ):
         onnx_loop.tokenizers(tmp_path)
 
 
 def both_logits(run, folder):
-    """Ours and those of transformers for the same random ids, where the target is not padding."""
+    """Ours and those of transformers for the same random ids."""
     ours, theirs = (
         load_model(run),
         transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval(),
@@ -273,7 +276,7 @@ OWN = [
     "changes", [*OWN[:2], *slow(*OWN[2:])], ids=lambda changes: "-".join(changes)
 )
 def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
-    """Its logits and its ids of text; and back, unless its positions are not Marian's."""
+    """Its logits and ids; and back, unless its positions are not Marian's."""
     run, out = (
         make_run(tmp_path / "run", epochs=0, layer_norm_epsilon=1e-5, **changes),
         tmp_path / "out",
@@ -322,20 +325,23 @@ def test_there_and_back_again(run_of, tmp_path, name):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        (dict(norm_first=True), "Marian needs norm='post'; received 'pre'"),
-        (dict(final_norm=True), "Marian needs final_norm=False; received True"),
-        (dict(embedding_norm=True), "Marian needs embedding_norm=False; received True"),
+        (dict(norm_first=True), "Marian needs norm_first=False .*; received True"),
+        (dict(final_norm=True), "Marian needs final_norm=False .*; received True"),
+        (
+            dict(embedding_norm=True),
+            "Marian needs embedding_norm=False .*; received True",
+        ),
         (
             dict(layer_norm_epsilon=1e-6),
-            "Marian needs layer_norm_epsilon=1e-05; received 1e-06",
+            "Marian needs layer_norm_epsilon=1e-05 .*; received 1e-06",
         ),
         (
             dict(key_dim=5),
-            "Marian needs key_dim and value_dim of d_model / heads = 8; received 5 and None",
+            "Marian needs key_dim=8 of a model .*; received 5",
         ),
         (
             dict(tie_output=False),
-            "Marian needs tie_output=True with one matrix for both vocabularies; received False",
+            "Marian needs tie_output=True .*; received False",
         ),
     ],
 )
@@ -349,12 +355,12 @@ def test_what_marian_cannot_hold(changes, message):
 def test_what_other_exports_cannot_hold(run_of, tmp_path):
     with pytest.raises(
         ValueError,
-        match="CTranslate2 needs final_norm=False with norm='post'; received True",
+        match="CTranslate2 needs final_norm=False with norm_first=False; received True",
     ):
         to_ctranslate2.check_model(TransformerConfig(final_norm=True))
     with pytest.raises(
         ValueError,
-        match="Marian needs a tokenizer of SentencePiece alone; received a FsmtTokenizer",
+        match="needs a tokenizer of SentencePiece alone; received a FsmtTokenizer",
     ):
         export.huggingface(run_of("fsmt")[2], tmp_path / "out")
     assert not (tmp_path / "out").exists()

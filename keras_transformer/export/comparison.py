@@ -1,0 +1,127 @@
+"""Whether an export answers as the model that it was made of."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_transformer.text.sentence_format import SentenceFormat
+from keras_transformer.text.special_tokens import END
+
+# Sentences and tokens of the batches that are compared.
+SHAPES = ((1, 5), (4, 19))
+LOGITS_TOLERANCE = 1e-5  # relative to the largest logit where that is above 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """How far an export's answers are from those of the model it was made of."""
+
+    of: str  # what was compared
+    # Sentences and source tokens of each comparison.
+    shapes: tuple[tuple[int, int], ...]
+    largest_difference: float
+    tolerance: float
+
+    def __post_init__(self):
+        if not self.largest_difference <= self.tolerance:  # NaN is refused as well
+            raise ValueError(
+                f"the export must give the model's {self.of} within "
+                f"{self.tolerance:g}; received a difference of "
+                f"{self.largest_difference:g}, so nothing was written"
+            )
+
+    def __str__(self):
+        return (
+            f"largest difference of {self.of}: {self.largest_difference:.2g} "
+            f"(at most {self.tolerance:g} allowed)"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckBatch:
+    """Sentences and their would-be translations, as texts and as the model's inputs."""
+
+    sources: list[str]
+    targets: list[str]
+    source_ids: np.ndarray  # (B, S)
+    target_ids: np.ndarray  # (B, T), shifted right
+
+
+def check_batches(run):
+    """Batches of about the `SHAPES`: random pieces, and always the same ones."""
+    from keras_transformer.decoding.translator import pad
+
+    tokenizers = run.tokenizers
+    sentence_format = SentenceFormat.of(*tokenizers)
+    around = max(sentence_format.around_source, sentence_format.around_labels)
+    limit = (run.config.model.longest or 4 * SHAPES[-1][1]) - around
+    random = np.random.default_rng(0)
+
+    def padded(rows):
+        width = max(map(len, rows))
+        return pad(rows, len(rows), width, value=sentence_format.pad)
+
+    batches = []
+    for shape in SHAPES:
+        texts = [random_texts(random, each, shape, limit) for each in tokenizers]
+        ids = [each.encode(found) for each, found in zip(tokenizers, texts)]
+        source_ids = [sentence_format.source(row) for row in ids[0]]
+        labels = [sentence_format.labels(row) for row in ids[1]]
+        target_ids = [sentence_format.target(row) for row in labels]
+        batches.append(CheckBatch(*texts, padded(source_ids), padded(target_ids)))
+    return batches
+
+
+def random_texts(random, tokenizer, shape, limit):
+    """Texts of random pieces, none of which has more than `limit` tokens."""
+    texts = []
+    for text in tokenizer.decode(random.integers(END + 1, tokenizer.vocab_size, shape)):
+        # Other pieces may come of it than went in.
+        while len(tokenizer.encode([text])[0]) > limit:
+            text = text[: len(text) // 2]
+        texts.append(text.strip() or "a")
+    return texts
+
+
+def compare(of, tolerance, batches, expected, found):
+    """The `Check` of an export.
+
+    Args:
+        of: what is compared, in words.
+        tolerance: the largest difference that is allowed.
+        batches: what `check_batches` gave.
+        expected: the model's numbers for each batch.
+        found: the export's.
+
+    Raises:
+        ValueError: if a difference is larger, or not a number.
+    """
+    differences = [
+        np.abs(np.subtract(theirs, ours)).max()
+        for theirs, ours in zip(found, expected, strict=True)
+    ]
+    shapes = tuple(batch.source_ids.shape for batch in batches)
+    return Check(of, shapes, float(np.max(differences)), tolerance)
+
+
+def compare_logits(run, model, logits):
+    """The `Check` of an export that gives logits.
+
+    Args:
+        run: the `Run`.
+        model: its `Transformer`.
+        logits: the export as a function of source ids (B, S) and target ids (B, T).
+    """
+    from keras import ops
+
+    batches = check_batches(run)
+    expected = []
+    found = []
+    for batch in batches:
+        inputs = {"source_ids": batch.source_ids, "target_ids": batch.target_ids}
+        ours = ops.convert_to_numpy(model(inputs, training=False))
+        scale = max(1.0, np.abs(ours).max())
+        expected.append(ours / scale)
+        found.append(logits(**inputs) / scale)
+    of = "logits, relative to the largest"
+    return compare(of, LOGITS_TOLERANCE, batches, expected, found)
