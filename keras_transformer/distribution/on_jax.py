@@ -24,7 +24,8 @@ AXES = {
     ".*(query|key|value|expand)/kernel": (None, "model"),  # whole heads
     ".*((query|key|value|expand)/|output_)bias": ("model",),
     ".*(attention/output|contract)/kernel": ("model", None),
-    ".*(embeddings|output_matrix)": ("model", None),  # the vocabulary
+    ".*embeddings": ("model", None),  # the vocabulary
+    ".*output_projection/kernel": (None, "model"),
 }
 # The sizes of a `TransformerConfig` along these axes.
 CUT = "num_heads d_ff decoder_d_ff source_vocab_size target_vocab_size".split()

@@ -59,7 +59,7 @@ def check_batches(run):
 
     def padded(rows):
         width = max(map(len, rows))
-        return pad(rows, len(rows), width, value=sentence_format.pad)
+        return pad(rows, len(rows), width, value=sentence_format.special.pad)
 
     batches = []
     for shape in SHAPES:

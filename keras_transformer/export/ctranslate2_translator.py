@@ -93,11 +93,11 @@ class CTranslate2Translator(BaseTranslator):
         results = self._searched(sources)
         # Were they suppressed from the start, the softmax would leave them out, and no
         # score would be Translator's.
-        never = set(self.sentence_format.never)
+        never = set(self.sentence_format.special.never_generated)
         again = [
             row
             for row, found in enumerate(results)
-            if any(never.intersection(hypothesis.tokens) for hypothesis in found)
+            if any(never.intersection(hypothesis.ids) for hypothesis in found)
         ]
         found = self._searched([sources[row] for row in again], suppressed=never)
         for row, hypotheses in zip(again, found):
@@ -106,7 +106,7 @@ class CTranslate2Translator(BaseTranslator):
 
     def _rescored(self, source, hypotheses):
         """Hypotheses with the scores that they have when nothing is suppressed."""
-        rows = [hypothesis.tokens for hypothesis in hypotheses]
+        rows = [hypothesis.ids for hypothesis in hypotheses]
         scores = []
         for ids, log_probs in zip(rows, self._token_scores([source] * len(rows), rows)):
             scores.append(sum(log_probs) / len(ids) ** self.config.length_penalty)
@@ -161,7 +161,7 @@ class CTranslate2Translator(BaseTranslator):
         return results
 
     def _token_scores(self, sources, labels):
-        end = self.sentence_format.end
+        end = self.sentence_format.special.end
         inner = [ids[:-1] if ids[-1] == end else ids for ids in labels]
         found = self._translator.score_batch(
             [self._pieces(ids) for ids in sources],
@@ -179,6 +179,6 @@ class CTranslate2Translator(BaseTranslator):
 
     def _pieces(self, ids):
         """The pieces of a source, without the end token that CTranslate2 adds."""
-        if self.sentence_format.source_suffix[-1:] == (self.sentence_format.end,):
+        if self.sentence_format.source_suffix[-1:] == (self.sentence_format.special.end,):
             ids = ids[:-1]
         return [self._source_pieces[number] for number in ids]

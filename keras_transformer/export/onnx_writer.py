@@ -33,12 +33,10 @@ def write_decoder(model, path):
     def step(ids, index, source_ids, cross_keys, cross_values, self_keys, self_values):
         self_cache = tuple(zip(tf.unstack(self_keys), tf.unstack(self_values)))
         cross_cache = tuple(zip(tf.unstack(cross_keys), tf.unstack(cross_values)))
-        # Its keys and values are in the cache.
-        memory = tf.zeros((1, 1, model.config.d_model))
         mask = padding_mask(source_ids, model.config.pad_id)
-        logits, (cache, _) = decoder(
-            ids[:, None], memory, mask, (self_cache, cross_cache), index
-        )
+        caches = (self_cache, cross_cache)
+        new_ids = tf.expand_dims(ids, 1)
+        logits, (cache, _) = decoder.step(new_ids, caches, index, mask)
         keys, values = zip(*cache)
         return {
             "logits": logits[:, 0],

@@ -47,7 +47,7 @@ class TextToText(tf.Module):
 
         def search(source_ids, limits):
             return translate_ids(
-                model, config, lengths, source_ids, limits, given=prefix
+                model, config, lengths, source_ids, limits, target_prefix=prefix
             )
 
         # As an attribute the model would be saved as well, with a second copy of its
@@ -70,7 +70,7 @@ class TextToText(tf.Module):
 
     @tf.function(autograph=False, input_signature=[SOURCE_IDS])
     def ids(self, source_ids):
-        wanted = tf.reduce_any(source_ids != self._format.pad, axis=1)
+        wanted = tf.reduce_any(source_ids != self._format.special.pad, axis=1)
         ids, scores = self._search(source_ids, wanted)
         return {"ids": ids, "scores": scores}
 
@@ -84,7 +84,7 @@ class TextToText(tf.Module):
         )
         source_ids = tf.concat([before, ids, behind], axis=1)
         return self._search(
-            source_ids.to_tensor(self._format.pad),
+            source_ids.to_tensor(self._format.special.pad),
             ~tf.strings.regex_full_match(text, BLANK),
         )
 
@@ -103,7 +103,7 @@ class TextToText(tf.Module):
 
     def _count(self, ids):
         """How many ids of each row are no padding."""
-        return tf.reduce_sum(tf.cast(ids != self._format.pad, tf.int32), axis=-1)
+        return tf.reduce_sum(tf.cast(ids != self._format.special.pad, tf.int32), axis=-1)
 
 
 def write_warm_up(folder, sources):

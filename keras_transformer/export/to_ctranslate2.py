@@ -149,13 +149,13 @@ def specification(model, tokenizers, positions):
     spec = transformer_spec.TransformerSpec(encoder, decoder)
     sentence_format = SentenceFormat.of(*tokenizers)
     source, target = (tokenizer.pieces for tokenizer in tokenizers)
-    begin = target[sentence_format.begin]
+    begin = target[sentence_format.special.begin]
     spec.config.unk_token = target[tokenizers[1].special.unknown]
-    spec.config.eos_token = target[sentence_format.end]
+    spec.config.eos_token = target[sentence_format.special.end]
     if begins_with_nothing(model):
-        drop_padding(spec, sentence_format.pad)
+        drop_padding(spec, sentence_format.special.pad)
         for pieces in (source, target):
-            del pieces[sentence_format.pad]
+            del pieces[sentence_format.special.pad]
         begin = spec.config.eos_token  # any token
     spec.config.bos_token = begin
     spec.config.decoder_start_token = begin
@@ -163,7 +163,7 @@ def specification(model, tokenizers, positions):
     spec.register_target_vocabulary(target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
     last = sentence_format.source_suffix[-1:]
-    spec.config.add_source_eos = last == (sentence_format.end,)
+    spec.config.add_source_eos = last == (sentence_format.special.end,)
     spec.validate()
     return spec
 
@@ -174,7 +174,7 @@ def begins_with_nothing(model):
     decoder = model.decoder
     if config.begin_id != config.pad_id or decoder.output_bias is None:
         return False
-    return not np.any(array(decoder.embedding.embeddings[config.pad_id]))
+    return not np.any(array(decoder.embedding.token_embedding.embeddings[config.pad_id]))
 
 
 def drop_padding(spec, pad):
@@ -188,8 +188,10 @@ def drop_padding(spec, pad):
 
 
 def fill_projection(spec, decoder):
-    matrix = decoder.output_matrix
-    spec.weight = array(decoder.embedding.embeddings if matrix is None else matrix)
+    if decoder.output_projection is None:
+        spec.weight = array(decoder.embedding.token_embedding.embeddings)
+    else:
+        spec.weight = array(decoder.output_projection.kernel).T.copy()
     if decoder.output_bias is not None and np.any(array(decoder.output_bias)):
         spec.bias = array(decoder.output_bias)
 
@@ -207,13 +209,13 @@ def position_table(stack, positions):
         table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
         return table.astype("float32")
     rows = np.minimum(rows, positions - 1)
-    return array(stack.embedding.encode(rows[None], second=stack.is_second)[0])
+    return array(stack.embedding.encode(rows[None])[0])
 
 
 def fill_stack(spec, embedding_spec, stack, positions):
     """Put the weights of our `Encoder` or `Decoder` into theirs."""
     config = stack.config
-    embedding_spec.weight = array(stack.embedding.embeddings)
+    embedding_spec.weight = array(stack.embedding.token_embedding.embeddings)
     spec.scale_embeddings = config.d_model**0.5 if config.scale_embedding else 1.0
     spec.position_encodings.encodings = position_table(stack, positions)
     if stack.embedding_norm is not None:
@@ -225,17 +227,17 @@ def fill_stack(spec, embedding_spec, stack, positions):
         linear = layer.self_attention.linear
         fill_linear(linear[0], ours.query, ours.key, ours.value)
         fill_linear(linear[1], ours.output_projection)
-        fill_norm(layer.self_attention.layer_norm, block.self_attention_norm)
+        fill_norm(layer.self_attention.layer_norm, block.self_attention_residual.norm)
         if hasattr(block, "cross_attention"):
             ours = block.cross_attention
             linear = layer.attention.linear
             fill_linear(linear[0], ours.query)
             fill_linear(linear[1], ours.key, ours.value)
             fill_linear(linear[2], ours.output_projection)
-            fill_norm(layer.attention.layer_norm, block.cross_attention_norm)
+            fill_norm(layer.attention.layer_norm, block.cross_attention_residual.norm)
         fill_linear(layer.ffn.linear_0, block.feed_forward.expand)
         fill_linear(layer.ffn.linear_1, block.feed_forward.contract)
-        fill_norm(layer.ffn.layer_norm, block.feed_forward_norm)
+        fill_norm(layer.ffn.layer_norm, block.feed_forward_residual.norm)
 
 
 def fill_linear(spec, *layers):

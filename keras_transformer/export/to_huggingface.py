@@ -114,7 +114,7 @@ def marian_config(config):
 def generation_config(config):
     """How `generate` is to search unless told otherwise."""
     return {
-        "bad_words_ids": [[token] for token in config.never_generated],
+        "bad_words_ids": [[token] for token in config.special.never_generated],
         "decoder_start_token_id": config.begin_id,
         "eos_token_id": config.end_id,
         "pad_token_id": config.pad_id,
@@ -149,7 +149,7 @@ def tensors(model):
         rows = np.arange(config.max_positions)[None]
         for name, stack in (("encoder", model.encoder), ("decoder", model.decoder)):
             (table,) = ops.convert_to_numpy(
-                stack.embedding.encode(rows, second=stack.is_second)
+                stack.embedding.encode(rows)
             )
             found[f"model.{name}.embed_positions.weight"] = np.array(table, "float32")
     return found

@@ -8,16 +8,16 @@ import numpy as np
 PARTS = {
     "blocks": "layers",
     "self_attention": "self_attn",
-    "self_attention_norm": "self_attn_layer_norm",
+    "self_attention_residual": "self_attn_layer_norm",
     "cross_attention": "encoder_attn",
-    "cross_attention_norm": "encoder_attn_layer_norm",
+    "cross_attention_residual": "encoder_attn_layer_norm",
     "query": "q_proj",
     "key": "k_proj",
     "value": "v_proj",
     "output_projection": "out_proj",
     "expand": "fc1",
     "contract": "fc2",
-    "feed_forward_norm": "final_layer_norm",
+    "feed_forward_residual": "final_layer_norm",
     "embedding_norm": "layernorm_embedding",
     "final_norm": "layer_norm",
 }
@@ -26,8 +26,8 @@ TARGET = "model.decoder.embed_tokens.weight"
 SHARED = "model.shared.weight"
 OUTPUTS = ("lm_head.weight", "model.decoder.output_projection.weight")
 POSITIONS = {
-    "encoder.embedding.table": "model.encoder.embed_positions.weight",
-    "decoder.embedding.second_table": "model.decoder.embed_positions.weight",
+    "encoder.embedding.position_table": "model.encoder.embed_positions.weight",
+    "decoder.embedding.position_table": "model.decoder.embed_positions.weight",
 }
 # Sinusoids have one more name each, in older files.
 TABLES = {name + ending for name in POSITIONS.values() for ending in ("", "s")}
@@ -88,19 +88,21 @@ def matrices(config):
     source = (config.source_vocab_size, config.d_model)
     target = (config.target_vocab_size, config.d_model)
     outputs = OUTPUTS if config.tie_output else ()
-    path = "decoder.embedding.embeddings"
+    path = "decoder.embedding.token_embedding.embeddings"
     if config.share_embeddings:
         yield Tensor(path, (SHARED, TARGET, SOURCE, *outputs), target)
     else:
         yield Tensor(path, (TARGET, *outputs), target)
-        yield Tensor("encoder.embedding.embeddings", (SOURCE,), source)
+        path = "encoder.embedding.token_embedding.embeddings"
+        yield Tensor(path, (SOURCE,), source)
     if config.positions == "learned":
         rows = config.max_positions + UNUSED_POSITIONS
         shape = (rows, config.d_model)
         for path, name in POSITIONS.items():
             yield Tensor(path, (name,), shape, skipped=UNUSED_POSITIONS)
     if not config.tie_output:
-        yield Tensor("decoder.output_matrix", OUTPUTS, target)
+        path = "decoder.output_projection.kernel"
+        yield Tensor(path, OUTPUTS, target, transposed=True)
     if config.output_bias:
         shape = (1, config.target_vocab_size)
         yield Tensor("decoder.output_bias", ("final_logits_bias",), shape)
@@ -111,10 +113,10 @@ def block(path, attentions, width, d_ff):
     for attention in attentions:
         for part in ("query", "key", "value", "output_projection"):
             yield from dense(f"{path}.{attention}.{part}", width, width)
-        yield from norm(f"{path}.{attention}_norm", width)
+        yield from norm(f"{path}.{attention}_residual.norm", width)
     yield from dense(f"{path}.feed_forward.expand", width, d_ff)
     yield from dense(f"{path}.feed_forward.contract", d_ff, width)
-    yield from norm(f"{path}.feed_forward_norm", width)
+    yield from norm(f"{path}.feed_forward_residual.norm", width)
 
 
 def dense(path, inputs, outputs):
@@ -134,5 +136,6 @@ def layer(path, weight, bias, shape):
 
 def name_of(path):
     """What a checkpoint calls the layer that our path leads to."""
-    parts = [part for part in path.split(".") if part != "feed_forward"]
+    unnamed = ("feed_forward", "norm")
+    parts = [part for part in path.split(".") if part not in unnamed]
     return ".".join(["model", *(PARTS.get(part, part) for part in parts)])

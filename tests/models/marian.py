@@ -80,13 +80,13 @@ def copy_stack(theirs, ours):
     theirs.embed_tokens.weight.copy_(as_torch(ours.embedding.embeddings))
     for layer, block in zip(theirs.layers, ours.blocks, strict=True):
         copy_attention(layer.self_attn, block.self_attention)
-        copy_norm(layer.self_attn_layer_norm, block.self_attention_norm)
+        copy_norm(layer.self_attn_layer_norm, block.self_attention_residual.norm)
         if hasattr(layer, "encoder_attn"):
             copy_attention(layer.encoder_attn, block.cross_attention)
-            copy_norm(layer.encoder_attn_layer_norm, block.cross_attention_norm)
+            copy_norm(layer.encoder_attn_layer_norm, block.cross_attention_residual.norm)
         copy_dense(layer.fc1, block.feed_forward.expand)
         copy_dense(layer.fc2, block.feed_forward.contract)
-        copy_norm(layer.final_layer_norm, block.feed_forward_norm)
+        copy_norm(layer.final_layer_norm, block.feed_forward_residual.norm)
 
 
 def marian_from(model, max_positions=512):
