@@ -4,9 +4,13 @@ import importlib.util
 
 
 def needed(*modules, extra="serve"):
-    """Raise an `ImportError` that says how to get them unless these modules are installed; none is imported."""
+    """Raise an `ImportError` that says how to install what is missing of these modules.
+
+    None of them is imported.
+    """
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise ImportError(
-                f"{module} is not installed: pip install 'keras-transformer-nmt[{extra}]'"
+                f'{module} is not installed: pip install -e ".[{extra}]" in the clone '
+                "of keras_transformer"
             )

@@ -2,7 +2,6 @@
 
 import keras
 
-from keras_transformer.models.transformer import Transformer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import (
     Perplexity,
@@ -13,12 +12,14 @@ from keras_transformer.training.optimizer import paper_adam
 from keras_transformer.training.schedule import WarmupSchedule
 
 
-def compile_for_training(config, training):
-    """The `Transformer` of a config, compiled with the recipe of a `TrainingConfig`."""
-    model = Transformer(config, dtype=training.dtype)
+def compile_for_training(model, training):
+    """Compile a `Transformer` with the recipe of a `TrainingConfig`; give the model."""
     steps = training.gradient_accumulation
     schedule = WarmupSchedule(
-        config.d_model, training.warmup_updates, training.learning_rate_scale, steps
+        model.config.d_model,
+        training.warmup_updates,
+        training.learning_rate_scale,
+        steps,
     )
     optimizer = paper_adam(
         schedule,
