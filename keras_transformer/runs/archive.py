@@ -12,7 +12,7 @@ from keras_transformer.runs.sealed_files import LARGEST_JSON
 
 WEIGHTS = "model.weights.h5"
 MEMBERS = {"metadata.json", "config.json", WEIGHTS}
-OVERHEAD = 1 << 16  # bytes of HDF5's own: for the model, and as much for each block
+OVERHEAD = 1 << 17  # bytes of HDF5's own: for the model, and as much for each block
 CLASS = "keras_transformer>Transformer"
 
 

@@ -24,7 +24,7 @@ from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.pretrained.tokenizers.multilingual import MultilingualTokenizer
 from keras_transformer.runs.sealed_files import (
     Manifest,
-    clear_partial,
+    remove_partial,
     locked,
     new_file,
     seal,
@@ -145,10 +145,10 @@ class Run:
         """Hold the run for this process; an error if another process holds it."""
         return locked(self.path)
 
-    def clear_partial(self):
+    def remove_partial(self):
         """Remove what killed processes left when they wrote into the run."""
-        clear_partial(self.path)
-        clear_partial(self.path / "checkpoints")
+        remove_partial(self.path)
+        remove_partial(self.path / "checkpoints")
 
     @functools.cached_property
     def tokenizers(self):

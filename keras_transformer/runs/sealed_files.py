@@ -103,7 +103,7 @@ def new_directory(path, overwrite=False, kind="run"):
         ValueError: if `path` exists and is not to be overwritten, or is something else.
     """
     path = Path(path)
-    clear_beside(path)
+    remove_partial_beside(path)
     held = contextlib.nullcontext()
     if path.exists():
         if not overwrite:
@@ -168,13 +168,13 @@ def locked(run):
         os.close(descriptor)
 
 
-def clear_beside(path):
+def remove_partial_beside(path):
     """Remove, beside `path`, what killed processes left when they were making it."""
     path = Path(path).resolve()
-    clear_partial(path.parent, path.stem)
+    remove_partial(path.parent, path.stem)
 
 
-def clear_partial(folder, stem=None):
+def remove_partial(folder, stem=None):
     """Remove from a folder what killed processes of this machine left half written.
 
     A directory that was about to be replaced comes back if nothing has taken its place.

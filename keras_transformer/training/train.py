@@ -18,7 +18,7 @@ from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.evaluation.callback import BleuCallback
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
-from keras_transformer.runs.sealed_files import clear_beside, load_arrays
+from keras_transformer.runs.sealed_files import remove_partial_beside, load_arrays
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.training.averaging import average_weights
 from keras_transformer.training.callbacks import (
@@ -100,7 +100,7 @@ def train(
         goes_on = bool(distribution.all_gather(np.array(goes_on, "int32"))[0])
         with distribution.main_process_first() as is_first:
             if is_first:
-                clear_beside(path)
+                remove_partial_beside(path)
                 if goes_on:
                     Run.open(path).verify("data")
                 else:
@@ -221,7 +221,7 @@ class Parts:
 def go_to_newest_checkpoint(model, session, parts, goes_on):
     """Bring a run that goes on to where it was; make its files ready in any case."""
     if session.writes:
-        session.run.clear_partial()
+        session.run.remove_partial()
     if goes_on:
         parts.checkpoints.restore(model)
         if session.progress.best is not None and not session.run.holds_model():
