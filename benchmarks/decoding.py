@@ -19,14 +19,16 @@ from pathlib import Path
 
 from benchmarks.paired import Contender, heading, serve, take_turns
 from keras_transformer.config import DecodingConfig
-from keras_transformer.runs.run import load_model, load_tokenizers
+from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import END, PAD
 
 
 def our_translate(run, dtype, config):
     from keras_transformer.decoding.translator import Translator
 
-    return Translator(load_model(run, dtype), *load_tokenizers(run), config=config)
+    return Translator(
+        Run.open(run).model(dtype), *Run.open(run).tokenizers, config=config
+    )
 
 
 def marian_of(model):
@@ -73,8 +75,8 @@ def marian_of(model):
 def marian_translate(run, dtype, config):
     import torch
 
-    source_tokenizer, target_tokenizer = load_tokenizers(run)
-    marian = marian_of(load_model(run, dtype))
+    source_tokenizer, target_tokenizer = Run.open(run).tokenizers
+    marian = marian_of(Run.open(run).model(dtype))
 
     def batch_ids(sources):
         ids = [torch.tensor([*source, END]) for source in sources]

@@ -114,10 +114,11 @@ def compiled_step(config, rows, length, distribution):
     import keras
     import numpy as np
 
+    from keras_transformer.models.transformer import Transformer
     from keras_transformer.training.recipe import compile_for_training
 
     with distribution.scope(), shapes_only():
-        model = compile_for_training(config, TrainingConfig())
+        model = compile_for_training(Transformer(config), TrainingConfig())
         model.optimizer.build(model.trainable_variables)
         one = np.zeros((1, 1), "float32")
         model.compute_metrics(

@@ -14,7 +14,8 @@ from small import DATA, FLAGS, MODEL, contents, training, write_corpus
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.startup import BACKENDS
-from keras_transformer.runs.run import save_model, seal
+from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.runs.sealed_files import seal
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.prepare import prepare
 
@@ -45,8 +46,10 @@ def folder(tmp_path_factory):
         (folder / f"{name}.toml").write_text(text)
     run = folder / "run"
     run.mkdir()
-    model = prepare(run, (source, target), None, MODEL, DATA, training())
-    save_model(run, Transformer(model))
+    config = RunConfig(MODEL, DATA, training())
+    made = prepare(run, (source, target, None, None), config)
+    model = made.config.model
+    made.save_model(Transformer(model))
     for name in ("no-model", "other-tokenizer", "other-model", "broken-model"):
         shutil.copytree(run, folder / name)
     (folder / "no-model" / "model.keras").unlink()
@@ -54,9 +57,8 @@ def folder(tmp_path_factory):
         folder / "other-tokenizer" / "tokenizer.model"
     )
     seal(folder / "other-tokenizer")
-    save_model(
-        folder / "other-model", Transformer(dataclasses.replace(model, num_heads=4))
-    )
+    other = Transformer(dataclasses.replace(model, num_heads=4))
+    Run.open(folder / "other-model").save_model(other)
     (folder / "broken-model" / "model.keras").write_bytes(b"no zip file")
     (folder / "photos").mkdir()
     (folder / "photos" / "me.png").touch()

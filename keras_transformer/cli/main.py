@@ -35,7 +35,8 @@ from keras_transformer.config import (
     TrainingConfig,
     preset,
 )
-from keras_transformer.runs.run import new_file, read_config
+from keras_transformer.runs.run import Run
+from keras_transformer.runs.sealed_files import new_file
 from keras_transformer.text.lines import read_lines
 
 # Errors whose message says all; others show their type.
@@ -326,23 +327,22 @@ def train_command(options):
         else init_from
     )
     size = getattr(options, "preset", settings.get("preset"))
+    begun = None if own is None else Run.open(own).config
     if own is None and files["source"] is None:
         raise ValueError("--source is needed: a file of source sentences")
     if own is None or size is not None:
         model = preset(size or "tiny", **tables["model"])
     else:
-        model = dataclasses.replace(read_config(own, "model"), **tables["model"])
+        model = dataclasses.replace(begun.model, **tables["model"])
     # A run that goes on keeps what is not given; one that begins with another's weights
     # has that one's data settings.
     data = dataclasses.replace(
-        DataConfig() if own is None else read_config(own, "data"), **tables["data"]
+        DataConfig() if own is None else begun.data, **tables["data"]
     )
-    begun = (
-        read_config(own, "training")
-        if own is not None and own == options.run
-        else TrainingConfig()
+    goes_on = own is not None and own == options.run
+    training = dataclasses.replace(
+        begun.training if goes_on else TrainingConfig(), **tables["training"]
     )
-    training = dataclasses.replace(begun, **tables["training"])
 
     from keras_transformer.distribution.distribute import distribute
     from keras_transformer.training.train import train

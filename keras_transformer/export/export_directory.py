@@ -13,15 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_transformer.config import DecodingConfig
-from keras_transformer.runs.run import (
-    load_tokenizers,
+from keras_transformer.runs.sealed_files import (
+    Manifest,
     new_directory,
     new_file,
     read_json,
     seal,
-    verify,
 )
-from keras_transformer.runs.run import read_config as read_run_config
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import END
 
@@ -38,9 +36,9 @@ def new_export(run, out, overwrite):
     """
     import keras
 
-    if Path(run).resolve().is_relative_to(Path(out).resolve()):
+    if run.path.resolve().is_relative_to(Path(out).resolve()):
         raise ValueError(
-            f"out must not be the run or hold it; received {str(out)!r} for run {str(run)!r}"
+            f"out must not be the run or hold it; received {str(out)!r} for run {str(run.path)!r}"
         )
     with new_directory(out, overwrite, kind="export") as aside, keras.device("cpu"):
         yield aside
@@ -103,7 +101,7 @@ def read_search(export, format):
         raise ValueError(
             f"export must be a directory that `keras-transformer export` wrote; {str(path)!r} is missing"
         )
-    verify(export)
+    Manifest(export).verify()
     try:
         config = read_json(path)
         if config.get("format") != format:
@@ -117,8 +115,8 @@ def read_search(export, format):
 
 def check_sentences(run):
     """Batches of sources and targets of about the `SHAPES`, always the same: random pieces of the vocabularies."""
-    source_tokenizer, target_tokenizer = load_tokenizers(run)
-    config, random = read_run_config(run, "model"), np.random.default_rng(0)
+    source_tokenizer, target_tokenizer = run.tokenizers
+    config, random = run.config.model, np.random.default_rng(0)
     sentence_format = SentenceFormat.of(source_tokenizer, target_tokenizer)
     limit = (config.longest or SHAPES[-1][1] * 4) - max(
         sentence_format.around_source, sentence_format.around_labels

@@ -7,7 +7,7 @@ import tf2onnx
 
 from keras_transformer.export.child_process import task
 from keras_transformer.layers.masks import padding_mask
-from keras_transformer.runs.run import load_model
+from keras_transformer.runs.run import Run
 
 OPSET = 18
 
@@ -62,7 +62,7 @@ def functions(model):
 def main():
     with task() as given:
         for name, (function, specs) in functions(
-            load_model(given["run"], "float32")
+            Run.open(given["run"]).model("float32")
         ).items():
             traced = tf.function(function, input_signature=specs, autograph=False)
             tf2onnx.convert.from_function(

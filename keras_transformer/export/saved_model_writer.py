@@ -9,7 +9,7 @@ from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import translate_ids
 from keras_transformer.export.child_process import task
 from keras_transformer.export.graph_tokenizer import graph_tokenizer
-from keras_transformer.runs.run import load_model, load_tokenizers
+from keras_transformer.runs.run import Run
 from keras_transformer.text.sentence_format import SentenceFormat
 
 # Positions of the cache at first; it doubles when a translation gets longer.
@@ -139,9 +139,8 @@ def write_warm_up(folder, sources):
 def main():
     with task() as given:
         out, search = Path(given["out"]), DecodingConfig(**given["search"])
-        module = TextToText(
-            load_model(given["run"], "float32"), load_tokenizers(given["run"]), search
-        )
+        run = Run.open(given["run"])
+        module = TextToText(run.model("float32"), run.tokenizers, search)
         signatures = {
             name: getattr(module, name) for name in ("serving_default", "n_best", "ids")
         }

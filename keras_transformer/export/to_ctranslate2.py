@@ -14,9 +14,7 @@ from keras_transformer.export.export_directory import (
 )
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import (
-    load_model,
-    load_tokenizers,
-    read_config,
+    Run,
     save_tokenizers,
 )
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -57,18 +55,17 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
         raise ValueError(
             f"quantization must be one of {', '.join(TOLERANCES)}; received {quantization!r}"
         )
-    config, search = (
-        read_config(run, "model"),
-        DecodingConfig(**{"penalty": "power", **decoding}),
-    )
+    run = Run.open(run)
+    config = run.config.model
+    search = DecodingConfig(**{"penalty": "power", **decoding})
     check_model(config)
     CTranslate2Translator.check_search(search)
     needed("ctranslate2", extra="ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
     with new_export(run, out, overwrite) as aside:
-        tokenizers = load_tokenizers(run)
-        model = load_model(run, "float32")
+        tokenizers = run.tokenizers
+        model = run.model("float32")
         positions = config.longest
         if positions is None:
             most = config.max_positions - 1 if begins_with_nothing(model) else POSITIONS

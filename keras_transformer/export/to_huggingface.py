@@ -14,7 +14,7 @@ from keras_transformer.export.export_directory import (
 )
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import load_model, load_tokenizers, read_config
+from keras_transformer.runs.run import Run
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.tokenizer import Tokenizer
 
@@ -46,13 +46,14 @@ def huggingface(run, out, overwrite=False):
             then.
         ImportError: if torch or transformers is not installed.
     """
-    config = read_config(run, "model")
+    run = Run.open(run)
+    config = run.config.model
     check_model(config)
     needed("torch", "transformers", extra="huggingface")
     with new_export(run, out, overwrite) as aside:
-        tokenizers = load_tokenizers(run)
+        tokenizers = run.tokenizers
         write_tokenizers(aside, tokenizers)
-        model = load_model(run, "float32")
+        model = run.model("float32")
         save_file(arrays(model), aside / "model.safetensors", {"format": "pt"})
         for name, settings in (
             ("config.json", marian_config(config)),

@@ -14,9 +14,7 @@ from keras_transformer.export.export_directory import (
 )
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import (
-    load_model,
-    load_tokenizers,
-    read_config,
+    Run,
     save_tokenizers,
 )
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -56,15 +54,16 @@ def onnx(run, out, overwrite=False):
             be overwritten. Nothing is written then.
         ImportError: if TensorFlow, tf2onnx or onnxruntime is not installed.
     """
-    config = read_config(run, "model")
+    run = Run.open(run)
+    config = run.config.model
     needed("tensorflow", extra="tensorflow")
     needed("tf2onnx", "onnxruntime")
     with new_export(run, out, overwrite) as aside:
         run_process(
             ["-m", "keras_transformer.export.onnx_writer"],
-            [{"run": str(run), "out": str(aside)}],
+            [{"run": str(run.path), "out": str(aside)}],
         )
-        save_tokenizers(aside, *load_tokenizers(run))
+        save_tokenizers(aside, *run.tokenizers)
         shutil.copyfile(LOOP, aside / "translate.py")
         check = compare(run, aside)
         write_config(
@@ -79,8 +78,8 @@ def compare(run, out):
     from keras_transformer.decoding.translator import pad
     from keras_transformer.export.onnx_loop import OnnxTransformer
 
-    model, theirs = load_model(run, "float32"), OnnxTransformer(out)
-    source_tokenizer, target_tokenizer = load_tokenizers(run)
+    model, theirs = run.model("float32"), OnnxTransformer(out)
+    source_tokenizer, target_tokenizer = run.tokenizers
     sentence_format, differences, shapes = (
         SentenceFormat.of(source_tokenizer, target_tokenizer),
         [],

@@ -14,7 +14,7 @@ from keras_transformer.export.export_directory import (
     write_config,
 )
 from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import load_model, load_tokenizers, read_config
+from keras_transformer.runs.run import Run
 
 TOLERANCE = 1e-4  # of a score, in nats
 # Distributions and modules.
@@ -67,7 +67,8 @@ def saved_model(run, out, overwrite=False, **decoding):
         ImportError: if TensorFlow, tensorflow-text or tensorflow-serving-api is not
             installed.
     """
-    config, search = read_config(run, "model"), DecodingConfig(**decoding)
+    run = Run.open(run)
+    config, search = run.config.model, DecodingConfig(**decoding)
     if unused := set(decoding) - SEARCH:
         raise ValueError(
             f"a SavedModel takes only {', '.join(sorted(SEARCH))}; received {', '.join(sorted(unused))}"
@@ -81,7 +82,7 @@ def saved_model(run, out, overwrite=False, **decoding):
     with new_export(run, out, overwrite) as aside:
         sources = [texts for texts, _ in check_sentences(run)]
         task = {
-            "run": str(run),
+            "run": str(run.path),
             "out": str(aside),
             "search": dataclasses.asdict(search),
             "warm_up": sources,
@@ -95,9 +96,9 @@ def saved_model(run, out, overwrite=False, **decoding):
 def compare(run, out, search, sources):
     from keras_transformer.decoding.translator import Translator
 
-    tokenizers = load_tokenizers(run)
+    tokenizers = run.tokenizers
     translator = Translator(
-        load_model(run, "float32"),
+        run.model("float32"),
         *tokenizers,
         dataclasses.replace(search, batch_size=8, n_best=1),
     )

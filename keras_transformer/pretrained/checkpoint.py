@@ -7,7 +7,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from keras_transformer.pretrained.hub import WHOLE
-from keras_transformer.runs.run import read_json
+from keras_transformer.runs.sealed_files import read_json
 
 FLOATS = ("F32", "F16", "BF16")
 

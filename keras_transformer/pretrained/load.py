@@ -14,12 +14,8 @@ from keras_transformer.pretrained.hub import fetch
 from keras_transformer.pretrained.names import TABLES, tensors
 from keras_transformer.pretrained.save import save
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
-from keras_transformer.runs.run import (
-    new_directory,
-    save_tokenizers,
-    seal,
-    write_configs,
-)
+from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.runs.sealed_files import new_directory
 from keras_transformer.text.sentence_format import SentenceFormat
 
 NAMED = 5  # tensors that an error names
@@ -69,20 +65,13 @@ def load(
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
         model = read_model(folder, settings, SentenceFormat.of(*tokenizers))
         check_vocabularies(model.config, tokenizers)
-        save_tokenizers(aside, *tokenizers)
         sizes = dict(
             vocab_size=model.config.target_vocab_size,
             share_embeddings=model.config.share_embeddings,
         )
         training = TrainingConfig(dtype="float32")
-        write_configs(
-            aside,
-            model=model.config,
-            data=DataConfig(**sizes),
-            training=training,
-            origin=origin,
-        )
-        seal(aside)
+        config = RunConfig(model.config, DataConfig(**sizes), training, origin)
+        Run.begin(aside, config, tokenizers)
         save(model, aside)
     return model
 

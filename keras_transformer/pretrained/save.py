@@ -17,7 +17,7 @@ ROWS = 4096  # of a matrix that are copied at once
 
 
 def save(model, run):
-    """Write `model.keras` into a run as `runs.save_model` does, without a copy of a weight in memory.
+    """Write `model.keras` into a run as `Run.save_model` does, without a copy of a weight in memory.
 
     Keras copies each weight once or twice when it saves, and the embedding alone may be
     half of a model. So Keras saves a tiny model of the same layers, whose n-th weight

@@ -18,12 +18,7 @@ from small import MODEL
 from keras_transformer import app, cli
 from keras_transformer.config import DataConfig, TrainingConfig
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs.run import (
-    save_model,
-    save_tokenizers,
-    seal,
-    write_configs,
-)
+from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.text.tokenizer import Tokenizer
 
 SENTENCE = "a man rides a bike"
@@ -37,10 +32,8 @@ def run(tmp_path_factory):
     run.mkdir()
     model = dataclasses.replace(MODEL, **SIZES, decoder_layers=3)
     tokenizer = Tokenizer.train([SENTENCE, "a man rides a horse"], vocab_size=24)
-    save_tokenizers(run, tokenizer, tokenizer)
-    write_configs(run, model=model, data=DataConfig(), training=TrainingConfig())
-    seal(run)
-    save_model(run, Transformer(model))
+    config = RunConfig(model, DataConfig(), TrainingConfig())
+    Run.begin(run, config, (tokenizer, tokenizer)).save_model(Transformer(model))
     return run
 
 
@@ -181,7 +174,7 @@ def test_what_is_not_installed_is_named(run, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         ImportError,
-        match=r"gradio is not installed: pip install 'keras-transformer-nmt\[app\]'",
+        match=r'gradio is not installed: pip install -e "\.\[app\]" in the clone',
     ):
         app.serve(run, wait=False)
 

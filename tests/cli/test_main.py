@@ -19,7 +19,7 @@ from keras_transformer.config import (
     TrainingConfig,
     TransformerConfig,
 )
-from keras_transformer.runs.run import read_config
+from keras_transformer.runs.run import Run
 
 SEARCH = ["--beam", "2", "--extra-length", "2"]
 
@@ -66,9 +66,8 @@ def main(capsys):
 
 
 def test_train_takes_flags_before_the_file_before_the_preset(run):
-    model, data, training = (
-        read_config(run, kind) for kind in ("model", "data", "training")
-    )
+    config = Run.open(run).config
+    model, data, training = config.model, config.data, config.training
     assert (model.d_model, model.num_heads, model.dropout) == (16, 2, 0.25)
     assert (data.max_ratio, data.vocab_size, training.max_updates, training.seed) == (
         3,

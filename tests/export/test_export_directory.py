@@ -19,7 +19,7 @@ from keras_transformer import export
 from keras_transformer.cli import main as cli
 from keras_transformer.export import CTranslate2Translator, to_ctranslate2
 from keras_transformer.export.export_directory import Check, check_sentences
-from keras_transformer.runs.run import load_model
+from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import sha256
 
 pytestmark = NOT_ON_JAX
@@ -63,6 +63,9 @@ def test_a_check_that_fails_says_by_how_much():
             Check("scores", ((1, 2),), difference, 1e-4)
 
 
+load_model = Run.model
+
+
 def spoiled_model(run, dtype):
     model = load_model(run, dtype)
     kernel = model.decoder.blocks[0].feed_forward.expand.kernel
@@ -90,20 +93,20 @@ def spoiled_norm(spec, layer):
     [
         ("ctranslate2", "fill_norm", spoiled_norm),  # what is written is not the model
         # The model is not what the child process wrote.
-        ("onnx", "load_model", spoiled_model),
-        ("saved_model", "load_model", spoiled_model),
-        ("ctranslate2", "load_model", nan_model),
-        ("onnx", "load_model", nan_model),
+        ("onnx", "Run", spoiled_model),
+        ("saved_model", "Run", spoiled_model),
+        ("ctranslate2", "Run", nan_model),
+        ("onnx", "Run", nan_model),
     ],
 )
 def test_a_mismatch_leaves_nothing(
     run, tmp_path, monkeypatch, format, function, spoiled
 ):
-    monkeypatch.setattr(
-        importlib.import_module(f"keras_transformer.export.to_{format}"),
-        function,
-        spoiled,
-    )
+    if function == "Run":
+        monkeypatch.setattr(Run, "model", spoiled)
+    else:
+        module = importlib.import_module(f"keras_transformer.export.to_{format}")
+        monkeypatch.setattr(module, function, spoiled)
     with pytest.raises(
         ValueError, match="the export must give the model's .* so nothing was written"
     ):
@@ -244,7 +247,7 @@ def test_what_is_not_installed(run, tmp_path, monkeypatch, format, module, extra
     )
     with pytest.raises(
         ImportError,
-        match=rf"{module} is not installed: pip install 'keras-transformer-nmt\[{extra}\]'",
+        match=rf'{module} is not installed: pip install -e "\.\[{extra}\]" in the clone',
     ):
         getattr(export, format)(run, tmp_path / "out")
     assert contents(tmp_path) == {}

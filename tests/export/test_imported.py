@@ -25,7 +25,7 @@ from keras_transformer.export.to_huggingface import check_model  # noqa: E402
 from keras_transformer.pretrained.tokenizers.load import (
     load_tokenizers as read_tokenizers,  # noqa: E402
 )
-from keras_transformer.runs.run import load_model, load_tokenizers, save_tokenizers  # noqa: E402
+from keras_transformer.runs.run import Run, save_tokenizers  # noqa: E402
 
 TEXTS = [
     *sentences(12, seed=4),
@@ -92,9 +92,9 @@ def test_ctranslate2s_own_converter_makes_the_same_variables(run_of, name):
     from ctranslate2.converters.transformers import MarianMTLoader
 
     folder, theirs, run = run_of(name)
-    tokenizers = load_tokenizers(run)
+    tokenizers = Run.open(run).tokenizers
     ours = specification(
-        load_model(run), tokenizers, theirs.config.max_position_embeddings - 1
+        Run.open(run).model(), tokenizers, theirs.config.max_position_embeddings - 1
     )
     expected = MarianMTLoader().get_model_spec(
         transformers.MarianMTModel.from_pretrained(folder)
@@ -241,7 +241,7 @@ def test_what_the_loop_cannot_cut(name, kind, tmp_path):
 def both_logits(run, folder):
     """Ours and those of transformers for the same random ids, where the target is not padding."""
     ours, theirs = (
-        load_model(run),
+        Run.open(run).model(),
         transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval(),
     )
     config, random = ours.config, np.random.default_rng(0)
@@ -282,7 +282,7 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
     np.testing.assert_allclose(*both_logits(run, out), atol=5e-6)
     theirs, (source, target) = (
         transformers.AutoTokenizer.from_pretrained(out),
-        load_tokenizers(run),
+        Run.open(run).tokenizers,
     )
     texts = sentences(20)
     assert theirs(texts).input_ids == [
@@ -315,7 +315,7 @@ def test_there_and_back_again(run_of, tmp_path, name):
     again = pretrained.load(tmp_path / "out", tmp_path / "again")
     assert all(
         np.array_equal(a, b)
-        for a, b in zip(again.get_weights(), load_model(run).get_weights())
+        for a, b in zip(again.get_weights(), Run.open(run).model().get_weights())
     )
 
 

@@ -16,7 +16,7 @@ from making import make_run, sentences
 from keras_transformer import Translator, export
 from keras_transformer.cli.main import build_parser
 from keras_transformer.config import DecodingConfig
-from keras_transformer.runs.run import load_model, load_tokenizers
+from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import END, PAD
 
 SEARCH = dict(beam=3, extra_length=7, max_source_length=60)
@@ -150,7 +150,7 @@ def test_other_runs_and_searches(tmp_path):
     export.saved_model(run, tmp_path / "out", **search)
     texts = [*sentences(20, seed=5), "Ünïcödé 火 🚲", ""]
     translator = Translator(
-        load_model(run, "float32"), *load_tokenizers(run), DecodingConfig(**search)
+        Run.open(run).model("float32"), *Run.open(run).tokenizers, DecodingConfig(**search)
     )
     (answer,) = ask(tmp_path / "out" / "1", [("serving_default", {"text": texts})])
     expected = [best for best, *_ in translator.hypotheses(texts)]

@@ -17,7 +17,8 @@ from keras_transformer import Translator, pretrained, train  # noqa: E402
 from keras_transformer.config import TrainingConfig  # noqa: E402
 from keras_transformer.data.examples import captions, multi30k
 from keras_transformer.distribution.distribution import ONE_DEVICE
-from keras_transformer.runs.run import load_model, load_tokenizers, read_config  # noqa: E402
+from keras_transformer.models.transformer import Transformer  # noqa: E402
+from keras_transformer.runs.run import Run, RunConfig  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 from keras_transformer.training.prepare import prepare  # noqa: E402
 from keras_transformer.training.recipe import compile_for_training  # noqa: E402
@@ -44,16 +45,14 @@ def imported(tmp_path_factory):
 
 def fine_tuned(run, folder, *updates):
     """A run that begins with another, stopped and resumed after each of these numbers of updates but the last."""
-    files, data = (
-        write_corpus(folder.parent / "corpus", train=60),
-        read_config(run, "data"),
-    )
+    files = write_corpus(folder.parent / "corpus", train=60)
+    data = Run.open(run).config.data
     data = dataclasses.replace(data, max_length=60, batch_tokens=800)
     given = dict(zip(("source", "target"), files), init_from=run, data=data)
     for number in updates:
         train(folder, **given, training=training(epochs=1, max_updates=number))
         given = dict(resume=True)
-    return load_model(folder)
+    return Run.open(folder).model()
 
 
 SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDERS][1:]]
@@ -62,7 +61,8 @@ SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDER
 @pytest.mark.parametrize("name", ["marian", *SLOW_FAMILIES])
 def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
     _, run = imported(name)
-    before, after = load_model(run), fine_tuned(run, tmp_path / "fine", 2)
+    before = Run.open(run).model()
+    after = fine_tuned(run, tmp_path / "fine", 2)
     assert after.config == before.config
     for one, two in zip(before.weights, after.weights, strict=True):
         assert (
@@ -70,11 +70,11 @@ def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, nam
             == one.trainable
             == (one.name != "output_bias")
         ), one.path
-    assert [t.pieces for t in load_tokenizers(tmp_path / "fine")] == [
-        t.pieces for t in load_tokenizers(run)
+    assert [t.pieces for t in Run.open(tmp_path / "fine").tokenizers] == [
+        t.pieces for t in Run.open(run).tokenizers
     ]
     assert Translator.load(tmp_path / "fine").sentence_format == SentenceFormat.of(
-        *load_tokenizers(run)
+        *Run.open(run).tokenizers
     )
 
 
@@ -95,8 +95,8 @@ def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
 def test_a_vocabulary_is_not_extended(imported, tmp_path):
     _, run = imported("marian")
     source, target = captions("valid")
-    size = read_config(run, "data").vocab_size
-    data = dataclasses.replace(read_config(run, "data"), vocab_size=size + 9)
+    size = Run.open(run).config.data.vocab_size
+    data = dataclasses.replace(Run.open(run).config.data, vocab_size=size + 9)
     with pytest.raises(
         ValueError,
         match=f"vocab_size must be {size} as in init_from=.*; received {size + 9}",
@@ -109,15 +109,18 @@ def both_losses(checkpoint, run, folder, files, updates):
     """The loss before each update of the paper's recipe, without dropout: `fit`'s, and torch's on the same batches."""
     recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
     model = dataclasses.replace(
-        read_config(run, "model"), dropout=0.0, attention_dropout=0.0
+        Run.open(run).config.model, dropout=0.0, attention_dropout=0.0
     )
-    data = dataclasses.replace(read_config(run, "data"), batch_tokens=800)
+    data = dataclasses.replace(Run.open(run).config.data, batch_tokens=800)
     folder.mkdir()
-    prepare(folder, files, None, model, data, recipe, init_from=run)
-    batches, _ = open_batches(folder, data, recipe, ONE_DEVICE)
+    begun = Run.open(run)
+    config = RunConfig(model, data, recipe)
+    made = prepare(folder, (*files, None, None), config, begun)
+    batches, _ = open_batches(made, recipe, ONE_DEVICE)
     batches = [batches[number % len(batches)] for number in range(updates)]
-    ours = compile_for_training(model, recipe)
-    ours.set_weights(load_model(run).get_weights())
+    ours = Transformer(model, dtype=recipe.dtype)
+    compile_for_training(ours, recipe)
+    ours.set_weights(begun.model().get_weights())
     # Each epoch is one batch: otherwise a loss that `fit` gives is the mean of those so
     # far.
     stream = (batch for batch in batches)

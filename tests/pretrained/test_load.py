@@ -23,7 +23,7 @@ from keras_transformer.layers.positional_embedding import PositionalEmbedding
 from keras_transformer.pretrained.checkpoint import read_config  # noqa: E402
 from keras_transformer.pretrained.load import check_vocabularies, read_model  # noqa: E402
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers  # noqa: E402
-from keras_transformer.runs.run import load_model  # noqa: E402
+from keras_transformer.runs.run import Run  # noqa: E402
 from keras_transformer.runs.sealed_files import sha256  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 
@@ -140,7 +140,7 @@ def test_what_it_looks_at_is_what_transformers_say(imported):
 
 def test_the_run_holds_the_model_and_where_it_is_from(imported):
     name, theirs, folder, languages, ours, run = imported
-    for again in (load_model(run), keras.models.load_model(run / "model.keras")):
+    for again in (Run.open(run).model(), keras.models.load_model(run / "model.keras")):
         assert again.config == ours.config
         assert all(
             np.array_equal(one, other)

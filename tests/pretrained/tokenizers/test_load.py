@@ -8,9 +8,10 @@ from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, NLLB, read
 
+from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
 from keras_transformer.pretrained import languages
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
-from keras_transformer.runs import run as runs
+from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.text.special_tokens import SpecialTokens
 
 transformers = pytest.importorskip("transformers")
@@ -93,9 +94,9 @@ def test_the_files_of_opus_mt():
 
 def test_a_run_keeps_its_tokenizers(loaded, tmp_path):
     name, tokenizers, _ = loaded
-    runs.save_tokenizers(tmp_path, *tokenizers)
-    runs.seal(tmp_path)
-    for ours, again in zip(tokenizers, runs.load_tokenizers(tmp_path)):
+    config = RunConfig(TransformerConfig(), DataConfig(), TrainingConfig())
+    run = Run.begin(tmp_path, config, tokenizers)
+    for ours, again in zip(tokenizers, run.tokenizers):
         assert again.encode(LINES) == ours.encode(LINES) and again.pieces == ours.pieces
         assert (again.special, again.source_prefix) == (
             ours.special,
@@ -110,17 +111,14 @@ def test_a_run_keeps_its_tokenizers(loaded, tmp_path):
     assert (
         (tokenizers[0] is tokenizers[1]) == shared == (tmp_path / "tokenizer").exists()
     )
-    assert (
-        len({id(tokenizer) for tokenizer in runs.load_tokenizers(tmp_path)})
-        == 2 - shared
-    )
+    assert len({id(tokenizer) for tokenizer in run.tokenizers}) == 2 - shared
     kept = next(tmp_path.glob("tokenizer*/pieces.json"))
     kept.write_text(kept.read_text().replace("a", "b"))
     with pytest.raises(
         ValueError,
         match="pieces.json' is not the file that was written with manifest.json",
     ):
-        runs.load_tokenizers(tmp_path)
+        Run.open(tmp_path).tokenizers
 
 
 def test_what_surrounds_a_sentence(loaded):
