@@ -54,9 +54,7 @@ def trained(corpus, tmp_path_factory):
     from keras_transformer.training.train import train
 
     run = tmp_path_factory.mktemp("trained") / "run"
-    recipe = small.training(
-        max_updates=None, average_last=2, patience=5, checkpoint_minutes=0.0
-    )
+    recipe = small.training(max_updates=None, average_last=2, patience=5)
     with pytest.MonkeyPatch.context() as patch:
         one_width(patch)
         train(run, *corpus, model=small.MODEL, data=small.DATA, training=recipe)
