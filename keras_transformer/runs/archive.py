@@ -1,4 +1,4 @@
-"""A `.keras` file read as data: only arrays and the model's configuration, nothing that names code."""
+"""A `.keras` file read as data: its arrays and settings, nothing that names code."""
 
 import json
 import tempfile

@@ -23,10 +23,11 @@ from keras_transformer.pretrained.tokenizers.fsmt import FsmtTokenizer
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.pretrained.tokenizers.multilingual import MultilingualTokenizer
 from keras_transformer.runs.sealed_files import (
+    UNREADABLE,
     Manifest,
-    remove_partial,
     locked,
     new_file,
+    remove_partial,
     seal,
     written_aside,
 )
@@ -113,7 +114,7 @@ class Run:
             )
         try:
             config = RunConfig.from_json(content)
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{str(place)!r} cannot be used: {error}") from None
         return cls(path, config, manifest)
 
@@ -227,7 +228,7 @@ class Run:
 
 
 def uncompiled(model):
-    """A model of the same weights that Keras saves without optimizer; itself if it has none."""
+    """A model of the same weights, which Keras saves without an optimizer."""
     if not model.compiled:
         return model
     plain = type(model).from_config(model.get_config())
@@ -274,14 +275,14 @@ def read_tokenizers(folder):
 
 
 def read_log(path):
-    """The rows of a `log.jsonl`; a line that is damaged, or was cut short by a kill, is left out."""
+    """The rows of a `log.jsonl`, without lines that are damaged or cut short by a kill."""
     if not path.exists():
         return []
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(line)
-        except (ValueError, RecursionError):
+        except UNREADABLE:
             continue
         if isinstance(row, dict) and isinstance(row.get("epoch"), int):
             rows.append(row)

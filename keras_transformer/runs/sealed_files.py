@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and that show whether they are still what was written."""
+"""Files that appear whole or not at all, and that show whether they are damaged."""
 
 import contextlib
 import glob
@@ -18,11 +18,20 @@ except ImportError:  # Windows has no such locks
     fcntl = None
 
 LARGEST_JSON = 1 << 20  # bytes
+# What reading a damaged file may raise.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+)
 
 
 @contextlib.contextmanager
 def written_aside(path):
-    """Give a name beside `path` to write to, which becomes `path` when the block ends well.
+    """Give a name beside `path` to write to; it becomes `path` when the block ends well.
 
     What the block wrote is on the disk before it takes the name, and the name is there
     before this returns: a loss of power leaves the old file or the new one. When the
@@ -56,7 +65,7 @@ def remove(path):
 
 
 def flush(path):
-    """Make the operating system write a file, or the names in a directory, to the disk."""
+    """Make the system write a file, or the names in a directory, to the disk."""
     if os.name == "nt" and Path(path).is_dir():
         return  # Windows opens no directories
     descriptor = os.open(path, os.O_RDONLY)
@@ -141,13 +150,13 @@ def kind_of(path):
         return None
     try:
         return "export" if "made_with" in read_json(config) else "run"
-    except (OSError, ValueError, TypeError, RecursionError):
+    except UNREADABLE:
         return "run"  # a damaged one
 
 
 @contextlib.contextmanager
 def locked(run):
-    """Hold a run for this process; the operating system lets go of it when the process ends.
+    """Hold a run for this process; the system lets go of it when the process ends.
 
     Raises:
         ValueError: if another process holds it.
@@ -196,7 +205,7 @@ def remove_partial(folder, stem=None):
 
 
 def is_gone(process):
-    """Whether the process of an earlier writing has ended; no if this machine cannot tell."""
+    """Whether the process of an earlier writing has ended, as far as can be told."""
     if process == os.getpid():
         return True
     return Path("/proc/self").exists() and not Path(f"/proc/{process}").exists()
@@ -249,14 +258,7 @@ class Manifest:
                 name: (entry["bytes"], entry["sha256"])
                 for name, entry in read_json(path).items()
             }
-        except (
-            OSError,
-            ValueError,
-            AttributeError,
-            TypeError,
-            KeyError,
-            RecursionError,
-        ) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
 
     def verify(self, *names):
@@ -270,14 +272,12 @@ class Manifest:
             inside = [file for file in self.sums if file.startswith(f"{name}/")]
             chosen += inside or [name]
         for file in chosen:
+            path = self.folder / file
             try:
-                path = self.folder / file
-                is_whole = path.stat().st_size == self.sums[file][0]
-                is_whole = is_whole and sha256(path) == self.sums[file][1]
-            except (OSError, ValueError, KeyError):
-                is_whole = False
-            if not is_whole:
-                raise self.damaged(file)
+                found = (path.stat().st_size, sha256(path))
+            except UNREADABLE:
+                found = None
+            self._check(file, found)
 
     def read_json(self, name):
         """The content of a sealed JSON file, which is read once.
@@ -289,22 +289,21 @@ class Manifest:
         try:
             content = read_small(path)
             parsed = json.loads(content.decode("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
-        digest = hashlib.sha256(content).hexdigest()
-        if self.sums.get(name) != (len(content), digest):
-            raise self.damaged(name)
+        self._check(name, (len(content), hashlib.sha256(content).hexdigest()))
         return parsed
 
-    def damaged(self, name):
-        path = str(self.folder / name)
-        return ValueError(
-            f"{path!r} is not the file that was written with manifest.json"
-        )
+    def _check(self, name, found):
+        if found is None or found != self.sums.get(name):
+            raise ValueError(
+                f"{str(self.folder / name)!r} is not the file that was written with "
+                "manifest.json"
+            )
 
 
 def save_arrays(folder, stem, arrays, metadata):
-    """Write arrays to `FOLDER/STEM.DIGEST.safetensors`, whose name tells whether it is whole.
+    """Write arrays to `FOLDER/STEM.DIGEST.safetensors`; the name tells if it is whole.
 
     Args:
         folder: an existing directory; an older file of the same stem in it is removed.
@@ -353,5 +352,5 @@ def load_arrays(path):
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
             return arrays, json.loads(file.metadata()["json"])
-    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+    except (*UNREADABLE, SafetensorError) as error:
         raise ValueError(f"{path.name} cannot be used: {error}") from None

@@ -1,4 +1,4 @@
-"""What happens beside `fit`: when to stop, what is written down, which model is kept."""
+"""What happens beside `fit`: what is written down, which model is kept."""
 
 import json
 import math
@@ -14,22 +14,18 @@ from keras_transformer.training.checkpoints import (
     EpochWeights,
     all_finite,
 )
-from keras_transformer.training.progress import Monitor
+from keras_transformer.training.progress import Monitor, SessionCallback
 
 
 class NonFiniteLoss(ArithmeticError):
     """The loss became infinite or not a number."""
 
 
-class StopOnNonFiniteLoss(keras.callbacks.Callback):
+class StopOnNonFiniteLoss(SessionCallback):
     """Raise `NonFiniteLoss` at the update whose loss is not finite.
 
     What was saved before stays as it is.
     """
-
-    def __init__(self, session):
-        super().__init__()
-        self.session = session
 
     def on_train_batch_end(self, batch, logs=None):
         self.check("loss", logs)
@@ -62,15 +58,14 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
         )
 
 
-class RunLog(keras.callbacks.Callback):
+class RunLog(SessionCallback):
     """Append a line of JSON to the run's `log.jsonl` after every epoch.
 
     It holds the epoch's number, the seconds of training and all logs.
     """
 
     def __init__(self, session):
-        super().__init__()
-        self.session = session
+        super().__init__(session)
         self.path = session.run.path / "log.jsonl"
 
     def rewind(self):
@@ -94,19 +89,15 @@ class RunLog(keras.callbacks.Callback):
             os.fsync(file.fileno())
 
 
-class KeepBest(keras.callbacks.Callback):
+class KeepBest(SessionCallback):
     """Save the model into the run whenever its score is the best so far.
 
     Training stops when the session's patience is over.
     """
 
-    def __init__(self, session):
-        super().__init__()
-        self.session = session
-
     def on_epoch_end(self, epoch, logs=None):
         score = float(logs[self.session.monitor])
-        self.session.progress.scores[epoch] = score
+        self.session.progress.scores[epoch:] = [score]
         self.save_if_better(score)
         if self.session.patience_is_over():
             self.model.stop_training = True

@@ -1,4 +1,4 @@
-"""What is kept of a training run to go on from: checkpoints, the weights of some epochs."""
+"""What is kept to go on from: checkpoints, and the weights of some epochs."""
 
 import dataclasses
 import warnings
@@ -8,12 +8,13 @@ from keras import ops
 
 from keras_transformer.distribution.random_state import random_state, set_random_state
 from keras_transformer.runs.sealed_files import (
+    UNREADABLE,
     is_whole,
     load_arrays,
     save_arrays,
     sha256,
 )
-from keras_transformer.training.progress import Interrupted, Progress
+from keras_transformer.training.progress import Interrupted, Progress, SessionCallback
 
 
 def all_finite(model):
@@ -48,16 +49,15 @@ def stem(path):
     return path.name.partition(".")[0]
 
 
-class Checkpoints(keras.callbacks.Callback):
-    """Write checkpoints: after some minutes, after every epoch, when a signal asks to leave.
+class Checkpoints(SessionCallback):
+    """Write checkpoints: after some minutes, after every epoch, and at a signal.
 
     A file `checkpoints/batch-00001234.DIGEST.safetensors` holds weights, optimizer, the
     states of dropout, the metrics so far, and the `Progress`.
     """
 
     def __init__(self, session):
-        super().__init__()
-        self.session = session
+        super().__init__(session)
         self.written = 0.0  # seconds of training before the newest
         self.metrics = []  # to go on with when the epoch begins
         self.random = []  # to go on with at the next batch
@@ -97,15 +97,18 @@ class Checkpoints(keras.callbacks.Callback):
             )
 
     def whole(self):
-        """The checkpoints that can be read, newest first: path, arrays, `Progress`, backend."""
+        """The checkpoints that can be read, newest first.
+
+        Path, arrays, `Progress` and backend of each.
+        """
         for path in self.paths()[::-1]:
             try:
                 arrays, metadata = load_arrays(path)
                 if metadata["run"] != self.run_id():
                     raise ValueError(f"{path.name} is that of another run")
-                progress = Progress.from_json(metadata["progress"])
+                progress = Progress(**metadata["progress"])
                 backend = metadata["backend"]
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+            except UNREADABLE as error:
                 warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
                 continue
             yield path, arrays, progress, backend
@@ -215,7 +218,7 @@ class Checkpoints(keras.callbacks.Callback):
         return [self.session.distribution.all_gather(array) for array in random_state()]
 
     def note_best(self):
-        """Write into the newest checkpoint what the progress now says of the best model."""
+        """Write into the newest checkpoint what is now the best score."""
         newest = next(self.whole(), None)
         if newest is not None:
             _, arrays, progress, backend = newest
@@ -223,12 +226,8 @@ class Checkpoints(keras.callbacks.Callback):
             self.write(arrays, progress, backend)
 
 
-class EpochWeights(keras.callbacks.Callback):
-    """Keep in `checkpoints/` the weights after the last epochs and after the best ones."""
-
-    def __init__(self, session):
-        super().__init__()
-        self.session = session
+class EpochWeights(SessionCallback):
+    """Keep the weights of the last epochs and of the best ones in `checkpoints/`."""
 
     def on_epoch_end(self, epoch, logs=None):
         session = self.session
@@ -244,9 +243,12 @@ class EpochWeights(keras.callbacks.Callback):
                 path.unlink()
 
     def paths(self):
-        """The whole files of the last epochs, oldest first; a warning names the others."""
+        """The files of the last epochs, oldest first.
+
+        A warning names each that is damaged and left out.
+        """
         found = []
-        epochs = sorted(self.session.progress.scores)
+        epochs = range(len(self.session.progress.scores))
         for epoch in epochs[-self.session.training.average_last :]:
             for path in self.session.folder.glob(f"{epoch_name(epoch)}.*.safetensors"):
                 if is_whole(path):

@@ -1,7 +1,6 @@
-"""A run that is ready to train: its configurations, its tokenizers, its token stores."""
+"""A run that is ready to train: its settings, its tokenizers, its token stores."""
 
 import dataclasses
-import importlib.util
 import itertools
 import json
 from pathlib import Path
@@ -12,6 +11,7 @@ from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig,
 from keras_transformer.data.corpus import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.runs.sealed_files import new_directory
 from keras_transformer.text.tokenizer import Tokenizer
@@ -72,7 +72,7 @@ def resumed(run, model, data, training):
 
 
 def continued(begun, model, data):
-    """The configurations of model and data of a run that begins with another's weights."""
+    """The settings of model and data of a run that begins with another's weights."""
     why = f"as in init_from={str(begun.path)!r}"
     own = begun.config
     must_equal(own.model, model, (*FROM_TOKENIZER, *DROPOUT), why)
@@ -84,7 +84,7 @@ def continued(begun, model, data):
 
 
 def must_equal(own, given, except_for, why):
-    """Raise a `ValueError` that names the first field in which a given config differs."""
+    """Raise a `ValueError` that names the first field that differs."""
     if given is None:
         return
     for field in dataclasses.fields(own):
@@ -113,13 +113,7 @@ def check(model, data, training, valid_source, valid_target):
             f"positions='learned'; received {data.max_length}"
         )
     if training.tensorboard:
-        packages = ("tensorflow", "tensorboard")
-        missing = [name for name in packages if not importlib.util.find_spec(name)]
-        if missing:
-            raise ValueError(
-                "tensorboard=True needs the packages tensorflow and tensorboard; "
-                f"not installed: {missing}"
-            )
+        needed("tensorflow", "tensorboard", extra="tensorflow")
 
 
 def prepare(folder, files, config, begun=None):

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import os
 import signal
 import sys
@@ -31,7 +30,7 @@ class Progress:
         batch: batches of it that are done.
         batches: batches done in all epochs.
         seconds: of training, in all processes.
-        scores: what the monitor said after each epoch, by its number from 0.
+        scores: what the monitor said after each epoch.
         best: score of the model that is saved in the run; None before the first.
     """
 
@@ -39,15 +38,8 @@ class Progress:
     batch: int = 0
     batches: int = 0
     seconds: float = 0.0
-    scores: dict[int, float] = dataclasses.field(default_factory=dict)
+    scores: list[float] = dataclasses.field(default_factory=list)
     best: float | None = None
-
-    @classmethod
-    def from_json(cls, values):
-        """The inverse of `dataclasses.asdict` and a way through JSON."""
-        # There all names are strings.
-        scores = {int(epoch): score for epoch, score in values["scores"].items()}
-        return cls(**{**values, "scores": scores})
 
 
 @dataclasses.dataclass
@@ -102,24 +94,25 @@ class Session:
         """The epochs, best first, the earlier one of two equals."""
         scores = self.progress.scores
         highest_first = self.training.monitor == "bleu"
-        return sorted(scores, key=scores.get, reverse=highest_first)
+        return sorted(range(len(scores)), key=scores.__getitem__, reverse=highest_first)
 
     def patience_is_over(self):
         """Whether there were too many epochs since the best one."""
-        scores = self.progress.scores
-        if self.training.patience is None or not scores:
+        patience = self.training.patience
+        if patience is None or not self.progress.scores:
             return False
-        return max(scores) - self.ranked_epochs()[0] >= self.training.patience
+        newest = len(self.progress.scores) - 1
+        return newest - self.ranked_epochs()[0] >= patience
 
     def limit_is_reached(self):
         """Whether there were as many updates or minutes as there may be."""
-        training = self.training
-        updates = math.inf if training.max_updates is None else training.max_updates
-        minutes = math.inf if training.max_minutes is None else training.max_minutes
-        return (
-            self.progress.batches >= updates * training.gradient_accumulation
-            or self.progress.seconds >= minutes * 60
-        )
+        updates = self.training.max_updates
+        minutes = self.training.max_minutes
+        batches = self.progress.batches
+        if updates is not None:
+            if batches >= updates * self.training.gradient_accumulation:
+                return True
+        return minutes is not None and self.progress.seconds >= 60 * minutes
 
     def is_done(self):
         """Whether nothing is left to train."""
@@ -130,12 +123,16 @@ class Session:
         )
 
 
-class Monitor(keras.callbacks.Callback):
-    """Keep the session's progress up to date, and stop where a limit is reached."""
+class SessionCallback(keras.callbacks.Callback):
+    """A callback that shares a `Session` with others."""
 
     def __init__(self, session):
         super().__init__()
         self.session = session
+
+
+class Monitor(SessionCallback):
+    """Keep the session's progress up to date, and stop where a limit is reached."""
 
     def on_train_begin(self, logs=None):
         self.last = time.monotonic()
@@ -161,7 +158,7 @@ class Monitor(keras.callbacks.Callback):
         self.agree()
 
     def agree(self):
-        """Count the seconds, those of process 0 in all; pass on a signal of any process."""
+        """Count the seconds of process 0 in all, and pass on a signal of any."""
         session = self.session
         now = time.monotonic()
         received = session.received[0] if session.received else 0

@@ -1,7 +1,6 @@
 """From two text files to a run directory with a trained model."""
 
 import contextlib
-import dataclasses
 import json
 import re
 import sys
@@ -18,7 +17,7 @@ from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.evaluation.callback import BleuCallback
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
-from keras_transformer.runs.sealed_files import remove_partial_beside, load_arrays
+from keras_transformer.runs.sealed_files import load_arrays, remove_partial_beside
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.training.averaging import average_weights
 from keras_transformer.training.callbacks import (
@@ -49,7 +48,7 @@ def train(
     init_from=None,
     distribution=ONE_DEVICE,
 ):
-    """Learn a tokenizer and a model from parallel text; leave a run directory for `Translator.load`.
+    """Learn a tokenizer and a model from parallel text; leave a run directory.
 
     After every epoch the model is validated, and saved if it is the best so far; at the
     end the mean of the last epochs' weights is validated too, and saved if it is better
@@ -144,12 +143,16 @@ def fit(run, training, goes_on, distribution):
         compile_for_training(model, training)
         batches, held_out = open_batches(run, training, distribution)
         session = Session(run, training, distribution, batches, held_out)
-        parts = Parts.of(session)
+        checkpoints = Checkpoints(session)
+        bleu = bleu_callback(session)
         with signals_noted(session.received):
-            go_to_newest_checkpoint(model, session, parts, goes_on)
+            go_to_newest_checkpoint(model, session, checkpoints, goes_on)
             distribution.prepare(model)
-            fit_epochs(model, session, parts)
-        save_mean(model, session, parts)
+            fit_epochs(model, session, callbacks_of(session, checkpoints, bleu))
+        save_mean(model, session, bleu)
+        with distribution.main_process_first() as is_first:
+            if is_first:
+                checkpoints.note_best()
     return run.model()
 
 
@@ -176,54 +179,35 @@ def open_batches(run, training, distribution):
     return batches, held_out
 
 
-@dataclasses.dataclass
-class Parts:
-    """The callbacks that the steps of a training speak to; bleu is None without."""
-
-    bleu: BleuCallback | None
-    log: RunLog
-    best: KeepBest
-    last: EpochWeights
-    checkpoints: Checkpoints
-
-    @classmethod
-    def of(cls, session):
-        bleu = None
-        if session.training.monitor == "bleu":
-            pairs = json.loads((session.run.path / TRANSLATED).read_text("utf-8"))
-            bleu = BleuCallback(
-                *zip(*pairs),
-                *session.run.tokenizers,
-                distribution=session.distribution,
-            )
-        return cls(
-            bleu,
-            RunLog(session),
-            KeepBest(session),
-            EpochWeights(session),
-            Checkpoints(session),
-        )
-
-    def callbacks(self, session):
-        """What to give to `fit`."""
-        found = [Monitor(session), StopOnNonFiniteLoss(session)]
-        found += [self.best, self.last, self.checkpoints]
-        if self.bleu is not None:
-            found.append(self.bleu)
-        if session.writes:
-            found.append(self.log)
-            if session.training.tensorboard:
-                folder = session.run.path / "tensorboard"
-                found.append(keras.callbacks.TensorBoard(folder, write_graph=False))
-        return ordered(found)
+def bleu_callback(session):
+    """What measures BLEU after each epoch, if that decides which one is the best."""
+    if session.training.monitor != "bleu":
+        return None
+    pairs = json.loads((session.run.path / TRANSLATED).read_text("utf-8"))
+    tokenizers = session.run.tokenizers
+    return BleuCallback(*zip(*pairs), *tokenizers, distribution=session.distribution)
 
 
-def go_to_newest_checkpoint(model, session, parts, goes_on):
+def callbacks_of(session, checkpoints, bleu):
+    """All callbacks of a training."""
+    kinds = [Monitor, StopOnNonFiniteLoss, KeepBest, EpochWeights]
+    if session.writes:
+        kinds.append(RunLog)
+    found = [checkpoints, *(kind(session) for kind in kinds)]
+    if bleu is not None:
+        found.append(bleu)
+    if session.writes and session.training.tensorboard:
+        folder = session.run.path / "tensorboard"
+        found.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+    return ordered(found)
+
+
+def go_to_newest_checkpoint(model, session, checkpoints, goes_on):
     """Bring a run that goes on to where it was; make its files ready in any case."""
     if session.writes:
         session.run.remove_partial()
     if goes_on:
-        parts.checkpoints.restore(model)
+        checkpoints.restore(model)
         if session.progress.best is not None and not session.run.holds_model():
             warnings.warn(
                 "model.keras is damaged; the next epoch's will take its place",
@@ -240,10 +224,10 @@ def go_to_newest_checkpoint(model, session, parts, goes_on):
             "so on move it."
         )
     elif session.writes:
-        parts.log.rewind()
+        RunLog(session).rewind()
 
 
-def fit_epochs(model, session, parts):
+def fit_epochs(model, session, callbacks):
     """Fit the rest of an epoch, if one was begun, and then all others."""
     verbose = 0
     if session.writes:
@@ -252,7 +236,7 @@ def fit_epochs(model, session, parts):
         validation_data=session.held_out,
         shuffle=False,  # the batches shuffle themselves, by seed and epoch
         verbose=verbose,
-        callbacks=parts.callbacks(session),
+        callbacks=callbacks,
     )
     batches = session.batches
     progress = session.progress
@@ -274,7 +258,7 @@ def fit_epochs(model, session, parts):
         )
 
 
-def save_mean(model, session, parts):
+def save_mean(model, session, bleu):
     """Save the mean of the last epochs' weights if it is better than the best epoch.
 
     Without validation pairs nothing can tell, and it is saved.
@@ -282,30 +266,28 @@ def save_mean(model, session, parts):
     distribution = session.distribution
     with distribution.main_process_first():
         pass  # all that process 0 wrote is there
-    paths = parts.last.paths()
+    paths = EpochWeights(session).paths()
     distribution.must_agree("epochs' weights", len(paths))
     if len(paths) > 1:
         mean = average_weights(list(load_arrays(path)[0].values()) for path in paths)
         model.set_weights(mean)
-        parts.best.set_model(model)
-        said = offer_mean(model, session, parts)
+        said = offer_mean(model, session, bleu)
         if session.writes:
             print(f"mean of the last {len(paths)} epochs: {said}")
-    with distribution.main_process_first() as is_first:
-        if is_first:
-            parts.checkpoints.note_best()
 
 
-def offer_mean(model, session, parts):
-    """Measure a model, save it if it is the best, and give what is to be said of that."""
+def offer_mean(model, session, bleu):
+    """Measure a model, save it if it is the best, and give what to say of that."""
+    best = KeepBest(session)
+    best.set_model(model)
     if session.held_out is None:
-        parts.best.save()
+        best.save()
         return "saved"
-    if parts.bleu is not None:
-        parts.bleu.set_model(model)
-        score = parts.bleu.measure().bleu
+    if bleu is not None:
+        bleu.set_model(model)
+        score = bleu.measure().bleu
     else:
         score = model.evaluate(session.held_out, return_dict=True, verbose=0)["nats"]
-    is_saved = parts.best.save_if_better(float(score))
+    is_saved = best.save_if_better(float(score))
     outcome = "saved" if is_saved else "not better than what is saved"
     return f"{session.monitor} {score:.4f}, {outcome}"

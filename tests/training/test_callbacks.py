@@ -194,7 +194,7 @@ def test_the_best_epoch_is_kept(tmp_path, monitor, values, expected):
         keep.on_epoch_end(epoch, {shared.monitor: value})
     assert saved(tmp_path) == expected
     assert shared.progress.best == values[expected]
-    assert shared.progress.scores == dict(enumerate(values))
+    assert shared.progress.scores == values
     for score in (shared.progress.best, float("nan")):
         assert not keep.save_if_better(score)
     assert {*tmp_path.iterdir()} - before == {tmp_path / "model.keras"}

@@ -20,7 +20,7 @@ def test_the_last_and_the_best_weights_are_kept(tmp_path):
     shared = session(tmp_path, average_last=2, keep_best=2)
     weights = EpochWeights(shared)
     for epoch, score in enumerate([1.0, 3.0, 2.0, 4.0, 5.0]):
-        shared.progress.scores[epoch] = score
+        shared.progress.scores.append(score)
         weights.set_model(model_of(epoch))
         weights.on_epoch_end(epoch)
     kept = sorted((tmp_path / "checkpoints").iterdir())
@@ -47,7 +47,7 @@ def positions(checkpoints):
 
 def test_the_newest_checkpoint_comes_back(tmp_path):
     checkpoints = make(tmp_path)
-    expected = dict(epoch=2, scores={0: 2.0, 1: 1.5})
+    expected = dict(epoch=2, scores=[2.0, 1.5])
     for value in range(4):
         checkpoints.set_model(model_of(value))
         checkpoints.model.optimizer.iterations.assign(value)

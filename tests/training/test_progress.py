@@ -1,3 +1,5 @@
+import dataclasses
+import json
 import os
 import signal
 import threading
@@ -8,7 +10,7 @@ from keras_transformer.training.progress import Progress, signals_noted
 
 
 def test_scores_are_ranked(tmp_path):
-    scores = {0: 3.0, 1: 1.0, 2: 4.0, 3: 1.0}
+    scores = [3.0, 1.0, 4.0, 1.0]
     shared = session(tmp_path, patience=2)
     assert not shared.patience_is_over()
     shared.progress.scores = scores
@@ -23,9 +25,9 @@ def test_scores_are_ranked(tmp_path):
 
 
 def test_progress_goes_through_json():
-    values = {"epoch": 2, "batch": 1, "batches": 9, "scores": {"0": 2.0, "1": 1.5}}
-    expected = Progress(epoch=2, batch=1, batches=9, scores={0: 2.0, 1: 1.5})
-    assert Progress.from_json(values) == expected
+    progress = Progress(epoch=2, batch=1, batches=9, scores=[2.0, 1.5], best=1.5)
+    values = json.loads(json.dumps(dataclasses.asdict(progress)))
+    assert Progress(**values) == progress
 
 
 def test_a_signal_is_noted_and_a_second_one_obeyed(capsys, monkeypatch):

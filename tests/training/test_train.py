@@ -251,7 +251,7 @@ def test_tensorboard_needs_its_packages(tmp_path, corpus, monkeypatch):
         "importlib.util.find_spec", lambda name: None if name == "tensorboard" else name
     )
     with pytest.raises(
-        ValueError, match=r"tensorboard=True needs .* not installed: \['tensorboard'\]"
+        ImportError, match=r'tensorboard is not installed: pip install -e "\.\[tens'
     ):
         train(tmp_path / "run", *corpus, training=training(tensorboard=True))
     assert not list(tmp_path.iterdir())
@@ -318,7 +318,7 @@ def test_accumulated_micro_batches_equal_one_big_batch(corpus, optimizer, option
 def digits(count, seed):
     random = np.random.default_rng(seed)
     lines = [
-        " ".join(map(str, random.integers(0, 10, random.integers(3, 8))))
+        " ".join(map(str, random.integers(0, 10, random.integers(3, 6))))
         for _ in range(count)
     ]
     return lines, [line[::-1] for line in lines]
@@ -327,21 +327,21 @@ def digits(count, seed):
 def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
     """compile, fit for seconds, evaluate, save, load_model: none of `train`."""
     keras.utils.set_random_seed(0)
-    source, target = digits(3000, seed=0)
+    source, target = digits(1500, seed=0)
     tokenizer = Tokenizer.train(source, vocab_size=25)
     batches = TokenBatches.from_lines(
         source, target, tokenizer, batch_tokens=512, seed=1
     )
-    config = preset("tiny", source_vocab_size=25, target_vocab_size=25, encoder_layers=1, decoder_layers=1, d_model=64,
+    config = preset("tiny", source_vocab_size=25, target_vocab_size=25, encoder_layers=1, decoder_layers=1, d_model=48,
                     d_ff=128, num_heads=4, dropout=0.0, norm_first=True)  # fmt: skip
     model = Transformer(config)
     model.compile(
-        paper_adam(WarmupSchedule(64, warmup_updates=100, scale=0.4)),
+        paper_adam(WarmupSchedule(48, warmup_updates=60, scale=1.0)),
         LabelSmoothedCrossEntropy(),
         weighted_metrics=[TokenAccuracy(), Perplexity()],
         jit_compile=keras.backend.backend() == "jax",
     )
-    model.fit(batches, epochs=16, shuffle=False, verbose=0)
+    model.fit(batches, epochs=20, shuffle=False, verbose=0)
 
     source, target = digits(100, seed=1)
     held_out = TokenBatches.from_lines(
