@@ -275,7 +275,7 @@ def read_tokenizers(folder):
 
 
 def read_log(path):
-    """The rows of a `log.jsonl`, without lines that are damaged or cut short by a kill."""
+    """The rows of a `log.jsonl`, without the lines that are damaged."""
     if not path.exists():
         return []
     rows = []

@@ -31,7 +31,7 @@ UNREADABLE = (
 
 @contextlib.contextmanager
 def written_aside(path):
-    """Give a name beside `path` to write to; it becomes `path` when the block ends well.
+    """Give a name beside `path` to write to; it becomes `path` if the block ends well.
 
     What the block wrote is on the disk before it takes the name, and the name is there
     before this returns: a loss of power leaves the old file or the new one. When the
