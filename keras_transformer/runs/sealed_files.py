@@ -19,14 +19,7 @@ except ImportError:  # Windows has no such locks
 
 LARGEST_JSON = 1 << 20  # bytes
 # What reading a damaged file may raise.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    RecursionError,
-)
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 @contextlib.contextmanager
