@@ -49,11 +49,11 @@ def engine(name, place):
     """A function from sentences to translations, one for all sizes as in a server."""
     if name in KERAS:
         from keras_transformer.decoding.translator import Translator
-        from keras_transformer.runs.run import load_model, load_tokenizers
+        from keras_transformer.runs.run import Run
 
         config = DecodingConfig(penalty="power", batch_size=max(SIZES))
         return Translator(
-            load_model(place, "float32"), *load_tokenizers(place), config=config
+            Run.open(place).model("float32"), *Run.open(place).tokenizers, config=config
         )
     if name == "SavedModel":
         import tensorflow as tf
@@ -77,10 +77,10 @@ def engine(name, place):
 def onnx_engine(place):
     from keras_transformer.decoding.translator import pad
     from keras_transformer.export.onnx_loop import OnnxTransformer
-    from keras_transformer.runs.run import load_tokenizers
+    from keras_transformer.runs.run import read_tokenizers
     from keras_transformer.text.special_tokens import END
 
-    (source, target), model = load_tokenizers(place), OnnxTransformer(place)
+    (source, target), model = read_tokenizers(place), OnnxTransformer(place)
 
     def translate(texts):
         ids = [[*row, END] for row in source.encode(texts)]

@@ -28,10 +28,11 @@ def our_step(config, training, source, target, labels):
     """`step()` of the model that `train` compiles, without metrics."""
     import keras
 
+    from keras_transformer.models.transformer import Transformer
     from keras_transformer.training.recipe import compile_for_training
 
     keras.utils.set_random_seed(training.seed)
-    model = compile_for_training(config, training)
+    model = compile_for_training(Transformer(config, dtype=training.dtype), training)
     model.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
     inputs = {"source_ids": source, "target_ids": target}
     weights = np.full(labels.shape, 1 / labels.size, "float32")

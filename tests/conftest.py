@@ -9,6 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import keras  # noqa: E402
 import pytest  # noqa: E402
+import small  # noqa: E402
 
 # Here every operation is compiled for one use: XLA's optimisations cost more than they
 # save.
@@ -29,9 +30,32 @@ def fresh_state(request):
     keras.config.set_dtype_policy("float32")
 
 
+def one_width(patch):
+    patch.setattr(
+        "keras_transformer.data.batches.bucket_edges", lambda longest: (longest,)
+    )
+
+
 @pytest.fixture
 def one_bucket(monkeypatch):
     """Batches of one width, so that JAX compiles once; those of several have tests of their own."""
-    monkeypatch.setattr(
-        "keras_transformer.data.batches.bucket_edges", lambda longest: (longest,)
-    )
+    one_width(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """The paths of `small.write_corpus`."""
+    return small.write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="session")
+def trained(corpus, tmp_path_factory):
+    """A run of two epochs, for tests that only read it; others copy it first."""
+    from keras_transformer.training.train import train
+
+    run = tmp_path_factory.mktemp("trained") / "run"
+    recipe = small.training(max_updates=None, average_last=2, patience=5)
+    with pytest.MonkeyPatch.context() as patch:
+        one_width(patch)
+        train(run, *corpus, model=small.MODEL, data=small.DATA, training=recipe)
+    return run

@@ -1,22 +1,37 @@
-"""A corpus of a few hundred bundled pairs and a model that trains on it in seconds, for the tests of whole runs."""
+"""A corpus of a few hundred bundled pairs and a model that trains on it in seconds."""
 
 import gzip
 import itertools
+import json
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
 from keras_transformer.data.examples import captions
+from keras_transformer.runs.run import Run, RunConfig
 
 MODEL = TransformerConfig(
     encoder_layers=1, decoder_layers=1, d_model=16, d_ff=16, num_heads=2
 )
 DATA = DataConfig(vocab_size=200, batch_tokens=800)
-FLAGS = "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --num-heads 2 --vocab-size 200 --batch-tokens 800".split()
+FLAGS = (
+    "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --num-heads 2 "
+    "--vocab-size 200 --batch-tokens 800"
+).split()
 
 
 def training(**options):
     return TrainingConfig(
         **{"epochs": 2, "max_updates": 3, "warmup_updates": 50, **options}
     )
+
+
+def session(path, **options):
+    """What the callbacks share, of a run that is only begun."""
+    from keras_transformer.training.progress import Session
+
+    (path / "checkpoints").mkdir(exist_ok=True)
+    (path / "manifest.json").touch()
+    config = RunConfig(MODEL, DATA, TrainingConfig(**options))
+    return Session(Run(path, config, None), config.training)
 
 
 def write_corpus(folder, train=200, valid=8):
@@ -38,3 +53,8 @@ def contents(folder):
     return {
         path: None if path.is_dir() else path.read_bytes() for path in folder.rglob("*")
     }
+
+
+def log(run):
+    """The rows of a run's log.jsonl."""
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]

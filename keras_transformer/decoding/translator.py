@@ -69,9 +69,9 @@ class Translator(BaseTranslator):
     @classmethod
     def load(cls, run, config=None):
         """The translator of a run directory, as `keras-transformer train` leaves it."""
-        from keras_transformer.runs.run import load_model, load_tokenizers
+        from keras_transformer.runs.run import Run
 
-        return cls(load_model(run), *load_tokenizers(run), config=config)
+        return Run.open(run).translator(config)
 
     def attention(self, source, target=None):
         """What all layers and heads look at for a sentence and its translation.

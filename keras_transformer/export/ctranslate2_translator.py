@@ -8,7 +8,7 @@ import os
 from keras_transformer.decoding.base_translator import BaseTranslator
 from keras_transformer.export.export_directory import read_search, refuse_sampling
 from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import load_tokenizers
+from keras_transformer.runs.run import read_tokenizers
 
 # Finished hypotheses, in beams, after which the search of a sentence stops. Translator
 # stops when nothing better can come: of 1,000 sentences 15 were translated otherwise
@@ -50,7 +50,7 @@ class CTranslate2Translator(BaseTranslator):
         search, positions = read_search(export, "ctranslate2")
         search = dataclasses.replace(search, **changes)
         cls.check_search(search)
-        return cls.open(export, load_tokenizers(export), search, positions)
+        return cls.open(export, read_tokenizers(export), search, positions)
 
     @classmethod
     def open(cls, folder, tokenizers, config, positions, device="auto"):

@@ -1,337 +1,289 @@
 """A run is a directory: what every command takes and leaves.
 
-config.json       the model's, the data's and the training's configuration
-tokenizer.model   or tokenizer.source.model and tokenizer.target.model; of a run that began with somebody else's
-                  checkpoint the folders tokenizer, or tokenizer.source and
-                  tokenizer.target, whose kind.json says which kind of tokenizer each is
+config.json       the configurations of the model, the data and the training
+tokenizer.model   or tokenizer.source.model and tokenizer.target.model; a run that began
+                  with somebody else's checkpoint has the folders tokenizer, or
+                  tokenizer.source and tokenizer.target, whose kind.json says which kind
+                  of tokenizer each is
 data/             the tokenised corpus, memory-mapped
 manifest.json     size and SHA-256 of all of the above, which never changes
-model.keras       the model; opens on every backend
+model.keras       the model without optimizer; `keras.models.load_model` opens it
 checkpoints/      to resume from; weights of the last and the best epochs
 log.jsonl         one line an epoch
 """
 
-import contextlib
 import dataclasses
+import functools
 import json
-import os
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None
-
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
-from keras_transformer.pretrained.tokenizers.load import load_folder
-from keras_transformer.runs.sealed_files import remove_partial, sha256, written_aside
+from keras_transformer.pretrained.tokenizers.checkpoint_tokenizer import load_folder
+from keras_transformer.pretrained.tokenizers.fsmt import FsmtTokenizer
+from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
+from keras_transformer.pretrained.tokenizers.multilingual import MultilingualTokenizer
+from keras_transformer.runs.sealed_files import (
+    UNREADABLE,
+    Manifest,
+    locked,
+    new_file,
+    remove_partial,
+    seal,
+    written_aside,
+)
 from keras_transformer.text.tokenizer import Tokenizer
 
-LARGEST_JSON = 1 << 20  # bytes
-CONFIG_KINDS = {
-    "model": TransformerConfig,
-    "data": DataConfig,
-    "training": TrainingConfig,
+FORMAT = 2  # of a run's files
+MADE = "run must be a directory that `keras-transformer train` or `import` made"
+TOKENIZER_KINDS = {
+    kind.kind: kind for kind in (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer)
 }
 
 
-@contextlib.contextmanager
-def new_file(path):
-    """Give a text file to write to, which becomes `path` when the block ends well; nothing is left otherwise.
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """What a run's `config.json` says.
 
-    A pipe or a device is written to as it is; through a link, the file that it names is
-    replaced.
-
-    Raises:
-        ValueError: if `path` is a directory, or in none.
+    Attributes:
+        model: the `TransformerConfig`.
+        data: the `DataConfig`.
+        training: the `TrainingConfig`.
+        origin: where the checkpoint comes from that the run began with, if it did.
     """
-    path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(
-            f"path must be that of a file in an existing directory; received {str(path)!r}"
+
+    model: TransformerConfig
+    data: DataConfig
+    training: TrainingConfig
+    origin: dict | None = None
+
+    @classmethod
+    def from_json(cls, content):
+        """The inverse of `dataclasses.asdict`."""
+        return cls(
+            model=TransformerConfig(**content["model"]),
+            data=DataConfig(**content["data"]),
+            training=TrainingConfig(**content["training"]),
+            origin=content.get("origin"),
         )
-    special = path.exists() and not path.is_file()
-    with (
-        contextlib.nullcontext(path)
-        if special
-        else written_aside(path.resolve()) as place
-    ):
-        with open(place, "w", encoding="utf-8") as file:
-            yield file
 
 
-def tidy(run):
-    """Clear away, beside a run, what killed processes left when they were making it."""
-    run = Path(run).resolve()
-    remove_partial(run.parent, run.stem)
+class Run:
+    """A run directory. `Run.open` reads and checks its settings, once.
 
+    Attributes:
+        path: the directory.
+        config: the `RunConfig`.
 
-@contextlib.contextmanager
-def new_directory(path, overwrite=False, kind="run"):
-    """Give an empty directory to fill; it becomes `path` when the block ends well, and nothing is left otherwise.
-
-    Args:
-        path: the directory to make.
-        overwrite: whether it may take the place of another of the same kind.
-        kind: `"run"` or `"export"`.
-
-    Raises:
-        ValueError: if `path` exists and is not to be overwritten, or is something else.
+    Example (needs a run):
+        run = Run.open("run")
+        run.translator()("Two young girls are sitting on a bench.")
+        run.model().summary()
+        [row["val_nats"] for row in run.log]
     """
-    path = Path(path)
-    tidy(path)
-    if path.exists() and not overwrite:
-        raise ValueError(
-            f"{kind} {str(path)!r} exists already; pass --overwrite to replace it, or choose another name"
-        )
-    if (
-        path.exists()
-        and any(path.iterdir() if path.is_dir() else [path])
-        and kind_of(path) != kind
-    ):
-        article = "an" if kind == "export" else "a"
-        raise ValueError(
-            f"{kind} {str(path)!r} exists and is not {article} {kind} directory; it is left as it is"
-        )
-    # Nobody may train it meanwhile.
-    held = locked(path) if path.exists() else contextlib.nullcontext()
-    path = path.resolve()  # through a link, the directory that it names is replaced
-    missing = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with held, written_aside(path) as aside:
-            aside.mkdir()
-            yield aside
-    except BaseException:
-        for parent in missing:
-            with contextlib.suppress(OSError):
-                parent.rmdir()
-        raise
 
+    def __init__(self, path, config, manifest):
+        self.path = Path(path)
+        self.config = config
+        self._manifest = manifest
 
-def kind_of(path):
-    """What a directory is: `"run"`, `"export"` of a run, or None, as other programs have a `config.json` as well."""
-    path = Path(path)
-    if not (path / "config.json").is_file():
-        return None
-    try:
-        content = read_json(path / "config.json")
+    @classmethod
+    def open(cls, path):
+        """The run in a directory.
+
+        Raises:
+            ValueError: if there is none, its settings cannot be read or are not what
+                was written, or it is of another format.
+        """
+        path = Path(path)
+        place = path / "config.json"
+        if not place.is_file():
+            raise ValueError(f"{MADE}; {str(place)!r} is missing")
+        if not (path / "manifest.json").is_file():
+            raise ValueError(f"{MADE}; {str(path)!r} is none")
+        manifest = Manifest(path)
+        content = manifest.read_json("config.json")
+        if not isinstance(content, dict):
+            raise ValueError(f"{str(place)!r} cannot be used: it holds no settings")
         if "made_with" in content:
-            return "export"
-        if {*CONFIG_KINDS} <= {*content}:
-            return "run"
-    except (OSError, ValueError, TypeError, RecursionError):
-        pass
-    return "run" if (path / "manifest.json").is_file() else None  # a damaged one
-
-
-def read_json(path):
-    """The content of a JSON file of a run, unless it is too large to be one."""
-    if path.stat().st_size > LARGEST_JSON:
-        raise ValueError(
-            f"it must have at most {LARGEST_JSON:,} bytes; received {path.stat().st_size:,}"
-        )
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def seal(run):
-    """Write the `manifest.json` of all that is in a new run or export: size and SHA-256 of each file."""
-    run = Path(run)
-    files = {
-        path.relative_to(run).as_posix(): path
-        for path in sorted(run.rglob("*"))
-        if path.is_file()
-    }
-    sums = {
-        name: {"bytes": path.stat().st_size, "sha256": sha256(path)}
-        for name, path in files.items()
-    }
-    with new_file(run / "manifest.json") as file:
-        json.dump(sums, file, indent=2)
-
-
-def verify(run, *names):
-    """Raise a `ValueError` unless these files, or those in these folders, are what `seal` found; all without a name."""
-    run = Path(run)
-    try:
-        sums = read_json(run / "manifest.json")
-        names = names or tuple(sums)
-        chosen = {
-            f: s
-            for f, s in sums.items()
-            if any(f == name or f.startswith(name + "/") for name in names)
-        }
-        damaged = [
-            name
-            for name, s in chosen.items()
-            if not is_as_sealed(run / name, s["bytes"], s["sha256"])
-        ]
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-        TypeError,
-        KeyError,
-        RecursionError,
-    ) as error:
-        raise ValueError(
-            f"{str(run / 'manifest.json')!r} cannot be used: {error}"
-        ) from None
-    unknown = [
-        name
-        for name in names
-        if not any(f == name or f.startswith(name + "/") for f in sums)
-    ]
-    if damaged or unknown:
-        raise ValueError(
-            f"{str(run / (damaged + unknown)[0])!r} is not the file that was written with manifest.json"
-        )
-
-
-def is_as_sealed(path, size, digest):
-    return path.is_file() and path.stat().st_size == size and sha256(path) == digest
-
-
-@contextlib.contextmanager
-def locked(run):
-    """Hold a run for this process; the operating system lets go of it however the process ends.
-
-    Raises:
-        ValueError: if another process holds it.
-    """
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(run, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            raise ValueError(f"{MADE}; {str(path)!r} is an export of one")
+        found = content.get("format", "none, as of an older version")
+        if found != FORMAT:
             raise ValueError(
-                f"run {str(run)!r} is being trained by another process"
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)
+                f"run {str(path)!r} must be of format {FORMAT}; received {found}. "
+                "Train it again, or use the version of keras_transformer that made it"
+            )
+        try:
+            config = RunConfig.from_json(content)
+        except UNREADABLE as error:
+            raise ValueError(f"{str(place)!r} cannot be used: {error}") from None
+        return cls(path, config, manifest)
+
+    @classmethod
+    def begin(cls, folder, config, tokenizers):
+        """Make a run of a folder that holds its data, or nothing.
+
+        Args:
+            folder: where; `new_directory` gives one that appears when it is complete.
+            config: the `RunConfig`.
+            tokenizers: for source and target; the same object if they are shared.
+
+        Returns:
+            the `Run`.
+        """
+        folder = Path(folder)
+        save_tokenizers(folder, *tokenizers)
+        content = {"format": FORMAT, **dataclasses.asdict(config)}
+        with new_file(folder / "config.json") as file:
+            file.write(json.dumps(content, indent=2) + "\n")
+        seal(folder)
+        return cls(folder, config, Manifest(folder))
+
+    def verify(self, *names):
+        """Raise a `ValueError` unless these files or folders are what was written."""
+        self._manifest.verify(*names)
+
+    def locked(self):
+        """Hold the run for this process; an error if another process holds it."""
+        return locked(self.path)
+
+    def remove_partial(self):
+        """Remove what killed processes left when they wrote into the run."""
+        remove_partial(self.path)
+        remove_partial(self.path / "checkpoints")
+
+    @functools.cached_property
+    def tokenizers(self):
+        """The source and the target tokenizer: the same object if they are shared.
+
+        Raises:
+            ValueError: if one is missing, or is not what was written.
+        """
+        self.verify(*tokenizer_names(self.path))
+        return read_tokenizers(self.path)
+
+    @property
+    def log(self):
+        """What `log.jsonl` says of each epoch, as a list of dicts."""
+        return read_log(self.path / "log.jsonl")
+
+    def model(self, dtype=None):
+        """The `Transformer`, not compiled.
+
+        Nothing in the file is executed or made: the model is built from `config.json`,
+        and its arrays are read.
+
+        Args:
+            dtype: Keras dtype policy of the model; the one it was trained in when
+                absent.
+
+        Raises:
+            ValueError: if there is no model in the run, it cannot be read, it is not
+                the one that `config.json` describes, or its vocabulary is not the
+                tokenizers'.
+        """
+        from keras_transformer.models.transformer import Transformer
+        from keras_transformer.runs.archive import check_archive, load_weights
+
+        path = self.path / "model.keras"
+        if not path.is_file():
+            raise ValueError(
+                f"run {str(self.path)!r} holds no model: {path.name} is missing "
+                "(was its training stopped early?)"
+            )
+        config = self.config.model
+        sizes = tuple(tokenizer.vocab_size for tokenizer in self.tokenizers)
+        expected = (config.source_vocab_size, config.target_vocab_size)
+        if sizes != expected:
+            raise ValueError(
+                f"the tokenizers of {str(self.path)!r} must have {expected} tokens as "
+                f"the model has; received {sizes}"
+            )
+        check_archive(path, config)
+        model = Transformer(config, dtype=dtype or self.config.training.dtype)
+        load_weights(model, path)
+        return model
+
+    def holds_model(self):
+        """Whether the run has a `model.keras` that is whole."""
+        from keras_transformer.runs.archive import check_archive
+
+        try:
+            check_archive(self.path / "model.keras", self.config.model)
+        except ValueError:
+            return False
+        return True
+
+    def save_model(self, model):
+        """Write `model.keras` without the optimizer; it appears when it is complete."""
+        import keras
+
+        with written_aside(self.path / "model.keras") as aside, keras.device("cpu"):
+            uncompiled(model).save(aside)
+
+    def translator(self, config=None):
+        """The `Translator` of the run's model, for a `DecodingConfig`."""
+        from keras_transformer.decoding.translator import Translator
+
+        return Translator(self.model(), *self.tokenizers, config=config)
 
 
-def write_configs(run, origin=None, **configs):
-    """Write `config.json`; the keywords are `model`, `data` and `training`, and where an imported model comes from."""
-    content = {kind: dataclasses.asdict(config) for kind, config in configs.items()}
-    content |= {} if origin is None else {"origin": origin}
-    with new_file(Path(run) / "config.json") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
+def uncompiled(model):
+    """A model of the same weights, which Keras saves without an optimizer."""
+    if not model.compiled:
+        return model
+    plain = type(model).from_config(model.get_config())
+    plain.set_weights(model.get_weights())
+    return plain
 
 
-def read_origin(run):
-    """Where the checkpoint that an imported run began with comes from; None of other runs."""
-    return read_json(Path(run) / "config.json").get("origin")
+def save_tokenizers(folder, source, target):
+    """Write a run's or an export's tokenizer, or both if they differ."""
+    names = {"tokenizer": source}
+    if source is not target:
+        names = {"tokenizer.source": source, "tokenizer.target": target}
+    for name, tokenizer in names.items():
+        ending = ".model" if isinstance(tokenizer, Tokenizer) else ""
+        tokenizer.save(Path(folder) / f"{name}{ending}")
 
 
-def read_config(run, kind):
-    """The `TransformerConfig` ("model"), `DataConfig` ("data") or `TrainingConfig` ("training") of a run.
-
-    Raises:
-        ValueError: if the run has none, or it cannot be read.
-    """
-    path, made = (
-        Path(run) / "config.json",
-        "run must be a directory that `keras-transformer train` or `import` made",
-    )
-    if not path.is_file():
-        raise ValueError(f"{made}; {str(path)!r} is missing")
-    if (found := kind_of(run)) != "run":
-        raise ValueError(
-            f"{made}; {str(run)!r} is {'an export of one' if found else 'none'}"
-        )
-    verify(run, "config.json")
-    try:
-        return CONFIG_KINDS[kind](**read_json(path)[kind])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
-
-
-def save_tokenizers(run, source_tokenizer, target_tokenizer):
-    """Write the run's tokenizer, or both if they differ."""
-    run = Path(run)
-    ending = ".model" if isinstance(source_tokenizer, Tokenizer) else ""
-    if source_tokenizer is target_tokenizer:
-        return source_tokenizer.save(run / f"tokenizer{ending}")
-    source_tokenizer.save(run / f"tokenizer.source{ending}")
-    target_tokenizer.save(run / f"tokenizer.target{ending}")
-
-
-def load_tokenizers(run):
-    """The run's source and target tokenizer: the same object if the vocabulary is shared.
-
-    Raises:
-        ValueError: if one is missing, or is not what was written.
-    """
-    run = Path(run)
-    both = ("tokenizer.source", "tokenizer.target")
-    for ending, load in (
-        (".model", Tokenizer.load),
-        ("", load_folder),
+def tokenizer_names(folder):
+    """The names of what `save_tokenizers` wrote into a folder."""
+    for names in (
+        ("tokenizer.source.model", "tokenizer.target.model"),
+        ("tokenizer.source", "tokenizer.target"),
+        ("tokenizer",),
     ):
-        if (run / f"{both[0]}{ending}").exists():
-            verify(run, *(f"{name}{ending}" for name in both))
-            return tuple(load(run / f"{name}{ending}") for name in both)
-    if (run / "tokenizer").exists():
-        verify(run, "tokenizer")
-        shared = load_folder(run / "tokenizer")
-        return shared, shared
-    verify(run, "tokenizer.model")
-    shared = Tokenizer.load(run / "tokenizer.model")
-    return shared, shared
+        if (Path(folder) / names[0]).exists():
+            return names
+    return ("tokenizer.model",)
 
 
-def save_model(run, model):
-    """Write `model.keras`, optimizer included."""
-    with written_aside(Path(run) / "model.keras") as aside:
-        model.save(aside)
-
-
-def load_model(run, dtype=None):
-    """The run's `Transformer`, not compiled, checked against the run's tokenizers.
-
-    Nothing in the file is executed or made: the model is built from `config.json`, and
-    its arrays are read.
-
-    Args:
-        run: the run's directory.
-        dtype: Keras dtype policy of the model; the one it was trained in when absent.
+def read_tokenizers(folder):
+    """The source and the target tokenizer that `save_tokenizers` wrote into a folder.
 
     Raises:
-        ValueError: if there is no model in the run, it cannot be read, it is not the
-            one that `config.json` describes, or its vocabulary is not the tokenizers'.
+        ValueError: if one cannot be read.
     """
-    from keras_transformer.models.transformer import Transformer
-    from keras_transformer.runs.archive import check_archive, load_weights
-
-    config = read_config(run, "model")
-    path = Path(run) / "model.keras"
-    if not path.is_file():
-        raise ValueError(
-            f"run {str(run)!r} holds no model: {path.name} is missing (was its training stopped early?)"
-        )
-    sizes = tuple(tokenizer.vocab_size for tokenizer in load_tokenizers(run))
-    expected = (config.source_vocab_size, config.target_vocab_size)
-    if sizes != expected:
-        raise ValueError(
-            f"the tokenizers of {str(run)!r} must have {expected} tokens as the model has; received {sizes}"
-        )
-    check_archive(path, config)
-    model = Transformer(config, dtype=dtype or read_config(run, "training").dtype)
-    load_weights(model, path)
-    return model
+    found = []
+    for name in tokenizer_names(folder):
+        path = Path(folder) / name
+        if path.suffix == ".model":
+            found.append(Tokenizer.load(path))
+        else:
+            found.append(load_folder(path, TOKENIZER_KINDS))
+    return found[0], found[-1]
 
 
-def holds_model(run):
-    """Whether the run has a `model.keras` that is whole."""
-    from keras_transformer.runs.archive import check_archive
-
-    try:
-        check_archive(Path(run) / "model.keras", read_config(run, "model"))
-    except ValueError:
-        return False
-    return True
+def read_log(path):
+    """The rows of a `log.jsonl`, without the lines that are damaged."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except UNREADABLE:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("epoch"), int):
+            rows.append(row)
+    return rows

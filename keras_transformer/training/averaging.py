@@ -23,21 +23,25 @@ def average_weights(checkpoints):
     Source: Vaswani et al. 2017, section 6.1 (the last 5 checkpoints for base, 20 for
     big).
     """
-    sums, count, shapes, dtypes = [], 0, None, None
+    first = None
+    count = 0
     for weights in checkpoints:
-        found = [np.shape(weight) for weight in weights]
-        if shapes is None:
-            shapes, dtypes = found, [np.asarray(weight).dtype for weight in weights]
-            sums = [np.zeros(shape, "float64") for shape in shapes]
+        arrays = [np.asarray(weight) for weight in weights]
+        if first is None:
+            first = [(array.shape, array.dtype) for array in arrays]
+            sums = [np.zeros(array.shape, "float64") for array in arrays]
+        shapes = [shape for shape, _ in first]
+        found = [array.shape for array in arrays]
         if found != shapes:
             raise ValueError(
-                f"checkpoints must hold arrays of the same shapes; received {found} after {shapes}"
+                "checkpoints must hold arrays of the same shapes; "
+                f"received {found} after {shapes}"
             )
-        for total, weight in zip(sums, weights):
-            total += np.asarray(weight, "float64")
+        for total, array in zip(sums, arrays):
+            total += array.astype("float64")
         count += 1
     if not count:
         raise ValueError(
             "checkpoints must hold at least one list of weights; received none"
         )
-    return [(total / count).astype(dtype) for total, dtype in zip(sums, dtypes)]
+    return [(total / count).astype(dtype) for total, (_, dtype) in zip(sums, first)]

@@ -1,39 +1,31 @@
-"""What happens beside `fit`: when to stop, and what is written down."""
+"""What happens beside `fit`: what is written down, which model is kept."""
 
 import json
 import math
 import os
-from pathlib import Path
 
 import keras
-from keras import ops
 
+from keras_transformer.evaluation.callback import BleuCallback
+from keras_transformer.runs.run import read_log
 from keras_transformer.runs.sealed_files import written_aside
-
-
-def all_finite(model):
-    """Whether every weight is a finite number."""
-    # Where they are, on whatever devices.
-    return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)
+from keras_transformer.training.checkpoints import (
+    Checkpoints,
+    EpochWeights,
+    all_finite,
+)
+from keras_transformer.training.progress import Monitor, SessionCallback
 
 
 class NonFiniteLoss(ArithmeticError):
     """The loss became infinite or not a number."""
 
 
-class StopOnNonFiniteLoss(keras.callbacks.Callback):
-    """Raise `NonFiniteLoss` at the update whose loss is not finite; what was saved before stays as it is.
+class StopOnNonFiniteLoss(SessionCallback):
+    """Raise `NonFiniteLoss` at the update whose loss is not finite.
 
-    Put it after `Monitor` and before callbacks that save the model.
-
-    Args:
-        progress: the run's `Progress`.
-        batches_per_update: batches that are summed into one update.
+    What was saved before stays as it is.
     """
-
-    def __init__(self, progress, batches_per_update=1):
-        super().__init__()
-        self.progress, self.batches_per_update = progress, batches_per_update
 
     def on_train_batch_end(self, batch, logs=None):
         self.check("loss", logs)
@@ -50,98 +42,112 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
             self.stop(f"{name} is {value}")
 
     def stop(self, what):
-        update = -(-self.progress.batches // self.batches_per_update)
+        steps = self.session.training.gradient_accumulation
+        update = math.ceil(self.session.progress.batches / steps)
         optimizer = self.model.optimizer
         # Mixed_float16 wraps it in one that scales.
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        measured = f"learning rate {float(optimizer.learning_rate):.3g}"
         norm = getattr(optimizer, "gradient_norm", None)  # ours measures it
-        measured = "" if norm is None else f", gradient norm {float(norm):.3g}"
+        if norm is not None:
+            measured += f", gradient norm {float(norm):.3g}"
         raise NonFiniteLoss(
-            f"{what} at update {update} (learning rate {float(optimizer.learning_rate):.3g}{measured}); "
-            "the model saved last, if any, is kept. A lower learning_rate_scale, more warmup_updates or clip_norm=1 "
-            "may help"
+            f"{what} at update {update} ({measured}); the model saved last, if any, is "
+            "kept. A lower learning_rate_scale, more warmup_updates or clip_norm=1 may "
+            "help"
         )
 
 
-class Limits(keras.callbacks.Callback):
-    """Stop in the middle of an epoch: after a number of updates, or of minutes.
+class RunLog(SessionCallback):
+    """Append a line of JSON to the run's `log.jsonl` after every epoch.
 
-    Put it after `Monitor`.
-
-    Args:
-        progress: the run's `Progress`.
-        max_updates: updates, or None.
-        max_minutes: minutes of training, or None.
-        batches_per_update: batches that are summed into one update.
+    It holds the epoch's number, the seconds of training and all logs.
     """
 
-    def __init__(
-        self, progress, max_updates=None, max_minutes=None, batches_per_update=1
-    ):
-        super().__init__()
-        self.progress = progress
-        self.max_batches = (
-            math.inf if max_updates is None else max_updates * batches_per_update
-        )
-        self.max_seconds = math.inf if max_minutes is None else 60 * max_minutes
-
-    def reached(self):
-        """Whether training is to stop."""
-        return (
-            self.progress.batches >= self.max_batches
-            or self.progress.seconds >= self.max_seconds
-        )
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.reached():
-            self.model.stop_training = True
-
-
-class RunLog(keras.callbacks.Callback):
-    """Append one line of JSON to the run's `log.jsonl` after every epoch: its number, seconds of training, all logs.
-
-    Put it after `Monitor`.
-
-    Args:
-        run: the run directory.
-        progress: the run's `Progress`.
-    """
-
-    def __init__(self, run, progress):
-        super().__init__()
-        self.path, self.progress = Path(run) / "log.jsonl", progress
+    def __init__(self, session):
+        super().__init__(session)
+        self.path = session.run.path / "log.jsonl"
 
     def rewind(self):
-        """Leave only what was written about the finished epochs: the others will be written again."""
-        lines = (
-            self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-            if self.path.exists()
-            else []
-        )
+        """Leave only the lines of finished epochs: the others will be written again."""
+        finished = self.session.progress.epoch
         with written_aside(self.path) as aside:
-            aside.write_text(
-                "".join(line + "\n" for line in lines if self.is_finished(line)),
-                encoding="utf-8",
-            )
-
-    def is_finished(self, line):
-        try:
-            return json.loads(line)["epoch"] <= self.progress.epoch
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-        ):  # cut short when the process was killed
-            return False
+            with open(aside, "w", encoding="utf-8") as file:
+                for row in read_log(self.path):
+                    if row["epoch"] <= finished:
+                        file.write(json.dumps(row) + "\n")
 
     def on_epoch_end(self, epoch, logs=None):
-        values = {name: float(value) for name, value in (logs or {}).items()}
-        line = {
+        row = {
             "epoch": epoch + 1,
-            "seconds": round(self.progress.seconds, 2),
-            **values,
+            "seconds": round(self.session.progress.seconds, 2),
         }
+        row |= {name: float(value) for name, value in (logs or {}).items()}
         with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(row) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+class KeepBest(SessionCallback):
+    """Save the model into the run whenever its score is the best so far.
+
+    Training stops when the session's patience is over.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = float(logs[self.session.monitor])
+        self.session.progress.scores[epoch:] = [score]
+        self.save_if_better(score)
+        if self.session.patience_is_over():
+            self.model.stop_training = True
+
+    def save_if_better(self, score):
+        """Save the model as it is now if its score is the best; say whether it was."""
+        best = self.session.progress.best
+        if not math.isfinite(score):
+            return False
+        if best is not None and not self.session.is_better(score, best):
+            return False
+        self.save()
+        self.session.progress.best = score
+        return True
+
+    def save(self):
+        """Save the model as it is now."""
+        distribution = self.session.distribution
+        model = distribution.local(self.model)
+        if self.session.writes:
+            with distribution.undistributed():
+                self.session.run.save_model(model)
+
+
+# Keras tells each of the end of a batch or of an epoch after those before it.
+ORDER = (
+    Monitor,  # counts for all others
+    StopOnNonFiniteLoss,  # before anything of a broken model is written
+    BleuCallback,  # adds to the logs that the next ones read
+    keras.callbacks.TensorBoard,
+    RunLog,
+    KeepBest,  # notes the score of the epoch
+    EpochWeights,  # keeps the epochs of the best scores
+    Checkpoints,  # writes down what all others have noted
+)
+
+
+def ordered(callbacks):
+    """The callbacks in the order of `ORDER`, whatever order they are given in.
+
+    Raises:
+        ValueError: if `ORDER` has no place for one.
+    """
+    for callback in callbacks:
+        if type(callback) not in ORDER:
+            raise ValueError(
+                f"callbacks must be of the classes in ORDER; received {callback!r}"
+            )
+
+    def place(callback):
+        return ORDER.index(type(callback))
+
+    return sorted(callbacks, key=place)

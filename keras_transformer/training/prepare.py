@@ -1,84 +1,95 @@
-"""A run that is ready to train: its configurations, its tokenizers, its token stores."""
+"""A run that is ready to train: its settings, its tokenizers, its token stores."""
 
 import dataclasses
-import importlib.util
 import itertools
 import json
+from pathlib import Path
 
 import keras
 
 from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig, preset
-from keras_transformer.data.pairs import read_pairs
+from keras_transformer.data.corpus import read_pairs
 from keras_transformer.data.store import TokenStore
-from keras_transformer.runs import run as runs
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.extras import needed
+from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.runs.sealed_files import new_directory
 from keras_transformer.text.tokenizer import Tokenizer
-from keras_transformer.training.checkpoints import save_checkpoint
-from keras_transformer.training.progress import Progress
+from keras_transformer.training.checkpoints import Checkpoints
+from keras_transformer.training.progress import Session
 from keras_transformer.training.recipe import compile_for_training
 
 # Of the validation pairs, translated after every epoch when BLEU decides.
 BLEU_SENTENCES = 500
 TRANSLATED = "data/translated.json"  # where a run holds them
-VOCAB_SIZES = ("source_vocab_size", "target_vocab_size")
-LIMITS = ("epochs", "max_updates", "max_minutes", "patience")
-# When a run is resumed.
-MAY_CHANGE = (*LIMITS, "tensorboard", "checkpoint_minutes", "keep_last", "keep_best")
+DROPOUT = ("dropout", "attention_dropout")
+FILTERS = ("max_length", "max_ratio", "batch_tokens")
+# When a run is resumed: its limits and what is kept.
+MAY_CHANGE = (
+    "epochs",
+    "max_updates",
+    "max_minutes",
+    "patience",
+    "tensorboard",
+    "checkpoint_minutes",
+    "keep_last",
+    "keep_best",
+)
 
 
-def begin(run, files, model, data, training, overwrite, init_from, distribution):
-    """Make a new run, ready to train."""
-    if files[0] is None:
+def begin(path, files, model, data, training, overwrite, init_from, distribution):
+    """Make a new run, ready to train; `files` are as in `prepare`."""
+    source, _, valid_source, valid_target = files
+    if source is None:
         raise ValueError(
-            f"source must be given to begin a run; received none, and {str(run)!r} is none to resume"
+            "source must be given to begin a run; received none, and "
+            f"{str(path)!r} is none to resume"
         )
     training = training or TrainingConfig()
+    begun = None
     if init_from is not None:
-        model, data = continued(init_from, model, data)
-    model, data = model or preset("tiny"), data or DataConfig()
-    check(model, data, training, *files[2:])
-    expected = (
-        {} if init_from is not None else dict.fromkeys(VOCAB_SIZES, data.vocab_size)
-    )
-    distribution.check(dataclasses.replace(model, **expected), training)
-    valid = files[2:] if files[2] is not None else None
-    with runs.new_directory(run, overwrite) as aside:
-        prepare(aside, files[:2], valid, model, data, training, init_from)
+        begun = Run.open(init_from)
+        model, data = continued(begun, model, data)
+    model = model or preset("tiny")
+    data = data or DataConfig()
+    check(model, data, training, valid_source, valid_target)
+    if begun is None:
+        model = dataclasses.replace(
+            model, source_vocab_size=data.vocab_size, target_vocab_size=data.vocab_size
+        )
+    distribution.check(model, training)
+    with new_directory(path, overwrite) as aside:
+        prepare(aside, files, RunConfig(model, data, training), begun)
 
 
 def resumed(run, model, data, training):
-    """The configurations of a run that goes on: its own, with the limits that are given."""
-    own = {kind: runs.read_config(run, kind) for kind in ("model", "data", "training")}
-    must_equal(
-        own["model"], model, except_for=FROM_TOKENIZER, why="as when the run was begun"
-    )
-    must_equal(own["data"], data, except_for=(), why="as when the run was begun")
-    must_equal(
-        own["training"],
-        training,
-        except_for=MAY_CHANGE,
-        why="as when the run was begun",
-    )
-    return own["model"], own["data"], training or own["training"]
+    """The `TrainingConfig` of a run that goes on: its own, with the limits given."""
+    why = "as when the run was begun"
+    must_equal(run.config.model, model, FROM_TOKENIZER, why)
+    must_equal(run.config.data, data, (), why)
+    must_equal(run.config.training, training, MAY_CHANGE, why)
+    return training or run.config.training
 
 
-def continued(init_from, model, data):
-    """The configurations of model and data of a run that begins with another's weights."""
-    own = {kind: runs.read_config(init_from, kind) for kind in ("model", "data")}
-    why = f"as in init_from={str(init_from)!r}"
-    dropout = ("dropout", "attention_dropout")
-    must_equal(own["model"], model, except_for=(*FROM_TOKENIZER, *dropout), why=why)
-    filters = ("max_length", "max_ratio", "batch_tokens")
-    must_equal(own["data"], data, except_for=filters, why=why)
-    changes = (
-        {name: getattr(model, name) for name in dropout} if model is not None else {}
-    )
-    return dataclasses.replace(own["model"], **changes), data or own["data"]
+def continued(begun, model, data):
+    """The settings of model and data of a run that begins with another's weights."""
+    why = f"as in init_from={str(begun.path)!r}"
+    own = begun.config
+    must_equal(own.model, model, (*FROM_TOKENIZER, *DROPOUT), why)
+    must_equal(own.data, data, FILTERS, why)
+    changes = {}
+    if model is not None:
+        changes = {name: getattr(model, name) for name in DROPOUT}
+    return dataclasses.replace(own.model, **changes), data or own.data
 
 
 def must_equal(own, given, except_for, why):
-    """Raise a `ValueError` that names the first field in which a given configuration differs."""
-    for field in dataclasses.fields(own) if given is not None else ():
-        expected, received = getattr(own, field.name), getattr(given, field.name)
+    """Raise a `ValueError` that names the first field that differs."""
+    if given is None:
+        return
+    for field in dataclasses.fields(own):
+        expected = getattr(own, field.name)
+        received = getattr(given, field.name)
         if expected != received and field.name not in except_for:
             raise ValueError(
                 f"{field.name} must be {expected!r} {why}; received {received!r}"
@@ -89,7 +100,8 @@ def check(model, data, training, valid_source, valid_target):
     """Raise a `ValueError` for what would fail only after a while."""
     if valid_source is None and valid_target is not None:
         raise ValueError(
-            f"valid_source must be given with valid_target; received {str(valid_target)!r} alone"
+            "valid_source must be given with valid_target; "
+            f"received {str(valid_target)!r} alone"
         )
     if training.monitor == "bleu" and valid_source is None:
         raise ValueError(
@@ -97,70 +109,87 @@ def check(model, data, training, valid_source, valid_target):
         )
     if model.longest is not None and data.max_length > model.longest:
         raise ValueError(
-            f"max_length must be at most max_positions={model.max_positions} with positions='learned'; received "
-            f"{data.max_length}"
+            f"max_length must be at most max_positions={model.max_positions} with "
+            f"positions='learned'; received {data.max_length}"
         )
-    missing = [
-        name
-        for name in ("tensorflow", "tensorboard")
-        if not importlib.util.find_spec(name)
-    ]
-    if training.tensorboard and missing:
-        raise ValueError(
-            f"tensorboard=True needs the packages tensorflow and tensorboard; not installed: {missing}"
-        )
+    if training.tensorboard:
+        needed("tensorflow", "tensorboard", extra="tensorflow")
 
 
-def prepare(run, files, valid, model, data, training, init_from=None):
-    """Fill a new run with its tokenizers, its token stores and its configuration; give the model's."""
-    tokenizers = (
-        train_tokenizers(files, data)
-        if init_from is None
-        else runs.load_tokenizers(init_from)
-    )
-    runs.save_tokenizers(run, *tokenizers)
-    for name, pair in (("train", files), ("valid", valid)):
-        if pair is not None:
-            store = TokenStore.build(
-                run / "data" / name, read_pairs(*pair), *tokenizers, data
-            )
-            print(f"{name}: {store.report}", flush=True)
-    if training.monitor == "bleu":
-        (run / TRANSLATED).write_text(
-            json.dumps([*itertools.islice(read_pairs(*valid), BLEU_SENTENCES)]), "utf-8"
+def prepare(folder, files, config, begun=None):
+    """Fill a new run with its tokenizers, its token stores and its configuration.
+
+    Args:
+        folder: an empty directory.
+        files: paths of source, target, validation source and validation target; None
+            for each that there is not.
+        config: the `RunConfig`; what the tokenizers say about the model is filled in.
+        begun: the `Run` whose tokenizers and weights to begin with.
+
+    Returns:
+        the `Run`.
+    """
+    folder = Path(folder)
+    pairs = {"train": files[:2], "valid": files[2:]}
+    if files[2] is None:
+        del pairs["valid"]
+    origin = None
+    if begun is None:
+        tokenizers = train_tokenizers(pairs["train"], config.data)
+    else:
+        tokenizers = begun.tokenizers
+        origin = begun.config.origin
+    for name, pair in pairs.items():
+        _, report = TokenStore.build(
+            folder / "data" / name, read_pairs(*pair), *tokenizers, config.data
         )
+        print(f"{name}: {report}", flush=True)
+    if config.training.monitor == "bleu":
+        translated = itertools.islice(read_pairs(*pairs["valid"]), BLEU_SENTENCES)
+        (folder / TRANSLATED).write_text(json.dumps(list(translated)), "utf-8")
+    source, target = tokenizers
     model = dataclasses.replace(
-        model,
-        share_embeddings=data.share_embeddings,
-        source_vocab_size=tokenizers[0].vocab_size,
-        target_vocab_size=tokenizers[1].vocab_size,
-        pad_id=tokenizers[1].special.pad,
-        begin_id=tokenizers[1].special.begin,
-        end_id=tokenizers[1].special.end,
+        config.model,
+        share_embeddings=config.data.share_embeddings,
+        source_vocab_size=source.vocab_size,
+        target_vocab_size=target.vocab_size,
+        pad_id=target.special.pad,
+        begin_id=target.special.begin,
+        end_id=target.special.end,
     )
-    origin = None if init_from is None else runs.read_origin(init_from)
-    runs.write_configs(run, origin, model=model, data=data, training=training)
-    runs.seal(run)
-    (run / "checkpoints").mkdir()
-    if init_from is not None:  # fine-tuning is to resume from before the first batch
-        keras.utils.set_random_seed(training.seed)
-        begun = compile_for_training(model, training)
-        begun.set_weights(runs.load_model(init_from).get_weights())
-        begun.optimizer.build(begun.trainable_variables)
-        save_checkpoint(run / "checkpoints", begun, Progress())
-    return model
+    config = dataclasses.replace(config, model=model, origin=origin)
+    run = Run.begin(folder, config, tokenizers)
+    (folder / "checkpoints").mkdir()
+    if begun is not None:
+        save_first_checkpoint(run, begun)
+    return run
 
 
-def train_tokenizers(files, data):
-    """The source and the target `Tokenizer` of a corpus: one object if they share a vocabulary."""
-    options = (data.vocab_size, data.tokenizer, data.byte_fallback)
+def save_first_checkpoint(run, begun):
+    """Let a run that is fine-tuned be resumed from before its first batch."""
+    training = run.config.training
+    keras.utils.set_random_seed(training.seed)
+    model = Transformer(run.config.model, dtype=training.dtype)
+    compile_for_training(model, training)
+    model.set_weights(begun.model().get_weights())
+    model.optimizer.build(model.trainable_variables)
+    checkpoints = Checkpoints(Session(run, training))
+    checkpoints.set_model(model)
+    checkpoints.save()
 
-    def side(number):
-        return (pair[number] for pair in read_pairs(*files))
+
+def train_tokenizers(pair, data):
+    """The tokenizers of two files: one object if they share a vocabulary."""
+
+    def learn(lines):
+        return Tokenizer.train(
+            lines, data.vocab_size, data.tokenizer, data.byte_fallback
+        )
 
     if data.share_embeddings:
-        shared = Tokenizer.train(
-            (line for pair in read_pairs(*files) for line in pair), *options
-        )
+        shared = learn(line for texts in read_pairs(*pair) for line in texts)
         return shared, shared
-    return Tokenizer.train(side(0), *options), Tokenizer.train(side(1), *options)
+    return (
+        learn(source for source, _ in read_pairs(*pair)),
+        learn(target for _, target in read_pairs(*pair)),
+    )

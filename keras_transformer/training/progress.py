@@ -1,12 +1,20 @@
-"""How far a training run has come: what its callbacks remember, and what a checkpoint brings back."""
+"""How far a training run has come, and what its parts share."""
 
+import contextlib
 import dataclasses
+import os
+import signal
+import sys
+import threading
 import time
 
 import keras
 import numpy as np
 
-from keras_transformer.distribution.distribution import ONE_DEVICE
+from keras_transformer.config import TrainingConfig
+from keras_transformer.data.batches import TokenBatches
+from keras_transformer.distribution.distribution import ONE_DEVICE, Distribution
+from keras_transformer.runs.run import Run
 
 # Batches after which the processes of a run tell each other the time and the signals
 # they got.
@@ -22,7 +30,7 @@ class Progress:
         batch: batches of it that are done.
         batches: batches done in all epochs.
         seconds: of training, in all processes.
-        scores: what the monitor said after each epoch, by its number from 0.
+        scores: what the monitor said after each epoch.
         best: score of the model that is saved in the run; None before the first.
     """
 
@@ -30,76 +38,170 @@ class Progress:
     batch: int = 0
     batches: int = 0
     seconds: float = 0.0
-    scores: dict[int, float] = dataclasses.field(default_factory=dict)
+    scores: list[float] = dataclasses.field(default_factory=list)
     best: float | None = None
 
-    @classmethod
-    def from_json(cls, values):
-        """The inverse of `dataclasses.asdict` and a way through JSON, whose names are strings."""
-        return cls(
-            **{
-                **values,
-                "scores": {
-                    int(epoch): score for epoch, score in values["scores"].items()
-                },
-            }
-        )
 
-    def ranked(self, higher_is_better=False):
-        """The epochs, best first, the earlier one of two equals."""
-        return sorted(self.scores, key=self.scores.get, reverse=higher_is_better)
+@dataclasses.dataclass
+class Session:
+    """What the callbacks and the steps of `train` share.
 
-    def stale(self, higher_is_better=False):
-        """Epochs since the best one."""
-        return max(self.scores) - self.ranked(higher_is_better)[0] if self.scores else 0
-
-
-class Monitor(keras.callbacks.Callback):
-    """Keep a `Progress` up to date while a model is fitted, and hold the batches to it. The first of all callbacks.
-
-    Args:
-        progress: where to begin.
-        batches: the `TokenBatches` that are fitted.
-        received: list of the signals that this process was sent.
-        signals: list to which one of them is added when all processes know of it.
+    Attributes:
+        run: the `Run`.
+        training: its `TrainingConfig`, with the limits of this call.
         distribution: the `Distribution`, whose processes must take every decision
-            alike.
+            alike; process 0 writes.
+        batches: the `TokenBatches` that are fitted.
+        held_out: those of the validation pairs, None without.
+        progress: the `Progress`.
+        received: the signals that this process was sent.
+        signal: one of them when all processes know of it, else 0.
     """
 
-    def __init__(
-        self, progress, batches, received=(), signals=None, distribution=ONE_DEVICE
-    ):
-        super().__init__()
-        self.progress, self.batches, self.received = progress, batches, received
-        self.signals, self.distribution = (
-            [] if signals is None else signals,
-            distribution,
+    run: Run
+    training: TrainingConfig
+    distribution: Distribution = ONE_DEVICE
+    batches: TokenBatches | None = None
+    held_out: TokenBatches | None = None
+    progress: Progress = dataclasses.field(default_factory=Progress)
+    received: list[int] = dataclasses.field(default_factory=list)
+    signal: int = 0
+
+    @property
+    def folder(self):
+        """Where the checkpoints are."""
+        return self.run.path / "checkpoints"
+
+    @property
+    def writes(self):
+        """Whether this process writes."""
+        return self.distribution.process == 0
+
+    @property
+    def monitor(self):
+        """The name in an epoch's logs that says which epoch is the best."""
+        if self.training.monitor == "bleu":
+            return "val_bleu"
+        return "nats" if self.held_out is None else "val_nats"
+
+    def is_better(self, score, other):
+        """Whether a score beats another one."""
+        if self.training.monitor == "bleu":
+            return score > other
+        return score < other
+
+    def ranked_epochs(self):
+        """The epochs, best first, the earlier one of two equals."""
+        scores = self.progress.scores
+        highest_first = self.training.monitor == "bleu"
+        return sorted(range(len(scores)), key=scores.__getitem__, reverse=highest_first)
+
+    def patience_is_over(self):
+        """Whether there were too many epochs since the best one."""
+        patience = self.training.patience
+        if patience is None or not self.progress.scores:
+            return False
+        newest = len(self.progress.scores) - 1
+        return newest - self.ranked_epochs()[0] >= patience
+
+    def limit_is_reached(self):
+        """Whether there were as many updates or minutes as there may be."""
+        updates = self.training.max_updates
+        minutes = self.training.max_minutes
+        batches = self.progress.batches
+        if updates is not None:
+            if batches >= updates * self.training.gradient_accumulation:
+                return True
+        return minutes is not None and self.progress.seconds >= 60 * minutes
+
+    def is_done(self):
+        """Whether nothing is left to train."""
+        return (
+            self.progress.epoch >= self.training.epochs
+            or self.limit_is_reached()
+            or self.patience_is_over()
         )
+
+
+class SessionCallback(keras.callbacks.Callback):
+    """A callback that shares a `Session` with others."""
+
+    def __init__(self, session):
+        super().__init__()
+        self.session = session
+
+
+class Monitor(SessionCallback):
+    """Keep the session's progress up to date, and stop where a limit is reached."""
 
     def on_train_begin(self, logs=None):
         self.last = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.batches.epoch = epoch
+        batches = self.session.batches
+        batches.epoch = epoch
         # Only now: before, Keras looks at the first two batches of the whole epoch,
         # whose shapes stand for all others'.
-        self.batches.first = self.progress.batch
+        batches.first = self.session.progress.batch
 
     def on_train_batch_end(self, batch, logs=None):
-        self.progress.batch += 1
-        self.progress.batches += 1
-        if self.distribution.processes == 1 or self.progress.batches % AGREE_EVERY == 0:
+        progress = self.session.progress
+        progress.batch += 1
+        progress.batches += 1
+        is_alone = self.session.distribution.processes == 1
+        if is_alone or progress.batches % AGREE_EVERY == 0:
             self.agree()
+        if self.session.limit_is_reached():
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
         self.agree()
 
     def agree(self):
-        """Count the seconds, those of process 0 in all, and pass on a signal that any process got."""
+        """Count the seconds of process 0 in all, and pass on a signal of any."""
+        session = self.session
         now = time.monotonic()
-        said = self.distribution.all_gather(
-            np.array([now - self.last, self.received[0] if self.received else 0])
-        )
-        self.progress.seconds += float(said[0, 0])
-        self.signals[:] = [int(number) for number in said[:, 1] if number][:1]
+        received = session.received[0] if session.received else 0
+        own = np.array([now - self.last, received])
+        said = session.distribution.all_gather(own)
+        session.progress.seconds += float(said[0, 0])
+        session.signal = next((int(number) for number in said[:, 1] if number), 0)
         self.last = now
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the training, after one more checkpoint."""
+
+    def __init__(self, number, message):
+        super().__init__(message)
+        self.number = number
+
+
+@contextlib.contextmanager
+def signals_noted(received):
+    """Append SIGINT and SIGTERM to a list instead of ending the process at once.
+
+    The second signal ends it.
+    """
+
+    def note(number, frame):
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        name = signal.Signals(number).name
+        print(
+            f"\n{name}: leaving after one more checkpoint; once more: leaving at once",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    replaced = {}
+    # Only the main thread may set handlers.
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            replaced[number] = signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in replaced.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

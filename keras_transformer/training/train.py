@@ -15,19 +15,20 @@ from keras_transformer.data.batches import TokenBatches
 from keras_transformer.data.store import TokenStore
 from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.evaluation.callback import BleuCallback
-from keras_transformer.runs import run as runs
-from keras_transformer.runs.sealed_files import load_arrays, remove_partial
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.run import Run
+from keras_transformer.runs.sealed_files import load_arrays, remove_partial_beside
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.training.averaging import average_weights
-from keras_transformer.training.callbacks import Limits, RunLog, StopOnNonFiniteLoss
-from keras_transformer.training.checkpoints import (
-    Checkpoints,
-    EpochWeights,
+from keras_transformer.training.callbacks import (
     KeepBest,
-    signals_noted,
+    RunLog,
+    StopOnNonFiniteLoss,
+    ordered,
 )
+from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
 from keras_transformer.training.prepare import TRANSLATED, begin, resumed
-from keras_transformer.training.progress import Monitor, Progress
+from keras_transformer.training.progress import Monitor, Session, signals_noted
 from keras_transformer.training.recipe import compile_for_training
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
@@ -47,7 +48,7 @@ def train(
     init_from=None,
     distribution=ONE_DEVICE,
 ):
-    """Learn a tokenizer and a model from parallel text; leave a run directory for `Translator.load`.
+    """Learn a tokenizer and a model from parallel text; leave a run directory.
 
     After every epoch the model is validated, and saved if it is the best so far; at the
     end the mean of the last epochs' weights is validated too, and saved if it is better
@@ -88,204 +89,205 @@ def train(
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
         ConnectionError: if another process of the training ended.
     """
-    run = Path(run)
-    model = preset(model) if isinstance(model, str) else model
-    given = source, target, valid_source, valid_target
+    path = Path(run)
+    if isinstance(model, str):
+        model = preset(model)
+    files = (source, target, valid_source, valid_target)
     with named(distribution), contextlib.ExitStack() as held:
-        goes_on = bool(
-            distribution.all_gather(
-                np.array(resume and (run / "config.json").is_file(), "int32")
-            )[0]
-        )
+        goes_on = resume and (path / "config.json").is_file()
+        # As process 0 sees it: the others may see what it makes meanwhile.
+        goes_on = bool(distribution.all_gather(np.array(goes_on, "int32"))[0])
         with distribution.main_process_first() as is_first:
             if is_first:
-                runs.tidy(run)
+                remove_partial_beside(path)
                 if goes_on:
-                    runs.verify(run, "data")
+                    Run.open(path).verify("data")
                 else:
-                    begin(
-                        run,
-                        given,
-                        model,
-                        data,
-                        training,
-                        overwrite,
-                        init_from,
-                        distribution,
-                    )
-                held.enter_context(runs.locked(run))
-        configs = resumed(
-            run, model if goes_on else None, data if goes_on else None, training
-        )
-        distribution.check(configs[0], configs[2])
-        return fit(run, *configs, goes_on or init_from is not None, distribution)
+                    settings = (model, data, training)
+                    begin(path, files, *settings, overwrite, init_from, distribution)
+                held.enter_context(Run.open(path).locked())
+        opened = Run.open(path)
+        if goes_on:
+            training = resumed(opened, model, data, training)
+        else:
+            training = opened.config.training
+        distribution.check(opened.config.model, training)
+        return fit(opened, training, goes_on or init_from is not None, distribution)
 
 
 @contextlib.contextmanager
 def named(distribution):
-    """Say of an engine's error about its connections what the user is to know of it."""
+    """Say in an engine's error about its connections what it means for the user."""
     try:
         yield
     except Exception as error:
         if distribution.processes == 1 or not re.search(OF_CONNECTIONS, str(error)):
             raise
+        reason = str(error).strip().splitlines()[0]
         raise ConnectionError(
-            f"process {distribution.process} of {distribution.processes} stops because another one ended; --resume "
-            f"continues from the newest checkpoint ({type(error).__name__}: {str(error).strip().splitlines()[0]})"
+            f"process {distribution.process} of {distribution.processes} stops because "
+            "another one ended; --resume continues from the newest checkpoint "
+            f"({type(error).__name__}: {reason})"
         ) from error
 
 
-def fit(run, config, data, training, resume, distribution):
-    """Train a prepared run, from its start or from its newest checkpoint; give the model that was saved."""
+def fit(run, training, goes_on, distribution):
+    """Train a prepared run, from its start or from its newest checkpoint.
+
+    Returns:
+        the model that was saved.
+    """
     keras.utils.set_random_seed(training.seed)
     with distribution.scope():
-        fit_in_scope(run, config, data, training, resume, distribution)
-    return runs.load_model(run)
+        model = Transformer(run.config.model, dtype=training.dtype)
+        compile_for_training(model, training)
+        batches, held_out = open_batches(run, training, distribution)
+        session = Session(run, training, distribution, batches, held_out)
+        checkpoints = Checkpoints(session)
+        bleu = bleu_callback(session)
+        with signals_noted(session.received):
+            go_to_newest_checkpoint(model, session, checkpoints, goes_on)
+            distribution.prepare(model)
+            fit_epochs(model, session, callbacks_of(session, checkpoints, bleu))
+        save_mean(model, session, bleu)
+        with distribution.main_process_first() as is_first:
+            if is_first:
+                checkpoints.note_best()
+    return run.model()
 
 
-def fit_in_scope(run, config, data, training, resume, distribution):
-    model, writes = compile_for_training(config, training), distribution.process == 0
-    batches, held_out = open_batches(run, data, training, distribution)
-    progress, bleu = Progress(), None
-    if training.monitor == "bleu":
-        translated = json.loads((run / TRANSLATED).read_text("utf-8"))
-        bleu = BleuCallback(
-            *zip(*translated),
-            *runs.load_tokenizers(run),
-            distribution=distribution,
-        )
-    monitor = "val_bleu" if bleu else "nats" if held_out is None else "val_nats"
-    limits = Limits(
-        progress,
-        training.max_updates,
-        training.max_minutes,
-        training.gradient_accumulation,
+def open_batches(run, training, distribution):
+    """The `TokenBatches` of a run's training pairs and of its validation pairs.
+
+    The latter are None if it has none.
+    """
+    size = run.config.data.batch_tokens
+    options = dict(
+        shard=distribution.shard, sentence_format=SentenceFormat.of(*run.tokenizers)
     )
-    finite, log = (
-        StopOnNonFiniteLoss(progress, training.gradient_accumulation),
-        RunLog(run, progress),
-    )
-    best = KeepBest(run, progress, monitor, bool(bleu), training.patience, distribution)
-    last = EpochWeights(
-        run,
-        progress,
-        training.average_last,
-        training.keep_best,
-        bool(bleu),
-        distribution,
-    )
-    shown = [bleu] if bleu else []
-    shown += [keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False)] * (
-        training.tensorboard and writes
-    )
-    shown += [log] * writes
-
-    def ended():
-        return (
-            progress.epoch >= training.epochs
-            or limits.reached()
-            or best.patience_is_over()
-        )
-
-    with signals_noted() as received:
-        signals = []
-        schedule = (training.checkpoint_minutes, training.keep_last)
-        checkpoints = Checkpoints(
-            run, progress, batches, *schedule, limits, signals, distribution
-        )
-        if writes:
-            tidy(run)
-        if resume:
-            checkpoints.restore(model)
-            if progress.best is not None and not runs.holds_model(run):
-                warnings.warn(
-                    "model.keras is damaged; the next epoch's will take its place",
-                    stacklevel=2,
-                )
-                progress.best = None
-        distribution.must_agree(
-            "checkpoints", progress.epoch, progress.batches, progress.best is None
-        )
-        distribution.prepare(model)
-        if ended():
-            print(
-                "Nothing is left to train: a limit is reached. --epochs, --max-updates and so on move it."
-            )
-        elif writes:
-            log.rewind()
-        follow = Monitor(progress, batches, received, signals, distribution)
-        options = dict(
-            validation_data=held_out,
-            shuffle=False,  # the batches shuffle themselves, by seed and epoch
-            verbose=0 if not writes else 1 if sys.stdout.isatty() else 2,
-            # In the order in which they must see the end of a batch and of an epoch.
-            callbacks=[follow, finite, limits, *shown, best, last, checkpoints],
-        )
-        if progress.batch and not ended():  # the rest of an epoch
-            rest = len(batches) - progress.batch
-            epochs = dict(initial_epoch=progress.epoch, epochs=progress.epoch + 1)
-            model.fit(batches, steps_per_epoch=rest, **epochs, **options)
-            batches.first = 0  # before Keras looks at the first batches again
-        if not ended():
-            model.fit(
-                batches, initial_epoch=progress.epoch, epochs=training.epochs, **options
-            )
-
-    with distribution.main_process_first():
-        pass  # all that process 0 wrote is there
-    paths = last.paths()
-    distribution.must_agree("epochs' weights", len(paths))
-    if len(paths) > 1:
-        model.set_weights(
-            average_weights(list(load_arrays(path)[0].values()) for path in paths)
-        )
-        offer_mean(model, held_out, bleu, best, f"mean of the last {len(paths)} epochs")
-    with distribution.main_process_first() as is_first:
-        if is_first:
-            checkpoints.note_best()
-
-
-def tidy(run):
-    """Clear away what killed processes left in a run while they wrote into it."""
-    for folder in (run, run / "checkpoints"):
-        remove_partial(folder)
-
-
-def open_batches(run, data, training, distribution):
-    """The `TokenBatches` of a run's training pairs and of its validation pairs, None if it has none."""
-    store, sentence_format = (
-        TokenStore.open(run / "data" / "train"),
-        SentenceFormat.of(*runs.load_tokenizers(run)),
-    )
-    options = dict(shard=distribution.shard, sentence_format=sentence_format)
-    steps = training.gradient_accumulation
     batches = TokenBatches(
-        store, data.batch_tokens, training.seed, accumulation=steps, **options
-    )
-    if not (run / "data" / "valid").exists():
-        return batches, None
-    return batches, TokenBatches(
-        TokenStore.open(run / "data" / "valid"),
-        data.batch_tokens,
-        shuffle=False,
+        TokenStore.open(run.path / "data" / "train"),
+        size,
+        training.seed,
+        accumulation=training.gradient_accumulation,
         **options,
     )
+    place = run.path / "data" / "valid"
+    if not place.exists():
+        return batches, None
+    held_out = TokenBatches(TokenStore.open(place), size, shuffle=False, **options)
+    return batches, held_out
 
 
-def offer_mean(model, held_out, bleu, best, name):
-    """Save the model, whose weights are a mean, if it is better than the best epoch, or nothing can tell."""
-    best.set_model(model)
-    if held_out is None:
-        best.save()
-        chosen = "saved"
-    else:
-        if bleu:
-            bleu.set_model(model)
-        measured = (
-            bleu.measure().bleu
-            if bleu
-            else model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
+def bleu_callback(session):
+    """What measures BLEU after each epoch, if that decides which one is the best."""
+    if session.training.monitor != "bleu":
+        return None
+    pairs = json.loads((session.run.path / TRANSLATED).read_text("utf-8"))
+    tokenizers = session.run.tokenizers
+    return BleuCallback(*zip(*pairs), *tokenizers, distribution=session.distribution)
+
+
+def callbacks_of(session, checkpoints, bleu):
+    """All callbacks of a training."""
+    kinds = [Monitor, StopOnNonFiniteLoss, KeepBest, EpochWeights]
+    if session.writes:
+        kinds.append(RunLog)
+    found = [checkpoints, *(kind(session) for kind in kinds)]
+    if bleu is not None:
+        found.append(bleu)
+    if session.writes and session.training.tensorboard:
+        folder = session.run.path / "tensorboard"
+        found.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+    return ordered(found)
+
+
+def go_to_newest_checkpoint(model, session, checkpoints, goes_on):
+    """Bring a run that goes on to where it was; make its files ready in any case."""
+    if session.writes:
+        session.run.remove_partial()
+    if goes_on:
+        checkpoints.restore(model)
+        if session.progress.best is not None and not session.run.holds_model():
+            warnings.warn(
+                "model.keras is damaged; the next epoch's will take its place",
+                stacklevel=2,
+            )
+            session.progress.best = None
+    progress = session.progress
+    session.distribution.must_agree(
+        "checkpoints", progress.epoch, progress.batches, progress.best is None
+    )
+    if session.is_done():
+        print(
+            "Nothing is left to train: a limit is reached. --epochs, --max-updates and "
+            "so on move it."
         )
-        chosen = f"{best.monitor} {measured:.4f}, {'saved' if best.save_if_better(measured) else 'not better than what is saved'}"
-    if best.distribution.process == 0:
-        print(f"{name}: {chosen}")
+    elif session.writes:
+        RunLog(session).rewind()
+
+
+def fit_epochs(model, session, callbacks):
+    """Fit the rest of an epoch, if one was begun, and then all others."""
+    verbose = 0
+    if session.writes:
+        verbose = 1 if sys.stdout.isatty() else 2
+    options = dict(
+        validation_data=session.held_out,
+        shuffle=False,  # the batches shuffle themselves, by seed and epoch
+        verbose=verbose,
+        callbacks=callbacks,
+    )
+    batches = session.batches
+    progress = session.progress
+    if progress.batch and not session.is_done():
+        model.fit(
+            batches,
+            steps_per_epoch=len(batches) - progress.batch,
+            initial_epoch=progress.epoch,
+            epochs=progress.epoch + 1,
+            **options,
+        )
+        batches.first = 0  # before Keras looks at the first batches again
+    if not session.is_done():
+        model.fit(
+            batches,
+            initial_epoch=progress.epoch,
+            epochs=session.training.epochs,
+            **options,
+        )
+
+
+def save_mean(model, session, bleu):
+    """Save the mean of the last epochs' weights if it is better than the best epoch.
+
+    Without validation pairs nothing can tell, and it is saved.
+    """
+    distribution = session.distribution
+    with distribution.main_process_first():
+        pass  # all that process 0 wrote is there
+    paths = EpochWeights(session).paths()
+    distribution.must_agree("epochs' weights", len(paths))
+    if len(paths) > 1:
+        mean = average_weights(list(load_arrays(path)[0].values()) for path in paths)
+        model.set_weights(mean)
+        said = offer_mean(model, session, bleu)
+        if session.writes:
+            print(f"mean of the last {len(paths)} epochs: {said}")
+
+
+def offer_mean(model, session, bleu):
+    """Measure a model, save it if it is the best, and give what to say of that."""
+    best = KeepBest(session)
+    best.set_model(model)
+    if session.held_out is None:
+        best.save()
+        return "saved"
+    if bleu is not None:
+        bleu.set_model(model)
+        score = bleu.measure().bleu
+    else:
+        score = model.evaluate(session.held_out, return_dict=True, verbose=0)["nats"]
+    is_saved = best.save_if_better(float(score))
+    outcome = "saved" if is_saved else "not better than what is saved"
+    return f"{session.monitor} {score:.4f}, {outcome}"

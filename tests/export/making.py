@@ -10,7 +10,7 @@ import pytest
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
 from keras_transformer.data.batches import TokenBatches
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs import run as runs
+from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 
@@ -96,10 +96,6 @@ def make_run(run, epochs=9, dtype="float32", byte_fallback=False, **changes):
         model.compile(keras.optimizers.Adam(3e-3), LabelSmoothedCrossEntropy())
         model.fit(batches, epochs=epochs, shuffle=False, verbose=0)
     run.mkdir()
-    runs.write_configs(
-        run, model=model.config, data=DataConfig(), training=TrainingConfig(dtype=dtype)
-    )
-    runs.save_tokenizers(run, *tokenizers)
-    runs.seal(run)
-    runs.save_model(run, model)
+    config = RunConfig(model.config, DataConfig(), TrainingConfig(dtype=dtype))
+    Run.begin(run, config, tokenizers).save_model(model)
     return run

@@ -20,9 +20,14 @@ from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
-from keras_transformer.runs import run as runs
 from keras_transformer.runs.archive import check_archive, load_weights
-from keras_transformer.runs.sealed_files import load_arrays, save_arrays
+from keras_transformer.runs.run import Run, RunConfig, read_tokenizers, save_tokenizers
+from keras_transformer.runs.sealed_files import (
+    load_arrays,
+    read_json,
+    save_arrays,
+    seal,
+)
 from keras_transformer.text.lines import read_lines
 from keras_transformer.text.tokenizer import Tokenizer
 
@@ -122,9 +127,9 @@ def foreign_files():
     with tempfile.TemporaryDirectory() as folder:
         made = mbart(Path(folder), "MBart50Tokenizer")
         tokenizers = load_tokenizers(
-            made, runs.read_json(made / "config.json"), "en_XX", "de_DE"
+            made, read_json(made / "config.json"), "en_XX", "de_DE"
         )
-        runs.save_tokenizers(made, *tokenizers)
+        save_tokenizers(made, *tokenizers)
         return {
             path.relative_to(made).as_posix(): path.read_bytes()
             for path in made.rglob("*")
@@ -141,10 +146,9 @@ def foreign(data):
             (Path(folder) / name).write_bytes(
                 mutated(content, data[1:]) if name == damaged else content
             )
-        runs.seal(folder)
-        config = runs.read_json(Path(folder) / "config.json")
+        config = read_json(Path(folder) / "config.json")
         if damaged.startswith("tokenizer/"):
-            found, _ = runs.load_tokenizers(folder)
+            found, _ = read_tokenizers(folder)
         elif isinstance(config, dict):
             found, _ = load_tokenizers(folder, config, "en_XX", "de_DE")
         else:
@@ -181,15 +185,16 @@ def toml(data):
 def run(data):
     """config.json or manifest.json of a run, as somebody else may have written it."""
     with tempfile.TemporaryDirectory() as folder:
-        runs.write_configs(folder, model=MODEL, data=DATA, training=training())
+        tokenizer = Tokenizer(tokenizer_file())
+        Run.begin(folder, RunConfig(MODEL, DATA, training()), (tokenizer, tokenizer))
         path = Path(folder) / ("manifest.json" if data[:1] == b"m" else "config.json")
         if path.name == "config.json":
             path.write_bytes(mutated(path.read_bytes(), data[1:]))
-        runs.seal(folder)
+        seal(folder)
         if path.name == "manifest.json":
             path.write_bytes(mutated(path.read_bytes(), data[1:]))
-        for kind in ("model", "data", "training"):
-            runs.read_config(folder, kind)
+        run = Run.open(folder)
+        assert run.tokenizers and run.config.model
 
 
 def archive(data):

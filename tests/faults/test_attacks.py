@@ -10,25 +10,25 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from small import DATA, MODEL, training, write_corpus
+from small import DATA, MODEL, training
 
 from keras_transformer import Translator
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs import run as runs
-from keras_transformer.runs.sealed_files import load_arrays, sha256
+from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.runs.sealed_files import load_arrays, seal, sha256
 from keras_transformer.text.lines import read_lines
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.prepare import prepare
 
 
 @pytest.fixture(scope="module")
-def untrained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("attacks")
-    source, target, *_ = write_corpus(folder, train=60)
-    (folder / "run").mkdir()
-    model = prepare(folder / "run", (source, target), None, MODEL, DATA, training())
-    runs.save_model(folder / "run", Transformer(model))
-    return folder / "run"
+def untrained(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("attacks") / "run"
+    folder.mkdir()
+    files = (*corpus[:2], None, None)
+    run = prepare(folder, files, RunConfig(MODEL, DATA, training()))
+    run.save_model(Transformer(run.config.model))
+    return folder
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_settings_of_another_size(run):
     content["model"].update(d_model=10**6, encoder_layers=10**6)
     (run / "config.json").write_text(json.dumps(content))
     refused(run, "'.*config.json' is not the file that was written with manifest.json")
-    runs.seal(run)  # who made the run makes the manifest, too
+    seal(run)  # who made the run makes the manifest, too
     refused(run, "model.weights.h5 must have [0-9,]+ to [0-9,]+ bytes; received ")
 
 
@@ -170,7 +170,7 @@ def test_a_manifest_that_points_elsewhere(run, name):
     sums[f"data/{name}"] = {"bytes": 1, "sha256": "0"}
     (run / "manifest.json").write_text(json.dumps(sums))
     with pytest.raises(ValueError, match="is not the file that was written with"):
-        runs.verify(run, "data")
+        Run.open(run).verify("data")
 
 
 def test_a_tokenizer_of_a_gigabyte(tmp_path):

@@ -8,48 +8,33 @@ import warnings
 
 import numpy as np
 import pytest
-from small import DATA, MODEL, training, write_corpus
 
-from keras_transformer.runs import run as runs
+from keras_transformer.config import TrainingConfig
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays
 from keras_transformer.training.callbacks import RunLog
 from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
-from keras_transformer.training.progress import Progress
+from keras_transformer.training.progress import Progress, Session
 from keras_transformer.training.recipe import compile_for_training
 from keras_transformer.training.train import train
-
-RECIPE = training(max_updates=6, checkpoint_minutes=0.0, average_last=1)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("damage")
-    files = write_corpus(folder / "corpus")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "keras_transformer.data.batches.bucket_edges", lambda longest: (longest,)
-        )
-        train(folder / "run", *files, model=MODEL, data=DATA, training=RECIPE)
-    return folder / "run"
 
 
 def what_it_holds(run):
     """All that the package reads of a run: the model's arrays, the tokenizers' answers, the settings, the pairs."""
-    configs = [runs.read_config(run, kind) for kind in ("model", "data", "training")]
-    weights = runs.load_model(run).get_weights()
-    ids = [
-        tokenizer.encode(["Two young girls are sitting."])
-        for tokenizer in runs.load_tokenizers(run)
-    ]
-    runs.verify(run, "data")
-    return configs, [weight.tobytes() for weight in weights], ids
+    opened = Run.open(run)
+    opened.verify("data")
+    weights = [weight.tobytes() for weight in opened.model().get_weights()]
+    text = ["Two young girls are sitting."]
+    ids = [tokenizer.encode(text) for tokenizer in opened.tokenizers]
+    return opened.config, weights, ids
 
 
 def newest_checkpoint(run, model, expected):
     """Restore; the position that was found. Its arrays must be those of the whole checkpoint of that position."""
-    progress = Progress()
-    Checkpoints(run, progress, None, 10.0, 2, None, ()).restore(model)
-    whole = expected[progress.batches]
+    session = Session(Run(run, None, None), None)
+    Checkpoints(session).restore(model)
+    whole = expected[session.progress.batches]
     for group in ("model", "optimizer"):
         variables = {"model": model.variables, "optimizer": model.optimizer.variables}[
             group
@@ -58,7 +43,15 @@ def newest_checkpoint(run, model, expected):
             np.testing.assert_array_equal(
                 np.array(variable.numpy()), whole[f"{group}/{n:05d}"]
             )
-    return progress.batches
+    return session.progress.batches
+
+
+def session_of(run):
+    scores = [1.0, 1.0, 1.0]
+    training = TrainingConfig(average_last=3)
+    session = Session(Run(run, None, None), training)
+    session.progress = Progress(epoch=9, scores=scores)
+    return session
 
 
 def damage(path, draw):
@@ -74,14 +67,14 @@ def damage(path, draw):
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(400, marks=pytest.mark.slow)])
-def test_damaged_files(run, tmp_path, count):
+def test_damaged_files(trained, tmp_path, count):
+    run = trained
     draw = random.Random(count)
     expected = what_it_holds(run)
     checkpoints = sorted((run / "checkpoints").glob("batch-*"))
     states = {int(path.name[6:14]): load_arrays(path)[0] for path in checkpoints}
-    model = compile_for_training(
-        runs.read_config(run, "model"), runs.read_config(run, "training")
-    )
+    model = Transformer(expected[0].model)
+    compile_for_training(model, expected[0].training)
     names = sorted(path.relative_to(run) for path in run.rglob("*") if path.is_file())
     refused = 0
     for number in range(count):
@@ -93,9 +86,7 @@ def test_damaged_files(run, tmp_path, count):
             with warnings.catch_warnings(record=True) as noted:
                 warnings.simplefilter("always")
                 if name.name.startswith("epoch-"):
-                    weights = EpochWeights(
-                        copy, Progress(scores={0: 1.0, 1: 1.0, 2: 1.0}), last=3
-                    )
+                    weights = EpochWeights(session_of(copy))
                     assert name.name not in [path.name for path in weights.paths()], (
                         what
                     )
@@ -104,7 +95,7 @@ def test_damaged_files(run, tmp_path, count):
                     ), what
                     refused += 1
                 elif name.name == "log.jsonl":
-                    log = RunLog(copy, Progress(epoch=9))
+                    log = RunLog(session_of(copy))
                     log.rewind()
                     assert all(
                         json.loads(line)["epoch"]
@@ -136,17 +127,17 @@ def test_damaged_files(run, tmp_path, count):
     assert refused > count / 4
 
 
-def test_no_checkpoint_is_whole(run, tmp_path):
-    shutil.copytree(run, tmp_path / "run")
-    for path in (tmp_path / "run" / "checkpoints").glob("batch-*"):
+def test_no_checkpoint_is_whole(trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    paths = sorted(run.glob("checkpoints/batch-*"))
+    for path in paths:
         path.write_bytes(b"")
-    with pytest.warns(UserWarning, match="skipped a checkpoint: batch-00000006"):
+    recipe = Run.open(run).config.training
+    with pytest.warns(
+        UserWarning, match=f"skipped a checkpoint: {paths[-1].name[:14]}"
+    ):
         with pytest.raises(
             ValueError,
             match="none of the checkpoints in .* can be used; --overwrite begins anew",
         ):
-            train(
-                tmp_path / "run",
-                resume=True,
-                training=dataclasses.replace(RECIPE, max_updates=9),
-            )
+            train(run, resume=True, training=dataclasses.replace(recipe, epochs=9))

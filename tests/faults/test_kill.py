@@ -17,7 +17,7 @@ from killing import (
     start,
     write_digits,
 )
-from layer_checks import NOT_ON_JAX
+from layer_checks import ON_TORCH
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +77,10 @@ def test_many_kills(folder, whole, tmp_path, variant):
     assert met >= 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_leaves_after_one_more_checkpoint(folder, tmp_path, number):
-    if number == signal.SIGINT and keras.backend.backend() == "jax":
-        pytest.skip("one signal is enough where compilation takes long")
     run = tmp_path / "run"
     process = start(
         [*command(folder, run, "--epochs", "500"), "--checkpoint-minutes", "1000"]
@@ -127,7 +127,7 @@ FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
 
 
 @pytest.mark.parametrize(
-    "how, status", [(KILLED, -signal.SIGKILL), pytest.param(FULL, 2, marks=NOT_ON_JAX)]
+    "how, status", [(KILLED, -signal.SIGKILL), pytest.param(FULL, 2, marks=ON_TORCH)]
 )
 def test_a_checkpoint_that_is_not_finished(folder, whole, tmp_path, how, status):
     program = tmp_path / "program.py"

@@ -1,113 +1,125 @@
+import builtins
+import dataclasses
 import json
-from pathlib import Path
+import pathlib
+import subprocess
+import sys
 
+import keras
+import numpy as np
 import pytest
-from small import DATA, MODEL, contents, training
+from small import DATA, MODEL, contents, log, training
 
-from keras_transformer.runs import run as runs
+from keras_transformer.config import DecodingConfig
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.runs.sealed_files import seal
+from keras_transformer.text.tokenizer import Tokenizer
+from keras_transformer.training.recipe import compile_for_training
 
-
-def make(run, text="{}"):
-    run.mkdir(parents=True)
-    (run / "config.json").write_text(text)
-    (run / "manifest.json").write_text("{}")
-
-
-def test_a_new_file_appears_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "out.txt"
-    with runs.new_file(path) as file:
-        file.write("one\n")
-        assert not path.exists()
-    assert path.read_text() == "one\n"
-    with pytest.raises(KeyboardInterrupt), runs.new_file(path) as file:
-        file.write("two")
-        raise KeyboardInterrupt
-    assert contents(tmp_path) == {path: b"one\n"}
+CONFIG = RunConfig(MODEL, DATA, training(), origin={"source": "elsewhere"})
+TEXTS = ["a man rides a bike", "ein Mann fährt Rad"]
 
 
-def test_a_link_stays_and_a_device_is_written_to(tmp_path):
-    (tmp_path / "link").symlink_to(tmp_path / "out.txt")
-    for path in (tmp_path / "link", Path("/dev/null")):
-        with runs.new_file(path) as file:
-            file.write("one\n")
-    assert (tmp_path / "link").is_symlink() and (
-        tmp_path / "out.txt"
-    ).read_text() == "one\n"
-    assert Path("/dev/null").is_char_device()
+@pytest.fixture(scope="module")
+def tokenizer():
+    return Tokenizer.train(TEXTS, 40)
 
 
-def test_a_new_file_needs_a_directory(tmp_path):
-    for path in (tmp_path, tmp_path / "absent" / "out.txt"):
-        with pytest.raises(
-            ValueError, match=f"a file in an existing directory; received '{path}'"
-        ):
-            with runs.new_file(path):
-                pass
+@pytest.fixture
+def begun(tmp_path, tokenizer):
+    """A run of a model that was never trained."""
+    sizes = dict(source_vocab_size=40, target_vocab_size=40)
+    config = dataclasses.replace(CONFIG, model=dataclasses.replace(MODEL, **sizes))
+    (tmp_path / "run").mkdir()
+    return Run.begin(tmp_path / "run", config, (tokenizer, tokenizer))
 
 
-def test_a_new_run_appears_whole_or_not_at_all(tmp_path):
-    run = tmp_path / "deep" / "er" / "run"
-    with pytest.raises(ValueError, match="bad input"), runs.new_directory(run) as aside:
-        (aside / "data").mkdir()
-        raise ValueError("bad input")
-    assert not list(tmp_path.iterdir())
-    with runs.new_directory(run) as aside:
-        (aside / "data").mkdir()
-        assert aside.name.startswith(".run.") and not run.exists()
-    assert set(contents(tmp_path / "deep")) == {run.parent, run, run / "data"}
+def test_a_run_comes_back(begun):
+    opened = Run.open(begun.path)
+    assert opened.path == begun.path and opened.config == begun.config
+    source, target = opened.tokenizers
+    assert source is target and source.encode(TEXTS) == begun.tokenizers[0].encode(
+        TEXTS
+    )
+    assert opened.log == []
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        opened.config.model = None
 
 
-def test_overwriting_replaces_the_old_run_at_the_end(tmp_path):
-    make(tmp_path / "run", '{"old": 1}')
-    before = contents(tmp_path)
-    with (
-        pytest.raises(ValueError, match="bad input"),
-        runs.new_directory(tmp_path / "run", overwrite=True),
-    ):
-        raise ValueError("bad input")
-    assert contents(tmp_path) == before
-    with runs.new_directory(tmp_path / "run", overwrite=True) as aside:
-        (aside / "new").touch()
-    assert set(contents(tmp_path)) == {tmp_path / "run", tmp_path / "run" / "new"}
+def test_two_tokenizers_come_back(tmp_path, tokenizer):
+    other = Tokenizer.train(["01 23 45"], 20)
+    Run.begin(tmp_path, CONFIG, (tokenizer, other))
+    source, target = Run.open(tmp_path).tokenizers
+    assert (source.vocab_size, target.vocab_size) == (40, 20)
 
 
-def test_a_link_to_a_run_stays(tmp_path):
-    make(tmp_path / "elsewhere")
-    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
-    with runs.new_directory(tmp_path / "run", overwrite=True) as aside:
-        (aside / "new").touch()
-    assert (tmp_path / "run").is_symlink() and (tmp_path / "elsewhere" / "new").exists()
-    assert len(list(tmp_path.iterdir())) == 2
+def test_each_file_is_read_once(begun, monkeypatch):
+    """By `Translator.load` as well, which opens a run."""
+    begun.save_model(Transformer(begun.config.model))
+    opened, made = [], []
+    for owner, name in ((builtins, "open"), (pathlib.Path, "read_bytes")):
+
+        def note(path, *rest, whole=getattr(owner, name), **options):
+            opened.append(getattr(path, "name", path))
+            return whole(path, *rest, **options)
+
+        monkeypatch.setattr(owner, name, note)
+    whole = Tokenizer.__init__
+
+    def count(self, *rest):
+        made.append(self)
+        whole(self, *rest)
+
+    monkeypatch.setattr(Tokenizer, "__init__", count)
+    run = Run.open(begun.path)
+    found = run.translator(DecodingConfig(search="greedy"))
+    assert found.source_tokenizer is run.tokenizers[0] is found.target_tokenizer
+    assert opened.count("config.json") == opened.count("manifest.json") == 1
+    assert len(made) == 1
 
 
-def test_what_is_not_overwritten(tmp_path):
-    make(tmp_path / "run")
-    with (
-        pytest.raises(ValueError, match="exists already; pass --overwrite"),
-        runs.new_directory(tmp_path / "run"),
-    ):
-        pass
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "me.png").touch()
-    (tmp_path / "file").touch()
-    (tmp_path / "checkpoint").mkdir()
-    # Other programs' have one, too.
-    (tmp_path / "checkpoint" / "config.json").write_text('{"model_type": "marian"}')
-    for name in ("photos", "file", "checkpoint"):
-        with pytest.raises(
-            ValueError, match="is not a run directory; it is left as it is"
-        ):
-            with runs.new_directory(tmp_path / name, overwrite=True):
-                pass
-    assert (tmp_path / "photos" / "me.png").exists() and (tmp_path / "file").exists()
+def test_the_log_as_rows(trained, tmp_path):
+    assert Run.open(trained).log == log(trained)
+    assert [row["epoch"] for row in Run.open(trained).log] == [1, 2]
+    assert all(row["val_nats"] > 0 for row in Run.open(trained).log)
 
 
-def test_configs_come_back(tmp_path):
-    runs.write_configs(tmp_path, model=MODEL, data=DATA, training=training())
-    runs.seal(tmp_path)
-    assert runs.read_config(tmp_path, "model") == MODEL
-    assert runs.read_config(tmp_path, "data") == DATA
-    assert runs.read_config(tmp_path, "training") == training()
+def test_the_model_is_saved_without_its_optimizer(begun, tmp_path):
+    model = Transformer(begun.config.model)
+    model.save(tmp_path / "plain.keras")
+    begun.save_model(compile_for_training(model, begun.config.training))
+    size = (begun.path / "model.keras").stat().st_size
+    assert abs(size - (tmp_path / "plain.keras").stat().st_size) < 200
+    for one, other in zip(model.weights, begun.model().weights, strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (one, other)))
+    assert model.compiled and not begun.model().compiled
+
+
+PLAIN = """
+import sys
+import keras, keras_transformer
+model = keras.models.load_model(sys.argv[1])
+assert type(model).__name__ == "Transformer" and not model.compiled
+print(model.count_params())
+"""
+
+
+def test_plain_keras_opens_the_model_of_a_run(trained):
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN, trained / "model.keras"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == Run.open(trained).model().count_params()
+
+
+def write_config(folder, content):
+    (folder / "config.json").write_text(
+        content, encoding="utf-8", errors="surrogateescape"
+    )
+    seal(folder)
 
 
 @pytest.mark.parametrize(
@@ -115,60 +127,89 @@ def test_configs_come_back(tmp_path):
     [
         "not json",
         "[]",
-        "{}",
-        json.dumps({"model": {"depth": 3}}),
-        json.dumps({"model": {"num_heads": 0}}),
+        json.dumps({"format": 2}),
+        json.dumps({"format": 2, "model": {"depth": 3}}),
+        json.dumps({"format": 2, "model": {"num_heads": 0}}),
         "\udcff",
     ],
 )
 def test_unreadable_configs(tmp_path, text):
-    (tmp_path / "config.json").write_text(
-        text, encoding="utf-8", errors="surrogateescape"
-    )
-    runs.seal(tmp_path)
+    write_config(tmp_path, text)
     with pytest.raises(ValueError, match="config.json' cannot be used: "):
-        runs.read_config(tmp_path, "model")
+        Run.open(tmp_path)
+
+
+# As `train` wrote it before there was a format.
+OLD = """{
+  "model": {"source_vocab_size": 40, "target_vocab_size": 40, "hidden_size": 16},
+  "data": {"vocab_size": 40},
+  "training": {"epochs": 2}
+}"""
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        (OLD, "none, as of an older version"),
+        ('{"format": 1}', "1"),
+        ('{"format": 3}', "3"),
+    ],
+)
+def test_a_run_of_another_format(tmp_path, text, found):
+    write_config(tmp_path, text)
     with pytest.raises(
         ValueError,
-        match="run must be a directory that `keras-transformer train` or `import` made",
+        match=f"run '.*' must be of format 2; received {found}. Train it again, or use",
     ):
-        runs.read_config(tmp_path / "absent", "model")
+        Run.open(tmp_path)
 
 
-def test_one_process_at_a_time(tmp_path):
-    make(tmp_path / "run")
-    with runs.locked(tmp_path / "run"):
-        for other in (
-            runs.locked(tmp_path / "run"),
-            runs.new_directory(tmp_path / "run", overwrite=True),
-        ):
-            with (
-                pytest.raises(ValueError, match="is being trained by another process"),
-                other,
-            ):
+def test_what_is_no_run(tmp_path):
+    made = "run must be a directory that `keras-transformer train` or `import` made; "
+    with pytest.raises(ValueError, match=f"{made}'.*absent/config.json' is missing"):
+        Run.open(tmp_path / "absent")
+    (tmp_path / "config.json").write_text('{"model_type": "marian"}')
+    with pytest.raises(ValueError, match=f"{made}'.*' is none"):
+        Run.open(tmp_path)
+    write_config(tmp_path, '{"made_with": {}}')
+    with pytest.raises(ValueError, match=f"{made}'.*' is an export of one"):
+        Run.open(tmp_path)
+
+
+def test_a_model_that_is_not_there_or_not_whole(begun):
+    with pytest.raises(ValueError, match="holds no model: model.keras is missing"):
+        begun.model()
+    assert not begun.holds_model()
+    begun.save_model(Transformer(begun.config.model))
+    assert begun.holds_model()
+    other = Tokenizer.train(TEXTS, 45)
+    begun.tokenizers = (other, other)
+    with pytest.raises(
+        ValueError,
+        match=r"must have \(40, 40\) tokens as the model has; received \(45, 45\)",
+    ):
+        begun.model()
+
+
+def test_what_changed_is_not_used(begun):
+    opened = Run.open(begun.path)
+    path = begun.path / "tokenizer.model"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(
+        ValueError,
+        match="tokenizer.model' is not the file that was written with manifest.json",
+    ):
+        opened.tokenizers
+
+
+def test_one_process_holds_a_run_and_clears_it(begun):
+    (begun.path / "checkpoints").mkdir()
+    before = contents(begun.path)
+    for left in (".model.99999999.partial.keras", "checkpoints/.a.99999999.partial"):
+        (begun.path / left).touch()
+    with begun.locked():
+        with pytest.raises(ValueError, match="is being trained by another process"):
+            with Run.open(begun.path).locked():
                 pass
-    with runs.locked(tmp_path / "run"):
-        pass
-
-
-def test_what_is_sealed_is_verified(tmp_path):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "ids").write_text("12")
-    (tmp_path / "config.json").write_text("{}")
-    runs.seal(tmp_path)
-    runs.verify(tmp_path, "data", "config.json")
-    with pytest.raises(
-        ValueError, match="absent' is not the file that was written with manifest.json"
-    ):
-        runs.verify(tmp_path, "absent")
-    (tmp_path / "data" / "ids").write_text("13")
-    runs.verify(tmp_path, "config.json")
-    with pytest.raises(
-        ValueError,
-        match="data/ids' is not the file that was written with manifest.json",
-    ):
-        runs.verify(tmp_path, "data")
-    for text in ("", "[]", '{"data/ids": 3}'):
-        (tmp_path / "manifest.json").write_text(text)
-        with pytest.raises(ValueError, match="manifest.json' cannot be used: "):
-            runs.verify(tmp_path, "data")
+        begun.remove_partial()
+    assert contents(begun.path) == before

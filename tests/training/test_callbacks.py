@@ -1,25 +1,33 @@
-import json
 import types
 
 import keras
 import numpy as np
 import pytest
+from small import log, session
 
+from keras_transformer.evaluation.callback import BleuCallback
 from keras_transformer.training.callbacks import (
-    Limits,
+    ORDER,
+    KeepBest,
     NonFiniteLoss,
     RunLog,
     StopOnNonFiniteLoss,
+    ordered,
 )
+from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
 from keras_transformer.training.optimizer import paper_adam
-from keras_transformer.training.progress import Monitor, Progress
+from keras_transformer.training.progress import Monitor
 
 
-def fit(callback, accumulation=None, epochs=2, bad_batch=None, bad_validation=False):
-    """A fit of 6 batches an epoch; how many batches of it ran."""
+def fit(shared, *callbacks, bad_batch=None, bad_validation=False):
+    """A fit of two epochs of 6 batches; how many batches of it ran."""
+    steps = shared.training.gradient_accumulation
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(
-        keras.optimizers.SGD(0.01, gradient_accumulation_steps=accumulation), "mse"
+        keras.optimizers.SGD(
+            0.01, gradient_accumulation_steps=steps if steps > 1 else None
+        ),
+        "mse",
     )
     x = np.ones((6, 1), "float32")
     if bad_batch is not None:
@@ -28,44 +36,62 @@ def fit(callback, accumulation=None, epochs=2, bad_batch=None, bad_validation=Fa
     count = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ran.append(batch)
     )
-    validation = (np.full((2, 1), np.nan), np.ones((2, 1))) if bad_validation else None
-    options = dict(
+    shared.batches = types.SimpleNamespace()
+    model.fit(
+        x,
+        np.ones((6, 1)),
         batch_size=1,
-        epochs=epochs,
+        epochs=2,
         shuffle=False,
         verbose=0,
-        validation_data=validation,
+        validation_data=(np.full((2, 1), np.nan), np.ones((2, 1)))
+        if bad_validation
+        else None,
+        callbacks=[count, Monitor(shared), *callbacks],
     )
-    callbacks = [count, callback]
-    if hasattr(callback, "progress"):
-        callbacks.insert(0, Monitor(callback.progress, types.SimpleNamespace()))
-    model.fit(x, np.ones((6, 1)), callbacks=callbacks, **options)
     return len(ran)
 
 
-@pytest.mark.parametrize("accumulation, update", [(None, 4), (2, 2)])
-def test_non_finite_loss_names_the_update(accumulation, update):
+def test_the_order_is_fixed_whatever_is_given(tmp_path):
+    shared = session(tmp_path)
+    given = [BleuCallback([], [], None), keras.callbacks.TensorBoard(tmp_path)]
+    given += [
+        kind(shared) for kind in (Checkpoints, EpochWeights, KeepBest, RunLog, Monitor)
+    ]
+    given.append(StopOnNonFiniteLoss(shared))
+    for callbacks in (given, given[::-1]):
+        assert tuple(type(callback) for callback in ordered(callbacks)) == ORDER
+    assert ordered(given[3:5]) == given[4:2:-1]
+    with pytest.raises(
+        ValueError, match="must be of the classes in ORDER; received .*LambdaCallback"
+    ):
+        ordered([*given, keras.callbacks.LambdaCallback()])
+
+
+@pytest.mark.parametrize("accumulation, update", [(1, 4), (2, 2)])
+def test_non_finite_loss_names_the_update(tmp_path, accumulation, update):
+    shared = session(tmp_path, gradient_accumulation=accumulation)
     with pytest.raises(
         NonFiniteLoss,
-        match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01\\); the model saved last",
+        match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01\\); the "
+        "model saved last",
     ):
-        fit(
-            StopOnNonFiniteLoss(Progress(), accumulation or 1),
-            accumulation,
-            bad_batch=3,
-        )
+        fit(shared, StopOnNonFiniteLoss(shared), bad_batch=3)
 
 
-def test_non_finite_validation():
+def test_non_finite_validation(tmp_path):
+    shared = session(tmp_path)
     with pytest.raises(
         NonFiniteLoss,
-        match=r"val_loss is nan at update 6 \(learning rate 0.01\); the model saved last",
+        match=r"val_loss is nan at update 6 \(learning rate 0.01\); the model saved "
+        "last",
     ):
-        fit(StopOnNonFiniteLoss(Progress()), bad_validation=True)
-    assert fit(StopOnNonFiniteLoss(Progress())) == 12
+        fit(shared, StopOnNonFiniteLoss(shared), bad_validation=True)
+    shared = session(tmp_path)
+    assert fit(shared, StopOnNonFiniteLoss(shared)) == 12
 
 
-def test_weights_that_the_last_update_broke():
+def test_weights_that_the_last_update_broke(tmp_path):
     class Break(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 5:
@@ -76,24 +102,16 @@ def test_weights_that_the_last_update_broke():
                     ]
                 )
 
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    ones, progress = np.ones((6, 1)), Progress()
-    callbacks = [
-        Monitor(progress, types.SimpleNamespace()),
-        Break(),
-        StopOnNonFiniteLoss(progress),
-    ]
+    shared = session(tmp_path)
     with pytest.raises(
         NonFiniteLoss,
-        match=r"a weight is not finite at update 6 \(learning rate 0.01\); the model saved last",
+        match=r"a weight is not finite at update 6 \(learning rate 0.01\); the model "
+        "saved last",
     ):
-        model.fit(
-            ones, ones, batch_size=1, shuffle=False, verbose=0, callbacks=callbacks
-        )
+        fit(shared, Break(), StopOnNonFiniteLoss(shared))
 
 
-def test_the_gradient_norm_is_in_the_message():
+def test_the_gradient_norm_is_in_the_message(tmp_path):
     model = keras.Sequential(
         [
             keras.Input((1,)),
@@ -111,7 +129,7 @@ def test_the_gradient_norm_is_in_the_message():
             ones,
             batch_size=2,
             verbose=0,
-            callbacks=[StopOnNonFiniteLoss(Progress())],
+            callbacks=[StopOnNonFiniteLoss(session(tmp_path))],
         )
 
 
@@ -120,27 +138,80 @@ def test_the_gradient_norm_is_in_the_message():
     [
         (dict(), 12),
         (dict(max_updates=4), 4),
-        (dict(max_updates=2, batches_per_update=2), 4),
+        (dict(max_updates=2, gradient_accumulation=2), 4),
         (dict(max_updates=8), 8),
         (dict(max_minutes=0.0), 1),
         (dict(max_updates=100, max_minutes=100.0), 12),
     ],
 )
-def test_limits(options, batches):
-    limits = Limits(Progress(), **options)
-    assert fit(limits) == limits.progress.batches == batches
-    assert limits.reached() == (batches < 12)
+def test_limits(tmp_path, options, batches):
+    shared = session(tmp_path, **options)
+    assert fit(shared) == shared.progress.batches == batches
+    assert shared.limit_is_reached() == (batches < 12)
 
 
 def test_one_line_an_epoch(tmp_path):
-    log = RunLog(tmp_path, Progress())
-    fit(log)
-    lines = [json.loads(line) for line in log.path.read_text().splitlines()]
+    shared = session(tmp_path)
+    written = RunLog(shared)
+    fit(shared, written)
+    lines = log(tmp_path)
     assert [line["epoch"] for line in lines] == [1, 2]
     assert 0 <= lines[0]["seconds"] <= lines[1]["seconds"]
     assert lines[1]["loss"] < lines[0]["loss"]
-    with open(log.path, "a") as file:
-        file.write('{"epoch": 1, "lo')  # killed
-    log.progress.epoch = 1
-    log.rewind()
-    assert [json.loads(line) for line in log.path.read_text().splitlines()] == lines[:1]
+    whole = written.path.read_bytes()
+    shared.progress.epoch = 2
+    with open(written.path, "a") as file:
+        file.write('[]\n{"epoch": "3"}\n{"epoch": 1, "lo')  # killed
+    written.rewind()
+    assert written.path.read_bytes() == whole
+    shared.progress.epoch = 1
+    written.rewind()
+    assert log(tmp_path) == lines[:1]
+
+
+def model_of(value):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.compile("sgd", "mse")
+    model.set_weights([np.array([[value]], "float32")])
+    return model
+
+
+def saved(run):
+    return float(keras.models.load_model(run / "model.keras").get_weights()[0].item())
+
+
+@pytest.mark.parametrize(
+    "monitor, values, expected",
+    [("loss", [3.0, 1.0, 2.0, 1.0], 1), ("bleu", [3.0, 1.0, 4.0, 4.0], 2)],
+)
+def test_the_best_epoch_is_kept(tmp_path, monitor, values, expected):
+    shared = session(tmp_path, monitor=monitor)
+    assert shared.monitor == ("val_bleu" if monitor == "bleu" else "nats")
+    keep = KeepBest(shared)
+    before = {*tmp_path.iterdir()}
+    for epoch, value in enumerate(values):
+        keep.set_model(model_of(epoch))
+        keep.on_epoch_end(epoch, {shared.monitor: value})
+    assert saved(tmp_path) == expected
+    assert shared.progress.best == values[expected]
+    assert shared.progress.scores == values
+    for score in (shared.progress.best, float("nan")):
+        assert not keep.save_if_better(score)
+    assert {*tmp_path.iterdir()} - before == {tmp_path / "model.keras"}
+
+
+@pytest.mark.parametrize(
+    "patience, stops", [(None, [0, 0, 0, 0]), (2, [0, 0, 0, 1]), (1, [0, 0, 1, 1])]
+)
+def test_patience(tmp_path, patience, stops):
+    shared = session(tmp_path, patience=patience)
+    shared.held_out = "anything"
+    assert shared.monitor == "val_nats"
+    keep = KeepBest(shared)
+    found = []
+    for epoch, value in enumerate([3.0, 1.0, 2.0, 1.0]):
+        keep.set_model(model_of(epoch))
+        keep.model.stop_training = False
+        keep.on_epoch_end(epoch, {"val_nats": value})
+        found.append(keep.model.stop_training)
+    assert found == stops
