@@ -35,6 +35,8 @@ from .training.loss import LabelSmoothedCrossEntropy as LabelSmoothedCrossEntrop
 from .training.metrics import Perplexity as Perplexity
 from .training.metrics import TokenAccuracy as TokenAccuracy
 from .training.metrics import TokenCrossEntropy as TokenCrossEntropy
+from .training.optimizer import GradientTransform as GradientTransform
+from .training.optimizer import LossScaleOptimizer as LossScaleOptimizer
 from .training.optimizer import paper_adam as paper_adam
 from .training.recipe import compile_for_training as compile_for_training
 from .training.schedule import WarmupSchedule as WarmupSchedule

@@ -32,8 +32,8 @@ def add_flags(parser):
 
 
 def run(options):
-    from keras_transformer.data.pairs import read_pairs
     from keras_transformer.data.examples import captions
+    from keras_transformer.data.pairs import read_pairs
     from keras_transformer.evaluation.evaluate import evaluate
     from keras_transformer.training.train import train
 

@@ -60,6 +60,6 @@ def row(hypothesis, links=None, number=None, pieces=None):
     if links is not None:
         columns.append(" ".join(f"{source}-{target}" for source, target in links))
     if pieces is not None:
-        scores = zip(hypothesis.tokens, hypothesis.token_scores, strict=True)
+        scores = zip(hypothesis.ids, hypothesis.token_scores, strict=True)
         columns.append(" ".join(f"{pieces[id]}:{score:.4f}" for id, score in scores))
     return "\t".join(columns)

@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None
 
-from keras_transformer.runs.run import new_file
+from keras_transformer.runs.sealed_files import new_file
 
 
 def parse_shard(text):

@@ -86,10 +86,11 @@ def starting_configs(earlier, begun, size):
     """
     configs = {name: config() for name, config in TRAIN_GROUPS.items()}
     if earlier is not None:
-        from keras_transformer.runs.run import read_config
+        from keras_transformer.runs.run import Run
 
+        own = Run.open(earlier).config
         kept = TRAIN_GROUPS if begun else ("model", "data")
-        configs.update({name: read_config(earlier, name) for name in kept})
+        configs.update({name: getattr(own, name) for name in kept})
     if size is not None or earlier is None:
         configs["model"] = preset(size or "tiny")
     return configs

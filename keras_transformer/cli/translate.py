@@ -19,7 +19,7 @@ from keras_transformer.cli.shards import (
     write_part,
 )
 from keras_transformer.config import DecodingConfig
-from keras_transformer.runs.run import new_file
+from keras_transformer.runs.sealed_files import new_file
 from keras_transformer.text.lines import read_lines
 
 HELP = "translate sentences with a trained run"

@@ -11,7 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from keras_transformer.config import DecodingConfig
-from keras_transformer.runs.run import new_directory, new_file, read_json, seal, verify
+from keras_transformer.runs.sealed_files import (
+    Manifest,
+    new_directory,
+    new_file,
+    read_json,
+    seal,
+)
 
 
 @contextlib.contextmanager
@@ -71,9 +77,10 @@ def read_search(export, format):
             "export must be a directory that `keras-transformer export` wrote; "
             f"{str(path)!r} is missing"
         )
-    verify(export)
+    manifest = Manifest(export)
+    manifest.verify()
+    config = manifest.read_json("config.json")
     try:
-        config = read_json(path)
         found = config.get("format")
         if found != format:
             raise ValueError(f"its format must be {format!r}; received {found!r}")

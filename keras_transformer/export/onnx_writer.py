@@ -6,8 +6,8 @@ import tensorflow as tf
 import tf2onnx
 
 from keras_transformer.export.child_process import given_task
-from keras_transformer.export.opened_run import Run
 from keras_transformer.layers.masks import padding_mask
+from keras_transformer.runs.run import Run
 
 OPSET = 18
 

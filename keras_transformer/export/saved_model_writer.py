@@ -8,7 +8,7 @@ from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import translate_ids
 from keras_transformer.export.child_process import given_task
 from keras_transformer.export.graph_tokenizer import graph_tokenizer
-from keras_transformer.export.opened_run import Run
+from keras_transformer.runs.run import Run
 from keras_transformer.text.sentence_format import SentenceFormat
 
 # Positions of the cache at first; it doubles when a translation gets longer.

@@ -8,9 +8,8 @@ from keras_transformer.config import DecodingConfig
 from keras_transformer.export.comparison import check_batches, compare
 from keras_transformer.export.ctranslate2_translator import CTranslate2Translator
 from keras_transformer.export.export_directory import new_export, write_config
-from keras_transformer.export.opened_run import Run
 from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import save_tokenizers
+from keras_transformer.runs.run import Run, save_tokenizers
 from keras_transformer.text.sentence_format import SentenceFormat
 
 # Largest difference of a token's mean log-probability, in nats.

@@ -8,9 +8,9 @@ from safetensors.numpy import save_file
 
 from keras_transformer.export.comparison import compare_logits
 from keras_transformer.export.export_directory import new_export, write_config
-from keras_transformer.export.opened_run import Run
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.runs.extras import needed
+from keras_transformer.runs.run import Run
 from keras_transformer.text.tokenizer import Tokenizer
 
 ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "silu": "swish"}

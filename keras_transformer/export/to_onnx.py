@@ -6,9 +6,8 @@ from pathlib import Path
 from keras_transformer.export.child_process import run_under_tensorflow
 from keras_transformer.export.comparison import compare_logits
 from keras_transformer.export.export_directory import new_export, write_config
-from keras_transformer.export.opened_run import Run
 from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import save_tokenizers
+from keras_transformer.runs.run import Run, save_tokenizers
 
 LOOP = Path(__file__).with_name("onnx_loop.py")
 WRITER = "keras_transformer.export.onnx_writer"

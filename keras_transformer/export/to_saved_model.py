@@ -11,8 +11,8 @@ from keras_transformer.export.export_directory import (
     refuse_sampling,
     write_config,
 )
-from keras_transformer.export.opened_run import Run
 from keras_transformer.runs.extras import needed
+from keras_transformer.runs.run import Run
 
 TOLERANCE = 1e-4  # of a score, in nats
 # The options of a search that count in it.

@@ -14,13 +14,8 @@ from keras_transformer.pretrained.hub import fetch
 from keras_transformer.pretrained.names import TABLES, tensors
 from keras_transformer.pretrained.tokenizers.files import read_json
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
-from keras_transformer.runs.run import (
-    new_directory,
-    save_model,
-    save_tokenizers,
-    seal,
-    write_configs,
-)
+from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.runs.sealed_files import new_directory
 
 NAMED = 5  # tensors that an error names
 ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
@@ -68,15 +63,13 @@ def load(
         model = read_model(folder, settings, tokenizers[1].special)
         config = model.config
         check_vocabularies(config, tokenizers)
-        save_tokenizers(aside, *tokenizers)
         data = DataConfig(
             vocab_size=config.target_vocab_size,
             share_embeddings=config.share_embeddings,
         )
         training = TrainingConfig(dtype="float32")
-        write_configs(aside, model=config, data=data, training=training, origin=origin)
-        seal(aside)
-        save_model(aside, model)
+        settings = RunConfig(config, data, training, origin)
+        Run.begin(aside, settings, tokenizers).save_model(model)
     return model
 
 

@@ -18,10 +18,7 @@ import json
 from pathlib import Path
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
-from keras_transformer.pretrained.tokenizers.checkpoint_tokenizer import load_folder
-from keras_transformer.pretrained.tokenizers.fsmt import FsmtTokenizer
-from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
-from keras_transformer.pretrained.tokenizers.multilingual import MultilingualTokenizer
+from keras_transformer.pretrained.tokenizers.load import load_folder
 from keras_transformer.runs.sealed_files import (
     UNREADABLE,
     Manifest,
@@ -35,9 +32,6 @@ from keras_transformer.text.tokenizer import Tokenizer
 
 FORMAT = 2  # of a run's files
 MADE = "run must be a directory that `keras-transformer train` or `import` made"
-TOKENIZER_KINDS = {
-    kind.kind: kind for kind in (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer)
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -270,7 +264,7 @@ def read_tokenizers(folder):
         if path.suffix == ".model":
             found.append(Tokenizer.load(path))
         else:
-            found.append(load_folder(path, TOKENIZER_KINDS))
+            found.append(load_folder(path))
     return found[0], found[-1]
 
 

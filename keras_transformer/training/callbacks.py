@@ -116,9 +116,8 @@ class KeepBest(SessionCallback):
     def save(self):
         """Save the model as it is now."""
         distribution = self.session.distribution
-        model = distribution.local(self.model)
-        if self.session.writes:
-            with distribution.undistributed():
+        with distribution.local(self.model) as model:
+            if self.session.writes:
                 self.session.run.save_model(model)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig, preset
-from keras_transformer.data.corpus import read_pairs
+from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.extras import needed
@@ -140,10 +140,9 @@ def prepare(folder, files, config, begun=None):
         tokenizers = begun.tokenizers
         origin = begun.config.origin
     for name, pair in pairs.items():
-        _, report = TokenStore.build(
-            folder / "data" / name, read_pairs(*pair), *tokenizers, config.data
-        )
-        print(f"{name}: {report}", flush=True)
+        place = folder / "data" / name
+        store = TokenStore.build(place, read_pairs(*pair), *tokenizers, config.data)
+        print(f"{name}: {store.report}", flush=True)
     if config.training.monitor == "bleu":
         translated = itertools.islice(read_pairs(*pairs["valid"]), BLEU_SENTENCES)
         (folder / TRANSLATED).write_text(json.dumps(list(translated)), "utf-8")
@@ -170,7 +169,7 @@ def save_first_checkpoint(run, begun):
     training = run.config.training
     keras.utils.set_random_seed(training.seed)
     model = Transformer(run.config.model, dtype=training.dtype)
-    compile_for_training(model, training)
+    compile_for_training(model, training, loss_reduction="sum")
     model.set_weights(begun.model().get_weights())
     model.optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(Session(run, training))

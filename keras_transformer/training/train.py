@@ -140,7 +140,8 @@ def fit(run, training, goes_on, distribution):
     keras.utils.set_random_seed(training.seed)
     with distribution.scope():
         model = Transformer(run.config.model, dtype=training.dtype)
-        compile_for_training(model, training)
+        # The weights of the batches make a mean of the sum, on any number of devices.
+        compile_for_training(model, training, loss_reduction="sum")
         batches, held_out = open_batches(run, training, distribution)
         session = Session(run, training, distribution, batches, held_out)
         checkpoints = Checkpoints(session)

@@ -20,7 +20,7 @@ from keras_transformer import export
 from keras_transformer.cli import main as cli
 from keras_transformer.export import CTranslate2Translator, to_ctranslate2
 from keras_transformer.export.comparison import Check, check_batches, compare
-from keras_transformer.export.opened_run import Run
+from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import sha256
 
 pytestmark = NOT_ON_JAX
