@@ -10,6 +10,24 @@ from typing import Literal, get_args, get_origin
 from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
 
+def expect(holds, name, expectation, received):
+    """Raise a `ValueError` unless something holds: NAME must EXPECTATION; received ...
+
+    Args:
+        holds: whether it does.
+        name: the argument.
+        expectation: what it must be or do.
+        received: its value.
+
+    Example:
+        >>> expect(0 > 0, "d_ff", "be at least 1", 0)
+        Traceback (most recent call last):
+        ValueError: d_ff must be at least 1; received 0
+    """
+    if not holds:
+        raise ValueError(f"{name} must {expectation}; received {received!r}")
+
+
 def option(default, help):
     """A dataclass field with the sentence that `--help` shows."""
     return dataclasses.field(default=default, metadata={"help": help})
