@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_transformer.layers.encoder_block import EncoderBlock
 from keras_transformer.layers.masks import causal_mask, full_mask, positions_of
-from keras_transformer.layers.multi_head_attention import as_pair, scores_spec
+from keras_transformer.layers.multi_head_attention import as_pair
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -126,11 +126,3 @@ class DecoderBlock(EncoderBlock):
 
     def compute_output_shape(self, x_shape, memory_shape):
         return x_shape
-
-    def compute_output_spec(
-        self, x, memory, *masks, return_attention_scores=False, **options
-    ):
-        output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return output
-        return output, (scores_spec(self, x, x), scores_spec(self, x, memory))

@@ -5,7 +5,6 @@ from keras import ops
 
 from keras_transformer.layers.decoder_block import DecoderBlock
 from keras_transformer.layers.masks import causal_mask, positions_of
-from keras_transformer.layers.multi_head_attention import scores_spec
 from keras_transformer.models.stack import Stack, block_options
 
 
@@ -160,15 +159,8 @@ class Decoder(Stack):
     ):
         return (*target_ids_shape, self.config.target_vocab_size)
 
-    def compute_output_spec(
-        self, target_ids, memory, *mask, return_attention_scores=False, **options
-    ):
-        shape = (*target_ids.shape, self.config.target_vocab_size)
-        logits = keras.KerasTensor(shape, dtype="float32")
-        if not return_attention_scores:
-            return logits
-        weights = []
-        for block in self.blocks:
-            to_self = scores_spec(block, target_ids, target_ids)
-            weights.append((to_self, scores_spec(block, target_ids, memory)))
-        return logits, tuple(weights)
+    def compute_output_spec(self, target_ids, *args, **kwargs):
+        spec = super().compute_output_spec(target_ids, *args, **kwargs)
+        if kwargs.get("return_attention_scores"):
+            return spec
+        return keras.KerasTensor(spec.shape, dtype="float32")
