@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import warnings
 
+from keras_transformer.config import expect
 from keras_transformer.text.sentence_format import SentenceFormat
 
 SPACE = "\u2581"  # what SentencePiece writes for a space, and reads as one
@@ -98,11 +99,7 @@ class BaseTranslator:
         texts = as_list(texts, "texts")
         if prefixes is not None:
             prefixes = as_list(prefixes, "prefixes")
-            if len(prefixes) != len(texts):
-                raise ValueError(
-                    f"prefixes must be as many as texts, {len(texts)}; "
-                    f"received {len(prefixes)}"
-                )
+            must_be_as_many(prefixes, texts, "prefixes", "texts")
         results = [[Hypothesis("", 0.0, ())] for _ in texts]
         filled = [n for n, text in enumerate(texts) if text.replace(SPACE, " ").strip()]
         wanted = None if prefixes is None else [prefixes[n] for n in filled]
@@ -193,11 +190,17 @@ def as_list(texts, name):
     Raises:
         ValueError: if it is a string itself.
     """
-    if isinstance(texts, str):
-        raise ValueError(
-            f"{name} must be a list of strings; received the string {texts[:40]!r}"
-        )
+    is_one = isinstance(texts, str)
+    expect(not is_one, name, "be a list of strings, not one string", texts)
     return list(texts)
+
+
+def must_be_as_many(items, others, name, other_name):
+    """Raise a `ValueError` unless two lists have the same length."""
+    found = len(items)
+    expected = len(others)
+    what = f"be as many as {other_name}, {expected}"
+    expect(found == expected, name, what, found)
 
 
 def as_texts(targets):
@@ -213,9 +216,5 @@ def check_pairs(sources, targets):
     """
     sources = as_list(sources, "sources")
     targets = as_list(targets, "targets")
-    if len(sources) != len(targets):
-        raise ValueError(
-            f"targets must be as many as sources, {len(sources)}; "
-            f"received {len(targets)}"
-        )
+    must_be_as_many(targets, sources, "targets", "sources")
     return sources, targets

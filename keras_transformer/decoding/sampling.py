@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_transformer.config import expect
 from keras_transformer.decoding import search
 from keras_transformer.text.special_tokens import SpecialTokens
 
@@ -101,12 +102,10 @@ def sampling(
 
 def check_options(temperature, top_k, top_p):
     """Raise a `ValueError` for what is no temperature, top_k or top_p."""
-    if not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be above 0; received {temperature!r}")
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1; received {top_p!r}")
-    if top_k < 0:
-        raise ValueError(f"top_k must be 0 (all tokens) or more; received {top_k!r}")
+    is_positive = 0 < temperature < float("inf")
+    expect(is_positive, "temperature", "be above 0 and finite", temperature)
+    expect(0 < top_p <= 1, "top_p", "be above 0 and at most 1", top_p)
+    expect(top_k >= 0, "top_k", "be 0 (all tokens) or more", top_k)
 
 
 def restricted(log_probs_BK, temperature, top_k, top_p):

@@ -6,6 +6,7 @@ K candidates of a row, L positions, V vocabulary.
 
 from keras import ops
 
+from keras_transformer.config import expect
 from keras_transformer.decoding import cache as caches
 
 IMPOSSIBLE = float("-inf")
@@ -20,11 +21,8 @@ def length_penalty(lengths, alpha, kind="gnmt"):
     Source: Wu et al. 2016, equation 14; "power" is the one of fairseq and Marian.
     """
     lengths = ops.cast(lengths, "float32")
-    if kind == "gnmt":
-        return ((5.0 + lengths) / 6.0) ** alpha
-    if kind == "power":
-        return lengths**alpha
-    raise ValueError(f"penalty must be 'gnmt' or 'power'; received {kind!r}")
+    expect(kind in ("gnmt", "power"), "penalty", "be 'gnmt' or 'power'", kind)
+    return ((5.0 + lengths) / 6.0 if kind == "gnmt" else lengths) ** alpha
 
 
 def pick(x_BC, choices_BW):

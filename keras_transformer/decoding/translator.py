@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import DecodingConfig
+from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.decoding import attention as attentions
 from keras_transformer.decoding import trace as traces
 from keras_transformer.decoding.base_translator import (
@@ -163,10 +163,8 @@ class Translator(BaseTranslator):
         Raises:
             ValueError: if the configuration's search is another.
         """
-        if self.config.search != "beam":
-            raise ValueError(
-                f"search must be 'beam' for a trace; received {self.config.search!r}"
-            )
+        search = self.config.search
+        expect(search == "beam", "search", "be 'beam' for a trace", search)
         (source_ids,) = self._encode_sources([text])
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
@@ -262,11 +260,8 @@ class Translator(BaseTranslator):
     def _best(self, ids_WL, scores_W):
         order = np.argsort(-scores_W, kind="stable")
         best = [w for w in order if scores_W[w] > -np.inf][: self.config.n_best]
-        if not best:
-            raise ValueError(
-                f"the model must give finite scores; received {scores_W.tolist()}: its "
-                "weights are broken"
-            )
+        what = "give finite scores: its weights are broken"
+        expect(best, "the model", what, scores_W.tolist())
         pad_id = self.sentence_format.special.pad
         ids = [[int(number) for number in ids_WL[w] if number != pad_id] for w in best]
         return self._hypotheses(ids, scores_W[best])
@@ -306,16 +301,11 @@ def check_tokenizers(config, source_tokenizer, target_tokenizer):
     """Raise a `ValueError` unless two tokenizers are those of a `TransformerConfig`."""
     for side, tokenizer in (("source", source_tokenizer), ("target", target_tokenizer)):
         expected = getattr(config, f"{side}_vocab_size")
-        if tokenizer.vocab_size != expected:
-            raise ValueError(
-                f"{side}_tokenizer must have the model's {expected} tokens; "
-                f"received {tokenizer.vocab_size}"
-            )
+        found = tokenizer.vocab_size
+        what = f"have the model's {expected} tokens"
+        expect(found == expected, f"{side}_tokenizer", what, found)
     ids = ("pad", "begin", "end")
     expected = tuple(getattr(config.special, name) for name in ids)
     found = tuple(getattr(target_tokenizer.special, name) for name in ids)
-    if found != expected:
-        raise ValueError(
-            f"target_tokenizer must have the model's ids {expected} of pad, begin and "
-            f"end; received {found}"
-        )
+    what = f"have the model's ids {expected} of pad, begin and end"
+    expect(found == expected, "target_tokenizer", what, found)
