@@ -62,12 +62,13 @@ def sampling(
     k = top_k or 1 << 30
 
     def advance(state):
-        logits, cache = step(state.last, state.index, state.cache)
+        last = ops.expand_dims(state.last, 1)
+        logits, cache = step(last, state.cache, state.index)
         forced = None
         if prefix is not None:
             forced = search.at(prefix, state.index, special.pad)
         is_free = state.index < free_prefix if free_prefix else None
-        log_probs, ids = search.candidates(logits, k, special, forced, is_free)
+        log_probs, ids = search.candidates(logits[:, 0], k, special, forced, is_free)
         probs = restricted(log_probs, temperature, top_k, top_p)
         column = draw(probs, uniform(seeds, state.index))
         is_chosen = ops.arange(ids.shape[1]) == column
@@ -75,7 +76,7 @@ def sampling(
         chosen = ops.max(ops.where(is_chosen, ids, 0), axis=1)
         ids = ops.where(state.live, chosen, special.pad)
         index = state.index + 1
-        return SampleState(
+        advanced = SampleState(
             index=index,
             last=ids,
             tokens=search.write(state.tokens, ids, state.index),
@@ -83,6 +84,7 @@ def sampling(
             live=state.live & (ids != special.end) & (index < max_lengths),
             cache=cache,
         )
+        return (advanced,)
 
     def going(state):
         return ops.any(state.live)

@@ -118,6 +118,12 @@ def run(advance, going, state, lengths):
     when the search gets there: most translations are much shorter than the limit, and
     every step costs as much as the cache is long.
 
+    Args:
+        advance: `advance(state) -> (state,)`, as `keras.ops.while_loop` wants it.
+        going: `going(state) -> () bool`.
+        state: where to begin.
+        lengths: of the cache, increasing.
+
     Returns:
         the last state, with an empty cache.
     """
@@ -125,10 +131,7 @@ def run(advance, going, state, lengths):
     def goes_on(state):
         return ops.logical_and(going(state), state.index < lengths[0])
 
-    def body(state):
-        return (advance(state),)
-
-    (state,) = ops.while_loop(goes_on, body, (state,))
+    (state,) = ops.while_loop(goes_on, advance, (state,))
     if len(lengths) == 1:
         return state._replace(cache=())
 

@@ -34,9 +34,8 @@ def write_decoder(model, path):
         self_cache = tuple(zip(tf.unstack(self_keys), tf.unstack(self_values)))
         cross_cache = tuple(zip(tf.unstack(cross_keys), tf.unstack(cross_values)))
         mask = padding_mask(source_ids, model.config.pad_id)
-        caches = (self_cache, cross_cache)
         new_ids = tf.expand_dims(ids, 1)
-        logits, (cache, _) = decoder.step(new_ids, caches, index, mask)
+        logits, cache = decoder.step(new_ids, self_cache, index, cross_cache, mask)
         keys, values = zip(*cache)
         return {
             "logits": logits[:, 0],

@@ -102,34 +102,32 @@ class Decoder(Stack):
         logits = self._forward(target_ids, 0, through, training)
         return (logits, tuple(scores)) if return_attention_scores else logits
 
-    def step(self, target_ids, cache, index, source_mask=None):
-        """The logits of T new positions: `call` with a cache.
+    def step(self, target_ids, cache, index, cross_cache, source_mask=None):
+        """The logits of T new positions: `call` with caches.
 
         Args:
             target_ids: `(R, T)` the new ids; R is the B of the memory, or B times the
                 hypotheses of each sentence.
-            cache: a pair of `empty_self_cache(R, L)` at the start, and of
-                `cross_cache(memory)`.
+            cache: `empty_cache(R, L)` at the start, then what the step before gave.
             index: the position of the first of the new ids, an integer or a scalar
                 integer tensor.
+            cross_cache: `cross_cache(memory)`.
             source_mask: boolean `(B, 1, S)`, as for a call.
 
         Returns:
             `(logits (R, T, V) float32, cache)`.
         """
-        self_cache, cross_cache = cache
         new_caches = []
-        length = self_cache[0][0].shape[2]
-        mask = causal_mask(ops.arange(target_ids.shape[1]) + index, length)
+        positions = ops.arange(target_ids.shape[1]) + index
+        mask = causal_mask(positions, cache[0][0].shape[2])
 
         def through(block, n, x):
-            block_cache = (self_cache[n], cross_cache[n])
-            x, (written, _) = block.step(x, block_cache, index, mask, source_mask)
-            new_caches.append(written)
+            x, new = block.step(x, cache[n], index, cross_cache[n], mask, source_mask)
+            new_caches.append(new)
             return x
 
         logits = self._forward(target_ids, index, through)
-        return logits, (tuple(new_caches), cross_cache)
+        return logits, tuple(new_caches)
 
     def _forward(self, target_ids, index, through, training=False):
         x = self.embed(target_ids, index, training)
@@ -142,7 +140,7 @@ class Decoder(Stack):
             logits = ops.cast(self.output_projection(x), "float32")
         return logits if self.output_bias is None else logits + self.output_bias
 
-    def empty_self_cache(self, rows, length):
+    def empty_cache(self, rows, length):
         """Room for the keys and values of `length` target positions of `rows` rows."""
         blocks = self.blocks
         return tuple(block.self_attention.empty_cache(rows, length) for block in blocks)
