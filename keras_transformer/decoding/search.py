@@ -7,8 +7,10 @@ K candidates of a row, L positions, V vocabulary.
 from keras import ops
 
 from keras_transformer.decoding import cache as caches
+from keras_transformer.text.special_tokens import SpecialTokens
 
 IMPOSSIBLE = float("-inf")
+OURS = SpecialTokens()  # those of our own tokenizers
 
 
 def length_penalty(lengths, alpha, kind="gnmt"):

@@ -97,7 +97,7 @@ def test_alignments_are_the_largest_weights_of_the_last_layer_but_one(translator
     for number in range(3):
         own = by_step[:-1][word(found.target_tokens) == number]
         weights = np.bincount(word(found.source_tokens), own[:, :-1].sum(axis=0))
-        best, second = np.sort(weights)[: -3 : -1]
+        best, second = np.sort(weights)[:-3:-1]
         assert best - second > 1e-4  # no tie
         expected.append((int(weights.argmax()), number))
     assert translator.alignments([source], [target]) == [sorted(expected)]

@@ -12,9 +12,7 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 def search_of(model, length, **options):
     def search(max_lengths, shifts, prefix=None):
         cache = model.cache(shifts)
-        return beam_search(
-            model.step, cache, max_lengths, (length,), prefix, **options
-        )
+        return beam_search(model.step, cache, max_lengths, (length,), prefix, **options)
 
     return search
 

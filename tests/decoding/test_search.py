@@ -6,10 +6,13 @@ from keras import ops
 
 from keras_transformer.decoding.beam_search import beam_search
 from keras_transformer.decoding.sampling import sampling
-from keras_transformer.decoding.search import top_k
+from keras_transformer.decoding.search import OURS, top_k
 from keras_transformer.text.special_tokens import PAD, SpecialTokens
 
 GREEDY = functools.partial(beam_search, beam=1)
+# Where each id of the automaton is in a vocabulary whose special ids are others.
+PLACES = np.array([5, 1, 3, 0, 2, 4])
+OTHERS = SpecialTokens(pad=5, begin=3, end=0)
 
 
 # The first two have no groups.
@@ -25,7 +28,7 @@ def test_top_k_by_groups_is_top_k(vocabulary):
     assert ids.dtype == np.int32
 
 
-def searching(search, model, special=SpecialTokens(), step=None, **options):
+def searching(search, model, special=OURS, step=None, **options):
     """A search of seven positions; the seeds of a sample are the shifts."""
 
     def call(max_lengths, shifts, prefix=None):
@@ -42,11 +45,6 @@ def searching(search, model, special=SpecialTokens(), step=None, **options):
         )
 
     return call
-
-
-# Where each id of the automaton is in a vocabulary whose special ids are others.
-PLACES = np.array([5, 1, 3, 0, 2, 4])
-OTHERS = SpecialTokens(pad=5, begin=3, end=0)
 
 
 @pytest.mark.parametrize("search", [GREEDY, beam_search, sampling])

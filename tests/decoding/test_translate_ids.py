@@ -14,7 +14,7 @@ GIVEN, WISH = 7, 23
 
 
 def token_log_probs(model, row, ids):
-    """The log-probabilities of a translation of one source, by one call of the model."""
+    """The log-probabilities of one source's translation, by one call of the model."""
     inputs = np.array([[BEGIN, *ids[:-1]]], "int32")
     logits = model({"source_ids": SOURCES[row : row + 1], "target_ids": inputs})
     chosen = ops.convert_to_numpy(ops.log_softmax(logits))[0]
