@@ -6,7 +6,6 @@ from keras import ops
 
 from keras_transformer.decoding import cache as caches
 from keras_transformer.decoding import search
-from keras_transformer.text.special_tokens import SpecialTokens
 
 
 class BeamState(NamedTuple):
@@ -64,7 +63,7 @@ def beam_search(
     beam=4,
     length_penalty=0.6,
     penalty="gnmt",
-    special=SpecialTokens(),
+    special=search.OURS,
     loop=search.run,
 ):
     """Keeps the `beam` best hypotheses of each sentence at every step.

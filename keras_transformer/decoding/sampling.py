@@ -9,7 +9,6 @@ from keras import ops
 
 from keras_transformer.config import expect
 from keras_transformer.decoding import search
-from keras_transformer.text.special_tokens import SpecialTokens
 
 
 class SampleState(NamedTuple):
@@ -35,7 +34,7 @@ def sampling(
     temperature=1.0,
     top_k=0,
     top_p=1.0,
-    special=SpecialTokens(),
+    special=search.OURS,
 ):
     """Draws each token from `softmax(logits / temperature)`.
 

@@ -8,8 +8,10 @@ from keras import ops
 
 from keras_transformer.config import expect
 from keras_transformer.decoding import cache as caches
+from keras_transformer.text.special_tokens import SpecialTokens
 
 IMPOSSIBLE = float("-inf")
+OURS = SpecialTokens()  # those of our own tokenizers
 
 
 def length_penalty(lengths, alpha, kind="gnmt"):
