@@ -47,7 +47,7 @@ def weights_of(model, source_ids, target_ids):
     return tuple(ops.cast(ops.stack(weights), "float32") for weights in stacks)
 
 
-def aligning(cross):
+def aligning(model, source_ids, target_ids):
     """The weights `(B, T, S)` that say what each step translates.
 
     They are the mean over the heads of the last layer but one. Of the layers of three
@@ -57,6 +57,7 @@ def aligning(cross):
 
     Source: Garg et al. 2019.
     """
+    _, _, cross = weights_of(model, source_ids, target_ids)
     return ops.mean(cross[max(0, cross.shape[0] - 2)], axis=1)
 
 

@@ -67,8 +67,10 @@ class Translator(BaseTranslator):
         translate = functools.partial(translate_ids, model, config, **prefix)
         self._translate_ids = compiled(translate, model)
         self._score_ids = compiled(self._scores, model)
-        self._attend_ids = compiled(self._weights, model)
-        self._align_ids = compiled(self._aligning, model)
+        weights = functools.partial(attentions.weights_of, model)
+        self._attend_ids = compiled(weights, model)
+        aligning = functools.partial(attentions.aligning, model)
+        self._align_ids = compiled(aligning, model)
 
     @classmethod
     def load(cls, run, config=None):
@@ -134,9 +136,8 @@ class Translator(BaseTranslator):
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources)
         target_ids = self._target_ids(targets)
-        inputs = [
-            self._target_inputs(sentence_format.labels(ids)) for ids in target_ids
-        ]
+        labels = [sentence_format.labels(ids) for ids in target_ids]
+        inputs = [sentence_format.target(own) for own in labels]
         texts = as_texts(targets)
         before = len(sentence_format.source_prefix)
         after = len(sentence_format.source_suffix)
@@ -217,7 +218,7 @@ class Translator(BaseTranslator):
     def _token_scores(self, sources, labels):
         scores = [()] * len(sources)
         given = len(self._prefix)
-        inputs = [self._target_inputs(own) for own in labels]
+        inputs = [self.sentence_format.target(own) for own in labels]
         for batch, arrays in self._array_batches(sources, inputs):
             shape = arrays[1].shape
             label_rows = self._rows([labels[n] for n in batch], *shape)
@@ -226,9 +227,6 @@ class Translator(BaseTranslator):
                 chosen = score[given : len(labels[n])].tolist()
                 scores[n] = [0.0] * given + chosen
         return scores
-
-    def _target_inputs(self, labels):
-        return self.sentence_format.target(labels)
 
     def _target_ids(self, targets):
         """The ids of each translation, without what stands around them."""
@@ -277,13 +275,6 @@ class Translator(BaseTranslator):
         logits = ops.cast(self.model(inputs, training=False), "float32")
         chosen = ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2)
         return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)
-
-    def _weights(self, source_ids, target_ids):
-        return attentions.weights_of(self.model, source_ids, target_ids)
-
-    def _aligning(self, source_ids, target_ids):
-        _, _, cross = attentions.weights_of(self.model, source_ids, target_ids)
-        return attentions.aligning(cross)
 
 
 def check_tokenizers(config, source_tokenizer, target_tokenizer):

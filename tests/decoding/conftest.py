@@ -39,11 +39,11 @@ class Automaton:
     def cache(self, shifts):
         return {"state": ops.zeros_like(shifts), "shift": (shifts,)}
 
-    def step(self, ids, index, cache):
+    def step(self, ids, cache, index):
         (shift,) = cache["shift"]
-        state = (3 * cache["state"] + ids + shift + index) % self.states
+        state = (3 * cache["state"] + ids[:, 0] + shift + index) % self.states
         logits = ops.take(ops.convert_to_tensor(self.table), state, axis=0)
-        return logits, {"state": state, "shift": (shift,)}
+        return ops.expand_dims(logits, 1), {"state": state, "shift": (shift,)}
 
     def log_probs(self, tokens, shift):
         """Log-probabilities of what may follow each token before the last, in float64.
@@ -101,7 +101,8 @@ def run():
 
     def run(search, *arrays):
         call = compiled(search, types.SimpleNamespace(variables=()))
-        return call(*(np.asarray(array, "int32") for array in arrays))
+        tensors = [ops.convert_to_tensor(np.asarray(x, "int32")) for x in arrays]
+        return tuple(map(ops.convert_to_numpy, call(*tensors)))
 
     return run
 

@@ -179,7 +179,7 @@ def test_bad_arguments_are_refused(translator):
     message = "targets must be as many as sources, 1; received 2"
     with pytest.raises(ValueError, match=message):
         translator.alignments(["a"], ["a", "b"])
-    message = "sources must be a list of strings; received the string 'a man'"
+    message = "sources must be a list of strings, not one string; received 'a man'"
     with pytest.raises(ValueError, match=message):
         translator.alignments("a man", ["a"])
 

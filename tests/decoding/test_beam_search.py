@@ -94,7 +94,7 @@ def spelling(word):
     # Padding and the begin token tempt more than any letter.
     table[:, [PAD, BEGIN]] = 30.0
 
-    def step(ids, index, cache):
+    def step(ids, cache, index):
         here = ops.minimum(ops.zeros_like(ids) + index, len(word))
         return ops.take(ops.convert_to_tensor(table), here, axis=0), cache
 
@@ -139,8 +139,8 @@ def test_finished_hypothesis_is_never_charged_again(run, strip):
     first = np.log([[1e-9, 1e-9, 1e-9, 0.4, 1e-9, 0.6]]).astype("float32")
     later = np.log([[1e-9, 1e-9, 1e-9, 0.01, 0.09, 0.9]]).astype("float32")
 
-    def step(ids, index, cache):
-        return ops.where(ops.expand_dims(ids == BEGIN, 1), first, later), cache
+    def step(ids, cache, index):
+        return ops.where(ops.expand_dims(ids == BEGIN, 2), first, later), cache
 
     def search(max_lengths):
         options = dict(beam=2, length_penalty=0.0)
@@ -163,13 +163,13 @@ def test_growing_the_cache_in_stages_changes_nothing(run):
     table = np.random.default_rng(0).normal(size=(7, 7)).astype("float32")
 
     # Logits are sums over the history, which is written into the cache.
-    def step(ids, index, cache):
+    def step(ids, cache, index):
         positions = ops.expand_dims(ops.arange(cache.shape[1]), 1)
-        new = ops.expand_dims(ops.expand_dims(ids, 1), 1)
+        new = ops.expand_dims(ids, 2)
         history = ops.where(positions == index, new, cache)
         rows = ops.take(ops.convert_to_tensor(table), history[:, :, 0], axis=0)
         seen = ops.where(positions <= index, rows, 0.0)
-        return 3.0 * ops.sum(seen, axis=1), history
+        return 3.0 * ops.sum(seen, axis=1, keepdims=True), history
 
     def search(max_lengths):
         results = []

@@ -9,9 +9,10 @@ from keras_transformer.text.special_tokens import BEGIN, PAD
 PROBABILITIES = np.array([0.1, 0.02, 0.1, 0.03, 0.3, 0.2, 0.25])
 
 
-def step(ids, index, cache):
+def step(ids, cache, index):
     logits = ops.convert_to_tensor(np.log(PROBABILITIES).astype("float32"))
-    return ops.repeat(ops.expand_dims(logits, 0), ops.shape(ids)[0], axis=0), cache
+    one_row = ops.reshape(logits, (1, 1, -1))
+    return ops.repeat(one_row, ops.shape(ids)[0], axis=0), cache
 
 
 def draw(run, count=512, length=5, first_seed=0, **options):
@@ -74,7 +75,7 @@ def test_numbers_are_uniform_and_alike_on_every_backend():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": 0.0}, "temperature must be above 0; received 0.0"),
+        ({"temperature": 0.0}, "temperature must be above 0 and finite; received 0.0"),
         ({"top_k": -1}, "top_k must be 0 .* received -1"),
         ({"top_p": 1.5}, "top_p must be above 0 and at most 1; received 1.5"),
     ],

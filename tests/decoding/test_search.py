@@ -52,10 +52,10 @@ def test_other_special_ids_change_nothing_else(automaton, run, search):
     model = automaton()
     names = np.argsort(PLACES).astype("int32")
 
-    def renamed(ids, index, cache):
+    def renamed(ids, cache, index):
         own = ops.take(ops.convert_to_tensor(names), ids)
-        logits, cache = model.step(own, index, cache)
-        return ops.take(logits, ops.convert_to_tensor(names), axis=1), cache
+        logits, cache = model.step(own, cache, index)
+        return ops.take(logits, ops.convert_to_tensor(names), axis=2), cache
 
     limits = [7, 7, 3, 0, 7]
     prefix = np.array([[4, PAD], [PAD, PAD], [5, 1], [PAD, PAD], [1, PAD]])

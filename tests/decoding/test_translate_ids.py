@@ -29,11 +29,13 @@ def test_one_mechanism_of_forced_tokens(model, strip, search):
 
     def translations(prefix, target_prefix):
         def search(*arrays):
-            return translate_ids(model, config, (4, 9), *arrays, target_prefix)
+            options = dict(lengths=(4, 9), target_prefix=target_prefix)
+            return translate_ids(model, config, *arrays, **options)
 
-        if prefix is not None:
-            prefix = np.array(prefix, "int32")
-        return compiled(search, model)(SOURCES, LIMITS, SEEDS[:, :n_best], prefix)
+        wishes = np.array(prefix or [[], []], "int32")
+        arrays = (SOURCES, LIMITS, SEEDS[:, :n_best], wishes)
+        found = compiled(search, model)(*map(ops.convert_to_tensor, arrays))
+        return tuple(map(ops.convert_to_numpy, found))
 
     def check(found, begins, free):
         for row, hypotheses in enumerate(found[0]):

@@ -191,9 +191,9 @@ def test_bad_arguments_are_refused(translator):
         translator.hypotheses(["a", "b"], ["a"])
     with refuses("targets must be as many as sources, 1; received 2"):
         translator.score(["a"], ["a", "b"])
-    with refuses("texts must be a list of strings; received the string 'a man'"):
+    with refuses("texts must be a list of strings, not one string; received 'a man'"):
         translator.hypotheses("a man")
-    with refuses("targets must be a list of strings; received the string 'a'"):
+    with refuses("targets must be a list of strings, not one string; received 'a'"):
         translator.score(["a"], "a")
 
 
@@ -211,7 +211,7 @@ def test_tokenizers_of_another_model_are_refused(model, tokenizer, sentences):
 def test_a_broken_model_is_an_error(model, make):
     weights = model.get_weights()
     model.set_weights([np.full_like(weight, np.nan) for weight in weights])
-    message = "the model must give finite scores; received .*: its weights are broken"
+    message = "the model must give finite scores: its weights are broken; received"
     try:
         with pytest.raises(ValueError, match=message):
             make(search="greedy")("a man")

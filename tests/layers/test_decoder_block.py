@@ -72,14 +72,14 @@ def test_steps_equal_the_full_call(norm_first, lengths):
     block(X, MEMORY)
     randomise(block)
     full = numpy(block(X, MEMORY, cross_attention_mask=mask))
-    cache = (
-        block.self_attention.empty_cache(B, T),
-        block.cross_attention.project(MEMORY),
-    )
+    cache = block.self_attention.empty_cache(B, T)
+    cross_cache = block.cross_attention.project(MEMORY)
     start = 0
     for length in lengths:
         new = ops.convert_to_tensor(X[:, start : start + length])
-        output, cache = block.step(new, cache, start, cross_attention_mask=mask)
+        output, cache = block.step(
+            new, cache, start, cross_cache, cross_attention_mask=mask
+        )
         expected = full[:, start : start + length]
         np.testing.assert_allclose(numpy(output), expected, atol=5e-6)
         start += length

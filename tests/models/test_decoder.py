@@ -19,13 +19,14 @@ def encoded(batch):
 
 def stepped(decoder, memory, mask, ids, sizes):
     """The logits `(R, T, V)` of steps of those sizes, and the last cache."""
-    cache = (decoder.empty_self_cache(B * W, T), decoder.cross_cache(memory))
+    cache = decoder.empty_cache(B * W, T)
+    cross_cache = decoder.cross_cache(memory)
     logits = []
     index = 0
     for size in sizes:
         new_ids = ids[:, index : index + size]
         place = ops.convert_to_tensor(index, dtype="int32")
-        found, cache = decoder.step(new_ids, cache, place, mask)
+        found, cache = decoder.step(new_ids, cache, place, cross_cache, mask)
         logits.append(numpy(found))
         index += size
     return np.concatenate(logits, axis=1), cache
@@ -65,7 +66,8 @@ def test_steps_of_every_hypothesis_equal_one_call(make, encoded, changes):
     for sizes in ((1,) * T, (4, 1, 1, 1), (3, 2, 2), (T,)):
         logits, cache = stepped(decoder, memory, mask, ids, sizes)
         np.testing.assert_allclose(logits, numpy(full), atol=5e-6)
-    (keys, values), (cross_keys, _) = cache[0][1], cache[1][1]
+    keys, values = cache[1]
+    cross_keys, _ = decoder.cross_cache(memory)[1]
     assert keys.shape == (B * W, 2, T, 5)
     assert values.shape == (B * W, 2, T, changes.get("value_dim", 5))
     assert cross_keys.shape == (B, 2, S, 5)
@@ -74,9 +76,10 @@ def test_steps_of_every_hypothesis_equal_one_call(make, encoded, changes):
 def test_caches_are_in_the_compute_dtype(make, encoded):
     decoder = make(dtype="mixed_bfloat16").decoder
     memory, mask, ids = encoded
-    cache = (decoder.empty_self_cache(B * W, T), decoder.cross_cache(memory))
-    logits, after = decoder.step(ids[:, :1], cache, 0, mask)
-    leaves = keras.tree.flatten((cache, after))
+    cache = decoder.empty_cache(B * W, T)
+    cross_cache = decoder.cross_cache(memory)
+    logits, after = decoder.step(ids[:, :1], cache, 0, cross_cache, mask)
+    leaves = keras.tree.flatten((cache, cross_cache, after))
     assert {keras.backend.standardize_dtype(x.dtype) for x in leaves} == {"bfloat16"}
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
 
