@@ -7,11 +7,11 @@ import zipfile
 import h5py
 import numpy as np
 
-from keras_transformer.config import TransformerConfig
+from keras_transformer.config import TransformerConfig, expect
 from keras_transformer.runs.sealed_files import LARGEST_JSON
 
 WEIGHTS = "model.weights.h5"
-MEMBERS = {"metadata.json", "config.json", WEIGHTS}
+MEMBERS = ["config.json", "metadata.json", WEIGHTS]
 OVERHEAD = 1 << 17  # bytes of HDF5's own: for the model, and as much for each block
 CLASS = "keras_transformer>Transformer"
 
@@ -27,11 +27,11 @@ def check_archive(path, config):
         ValueError: if the file is not that of such a model, or is damaged.
     """
     blocks = config.encoder_layers + config.decoder_layers
-    least = 2 * config.parameters
     most = 4 * config.parameters + OVERHEAD * (2 + blocks)
+    sizes = range(2 * config.parameters, most + 1)
     try:
         with zipfile.ZipFile(path) as archive:
-            check_members(archive, least, most)
+            check_members(archive, sizes)
             check_config(archive, config)
             with archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
                 check_arrays(file, most)
@@ -62,33 +62,22 @@ def refusal(path, error):
     )
 
 
-def check_members(archive, least, most):
+def check_members(archive, sizes):
     names = [member.filename for member in archive.infolist()]
-    if sorted(names) != sorted(MEMBERS):
-        raise ValueError(
-            f"it must hold {', '.join(sorted(MEMBERS))}; received "
-            f"{', '.join(names[:5])}"
-        )
+    expect(sorted(names) == MEMBERS, "it", f"hold {', '.join(MEMBERS)}", names[:5])
     for member in archive.infolist():
-        low, high = 0, LARGEST_JSON
-        if member.filename == WEIGHTS:
-            low, high = least, most
-        if not low <= member.file_size <= high:
-            raise ValueError(
-                f"{member.filename} must have {low:,} to {high:,} bytes; "
-                f"received {member.file_size:,}"
-            )
+        name = member.filename
+        limits = sizes if name == WEIGHTS else range(LARGEST_JSON + 1)
+        what = f"have {limits.start:,} to {limits.stop - 1:,} bytes"
+        expect(member.file_size in limits, name, what, member.file_size)
     damaged = archive.testzip()  # compares the check sum of every member
-    if damaged is not None:
-        raise ValueError(f"{damaged} is damaged")
+    expect(damaged is None, "each member", "be what its check sum says", damaged)
 
 
 def check_config(archive, config):
     found = json.loads(archive.read("config.json"))
-    if found["registered_name"] != CLASS:
-        raise ValueError(
-            f"its class must be {CLASS}; received {found['registered_name']!r}"
-        )
+    kind = found["registered_name"]
+    expect(kind == CLASS, "its class", f"be {CLASS}", kind)
     # An older file lacks newer options.
     if TransformerConfig(**found["config"]["config"]) != config:
         raise ValueError("its configuration is another")
@@ -102,10 +91,8 @@ def check_arrays(file, most):
             return
         # Of Python's numbers, which do not overflow.
         sizes.append(int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize)
-        is_elsewhere = item.external or item.is_virtual
-        if is_elsewhere or item.dtype.kind not in "iuf" or sum(sizes) > most:
-            raise ValueError(
-                f"{name} must be a plain array, all of them at most {most:,} bytes"
-            )
+        is_here = not item.external and not item.is_virtual
+        is_plain = is_here and item.dtype.kind in "iuf" and sum(sizes) <= most
+        expect(is_plain, name, f"be a plain array, all at most {most:,} bytes", item)
 
     file.visititems(visit)

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and that show whether they are damaged."""
 
+import collections
 import contextlib
 import glob
 import hashlib
@@ -12,14 +13,18 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from keras_transformer.config import expect
+
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
     fcntl = None
 
+KINDS = {"run": "a run", "export": "an export"}
 LARGEST_JSON = 1 << 20  # bytes
 # What reading a damaged file may raise.
-UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
+UNREADABLE += (RecursionError, SafetensorError)
 
 
 @contextlib.contextmanager
@@ -37,13 +42,11 @@ def written_aside(path):
         for written in aside.rglob("*"):
             flush(written)
         flush(aside)
+        replaced = path.with_name(f".{path.name}.{os.getpid()}.replaced")
         if path.is_dir():  # a directory can take the place of an empty one only
-            replaced = path.with_name(f".{path.name}.{os.getpid()}.replaced")
             os.replace(path, replaced)
-            os.replace(aside, path)
-            shutil.rmtree(replaced)
-        else:
-            os.replace(aside, path)
+        os.replace(aside, path)
+        remove(replaced)
         flush(path.parent)
     finally:
         remove(aside)
@@ -79,15 +82,11 @@ def new_file(path):
         ValueError: if `path` is a directory, or in none.
     """
     path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(
-            "path must be that of a file in an existing directory; "
-            f"received {str(path)!r}"
-        )
+    is_file = path.parent.is_dir() and not path.is_dir()
+    expect(is_file, "path", "be that of a file in an existing directory", str(path))
+    place = written_aside(path.resolve())
     if path.exists() and not path.is_file():
         place = contextlib.nullcontext(path)
-    else:
-        place = written_aside(path.resolve())
     with place as name, open(name, "w", encoding="utf-8") as file:
         yield file
 
@@ -105,27 +104,25 @@ def new_directory(path, overwrite=False, kind="run"):
         ValueError: if `path` exists and is not to be overwritten, or is something else.
     """
     path = Path(path)
-    remove_partial_beside(path)
+    place = path.resolve()  # through a link, the directory that it names is replaced
+    remove_partial(place.parent, place.stem)
     held = contextlib.nullcontext()
     if path.exists():
+        what = f"{kind} {str(path)!r} exists"
         if not overwrite:
             raise ValueError(
-                f"{kind} {str(path)!r} exists already; pass --overwrite to replace it, "
-                "or choose another name"
+                f"{what} already; pass --overwrite to replace it, or choose another"
             )
         is_empty = path.is_dir() and not any(path.iterdir())
         if not is_empty and kind_of(path) != kind:
-            article = "an" if kind == "export" else "a"
             raise ValueError(
-                f"{kind} {str(path)!r} exists and is not {article} {kind} directory; "
-                "it is left as it is"
+                f"{what} and is not {KINDS[kind]} directory; it is left as it is"
             )
         held = locked(path)  # nobody may train it meanwhile
-    path = path.resolve()  # through a link, the directory that it names is replaced
-    missing = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    missing = [parent for parent in place.parents if not parent.exists()]
+    place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with held, written_aside(path) as aside:
+        with held, written_aside(place) as aside:
             aside.mkdir()
             yield aside
     except BaseException:
@@ -137,14 +134,13 @@ def new_directory(path, overwrite=False, kind="run"):
 
 def kind_of(path):
     """What a directory is: `"run"`, `"export"` of a run, or None for all others."""
-    path = Path(path)
     config = path / "config.json"  # other programs write one as well
     if not config.is_file() or not (path / "manifest.json").is_file():
         return None
-    try:
-        return "export" if "made_with" in read_json(config) else "run"
-    except UNREADABLE:
-        return "run"  # a damaged one
+    with contextlib.suppress(ValueError):  # a damaged one counts as a run
+        if "made_with" in read_json(config):
+            return "export"
+    return "run"
 
 
 @contextlib.contextmanager
@@ -170,12 +166,6 @@ def locked(run):
         os.close(descriptor)
 
 
-def remove_partial_beside(path):
-    """Remove, beside `path`, what killed processes left when they were making it."""
-    path = Path(path).resolve()
-    remove_partial(path.parent, path.stem)
-
-
 def remove_partial(folder, stem=None):
     """Remove from a folder what killed processes of this machine left half written.
 
@@ -185,8 +175,8 @@ def remove_partial(folder, stem=None):
         folder: where to look.
         stem: of the files that were to be written; of all when absent.
     """
-    pattern = ".*" if stem is None else f".{glob.escape(stem)}.*"
-    for left in Path(folder).glob(pattern):
+    stem = "*" if stem is None else glob.escape(stem)
+    for left in Path(folder).glob(f".{stem}.*"):
         owner = re.search(r"\.(\d+)\.(partial|replaced)", left.name)
         if owner is None or not is_gone(int(owner[1])):
             continue
@@ -210,29 +200,39 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_small(path):
-    """The bytes of a JSON file, unless it is too large to be one of ours."""
-    size = Path(path).stat().st_size
-    if size > LARGEST_JSON:
-        raise ValueError(
-            f"it must have at most {LARGEST_JSON:,} bytes; received {size:,}"
-        )
-    return Path(path).read_bytes()
+def fingerprint(path):
+    """What `manifest.json` says of a file."""
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
 def read_json(path):
-    """The content of a JSON file, unless it is too large to be one of ours."""
-    return json.loads(read_small(path).decode("utf-8"))
+    """The JSON object in one of our files.
+
+    Raises:
+        ValueError: if it holds none, or is too large to be one of ours.
+    """
+    return read_with_bytes(path)[1]
+
+
+def read_with_bytes(path):
+    """The bytes of a file, which is read once, and the JSON object that they are."""
+    try:
+        size = path.stat().st_size
+        expect(size <= LARGEST_JSON, "it", f"have at most {LARGEST_JSON:,} bytes", size)
+        data = path.read_bytes()
+        content = json.loads(data)
+        expect(isinstance(content, dict), "it", "hold an object", type(content))
+    except UNREADABLE as error:
+        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
+    return data, content
 
 
 def seal(folder):
     """Write the `manifest.json` of all that is in a new run or export."""
-    sums = {}
-    for path in sorted(Path(folder).rglob("*")):
-        if path.is_file():
-            name = path.relative_to(folder).as_posix()
-            sums[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-    with new_file(Path(folder) / "manifest.json") as file:
+    folder = Path(folder)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    sums = {path.relative_to(folder).as_posix(): fingerprint(path) for path in files}
+    with new_file(folder / "manifest.json") as file:
         json.dump(sums, file, indent=2)
 
 
@@ -245,14 +245,7 @@ class Manifest:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        path = self.folder / "manifest.json"
-        try:
-            self.sums = {
-                name: (entry["bytes"], entry["sha256"])
-                for name, entry in read_json(path).items()
-            }
-        except UNREADABLE as error:
-            raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
+        self.sums = read_json(self.folder / "manifest.json")
 
     def verify(self, *names):
         """Raise a `ValueError` unless these files are what was sealed.
@@ -265,29 +258,24 @@ class Manifest:
             inside = [file for file in self.sums if file.startswith(f"{name}/")]
             chosen += inside or [name]
         for file in chosen:
-            path = self.folder / file
             try:
-                found = (path.stat().st_size, sha256(path))
+                found = fingerprint(self.folder / file)
             except UNREADABLE:
                 found = None
-            self._check(file, found)
+            self._compare(file, found)
 
     def read_json(self, name):
         """The content of a sealed JSON file, which is read once.
 
         Raises:
-            ValueError: if it is not what was sealed, or is no JSON.
+            ValueError: if it is not what was sealed, or holds no JSON object.
         """
-        path = self.folder / name
-        try:
-            content = read_small(path)
-            parsed = json.loads(content.decode("utf-8"))
-        except UNREADABLE as error:
-            raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
-        self._check(name, (len(content), hashlib.sha256(content).hexdigest()))
-        return parsed
+        data, content = read_with_bytes(self.folder / name)
+        digest = hashlib.sha256(data).hexdigest()
+        self._compare(name, {"bytes": len(data), "sha256": digest})
+        return content
 
-    def _check(self, name, found):
+    def _compare(self, name, found):
         if found is None or found != self.sums.get(name):
             raise ValueError(
                 f"{str(self.folder / name)!r} is not the file that was written with "
@@ -295,21 +283,24 @@ class Manifest:
             )
 
 
-def save_arrays(folder, stem, arrays, metadata):
+def save_arrays(folder, stem, groups, metadata):
     """Write arrays to `FOLDER/STEM.DIGEST.safetensors`; the name tells if it is whole.
 
-    Args:
-        folder: an existing directory; an older file of the same stem in it is removed.
-        stem: the name without digest and ending.
-        arrays: NumPy arrays by name.
-        metadata: what JSON can hold.
+    An older file of the same stem is removed at the end.
 
-    Returns:
-        the path.
+    Args:
+        folder: an existing directory.
+        stem: the name without digest and ending.
+        groups: lists of NumPy arrays by name.
+        metadata: what JSON can hold.
 
     Raises:
         OSError: if it cannot be written; what was there before is kept.
     """
+    arrays = {}
+    for group, found in groups.items():
+        arrays |= {f"{group}/{n:05d}": array for n, array in enumerate(found)}
+    older = list(Path(folder).glob(f"{stem}.*.safetensors"))
     aside = Path(folder) / f".{stem}.{os.getpid()}.partial"
     try:
         save_file(arrays, aside, {"json": json.dumps(metadata)})
@@ -321,10 +312,8 @@ def save_arrays(folder, stem, arrays, metadata):
         raise OSError(f"{str(folder)!r} cannot be written to: {error}") from None
     finally:
         aside.unlink(missing_ok=True)
-    for other in path.parent.glob(f"{stem}.*.safetensors"):
-        if other != path:
-            other.unlink()
-    return path
+    for other in {*older} - {path}:
+        other.unlink()
 
 
 def is_whole(path):
@@ -333,17 +322,19 @@ def is_whole(path):
 
 
 def load_arrays(path):
-    """The arrays and the metadata of a file that `save_arrays` wrote.
+    """The groups of arrays and the metadata of a file that `save_arrays` wrote.
 
     Raises:
         ValueError: if it cannot be read, or is not what was written.
     """
     path = Path(path)
+    groups = collections.defaultdict(list)
     try:
         if not is_whole(path):
             raise ValueError("its content is not what was written")
         with safe_open(path, framework="np") as file:
-            arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
-            return arrays, json.loads(file.metadata()["json"])
-    except (*UNREADABLE, SafetensorError) as error:
+            for name in sorted(file.keys()):
+                groups[name.partition("/")[0]].append(file.get_tensor(name))
+            return groups, json.loads(file.metadata()["json"])
+    except UNREADABLE as error:
         raise ValueError(f"{path.name} cannot be used: {error}") from None

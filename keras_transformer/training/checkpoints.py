@@ -6,6 +6,7 @@ import warnings
 import keras
 from keras import ops
 
+from keras_transformer.config import expect
 from keras_transformer.distribution.random_state import random_state, set_random_state
 from keras_transformer.runs.sealed_files import (
     UNREADABLE,
@@ -23,29 +24,15 @@ def all_finite(model):
     return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)
 
 
-def state(model):
-    """All variables that make the next update; the seeds of dropout are among them."""
-    return {"model": model.variables, "optimizer": model.optimizer.variables}
-
-
-def numbered(arrays, prefix=""):
-    """Arrays by name, in an order that the names keep."""
-    return {f"{prefix}{n:05d}": array for n, array in enumerate(arrays)}
-
-
 def check(variables, arrays, name):
     """Raise a `ValueError` unless there is an array of its shape for each variable."""
     found = [array.shape for array in arrays]
     expected = [tuple(variable.shape) for variable in variables]
-    if found != expected:
-        raise ValueError(
-            f"{name} must hold {len(expected)} arrays of the model's shapes; "
-            f"received {len(found)} others"
-        )
+    what = f"hold {len(expected)} arrays of the model's shapes"
+    expect(found == expected, name, what, f"{len(found)} others")
 
 
 def stem(path):
-    """The name of a file of arrays without its digest."""
     return path.name.partition(".")[0]
 
 
@@ -56,11 +43,9 @@ class Checkpoints(SessionCallback):
     states of dropout, the metrics so far, and the `Progress`.
     """
 
-    def __init__(self, session):
-        super().__init__(session)
-        self.written = 0.0  # seconds of training before the newest
-        self.metrics = []  # to go on with when the epoch begins
-        self.random = []  # to go on with at the next batch
+    written = 0.0  # seconds of training before the newest
+    metrics = ()  # to go on with when the epoch begins
+    random = ()  # to go on with at the next batch
 
     def restore(self, model):
         """Bring model and progress to the newest checkpoint that is whole.
@@ -68,50 +53,45 @@ class Checkpoints(SessionCallback):
         A warning names each one that is skipped. The metrics follow when the epoch
         begins, after Keras's own reset. Nothing changes if there is no checkpoint.
         """
-        model.optimizer.build(model.trainable_variables)
-        newest = next(self.whole(), None)
-        if newest is None:
-            if self.paths():
-                raise ValueError(
-                    f"none of the checkpoints in {str(self.session.folder)!r} can be "
-                    "used; --overwrite begins anew"
-                )
+        path, arrays, metadata = self.newest()
+        if path is None:
             return
-        path, arrays, progress, backend = newest
-        groups = {"model": [], "optimizer": [], "metrics": [], "random": []}
-        for name, array in arrays.items():
-            groups.setdefault(name.partition("/")[0], []).append(array)
-        for group, variables in state(model).items():
-            check(variables, groups[group], path.name)
-        for group, variables in state(model).items():
-            for variable, array in zip(variables, groups[group], strict=True):
-                variable.assign(array)
+        model.optimizer.build(model.trainable_variables)
+        variables = [*model.variables, *model.optimizer.variables]
+        values = [*arrays["model"], *arrays["optimizer"]]
+        check(variables, values, path.name)
+        for variable, value in zip(variables, values):
+            variable.assign(value)
+        progress = Progress(**metadata["progress"])
         self.session.progress = progress
         self.written = progress.seconds
-        self.metrics = groups["metrics"] if progress.batch else []
-        self.random = groups["random"]
+        if progress.batch:
+            self.metrics = arrays["metrics"]
+        self.random = arrays["random"]
+        backend = metadata["backend"]
         if backend != keras.backend.backend():
             print(
                 f"This run was on {backend} so far: from here on it is not bit for bit "
                 "what it would be there."
             )
 
-    def whole(self):
-        """The checkpoints that can be read, newest first.
-
-        Path, arrays, `Progress` and backend of each.
-        """
-        for path in self.paths()[::-1]:
+    def newest(self):
+        """Path, arrays and metadata of the newest checkpoint that can be read."""
+        paths = self.paths()
+        for path in reversed(paths):
             try:
                 arrays, metadata = load_arrays(path)
                 if metadata["run"] != self.run_id():
                     raise ValueError(f"{path.name} is that of another run")
-                progress = Progress(**metadata["progress"])
-                backend = metadata["backend"]
+                return path, arrays, metadata
             except UNREADABLE as error:
                 warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
-                continue
-            yield path, arrays, progress, backend
+        if paths:
+            raise ValueError(
+                f"none of the checkpoints in {str(self.session.folder)!r} can be used; "
+                "--overwrite begins anew"
+            )
+        return None, {}, {}
 
     def run_id(self):
         """What a checkpoint belongs to: the digest of settings, seed and data."""
@@ -132,22 +112,20 @@ class Checkpoints(SessionCallback):
         # Keras makes some only when it needs them.
         if len(self.model.metrics_variables) < len(self.metrics):
             # Of one row: metrics do not depend on how many there are.
-            inputs, labels, weights = keras.tree.map_structure(
-                lambda array: array[:1], self.session.batches[0]
-            )
+            row = [array[:1] for array in self.session.batches[0][1:]]
+            labels, weights = map(ops.convert_to_tensor, row)
             logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
-            tensors = map(ops.convert_to_tensor, (labels, logits, weights))
-            self.model.compute_metrics(inputs, *tensors)
+            self.model.compute_metrics(None, labels, logits, weights)
         check(self.model.metrics_variables, self.metrics, "the checkpoint's metrics")
         self.session.distribution.set_metrics(self.model, self.metrics)
-        self.metrics = []
+        self.metrics = ()
 
     def on_train_batch_begin(self, batch, logs=None):
         process = self.session.distribution.process
         # Otherwise there were fewer processes.
         if all(process < len(states) for states in self.random):
             set_random_state([states[process] for states in self.random])
-        self.random = []
+        self.random = ()
 
     def on_train_batch_end(self, batch, logs=None):
         session = self.session
@@ -156,9 +134,12 @@ class Checkpoints(SessionCallback):
             # data loaders draw numbers, more or fewer of them in a resumed run.
             self.random = self.random_states()
             return
-        waited = session.progress.seconds - self.written
-        is_due = waited >= 60 * session.training.checkpoint_minutes
-        is_due = is_due or session.signal or session.limit_is_reached()
+        waited = (session.progress.seconds - self.written) / 60
+        is_due = (
+            waited >= session.training.checkpoint_minutes
+            or session.signal
+            or session.limit_is_reached()
+        )
         # Where a weight is not finite, the next batch's loss will tell, and the last
         # good checkpoint is kept.
         if is_due and all_finite(self.model):
@@ -175,43 +156,33 @@ class Checkpoints(SessionCallback):
 
     def leave_if_asked(self):
         if self.session.signal:
-            raise Interrupted(
-                self.session.signal,
-                f"interrupted after {self.session.progress.batches} batches; --resume "
-                "continues from there",
-            )
+            raise Interrupted(self.session.signal, self.session.progress.batches)
 
     def save(self):
         """Write a checkpoint of now, and remove those that are too many."""
         session = self.session
         distribution = session.distribution
-        groups = {
-            group: distribution.arrays(variables)
-            for group, variables in state(self.model).items()
+        arrays = {
+            "model": distribution.arrays(self.model.variables),
+            "optimizer": distribution.arrays(self.model.optimizer.variables),
+            "metrics": distribution.metrics(self.model),
+            "random": self.random or self.random_states(),
         }
-        groups["metrics"] = distribution.metrics(self.model)
-        groups["random"] = self.random or self.random_states()
         self.written = session.progress.seconds
         if not session.writes:
             return
-        arrays = {}
-        for group, found in groups.items():
-            arrays |= numbered(found, f"{group}/")
-        written = self.write(arrays, session.progress, keras.backend.backend())
+        metadata = {
+            "progress": dataclasses.asdict(session.progress),
+            "backend": keras.backend.backend(),
+            "run": self.run_id(),
+        }
+        name = f"batch-{session.progress.batches:08d}"
+        save_arrays(session.folder, name, arrays, metadata)
         paths = self.paths()
-        older = [path for path in paths if stem(path) <= stem(written)]
+        older = [path for path in paths if stem(path) <= name]
         # Newer ones are damaged: one before them was resumed.
         for path in set(paths) - set(older[-session.training.keep_last :]):
             path.unlink()
-
-    def write(self, arrays, progress, backend):
-        metadata = {
-            "progress": dataclasses.asdict(progress),
-            "backend": backend,
-            "run": self.run_id(),
-        }
-        name = f"batch-{progress.batches:08d}"
-        return save_arrays(self.session.folder, name, arrays, metadata)
 
     def random_states(self):
         """What `random_state` gives in each process, as arrays `(processes, ...)`."""
@@ -219,11 +190,10 @@ class Checkpoints(SessionCallback):
 
     def note_best(self):
         """Write into the newest checkpoint what is now the best score."""
-        newest = next(self.whole(), None)
-        if newest is not None:
-            _, arrays, progress, backend = newest
-            progress.best = self.session.progress.best
-            self.write(arrays, progress, backend)
+        path, arrays, metadata = self.newest()
+        if path is not None:
+            metadata["progress"]["best"] = self.session.progress.best
+            save_arrays(self.session.folder, stem(path), arrays, metadata)
 
 
 class EpochWeights(SessionCallback):
@@ -231,35 +201,28 @@ class EpochWeights(SessionCallback):
 
     def on_epoch_end(self, epoch, logs=None):
         session = self.session
-        arrays = session.distribution.arrays(self.model.weights)
+        arrays = {"model": session.distribution.arrays(self.model.weights)}
         if not session.writes:
             return
-        save_arrays(session.folder, epoch_name(epoch), numbered(arrays), {})
+        save_arrays(session.folder, epoch_name(epoch), arrays, {})
         kept = list(range(epoch, epoch - session.training.average_last, -1))
         kept += session.ranked_epochs()[: session.training.keep_best]
-        names = {epoch_name(number) for number in kept}
+        names = [epoch_name(number) for number in kept]
         for path in session.folder.glob("epoch-*.safetensors"):
             if stem(path) not in names:
                 path.unlink()
 
     def paths(self):
-        """The files of the last epochs, oldest first.
-
-        A warning names each that is damaged and left out.
-        """
+        """The files of the last epochs, oldest first; a warning names damaged ones."""
         found = []
         epochs = range(len(self.session.progress.scores))
         for epoch in epochs[-self.session.training.average_last :]:
-            for path in self.session.folder.glob(f"{epoch_name(epoch)}.*.safetensors"):
-                if is_whole(path):
-                    found.append(path)
-                else:
-                    warnings.warn(
-                        f"left out of the mean: {path.name} is damaged", stacklevel=2
-                    )
-        return found
+            found += self.session.folder.glob(f"{epoch_name(epoch)}.*.safetensors")
+        damaged = [path for path in found if not is_whole(path)]
+        for path in damaged:
+            warnings.warn(f"left out of the mean: {path.name} is damaged", stacklevel=2)
+        return [path for path in found if path not in damaged]
 
 
 def epoch_name(epoch):
-    """The stem of the file that holds an epoch's weights."""
     return f"epoch-{epoch + 1:04d}"

@@ -30,8 +30,6 @@ class MeanOverTokens(keras.metrics.Metric):
         y_true = ops.convert_to_tensor(y_true)
         value = self.value(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, self.ignore_class)
-        if weights is None:
-            weights = ops.ones_like(value)
         counts = ops.greater(weights, 0.0)
         self.total.assign_add(ops.sum(ops.where(counts, value, 0.0)))
         self.count.assign_add(ops.sum(ops.cast(counts, "int32")))

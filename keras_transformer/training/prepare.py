@@ -3,15 +3,20 @@
 import dataclasses
 import itertools
 import json
-from pathlib import Path
+import operator
 
 import keras
 
-from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig, preset
+from keras_transformer.config import (
+    FROM_TOKENIZER,
+    DataConfig,
+    TrainingConfig,
+    expect,
+    preset,
+)
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.runs.sealed_files import new_directory
 from keras_transformer.text.tokenizer import Tokenizer
@@ -30,7 +35,6 @@ MAY_CHANGE = (
     "max_updates",
     "max_minutes",
     "patience",
-    "tensorboard",
     "checkpoint_minutes",
     "keep_last",
     "keep_best",
@@ -39,27 +43,26 @@ MAY_CHANGE = (
 
 def begin(path, files, model, data, training, overwrite, init_from, distribution):
     """Make a new run, ready to train; `files` are as in `prepare`."""
-    source, _, valid_source, valid_target = files
-    if source is None:
-        raise ValueError(
-            "source must be given to begin a run; received none, and "
-            f"{str(path)!r} is none to resume"
-        )
+    what = f"be given to begin a run, {str(path)!r} being none to resume"
+    expect(files[0] is not None, "source", what, None)
     training = training or TrainingConfig()
     begun = None
+    origin = None
     if init_from is not None:
         begun = Run.open(init_from)
+        origin = begun.config.origin
         model, data = continued(begun, model, data)
     model = model or preset("tiny")
     data = data or DataConfig()
-    check(model, data, training, valid_source, valid_target)
+    check(model, data, training, *files[2:])
     if begun is None:
-        model = dataclasses.replace(
-            model, source_vocab_size=data.vocab_size, target_vocab_size=data.vocab_size
-        )
+        size = data.vocab_size
+        sizes = dict(source_vocab_size=size, target_vocab_size=size)
+        model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
+    config = RunConfig(model, data, training, origin)
     with new_directory(path, overwrite) as aside:
-        prepare(aside, files, RunConfig(model, data, training), begun)
+        prepare(aside, files, config, begun)
 
 
 def resumed(run, model, data, training):
@@ -89,31 +92,20 @@ def must_equal(own, given, except_for, why):
         return
     for field in dataclasses.fields(own):
         expected = getattr(own, field.name)
-        received = getattr(given, field.name)
-        if expected != received and field.name not in except_for:
-            raise ValueError(
-                f"{field.name} must be {expected!r} {why}; received {received!r}"
-            )
+        found = getattr(given, field.name)
+        is_equal = found == expected or field.name in except_for
+        expect(is_equal, field.name, f"be {expected!r} {why}", found)
 
 
 def check(model, data, training, valid_source, valid_target):
     """Raise a `ValueError` for what would fail only after a while."""
-    if valid_source is None and valid_target is not None:
-        raise ValueError(
-            "valid_source must be given with valid_target; "
-            f"received {str(valid_target)!r} alone"
-        )
-    if training.monitor == "bleu" and valid_source is None:
-        raise ValueError(
-            "monitor='bleu' needs valid_source and valid_target; received none"
-        )
-    if model.longest is not None and data.max_length > model.longest:
-        raise ValueError(
-            f"max_length must be at most max_positions={model.max_positions} with "
-            f"positions='learned'; received {data.max_length}"
-        )
-    if training.tensorboard:
-        needed("tensorflow", "tensorboard", extra="tensorflow")
+    is_paired = valid_source is not None or valid_target is None
+    expect(is_paired, "valid_source", "be given with valid_target", valid_source)
+    can_decide = training.monitor != "bleu" or valid_source is not None
+    expect(can_decide, "monitor='bleu'", "have valid_source and valid_target", None)
+    fits = model.longest is None or data.max_length <= model.longest
+    limit = f"max_positions={model.max_positions} with positions='learned'"
+    expect(fits, "max_length", f"be at most {limit}", data.max_length)
 
 
 def prepare(folder, files, config, begun=None):
@@ -129,22 +121,19 @@ def prepare(folder, files, config, begun=None):
     Returns:
         the `Run`.
     """
-    folder = Path(folder)
-    pairs = {"train": files[:2], "valid": files[2:]}
-    if files[2] is None:
-        del pairs["valid"]
-    origin = None
+    pairs = {"train": files[:2]}
+    if files[2] is not None:
+        pairs["valid"] = files[2:]
     if begun is None:
-        tokenizers = train_tokenizers(pairs["train"], config.data)
+        tokenizers = train_tokenizers(files[:2], config.data)
     else:
         tokenizers = begun.tokenizers
-        origin = begun.config.origin
     for name, pair in pairs.items():
         place = folder / "data" / name
         store = TokenStore.build(place, read_pairs(*pair), *tokenizers, config.data)
         print(f"{name}: {store.report}", flush=True)
     if config.training.monitor == "bleu":
-        translated = itertools.islice(read_pairs(*pairs["valid"]), BLEU_SENTENCES)
+        translated = itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES)
         (folder / TRANSLATED).write_text(json.dumps(list(translated)), "utf-8")
     source, target = tokenizers
     model = dataclasses.replace(
@@ -156,8 +145,7 @@ def prepare(folder, files, config, begun=None):
         begin_id=target.special.begin,
         end_id=target.special.end,
     )
-    config = dataclasses.replace(config, model=model, origin=origin)
-    run = Run.begin(folder, config, tokenizers)
+    run = Run.begin(folder, dataclasses.replace(config, model=model), tokenizers)
     (folder / "checkpoints").mkdir()
     if begun is not None:
         save_first_checkpoint(run, begun)
@@ -166,29 +154,28 @@ def prepare(folder, files, config, begun=None):
 
 def save_first_checkpoint(run, begun):
     """Let a run that is fine-tuned be resumed from before its first batch."""
-    training = run.config.training
-    keras.utils.set_random_seed(training.seed)
-    model = Transformer(run.config.model, dtype=training.dtype)
-    compile_for_training(model, training, loss_reduction="sum")
+    model = new_model(run, run.config.training)
     model.set_weights(begun.model().get_weights())
     model.optimizer.build(model.trainable_variables)
-    checkpoints = Checkpoints(Session(run, training))
+    checkpoints = Checkpoints(Session(run, run.config.training))
     checkpoints.set_model(model)
     checkpoints.save()
 
 
+def new_model(run, training):
+    """A run's model as it begins, compiled."""
+    keras.utils.set_random_seed(training.seed)
+    model = Transformer(run.config.model, dtype=training.dtype)
+    # The weights of the batches make a mean of the sum, on any number of devices.
+    return compile_for_training(model, training, loss_reduction="sum")
+
+
 def train_tokenizers(pair, data):
     """The tokenizers of two files: one object if they share a vocabulary."""
-
-    def learn(lines):
-        return Tokenizer.train(
-            lines, data.vocab_size, data.tokenizer, data.byte_fallback
-        )
-
+    options = (data.vocab_size, data.tokenizer, data.byte_fallback)
     if data.share_embeddings:
-        shared = learn(line for texts in read_pairs(*pair) for line in texts)
+        lines = itertools.chain.from_iterable(read_pairs(*pair))
+        shared = Tokenizer.train(lines, *options)
         return shared, shared
-    return (
-        learn(source for source, _ in read_pairs(*pair)),
-        learn(target for _, target in read_pairs(*pair)),
-    )
+    sides = [map(operator.itemgetter(side), read_pairs(*pair)) for side in (0, 1)]
+    return [Tokenizer.train(lines, *options) for lines in sides]

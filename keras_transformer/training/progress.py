@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import signal
 import sys
@@ -84,17 +85,20 @@ class Session:
             return "val_bleu"
         return "nats" if self.held_out is None else "val_nats"
 
-    def is_better(self, score, other):
-        """Whether a score beats another one."""
-        if self.training.monitor == "bleu":
-            return score > other
-        return score < other
+    def cost(self, score):
+        """A number that is the lower the better a score is."""
+        return -score if self.training.monitor == "bleu" else score
+
+    def is_better(self, score):
+        """Whether a score beats that of the model that is saved."""
+        best = self.progress.best
+        is_best = best is None or self.cost(score) < self.cost(best)
+        return is_best and math.isfinite(score)
 
     def ranked_epochs(self):
         """The epochs, best first, the earlier one of two equals."""
-        scores = self.progress.scores
-        highest_first = self.training.monitor == "bleu"
-        return sorted(range(len(scores)), key=scores.__getitem__, reverse=highest_first)
+        costs = [self.cost(score) for score in self.progress.scores]
+        return sorted(range(len(costs)), key=costs.__getitem__)
 
     def patience_is_over(self):
         """Whether there were too many epochs since the best one."""
@@ -106,13 +110,12 @@ class Session:
 
     def limit_is_reached(self):
         """Whether there were as many updates or minutes as there may be."""
-        updates = self.training.max_updates
-        minutes = self.training.max_minutes
-        batches = self.progress.batches
-        if updates is not None:
-            if batches >= updates * self.training.gradient_accumulation:
-                return True
-        return minutes is not None and self.progress.seconds >= 60 * minutes
+        updates = self.progress.batches / self.training.gradient_accumulation
+        limits = (
+            (self.training.max_updates, updates),
+            (self.training.max_minutes, self.progress.seconds / 60),
+        )
+        return any(limit is not None and found >= limit for limit, found in limits)
 
     def is_done(self):
         """Whether nothing is left to train."""
@@ -172,8 +175,10 @@ class Monitor(SessionCallback):
 class Interrupted(KeyboardInterrupt):
     """A signal ended the training, after one more checkpoint."""
 
-    def __init__(self, number, message):
-        super().__init__(message)
+    def __init__(self, number, batches):
+        super().__init__(
+            f"interrupted after {batches} batches; --resume continues from there"
+        )
         self.number = number
 
 
@@ -195,13 +200,12 @@ def signals_noted(received):
             flush=True,
         )
 
-    replaced = {}
-    # Only the main thread may set handlers.
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            replaced[number] = signal.signal(number, note)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        numbers = ()  # only the main thread may set handlers
+    replaced = {number: signal.signal(number, note) for number in numbers}
     try:
         yield
     finally:
         for number, handler in replaced.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            signal.signal(number, handler or signal.SIG_DFL)

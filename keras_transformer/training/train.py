@@ -15,21 +15,24 @@ from keras_transformer.data.batches import TokenBatches
 from keras_transformer.data.store import TokenStore
 from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.evaluation.callback import BleuCallback
-from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.archive import check_archive
 from keras_transformer.runs.run import Run
-from keras_transformer.runs.sealed_files import load_arrays, remove_partial_beside
+from keras_transformer.runs.sealed_files import load_arrays, locked, remove_partial
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.training.averaging import average_weights
 from keras_transformer.training.callbacks import (
     KeepBest,
     RunLog,
     StopOnNonFiniteLoss,
-    ordered,
 )
 from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
-from keras_transformer.training.prepare import TRANSLATED, begin, resumed
+from keras_transformer.training.prepare import (
+    TRANSLATED,
+    begin,
+    new_model,
+    resumed,
+)
 from keras_transformer.training.progress import Monitor, Session, signals_noted
-from keras_transformer.training.recipe import compile_for_training
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
@@ -92,6 +95,7 @@ def train(
     path = Path(run)
     if isinstance(model, str):
         model = preset(model)
+    settings = (model, data, training)
     files = (source, target, valid_source, valid_target)
     with named(distribution), contextlib.ExitStack() as held:
         goes_on = resume and (path / "config.json").is_file()
@@ -99,20 +103,15 @@ def train(
         goes_on = bool(distribution.all_gather(np.array(goes_on, "int32"))[0])
         with distribution.main_process_first() as is_first:
             if is_first:
-                remove_partial_beside(path)
                 if goes_on:
-                    Run.open(path).verify("data")
+                    Run.open(path).manifest.verify("data")
                 else:
-                    settings = (model, data, training)
                     begin(path, files, *settings, overwrite, init_from, distribution)
-                held.enter_context(Run.open(path).locked())
+                held.enter_context(locked(path))
         opened = Run.open(path)
-        if goes_on:
-            training = resumed(opened, model, data, training)
-        else:
-            training = opened.config.training
+        training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
-        return fit(opened, training, goes_on or init_from is not None, distribution)
+        return fit(opened, training, distribution)
 
 
 @contextlib.contextmanager
@@ -123,31 +122,27 @@ def named(distribution):
     except Exception as error:
         if distribution.processes == 1 or not re.search(OF_CONNECTIONS, str(error)):
             raise
-        reason = str(error).strip().splitlines()[0]
         raise ConnectionError(
             f"process {distribution.process} of {distribution.processes} stops because "
             "another one ended; --resume continues from the newest checkpoint "
-            f"({type(error).__name__}: {reason})"
+            f"({type(error).__name__}: {str(error).strip().splitlines()[0]})"
         ) from error
 
 
-def fit(run, training, goes_on, distribution):
+def fit(run, training, distribution):
     """Train a prepared run, from its start or from its newest checkpoint.
 
     Returns:
         the model that was saved.
     """
-    keras.utils.set_random_seed(training.seed)
     with distribution.scope():
-        model = Transformer(run.config.model, dtype=training.dtype)
-        # The weights of the batches make a mean of the sum, on any number of devices.
-        compile_for_training(model, training, loss_reduction="sum")
+        model = new_model(run, training)
         batches, held_out = open_batches(run, training, distribution)
         session = Session(run, training, distribution, batches, held_out)
         checkpoints = Checkpoints(session)
         bleu = bleu_callback(session)
         with signals_noted(session.received):
-            go_to_newest_checkpoint(model, session, checkpoints, goes_on)
+            go_to_newest_checkpoint(model, session, checkpoints)
             distribution.prepare(model)
             fit_epochs(model, session, callbacks_of(session, checkpoints, bleu))
         save_mean(model, session, bleu)
@@ -166,13 +161,9 @@ def open_batches(run, training, distribution):
     options = dict(
         shard=distribution.shard, sentence_format=SentenceFormat.of(*run.tokenizers)
     )
-    batches = TokenBatches(
-        TokenStore.open(run.path / "data" / "train"),
-        size,
-        training.seed,
-        accumulation=training.gradient_accumulation,
-        **options,
-    )
+    store = TokenStore.open(run.path / "data" / "train")
+    steps = training.gradient_accumulation
+    batches = TokenBatches(store, size, training.seed, accumulation=steps, **options)
     place = run.path / "data" / "valid"
     if not place.exists():
         return batches, None
@@ -190,73 +181,75 @@ def bleu_callback(session):
 
 
 def callbacks_of(session, checkpoints, bleu):
-    """All callbacks of a training."""
-    kinds = [Monitor, StopOnNonFiniteLoss, KeepBest, EpochWeights]
-    if session.writes:
-        kinds.append(RunLog)
-    found = [checkpoints, *(kind(session) for kind in kinds)]
+    """All callbacks of a training, each after those on which it depends.
+
+    Keras tells them of the end of a batch or of an epoch in this order.
+    """
+    ordered = [
+        Monitor(session),  # counts for all others
+        StopOnNonFiniteLoss(session),  # before anything of a broken model is written
+    ]
     if bleu is not None:
-        found.append(bleu)
-    if session.writes and session.training.tensorboard:
-        folder = session.run.path / "tensorboard"
-        found.append(keras.callbacks.TensorBoard(folder, write_graph=False))
-    return ordered(found)
-
-
-def go_to_newest_checkpoint(model, session, checkpoints, goes_on):
-    """Bring a run that goes on to where it was; make its files ready in any case."""
+        ordered.append(bleu)  # adds to the logs that the next ones read
     if session.writes:
-        session.run.remove_partial()
-    if goes_on:
-        checkpoints.restore(model)
-        if session.progress.best is not None and not session.run.holds_model():
-            warnings.warn(
-                "model.keras is damaged; the next epoch's will take its place",
-                stacklevel=2,
-            )
-            session.progress.best = None
+        ordered.append(RunLog(session))
+    ordered += [
+        KeepBest(session),  # notes the score of the epoch
+        EpochWeights(session),  # keeps the epochs of the best scores
+        checkpoints,  # writes down what all others have noted
+    ]
+    return ordered
+
+
+def go_to_newest_checkpoint(model, session, checkpoints):
+    """Bring a run that goes on to where it was; make its files ready in any case."""
+    run = session.run
+    if session.writes:
+        place = run.path.resolve()
+        remove_partial(place.parent, place.stem)
+        remove_partial(place)
+        remove_partial(session.folder)
+    checkpoints.restore(model)
     progress = session.progress
-    session.distribution.must_agree(
-        "checkpoints", progress.epoch, progress.batches, progress.best is None
-    )
+    if progress.best is not None:
+        try:
+            check_archive(run.path / "model.keras", run.config.model)
+        except ValueError as error:
+            warnings.warn(f"{error}; the next epoch's takes its place", stacklevel=2)
+            progress.best = None
+    found = (progress.epoch, progress.batches, progress.best is None)
+    session.distribution.must_agree("checkpoints", *found)
     if session.is_done():
-        print(
-            "Nothing is left to train: a limit is reached. --epochs, --max-updates and "
-            "so on move it."
-        )
+        print("Nothing is left to train: move a limit, such as --epochs.")
     elif session.writes:
         RunLog(session).rewind()
 
 
 def fit_epochs(model, session, callbacks):
     """Fit the rest of an epoch, if one was begun, and then all others."""
+    batches = session.batches
+    progress = session.progress
     verbose = 0
     if session.writes:
         verbose = 1 if sys.stdout.isatty() else 2
-    options = dict(
-        validation_data=session.held_out,
-        shuffle=False,  # the batches shuffle themselves, by seed and epoch
-        verbose=verbose,
-        callbacks=callbacks,
-    )
-    batches = session.batches
-    progress = session.progress
-    if progress.batch and not session.is_done():
-        model.fit(
-            batches,
-            steps_per_epoch=len(batches) - progress.batch,
-            initial_epoch=progress.epoch,
-            epochs=progress.epoch + 1,
-            **options,
-        )
+
+    def fit_until(epoch, steps=None):
+        if not session.is_done():
+            model.fit(
+                batches,
+                validation_data=session.held_out,
+                initial_epoch=progress.epoch,
+                epochs=epoch,
+                steps_per_epoch=steps,
+                shuffle=False,  # the batches shuffle themselves, by seed and epoch
+                verbose=verbose,
+                callbacks=callbacks,
+            )
+
+    if progress.batch:
+        fit_until(progress.epoch + 1, len(batches) - progress.batch)
         batches.first = 0  # before Keras looks at the first batches again
-    if not session.is_done():
-        model.fit(
-            batches,
-            initial_epoch=progress.epoch,
-            epochs=session.training.epochs,
-            **options,
-        )
+    fit_until(session.training.epochs)
 
 
 def save_mean(model, session, bleu):
@@ -264,31 +257,27 @@ def save_mean(model, session, bleu):
 
     Without validation pairs nothing can tell, and it is saved.
     """
-    distribution = session.distribution
-    with distribution.main_process_first():
+    with session.distribution.main_process_first():
         pass  # all that process 0 wrote is there
     paths = EpochWeights(session).paths()
-    distribution.must_agree("epochs' weights", len(paths))
-    if len(paths) > 1:
-        mean = average_weights(list(load_arrays(path)[0].values()) for path in paths)
-        model.set_weights(mean)
-        said = offer_mean(model, session, bleu)
-        if session.writes:
-            print(f"mean of the last {len(paths)} epochs: {said}")
-
-
-def offer_mean(model, session, bleu):
-    """Measure a model, save it if it is the best, and give what to say of that."""
+    session.distribution.must_agree("epochs' weights", len(paths))
+    if len(paths) < 2:
+        return
+    model.set_weights(average_weights(load_arrays(path)[0]["model"] for path in paths))
     best = KeepBest(session)
     best.set_model(model)
+    said = "saved"
     if session.held_out is None:
         best.save()
-        return "saved"
-    if bleu is not None:
-        bleu.set_model(model)
-        score = bleu.measure().bleu
     else:
-        score = model.evaluate(session.held_out, return_dict=True, verbose=0)["nats"]
-    is_saved = best.save_if_better(float(score))
-    outcome = "saved" if is_saved else "not better than what is saved"
-    return f"{session.monitor} {score:.4f}, {outcome}"
+        if bleu is not None:
+            bleu.set_model(model)
+            score = bleu.measure().bleu
+        else:
+            logs = model.evaluate(session.held_out, return_dict=True, verbose=0)
+            score = logs["nats"]
+        if not best.save_if_better(score):
+            said = "not better than what is saved"
+        said = f"{session.monitor} {score:.4f}, {said}"
+    if session.writes:
+        print(f"mean of the last {len(paths)} epochs: {said}")
