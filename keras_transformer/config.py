@@ -382,7 +382,6 @@ class TrainingConfig:
         5,
         "epochs at the end whose weights are averaged for comparison with the best one",
     )
-    tensorboard: bool = option(False, "write TensorBoard files into the run")
     checkpoint_minutes: float = option(
         10.0, "minutes between checkpoints within an epoch; 0 for one after each batch"
     )

@@ -25,12 +25,11 @@ def average_weights(checkpoints):
     Source: Vaswani et al. 2017, section 6.1 (the last 5 checkpoints for base, 20 for
     big).
     """
-    sums = None
+    sums = []
     count = 0
     for weights in checkpoints:
         arrays = [np.asarray(weight) for weight in weights]
-        if sums is None:
-            sums = [np.zeros(array.shape) for array in arrays]
+        sums = sums or [np.zeros(array.shape) for array in arrays]
         shapes = [total.shape for total in sums]
         found = [array.shape for array in arrays]
         expect(found == shapes, "checkpoints", f"hold arrays of shapes {shapes}", found)

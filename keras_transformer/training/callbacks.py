@@ -65,9 +65,9 @@ class RunLog(SessionCallback):
         self.write([*self.session.run.log, row])
 
     def write(self, rows):
-        with new_file(self.session.run.path / "log.jsonl") as file:
-            for row in rows:
-                file.write(json.dumps(row) + "\n")
+        if self.session.writes:
+            with new_file(self.session.run.path / "log.jsonl") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 class KeepBest(SessionCallback):
@@ -92,7 +92,6 @@ class KeepBest(SessionCallback):
         return is_better
 
     def save(self):
-        """Save the model as it is now."""
         with self.session.distribution.local(self.model) as model:
             if self.session.writes:
                 self.session.run.save_model(model)

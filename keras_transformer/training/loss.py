@@ -138,12 +138,9 @@ def token_weights(labels, sample_weight=None, ignore_class=None):
         given = ops.cast(sample_weight, "float32")
         if len(given.shape) == 1:
             given = ops.expand_dims(given, axis=1)
-        expect(
-            len(given.shape) == len(labels.shape),
-            "sample_weight",
-            f"be (B, T) or (B,), y_true being {tuple(labels.shape)}",
-            tuple(given.shape),
-        )
+        what = f"be (B, T) or (B,), y_true being {tuple(labels.shape)}"
+        fits = len(given.shape) == len(labels.shape)
+        expect(fits, "sample_weight", what, tuple(given.shape))
         weights *= given
     if ignore_class is not None:
         weights *= ops.cast(ops.not_equal(labels, ignore_class), "float32")

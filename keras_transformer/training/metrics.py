@@ -15,8 +15,10 @@ class MeanOverTokens(keras.metrics.Metric):
         ignore_class: a label that does not count, such as padding; none when absent.
     """
 
+    shown_as = "mean"  # in the logs
+
     def __init__(self, name=None, dtype="float32", ignore_class=None, **kwargs):
-        super().__init__(name=name, dtype=dtype, **kwargs)
+        super().__init__(name=name or self.shown_as, dtype=dtype, **kwargs)
         self.ignore_class = ignore_class
         self.total = self.add_weight(name="total", initializer="zeros")
         # In integers: a float32 sum of ones stops growing at 2^24 tokens.
@@ -52,8 +54,7 @@ class TokenCrossEntropy(MeanOverTokens):
         1.3863
     """
 
-    def __init__(self, name="nats", **kwargs):
-        super().__init__(name=name, **kwargs)
+    shown_as = "nats"
 
     def value(self, y_true, y_pred):
         return negative_log_likelihood(y_true, y_pred)
@@ -63,8 +64,7 @@ class TokenCrossEntropy(MeanOverTokens):
 class Perplexity(TokenCrossEntropy):
     """`exp(cross entropy in nats per real target token)`."""
 
-    def __init__(self, name="perplexity", **kwargs):
-        super().__init__(name=name, **kwargs)
+    shown_as = "perplexity"
 
     def result(self):
         return ops.exp(super().result())
@@ -74,8 +74,7 @@ class Perplexity(TokenCrossEntropy):
 class TokenAccuracy(MeanOverTokens):
     """Share of the real target tokens that the model finds the most probable."""
 
-    def __init__(self, name="accuracy", **kwargs):
-        super().__init__(name=name, **kwargs)
+    shown_as = "accuracy"
 
     def value(self, y_true, y_pred):
         best = ops.argmax(y_pred, axis=-1)

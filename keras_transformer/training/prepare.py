@@ -43,26 +43,30 @@ MAY_CHANGE = (
 
 def begin(path, files, model, data, training, overwrite, init_from, distribution):
     """Make a new run, ready to train; `files` are as in `prepare`."""
+    source, _, valid_source, valid_target = files
     what = f"be given to begin a run, {str(path)!r} being none to resume"
-    expect(files[0] is not None, "source", what, None)
+    expect(source is not None, "source", what, source)
+    is_valid = valid_source is not None
+    is_paired = is_valid or valid_target is None
+    expect(is_paired, "valid_source", "be given with valid_target", valid_source)
     training = training or TrainingConfig()
+    can_decide = is_valid or training.monitor != "bleu"
+    expect(can_decide, "valid_source", "be given for monitor='bleu'", valid_source)
     begun = None
-    origin = None
     if init_from is not None:
         begun = Run.open(init_from)
-        origin = begun.config.origin
         model, data = continued(begun, model, data)
     model = model or preset("tiny")
     data = data or DataConfig()
-    check(model, data, training, *files[2:])
+    fits = model.longest is None or data.max_length <= model.longest
+    limit = f"max_positions={model.max_positions} with positions='learned'"
+    expect(fits, "max_length", f"be at most {limit}", data.max_length)
     if begun is None:
-        size = data.vocab_size
-        sizes = dict(source_vocab_size=size, target_vocab_size=size)
+        sizes = dict.fromkeys(FROM_TOKENIZER[:2], data.vocab_size)
         model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
-    config = RunConfig(model, data, training, origin)
     with new_directory(path, overwrite) as aside:
-        prepare(aside, files, config, begun)
+        prepare(aside, files, RunConfig(model, data, training), begun)
 
 
 def resumed(run, model, data, training):
@@ -80,54 +84,39 @@ def continued(begun, model, data):
     own = begun.config
     must_equal(own.model, model, (*FROM_TOKENIZER, *DROPOUT), why)
     must_equal(own.data, data, FILTERS, why)
-    changes = {}
-    if model is not None:
-        changes = {name: getattr(model, name) for name in DROPOUT}
-    return dataclasses.replace(own.model, **changes), data or own.data
+    given = model or own.model
+    dropout = {name: getattr(given, name) for name in DROPOUT}
+    return dataclasses.replace(own.model, **dropout), data or own.data
 
 
 def must_equal(own, given, except_for, why):
     """Raise a `ValueError` that names the first field that differs."""
     if given is None:
         return
-    for field in dataclasses.fields(own):
-        expected = getattr(own, field.name)
-        found = getattr(given, field.name)
-        is_equal = found == expected or field.name in except_for
-        expect(is_equal, field.name, f"be {expected!r} {why}", found)
-
-
-def check(model, data, training, valid_source, valid_target):
-    """Raise a `ValueError` for what would fail only after a while."""
-    is_paired = valid_source is not None or valid_target is None
-    expect(is_paired, "valid_source", "be given with valid_target", valid_source)
-    can_decide = training.monitor != "bleu" or valid_source is not None
-    expect(can_decide, "monitor='bleu'", "have valid_source and valid_target", None)
-    fits = model.longest is None or data.max_length <= model.longest
-    limit = f"max_positions={model.max_positions} with positions='learned'"
-    expect(fits, "max_length", f"be at most {limit}", data.max_length)
+    names = [field.name for field in dataclasses.fields(own)]
+    for name in names:
+        if name not in except_for:
+            expected = getattr(own, name)
+            found = getattr(given, name)
+            expect(found == expected, name, f"be {expected!r} {why}", found)
 
 
 def prepare(folder, files, config, begun=None):
-    """Fill a new run with its tokenizers, its token stores and its configuration.
+    """Fill an empty directory with tokenizers, token stores and settings of a `Run`.
 
     Args:
-        folder: an empty directory.
-        files: paths of source, target, validation source and validation target; None
-            for each that there is not.
+        folder: the directory.
+        files: paths of source, target, validation source and target, or None.
         config: the `RunConfig`; what the tokenizers say about the model is filled in.
         begun: the `Run` whose tokenizers and weights to begin with.
-
-    Returns:
-        the `Run`.
     """
     pairs = {"train": files[:2]}
     if files[2] is not None:
         pairs["valid"] = files[2:]
-    if begun is None:
-        tokenizers = train_tokenizers(files[:2], config.data)
-    else:
+    if begun is not None:
         tokenizers = begun.tokenizers
+    else:
+        tokenizers = train_tokenizers(files[:2], config.data)
     for name, pair in pairs.items():
         place = folder / "data" / name
         store = TokenStore.build(place, read_pairs(*pair), *tokenizers, config.data)
@@ -145,21 +134,18 @@ def prepare(folder, files, config, begun=None):
         begin_id=target.special.begin,
         end_id=target.special.end,
     )
-    run = Run.begin(folder, dataclasses.replace(config, model=model), tokenizers)
+    origin = begun and begun.config.origin
+    config = dataclasses.replace(config, model=model, origin=origin)
+    run = Run.begin(folder, config, tokenizers)
     (folder / "checkpoints").mkdir()
-    if begun is not None:
-        save_first_checkpoint(run, begun)
+    if begun is not None:  # it can be resumed from before its first batch
+        model = new_model(run, config.training)
+        model.set_weights(begun.model().get_weights())
+        model.optimizer.build(model.trainable_variables)
+        checkpoints = Checkpoints(Session(run, config.training))
+        checkpoints.set_model(model)
+        checkpoints.save()
     return run
-
-
-def save_first_checkpoint(run, begun):
-    """Let a run that is fine-tuned be resumed from before its first batch."""
-    model = new_model(run, run.config.training)
-    model.set_weights(begun.model().get_weights())
-    model.optimizer.build(model.trainable_variables)
-    checkpoints = Checkpoints(Session(run, run.config.training))
-    checkpoints.set_model(model)
-    checkpoints.save()
 
 
 def new_model(run, training):

@@ -43,9 +43,11 @@ class Progress:
     best: float | None = None
 
 
-@dataclasses.dataclass
-class Session:
-    """What the callbacks and the steps of `train` share.
+@dataclasses.dataclass(eq=False)
+class Session(keras.callbacks.Callback):
+    """What the callbacks and the steps of `train` share; the first of the callbacks.
+
+    It keeps the progress up to date, and stops where a limit is reached.
 
     Attributes:
         run: the `Run`.
@@ -67,6 +69,9 @@ class Session:
     progress: Progress = dataclasses.field(default_factory=Progress)
     received: list[int] = dataclasses.field(default_factory=list)
     signal: int = 0
+
+    def __post_init__(self):
+        super().__init__()
 
     @property
     def folder(self):
@@ -103,10 +108,10 @@ class Session:
     def patience_is_over(self):
         """Whether there were too many epochs since the best one."""
         patience = self.training.patience
-        if patience is None or not self.progress.scores:
+        ranked = self.ranked_epochs()
+        if patience is None or not ranked:
             return False
-        newest = len(self.progress.scores) - 1
-        return newest - self.ranked_epochs()[0] >= patience
+        return len(ranked) - 1 - ranked[0] >= patience
 
     def limit_is_reached(self):
         """Whether there were as many updates or minutes as there may be."""
@@ -125,36 +130,22 @@ class Session:
             or self.patience_is_over()
         )
 
-
-class SessionCallback(keras.callbacks.Callback):
-    """A callback that shares a `Session` with others."""
-
-    def __init__(self, session):
-        super().__init__()
-        self.session = session
-
-
-class Monitor(SessionCallback):
-    """Keep the session's progress up to date, and stop where a limit is reached."""
-
     def on_train_begin(self, logs=None):
         self.last = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
-        batches = self.session.batches
-        batches.epoch = epoch
+        self.batches.epoch = epoch
         # Only now: before, Keras looks at the first two batches of the whole epoch,
         # whose shapes stand for all others'.
-        batches.first = self.session.progress.batch
+        self.batches.first = self.progress.batch
 
     def on_train_batch_end(self, batch, logs=None):
-        progress = self.session.progress
-        progress.batch += 1
-        progress.batches += 1
-        is_alone = self.session.distribution.processes == 1
-        if is_alone or progress.batches % AGREE_EVERY == 0:
+        self.progress.batch += 1
+        self.progress.batches += 1
+        is_alone = self.distribution.processes == 1
+        if is_alone or self.progress.batches % AGREE_EVERY == 0:
             self.agree()
-        if self.session.limit_is_reached():
+        if self.limit_is_reached():
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
@@ -162,14 +153,20 @@ class Monitor(SessionCallback):
 
     def agree(self):
         """Count the seconds of process 0 in all, and pass on a signal of any."""
-        session = self.session
         now = time.monotonic()
-        received = session.received[0] if session.received else 0
-        own = np.array([now - self.last, received])
-        said = session.distribution.all_gather(own)
-        session.progress.seconds += float(said[0, 0])
-        session.signal = next((int(number) for number in said[:, 1] if number), 0)
+        received = self.received[0] if self.received else 0
+        said = self.distribution.all_gather(np.array([now - self.last, received]))
+        self.progress.seconds += float(said[0, 0])
+        self.signal = next((int(number) for number in said[:, 1] if number), 0)
         self.last = now
+
+
+class SessionCallback(keras.callbacks.Callback):
+    """A callback that shares a `Session` with others."""
+
+    def __init__(self, session):
+        super().__init__()
+        self.session = session
 
 
 class Interrupted(KeyboardInterrupt):

@@ -4,10 +4,8 @@ import contextlib
 import json
 import re
 import sys
-import warnings
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from keras_transformer.config import preset
@@ -15,7 +13,6 @@ from keras_transformer.data.batches import TokenBatches
 from keras_transformer.data.store import TokenStore
 from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.evaluation.callback import BleuCallback
-from keras_transformer.runs.archive import check_archive
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays, locked, remove_partial
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -32,7 +29,7 @@ from keras_transformer.training.prepare import (
     new_model,
     resumed,
 )
-from keras_transformer.training.progress import Monitor, Session, signals_noted
+from keras_transformer.training.progress import Session, signals_noted
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
@@ -130,21 +127,22 @@ def named(distribution):
 
 
 def fit(run, training, distribution):
-    """Train a prepared run, from its start or from its newest checkpoint.
-
-    Returns:
-        the model that was saved.
-    """
+    """Train a prepared run from its newest checkpoint, if any; the model as saved."""
     with distribution.scope():
         model = new_model(run, training)
         batches, held_out = open_batches(run, training, distribution)
         session = Session(run, training, distribution, batches, held_out)
-        checkpoints = Checkpoints(session)
-        bleu = bleu_callback(session)
+        bleu = None
+        if training.monitor == "bleu":
+            pairs = json.loads((run.path / TRANSLATED).read_text("utf-8"))
+            texts = zip(*pairs)
+            bleu = BleuCallback(*texts, *run.tokenizers, distribution=distribution)
+        callbacks = callbacks_of(session, bleu)
+        checkpoints = callbacks[-1]
         with signals_noted(session.received):
             go_to_newest_checkpoint(model, session, checkpoints)
             distribution.prepare(model)
-            fit_epochs(model, session, callbacks_of(session, checkpoints, bleu))
+            fit_epochs(model, session, callbacks)
         save_mean(model, session, bleu)
         with distribution.main_process_first() as is_first:
             if is_first:
@@ -153,14 +151,10 @@ def fit(run, training, distribution):
 
 
 def open_batches(run, training, distribution):
-    """The `TokenBatches` of a run's training pairs and of its validation pairs.
-
-    The latter are None if it has none.
-    """
+    """The `TokenBatches` of a run's training pairs and validation pairs (or None)."""
     size = run.config.data.batch_tokens
-    options = dict(
-        shard=distribution.shard, sentence_format=SentenceFormat.of(*run.tokenizers)
-    )
+    sentence_format = SentenceFormat.of(*run.tokenizers)
+    options = dict(shard=distribution.shard, sentence_format=sentence_format)
     store = TokenStore.open(run.path / "data" / "train")
     steps = training.gradient_accumulation
     batches = TokenBatches(store, size, training.seed, accumulation=steps, **options)
@@ -171,57 +165,33 @@ def open_batches(run, training, distribution):
     return batches, held_out
 
 
-def bleu_callback(session):
-    """What measures BLEU after each epoch, if that decides which one is the best."""
-    if session.training.monitor != "bleu":
-        return None
-    pairs = json.loads((session.run.path / TRANSLATED).read_text("utf-8"))
-    tokenizers = session.run.tokenizers
-    return BleuCallback(*zip(*pairs), *tokenizers, distribution=session.distribution)
-
-
-def callbacks_of(session, checkpoints, bleu):
-    """All callbacks of a training, each after those on which it depends.
-
-    Keras tells them of the end of a batch or of an epoch in this order.
-    """
-    ordered = [
-        Monitor(session),  # counts for all others
+def callbacks_of(session, bleu):
+    """All callbacks, each after those on which it depends: Keras keeps this order."""
+    ordered = (
+        session,  # counts for all others
         StopOnNonFiniteLoss(session),  # before anything of a broken model is written
-    ]
-    if bleu is not None:
-        ordered.append(bleu)  # adds to the logs that the next ones read
-    if session.writes:
-        ordered.append(RunLog(session))
-    ordered += [
+        bleu,  # adds to the logs that the next ones read
+        RunLog(session),
         KeepBest(session),  # notes the score of the epoch
         EpochWeights(session),  # keeps the epochs of the best scores
-        checkpoints,  # writes down what all others have noted
-    ]
-    return ordered
+        Checkpoints(session),  # writes down what all others have noted
+    )
+    return [callback for callback in ordered if callback is not None]
 
 
 def go_to_newest_checkpoint(model, session, checkpoints):
     """Bring a run that goes on to where it was; make its files ready in any case."""
-    run = session.run
     if session.writes:
-        place = run.path.resolve()
-        remove_partial(place.parent, place.stem)
-        remove_partial(place)
+        run = session.run.path
+        remove_partial(run.parent, run.stem)
+        remove_partial(run)
         remove_partial(session.folder)
     checkpoints.restore(model)
     progress = session.progress
-    if progress.best is not None:
-        try:
-            check_archive(run.path / "model.keras", run.config.model)
-        except ValueError as error:
-            warnings.warn(f"{error}; the next epoch's takes its place", stacklevel=2)
-            progress.best = None
-    found = (progress.epoch, progress.batches, progress.best is None)
-    session.distribution.must_agree("checkpoints", *found)
+    session.distribution.must_agree("checkpoints", progress.epoch, progress.batches)
     if session.is_done():
         print("Nothing is left to train: move a limit, such as --epochs.")
-    elif session.writes:
+    else:
         RunLog(session).rewind()
 
 

@@ -7,28 +7,22 @@ from small import log, session
 
 from keras_transformer.evaluation.callback import BleuCallback
 from keras_transformer.training.callbacks import (
-    ORDER,
     KeepBest,
     NonFiniteLoss,
     RunLog,
     StopOnNonFiniteLoss,
-    ordered,
 )
 from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
 from keras_transformer.training.optimizer import paper_adam
-from keras_transformer.training.progress import Monitor
+from keras_transformer.training.train import callbacks_of
 
 
 def fit(shared, *callbacks, bad_batch=None, bad_validation=False):
     """A fit of two epochs of 6 batches; how many batches of it ran."""
     steps = shared.training.gradient_accumulation
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(
-        keras.optimizers.SGD(
-            0.01, gradient_accumulation_steps=steps if steps > 1 else None
-        ),
-        "mse",
-    )
+    options = {"gradient_accumulation_steps": steps} if steps > 1 else {}
+    model.compile(paper_adam(0.01, **options), "mse")
     x = np.ones((6, 1), "float32")
     if bad_batch is not None:
         x[bad_batch] = np.inf
@@ -47,25 +41,21 @@ def fit(shared, *callbacks, bad_batch=None, bad_validation=False):
         validation_data=(np.full((2, 1), np.nan), np.ones((2, 1)))
         if bad_validation
         else None,
-        callbacks=[count, Monitor(shared), *callbacks],
+        callbacks=[count, shared, *callbacks],
     )
     return len(ran)
 
 
-def test_the_order_is_fixed_whatever_is_given(tmp_path):
+def test_the_order_is_fixed(tmp_path):
+    """Each after those whose work it needs, the checkpoint last."""
     shared = session(tmp_path)
-    given = [BleuCallback([], [], None), keras.callbacks.TensorBoard(tmp_path)]
-    given += [
-        kind(shared) for kind in (Checkpoints, EpochWeights, KeepBest, RunLog, Monitor)
-    ]
-    given.append(StopOnNonFiniteLoss(shared))
-    for callbacks in (given, given[::-1]):
-        assert tuple(type(callback) for callback in ordered(callbacks)) == ORDER
-    assert ordered(given[3:5]) == given[4:2:-1]
-    with pytest.raises(
-        ValueError, match="must be of the classes in ORDER; received .*LambdaCallback"
-    ):
-        ordered([*given, keras.callbacks.LambdaCallback()])
+    bleu = BleuCallback([], [], None)
+    kinds = [StopOnNonFiniteLoss, RunLog, KeepBest, EpochWeights, Checkpoints]
+    first, *others = callbacks_of(shared, None)
+    assert first is shared and [type(other) for other in others] == kinds
+    first, second, *others = callbacks_of(shared, bleu)
+    assert (first, type(second), others[0]) == (shared, StopOnNonFiniteLoss, bleu)
+    assert [type(other) for other in others[1:]] == kinds[1:]
 
 
 @pytest.mark.parametrize("accumulation, update", [(1, 4), (2, 2)])
@@ -73,7 +63,7 @@ def test_non_finite_loss_names_the_update(tmp_path, accumulation, update):
     shared = session(tmp_path, gradient_accumulation=accumulation)
     with pytest.raises(
         NonFiniteLoss,
-        match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01\\); the "
+        match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01, gradient norm .*; the "
         "model saved last",
     ):
         fit(shared, StopOnNonFiniteLoss(shared), bad_batch=3)
@@ -83,7 +73,7 @@ def test_non_finite_validation(tmp_path):
     shared = session(tmp_path)
     with pytest.raises(
         NonFiniteLoss,
-        match=r"val_loss is nan at update 6 \(learning rate 0.01\); the model saved "
+        match=r"val_loss is nan at update 6 \(learning rate 0.01, gradient norm .*; the model saved "
         "last",
     ):
         fit(shared, StopOnNonFiniteLoss(shared), bad_validation=True)
@@ -105,7 +95,7 @@ def test_weights_that_the_last_update_broke(tmp_path):
     shared = session(tmp_path)
     with pytest.raises(
         NonFiniteLoss,
-        match=r"a weight is not finite at update 6 \(learning rate 0.01\); the model "
+        match=r"a weight is not finite at update 6 \(learning rate 0.01, gradient norm .*; the model "
         "saved last",
     ):
         fit(shared, Break(), StopOnNonFiniteLoss(shared))
@@ -155,15 +145,16 @@ def test_one_line_an_epoch(tmp_path):
     written = RunLog(shared)
     fit(shared, written)
     lines = log(tmp_path)
+    path = tmp_path / "log.jsonl"
     assert [line["epoch"] for line in lines] == [1, 2]
     assert 0 <= lines[0]["seconds"] <= lines[1]["seconds"]
     assert lines[1]["loss"] < lines[0]["loss"]
-    whole = written.path.read_bytes()
+    whole = path.read_bytes()
     shared.progress.epoch = 2
-    with open(written.path, "a") as file:
+    with open(path, "a") as file:
         file.write('[]\n{"epoch": "3"}\n{"epoch": 1, "lo')  # killed
     written.rewind()
-    assert written.path.read_bytes() == whole
+    assert path.read_bytes() == whole
     shared.progress.epoch = 1
     written.rewind()
     assert log(tmp_path) == lines[:1]

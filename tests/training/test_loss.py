@@ -63,7 +63,7 @@ def test_configuration():
     loss = LabelSmoothedCrossEntropy.from_config(
         LabelSmoothedCrossEntropy(0.3).get_config()
     )
-    assert loss.smoothing == 0.3 and loss.reduction == "sum"
+    assert loss.smoothing == 0.3 and loss.reduction == "mean_with_sample_weight"
     for smoothing in (-0.1, 1.0):
         with pytest.raises(
             ValueError,

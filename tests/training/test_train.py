@@ -68,12 +68,11 @@ def test_a_run_holds_what_the_documentation_says(tmp_path, corpus, capsys):
 
 
 @one_width
-def test_bleu_decides_and_tensorboard_is_written(tmp_path, corpus, capsys):
-    recipe = training(epochs=1, monitor="bleu", tensorboard=True, average_last=1)
+def test_bleu_decides(tmp_path, corpus, capsys):
+    recipe = training(epochs=1, monitor="bleu", average_last=1)
     train(tmp_path / "run", *corpus, model=MODEL, data=DATA, training=recipe)
     assert "held-out sentences" in capsys.readouterr().out
     assert {"val_bleu", "val_chrf"} < set(log(tmp_path / "run")[0])
-    assert list((tmp_path / "run" / "tensorboard").rglob("events.out.tfevents.*"))
 
 
 @one_width
@@ -139,7 +138,7 @@ def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, corpus, monkeypatch):
     assert len(log(tmp_path / "run")) == 1
     last = max((tmp_path / "run" / "checkpoints").glob("batch-*"))
     assert last.name.startswith(f"batch-{len(batches) + 2:08d}.")
-    assert all(np.isfinite(array).all() for array in load_arrays(last)[0].values())
+    assert all(np.isfinite(array).all() for array in load_arrays(last)[0]["model"])
 
 
 @one_width
@@ -218,7 +217,7 @@ def lines_of(corpus):
     [
         (
             dict(resume=True, source=None),
-            "source must be given to begin a run; received none, and '.*run' is none to",
+            "source must be given to begin a run, '.*run' being none to resume",
         ),
         (
             dict(model="huge"),
@@ -226,11 +225,11 @@ def lines_of(corpus):
         ),
         (
             dict(training=training(monitor="bleu")),
-            "monitor='bleu' needs valid_source and valid_target",
+            "valid_source must be given for monitor='bleu'",
         ),
         (
             dict(valid_target="v.de"),
-            "valid_source must be given with valid_target; received 'v.de' alone",
+            "valid_source must be given with valid_target; received None",
         ),
         (
             dict(model=preset("tiny", positions="learned", max_positions=64)),
@@ -243,17 +242,6 @@ def test_what_cannot_work_fails_at_once(tmp_path, corpus, arguments, message):
         train(
             tmp_path / "run", **{**dict(zip(("source", "target"), corpus)), **arguments}
         )
-    assert not list(tmp_path.iterdir())
-
-
-def test_tensorboard_needs_its_packages(tmp_path, corpus, monkeypatch):
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name: None if name == "tensorboard" else name
-    )
-    with pytest.raises(
-        ImportError, match=r'tensorboard is not installed: pip install -e "\.\[tens'
-    ):
-        train(tmp_path / "run", *corpus, training=training(tensorboard=True))
     assert not list(tmp_path.iterdir())
 
 
@@ -297,7 +285,7 @@ def test_accumulated_micro_batches_equal_one_big_batch(corpus, optimizer, option
         )
         model.compile(
             made,
-            LabelSmoothedCrossEntropy(),
+            LabelSmoothedCrossEntropy(reduction="sum"),
             jit_compile=keras.backend.backend() == "jax",
         )
         before = model.get_weights()
