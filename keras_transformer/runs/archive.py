@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from keras_transformer.config import TransformerConfig, expect
+from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.sealed_files import LARGEST_JSON
 
 WEIGHTS = "model.weights.h5"
@@ -16,8 +17,8 @@ OVERHEAD = 1 << 17  # bytes of HDF5's own: for the model, and as much for each b
 CLASS = "keras_transformer>Transformer"
 
 
-def check_archive(path, config):
-    """Refuse a `.keras` file that is not that of a `TransformerConfig`.
+def read_model(path, config, dtype):
+    """The `Transformer` in a `.keras` file that is that of a `TransformerConfig`.
 
     Members that do not belong there, sizes that do not fit the model's, another
     configuration, damaged bytes and arrays that are not plain are refused before a
@@ -28,38 +29,24 @@ def check_archive(path, config):
     """
     blocks = config.encoder_layers + config.decoder_layers
     most = 4 * config.parameters + OVERHEAD * (2 + blocks)
-    sizes = range(2 * config.parameters, most + 1)
     try:
-        with zipfile.ZipFile(path) as archive:
-            check_members(archive, sizes)
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+            check_members(archive, range(2 * config.parameters, most + 1))
             check_config(archive, config)
-            with archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
+            # Out of the archive first: in there each step back would be a new
+            # beginning, and large models take many.
+            weights = archive.extract(WEIGHTS, folder)
+            with h5py.File(weights, "r") as file:
                 check_arrays(file, most)
+            model = Transformer(config, dtype=dtype)
+            model.load_weights(weights)
+            return model
     except Exception as error:  # damaged files make zipfile and h5py raise many kinds
-        raise refusal(path, error) from None
-
-
-def load_weights(model, path):
-    """Read the weights of a `Transformer` from a file that `check_archive` let pass.
-
-    Raises:
-        ValueError: if it does not hold the arrays of this model.
-    """
-    try:
-        # Out of the archive first: in there each step back would be a new beginning,
-        # and large models take many.
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-            model.load_weights(archive.extract(WEIGHTS, folder))
-    except Exception as error:  # of many kinds, too
-        raise refusal(path, error) from None
-
-
-def refusal(path, error):
-    reason = (str(error) or repr(error)).splitlines()[0]
-    return ValueError(
-        f"{str(path)!r} cannot be read as the model that config.json describes: "
-        f"{reason}"
-    )
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise ValueError(
+            f"{str(path)!r} cannot be read as the model that config.json describes: "
+            f"{reason}"
+        ) from None
 
 
 def check_members(archive, sizes):

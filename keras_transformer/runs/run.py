@@ -24,11 +24,9 @@ from keras_transformer.config import (
     TransformerConfig,
 )
 from keras_transformer.pretrained.tokenizers.load import load_folder
-from keras_transformer.runs.archive import check_archive, load_weights
 from keras_transformer.runs.sealed_files import (
     UNREADABLE,
     Manifest,
-    new_file,
     seal,
     written_aside,
 )
@@ -115,27 +113,19 @@ class Run:
         """Make a run of a folder that holds its data, or nothing.
 
         Args:
-            folder: where; `new_directory` gives one that appears when it is complete.
+            folder: the path; `new_directory` gives one that appears when complete.
             config: the `RunConfig`.
             tokenizers: for source and target; the same object if they are shared.
-
-        Returns:
-            the `Run`.
         """
         save_tokenizers(folder, *tokenizers)
         content = {"format": FORMAT, **dataclasses.asdict(config)}
-        with new_file(folder / "config.json") as file:
-            file.write(json.dumps(content, indent=2) + "\n")
+        (folder / "config.json").write_text(json.dumps(content, indent=2), "utf-8")
         seal(folder)
         return cls(folder, config, Manifest(folder))
 
     @functools.cached_property
     def tokenizers(self):
-        """The source and the target tokenizer: the same object if they are shared.
-
-        Raises:
-            ValueError: if one is missing, or is not what was written.
-        """
+        """The source and the target tokenizer: the same object if they are shared."""
         self.manifest.verify(*(path.name for path in tokenizer_paths(self.path)))
         return read_tokenizers(self.path)
 
@@ -159,14 +149,13 @@ class Run:
         and its arrays are read.
 
         Args:
-            dtype: Keras dtype policy of the model; the one it was trained in when
-                absent.
+            dtype: Keras dtype policy; the one it was trained in when absent.
 
         Raises:
             ValueError: if there is no model in the run, it cannot be read, or it is not
                 the one that `config.json` describes.
         """
-        from keras_transformer.models.transformer import Transformer
+        from keras_transformer.runs.archive import read_model
 
         path = self.path / "model.keras"
         if not path.is_file():
@@ -174,11 +163,7 @@ class Run:
                 f"run {str(self.path)!r} holds no model: model.keras is missing (was "
                 "its training stopped early?)"
             )
-        check_archive(path, self.config.model)
-        dtype = dtype or self.config.training.dtype
-        model = Transformer(self.config.model, dtype=dtype)
-        load_weights(model, path)
-        return model
+        return read_model(path, self.config.model, dtype or self.config.training.dtype)
 
     def save_model(self, model):
         """Write `model.keras` without the optimizer; it appears when it is complete."""
@@ -224,11 +209,7 @@ def tokenizer_paths(folder):
 
 
 def read_tokenizers(folder):
-    """The source and the target tokenizer that `save_tokenizers` wrote into a folder.
-
-    Raises:
-        ValueError: if one cannot be read.
-    """
+    """The source and the target tokenizer that `save_tokenizers` wrote in a folder."""
     paths = tokenizer_paths(folder)
     load = Tokenizer.load if paths[0].suffix == ".model" else load_folder
     source = load(paths[0])

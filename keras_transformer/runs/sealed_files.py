@@ -31,9 +31,7 @@ UNREADABLE += (RecursionError, SafetensorError)
 def written_aside(path):
     """Give a name beside `path` to write to; it becomes `path` if the block ends well.
 
-    What the block wrote is on the disk before it takes the name, and the name is there
-    before this returns: a loss of power leaves the old file or the new one. When the
-    block fails, nothing is left of it.
+    A loss of power leaves the old file or the new one, a failing block the old one.
     """
     path = Path(path)
     aside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -75,11 +73,7 @@ def flush(path):
 def new_file(path):
     """Give a text file to write to, which becomes `path` when the block ends well.
 
-    A pipe or a device is written to as it is; through a link, the file that it names is
-    replaced.
-
-    Raises:
-        ValueError: if `path` is a directory, or in none.
+    A pipe or a device is written to as it is; through a link, its file is replaced.
     """
     path = Path(path)
     is_file = path.parent.is_dir() and not path.is_dir()
@@ -95,13 +89,8 @@ def new_file(path):
 def new_directory(path, overwrite=False, kind="run"):
     """Give an empty directory to fill, which becomes `path` when the block ends well.
 
-    Args:
-        path: the directory to make.
-        overwrite: whether it may take the place of another of the same kind.
-        kind: `"run"` or `"export"`.
-
-    Raises:
-        ValueError: if `path` exists and is not to be overwritten, or is something else.
+    With `overwrite` it may take the place of another of its kind, `"run"` or
+    `"export"`, or of an empty one; all others are refused with a `ValueError`.
     """
     path = Path(path)
     place = path.resolve()  # through a link, the directory that it names is replaced
@@ -145,11 +134,7 @@ def kind_of(path):
 
 @contextlib.contextmanager
 def locked(run):
-    """Hold a run for this process; the system lets go of it when the process ends.
-
-    Raises:
-        ValueError: if another process holds it.
-    """
+    """Hold a run for this process, until its end; an error if another one holds it."""
     if fcntl is None:
         yield
         return
@@ -167,13 +152,9 @@ def locked(run):
 
 
 def remove_partial(folder, stem=None):
-    """Remove from a folder what killed processes of this machine left half written.
+    """Remove from a folder what killed processes left half written: of a stem, or all.
 
     A directory that was about to be replaced comes back if nothing has taken its place.
-
-    Args:
-        folder: where to look.
-        stem: of the files that were to be written; of all when absent.
     """
     stem = "*" if stem is None else glob.escape(stem)
     for left in Path(folder).glob(f".{stem}.*"):
@@ -206,11 +187,7 @@ def fingerprint(path):
 
 
 def read_json(path):
-    """The JSON object in one of our files.
-
-    Raises:
-        ValueError: if it holds none, or is too large to be one of ours.
-    """
+    """The JSON object in one of our files; a `ValueError` if it cannot be one."""
     return read_with_bytes(path)[1]
 
 
@@ -232,27 +209,18 @@ def seal(folder):
     folder = Path(folder)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     sums = {path.relative_to(folder).as_posix(): fingerprint(path) for path in files}
-    with new_file(folder / "manifest.json") as file:
-        json.dump(sums, file, indent=2)
+    (folder / "manifest.json").write_text(json.dumps(sums, indent=2), "utf-8")
 
 
 class Manifest:
-    """What `seal` wrote: the size and the SHA-256 of each file of a folder.
-
-    Raises:
-        ValueError: if it is missing or damaged.
-    """
+    """What `seal` wrote: the size and the SHA-256 of each file of a folder."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.sums = read_json(self.folder / "manifest.json")
 
     def verify(self, *names):
-        """Raise a `ValueError` unless these files are what was sealed.
-
-        Args:
-            *names: files, or folders for all in them; everything without a name.
-        """
+        """Raise a `ValueError` unless these files (folders, or all) are as sealed."""
         chosen = [] if names else list(self.sums)
         for name in names:
             inside = [file for file in self.sums if file.startswith(f"{name}/")]
@@ -265,11 +233,7 @@ class Manifest:
             self._compare(file, found)
 
     def read_json(self, name):
-        """The content of a sealed JSON file, which is read once.
-
-        Raises:
-            ValueError: if it is not what was sealed, or holds no JSON object.
-        """
+        """The content of a sealed JSON file, which is read once, if it is as sealed."""
         data, content = read_with_bytes(self.folder / name)
         digest = hashlib.sha256(data).hexdigest()
         self._compare(name, {"bytes": len(data), "sha256": digest})
@@ -286,16 +250,13 @@ class Manifest:
 def save_arrays(folder, stem, groups, metadata):
     """Write arrays to `FOLDER/STEM.DIGEST.safetensors`; the name tells if it is whole.
 
-    An older file of the same stem is removed at the end.
+    An older file of the same stem is removed at the end, and kept if this one fails.
 
     Args:
         folder: an existing directory.
         stem: the name without digest and ending.
         groups: lists of NumPy arrays by name.
         metadata: what JSON can hold.
-
-    Raises:
-        OSError: if it cannot be written; what was there before is kept.
     """
     arrays = {}
     for group, found in groups.items():
@@ -322,11 +283,7 @@ def is_whole(path):
 
 
 def load_arrays(path):
-    """The groups of arrays and the metadata of a file that `save_arrays` wrote.
-
-    Raises:
-        ValueError: if it cannot be read, or is not what was written.
-    """
+    """The groups of arrays and the metadata of a file that `save_arrays` wrote."""
     path = Path(path)
     groups = collections.defaultdict(list)
     try:

@@ -1,6 +1,7 @@
-"""What is kept to go on from: checkpoints, and the weights of some epochs."""
+"""What a training keeps in its run: log, best model, weights of epochs, checkpoints."""
 
 import dataclasses
+import json
 import warnings
 
 import keras
@@ -12,28 +13,64 @@ from keras_transformer.runs.sealed_files import (
     UNREADABLE,
     is_whole,
     load_arrays,
+    new_file,
     save_arrays,
     sha256,
 )
-from keras_transformer.training.progress import Interrupted, Progress, SessionCallback
-
-
-def all_finite(model):
-    """Whether every weight is a finite number."""
-    # Where they are, on whatever devices.
-    return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)
-
-
-def check(variables, arrays, name):
-    """Raise a `ValueError` unless there is an array of its shape for each variable."""
-    found = [array.shape for array in arrays]
-    expected = [tuple(variable.shape) for variable in variables]
-    what = f"hold {len(expected)} arrays of the model's shapes"
-    expect(found == expected, name, what, f"{len(found)} others")
+from keras_transformer.training.progress import (
+    Interrupted,
+    Progress,
+    SessionCallback,
+    all_finite,
+)
 
 
 def stem(path):
     return path.name.partition(".")[0]
+
+
+class RunLog(SessionCallback):
+    """Add a line to `log.jsonl` after every epoch: its number, seconds and logs."""
+
+    def rewind(self):
+        """Leave only the lines of finished epochs: the others will be written again."""
+        finished = self.session.progress.epoch
+        self.write(row for row in self.session.run.log if row["epoch"] <= finished)
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = round(self.session.progress.seconds, 2)
+        row = {"epoch": epoch + 1, "seconds": seconds}
+        row |= {name: float(value) for name, value in logs.items()}
+        self.write([*self.session.run.log, row])
+
+    def write(self, rows):
+        if self.session.writes:
+            with new_file(self.session.run.path / "log.jsonl") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+class KeepBest(SessionCallback):
+    """Save the model when its score is the best; stop when the patience is over."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = float(logs[self.session.monitor])
+        self.session.progress.scores[epoch:] = [score]
+        self.save_if_better(score)
+        if self.session.patience_is_over():
+            self.model.stop_training = True
+
+    def save_if_better(self, score):
+        """Save the model as it is now if its score is the best; say whether it was."""
+        is_better = self.session.is_better(score)
+        if is_better:
+            self.save()
+            self.session.progress.best = score
+        return is_better
+
+    def save(self):
+        with self.session.distribution.local(self.model) as model:
+            if self.session.writes:
+                self.session.run.save_model(model)
 
 
 class Checkpoints(SessionCallback):
@@ -48,10 +85,9 @@ class Checkpoints(SessionCallback):
     random = ()  # to go on with at the next batch
 
     def restore(self, model):
-        """Bring model and progress to the newest checkpoint that is whole.
+        """Bring model and progress to the newest checkpoint that is whole, if any.
 
-        A warning names each one that is skipped. The metrics follow when the epoch
-        begins, after Keras's own reset. Nothing changes if there is no checkpoint.
+        The metrics follow when the epoch begins, after Keras's own reset.
         """
         path, arrays, metadata = self.newest()
         if path is None:
@@ -59,7 +95,10 @@ class Checkpoints(SessionCallback):
         model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
         values = [*arrays["model"], *arrays["optimizer"]]
-        check(variables, values, path.name)
+        found = [value.shape for value in values]
+        expected = [tuple(variable.shape) for variable in variables]
+        what = f"hold {len(expected)} arrays of the model's shapes"
+        expect(found == expected, path.name, what, f"{len(found)} others")
         for variable, value in zip(variables, values):
             variable.assign(value)
         progress = Progress(**metadata["progress"])
@@ -116,7 +155,6 @@ class Checkpoints(SessionCallback):
             labels, weights = map(ops.convert_to_tensor, row)
             logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
             self.model.compute_metrics(None, labels, logits, weights)
-        check(self.model.metrics_variables, self.metrics, "the checkpoint's metrics")
         self.session.distribution.set_metrics(self.model, self.metrics)
         self.metrics = ()
 

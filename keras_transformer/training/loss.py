@@ -31,7 +31,12 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
         >>> float(negative_log_likelihood(np.array([[1]]), np.zeros((1, 1, 4)))[0, 0])
         1.3862943649291992
     """
-    check_shapes(labels, logits)
+    found = tuple(ops.shape(labels))
+    predicted = tuple(ops.shape(logits))
+    expect(len(predicted) == 3, "y_pred", "be logits (B, T, V)", predicted)
+    expect(len(found) == 2, "y_true", "be ids (B, T), not one-hot vectors", found)
+    holds_some = 0 not in predicted[1:]
+    expect(holds_some, "y_pred", "hold at least one position and class", predicted)
     logits = ops.cast(logits, "float32")
     classes = logits.shape[-1]
     labels = ops.expand_dims(ops.cast(labels, "int32"), axis=-1)
@@ -45,16 +50,6 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
     labels = ops.squeeze(labels, axis=-1)
     is_class = ops.logical_and(labels >= 0, labels < classes)
     return ops.where(is_class, ops.logsumexp(logits, axis=-1) - expected, float("nan"))
-
-
-def check_shapes(labels, logits):
-    """Raise a `ValueError` unless labels are `(B, T)` and logits `(B, T, V)`."""
-    found = tuple(ops.shape(labels))
-    predicted = tuple(ops.shape(logits))
-    expect(len(predicted) == 3, "y_pred", "be logits (B, T, V)", predicted)
-    expect(len(found) == 2, "y_true", "be ids (B, T), not one-hot vectors", found)
-    holds_some = 0 not in predicted[1:]
-    expect(holds_some, "y_pred", "hold at least one position and class", predicted)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

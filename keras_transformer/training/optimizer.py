@@ -49,8 +49,8 @@ class AdamWithNorm(keras.optimizers.Adam):
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)
         present = [ops.cast(grad, "float32") for grad in grads if grad is not None]
-        squares = [ops.sum(ops.square(grad)) for grad in present]
-        self.gradient_norm.assign(ops.sqrt(sum(squares)))
+        squares = sum(ops.sum(ops.square(grad)) for grad in present)
+        self.gradient_norm.assign(ops.sqrt(squares))
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

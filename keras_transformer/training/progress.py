@@ -11,6 +11,7 @@ import time
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_transformer.config import TrainingConfig
 from keras_transformer.data.batches import TokenBatches
@@ -47,7 +48,8 @@ class Progress:
 class Session(keras.callbacks.Callback):
     """What the callbacks and the steps of `train` share; the first of the callbacks.
 
-    It keeps the progress up to date, and stops where a limit is reached.
+    It keeps the progress up to date, stops where a limit is reached, and raises
+    `NonFiniteLoss` at the update whose loss is not finite.
 
     Attributes:
         run: the `Run`.
@@ -85,7 +87,7 @@ class Session(keras.callbacks.Callback):
 
     @property
     def monitor(self):
-        """The name in an epoch's logs that says which epoch is the best."""
+        """The name, in an epoch's logs, of its score."""
         if self.training.monitor == "bleu":
             return "val_bleu"
         return "nats" if self.held_out is None else "val_nats"
@@ -147,9 +149,33 @@ class Session(keras.callbacks.Callback):
             self.agree()
         if self.limit_is_reached():
             self.model.stop_training = True
+        self.check("loss", logs)
 
     def on_epoch_end(self, epoch, logs=None):
         self.agree()
+        self.check("val_loss", logs)
+        if not all_finite(self.model):
+            # The last update of an epoch shows in no training loss.
+            self.stop("a weight is not finite")
+
+    def check(self, name, logs):
+        value = logs.get(name, 0.0)
+        if not math.isfinite(value):
+            self.stop(f"{name} is {value}")
+
+    def stop(self, what):
+        steps = self.training.gradient_accumulation
+        update = math.ceil(self.progress.batches / steps)
+        optimizer = self.model.optimizer
+        # Mixed_float16 wraps it in one that scales.
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        rate = float(optimizer.learning_rate)
+        norm = float(optimizer.gradient_norm)
+        raise NonFiniteLoss(
+            f"{what} at update {update} (learning rate {rate:.3g}, gradient norm "
+            f"{norm:.3g}); the model saved last, if any, is kept. A lower "
+            "learning_rate_scale, more warmup_updates or clip_norm=1 may help"
+        )
 
     def agree(self):
         """Count the seconds of process 0 in all, and pass on a signal of any."""
@@ -159,6 +185,16 @@ class Session(keras.callbacks.Callback):
         self.progress.seconds += float(said[0, 0])
         self.signal = next((int(number) for number in said[:, 1] if number), 0)
         self.last = now
+
+
+class NonFiniteLoss(ArithmeticError):
+    """The loss became infinite or not a number."""
+
+
+def all_finite(model):
+    """Whether every weight is a finite number."""
+    # Where they are, on whatever devices.
+    return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)
 
 
 class SessionCallback(keras.callbacks.Callback):
@@ -181,10 +217,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def signals_noted(received):
-    """Append SIGINT and SIGTERM to a list instead of ending the process at once.
-
-    The second signal ends it.
-    """
+    """Append SIGINT or SIGTERM to a list; a second one ends the process at once."""
 
     def note(number, frame):
         if received:

@@ -6,8 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from keras_transformer.config import preset
 from keras_transformer.data.batches import TokenBatches
 from keras_transformer.data.store import TokenStore
@@ -17,12 +15,12 @@ from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays, locked, remove_partial
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.training.averaging import average_weights
-from keras_transformer.training.callbacks import (
+from keras_transformer.training.checkpoints import (
+    Checkpoints,
+    EpochWeights,
     KeepBest,
     RunLog,
-    StopOnNonFiniteLoss,
 )
-from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
 from keras_transformer.training.prepare import (
     TRANSLATED,
     begin,
@@ -95,9 +93,9 @@ def train(
     settings = (model, data, training)
     files = (source, target, valid_source, valid_target)
     with named(distribution), contextlib.ExitStack() as held:
-        goes_on = resume and (path / "config.json").is_file()
         # As process 0 sees it: the others may see what it makes meanwhile.
-        goes_on = bool(distribution.all_gather(np.array(goes_on, "int32"))[0])
+        is_there = distribution.gather((path / "config.json").is_file())[0]
+        goes_on = resume and is_there
         with distribution.main_process_first() as is_first:
             if is_first:
                 if goes_on:
@@ -168,8 +166,7 @@ def open_batches(run, training, distribution):
 def callbacks_of(session, bleu):
     """All callbacks, each after those on which it depends: Keras keeps this order."""
     ordered = (
-        session,  # counts for all others
-        StopOnNonFiniteLoss(session),  # before anything of a broken model is written
+        session,  # counts for all others, and raises before a broken model is written
         bleu,  # adds to the logs that the next ones read
         RunLog(session),
         KeepBest(session),  # notes the score of the epoch

@@ -20,7 +20,7 @@ from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
-from keras_transformer.runs.archive import check_archive, load_weights
+from keras_transformer.runs.archive import read_model
 from keras_transformer.runs.run import Run, RunConfig, read_tokenizers, save_tokenizers
 from keras_transformer.runs.sealed_files import (
     load_arrays,
@@ -199,8 +199,7 @@ def run(data):
 
 def archive(data):
     with folder_with(model_keras=mutated(archive_file(), data)) as folder:
-        check_archive(folder / "model.keras", small_model().config)
-        load_weights(small_model(), folder / "model.keras")
+        read_model(folder / "model.keras", small_model().config, "float32")
 
 
 def checkpoint(data):

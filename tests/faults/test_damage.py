@@ -13,8 +13,7 @@ from keras_transformer.config import TrainingConfig
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays
-from keras_transformer.training.callbacks import RunLog
-from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
+from keras_transformer.training.checkpoints import Checkpoints, EpochWeights, RunLog
 from keras_transformer.training.progress import Progress, Session
 from keras_transformer.training.recipe import compile_for_training
 from keras_transformer.training.train import train

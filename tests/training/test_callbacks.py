@@ -6,14 +6,14 @@ import pytest
 from small import log, session
 
 from keras_transformer.evaluation.callback import BleuCallback
-from keras_transformer.training.callbacks import (
+from keras_transformer.training.checkpoints import (
+    Checkpoints,
+    EpochWeights,
     KeepBest,
-    NonFiniteLoss,
     RunLog,
-    StopOnNonFiniteLoss,
 )
-from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
 from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.progress import NonFiniteLoss
 from keras_transformer.training.train import callbacks_of
 
 
@@ -50,12 +50,12 @@ def test_the_order_is_fixed(tmp_path):
     """Each after those whose work it needs, the checkpoint last."""
     shared = session(tmp_path)
     bleu = BleuCallback([], [], None)
-    kinds = [StopOnNonFiniteLoss, RunLog, KeepBest, EpochWeights, Checkpoints]
+    kinds = [RunLog, KeepBest, EpochWeights, Checkpoints]
     first, *others = callbacks_of(shared, None)
     assert first is shared and [type(other) for other in others] == kinds
     first, second, *others = callbacks_of(shared, bleu)
-    assert (first, type(second), others[0]) == (shared, StopOnNonFiniteLoss, bleu)
-    assert [type(other) for other in others[1:]] == kinds[1:]
+    assert first is shared and second is bleu
+    assert [type(other) for other in others] == kinds
 
 
 @pytest.mark.parametrize("accumulation, update", [(1, 4), (2, 2)])
@@ -66,7 +66,7 @@ def test_non_finite_loss_names_the_update(tmp_path, accumulation, update):
         match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01, gradient norm .*; the "
         "model saved last",
     ):
-        fit(shared, StopOnNonFiniteLoss(shared), bad_batch=3)
+        fit(shared, bad_batch=3)
 
 
 def test_non_finite_validation(tmp_path):
@@ -76,9 +76,9 @@ def test_non_finite_validation(tmp_path):
         match=r"val_loss is nan at update 6 \(learning rate 0.01, gradient norm .*; the model saved "
         "last",
     ):
-        fit(shared, StopOnNonFiniteLoss(shared), bad_validation=True)
+        fit(shared, bad_validation=True)
     shared = session(tmp_path)
-    assert fit(shared, StopOnNonFiniteLoss(shared)) == 12
+    assert fit(shared) == 12
 
 
 def test_weights_that_the_last_update_broke(tmp_path):
@@ -98,7 +98,7 @@ def test_weights_that_the_last_update_broke(tmp_path):
         match=r"a weight is not finite at update 6 \(learning rate 0.01, gradient norm .*; the model "
         "saved last",
     ):
-        fit(shared, Break(), StopOnNonFiniteLoss(shared))
+        fit(shared, Break())
 
 
 def test_the_gradient_norm_is_in_the_message(tmp_path):
@@ -112,14 +112,16 @@ def test_the_gradient_norm_is_in_the_message(tmp_path):
     ones = np.ones((2, 1), "float32")
     model.fit(ones, ones, batch_size=2, verbose=0)  # the gradient of (w - 1)^2 at 0
     assert float(model.optimizer.gradient_norm) == pytest.approx(2.0)
-    message = r"loss is (inf|nan) at update 0 \(learning rate 0.25, gradient norm (inf|nan)\); the"
+    message = r"loss is (inf|nan) at update 1 \(learning rate 0.25, gradient norm (inf|nan)\); the"
+    shared = session(tmp_path)
+    shared.batches = types.SimpleNamespace()
     with pytest.raises(NonFiniteLoss, match=message):
         model.fit(
             np.full_like(ones, np.inf),
             ones,
             batch_size=2,
             verbose=0,
-            callbacks=[StopOnNonFiniteLoss(session(tmp_path))],
+            callbacks=[shared],
         )
 
 

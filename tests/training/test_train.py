@@ -13,10 +13,10 @@ from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays
 from keras_transformer.text.tokenizer import Tokenizer
-from keras_transformer.training.callbacks import NonFiniteLoss
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import Perplexity, TokenAccuracy
 from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.progress import NonFiniteLoss
 from keras_transformer.training.schedule import WarmupSchedule
 from keras_transformer.training.train import train
 
