@@ -101,10 +101,9 @@ class Checkpoints(SessionCallback):
         expect(found == expected, path.name, what, f"{len(found)} others")
         for variable, value in zip(variables, values):
             variable.assign(value)
-        progress = Progress(**metadata["progress"])
-        self.session.progress = progress
-        self.written = progress.seconds
-        if progress.batch:
+        self.session.progress = Progress(**metadata["progress"])
+        self.written = self.session.progress.seconds
+        if self.session.progress.batch:
             self.metrics = arrays["metrics"]
         self.random = arrays["random"]
         backend = metadata["backend"]
@@ -138,12 +137,9 @@ class Checkpoints(SessionCallback):
 
     def paths(self):
         """The files of all checkpoints, oldest first."""
-
-        def age(path):
-            # Of two of one position, which a kill may leave, the newer is the second.
-            return stem(path), path.stat().st_mtime_ns
-
-        return sorted(self.session.folder.glob("batch-*.safetensors"), key=age)
+        found = self.session.folder.glob("batch-*.safetensors")
+        # Of two of one position, which a kill may leave, the newer is the second.
+        return sorted(found, key=lambda path: (stem(path), path.stat().st_mtime_ns))
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self.metrics:

@@ -46,12 +46,10 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     source, _, valid_source, valid_target = files
     what = f"be given to begin a run, {str(path)!r} being none to resume"
     expect(source is not None, "source", what, source)
-    is_valid = valid_source is not None
-    is_paired = is_valid or valid_target is None
-    expect(is_paired, "valid_source", "be given with valid_target", valid_source)
     training = training or TrainingConfig()
-    can_decide = is_valid or training.monitor != "bleu"
-    expect(can_decide, "valid_source", "be given for monitor='bleu'", valid_source)
+    if valid_target is not None or training.monitor == "bleu":
+        what = "be given with valid_target or monitor='bleu'"
+        expect(valid_source is not None, "valid_source", what, valid_source)
     begun = None
     if init_from is not None:
         begun = Run.open(init_from)
@@ -110,14 +108,13 @@ def prepare(folder, files, config, begun=None):
         config: the `RunConfig`; what the tokenizers say about the model is filled in.
         begun: the `Run` whose tokenizers and weights to begin with.
     """
-    pairs = {"train": files[:2]}
-    if files[2] is not None:
-        pairs["valid"] = files[2:]
     if begun is not None:
         tokenizers = begun.tokenizers
     else:
         tokenizers = train_tokenizers(files[:2], config.data)
-    for name, pair in pairs.items():
+    for name, pair in (("train", files[:2]), ("valid", files[2:])):
+        if pair[0] is None:
+            continue
         place = folder / "data" / name
         store = TokenStore.build(place, read_pairs(*pair), *tokenizers, config.data)
         print(f"{name}: {store.report}", flush=True)

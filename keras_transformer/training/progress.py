@@ -166,15 +166,11 @@ class Session(keras.callbacks.Callback):
     def stop(self, what):
         steps = self.training.gradient_accumulation
         update = math.ceil(self.progress.batches / steps)
-        optimizer = self.model.optimizer
-        # Mixed_float16 wraps it in one that scales.
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        rate = float(optimizer.learning_rate)
-        norm = float(optimizer.gradient_norm)
+        rate = float(self.model.optimizer.learning_rate)
         raise NonFiniteLoss(
-            f"{what} at update {update} (learning rate {rate:.3g}, gradient norm "
-            f"{norm:.3g}); the model saved last, if any, is kept. A lower "
-            "learning_rate_scale, more warmup_updates or clip_norm=1 may help"
+            f"{what} at update {update} (learning rate {rate:.3g}); the model saved "
+            "last is kept. A lower learning_rate_scale, more warmup_updates or "
+            "clip_norm=1 may help"
         )
 
     def agree(self):
@@ -227,7 +223,6 @@ def signals_noted(received):
         print(
             f"\n{name}: leaving after one more checkpoint; once more: leaving at once",
             file=sys.stderr,
-            flush=True,
         )
 
     numbers = (signal.SIGINT, signal.SIGTERM)

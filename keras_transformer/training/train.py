@@ -21,12 +21,7 @@ from keras_transformer.training.checkpoints import (
     KeepBest,
     RunLog,
 )
-from keras_transformer.training.prepare import (
-    TRANSLATED,
-    begin,
-    new_model,
-    resumed,
-)
+from keras_transformer.training.prepare import TRANSLATED, begin, new_model, resumed
 from keras_transformer.training.progress import Session, signals_noted
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"

@@ -63,7 +63,7 @@ def test_non_finite_loss_names_the_update(tmp_path, accumulation, update):
     shared = session(tmp_path, gradient_accumulation=accumulation)
     with pytest.raises(
         NonFiniteLoss,
-        match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01, gradient norm .*; the "
+        match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01\\); the "
         "model saved last",
     ):
         fit(shared, bad_batch=3)
@@ -73,7 +73,7 @@ def test_non_finite_validation(tmp_path):
     shared = session(tmp_path)
     with pytest.raises(
         NonFiniteLoss,
-        match=r"val_loss is nan at update 6 \(learning rate 0.01, gradient norm .*; the model saved "
+        match=r"val_loss is nan at update 6 \(learning rate 0.01\); the model saved "
         "last",
     ):
         fit(shared, bad_validation=True)
@@ -95,34 +95,10 @@ def test_weights_that_the_last_update_broke(tmp_path):
     shared = session(tmp_path)
     with pytest.raises(
         NonFiniteLoss,
-        match=r"a weight is not finite at update 6 \(learning rate 0.01, gradient norm .*; the model "
+        match=r"a weight is not finite at update 6 \(learning rate 0.01\); the model "
         "saved last",
     ):
         fit(shared, Break())
-
-
-def test_the_gradient_norm_is_in_the_message(tmp_path):
-    model = keras.Sequential(
-        [
-            keras.Input((1,)),
-            keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros"),
-        ]
-    )
-    model.compile(paper_adam(0.25), "mse")
-    ones = np.ones((2, 1), "float32")
-    model.fit(ones, ones, batch_size=2, verbose=0)  # the gradient of (w - 1)^2 at 0
-    assert float(model.optimizer.gradient_norm) == pytest.approx(2.0)
-    message = r"loss is (inf|nan) at update 1 \(learning rate 0.25, gradient norm (inf|nan)\); the"
-    shared = session(tmp_path)
-    shared.batches = types.SimpleNamespace()
-    with pytest.raises(NonFiniteLoss, match=message):
-        model.fit(
-            np.full_like(ones, np.inf),
-            ones,
-            batch_size=2,
-            verbose=0,
-            callbacks=[shared],
-        )
 
 
 @pytest.mark.parametrize(

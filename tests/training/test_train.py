@@ -225,11 +225,11 @@ def lines_of(corpus):
         ),
         (
             dict(training=training(monitor="bleu")),
-            "valid_source must be given for monitor='bleu'",
+            "valid_source must be given with valid_target or monitor='bleu'; received",
         ),
         (
             dict(valid_target="v.de"),
-            "valid_source must be given with valid_target; received None",
+            "valid_source must be given with valid_target or monitor='bleu'; received",
         ),
         (
             dict(model=preset("tiny", positions="learned", max_positions=64)),
