@@ -31,8 +31,9 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
         >>> float(negative_log_likelihood(np.array([[1]]), np.zeros((1, 1, 4)))[0, 0])
         1.3862943649291992
     """
-    found = tuple(ops.shape(labels))
-    predicted = tuple(ops.shape(logits))
+    # Not `ops.shape`: in a graph it holds tensors, which are neither 0 nor not.
+    found = tuple(labels.shape)
+    predicted = tuple(logits.shape)
     expect(len(predicted) == 3, "y_pred", "be logits (B, T, V)", predicted)
     expect(len(found) == 2, "y_true", "be ids (B, T), not one-hot vectors", found)
     holds_some = 0 not in predicted[1:]

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -70,3 +71,13 @@ def test_configuration():
             match=f"smoothing must be at least 0 and below 1; received {smoothing}",
         ):
             LabelSmoothedCrossEntropy(smoothing)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="has such graphs")
+def test_a_graph_of_unknown_sizes():
+    import tensorflow as tf
+
+    loss = LabelSmoothedCrossEntropy()
+    rows = [tf.TensorSpec((None, None), "int32"), tf.TensorSpec((None, None, V))]
+    found = tf.function(loss, input_signature=rows)(LABELS, np.zeros((B, T, V)))
+    assert float(found) == pytest.approx(np.log(V), rel=1e-5)
