@@ -7,17 +7,18 @@ import zipfile
 import h5py
 import numpy as np
 
-from keras_transformer.config import TransformerConfig
+from keras_transformer.config import TransformerConfig, expect
+from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.sealed_files import LARGEST_JSON
 
 WEIGHTS = "model.weights.h5"
-MEMBERS = {"metadata.json", "config.json", WEIGHTS}
+MEMBERS = ["config.json", "metadata.json", WEIGHTS]
 OVERHEAD = 1 << 17  # bytes of HDF5's own: for the model, and as much for each block
 CLASS = "keras_transformer>Transformer"
 
 
-def check_archive(path, config):
-    """Refuse a `.keras` file that is not that of a `TransformerConfig`.
+def read_model(path, config, dtype):
+    """The `Transformer` in a `.keras` file that is that of a `TransformerConfig`.
 
     Members that do not belong there, sizes that do not fit the model's, another
     configuration, damaged bytes and arrays that are not plain are refused before a
@@ -27,68 +28,43 @@ def check_archive(path, config):
         ValueError: if the file is not that of such a model, or is damaged.
     """
     blocks = config.encoder_layers + config.decoder_layers
-    least = 2 * config.parameters
     most = 4 * config.parameters + OVERHEAD * (2 + blocks)
     try:
-        with zipfile.ZipFile(path) as archive:
-            check_members(archive, least, most)
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+            check_members(archive, range(2 * config.parameters, most + 1))
             check_config(archive, config)
-            with archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
+            # Out of the archive first: in there each step back would be a new
+            # beginning, and large models take many.
+            weights = archive.extract(WEIGHTS, folder)
+            with h5py.File(weights, "r") as file:
                 check_arrays(file, most)
+            model = Transformer(config, dtype=dtype)
+            model.load_weights(weights)
+            return model
     except Exception as error:  # damaged files make zipfile and h5py raise many kinds
-        raise refusal(path, error) from None
-
-
-def load_weights(model, path):
-    """Read the weights of a `Transformer` from a file that `check_archive` let pass.
-
-    Raises:
-        ValueError: if it does not hold the arrays of this model.
-    """
-    try:
-        # Out of the archive first: in there each step back would be a new beginning,
-        # and large models take many.
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-            model.load_weights(archive.extract(WEIGHTS, folder))
-    except Exception as error:  # of many kinds, too
-        raise refusal(path, error) from None
-
-
-def refusal(path, error):
-    reason = (str(error) or repr(error)).splitlines()[0]
-    return ValueError(
-        f"{str(path)!r} cannot be read as the model that config.json describes: "
-        f"{reason}"
-    )
-
-
-def check_members(archive, least, most):
-    names = [member.filename for member in archive.infolist()]
-    if sorted(names) != sorted(MEMBERS):
+        reason = (str(error) or repr(error)).splitlines()[0]
         raise ValueError(
-            f"it must hold {', '.join(sorted(MEMBERS))}; received "
-            f"{', '.join(names[:5])}"
-        )
+            f"{str(path)!r} cannot be read as the model that config.json describes: "
+            f"{reason}"
+        ) from None
+
+
+def check_members(archive, sizes):
+    names = [member.filename for member in archive.infolist()]
+    expect(sorted(names) == MEMBERS, "it", f"hold {', '.join(MEMBERS)}", names[:5])
     for member in archive.infolist():
-        low, high = 0, LARGEST_JSON
-        if member.filename == WEIGHTS:
-            low, high = least, most
-        if not low <= member.file_size <= high:
-            raise ValueError(
-                f"{member.filename} must have {low:,} to {high:,} bytes; "
-                f"received {member.file_size:,}"
-            )
+        name = member.filename
+        limits = sizes if name == WEIGHTS else range(LARGEST_JSON + 1)
+        what = f"have {limits.start:,} to {limits.stop - 1:,} bytes"
+        expect(member.file_size in limits, name, what, member.file_size)
     damaged = archive.testzip()  # compares the check sum of every member
-    if damaged is not None:
-        raise ValueError(f"{damaged} is damaged")
+    expect(damaged is None, "each member", "be what its check sum says", damaged)
 
 
 def check_config(archive, config):
     found = json.loads(archive.read("config.json"))
-    if found["registered_name"] != CLASS:
-        raise ValueError(
-            f"its class must be {CLASS}; received {found['registered_name']!r}"
-        )
+    kind = found["registered_name"]
+    expect(kind == CLASS, "its class", f"be {CLASS}", kind)
     # An older file lacks newer options.
     if TransformerConfig(**found["config"]["config"]) != config:
         raise ValueError("its configuration is another")
@@ -102,10 +78,8 @@ def check_arrays(file, most):
             return
         # Of Python's numbers, which do not overflow.
         sizes.append(int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize)
-        is_elsewhere = item.external or item.is_virtual
-        if is_elsewhere or item.dtype.kind not in "iuf" or sum(sizes) > most:
-            raise ValueError(
-                f"{name} must be a plain array, all of them at most {most:,} bytes"
-            )
+        is_here = not item.external and not item.is_virtual
+        is_plain = is_here and item.dtype.kind in "iuf" and sum(sizes) <= most
+        expect(is_plain, name, f"be a plain array, all at most {most:,} bytes", item)
 
     file.visititems(visit)

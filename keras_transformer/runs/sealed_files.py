@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and that show whether they are damaged."""
 
+import collections
 import contextlib
 import glob
 import hashlib
@@ -12,23 +13,25 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from keras_transformer.config import expect
+
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
     fcntl = None
 
+KINDS = {"run": "a run", "export": "an export"}
 LARGEST_JSON = 1 << 20  # bytes
 # What reading a damaged file may raise.
-UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
+UNREADABLE += (RecursionError, SafetensorError)
 
 
 @contextlib.contextmanager
 def written_aside(path):
     """Give a name beside `path` to write to; it becomes `path` if the block ends well.
 
-    What the block wrote is on the disk before it takes the name, and the name is there
-    before this returns: a loss of power leaves the old file or the new one. When the
-    block fails, nothing is left of it.
+    A loss of power leaves the old file or the new one, a failing block the old one.
     """
     path = Path(path)
     aside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -37,13 +40,11 @@ def written_aside(path):
         for written in aside.rglob("*"):
             flush(written)
         flush(aside)
+        replaced = path.with_name(f".{path.name}.{os.getpid()}.replaced")
         if path.is_dir():  # a directory can take the place of an empty one only
-            replaced = path.with_name(f".{path.name}.{os.getpid()}.replaced")
             os.replace(path, replaced)
-            os.replace(aside, path)
-            shutil.rmtree(replaced)
-        else:
-            os.replace(aside, path)
+        os.replace(aside, path)
+        remove(replaced)
         flush(path.parent)
     finally:
         remove(aside)
@@ -72,22 +73,14 @@ def flush(path):
 def new_file(path):
     """Give a text file to write to, which becomes `path` when the block ends well.
 
-    A pipe or a device is written to as it is; through a link, the file that it names is
-    replaced.
-
-    Raises:
-        ValueError: if `path` is a directory, or in none.
+    A pipe or a device is written to as it is; through a link, its file is replaced.
     """
     path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(
-            "path must be that of a file in an existing directory; "
-            f"received {str(path)!r}"
-        )
+    is_file = path.parent.is_dir() and not path.is_dir()
+    expect(is_file, "path", "be that of a file in an existing directory", str(path))
+    place = written_aside(path.resolve())
     if path.exists() and not path.is_file():
         place = contextlib.nullcontext(path)
-    else:
-        place = written_aside(path.resolve())
     with place as name, open(name, "w", encoding="utf-8") as file:
         yield file
 
@@ -96,36 +89,29 @@ def new_file(path):
 def new_directory(path, overwrite=False, kind="run"):
     """Give an empty directory to fill, which becomes `path` when the block ends well.
 
-    Args:
-        path: the directory to make.
-        overwrite: whether it may take the place of another of the same kind.
-        kind: `"run"` or `"export"`.
-
-    Raises:
-        ValueError: if `path` exists and is not to be overwritten, or is something else.
+    With `overwrite` it may take the place of another of its kind, `"run"` or
+    `"export"`, or of an empty one; all others are refused with a `ValueError`.
     """
     path = Path(path)
-    remove_partial_beside(path)
+    place = path.resolve()  # through a link, the directory that it names is replaced
+    remove_partial(place.parent, place.stem)
     held = contextlib.nullcontext()
     if path.exists():
+        what = f"{kind} {str(path)!r} exists"
         if not overwrite:
             raise ValueError(
-                f"{kind} {str(path)!r} exists already; pass --overwrite to replace it, "
-                "or choose another name"
+                f"{what} already; pass --overwrite to replace it, or choose another"
             )
         is_empty = path.is_dir() and not any(path.iterdir())
         if not is_empty and kind_of(path) != kind:
-            article = "an" if kind == "export" else "a"
             raise ValueError(
-                f"{kind} {str(path)!r} exists and is not {article} {kind} directory; "
-                "it is left as it is"
+                f"{what} and is not {KINDS[kind]} directory; it is left as it is"
             )
         held = locked(path)  # nobody may train it meanwhile
-    path = path.resolve()  # through a link, the directory that it names is replaced
-    missing = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    missing = [parent for parent in place.parents if not parent.exists()]
+    place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with held, written_aside(path) as aside:
+        with held, written_aside(place) as aside:
             aside.mkdir()
             yield aside
     except BaseException:
@@ -137,23 +123,18 @@ def new_directory(path, overwrite=False, kind="run"):
 
 def kind_of(path):
     """What a directory is: `"run"`, `"export"` of a run, or None for all others."""
-    path = Path(path)
     config = path / "config.json"  # other programs write one as well
     if not config.is_file() or not (path / "manifest.json").is_file():
         return None
-    try:
-        return "export" if "made_with" in read_json(config) else "run"
-    except UNREADABLE:
-        return "run"  # a damaged one
+    with contextlib.suppress(ValueError):  # a damaged one counts as a run
+        if "made_with" in read_json(config):
+            return "export"
+    return "run"
 
 
 @contextlib.contextmanager
 def locked(run):
-    """Hold a run for this process; the system lets go of it when the process ends.
-
-    Raises:
-        ValueError: if another process holds it.
-    """
+    """Hold a run for this process, until its end; an error if another one holds it."""
     if fcntl is None:
         yield
         return
@@ -170,23 +151,13 @@ def locked(run):
         os.close(descriptor)
 
 
-def remove_partial_beside(path):
-    """Remove, beside `path`, what killed processes left when they were making it."""
-    path = Path(path).resolve()
-    remove_partial(path.parent, path.stem)
-
-
 def remove_partial(folder, stem=None):
-    """Remove from a folder what killed processes of this machine left half written.
+    """Remove from a folder what killed processes left half written: of a stem, or all.
 
     A directory that was about to be replaced comes back if nothing has taken its place.
-
-    Args:
-        folder: where to look.
-        stem: of the files that were to be written; of all when absent.
     """
-    pattern = ".*" if stem is None else f".{glob.escape(stem)}.*"
-    for left in Path(folder).glob(pattern):
+    stem = "*" if stem is None else glob.escape(stem)
+    for left in Path(folder).glob(f".{stem}.*"):
         owner = re.search(r"\.(\d+)\.(partial|replaced)", left.name)
         if owner is None or not is_gone(int(owner[1])):
             continue
@@ -210,84 +181,65 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_small(path):
-    """The bytes of a JSON file, unless it is too large to be one of ours."""
-    size = Path(path).stat().st_size
-    if size > LARGEST_JSON:
-        raise ValueError(
-            f"it must have at most {LARGEST_JSON:,} bytes; received {size:,}"
-        )
-    return Path(path).read_bytes()
+def fingerprint(path):
+    """What `manifest.json` says of a file."""
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
 def read_json(path):
-    """The content of a JSON file, unless it is too large to be one of ours."""
-    return json.loads(read_small(path).decode("utf-8"))
+    """The JSON object in one of our files; a `ValueError` if it cannot be one."""
+    return read_with_bytes(path)[1]
+
+
+def read_with_bytes(path):
+    """The bytes of a file, which is read once, and the JSON object that they are."""
+    try:
+        size = path.stat().st_size
+        expect(size <= LARGEST_JSON, "it", f"have at most {LARGEST_JSON:,} bytes", size)
+        data = path.read_bytes()
+        content = json.loads(data)
+        expect(isinstance(content, dict), "it", "hold an object", type(content))
+    except UNREADABLE as error:
+        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
+    return data, content
 
 
 def seal(folder):
     """Write the `manifest.json` of all that is in a new run or export."""
-    sums = {}
-    for path in sorted(Path(folder).rglob("*")):
-        if path.is_file():
-            name = path.relative_to(folder).as_posix()
-            sums[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-    with new_file(Path(folder) / "manifest.json") as file:
-        json.dump(sums, file, indent=2)
+    folder = Path(folder)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    sums = {path.relative_to(folder).as_posix(): fingerprint(path) for path in files}
+    (folder / "manifest.json").write_text(json.dumps(sums, indent=2), "utf-8")
 
 
 class Manifest:
-    """What `seal` wrote: the size and the SHA-256 of each file of a folder.
-
-    Raises:
-        ValueError: if it is missing or damaged.
-    """
+    """What `seal` wrote: the size and the SHA-256 of each file of a folder."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        path = self.folder / "manifest.json"
-        try:
-            self.sums = {
-                name: (entry["bytes"], entry["sha256"])
-                for name, entry in read_json(path).items()
-            }
-        except UNREADABLE as error:
-            raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
+        self.sums = read_json(self.folder / "manifest.json")
 
     def verify(self, *names):
-        """Raise a `ValueError` unless these files are what was sealed.
-
-        Args:
-            *names: files, or folders for all in them; everything without a name.
-        """
+        """Raise a `ValueError` unless these files (folders, or all) are as sealed."""
         chosen = [] if names else list(self.sums)
         for name in names:
             inside = [file for file in self.sums if file.startswith(f"{name}/")]
             chosen += inside or [name]
         for file in chosen:
-            path = self.folder / file
             try:
-                found = (path.stat().st_size, sha256(path))
+                found = fingerprint(self.folder / file)
             except UNREADABLE:
                 found = None
-            self._check(file, found)
+            self._compare(file, found)
 
     def read_json(self, name):
-        """The content of a sealed JSON file, which is read once.
+        """The content of a sealed JSON file, which is read once, if it is as sealed."""
+        data, content = read_with_bytes(self.folder / name)
+        digest = hashlib.sha256(data).hexdigest()
+        self._compare(name, {"bytes": len(data), "sha256": digest})
+        return content
 
-        Raises:
-            ValueError: if it is not what was sealed, or is no JSON.
-        """
-        path = self.folder / name
-        try:
-            content = read_small(path)
-            parsed = json.loads(content.decode("utf-8"))
-        except UNREADABLE as error:
-            raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
-        self._check(name, (len(content), hashlib.sha256(content).hexdigest()))
-        return parsed
-
-    def _check(self, name, found):
+    def _compare(self, name, found):
         if found is None or found != self.sums.get(name):
             raise ValueError(
                 f"{str(self.folder / name)!r} is not the file that was written with "
@@ -295,21 +247,21 @@ class Manifest:
             )
 
 
-def save_arrays(folder, stem, arrays, metadata):
+def save_arrays(folder, stem, groups, metadata):
     """Write arrays to `FOLDER/STEM.DIGEST.safetensors`; the name tells if it is whole.
 
+    An older file of the same stem is removed at the end, and kept if this one fails.
+
     Args:
-        folder: an existing directory; an older file of the same stem in it is removed.
+        folder: an existing directory.
         stem: the name without digest and ending.
-        arrays: NumPy arrays by name.
+        groups: lists of NumPy arrays by name.
         metadata: what JSON can hold.
-
-    Returns:
-        the path.
-
-    Raises:
-        OSError: if it cannot be written; what was there before is kept.
     """
+    arrays = {}
+    for group, found in groups.items():
+        arrays |= {f"{group}/{n:05d}": array for n, array in enumerate(found)}
+    older = list(Path(folder).glob(f"{stem}.*.safetensors"))
     aside = Path(folder) / f".{stem}.{os.getpid()}.partial"
     try:
         save_file(arrays, aside, {"json": json.dumps(metadata)})
@@ -321,10 +273,8 @@ def save_arrays(folder, stem, arrays, metadata):
         raise OSError(f"{str(folder)!r} cannot be written to: {error}") from None
     finally:
         aside.unlink(missing_ok=True)
-    for other in path.parent.glob(f"{stem}.*.safetensors"):
-        if other != path:
-            other.unlink()
-    return path
+    for other in {*older} - {path}:
+        other.unlink()
 
 
 def is_whole(path):
@@ -333,17 +283,15 @@ def is_whole(path):
 
 
 def load_arrays(path):
-    """The arrays and the metadata of a file that `save_arrays` wrote.
-
-    Raises:
-        ValueError: if it cannot be read, or is not what was written.
-    """
+    """The groups of arrays and the metadata of a file that `save_arrays` wrote."""
     path = Path(path)
+    groups = collections.defaultdict(list)
     try:
         if not is_whole(path):
             raise ValueError("its content is not what was written")
         with safe_open(path, framework="np") as file:
-            arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
-            return arrays, json.loads(file.metadata()["json"])
-    except (*UNREADABLE, SafetensorError) as error:
+            for name in sorted(file.keys()):
+                groups[name.partition("/")[0]].append(file.get_tensor(name))
+            return groups, json.loads(file.metadata()["json"])
+    except UNREADABLE as error:
         raise ValueError(f"{path.name} cannot be used: {error}") from None

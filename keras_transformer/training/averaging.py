@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_transformer.config import expect
+
 
 def average_weights(checkpoints):
     """The mean of models' weights, array by array: `mean_k w_k`, summed in float64.
@@ -23,25 +25,16 @@ def average_weights(checkpoints):
     Source: Vaswani et al. 2017, section 6.1 (the last 5 checkpoints for base, 20 for
     big).
     """
-    first = None
+    sums = []
     count = 0
     for weights in checkpoints:
         arrays = [np.asarray(weight) for weight in weights]
-        if first is None:
-            first = [(array.shape, array.dtype) for array in arrays]
-            sums = [np.zeros(array.shape, "float64") for array in arrays]
-        shapes = [shape for shape, _ in first]
+        sums = sums or [np.zeros(array.shape) for array in arrays]
+        shapes = [total.shape for total in sums]
         found = [array.shape for array in arrays]
-        if found != shapes:
-            raise ValueError(
-                "checkpoints must hold arrays of the same shapes; "
-                f"received {found} after {shapes}"
-            )
+        expect(found == shapes, "checkpoints", f"hold arrays of shapes {shapes}", found)
         for total, array in zip(sums, arrays):
-            total += array.astype("float64")
+            total += array
         count += 1
-    if not count:
-        raise ValueError(
-            "checkpoints must hold at least one list of weights; received none"
-        )
-    return [(total / count).astype(dtype) for total, (_, dtype) in zip(sums, first)]
+    expect(count, "checkpoints", "hold at least one list of weights", count)
+    return [(total / count).astype(array.dtype) for total, array in zip(sums, arrays)]

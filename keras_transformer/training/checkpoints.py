@@ -1,52 +1,76 @@
-"""What is kept to go on from: checkpoints, and the weights of some epochs."""
+"""What a training keeps in its run: log, best model, weights of epochs, checkpoints."""
 
 import dataclasses
+import json
 import warnings
 
 import keras
 from keras import ops
 
+from keras_transformer.config import expect
 from keras_transformer.distribution.random_state import random_state, set_random_state
 from keras_transformer.runs.sealed_files import (
     UNREADABLE,
     is_whole,
     load_arrays,
+    new_file,
     save_arrays,
     sha256,
 )
-from keras_transformer.training.progress import Interrupted, Progress, SessionCallback
-
-
-def all_finite(model):
-    """Whether every weight is a finite number."""
-    # Where they are, on whatever devices.
-    return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)
-
-
-def state(model):
-    """All variables that make the next update; the seeds of dropout are among them."""
-    return {"model": model.variables, "optimizer": model.optimizer.variables}
-
-
-def numbered(arrays, prefix=""):
-    """Arrays by name, in an order that the names keep."""
-    return {f"{prefix}{n:05d}": array for n, array in enumerate(arrays)}
-
-
-def check(variables, arrays, name):
-    """Raise a `ValueError` unless there is an array of its shape for each variable."""
-    found = [array.shape for array in arrays]
-    expected = [tuple(variable.shape) for variable in variables]
-    if found != expected:
-        raise ValueError(
-            f"{name} must hold {len(expected)} arrays of the model's shapes; "
-            f"received {len(found)} others"
-        )
+from keras_transformer.training.progress import (
+    Interrupted,
+    Progress,
+    SessionCallback,
+    all_finite,
+)
 
 
 def stem(path):
-    """The name of a file of arrays without its digest."""
     return path.name.partition(".")[0]
+
+
+class RunLog(SessionCallback):
+    """Add a line to `log.jsonl` after every epoch: its number, seconds and logs."""
+
+    def rewind(self):
+        """Leave only the lines of finished epochs: the others will be written again."""
+        finished = self.session.progress.epoch
+        self.write(row for row in self.session.run.log if row["epoch"] <= finished)
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = round(self.session.progress.seconds, 2)
+        row = {"epoch": epoch + 1, "seconds": seconds}
+        row |= {name: float(value) for name, value in logs.items()}
+        self.write([*self.session.run.log, row])
+
+    def write(self, rows):
+        if self.session.writes:
+            with new_file(self.session.run.path / "log.jsonl") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+class KeepBest(SessionCallback):
+    """Save the model when its score is the best; stop when the patience is over."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = float(logs[self.session.monitor])
+        self.session.progress.scores[epoch:] = [score]
+        self.save_if_better(score)
+        if self.session.patience_is_over():
+            self.model.stop_training = True
+
+    def save_if_better(self, score):
+        """Save the model as it is now if its score is the best; say whether it was."""
+        is_better = self.session.is_better(score)
+        if is_better:
+            self.save()
+            self.session.progress.best = score
+        return is_better
+
+    def save(self):
+        with self.session.distribution.local(self.model) as model:
+            if self.session.writes:
+                self.session.run.save_model(model)
 
 
 class Checkpoints(SessionCallback):
@@ -56,62 +80,56 @@ class Checkpoints(SessionCallback):
     states of dropout, the metrics so far, and the `Progress`.
     """
 
-    def __init__(self, session):
-        super().__init__(session)
-        self.written = 0.0  # seconds of training before the newest
-        self.metrics = []  # to go on with when the epoch begins
-        self.random = []  # to go on with at the next batch
+    written = 0.0  # seconds of training before the newest
+    metrics = ()  # to go on with when the epoch begins
+    random = ()  # to go on with at the next batch
 
     def restore(self, model):
-        """Bring model and progress to the newest checkpoint that is whole.
+        """Bring model and progress to the newest checkpoint that is whole, if any.
 
-        A warning names each one that is skipped. The metrics follow when the epoch
-        begins, after Keras's own reset. Nothing changes if there is no checkpoint.
+        The metrics follow when the epoch begins, after Keras's own reset.
         """
-        model.optimizer.build(model.trainable_variables)
-        newest = next(self.whole(), None)
-        if newest is None:
-            if self.paths():
-                raise ValueError(
-                    f"none of the checkpoints in {str(self.session.folder)!r} can be "
-                    "used; --overwrite begins anew"
-                )
+        path, arrays, metadata = self.newest()
+        if path is None:
             return
-        path, arrays, progress, backend = newest
-        groups = {"model": [], "optimizer": [], "metrics": [], "random": []}
-        for name, array in arrays.items():
-            groups.setdefault(name.partition("/")[0], []).append(array)
-        for group, variables in state(model).items():
-            check(variables, groups[group], path.name)
-        for group, variables in state(model).items():
-            for variable, array in zip(variables, groups[group], strict=True):
-                variable.assign(array)
-        self.session.progress = progress
-        self.written = progress.seconds
-        self.metrics = groups["metrics"] if progress.batch else []
-        self.random = groups["random"]
+        model.optimizer.build(model.trainable_variables)
+        variables = [*model.variables, *model.optimizer.variables]
+        values = [*arrays["model"], *arrays["optimizer"]]
+        found = [value.shape for value in values]
+        expected = [tuple(variable.shape) for variable in variables]
+        what = f"hold {len(expected)} arrays of the model's shapes"
+        expect(found == expected, path.name, what, f"{len(found)} others")
+        for variable, value in zip(variables, values):
+            variable.assign(value)
+        self.session.progress = Progress(**metadata["progress"])
+        self.written = self.session.progress.seconds
+        if self.session.progress.batch:
+            self.metrics = arrays["metrics"]
+        self.random = arrays["random"]
+        backend = metadata["backend"]
         if backend != keras.backend.backend():
             print(
                 f"This run was on {backend} so far: from here on it is not bit for bit "
                 "what it would be there."
             )
 
-    def whole(self):
-        """The checkpoints that can be read, newest first.
-
-        Path, arrays, `Progress` and backend of each.
-        """
-        for path in self.paths()[::-1]:
+    def newest(self):
+        """Path, arrays and metadata of the newest checkpoint that can be read."""
+        paths = self.paths()
+        for path in reversed(paths):
             try:
                 arrays, metadata = load_arrays(path)
                 if metadata["run"] != self.run_id():
                     raise ValueError(f"{path.name} is that of another run")
-                progress = Progress(**metadata["progress"])
-                backend = metadata["backend"]
+                return path, arrays, metadata
             except UNREADABLE as error:
                 warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
-                continue
-            yield path, arrays, progress, backend
+        if paths:
+            raise ValueError(
+                f"none of the checkpoints in {str(self.session.folder)!r} can be used; "
+                "--overwrite begins anew"
+            )
+        return None, {}, {}
 
     def run_id(self):
         """What a checkpoint belongs to: the digest of settings, seed and data."""
@@ -119,12 +137,9 @@ class Checkpoints(SessionCallback):
 
     def paths(self):
         """The files of all checkpoints, oldest first."""
-
-        def age(path):
-            # Of two of one position, which a kill may leave, the newer is the second.
-            return stem(path), path.stat().st_mtime_ns
-
-        return sorted(self.session.folder.glob("batch-*.safetensors"), key=age)
+        found = self.session.folder.glob("batch-*.safetensors")
+        # Of two of one position, which a kill may leave, the newer is the second.
+        return sorted(found, key=lambda path: (stem(path), path.stat().st_mtime_ns))
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self.metrics:
@@ -132,22 +147,19 @@ class Checkpoints(SessionCallback):
         # Keras makes some only when it needs them.
         if len(self.model.metrics_variables) < len(self.metrics):
             # Of one row: metrics do not depend on how many there are.
-            inputs, labels, weights = keras.tree.map_structure(
-                lambda array: array[:1], self.session.batches[0]
-            )
+            row = [array[:1] for array in self.session.batches[0][1:]]
+            labels, weights = map(ops.convert_to_tensor, row)
             logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
-            tensors = map(ops.convert_to_tensor, (labels, logits, weights))
-            self.model.compute_metrics(inputs, *tensors)
-        check(self.model.metrics_variables, self.metrics, "the checkpoint's metrics")
+            self.model.compute_metrics(None, labels, logits, weights)
         self.session.distribution.set_metrics(self.model, self.metrics)
-        self.metrics = []
+        self.metrics = ()
 
     def on_train_batch_begin(self, batch, logs=None):
         process = self.session.distribution.process
         # Otherwise there were fewer processes.
         if all(process < len(states) for states in self.random):
             set_random_state([states[process] for states in self.random])
-        self.random = []
+        self.random = ()
 
     def on_train_batch_end(self, batch, logs=None):
         session = self.session
@@ -156,9 +168,12 @@ class Checkpoints(SessionCallback):
             # data loaders draw numbers, more or fewer of them in a resumed run.
             self.random = self.random_states()
             return
-        waited = session.progress.seconds - self.written
-        is_due = waited >= 60 * session.training.checkpoint_minutes
-        is_due = is_due or session.signal or session.limit_is_reached()
+        waited = (session.progress.seconds - self.written) / 60
+        is_due = (
+            waited >= session.training.checkpoint_minutes
+            or session.signal
+            or session.limit_is_reached()
+        )
         # Where a weight is not finite, the next batch's loss will tell, and the last
         # good checkpoint is kept.
         if is_due and all_finite(self.model):
@@ -175,43 +190,33 @@ class Checkpoints(SessionCallback):
 
     def leave_if_asked(self):
         if self.session.signal:
-            raise Interrupted(
-                self.session.signal,
-                f"interrupted after {self.session.progress.batches} batches; --resume "
-                "continues from there",
-            )
+            raise Interrupted(self.session.signal, self.session.progress.batches)
 
     def save(self):
         """Write a checkpoint of now, and remove those that are too many."""
         session = self.session
         distribution = session.distribution
-        groups = {
-            group: distribution.arrays(variables)
-            for group, variables in state(self.model).items()
+        arrays = {
+            "model": distribution.arrays(self.model.variables),
+            "optimizer": distribution.arrays(self.model.optimizer.variables),
+            "metrics": distribution.metrics(self.model),
+            "random": self.random or self.random_states(),
         }
-        groups["metrics"] = distribution.metrics(self.model)
-        groups["random"] = self.random or self.random_states()
         self.written = session.progress.seconds
         if not session.writes:
             return
-        arrays = {}
-        for group, found in groups.items():
-            arrays |= numbered(found, f"{group}/")
-        written = self.write(arrays, session.progress, keras.backend.backend())
+        metadata = {
+            "progress": dataclasses.asdict(session.progress),
+            "backend": keras.backend.backend(),
+            "run": self.run_id(),
+        }
+        name = f"batch-{session.progress.batches:08d}"
+        save_arrays(session.folder, name, arrays, metadata)
         paths = self.paths()
-        older = [path for path in paths if stem(path) <= stem(written)]
+        older = [path for path in paths if stem(path) <= name]
         # Newer ones are damaged: one before them was resumed.
         for path in set(paths) - set(older[-session.training.keep_last :]):
             path.unlink()
-
-    def write(self, arrays, progress, backend):
-        metadata = {
-            "progress": dataclasses.asdict(progress),
-            "backend": backend,
-            "run": self.run_id(),
-        }
-        name = f"batch-{progress.batches:08d}"
-        return save_arrays(self.session.folder, name, arrays, metadata)
 
     def random_states(self):
         """What `random_state` gives in each process, as arrays `(processes, ...)`."""
@@ -219,11 +224,10 @@ class Checkpoints(SessionCallback):
 
     def note_best(self):
         """Write into the newest checkpoint what is now the best score."""
-        newest = next(self.whole(), None)
-        if newest is not None:
-            _, arrays, progress, backend = newest
-            progress.best = self.session.progress.best
-            self.write(arrays, progress, backend)
+        path, arrays, metadata = self.newest()
+        if path is not None:
+            metadata["progress"]["best"] = self.session.progress.best
+            save_arrays(self.session.folder, stem(path), arrays, metadata)
 
 
 class EpochWeights(SessionCallback):
@@ -231,35 +235,28 @@ class EpochWeights(SessionCallback):
 
     def on_epoch_end(self, epoch, logs=None):
         session = self.session
-        arrays = session.distribution.arrays(self.model.weights)
+        arrays = {"model": session.distribution.arrays(self.model.weights)}
         if not session.writes:
             return
-        save_arrays(session.folder, epoch_name(epoch), numbered(arrays), {})
+        save_arrays(session.folder, epoch_name(epoch), arrays, {})
         kept = list(range(epoch, epoch - session.training.average_last, -1))
         kept += session.ranked_epochs()[: session.training.keep_best]
-        names = {epoch_name(number) for number in kept}
+        names = [epoch_name(number) for number in kept]
         for path in session.folder.glob("epoch-*.safetensors"):
             if stem(path) not in names:
                 path.unlink()
 
     def paths(self):
-        """The files of the last epochs, oldest first.
-
-        A warning names each that is damaged and left out.
-        """
+        """The files of the last epochs, oldest first; a warning names damaged ones."""
         found = []
         epochs = range(len(self.session.progress.scores))
         for epoch in epochs[-self.session.training.average_last :]:
-            for path in self.session.folder.glob(f"{epoch_name(epoch)}.*.safetensors"):
-                if is_whole(path):
-                    found.append(path)
-                else:
-                    warnings.warn(
-                        f"left out of the mean: {path.name} is damaged", stacklevel=2
-                    )
-        return found
+            found += self.session.folder.glob(f"{epoch_name(epoch)}.*.safetensors")
+        damaged = [path for path in found if not is_whole(path)]
+        for path in damaged:
+            warnings.warn(f"left out of the mean: {path.name} is damaged", stacklevel=2)
+        return [path for path in found if path not in damaged]
 
 
 def epoch_name(epoch):
-    """The stem of the file that holds an epoch's weights."""
     return f"epoch-{epoch + 1:04d}"

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_transformer.config import expect
+
 
 def negative_log_likelihood(labels, logits, smoothing=0.0):
     """Cross entropy of every position, in nats, smoothed without one-hot vectors.
@@ -48,23 +50,16 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
 
 def check_shapes(labels, logits):
     """Raise a `ValueError` unless labels are `(B, T)` and logits `(B, T, V)`."""
+    # Not `ops.shape`: in a graph it holds tensors, which are neither 0 nor not.
     found = tuple(labels.shape)
     predicted = tuple(logits.shape)
-    if len(predicted) != 3:
-        raise ValueError(f"y_pred must be logits (B, T, V); received {predicted}")
-    if len(found) != 2:
-        raise ValueError(
-            f"y_true must be ids (B, T), not one-hot vectors; received {found}"
-        )
-    if 0 in predicted[1:]:
-        raise ValueError(
-            f"y_pred must hold at least one position and class; received {predicted}"
-        )
-    if not all(a == b for a, b in zip(found, predicted) if None not in (a, b)):
-        raise ValueError(
-            "y_true and y_pred must have the same rows and positions; received "
-            f"{found} and {predicted}"
-        )
+    expect(len(predicted) == 3, "y_pred", "be logits (B, T, V)", predicted)
+    expect(len(found) == 2, "y_true", "be ids (B, T), not one-hot vectors", found)
+    holds_some = 0 not in predicted[1:]
+    expect(holds_some, "y_pred", "hold at least one position and class", predicted)
+    known = [pair for pair in zip(found, predicted) if None not in pair]
+    fits = all(size == full for size, full in known)
+    expect(fits, "y_true", f"have the positions of y_pred, {predicted}", found)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -112,10 +107,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         **kwargs,
     ):
         super().__init__(name=name, reduction=reduction, **kwargs)
-        if not 0.0 <= smoothing < 1.0:
-            raise ValueError(
-                f"smoothing must be at least 0 and below 1; received {smoothing!r}"
-            )
+        is_share = 0.0 <= smoothing < 1.0
+        expect(is_share, "smoothing", "be at least 0 and below 1", smoothing)
         self.smoothing = smoothing
         self.ignore_class = ignore_class
 
@@ -124,9 +117,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         y_pred = ops.convert_to_tensor(y_pred)
         check_shapes(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, self.ignore_class)
-        if weights is not None:
-            counts = ops.not_equal(weights, 0)
-            y_true = ops.where(counts, y_true, ops.zeros_like(y_true))
+        counts = ops.not_equal(weights, 0)
+        y_true = ops.where(counts, y_true, ops.zeros_like(y_true))
         return super().__call__(y_true, y_pred, sample_weight=weights)
 
     def call(self, y_true, y_pred):
@@ -138,7 +130,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
 
 def token_weights(labels, sample_weight=None, ignore_class=None):
-    """The weight of each label `(B, T)`, or None if all weigh 1.
+    """The weight of each label, `(B, T)` float32.
 
     Args:
         labels: `(B, T)`.
@@ -148,21 +140,18 @@ def token_weights(labels, sample_weight=None, ignore_class=None):
     Raises:
         ValueError: if sample_weight has another shape.
     """
-    weights = sample_weight
-    if weights is not None:
-        weights = ops.cast(ops.convert_to_tensor(weights), "float32")
-        found = tuple(weights.shape)
+    weights = ops.ones_like(labels, dtype="float32")
+    if sample_weight is not None:
+        given = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
+        found = tuple(given.shape)
         if len(found) == 1:
-            weights = ops.expand_dims(weights, axis=1)
-        sizes = zip(weights.shape, labels.shape)
+            given = ops.expand_dims(given, axis=1)
+        sizes = zip(given.shape, labels.shape)
         fits = all(size in (1, None, full) or full is None for size, full in sizes)
-        if len(weights.shape) != len(labels.shape) or not fits:
-            raise ValueError(
-                f"sample_weight must be (B, T) or (B,), y_true being "
-                f"{tuple(labels.shape)}; received {found}"
-            )
-        weights = weights * ops.ones_like(labels, dtype="float32")
-    if ignore_class is None:
-        return weights
-    counts = ops.cast(ops.not_equal(labels, ignore_class), "float32")
-    return counts if weights is None else weights * counts
+        fits = fits and len(given.shape) == len(labels.shape)
+        what = f"be (B, T) or (B,), y_true being {tuple(labels.shape)}"
+        expect(fits, "sample_weight", what, found)
+        weights *= given
+    if ignore_class is not None:
+        weights *= ops.cast(ops.not_equal(labels, ignore_class), "float32")
+    return weights

@@ -19,8 +19,10 @@ class MeanOverTokens(keras.metrics.Metric):
         ignore_class: a label that does not count, such as padding; none when absent.
     """
 
+    shown_as = "mean"  # in the logs
+
     def __init__(self, name=None, dtype="float32", ignore_class=None, **kwargs):
-        super().__init__(name=name, dtype=dtype, **kwargs)
+        super().__init__(name=name or self.shown_as, dtype=dtype, **kwargs)
         self.ignore_class = ignore_class
         self.total = self.add_weight(name="total", initializer="zeros")
         # In integers: a float32 sum of ones stops growing at 2^24 tokens.
@@ -36,8 +38,6 @@ class MeanOverTokens(keras.metrics.Metric):
         check_shapes(y_true, y_pred)
         value = self.value(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, self.ignore_class)
-        if weights is None:
-            weights = ops.ones_like(value)
         counts = ops.greater(weights, 0.0)
         self.total.assign_add(ops.sum(ops.where(counts, value, 0.0)))
         self.count.assign_add(ops.sum(ops.cast(counts, "int32")))
@@ -60,8 +60,7 @@ class TokenCrossEntropy(MeanOverTokens):
         1.3863
     """
 
-    def __init__(self, name="nats", **kwargs):
-        super().__init__(name=name, **kwargs)
+    shown_as = "nats"
 
     def value(self, y_true, y_pred):
         return negative_log_likelihood(y_true, y_pred)
@@ -71,8 +70,7 @@ class TokenCrossEntropy(MeanOverTokens):
 class Perplexity(TokenCrossEntropy):
     """`exp(cross entropy in nats per real target token)`."""
 
-    def __init__(self, name="perplexity", **kwargs):
-        super().__init__(name=name, **kwargs)
+    shown_as = "perplexity"
 
     def result(self):
         return ops.exp(super().result())
@@ -82,8 +80,7 @@ class Perplexity(TokenCrossEntropy):
 class TokenAccuracy(MeanOverTokens):
     """Share of the real target tokens that the model finds the most probable."""
 
-    def __init__(self, name="accuracy", **kwargs):
-        super().__init__(name=name, **kwargs)
+    shown_as = "accuracy"
 
     def value(self, y_true, y_pred):
         best = ops.argmax(y_pred, axis=-1)

@@ -3,11 +3,17 @@
 import dataclasses
 import itertools
 import json
-from pathlib import Path
+import operator
 
 import keras
 
-from keras_transformer.config import FROM_TOKENIZER, DataConfig, TrainingConfig, preset
+from keras_transformer.config import (
+    FROM_TOKENIZER,
+    DataConfig,
+    TrainingConfig,
+    expect,
+    preset,
+)
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
@@ -40,23 +46,26 @@ MAY_CHANGE = (
 def begin(path, files, model, data, training, overwrite, init_from, distribution):
     """Make a new run, ready to train; `files` are as in `prepare`."""
     source, _, valid_source, valid_target = files
-    if source is None:
-        raise ValueError(
-            "source must be given to begin a run; received none, and "
-            f"{str(path)!r} is none to resume"
-        )
+    what = f"be given to begin a run, {str(path)!r} being none to resume"
+    expect(source is not None, "source", what, source)
     training = training or TrainingConfig()
+    if valid_target is not None or training.monitor == "bleu":
+        what = "be given with valid_target or monitor='bleu'"
+        expect(valid_source is not None, "valid_source", what, valid_source)
+    if training.tensorboard:
+        needed("tensorflow", "tensorboard", extra="tensorflow")
     begun = None
     if init_from is not None:
         begun = Run.open(init_from)
         model, data = continued(begun, model, data)
     model = model or preset("tiny")
     data = data or DataConfig()
-    check(model, data, training, valid_source, valid_target)
+    fits = model.longest is None or data.max_length <= model.longest
+    limit = f"max_positions={model.max_positions} with positions='learned'"
+    expect(fits, "max_length", f"be at most {limit}", data.max_length)
     if begun is None:
-        model = dataclasses.replace(
-            model, source_vocab_size=data.vocab_size, target_vocab_size=data.vocab_size
-        )
+        sizes = dict.fromkeys(FROM_TOKENIZER[:2], data.vocab_size)
+        model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
         prepare(aside, files, RunConfig(model, data, training), begun)
@@ -77,74 +86,44 @@ def continued(begun, model, data):
     own = begun.config
     must_equal(own.model, model, (*FROM_TOKENIZER, *DROPOUT), why)
     must_equal(own.data, data, FILTERS, why)
-    changes = {}
-    if model is not None:
-        changes = {name: getattr(model, name) for name in DROPOUT}
-    return dataclasses.replace(own.model, **changes), data or own.data
+    given = model or own.model
+    dropout = {name: getattr(given, name) for name in DROPOUT}
+    return dataclasses.replace(own.model, **dropout), data or own.data
 
 
 def must_equal(own, given, except_for, why):
     """Raise a `ValueError` that names the first field that differs."""
     if given is None:
         return
-    for field in dataclasses.fields(own):
-        expected = getattr(own, field.name)
-        received = getattr(given, field.name)
-        if expected != received and field.name not in except_for:
-            raise ValueError(
-                f"{field.name} must be {expected!r} {why}; received {received!r}"
-            )
-
-
-def check(model, data, training, valid_source, valid_target):
-    """Raise a `ValueError` for what would fail only after a while."""
-    if valid_source is None and valid_target is not None:
-        raise ValueError(
-            "valid_source must be given with valid_target; "
-            f"received {str(valid_target)!r} alone"
-        )
-    if training.monitor == "bleu" and valid_source is None:
-        raise ValueError(
-            "monitor='bleu' needs valid_source and valid_target; received none"
-        )
-    if model.longest is not None and data.max_length > model.longest:
-        raise ValueError(
-            f"max_length must be at most max_positions={model.max_positions} with "
-            f"positions='learned'; received {data.max_length}"
-        )
-    if training.tensorboard:
-        needed("tensorflow", "tensorboard", extra="tensorflow")
+    names = [field.name for field in dataclasses.fields(own)]
+    for name in names:
+        if name not in except_for:
+            expected = getattr(own, name)
+            found = getattr(given, name)
+            expect(found == expected, name, f"be {expected!r} {why}", found)
 
 
 def prepare(folder, files, config, begun=None):
-    """Fill a new run with its tokenizers, its token stores and its configuration.
+    """Fill an empty directory with tokenizers, token stores and settings of a `Run`.
 
     Args:
-        folder: an empty directory.
-        files: paths of source, target, validation source and validation target; None
-            for each that there is not.
+        folder: the directory.
+        files: paths of source, target, validation source and target, or None.
         config: the `RunConfig`; what the tokenizers say about the model is filled in.
         begun: the `Run` whose tokenizers and weights to begin with.
-
-    Returns:
-        the `Run`.
     """
-    folder = Path(folder)
-    pairs = {"train": files[:2], "valid": files[2:]}
-    if files[2] is None:
-        del pairs["valid"]
-    origin = None
-    if begun is None:
-        tokenizers = train_tokenizers(pairs["train"], config.data)
-    else:
+    if begun is not None:
         tokenizers = begun.tokenizers
-        origin = begun.config.origin
-    for name, pair in pairs.items():
+    else:
+        tokenizers = train_tokenizers(files[:2], config.data)
+    for name, pair in (("train", files[:2]), ("valid", files[2:])):
+        if pair[0] is None:
+            continue
         place = folder / "data" / name
         store = TokenStore.build(place, read_pairs(*pair), *tokenizers, config.data)
         print(f"{name}: {store.report}", flush=True)
     if config.training.monitor == "bleu":
-        translated = itertools.islice(read_pairs(*pairs["valid"]), BLEU_SENTENCES)
+        translated = itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES)
         (folder / TRANSLATED).write_text(json.dumps(list(translated)), "utf-8")
     source, target = tokenizers
     model = dataclasses.replace(
@@ -156,39 +135,34 @@ def prepare(folder, files, config, begun=None):
         begin_id=target.special.begin,
         end_id=target.special.end,
     )
+    origin = begun and begun.config.origin
     config = dataclasses.replace(config, model=model, origin=origin)
     run = Run.begin(folder, config, tokenizers)
     (folder / "checkpoints").mkdir()
-    if begun is not None:
-        save_first_checkpoint(run, begun)
+    if begun is not None:  # it can be resumed from before its first batch
+        model = new_model(run, config.training)
+        model.set_weights(begun.model().get_weights())
+        model.optimizer.build(model.trainable_variables)
+        checkpoints = Checkpoints(Session(run, config.training))
+        checkpoints.set_model(model)
+        checkpoints.save()
     return run
 
 
-def save_first_checkpoint(run, begun):
-    """Let a run that is fine-tuned be resumed from before its first batch."""
-    training = run.config.training
+def new_model(run, training):
+    """A run's model as it begins, compiled."""
     keras.utils.set_random_seed(training.seed)
     model = Transformer(run.config.model, dtype=training.dtype)
-    compile_for_training(model, training, loss_reduction="sum")
-    model.set_weights(begun.model().get_weights())
-    model.optimizer.build(model.trainable_variables)
-    checkpoints = Checkpoints(Session(run, training))
-    checkpoints.set_model(model)
-    checkpoints.save()
+    # The weights of the batches make a mean of the sum, on any number of devices.
+    return compile_for_training(model, training, loss_reduction="sum")
 
 
 def train_tokenizers(pair, data):
     """The tokenizers of two files: one object if they share a vocabulary."""
-
-    def learn(lines):
-        return Tokenizer.train(
-            lines, data.vocab_size, data.tokenizer, data.byte_fallback
-        )
-
+    options = (data.vocab_size, data.tokenizer, data.byte_fallback)
     if data.share_embeddings:
-        shared = learn(line for texts in read_pairs(*pair) for line in texts)
+        lines = itertools.chain.from_iterable(read_pairs(*pair))
+        shared = Tokenizer.train(lines, *options)
         return shared, shared
-    return (
-        learn(source for source, _ in read_pairs(*pair)),
-        learn(target for _, target in read_pairs(*pair)),
-    )
+    sides = [map(operator.itemgetter(side), read_pairs(*pair)) for side in (0, 1)]
+    return [Tokenizer.train(lines, *options) for lines in sides]

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import time
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_transformer.config import TrainingConfig
 from keras_transformer.data.batches import TokenBatches
@@ -42,9 +44,12 @@ class Progress:
     best: float | None = None
 
 
-@dataclasses.dataclass
-class Session:
-    """What the callbacks and the steps of `train` share.
+@dataclasses.dataclass(eq=False)
+class Session(keras.callbacks.Callback):
+    """What the callbacks and the steps of `train` share; the first of the callbacks.
+
+    It keeps the progress up to date, stops where a limit is reached, and raises
+    `NonFiniteLoss` at the update whose loss is not finite.
 
     Attributes:
         run: the `Run`.
@@ -67,6 +72,9 @@ class Session:
     received: list[int] = dataclasses.field(default_factory=list)
     signal: int = 0
 
+    def __post_init__(self):
+        super().__init__()
+
     @property
     def folder(self):
         """Where the checkpoints are."""
@@ -79,40 +87,42 @@ class Session:
 
     @property
     def monitor(self):
-        """The name in an epoch's logs that says which epoch is the best."""
+        """The name, in an epoch's logs, of its score."""
         if self.training.monitor == "bleu":
             return "val_bleu"
         return "nats" if self.held_out is None else "val_nats"
 
-    def is_better(self, score, other):
-        """Whether a score beats another one."""
-        if self.training.monitor == "bleu":
-            return score > other
-        return score < other
+    def cost(self, score):
+        """A number that is the lower the better a score is."""
+        return -score if self.training.monitor == "bleu" else score
+
+    def is_better(self, score):
+        """Whether a score beats that of the model that is saved."""
+        best = self.progress.best
+        is_best = best is None or self.cost(score) < self.cost(best)
+        return is_best and math.isfinite(score)
 
     def ranked_epochs(self):
         """The epochs, best first, the earlier one of two equals."""
-        scores = self.progress.scores
-        highest_first = self.training.monitor == "bleu"
-        return sorted(range(len(scores)), key=scores.__getitem__, reverse=highest_first)
+        costs = [self.cost(score) for score in self.progress.scores]
+        return sorted(range(len(costs)), key=costs.__getitem__)
 
     def patience_is_over(self):
         """Whether there were too many epochs since the best one."""
         patience = self.training.patience
-        if patience is None or not self.progress.scores:
+        ranked = self.ranked_epochs()
+        if patience is None or not ranked:
             return False
-        newest = len(self.progress.scores) - 1
-        return newest - self.ranked_epochs()[0] >= patience
+        return len(ranked) - 1 - ranked[0] >= patience
 
     def limit_is_reached(self):
         """Whether there were as many updates or minutes as there may be."""
-        updates = self.training.max_updates
-        minutes = self.training.max_minutes
-        batches = self.progress.batches
-        if updates is not None:
-            if batches >= updates * self.training.gradient_accumulation:
-                return True
-        return minutes is not None and self.progress.seconds >= 60 * minutes
+        updates = self.progress.batches / self.training.gradient_accumulation
+        limits = (
+            (self.training.max_updates, updates),
+            (self.training.max_minutes, self.progress.seconds / 60),
+        )
+        return any(limit is not None and found >= limit for limit, found in limits)
 
     def is_done(self):
         """Whether nothing is left to train."""
@@ -121,6 +131,66 @@ class Session:
             or self.limit_is_reached()
             or self.patience_is_over()
         )
+
+    def on_train_begin(self, logs=None):
+        self.last = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = epoch
+        # Only now: before, Keras looks at the first two batches of the whole epoch,
+        # whose shapes stand for all others'.
+        self.batches.first = self.progress.batch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.progress.batch += 1
+        self.progress.batches += 1
+        is_alone = self.distribution.processes == 1
+        if is_alone or self.progress.batches % AGREE_EVERY == 0:
+            self.agree()
+        if self.limit_is_reached():
+            self.model.stop_training = True
+        self.check("loss", logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.agree()
+        self.check("val_loss", logs)
+        if not all_finite(self.model):
+            # The last update of an epoch shows in no training loss.
+            self.stop("a weight is not finite")
+
+    def check(self, name, logs):
+        value = logs.get(name, 0.0)
+        if not math.isfinite(value):
+            self.stop(f"{name} is {value}")
+
+    def stop(self, what):
+        steps = self.training.gradient_accumulation
+        update = math.ceil(self.progress.batches / steps)
+        rate = float(self.model.optimizer.learning_rate)
+        raise NonFiniteLoss(
+            f"{what} at update {update} (learning rate {rate:.3g}); the model saved "
+            "last is kept. A lower learning_rate_scale, more warmup_updates or "
+            "clip_norm=1 may help"
+        )
+
+    def agree(self):
+        """Count the seconds of process 0 in all, and pass on a signal of any."""
+        now = time.monotonic()
+        received = self.received[0] if self.received else 0
+        said = self.distribution.all_gather(np.array([now - self.last, received]))
+        self.progress.seconds += float(said[0, 0])
+        self.signal = next((int(number) for number in said[:, 1] if number), 0)
+        self.last = now
+
+
+class NonFiniteLoss(ArithmeticError):
+    """The loss became infinite or not a number."""
+
+
+def all_finite(model):
+    """Whether every weight is a finite number."""
+    # Where they are, on whatever devices.
+    return all(bool(ops.all(ops.isfinite(weight))) for weight in model.weights)
 
 
 class SessionCallback(keras.callbacks.Callback):
@@ -131,58 +201,19 @@ class SessionCallback(keras.callbacks.Callback):
         self.session = session
 
 
-class Monitor(SessionCallback):
-    """Keep the session's progress up to date, and stop where a limit is reached."""
-
-    def on_train_begin(self, logs=None):
-        self.last = time.monotonic()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        batches = self.session.batches
-        batches.epoch = epoch
-        # Only now: before, Keras looks at the first two batches of the whole epoch,
-        # whose shapes stand for all others'.
-        batches.first = self.session.progress.batch
-
-    def on_train_batch_end(self, batch, logs=None):
-        progress = self.session.progress
-        progress.batch += 1
-        progress.batches += 1
-        is_alone = self.session.distribution.processes == 1
-        if is_alone or progress.batches % AGREE_EVERY == 0:
-            self.agree()
-        if self.session.limit_is_reached():
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.agree()
-
-    def agree(self):
-        """Count the seconds of process 0 in all, and pass on a signal of any."""
-        session = self.session
-        now = time.monotonic()
-        received = session.received[0] if session.received else 0
-        own = np.array([now - self.last, received])
-        said = session.distribution.all_gather(own)
-        session.progress.seconds += float(said[0, 0])
-        session.signal = next((int(number) for number in said[:, 1] if number), 0)
-        self.last = now
-
-
 class Interrupted(KeyboardInterrupt):
     """A signal ended the training, after one more checkpoint."""
 
-    def __init__(self, number, message):
-        super().__init__(message)
+    def __init__(self, number, batches):
+        super().__init__(
+            f"interrupted after {batches} batches; --resume continues from there"
+        )
         self.number = number
 
 
 @contextlib.contextmanager
 def signals_noted(received):
-    """Append SIGINT and SIGTERM to a list instead of ending the process at once.
-
-    The second signal ends it.
-    """
+    """Append SIGINT or SIGTERM to a list; a second one ends the process at once."""
 
     def note(number, frame):
         if received:
@@ -192,16 +223,14 @@ def signals_noted(received):
         print(
             f"\n{name}: leaving after one more checkpoint; once more: leaving at once",
             file=sys.stderr,
-            flush=True,
         )
 
-    replaced = {}
-    # Only the main thread may set handlers.
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            replaced[number] = signal.signal(number, note)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        numbers = ()  # only the main thread may set handlers
+    replaced = {number: signal.signal(number, note) for number in numbers}
     try:
         yield
     finally:
         for number, handler in replaced.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            signal.signal(number, handler or signal.SIG_DFL)

@@ -45,14 +45,9 @@ def compile_for_training(
     training = training or TrainingConfig()
     steps = training.gradient_accumulation
     padding = model.config.pad_id
-    schedule = WarmupSchedule(
-        model.config.d_model,
-        training.warmup_updates,
-        training.learning_rate_scale,
-        steps,
-    )
+    warmup = (training.warmup_updates, training.learning_rate_scale, steps)
     optimizer = paper_adam(
-        schedule,
+        WarmupSchedule(model.config.d_model, *warmup),
         weight_decay=training.weight_decay,
         global_clipnorm=training.clip_norm,
         gradient_accumulation_steps=steps if steps > 1 else None,

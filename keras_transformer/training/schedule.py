@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_transformer.config import expect
+
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -38,16 +40,11 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.scale = scale
         self.gradient_accumulation_steps = gradient_accumulation_steps
         for name, value in self.get_config().items():
-            if not value > 0:
-                raise ValueError(f"{name} must be above 0; received {value!r}")
+            expect(value > 0, name, "be above 0", value)
 
     def __call__(self, step):
-        update = (
-            ops.floor_divide(
-                ops.cast(step, "float32"), self.gradient_accumulation_steps
-            )
-            + 1.0
-        )
+        step = ops.cast(step, "float32")
+        update = ops.floor_divide(step, self.gradient_accumulation_steps) + 1.0
         factor = ops.minimum(update**-0.5, update * self.warmup_updates**-1.5)
         return self.scale * self.d_model**-0.5 * factor
 

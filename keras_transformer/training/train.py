@@ -7,29 +7,23 @@ import sys
 import warnings
 from pathlib import Path
 
-import keras
-import numpy as np
-
 from keras_transformer.config import preset
 from keras_transformer.data.batches import TokenBatches
 from keras_transformer.data.store import TokenStore
 from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.evaluation.callback import BleuCallback
-from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
-from keras_transformer.runs.sealed_files import load_arrays, remove_partial_beside
+from keras_transformer.runs.sealed_files import load_arrays, locked, remove_partial
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.training.averaging import average_weights
-from keras_transformer.training.callbacks import (
+from keras_transformer.training.checkpoints import (
+    Checkpoints,
+    EpochWeights,
     KeepBest,
     RunLog,
-    StopOnNonFiniteLoss,
-    ordered,
 )
-from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
-from keras_transformer.training.prepare import TRANSLATED, begin, resumed
-from keras_transformer.training.progress import Monitor, Session, signals_noted
-from keras_transformer.training.recipe import compile_for_training
+from keras_transformer.training.prepare import TRANSLATED, begin, new_model, resumed
+from keras_transformer.training.progress import Session, signals_noted
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
@@ -92,27 +86,23 @@ def train(
     path = Path(run)
     if isinstance(model, str):
         model = preset(model)
+    settings = (model, data, training)
     files = (source, target, valid_source, valid_target)
     with named(distribution), contextlib.ExitStack() as held:
-        goes_on = resume and (path / "config.json").is_file()
         # As process 0 sees it: the others may see what it makes meanwhile.
-        goes_on = bool(distribution.all_gather(np.array(goes_on, "int32"))[0])
+        is_there = distribution.gather((path / "config.json").is_file())[0]
+        goes_on = resume and is_there
         with distribution.main_process_first() as is_first:
             if is_first:
-                remove_partial_beside(path)
                 if goes_on:
-                    Run.open(path).verify("data")
+                    Run.open(path).manifest.verify("data")
                 else:
-                    settings = (model, data, training)
                     begin(path, files, *settings, overwrite, init_from, distribution)
-                held.enter_context(Run.open(path).locked())
+                held.enter_context(locked(path))
         opened = Run.open(path)
-        if goes_on:
-            training = resumed(opened, model, data, training)
-        else:
-            training = opened.config.training
+        training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
-        return fit(opened, training, goes_on or init_from is not None, distribution)
+        return fit(opened, training, distribution)
 
 
 @contextlib.contextmanager
@@ -123,33 +113,30 @@ def named(distribution):
     except Exception as error:
         if distribution.processes == 1 or not re.search(OF_CONNECTIONS, str(error)):
             raise
-        reason = str(error).strip().splitlines()[0]
         raise ConnectionError(
             f"process {distribution.process} of {distribution.processes} stops because "
             "another one ended; --resume continues from the newest checkpoint "
-            f"({type(error).__name__}: {reason})"
+            f"({type(error).__name__}: {str(error).strip().splitlines()[0]})"
         ) from error
 
 
-def fit(run, training, goes_on, distribution):
-    """Train a prepared run, from its start or from its newest checkpoint.
-
-    Returns:
-        the model that was saved.
-    """
-    keras.utils.set_random_seed(training.seed)
+def fit(run, training, distribution):
+    """Train a prepared run from its newest checkpoint, if any; the model as saved."""
     with distribution.scope():
-        model = Transformer(run.config.model, dtype=training.dtype)
-        # The weights of the batches make a mean of the sum, on any number of devices.
-        compile_for_training(model, training, loss_reduction="sum")
+        model = new_model(run, training)
         batches, held_out = open_batches(run, training, distribution)
         session = Session(run, training, distribution, batches, held_out)
-        checkpoints = Checkpoints(session)
-        bleu = bleu_callback(session)
+        bleu = None
+        if training.monitor == "bleu":
+            pairs = json.loads((run.path / TRANSLATED).read_text("utf-8"))
+            texts = zip(*pairs)
+            bleu = BleuCallback(*texts, *run.tokenizers, distribution=distribution)
+        callbacks = callbacks_of(session, bleu)
+        checkpoints = callbacks[-1]
         with signals_noted(session.received):
-            go_to_newest_checkpoint(model, session, checkpoints, goes_on)
+            go_to_newest_checkpoint(model, session, checkpoints)
             distribution.prepare(model)
-            fit_epochs(model, session, callbacks_of(session, checkpoints, bleu))
+            fit_epochs(model, session, callbacks)
         save_mean(model, session, bleu)
         with distribution.main_process_first() as is_first:
             if is_first:
@@ -158,21 +145,13 @@ def fit(run, training, goes_on, distribution):
 
 
 def open_batches(run, training, distribution):
-    """The `TokenBatches` of a run's training pairs and of its validation pairs.
-
-    The latter are None if it has none.
-    """
+    """The `TokenBatches` of a run's training pairs and validation pairs (or None)."""
     size = run.config.data.batch_tokens
-    options = dict(
-        shard=distribution.shard, sentence_format=SentenceFormat.of(*run.tokenizers)
-    )
-    batches = TokenBatches(
-        TokenStore.open(run.path / "data" / "train"),
-        size,
-        training.seed,
-        accumulation=training.gradient_accumulation,
-        **options,
-    )
+    sentence_format = SentenceFormat.of(*run.tokenizers)
+    options = dict(shard=distribution.shard, sentence_format=sentence_format)
+    store = TokenStore.open(run.path / "data" / "train")
+    steps = training.gradient_accumulation
+    batches = TokenBatches(store, size, training.seed, accumulation=steps, **options)
     place = run.path / "data" / "valid"
     if not place.exists():
         return batches, None
@@ -180,83 +159,80 @@ def open_batches(run, training, distribution):
     return batches, held_out
 
 
-def bleu_callback(session):
-    """What measures BLEU after each epoch, if that decides which one is the best."""
-    if session.training.monitor != "bleu":
-        return None
-    pairs = json.loads((session.run.path / TRANSLATED).read_text("utf-8"))
-    tokenizers = session.run.tokenizers
-    return BleuCallback(*zip(*pairs), *tokenizers, distribution=session.distribution)
-
-
-def callbacks_of(session, checkpoints, bleu):
-    """All callbacks of a training."""
-    kinds = [Monitor, StopOnNonFiniteLoss, KeepBest, EpochWeights]
-    if session.writes:
-        kinds.append(RunLog)
-    found = [checkpoints, *(kind(session) for kind in kinds)]
-    if bleu is not None:
-        found.append(bleu)
+def callbacks_of(session, bleu):
+    """All callbacks, each after those on which it depends: Keras keeps this order."""
+    board = None
     if session.writes and session.training.tensorboard:
         folder = session.run.path / "tensorboard"
-        found.append(keras.callbacks.TensorBoard(folder, write_graph=False))
-    return ordered(found)
+        board = keras.callbacks.TensorBoard(folder, write_graph=False)
+    ordered = (
+        session,  # counts for all others, and raises before a broken model is written
+        bleu,  # adds to the logs that the next ones read
+        board,
+        RunLog(session),
+        KeepBest(session),  # notes the score of the epoch
+        EpochWeights(session),  # keeps the epochs of the best scores
+        Checkpoints(session),  # writes down what all others have noted
+    )
+    return [callback for callback in ordered if callback is not None]
 
 
-def go_to_newest_checkpoint(model, session, checkpoints, goes_on):
+def go_to_newest_checkpoint(model, session, checkpoints):
     """Bring a run that goes on to where it was; make its files ready in any case."""
     if session.writes:
-        session.run.remove_partial()
-    if goes_on:
-        checkpoints.restore(model)
-        if session.progress.best is not None and not session.run.holds_model():
-            warnings.warn(
-                "model.keras is damaged; the next epoch's will take its place",
-                stacklevel=2,
-            )
-            session.progress.best = None
+        run = session.run.path
+        remove_partial(run.parent, run.stem)
+        remove_partial(run)
+        remove_partial(session.folder)
+    checkpoints.restore(model)
     progress = session.progress
-    session.distribution.must_agree(
-        "checkpoints", progress.epoch, progress.batches, progress.best is None
-    )
-    if session.is_done():
-        print(
-            "Nothing is left to train: a limit is reached. --epochs, --max-updates and "
-            "so on move it."
+    if progress.best is not None and not holds_model(session.run):
+        warnings.warn(
+            "model.keras is damaged; the next epoch's will take its place", stacklevel=2
         )
-    elif session.writes:
+        progress.best = None
+    found = (progress.epoch, progress.batches, progress.best is None)
+    session.distribution.must_agree("checkpoints", *found)
+    if session.is_done():
+        print("Nothing is left to train: move a limit, such as --epochs.")
+    else:
         RunLog(session).rewind()
+
+
+def holds_model(run):
+    """Whether the model of a run is whole."""
+    try:
+        run.model()
+    except ValueError:
+        return False
+    return True
 
 
 def fit_epochs(model, session, callbacks):
     """Fit the rest of an epoch, if one was begun, and then all others."""
+    batches = session.batches
+    progress = session.progress
     verbose = 0
     if session.writes:
         verbose = 1 if sys.stdout.isatty() else 2
-    options = dict(
-        validation_data=session.held_out,
-        shuffle=False,  # the batches shuffle themselves, by seed and epoch
-        verbose=verbose,
-        callbacks=callbacks,
-    )
-    batches = session.batches
-    progress = session.progress
-    if progress.batch and not session.is_done():
-        model.fit(
-            batches,
-            steps_per_epoch=len(batches) - progress.batch,
-            initial_epoch=progress.epoch,
-            epochs=progress.epoch + 1,
-            **options,
-        )
+
+    def fit_until(epoch, steps=None):
+        if not session.is_done():
+            model.fit(
+                batches,
+                validation_data=session.held_out,
+                initial_epoch=progress.epoch,
+                epochs=epoch,
+                steps_per_epoch=steps,
+                shuffle=False,  # the batches shuffle themselves, by seed and epoch
+                verbose=verbose,
+                callbacks=callbacks,
+            )
+
+    if progress.batch:
+        fit_until(progress.epoch + 1, len(batches) - progress.batch)
         batches.first = 0  # before Keras looks at the first batches again
-    if not session.is_done():
-        model.fit(
-            batches,
-            initial_epoch=progress.epoch,
-            epochs=session.training.epochs,
-            **options,
-        )
+    fit_until(session.training.epochs)
 
 
 def save_mean(model, session, bleu):
@@ -264,31 +240,27 @@ def save_mean(model, session, bleu):
 
     Without validation pairs nothing can tell, and it is saved.
     """
-    distribution = session.distribution
-    with distribution.main_process_first():
+    with session.distribution.main_process_first():
         pass  # all that process 0 wrote is there
     paths = EpochWeights(session).paths()
-    distribution.must_agree("epochs' weights", len(paths))
-    if len(paths) > 1:
-        mean = average_weights(list(load_arrays(path)[0].values()) for path in paths)
-        model.set_weights(mean)
-        said = offer_mean(model, session, bleu)
-        if session.writes:
-            print(f"mean of the last {len(paths)} epochs: {said}")
-
-
-def offer_mean(model, session, bleu):
-    """Measure a model, save it if it is the best, and give what to say of that."""
+    session.distribution.must_agree("epochs' weights", len(paths))
+    if len(paths) < 2:
+        return
+    model.set_weights(average_weights(load_arrays(path)[0]["model"] for path in paths))
     best = KeepBest(session)
     best.set_model(model)
+    said = "saved"
     if session.held_out is None:
         best.save()
-        return "saved"
-    if bleu is not None:
-        bleu.set_model(model)
-        score = bleu.measure().bleu
     else:
-        score = model.evaluate(session.held_out, return_dict=True, verbose=0)["nats"]
-    is_saved = best.save_if_better(float(score))
-    outcome = "saved" if is_saved else "not better than what is saved"
-    return f"{session.monitor} {score:.4f}, {outcome}"
+        if bleu is not None:
+            bleu.set_model(model)
+            score = bleu.measure().bleu
+        else:
+            logs = model.evaluate(session.held_out, return_dict=True, verbose=0)
+            score = logs["nats"]
+        if not best.save_if_better(score):
+            said = "not better than what is saved"
+        said = f"{session.monitor} {score:.4f}, {said}"
+    if session.writes:
+        print(f"mean of the last {len(paths)} epochs: {said}")

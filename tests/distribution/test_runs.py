@@ -60,7 +60,7 @@ def logs(run):
 
 def last_weights(run):
     (path,) = (run / "checkpoints").glob("epoch-0002.*")
-    return load_arrays(path)[0].values()
+    return load_arrays(path)[0]["model"]
 
 
 def same(run, other):

@@ -154,7 +154,7 @@ def assert_same_run(one, other):
         assert len(found[0]) == len(found[1]) == 2
         for ours, theirs in zip(*found, strict=True):
             assert ours.name.split(".")[0] == theirs.name.split(".")[0]
-            assert_equal(load_arrays(ours)[0], load_arrays(theirs)[0])
+            assert_equal(*(by_name(load_arrays(path)[0]) for path in (ours, theirs)))
     assert_equal(*(stored_weights(run) for run in (one, other)))
 
 
@@ -174,6 +174,14 @@ def stored_weights(run):
                 )
             )
     return found
+
+
+def by_name(groups):
+    return {
+        f"{group}/{n}": array
+        for group, arrays in groups.items()
+        for n, array in enumerate(arrays)
+    }
 
 
 def assert_equal(one, other):

@@ -20,7 +20,7 @@ from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
-from keras_transformer.runs.archive import check_archive, load_weights
+from keras_transformer.runs.archive import read_model
 from keras_transformer.runs.run import Run, RunConfig, read_tokenizers, save_tokenizers
 from keras_transformer.runs.sealed_files import (
     load_arrays,
@@ -75,12 +75,12 @@ def archive_file():
 def arrays_file():
     with tempfile.TemporaryDirectory() as folder:
         arrays = {
-            "model/0": np.ones((2, 3), "float32"),
-            "random/0": np.arange(5, dtype="uint8"),
+            "model": [np.ones((2, 3), "float32")],
+            "random": [np.arange(5, dtype="uint8")],
         }
-        return save_arrays(
-            Path(folder), "batch-00000001", arrays, {"progress": {}}
-        ).read_bytes()
+        save_arrays(folder, "batch-00000001", arrays, {"progress": {}})
+        (path,) = Path(folder).iterdir()
+        return path.read_bytes()
 
 
 @contextlib.contextmanager
@@ -149,10 +149,8 @@ def foreign(data):
         config = read_json(Path(folder) / "config.json")
         if damaged.startswith("tokenizer/"):
             found, _ = read_tokenizers(folder)
-        elif isinstance(config, dict):
-            found, _ = load_tokenizers(folder, config, "en_XX", "de_DE")
         else:
-            return
+            found, _ = load_tokenizers(folder, config, "en_XX", "de_DE")
         ids = found.encode([*TEXT, "", "</s> ½ \0", data.decode("utf-8", "replace")])
         assert all(0 <= i < found.vocab_size for row in ids for i in row)
         found.decode(ids)
@@ -186,7 +184,9 @@ def run(data):
     """config.json or manifest.json of a run, as somebody else may have written it."""
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = Tokenizer(tokenizer_file())
-        Run.begin(folder, RunConfig(MODEL, DATA, training()), (tokenizer, tokenizer))
+        Run.begin(
+            Path(folder), RunConfig(MODEL, DATA, training()), (tokenizer, tokenizer)
+        )
         path = Path(folder) / ("manifest.json" if data[:1] == b"m" else "config.json")
         if path.name == "config.json":
             path.write_bytes(mutated(path.read_bytes(), data[1:]))
@@ -199,8 +199,7 @@ def run(data):
 
 def archive(data):
     with folder_with(model_keras=mutated(archive_file(), data)) as folder:
-        check_archive(folder / "model.keras", small_model().config)
-        load_weights(small_model(), folder / "model.keras")
+        read_model(folder / "model.keras", small_model().config, "float32")
 
 
 def checkpoint(data):

@@ -116,7 +116,7 @@ def test_absurd_shapes(run):
     padding = dict(data=np.zeros(50_000, "float32"))
     absurd = dict(shape=(10**6, 10**6), dtype="f4", chunks=(1000, 1000))
     rewrite(run, {"model.weights.h5": weights(a=absurd, b=padding)})
-    refused(run, "a must be a plain array, all of them at most")
+    refused(run, "a must be a plain array, all at most")
 
 
 def test_arrays_elsewhere(run):
@@ -138,7 +138,7 @@ def test_arrays_elsewhere(run):
 def test_a_bomb(run, name):
     rewrite(run, {name: bytes(1 << 28)}, compression=zipfile.ZIP_DEFLATED)
     assert (run / "model.keras").stat().st_size < 1 << 20
-    refused(run, f"{name} must have [0-9,]+ to [0-9,]+ bytes; received 268,435,456")
+    refused(run, f"{name} must have [0-9,]+ to [0-9,]+ bytes; received 268435456")
 
 
 def test_a_bomb_that_lies_about_its_size(run):
@@ -146,7 +146,7 @@ def test_a_bomb_that_lies_about_its_size(run):
     path = run / "model.keras"
     size = (1 << 28).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(size, (1000).to_bytes(4, "little")))
-    refused(run, "config.json is damaged|Bad CRC-32")
+    refused(run, "each member must be what its check sum says|Bad CRC-32")
 
 
 def test_settings_of_another_size(run):
@@ -170,7 +170,7 @@ def test_a_manifest_that_points_elsewhere(run, name):
     sums[f"data/{name}"] = {"bytes": 1, "sha256": "0"}
     (run / "manifest.json").write_text(json.dumps(sums))
     with pytest.raises(ValueError, match="is not the file that was written with"):
-        Run.open(run).verify("data")
+        Run.open(run).manifest.verify("data")
 
 
 def test_a_tokenizer_of_a_gigabyte(tmp_path):
@@ -178,7 +178,7 @@ def test_a_tokenizer_of_a_gigabyte(tmp_path):
         file.truncate(1 << 30)
     with pytest.raises(
         ValueError,
-        match="it must have at most 67,108,864 bytes; received 1,073,741,824",
+        match="it must have at most 67,108,864 bytes; received 1,?073,?741,?824",
     ):
         Tokenizer.load(tmp_path / "tokenizer.model")
 

@@ -13,8 +13,7 @@ from keras_transformer.config import TrainingConfig
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays
-from keras_transformer.training.callbacks import RunLog
-from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
+from keras_transformer.training.checkpoints import Checkpoints, EpochWeights, RunLog
 from keras_transformer.training.progress import Progress, Session
 from keras_transformer.training.recipe import compile_for_training
 from keras_transformer.training.train import train
@@ -23,7 +22,7 @@ from keras_transformer.training.train import train
 def what_it_holds(run):
     """All that the package reads of a run: the model's arrays, the tokenizers' answers, the settings, the pairs."""
     opened = Run.open(run)
-    opened.verify("data")
+    opened.manifest.verify("data")
     weights = [weight.tobytes() for weight in opened.model().get_weights()]
     text = ["Two young girls are sitting."]
     ids = [tokenizer.encode(text) for tokenizer in opened.tokenizers]
@@ -35,14 +34,10 @@ def newest_checkpoint(run, model, expected):
     session = Session(Run(run, None, None), None)
     Checkpoints(session).restore(model)
     whole = expected[session.progress.batches]
-    for group in ("model", "optimizer"):
-        variables = {"model": model.variables, "optimizer": model.optimizer.variables}[
-            group
-        ]
-        for n, variable in enumerate(variables):
-            np.testing.assert_array_equal(
-                np.array(variable.numpy()), whole[f"{group}/{n:05d}"]
-            )
+    variables = [*model.variables, *model.optimizer.variables]
+    arrays = [*whole["model"], *whole["optimizer"]]
+    for variable, array in zip(variables, arrays, strict=True):
+        np.testing.assert_array_equal(np.array(variable.numpy()), array)
     return session.progress.batches
 
 
@@ -97,10 +92,8 @@ def test_damaged_files(trained, tmp_path, count):
                 elif name.name == "log.jsonl":
                     log = RunLog(session_of(copy))
                     log.rewind()
-                    assert all(
-                        json.loads(line)["epoch"]
-                        for line in log.path.read_text().splitlines()
-                    ), what
+                    lines = (copy / "log.jsonl").read_text().splitlines()
+                    assert all(json.loads(line)["epoch"] for line in lines), what
                 elif name.parent.name == "checkpoints":
                     found = newest_checkpoint(copy, model, states)
                     if name.name == checkpoints[-1].name:

@@ -65,17 +65,18 @@ def test_a_directory_that_was_about_to_be_replaced_comes_back(tmp_path, taken):
 
 def test_arrays_come_back_or_are_refused(tmp_path):
     arrays = {
-        "b/00001": np.arange(6, dtype="uint32").reshape(2, 3),
-        "a/00000": np.array(0.5, "float32"),
+        "b": [np.zeros(1), np.arange(6, dtype="uint32").reshape(2, 3)],
+        "a": [np.array(0.5, "float32")],
     }
-    first = files.save_arrays(tmp_path, "batch-1", {"a": np.zeros(2)}, {})
-    path = files.save_arrays(tmp_path, "batch-1", arrays, {"epoch": 3})
-    # One of a stem.
-    assert [found.name for found in tmp_path.iterdir()] == [path.name] and path != first
+    files.save_arrays(tmp_path, "batch-1", {"a": [np.zeros(2)]}, {})
+    files.save_arrays(tmp_path, "batch-1", arrays, {"epoch": 3})
+    (path,) = tmp_path.iterdir()  # one of a stem
     found, metadata = files.load_arrays(path)
-    assert list(found) == ["a/00000", "b/00001"] and metadata == {"epoch": 3}
-    for name, array in arrays.items():
-        np.testing.assert_array_equal(found[name], array)
+    assert list(found) == ["a", "b"] and metadata == {"epoch": 3}
+    for name, group in arrays.items():
+        for one, other in zip(found[name], group, strict=True):
+            np.testing.assert_array_equal(one, other)
+            assert one.dtype == other.dtype
     assert files.is_whole(path)
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -90,7 +91,7 @@ def test_arrays_come_back_or_are_refused(tmp_path):
 
 def test_arrays_that_cannot_be_written_leave_nothing(tmp_path):
     with pytest.raises(OSError, match="absent"):
-        files.save_arrays(tmp_path / "absent", "batch-1", {"a": np.zeros(2)}, {})
+        files.save_arrays(tmp_path / "absent", "batch-1", {"a": [np.zeros(2)]}, {})
     assert not list(tmp_path.iterdir())
 
 
@@ -219,7 +220,10 @@ def test_what_is_sealed_is_verified(tmp_path):
         match="data/ids' is not the file that was written with manifest.json",
     ):
         files.Manifest(tmp_path).verify("data")
-    for text in ("", "[]", '{"data/ids": 3}'):
+    (tmp_path / "manifest.json").write_text('{"data/ids": 3}')
+    with pytest.raises(ValueError, match="data/ids' is not the file"):
+        files.Manifest(tmp_path).verify("data")
+    for text in ("", "[]"):
         (tmp_path / "manifest.json").write_text(text)
         with pytest.raises(ValueError, match="manifest.json' cannot be used: "):
             files.Manifest(tmp_path).verify("data")

@@ -6,29 +6,23 @@ import pytest
 from small import log, session
 
 from keras_transformer.evaluation.callback import BleuCallback
-from keras_transformer.training.callbacks import (
-    ORDER,
+from keras_transformer.training.checkpoints import (
+    Checkpoints,
+    EpochWeights,
     KeepBest,
-    NonFiniteLoss,
     RunLog,
-    StopOnNonFiniteLoss,
-    ordered,
 )
-from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
 from keras_transformer.training.optimizer import paper_adam
-from keras_transformer.training.progress import Monitor
+from keras_transformer.training.progress import NonFiniteLoss
+from keras_transformer.training.train import callbacks_of
 
 
 def fit(shared, *callbacks, bad_batch=None, bad_validation=False):
     """A fit of two epochs of 6 batches; how many batches of it ran."""
     steps = shared.training.gradient_accumulation
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(
-        keras.optimizers.SGD(
-            0.01, gradient_accumulation_steps=steps if steps > 1 else None
-        ),
-        "mse",
-    )
+    options = {"gradient_accumulation_steps": steps} if steps > 1 else {}
+    model.compile(paper_adam(0.01, **options), "mse")
     x = np.ones((6, 1), "float32")
     if bad_batch is not None:
         x[bad_batch] = np.inf
@@ -47,25 +41,21 @@ def fit(shared, *callbacks, bad_batch=None, bad_validation=False):
         validation_data=(np.full((2, 1), np.nan), np.ones((2, 1)))
         if bad_validation
         else None,
-        callbacks=[count, Monitor(shared), *callbacks],
+        callbacks=[count, shared, *callbacks],
     )
     return len(ran)
 
 
-def test_the_order_is_fixed_whatever_is_given(tmp_path):
+def test_the_order_is_fixed(tmp_path):
+    """Each after those whose work it needs, the checkpoint last."""
     shared = session(tmp_path)
-    given = [BleuCallback([], [], None), keras.callbacks.TensorBoard(tmp_path)]
-    given += [
-        kind(shared) for kind in (Checkpoints, EpochWeights, KeepBest, RunLog, Monitor)
-    ]
-    given.append(StopOnNonFiniteLoss(shared))
-    for callbacks in (given, given[::-1]):
-        assert tuple(type(callback) for callback in ordered(callbacks)) == ORDER
-    assert ordered(given[3:5]) == given[4:2:-1]
-    with pytest.raises(
-        ValueError, match="must be of the classes in ORDER; received .*LambdaCallback"
-    ):
-        ordered([*given, keras.callbacks.LambdaCallback()])
+    bleu = BleuCallback([], [], None)
+    kinds = [RunLog, KeepBest, EpochWeights, Checkpoints]
+    first, *others = callbacks_of(shared, None)
+    assert first is shared and [type(other) for other in others] == kinds
+    first, second, *others = callbacks_of(shared, bleu)
+    assert first is shared and second is bleu
+    assert [type(other) for other in others] == kinds
 
 
 @pytest.mark.parametrize("accumulation, update", [(1, 4), (2, 2)])
@@ -76,7 +66,7 @@ def test_non_finite_loss_names_the_update(tmp_path, accumulation, update):
         match=f"loss is (inf|nan) at update {update} \\(learning rate 0.01\\); the "
         "model saved last",
     ):
-        fit(shared, StopOnNonFiniteLoss(shared), bad_batch=3)
+        fit(shared, bad_batch=3)
 
 
 def test_non_finite_validation(tmp_path):
@@ -86,9 +76,9 @@ def test_non_finite_validation(tmp_path):
         match=r"val_loss is nan at update 6 \(learning rate 0.01\); the model saved "
         "last",
     ):
-        fit(shared, StopOnNonFiniteLoss(shared), bad_validation=True)
+        fit(shared, bad_validation=True)
     shared = session(tmp_path)
-    assert fit(shared, StopOnNonFiniteLoss(shared)) == 12
+    assert fit(shared) == 12
 
 
 def test_weights_that_the_last_update_broke(tmp_path):
@@ -108,29 +98,7 @@ def test_weights_that_the_last_update_broke(tmp_path):
         match=r"a weight is not finite at update 6 \(learning rate 0.01\); the model "
         "saved last",
     ):
-        fit(shared, Break(), StopOnNonFiniteLoss(shared))
-
-
-def test_the_gradient_norm_is_in_the_message(tmp_path):
-    model = keras.Sequential(
-        [
-            keras.Input((1,)),
-            keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros"),
-        ]
-    )
-    model.compile(paper_adam(0.25), "mse")
-    ones = np.ones((2, 1), "float32")
-    model.fit(ones, ones, batch_size=2, verbose=0)  # the gradient of (w - 1)^2 at 0
-    assert float(model.optimizer.gradient_norm) == pytest.approx(2.0)
-    message = r"loss is (inf|nan) at update 0 \(learning rate 0.25, gradient norm (inf|nan)\); the"
-    with pytest.raises(NonFiniteLoss, match=message):
-        model.fit(
-            np.full_like(ones, np.inf),
-            ones,
-            batch_size=2,
-            verbose=0,
-            callbacks=[StopOnNonFiniteLoss(session(tmp_path))],
-        )
+        fit(shared, Break())
 
 
 @pytest.mark.parametrize(
@@ -155,15 +123,16 @@ def test_one_line_an_epoch(tmp_path):
     written = RunLog(shared)
     fit(shared, written)
     lines = log(tmp_path)
+    path = tmp_path / "log.jsonl"
     assert [line["epoch"] for line in lines] == [1, 2]
     assert 0 <= lines[0]["seconds"] <= lines[1]["seconds"]
     assert lines[1]["loss"] < lines[0]["loss"]
-    whole = written.path.read_bytes()
+    whole = path.read_bytes()
     shared.progress.epoch = 2
-    with open(written.path, "a") as file:
+    with open(path, "a") as file:
         file.write('[]\n{"epoch": "3"}\n{"epoch": 1, "lo')  # killed
     written.rewind()
-    assert written.path.read_bytes() == whole
+    assert path.read_bytes() == whole
     shared.progress.epoch = 1
     written.rewind()
     assert log(tmp_path) == lines[:1]

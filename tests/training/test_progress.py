@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 import os
 import signal
 import threading
@@ -15,12 +16,15 @@ def test_scores_are_ranked(tmp_path):
     assert not shared.patience_is_over()
     shared.progress.scores = scores
     assert shared.ranked_epochs() == [1, 3, 0, 2]
-    assert shared.is_better(1.0, 2.0) and not shared.is_better(1.0, 1.0)
+    assert [shared.is_better(score) for score in (9.0, math.nan)] == [True, False]
+    shared.progress.best = 1.0
+    assert shared.is_better(0.5) and not shared.is_better(1.0)
     assert shared.patience_is_over() and shared.is_done()
     shared = session(tmp_path, monitor="bleu", patience=2)
     shared.progress.scores = scores
     assert shared.ranked_epochs() == [2, 0, 1, 3]
-    assert shared.is_better(2.0, 1.0) and not shared.is_better(1.0, 1.0)
+    shared.progress.best = 1.0
+    assert shared.is_better(2.0) and not shared.is_better(1.0)
     assert not shared.patience_is_over()
 
 

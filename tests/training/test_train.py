@@ -13,10 +13,10 @@ from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays
 from keras_transformer.text.tokenizer import Tokenizer
-from keras_transformer.training.callbacks import NonFiniteLoss
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import Perplexity, TokenAccuracy
 from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.progress import NonFiniteLoss
 from keras_transformer.training.schedule import WarmupSchedule
 from keras_transformer.training.train import train
 
@@ -139,7 +139,7 @@ def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, corpus, monkeypatch):
     assert len(log(tmp_path / "run")) == 1
     last = max((tmp_path / "run" / "checkpoints").glob("batch-*"))
     assert last.name.startswith(f"batch-{len(batches) + 2:08d}.")
-    assert all(np.isfinite(array).all() for array in load_arrays(last)[0].values())
+    assert all(np.isfinite(array).all() for array in load_arrays(last)[0]["model"])
 
 
 @one_width
@@ -218,7 +218,7 @@ def lines_of(corpus):
     [
         (
             dict(resume=True, source=None),
-            "source must be given to begin a run; received none, and '.*run' is none to",
+            "source must be given to begin a run, '.*run' being none to resume",
         ),
         (
             dict(model="huge"),
@@ -226,11 +226,11 @@ def lines_of(corpus):
         ),
         (
             dict(training=training(monitor="bleu")),
-            "monitor='bleu' needs valid_source and valid_target",
+            "valid_source must be given with valid_target or monitor='bleu'; received",
         ),
         (
             dict(valid_target="v.de"),
-            "valid_source must be given with valid_target; received 'v.de' alone",
+            "valid_source must be given with valid_target or monitor='bleu'; received",
         ),
         (
             dict(model=preset("tiny", positions="learned", max_positions=64)),
@@ -243,17 +243,6 @@ def test_what_cannot_work_fails_at_once(tmp_path, corpus, arguments, message):
         train(
             tmp_path / "run", **{**dict(zip(("source", "target"), corpus)), **arguments}
         )
-    assert not list(tmp_path.iterdir())
-
-
-def test_tensorboard_needs_its_packages(tmp_path, corpus, monkeypatch):
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name: None if name == "tensorboard" else name
-    )
-    with pytest.raises(
-        ImportError, match=r'tensorboard is not installed: pip install -e "\.\[tens'
-    ):
-        train(tmp_path / "run", *corpus, training=training(tensorboard=True))
     assert not list(tmp_path.iterdir())
 
 
@@ -297,7 +286,7 @@ def test_accumulated_micro_batches_equal_one_big_batch(corpus, optimizer, option
         )
         model.compile(
             made,
-            LabelSmoothedCrossEntropy(),
+            LabelSmoothedCrossEntropy(reduction="sum"),
             jit_compile=keras.backend.backend() == "jax",
         )
         before = model.get_weights()
