@@ -6,6 +6,8 @@ import json
 import numpy as np
 from keras import ops
 
+from keras_transformer.config import expect
+
 
 class Distribution:
     """Where a model is trained: here in one process, on one device.
@@ -89,22 +91,19 @@ class Distribution:
 
     def gather(self, texts):
         """The lists of strings of all processes."""
-        own = np.frombuffer(json.dumps(texts).encode(), np.uint8).astype("int32")
-        sizes = self.all_gather(np.array(len(own), "int32"))
-        rows = self.all_gather(np.pad(own, (0, sizes.max() - len(own))))
-        return [
-            json.loads(row[:size].astype(np.uint8).tobytes())
-            for row, size in zip(rows, sizes, strict=True)
-        ]
+        own = json.dumps(texts).encode()
+        longest = self.all_gather(np.array(len(own), "int32")).max()
+        padded = np.frombuffer(own.ljust(longest), np.uint8).astype("int32")
+        rows = self.all_gather(padded).astype(np.uint8)
+        return [json.loads(row.tobytes()) for row in rows]
 
     def must_agree(self, what, *numbers):
         """Raise a `ValueError` in all processes unless all found the same numbers."""
         found = self.all_gather(np.array(numbers, "int32"))
-        if (found != found[0]).any():
-            raise ValueError(
-                f"all processes must find the same {what}; received {found.tolist()}: "
-                "do they share the run?"
-            )
+        is_same = (found == found[0]).all()
+        expect(
+            is_same, "processes", f"find the same {what}, in one run", found.tolist()
+        )
 
     @contextlib.contextmanager
     def main_process_first(self):
@@ -113,24 +112,22 @@ class Distribution:
         Raises:
             ValueError: in the others, if the block failed in process 0.
         """
-        failed = self.process == 0
+        failures = int(self.process == 0)
         try:
             yield self.process == 0
-            failed = False
+            failures = 0
         finally:
-            failures = self.sum(np.array([failed], "int32"))
-        if failures[0] and self.process > 0:
+            failures = self.sum(np.array(failures, "int32"))
+        if failures:
             raise ValueError("process 0 failed; its own output says why")
 
 
 def transform_gradients(optimizer, transform):
     """Let an optimizer clip, accumulate and apply `transform(gradients)`."""
-    if not hasattr(optimizer, "gradient_transform"):
-        kind = type(optimizer).__name__
-        raise ValueError(
-            "optimizer must be a GradientTransform on several devices, such as that "
-            f"of paper_adam or a class of (GradientTransform, {kind}); received {kind}"
-        )
+    kind = type(optimizer).__name__
+    is_one = hasattr(optimizer, "gradient_transform")
+    bases = f"(GradientTransform, {kind})"
+    expect(is_one, "optimizer", f"be of a class of {bases} on several devices", kind)
     optimizer.gradient_transform = transform
 
 

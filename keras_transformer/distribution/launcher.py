@@ -5,6 +5,8 @@ import os
 
 import keras
 
+from keras_transformer.config import expect
+
 # Variables with the number of processes and the number of this one: those of torchrun,
 # of `keras.distribution.initialize`, and of Slurm's srun.
 TORCHRUN = ("WORLD_SIZE", "RANK")
@@ -23,20 +25,16 @@ def launched():
         ValueError: if the environment contradicts itself.
     """
     backend = keras.backend.backend()
+    found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]
     if backend == "tensorflow" and "TF_CONFIG" in os.environ:
-        where = "TF_CONFIG"
-        number, count = from_tf_config(os.environ[where])
-    else:
-        found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]
-        if not found:
-            return 0, 1
-        where = " and ".join(found[0])
+        number, count = from_tf_config(os.environ["TF_CONFIG"])
+    elif found:
         count, number = map(whole_number, found[0])
-    if not 0 <= number < count:
-        raise ValueError(
-            f"{where} must number the processes from 0; "
-            f"received process {number} of {count}"
-        )
+    else:
+        return 0, 1
+    is_counted = 0 <= number < count
+    received = f"process {number} of {count}"
+    expect(is_counted, "the launcher", "number the processes from 0", received)
     return number, count
 
 
@@ -55,29 +53,22 @@ def from_tf_config(text):
         config = json.loads(text)
         cluster = config.get("cluster", {})
         task = config.get("task", {"type": "worker", "index": 0})
+        unknown = {*cluster, task["type"]} - {"chief", "worker"}
         chiefs = len(cluster.get("chief", ()))
         processes = chiefs + len(cluster.get("worker", ()))
         number = task["index"]
         if task["type"] == "worker":
             number += chiefs
-        unknown = {*cluster, task["type"]} - {"chief", "worker"}
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise ValueError(
-            f"TF_CONFIG must be JSON with cluster and task; received {text!r}"
-        ) from None
-    if unknown:
-        raise ValueError(
-            "TF_CONFIG must hold chief and worker alone; "
-            f"received {', '.join(sorted(unknown))}"
-        )
+        message = f"TF_CONFIG must be JSON with cluster and task; received {text!r}"
+        raise ValueError(message) from None
+    expect(not unknown, "TF_CONFIG", "hold chief and worker alone", unknown)
     return number, max(processes, 1)
 
 
 def whole_number(name):
     """The value of an environment variable that must be a whole number."""
-    value = os.environ.get(name)
-    if value is None or not value.isdecimal():
-        raise ValueError(
-            f"the environment's {name} must be a whole number; received {value!r}"
-        )
+    value = os.environ.get(name, "")
+    is_whole = value.isdecimal()
+    expect(is_whole, f"the environment's {name}", "be a whole number", value)
     return int(value)

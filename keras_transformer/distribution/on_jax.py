@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from jax.experimental import multihost_utils
 
+from keras_transformer.config import expect
 from keras_transformer.distribution.distribution import Distribution, assign
 from keras_transformer.distribution.launcher import KERAS, launched
 
@@ -48,12 +49,9 @@ def join():
     # address JAX asks Slurm.
     cluster = {}
     if KERAS[0] in os.environ:
-        addresses = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES")
-        if not addresses:
-            raise ValueError(
-                "KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; "
-                "received none"
-            )
+        name = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+        addresses = os.environ.get(name, "")
+        expect(addresses, name, "hold process 0's host:port", addresses)
         cluster = dict(
             coordinator_address=addresses.split(",")[0],
             num_processes=processes,
@@ -78,58 +76,45 @@ def own_gpus():
     in a step of Slurm, one by the number of the task on its host.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if not visible:
-        return None
-    return list(range(len(visible.split(","))))
+    return list(range(len(visible.split(",")))) if visible else None
 
 
 class OnJax(Distribution):
-    """All devices of all processes, by Keras's `DataParallel` or `ModelParallel`."""
+    """All devices of all processes, by Keras's `ModelParallel`.
+
+    With "data", groups of one device each have the whole model.
+    """
 
     def __init__(self, how, model_devices):
         self.process = jax.process_index()
         self.processes = jax.process_count()
         here = jax.local_device_count()
-        self.model_devices = 1
+        shared = (model_devices or here) if how == "model" else 1
+        expectation = f"divide the {here} devices of a process"
+        expect(here % shared == 0, "model_devices", expectation, shared)
+        self.model_devices = shared
+        self.devices = here // shared
+        shape = (self.processes * self.devices, shared)
+        mesh = keras.distribution.DeviceMesh(shape, ("data", "model"))
+        layout = keras.distribution.LayoutMap(mesh)
         if how == "model":
-            self.model_devices = model_devices or here
-        if here % self.model_devices:
-            raise ValueError(
-                f"model_devices must divide the {here} devices of a process; "
-                f"received {model_devices}"
-            )
-        self.devices = here // self.model_devices
-        # TokenBatches gives each process its rows.
-        options = dict(auto_shard_dataset=False)
-        engine = keras.distribution.DataParallel
-        if how == "model":
-            engine = keras.distribution.ModelParallel
-            shape = (self.processes * self.devices, self.model_devices)
-            mesh = keras.distribution.DeviceMesh(shape, ("data", "model"))
-            layout = keras.distribution.LayoutMap(mesh)
             for path, axes in AXES.items():
                 layout[path] = axes
-            options.update(layout_map=layout, batch_dim_name="data")
-        self.engine = engine(**options)
+        # TokenBatches gives each process its rows.
+        options = dict(batch_dim_name="data", auto_shard_dataset=False)
+        self.engine = keras.distribution.ModelParallel(layout_map=layout, **options)
         self.copied = None
         self.copy = None
 
     def __str__(self):
-        parts = [f"{jax.device_count()} devices"]
-        if self.processes > 1:
-            parts.append(f"{self.processes} processes")
-        if self.model_devices > 1:
-            parts.append(f"{self.model_devices} to a model")
-        return ", ".join(parts)
+        return f"{jax.device_count()} devices, {self.model_devices} to a model"
 
     def check(self, model, training):
         for name in CUT:
             size = getattr(model, name) or 0
-            if size % self.model_devices:
-                raise ValueError(
-                    f"{name} must be a multiple of {self.model_devices}, the devices "
-                    f"that share a model; received {size}"
-                )
+            parts = self.model_devices
+            expectation = f"be a multiple of {parts}, the devices that share a model"
+            expect(size % parts == 0, name, expectation, size)
 
     def scope(self):
         return self.engine.scope()

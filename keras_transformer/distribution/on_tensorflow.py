@@ -5,6 +5,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from keras_transformer.config import expect
 from keras_transformer.distribution.distribution import (
     Distribution,
     transform_gradients,
@@ -25,9 +26,8 @@ def engine(how, model_devices):
 
 def local_devices():
     """The names of this host's GPUs; of its logical processors if it has none."""
-    gpus = tf.config.list_logical_devices("GPU")
-    devices = gpus or tf.config.list_logical_devices("CPU")
-    return [device.name for device in devices]
+    found = tf.config.list_logical_devices
+    return [device.name for device in found("GPU") or found("CPU")]
 
 
 class Mirrored(Distribution):
@@ -48,17 +48,11 @@ class Mirrored(Distribution):
         return f"{self.devices} devices"
 
     def check(self, model, training):
-        if training.gradient_accumulation > 1:
-            raise ValueError(
-                "gradient_accumulation must be 1 with TensorFlow's strategies of one "
-                f"host; received {training.gradient_accumulation}: raise batch_tokens "
-                "instead, or start one process for each device"
-            )
-        if training.dtype == "mixed_float16":
-            raise ValueError(
-                "dtype must not be 'mixed_float16' with TensorFlow's strategies of one "
-                "host: take 'mixed_bfloat16', or start one process for each device"
-            )
+        where = "with several devices of one TensorFlow process"
+        steps = training.gradient_accumulation
+        expect(steps == 1, "gradient_accumulation", f"be 1 {where}", steps)
+        dtype = training.dtype
+        expect(dtype != "mixed_float16", "dtype", f"not be this {where}", dtype)
 
     def scope(self):
         return self.strategy.scope()
@@ -101,11 +95,8 @@ class MultiWorker(Processes):
             cluster_resolver=resolver
         )
         local = self.strategy.num_replicas_in_sync // self.processes
-        if local > 1:
-            raise ValueError(
-                f"each process must see one GPU; received {local}: start one for each, "
-                "with CUDA_VISIBLE_DEVICES"
-            )
+        expectation = "name one GPU for each process"
+        expect(local == 1, "CUDA_VISIBLE_DEVICES", expectation, local)
         # One trace for all that is summed between steps.
         self.sum_flat = tf.function(
             lambda tensor: self.run([tensor])[0],

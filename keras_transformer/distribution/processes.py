@@ -26,18 +26,6 @@ class Processes(Distribution):
 
     def prepare(self, model):
         self.sum_gradients(model)
-        self.sum_metrics(model)
-        # All begin with the weights of process 0.
-        weights = [ops.convert_to_tensor(weight) for weight in model.weights]
-        if self.process > 0:
-            weights = [ops.zeros_like(weight) for weight in weights]
-        assign(model.weights, self.sum_tensors(weights))
-        for variable in seeds(model):
-            variable.assign(offset_seed(variable, self.process))
-        return model
-
-    def sum_metrics(self, model):
-        """Make what the model reports that of all processes."""
         own_result = model.get_metrics_result
 
         def get_metrics_result():
@@ -52,6 +40,14 @@ class Processes(Distribution):
         # a finished, compiled model of any class. A callback would come too late, after
         # the logs of the batch.
         model.get_metrics_result = get_metrics_result
+        # All begin with the weights of process 0.
+        weights = [ops.convert_to_tensor(weight) for weight in model.weights]
+        if self.process > 0:
+            weights = [ops.zeros_like(weight) for weight in weights]
+        assign(model.weights, self.sum_tensors(weights))
+        for variable in seeds(model):
+            variable.assign(offset_seed(variable, self.process))
+        return model
 
     def totals(self, variables):
         """The states of metrics as one device would have them."""
