@@ -1,6 +1,6 @@
-"""Fonts that have the characters of a picture.
+"""What a picture stands on: a figure, and fonts that have its characters.
 
-Matplotlib's own has no Chinese, Japanese, Korean or Devanagari.
+Matplotlib's own font has no Chinese, Japanese, Korean or Devanagari.
 """
 
 import functools
@@ -8,11 +8,18 @@ import warnings
 from unicodedata import category
 
 from matplotlib import font_manager
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 DEFAULT = "DejaVu Sans"  # comes with matplotlib
 # Has a box for every character, and none of the characters.
 PLACEHOLDERS = "Last Resort"
+
+
+def canvas(size, rows=1, columns=1):
+    """A figure of (width, height) inches, and the list of its axes."""
+    figure = Figure(size, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False).ravel().tolist()
 
 
 def suit(figure):
@@ -31,8 +38,7 @@ def suit(figure):
     if missing:
         warnings.warn(
             f"no installed font has {missing!r}, which will be boxes in the picture: "
-            "install one that has them, such as Noto Sans (for Chinese, Japanese and "
-            "Korean Noto Sans CJK), and start Python anew",
+            "install one such as Noto Sans or Noto Sans CJK, and start Python anew",
             stacklevel=3,
         )
     return figure
@@ -47,21 +53,18 @@ def families_for(characters):
     # Spaces and control characters need no font.
     missing = {letter for letter in characters if category(letter)[0] not in "ZC"}
     missing -= characters_of(font_manager.findfont(DEFAULT), 0)
-    # Sorted, so that of equally good fonts it is always the same.
-    installed = sorted(font_manager.fontManager.ttflist, key=lambda font: font.name)
     while missing:
-        most = 0
-        for font in installed:
-            if font.style != "normal" or PLACEHOLDERS in font.name:
-                continue
-            found = missing & characters_of(font.fname, font.index)
-            if len(found) > most:
-                most = len(found)
-                best = font
-        if most == 0:
+        found = {
+            font.name: missing & characters_of(font.fname, font.index)
+            for font in font_manager.fontManager.ttflist
+            if font.style == "normal" and PLACEHOLDERS not in font.name
+        }
+        # Sorted, so that of equally good fonts it is always the same.
+        best = max(sorted(found), key=lambda name: len(found[name]))
+        if not found[best]:
             break
-        families.append(best.name)
-        missing -= characters_of(best.fname, best.index)
+        families.append(best)
+        missing -= found[best]
     return families, "".join(sorted(missing))
 
 
@@ -69,4 +72,4 @@ def families_for(characters):
 def characters_of(path, index):
     """The characters of a font file, or of one of several fonts in it."""
     place = path if index == 0 else font_manager.FontPath(path, index)
-    return frozenset(map(chr, font_manager.get_font(place).get_charmap()))
+    return {chr(code) for code in font_manager.get_font(place).get_charmap()}
