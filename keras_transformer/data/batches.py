@@ -32,17 +32,13 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulatio
     if shuffle:
         batches = [batches[i] for i in random.permutation(len(batches))]
     # Keras under TensorFlow takes the shapes of the whole epoch from the first two
-    # batches and holds fixed what they have in common, so these two must differ. Rows
-    # first: batches of other rows have another width too.
-    widths = [edge for edge, _ in batches]
-    heights = [rows_per_bucket(edge, batch_tokens) for edge in widths]
-    for sizes in (heights, widths):
-        if {*sizes} != {sizes[0]}:
-            other = next(i for i, size in enumerate(sizes) if size != sizes[0])
-            batches.insert(1, batches.pop(other))
-            break
+    # batches and holds fixed what they have in common, so these two must differ.
+    taken = np.array([edge for edge, _ in batches])
+    others = np.flatnonzero(taken != taken[0])
+    if len(others):
+        batches.insert(1, batches.pop(others[0]))
     missing = -len(batches) % accumulation
-    return batches + missing * [(min(widths), order[:0])]
+    return batches + missing * [(int(taken.min()), order[:0])]
 
 
 class TokenBatches(keras.utils.PyDataset):
@@ -161,8 +157,8 @@ class TokenBatches(keras.utils.PyDataset):
         self._plan = batch_plan(self._lengths, *options)
         tokens = np.array([self._lengths[rows, 1].sum() for _, rows in self._plan])
         self._weights = np.repeat(count / tokens.reshape(-1, count).sum(axis=1), count)
-        # See `batch_plan`: of batches that differ, this process's shares may be equal.
-        # One device's rows of weight 0 more make the first differ again.
+        # See `batch_plan`: of another width, the second may have as many rows. One
+        # device's rows of weight 0 more make the first differ in these, too.
         first, *others = [self._rows(edge) for edge, _ in self._plan]
         self._first_is_longer = others[:1] == [first] and {*others} != {first}
         self._read_to_end = False
@@ -204,14 +200,15 @@ class TokenBatches(keras.utils.PyDataset):
         for array, text, prefix in zip((source_ids, labels), texts, prefixes):
             array[:count, : len(prefix)] = prefix
             array[:count, len(prefix) :] = text[:, : edge - len(prefix)]
-        source_lengths, target_lengths = self._lengths[rows].T
-        for place, token in enumerate(reversed(layout.source_suffix), start=1):
-            source_ids[np.arange(count), source_lengths - place] = token
+        each = np.arange(count)
+        source_ends, target_ends = self._lengths[rows].T - 1
+        for place, token in enumerate(reversed(layout.source_suffix)):
+            source_ids[each, source_ends - place] = token
         # The decoder reads the text without the end token, one position later.
         target_ids[:, 0] = special.begin
         target_ids[:count, 1:] = labels[:count, :-1]
-        labels[np.arange(count), target_lengths - 1] = special.end
-        real = np.arange(edge) < target_lengths[:, None]
+        labels[each, target_ends] = special.end
+        real = np.arange(edge) <= target_ends[:, None]
         weights[:count][real] = self._weights[index]
         # A filler row attends to one token: attention to none may be NaN.
         source_ids[count:, 0] = special.end

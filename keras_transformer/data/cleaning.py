@@ -4,8 +4,6 @@ import dataclasses
 
 import numpy as np
 
-from keras_transformer.config import DataConfig
-
 
 @dataclasses.dataclass(frozen=True)
 class FilterReport:
@@ -28,12 +26,12 @@ class FilterReport:
         )
 
 
-def judge(lengths: np.ndarray, config: DataConfig) -> np.ndarray:
+def judge(lengths, config):
     """The field of `FilterReport` in which each pair is counted: `(n,)` strings.
 
     Args:
         lengths: `(n, 2)` tokens of source and target, without end tokens.
-        config: the limits, which count an end token on each side.
+        config: a `DataConfig`, whose limits count an end token on each side.
     """
     shorter = lengths.min(axis=1) + 1
     longer = lengths.max(axis=1) + 1

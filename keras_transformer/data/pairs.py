@@ -1,16 +1,12 @@
 """Parallel text from files: readers that give (source, target) pairs of strings."""
 
 import itertools
-import os
-from collections.abc import Iterator
 
 from keras_transformer.config import expect
 from keras_transformer.text.lines import read_lines
 
 
-def read_pairs(
-    source: str | os.PathLike, target: str | os.PathLike | None = None
-) -> Iterator[tuple[str, str]]:
+def read_pairs(source, target=None):
     """Pairs of lines of two parallel files, or of one `.tsv` file with two columns.
 
     Any of them may be `.gz`.
@@ -54,4 +50,4 @@ def _file_pairs(source, target):
     for path, count in zip(paths, counts, strict=True):
         expect(count, path, "contain sentences", count)
     is_equal = counts[0] == counts[1]
-    expect(is_equal, f"{source} and {target}", "have equally many lines", counts)
+    expect(is_equal, f"{source} and {target}", "have as many lines", counts)

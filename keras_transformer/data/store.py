@@ -40,10 +40,10 @@ class TokenStore:
         (1, 1)
     """
 
-    def __init__(self, ids, offsets, report):
+    def __init__(self, arrays, report):
         # Plain views: slicing np.memmap itself is several times slower.
-        self._ids = [np.asarray(side) for side in ids]
-        self._offsets = [np.asarray(side) for side in offsets]
+        plain = [np.asarray(array) for array in arrays]
+        self._sides = (plain[:2], plain[2:])
         self.report = report
 
     @classmethod
@@ -66,14 +66,12 @@ class TokenStore:
         expect(not folder.exists(), "folder", "not exist yet", str(folder))
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_partial(folder.parent, folder.stem)
-        tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
-        with written_aside(folder) as aside:
+        options = (source_tokenizer, target_tokenizer, config)
+        with written_aside(folder) as aside, contextlib.ExitStack() as opened:
             aside.mkdir()
-            with contextlib.ExitStack() as opened:
-                files = [
-                    opened.enter_context(open(aside / name, "wb")) for name in FILES
-                ]
-                dtype, report = _write(files, pairs, tokenizers, config)
+            files = [opened.enter_context(open(aside / name, "wb")) for name in FILES]
+            dtype, report = _write(files, pairs, *options)
+            opened.close()
             content = {"dtype": dtype, "report": dataclasses.asdict(report)}
             (aside / "store.json").write_text(json.dumps(content), "utf-8")
         return cls.open(folder)
@@ -95,12 +93,12 @@ class TokenStore:
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"folder must be a token store; {folder} is not: {error}"
             raise ValueError(message) from None
-        for ids, offsets in (arrays[:2], arrays[2:]):
+        store = cls(arrays, report)
+        for ids, offsets in store._sides:
             sizes_fit = len(offsets) == report.kept + 1 and len(ids) == offsets[-1]
-            is_rising = offsets[0] == 0 and (offsets[:-1] < offsets[1:]).all()
-            is_complete = sizes_fit and is_rising
+            is_complete = sizes_fit and offsets[0] == 0 and (np.diff(offsets) > 0).all()
             expect(is_complete, "folder", "be a complete token store", str(folder))
-        return cls(arrays[::2], arrays[1::2], report)
+        return store
 
     @classmethod
     def from_lines(
@@ -119,21 +117,21 @@ class TokenStore:
         counts = (len(source_lines), len(target_lines))
         is_equal = counts[0] == counts[1]
         expect(is_equal, "source_lines and target_lines", "be equally many", counts)
-        tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
         files = [io.BytesIO() for _ in FILES]
         pairs = zip(source_lines, target_lines)
-        dtype, report = _write(files, pairs, tokenizers, config)
-        ids = [np.frombuffer(file.getbuffer(), dtype) for file in files[::2]]
-        offsets = [np.frombuffer(file.getbuffer(), "int64") for file in files[1::2]]
-        return cls(ids, offsets, report)
+        options = (source_tokenizer, target_tokenizer, config)
+        dtype, report = _write(files, pairs, *options)
+        types = 2 * (dtype, "int64")
+        arrays = [np.frombuffer(file.getbuffer(), t) for file, t in zip(files, types)]
+        return cls(arrays, report)
 
     def __len__(self):
-        return len(self._offsets[0]) - 1
+        return self.report.kept
 
     @property
     def lengths(self):
         """Tokens of each source and target, without begin and end: `(n, 2)` int32."""
-        sides = [np.diff(offsets).astype(np.int32) for offsets in self._offsets]
+        sides = [np.diff(offsets).astype(np.int32) for _, offsets in self._sides]
         return np.stack(sides, axis=1)
 
     def padded(self, rows, width, pad=PAD):
@@ -142,7 +140,7 @@ class TokenStore:
         They are int32; `width` is at least the longest of these sentences.
         """
         padded = []
-        for ids, offsets in zip(self._ids, self._offsets):
+        for ids, offsets in self._sides:
             places = offsets[rows, None] + np.arange(width)
             inside = places < offsets[rows + 1, None]
             # After the last sentence lies nothing.
@@ -169,13 +167,14 @@ def _chunks(pairs, counts):
         yield chunk
 
 
-def _write(files, pairs, tokenizers, config):
+def _write(files, pairs, source_tokenizer, target_tokenizer, config):
     """Tokenise and filter pairs into four open files, in the order of `FILES`.
 
     Returns:
         The name of the ids' dtype, and the `FilterReport`.
     """
     config = config or DataConfig()
+    tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
     # The limit counts the end token already.
     layout = SentenceFormat.of(*tokenizers)
     around = max(layout.around_source, layout.around_labels) - 1

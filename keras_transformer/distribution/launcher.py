@@ -7,12 +7,12 @@ import keras
 
 from keras_transformer.config import expect
 
-# Variables with the number of processes and the number of this one: those of torchrun,
-# of `keras.distribution.initialize`, and of Slurm's srun.
-TORCHRUN = ("WORLD_SIZE", "RANK")
+# Variables with the number of processes and the number of this one: of
+# `keras.distribution.initialize`, of Slurm's srun, of torchrun.
 KERAS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID")
 SLURM = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
-LAUNCHERS = {"torch": (TORCHRUN,), "tensorflow": (SLURM,), "jax": (KERAS, SLURM)}
+TORCHRUN = ("WORLD_SIZE", "RANK")
+LAUNCHERS = {"torch": [TORCHRUN], "tensorflow": [SLURM], "jax": [KERAS, SLURM]}
 
 
 def launched():
@@ -32,9 +32,9 @@ def launched():
         count, number = map(whole_number, found[0])
     else:
         return 0, 1
-    is_counted = 0 <= number < count
     received = f"process {number} of {count}"
-    expect(is_counted, "the launcher", "number the processes from 0", received)
+    is_one = 0 <= number < count
+    expect(is_one, "the launcher", "number the processes from 0", received)
     return number, count
 
 
@@ -69,6 +69,5 @@ def from_tf_config(text):
 def whole_number(name):
     """The value of an environment variable that must be a whole number."""
     value = os.environ.get(name, "")
-    is_whole = value.isdecimal()
-    expect(is_whole, f"the environment's {name}", "be a whole number", value)
+    expect(value.isdecimal(), name, "be a whole number in the environment", value)
     return int(value)

@@ -47,18 +47,14 @@ def join():
         return
     # As `keras.distribution.initialize` does, with another heartbeat. Without an
     # address JAX asks Slurm.
-    cluster = {}
+    cluster = ()
     if KERAS[0] in os.environ:
         name = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
-        addresses = os.environ.get(name, "")
-        expect(addresses, name, "hold process 0's host:port", addresses)
-        cluster = dict(
-            coordinator_address=addresses.split(",")[0],
-            num_processes=processes,
-            process_id=process,
-        )
+        address, *_ = os.environ.get(name, "").split(",")
+        expect(address, name, "hold process 0's host:port", address)
+        cluster = (address, processes, process)
     jax.distributed.initialize(
-        **cluster,
+        *cluster,
         local_device_ids=own_gpus(),
         heartbeat_timeout_seconds=HEARTBEAT,
         shutdown_timeout_seconds=FAREWELL,

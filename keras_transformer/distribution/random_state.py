@@ -14,7 +14,7 @@ def random_state():
         return []
     import torch
 
-    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    states = (torch.get_rng_state(), *torch.cuda.get_rng_state_all())
     return [state.numpy() for state in states]
 
 
