@@ -53,18 +53,19 @@ def families_for(characters):
     # Spaces and control characters need no font.
     missing = {letter for letter in characters if category(letter)[0] not in "ZC"}
     missing -= characters_of(font_manager.findfont(DEFAULT), 0)
+    # Sorted, so that of equally good fonts it is always the same.
+    installed = sorted(font_manager.fontManager.ttflist, key=lambda font: font.name)
     while missing:
-        found = {
-            font.name: missing & characters_of(font.fname, font.index)
-            for font in font_manager.fontManager.ttflist
+        found = [
+            (font.name, missing & characters_of(font.fname, font.index))
+            for font in installed
             if font.style == "normal" and PLACEHOLDERS not in font.name
-        }
-        # Sorted, so that of equally good fonts it is always the same.
-        best = max(sorted(found), key=lambda name: len(found[name]))
-        if not found[best]:
+        ]
+        family, best = max(found, key=lambda pair: len(pair[1]))
+        if not best:
             break
-        families.append(best)
-        missing -= found[best]
+        families.append(family)
+        missing -= best
     return families, "".join(sorted(missing))
 
 
