@@ -35,9 +35,6 @@ class Distribution:
         """What `TokenBatches` must know: process, processes, devices."""
         return self.process, self.processes, self.devices
 
-    def __str__(self):
-        return "one device"
-
     def check(self, model, training):
         """Raise a `ValueError` for settings that this engine cannot do.
 
@@ -132,9 +129,6 @@ class Processes(Distribution):
     processes, and `sum_gradients(model)`, which lets the model's optimizer apply the
     sum of all processes' gradients.
     """
-
-    def __str__(self):
-        return f"process {self.process} of {self.processes}"
 
     def sum(self, array):
         (total,) = self.sum_tensors([ops.convert_to_tensor(array)])

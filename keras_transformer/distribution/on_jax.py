@@ -102,9 +102,6 @@ class OnJax(Distribution):
         self.copied = None
         self.copy = None
 
-    def __str__(self):
-        return f"{jax.device_count()} devices, {self.model_devices} to a model"
-
     def check(self, model, training):
         for name in CUT:
             size = getattr(model, name) or 0

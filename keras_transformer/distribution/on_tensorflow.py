@@ -47,9 +47,6 @@ class Mirrored(Distribution):
             self.strategy = tf.distribute.MirroredStrategy(local_devices())
         self.devices = self.strategy.num_replicas_in_sync
 
-    def __str__(self):
-        return f"{self.devices} devices"
-
     def check(self, model, training):
         where = "where a TensorFlow process has several devices"
         steps = training.gradient_accumulation

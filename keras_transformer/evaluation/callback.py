@@ -17,9 +17,8 @@ class BleuCallback(keras.callbacks.Callback):
 
     Args:
         sources, references: lists of strings.
-        source_tokenizer, target_tokenizer: the model's `Tokenizer`s; one if they are
-            the same.
-        decoding: a `DecodingConfig`; the default's beam search when absent.
+        *options: what `Translator` takes after the model: source tokenizer, target
+            tokenizer (the same when absent), `DecodingConfig`.
         distribution: the `Distribution` of the model; its processes share the
             sentences.
 
@@ -28,19 +27,11 @@ class BleuCallback(keras.callbacks.Callback):
         model.fit(batches, callbacks=[bleu])
     """
 
-    def __init__(
-        self,
-        sources,
-        references,
-        source_tokenizer,
-        target_tokenizer=None,
-        decoding=None,
-        distribution=ONE_DEVICE,
-    ):
+    def __init__(self, sources, references, *options, distribution=ONE_DEVICE):
         super().__init__()
         self.sources = list(sources)
         self.references = list(references)
-        self.options = (source_tokenizer, target_tokenizer, decoding)
+        self.options = options
         self.distribution = distribution
         self.translator = None
 
@@ -56,10 +47,8 @@ class BleuCallback(keras.callbacks.Callback):
             translations[number::processes] = found
         scores = corpus_scores(translations, self.references)
         if process == 0:
-            print(
-                f"\nBLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f} "
-                f"on {len(translations)} held-out sentences"
-            )
+            numbers = f"BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}"
+            print(f"\n{numbers} on {len(translations)} held-out sentences")
             for source, translation in zip(self.sources[:SAMPLES], translations):
                 print(f"  {source}\n  -> {translation}")
         return scores

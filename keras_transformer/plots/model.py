@@ -10,9 +10,6 @@ from matplotlib.patches import Patch
 from keras_transformer.config import expect
 from keras_transformer.plots.canvas import canvas, suit
 
-# A grid has at most so many columns, and is about so wide.
-GRID_COLUMNS = 4
-GRID_INCHES = 18.0
 COLOURS = {"may not look": "#eeeeee", "may look": "#4c8dc4"}
 
 
@@ -39,13 +36,11 @@ def attention(weights, queries, keys):
     is_one_each = heads.ndim == 3 and heads.shape[1:] == (height, width)
     expectation = f"be ({height}, {width}), queries and keys, or that for each head"
     expect(is_one_each, "weights", expectation, weights.shape)
-    # Inches of a cell: small where there are many, never too small for a letter.
-    whole = 5.0 if len(heads) == 1 else 2.5
-    cell = float(np.clip(whole / max(height, width), 0.15, 0.45))
-    font_size = 7 if cell < 0.2 else 10
-    fit = max(1, int(GRID_INCHES / (cell * width)))
-    columns = min(len(heads), GRID_COLUMNS, fit)
+    columns = min(len(heads), 4)
     rows = math.ceil(len(heads) / columns)
+    # Inches of a cell: small where there are many, never too small for a letter.
+    cell = np.clip(9 / (columns * max(height, width)), 0.15, 0.45)
+    font_size = 7 if cell < 0.2 else 10
     size = (
         columns * (cell * width + 0.2) + 0.09 * _longest(queries) + 1.1,
         rows * (cell * height + 0.4) + 0.09 * _longest(keys) + 0.6,

@@ -4,7 +4,7 @@ from keras_transformer.evaluation.callback import BleuCallback
 
 def test_scores_go_into_the_logs_and_samples_are_shown(monkeypatch, capsys):
     class Echo:
-        def __init__(self, model, *tokenizers_and_decoding):
+        def __init__(self, model, *tokenizers):
             self.model = model
 
         def __call__(self, texts):
