@@ -105,8 +105,7 @@ class TokenBatches(keras.utils.PyDataset):
         _check("seed", seed, least=0)
         process, processes, devices = shard
         is_shard = 0 <= process < processes and devices >= 1
-        expectation = "be a process below processes, and at least 1 device"
-        expect(is_shard, "shard", expectation, shard)
+        expect(is_shard, "shard", "be a process of processes, and devices", shard)
         self.shard = shard
         self.store = store
         self.batch_tokens = batch_tokens

@@ -13,11 +13,10 @@ import numpy as np
 from keras_transformer.config import DataConfig, expect
 from keras_transformer.data.cleaning import FilterReport, judge
 from keras_transformer.runs.sealed_files import remove_partial, written_aside
-from keras_transformer.text.lines import LONGEST_LINE
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import PAD
 
-CHUNK = 10_000  # pairs tokenised at a time
+CHUNK = 1000  # pairs tokenised at a time
 ENORMOUS = 100_000  # characters; such a line is too long whatever its tokens
 FILES = ("source.ids", "source.offsets", "target.ids", "target.offsets")
 
@@ -67,11 +66,13 @@ class TokenStore:
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_partial(folder.parent, folder.stem)
         options = (source_tokenizer, target_tokenizer, config)
-        with written_aside(folder) as aside, contextlib.ExitStack() as opened:
+        with written_aside(folder) as aside:
             aside.mkdir()
-            files = [opened.enter_context(open(aside / name, "wb")) for name in FILES]
-            dtype, report = _write(files, pairs, *options)
-            opened.close()
+            files = [open(aside / name, "wb") for name in FILES]
+            with contextlib.ExitStack() as opened:
+                for file in files:
+                    opened.enter_context(file)
+                dtype, report = _write(files, pairs, *options)
             content = {"dtype": dtype, "report": dataclasses.asdict(report)}
             (aside / "store.json").write_text(json.dumps(content), "utf-8")
         return cls.open(folder)
@@ -114,9 +115,8 @@ class TokenStore:
         Raises:
             ValueError: if the lists are not of equal length, or no pair is left.
         """
-        counts = (len(source_lines), len(target_lines))
-        is_equal = counts[0] == counts[1]
-        expect(is_equal, "source_lines and target_lines", "be equally many", counts)
+        counts = [len(source_lines), len(target_lines)]
+        expect(counts[0] == counts[1], "both sides", "have as many lines", counts)
         files = [io.BytesIO() for _ in FILES]
         pairs = zip(source_lines, target_lines)
         options = (source_tokenizer, target_tokenizer, config)
@@ -149,24 +149,6 @@ class TokenStore:
         return padded
 
 
-def _chunks(pairs, counts):
-    """Lists of pairs without the enormous ones, which are counted as too long."""
-    chunk = []
-    size = 0
-    for pair in pairs:
-        if max(map(len, pair)) > ENORMOUS:
-            counts["too_long"] += 1
-            continue
-        chunk.append(pair)
-        size += sum(map(len, pair))
-        if len(chunk) == CHUNK or size > LONGEST_LINE:
-            yield chunk
-            chunk = []
-            size = 0
-    if chunk:
-        yield chunk
-
-
 def _write(files, pairs, source_tokenizer, target_tokenizer, config):
     """Tokenise and filter pairs into four open files, in the order of `FILES`.
 
@@ -185,7 +167,14 @@ def _write(files, pairs, source_tokenizer, target_tokenizer, config):
     ends = np.zeros(2, np.int64)
     for end, file in zip(ends, files[1::2]):
         file.write(end.tobytes())
-    for chunk in _chunks(pairs, counts):
+
+    def is_usual(pair):
+        is_enormous = max(map(len, pair)) > ENORMOUS
+        counts["too_long"] += is_enormous
+        return not is_enormous
+
+    usual = filter(is_usual, pairs)
+    while chunk := list(itertools.islice(usual, CHUNK)):
         lines = zip(*chunk)
         sides = [tokenizer.encode(list(next(lines))) for tokenizer in tokenizers]
         lengths = np.array([[len(ids) for ids in side] for side in sides]).T

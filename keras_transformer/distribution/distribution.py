@@ -35,6 +35,9 @@ class Distribution:
         """What `TokenBatches` must know: process, processes, devices."""
         return self.process, self.processes, self.devices
 
+    def __str__(self):
+        return f"{self.processes} x {self.devices} devices"
+
     def check(self, model, training):
         """Raise a `ValueError` for settings that this engine cannot do.
 
@@ -101,9 +104,7 @@ class Distribution:
         """Raise a `ValueError` in all processes unless all found the same numbers."""
         found = self.all_gather(np.array(numbers, "int32"))
         is_same = (found == found[0]).all()
-        expect(
-            is_same, "processes", f"find the same {what}, in one run", found.tolist()
-        )
+        expect(is_same, "processes", f"find the same {what}", found.tolist())
 
     @contextlib.contextmanager
     def main_process_first(self):
@@ -162,10 +163,7 @@ class Processes(Distribution):
     def totals(self, variables):
         """The states of metrics as one device would have them."""
         # As float64, which holds counts exactly and which every collective takes.
-        own = [
-            ops.cast(variable, "float64") * self.share(variable)
-            for variable in variables
-        ]
+        own = [ops.cast(one, "float64") * self.share(one) for one in variables]
         (totals,) = self.sum_tensors([ops.stack(own)])
         return ops.unstack(totals, num=len(own))
 
@@ -178,11 +176,8 @@ class Processes(Distribution):
         return self.processes if variable.path.endswith("loss/total") else 1
 
     def metrics(self, model):
-        variables = model.metrics_variables
-        return [
-            ops.convert_to_numpy(ops.cast(total, variable.dtype))
-            for total, variable in zip(self.totals(variables), variables, strict=True)
-        ]
+        found = self.totals(model.metrics_variables)
+        return [ops.convert_to_numpy(total) for total in found]
 
     def set_metrics(self, model, arrays):
         # Process 0 holds everything.
@@ -193,11 +188,8 @@ class Processes(Distribution):
 
 def seeds(model):
     """The variables that hold the states of a model's dropout."""
-    return [
-        variable
-        for variable in model.variables
-        if variable.path.endswith("seed_generator_state")
-    ]
+    name = "seed_generator_state"
+    return [variable for variable in model.variables if variable.path.endswith(name)]
 
 
 def offset_seed(seed, number):

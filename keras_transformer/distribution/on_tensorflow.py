@@ -92,11 +92,8 @@ class MultiWorker(Processes):
         local = self.strategy.num_replicas_in_sync // self.processes
         expect(local == 1, "CUDA_VISIBLE_DEVICES", "name one GPU a process", local)
         # One trace for all that is summed between steps.
-        self.sum_flat = tf.function(
-            lambda tensor: self.run([tensor])[0],
-            input_signature=[tf.TensorSpec([None], tf.float64)],
-            autograph=False,
-        )
+        signature = [[tf.TensorSpec([None], tf.float64)]]
+        self.sum_flat = tf.function(self.run, signature, autograph=False)
 
     def run(self, tensors):
         return self.strategy.run(all_reduce, args=(tensors,))
@@ -106,7 +103,8 @@ class MultiWorker(Processes):
             return self.run(tensors)
         sums = []
         for tensor in tensors:
-            total = self.sum_flat(tf.reshape(tf.cast(tensor, tf.float64), [-1]))
+            flat = tf.reshape(tf.cast(tensor, tf.float64), [-1])
+            (total,) = self.sum_flat([flat])
             sums.append(tf.cast(tf.reshape(total, tensor.shape), tensor.dtype))
         return sums
 

@@ -21,10 +21,8 @@ def engine(how, model_devices):
         return TorchProcesses()
     gpus = torch.cuda.device_count()
     if gpus > 1:
-        warnings.warn(
-            f"one of {gpus} GPUs is used: torchrun starts a process for each",
-            stacklevel=3,
-        )
+        advice = "torchrun starts a process for each"
+        warnings.warn(f"one of {gpus} GPUs is used: {advice}", stacklevel=3)
     return None
 
 

@@ -280,7 +280,7 @@ def test_batches_from_lines():
         ("batch_tokens", 2.5, "an integer of at least 1; received 2.5"),
         ("accumulation", 0, "an integer of at least 1; received 0"),
         ("seed", -1, "an integer of at least 0; received -1"),
-        ("shard", (2, 2, 1), "a process below processes, and at least 1 device; rec"),
+        ("shard", (2, 2, 1), "a process of processes, and devices; received"),
     ],
 )
 def test_bad_arguments(name, value, message):

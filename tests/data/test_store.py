@@ -109,5 +109,5 @@ def test_wrong_folders_and_lists(tokenizer, tmp_path):
     (folder / "store.json").write_text(json.dumps({"dtype": "uint16"}))
     with pytest.raises(ValueError, match="must be a token store"):
         TokenStore.open(folder)
-    with pytest.raises(ValueError, match=r"must be equally many; received \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"must have as many lines; received \[2, 1\]"):
         TokenStore.from_lines(["a", "a"], ["ein"], tokenizer)
