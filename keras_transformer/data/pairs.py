@@ -20,7 +20,7 @@ def read_pairs(source, target=None):
             (known only at their end), or a `.tsv` line has not two columns.
     """
     if str(source).removesuffix(".gz").endswith(".tsv"):
-        expect(target is None, "target", "be absent with a .tsv source", target)
+        expect(target is None, "target", "be absent when source is a .tsv file", target)
         return _tsv_pairs(source)
     expect(
         target is not None, "target", "be given unless source is a .tsv file", target

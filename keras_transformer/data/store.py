@@ -189,5 +189,6 @@ def _write(files, pairs, source_tokenizer, target_tokenizer, config):
             files[2 * side + 1].write(offsets[:, side].tobytes())
         ends += lengths[kept].sum(axis=0)
     report = FilterReport(**counts)
-    expect(report.kept, "pairs", "hold one at least that passes the filters", report)
+    expectation = "contain at least one that passes the filters"
+    expect(report.kept, "pairs", expectation, str(report))
     return dtype, report

@@ -29,7 +29,7 @@ def read_lines(file, name=None):
                 number += 1
                 is_line = len(raw) < LONGEST_LINE
                 limit = f"have less than {LONGEST_LINE:,} bytes"
-                expect(is_line, f"{name}, line {number},", limit, f"{len(raw):,}")
+                expect(is_line, f"{name}, line {number},", limit, len(raw))
                 if number == 1:
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")

@@ -51,7 +51,7 @@ def test_bad_tables(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             list(read_pairs(write(tmp_path / "s.tsv", content)))
-    with pytest.raises(ValueError, match="target must be absent with a .tsv source"):
+    with pytest.raises(ValueError, match="target must be absent when source is a .tsv"):
         read_pairs("s.tsv", "t.de")
     with pytest.raises(ValueError, match="target must be given unless source is a .ts"):
         read_pairs("s.en")
