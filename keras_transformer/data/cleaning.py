@@ -7,10 +7,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class FilterReport:
-    """How many pairs were kept, and how many dropped for which reason.
-
-    A pair is dropped for the first reason that holds, in this order.
-    """
+    """How many pairs were kept, and dropped, each for the first reason that holds."""
 
     kept: int = 0
     empty: int = 0  # nothing on one side

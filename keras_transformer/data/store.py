@@ -79,11 +79,7 @@ class TokenStore:
 
     @classmethod
     def open(cls, folder):
-        """Open a folder that `build` made.
-
-        Raises:
-            ValueError: if it is not such a folder, or its files are incomplete.
-        """
+        """Open a folder that `build` made; a `ValueError` if it is no whole one."""
         folder = Path(folder)
         try:
             content = json.loads((folder / "store.json").read_text("utf-8"))
@@ -110,11 +106,7 @@ class TokenStore:
         target_tokenizer=None,
         config=None,
     ):
-        """The same in memory, from two lists of sentences.
-
-        Raises:
-            ValueError: if the lists are not of equal length, or no pair is left.
-        """
+        """The same in memory, from two lists of sentences, of equal length."""
         counts = [len(source_lines), len(target_lines)]
         expect(counts[0] == counts[1], "both sides", "have as many lines", counts)
         files = [io.BytesIO() for _ in FILES]
@@ -150,11 +142,7 @@ class TokenStore:
 
 
 def _write(files, pairs, source_tokenizer, target_tokenizer, config):
-    """Tokenise and filter pairs into four open files, in the order of `FILES`.
-
-    Returns:
-        The name of the ids' dtype, and the `FilterReport`.
-    """
+    """Tokenise and filter pairs into open `FILES`; give the type of ids, a report."""
     config = config or DataConfig()
     tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
     # The limit counts the end token already.

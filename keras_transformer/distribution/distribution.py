@@ -39,26 +39,18 @@ class Distribution:
         return f"{self.processes} x {self.devices} devices"
 
     def check(self, model, training):
-        """Raise a `ValueError` for settings that this engine cannot do.
-
-        Args:
-            model: a `TransformerConfig`.
-            training: a `TrainingConfig`.
-        """
+        """Raise a `ValueError` for configs that this engine cannot do."""
 
     def scope(self):
         """Context manager: a model made and fitted in it lies on all devices."""
         return contextlib.nullcontext()
 
     def prepare(self, model):
-        """Make a compiled model's updates and logs those of all devices.
-
-        Returns:
-            The model.
+        """Make a compiled model's updates and logs those of all devices; give it back.
 
         Raises:
-            ValueError: if this engine must sum the gradients and the model's optimizer
-                is no `GradientTransform`.
+            ValueError: if gradients must be summed, and its optimizer is no
+                `GradientTransform`.
         """
         return model
 
@@ -79,10 +71,7 @@ class Distribution:
         assign(model.metrics_variables, arrays)
 
     def local(self, model):
-        """Context manager: a model of the same weights for this process alone.
-
-        What is made in it is this process's own.
-        """
+        """Context manager: a model of the same weights for this process alone."""
         return contextlib.nullcontext(model)
 
     def all_gather(self, array):
@@ -110,8 +99,7 @@ class Distribution:
     def main_process_first(self):
         """Context manager that says whether this is process 0; the others wait for it.
 
-        Raises:
-            ValueError: in the others, if the block failed in process 0.
+        They raise a `ValueError` if the block failed in process 0.
         """
         failures = int(self.process == 0)
         try:
@@ -126,9 +114,8 @@ class Distribution:
 class Processes(Distribution):
     """What TensorFlow and torch have in common.
 
-    An engine adds `sum_tensors(tensors)`, the sums of a list of tensors over all
-    processes, and `sum_gradients(model)`, which lets the model's optimizer apply the
-    sum of all processes' gradients.
+    An engine adds `sum_tensors(tensors)`, over all processes, and
+    `sum_gradients(model)`, which lets the model's optimizer apply such sums.
     """
 
     def sum(self, array):
@@ -168,11 +155,9 @@ class Processes(Distribution):
         return ops.unstack(totals, num=len(own))
 
     def share(self, variable):
-        """The factor between one process's part of a metric and its part of the sum.
-
-        Keras weighs each loss with the rows of its batch. Here the loss of a batch is
-        the sum over the processes' rows, not their mean.
-        """
+        """The factor between one process's part of a metric and its part of the sum."""
+        # Keras weighs each loss with the rows of its batch. Here the loss of a batch is
+        # the sum over the processes' rows, not their mean.
         return self.processes if variable.path.endswith("loss/total") else 1
 
     def metrics(self, model):

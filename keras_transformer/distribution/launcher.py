@@ -20,9 +20,6 @@ def launched():
 
     The launcher of torch is torchrun; TensorFlow's leaves `TF_CONFIG`, JAX's
     `KERAS_DISTRIBUTION_*`, and both may be started by Slurm.
-
-    Raises:
-        ValueError: if the environment contradicts itself.
     """
     backend = keras.backend.backend()
     found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]

@@ -66,20 +66,13 @@ def join():
 
 
 def own_gpus():
-    """The numbers of the GPUs to use, among those that this process sees.
-
-    All of them if the environment says which it sees. Otherwise None, and JAX chooses:
-    in a step of Slurm, one by the number of the task on its host.
-    """
+    """The numbers of all GPUs that the environment shows; None, so that JAX chooses."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return list(range(len(visible.split(",")))) if visible else None
 
 
 class OnJax(Distribution):
-    """All devices of all processes, by Keras's `ModelParallel`.
-
-    With "data", groups of one device each have the whole model.
-    """
+    """All devices, by Keras's `ModelParallel`; with "data" in groups of one device."""
 
     def __init__(self, how, model_devices):
         self.process = jax.process_index()

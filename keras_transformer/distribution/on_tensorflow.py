@@ -79,9 +79,6 @@ class MultiWorker(Processes):
 
     `MultiWorkerMirroredStrategy` connects the processes and adds up. Its own scope is
     not entered: Keras 3 cannot `fit` a model in it (issue 20585).
-
-    Raises:
-        ValueError: if a process sees several GPUs.
     """
 
     def __init__(self):

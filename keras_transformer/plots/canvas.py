@@ -23,13 +23,7 @@ def canvas(size, rows=1, columns=1):
 
 
 def suit(figure):
-    """Give the texts of a figure fonts that together have all their characters.
-
-    Where no installed font has a character, a warning says which.
-
-    Returns:
-        The figure.
-    """
+    """Give a figure's texts fonts that have their characters, or warn; return it."""
     texts = figure.findobj(Text)
     families, missing = families_for("".join(text.get_text() for text in texts))
     for text in texts:
@@ -45,10 +39,7 @@ def suit(figure):
 
 
 def families_for(characters):
-    """Font families, and the characters that no installed font has.
-
-    The first family is used for as much as it has.
-    """
+    """Font families, the default first, and the characters that none of them has."""
     families = [DEFAULT]
     # Spaces and control characters need no font.
     missing = {letter for letter in characters if category(letter)[0] not in "ZC"}

@@ -5,12 +5,7 @@ from typing import NamedTuple
 from keras_transformer.config import expect
 from keras_transformer.plots.canvas import canvas, suit
 
-COLOURS = {
-    "best": "tab:blue",
-    "finished": "tab:green",
-    "kept": "black",
-    "dropped": "0.6",
-}
+COLOURS = dict(best="tab:blue", finished="tab:green", kept="black", dropped="0.6")
 
 
 class Node(NamedTuple):

@@ -11,9 +11,7 @@ from keras_transformer.runs.run import read_log
 
 
 def learning_curve(run):
-    """The loss of each epoch, in training and on held-out text; BLEU if measured.
-
-    The loss is in nats a target token.
+    """The loss of each epoch, in nats a token; held-out text's too, and its BLEU.
 
     Args:
         run: a run directory, whose `log.jsonl` is read; or the `History` that a model's

@@ -118,12 +118,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path):
-        """Read a model file that `save` wrote.
-
-        Raises:
-            ValueError: if the file is missing, is no SentencePiece model or has other
-                special ids than ours.
-        """
+        """Read a model file that `save` wrote; a `ValueError` if it is no such file."""
         path = Path(path)
         try:
             size = path.stat().st_size
