@@ -90,12 +90,12 @@ def fails(folder, arguments, capsys):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        ("--target short.de", "train.en has 60 and short.de has 50"),
-        ("--source empty.en", "empty.en must contain sentences; it is empty"),
+        ("--target short.de", "train.en and short.de must have as many lines; received [60, 50]"),
+        ("--source empty.en", "empty.en must contain sentences; received 0"),
         (
             "--source blank.en",
             "at least one that passes the filters; "
-            "kept 0 of 60 pairs; dropped 60: 60 empty",
+            "received 'kept 0 of 60 pairs; dropped 60: 60 empty",
         ),
         ("--target latin.de", "latin.de must be UTF-8; line 7 is not"),
         (
@@ -106,12 +106,11 @@ def fails(folder, arguments, capsys):
         ("--source three.tsv", "target must be absent when source is a .tsv file"),
         (
             "--valid-source valid.en --valid-target train.de",
-            "valid.en has 8 and train.de has 60",
+            "valid.en and train.de must have as many lines; received [8, 60]",
         ),
         (
             "--valid-source valid.en",
-            "target must be given unless source is a .tsv file; "
-            "received source 'valid.en'",
+            "target must be given unless source is a .tsv file; received None",
         ),
         ("--valid-target valid.de", "valid_source must be given with valid_target"),
         ("--vocab-size 100000", " for these lines; received 100000"),
@@ -180,11 +179,11 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ),
         (
             "train run --overwrite --source train.en --target short.de",
-            "train.en has 60 and short.de has 50",
+            "train.en and short.de must have as many lines; received [60, 50]",
         ),
         (
             "train new/er/run --source train.en --target short.de",
-            "train.en has 60 and short.de has 50",
+            "train.en and short.de must have as many lines; received [60, 50]",
         ),
         ("train train.en/run --source train.en --target train.de", "File exists: "),
         (
@@ -261,7 +260,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ("translate run A --bean 2", "unrecognized arguments: --bean 2"),
         (
             "evaluate run --source train.en --target short.de",
-            "train.en has 60 and short.de has 50",
+            "train.en and short.de must have as many lines; received [60, 50]",
         ),
         ("evaluate run", "the following arguments are required: --source"),
         ("serve run", "invalid choice: 'serve'"),

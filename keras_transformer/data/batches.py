@@ -5,11 +5,10 @@ import math
 import keras
 import numpy as np
 
-from keras_transformer.config import DataConfig
+from keras_transformer.config import expect
 from keras_transformer.data.buckets import bucket_edges, cut, rows_per_bucket
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.sentence_format import SentenceFormat
-from keras_transformer.text.tokenizer import Tokenizer
 
 
 def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulation=1):
@@ -27,27 +26,19 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulatio
     """
     widths = lengths.max(axis=1)
     edges = bucket_edges(int(widths.max()))
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(widths)) if shuffle else np.lexsort(lengths.T)
+    batches = cut(order, widths, edges, batch_tokens)
     if shuffle:
-        random = np.random.default_rng([seed, epoch])
-        batches = cut(random.permutation(len(widths)), widths, edges, batch_tokens)
         batches = [batches[i] for i in random.permutation(len(batches))]
-    else:
-        batches = cut(np.lexsort(lengths.T), widths, edges, batch_tokens)
     # Keras under TensorFlow takes the shapes of the whole epoch from the first two
-    # batches and holds fixed what they have in common, so these two must differ. Rows
-    # first: batches of other rows have another width too.
-    shapes = np.array(
-        [(rows_per_bucket(edge, batch_tokens), edge) for edge, _ in batches]
-    )
-    others = [np.flatnonzero(sizes != sizes[0]) for sizes in shapes.T]
-    for found in others:
-        if len(found):
-            batches.insert(1, batches.pop(found[0]))
-            break
-    smallest = min(edge for edge, _ in batches)
-    while len(batches) % accumulation:
-        batches.append((smallest, np.empty(0, np.int64)))
-    return batches
+    # batches and holds fixed what they have in common, so these two must differ.
+    taken = np.array([edge for edge, _ in batches])
+    others = np.flatnonzero(taken != taken[0])
+    if len(others):
+        batches.insert(1, batches.pop(others[0]))
+    missing = -len(batches) % accumulation
+    return batches + missing * [(int(taken.min()), order[:0])]
 
 
 class TokenBatches(keras.utils.PyDataset):
@@ -100,24 +91,21 @@ class TokenBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        store: TokenStore,
+        store,
         batch_tokens=4096,
         seed=0,
         shuffle=True,
         accumulation=1,
         shard=(0, 1, 1),
-        sentence_format: SentenceFormat | None = None,
+        sentence_format=None,
     ):
         super().__init__()
         _check("batch_tokens", batch_tokens, least=1)
         _check("accumulation", accumulation, least=1)
         _check("seed", seed, least=0)
         process, processes, devices = shard
-        if not 0 <= process < processes or devices < 1:
-            raise ValueError(
-                "shard must be a process below processes, and at least 1 device; "
-                f"received {shard}"
-            )
+        is_shard = 0 <= process < processes and devices >= 1
+        expect(is_shard, "shard", "be a process of processes, and devices", shard)
         self.shard = shard
         self.store = store
         self.batch_tokens = batch_tokens
@@ -125,23 +113,21 @@ class TokenBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.accumulation = accumulation
         self.sentence_format = sentence_format or SentenceFormat()
-        around = (
-            self.sentence_format.around_source,
-            self.sentence_format.around_labels,
-        )
-        self._lengths = store.lengths + np.array(around, "int32")
+        layout = self.sentence_format
+        around = (layout.around_source, layout.around_labels)
+        self._lengths = store.lengths + np.int32(around)
         self.epoch = 0
 
     @classmethod
     def from_lines(
         cls,
-        source_lines: list[str],
-        target_lines: list[str],
-        tokenizer: Tokenizer,
-        target_tokenizer: Tokenizer | None = None,
-        config: DataConfig | None = None,
+        source_lines,
+        target_lines,
+        tokenizer,
+        target_tokenizer=None,
+        config=None,
         **kwargs,
-    ) -> "TokenBatches":
+    ):
         """Batches straight from two lists of sentences.
 
         `.store.report` tells what the filters dropped.
@@ -165,13 +151,13 @@ class TokenBatches(keras.utils.PyDataset):
     def epoch(self, epoch):
         _check("epoch", epoch, least=0)
         self._epoch = epoch
-        options = (self.batch_tokens, self.seed, epoch, self.shuffle, self.accumulation)
+        count = self.accumulation
+        options = (self.batch_tokens, self.seed, epoch, self.shuffle, count)
         self._plan = batch_plan(self._lengths, *options)
         tokens = np.array([self._lengths[rows, 1].sum() for _, rows in self._plan])
-        groups = tokens.reshape(-1, self.accumulation).sum(axis=1)
-        self._weights = np.repeat(self.accumulation / groups, self.accumulation)
-        # See `batch_plan`: of batches that differ, this process's shares may be equal.
-        # One device's rows of weight 0 more make the first differ again.
+        self._weights = np.repeat(count / tokens.reshape(-1, count).sum(axis=1), count)
+        # See `batch_plan`: of another width, the second may have as many rows. One
+        # device's rows of weight 0 more make the first differ in these, too.
         first, *others = [self._rows(edge) for edge, _ in self._plan]
         self._first_is_longer = others[:1] == [first] and {*others} != {first}
         self._read_to_end = False
@@ -205,26 +191,23 @@ class TokenBatches(keras.utils.PyDataset):
             height += devices
         layout = self.sentence_format
         special = layout.special
-        shape = (height, edge)
-        source_ids = np.full(shape, special.pad, np.int32)
-        target_ids = np.full(shape, special.pad, np.int32)
-        labels = np.full(shape, special.pad, np.int32)
-        weights = np.zeros(shape, np.float32)
-        source_texts, target_texts = self.store.padded(rows, edge, special.pad)
-        for array, texts, prefix in (
-            (source_ids, source_texts, layout.source_prefix),
-            (labels, target_texts, layout.target_prefix),
-        ):
+        ids = np.full((3, height, edge), special.pad, np.int32)
+        source_ids, target_ids, labels = ids
+        weights = np.zeros((height, edge), np.float32)
+        texts = self.store.padded(rows, edge, special.pad)
+        prefixes = (layout.source_prefix, layout.target_prefix)
+        for array, text, prefix in zip((source_ids, labels), texts, prefixes):
             array[:count, : len(prefix)] = prefix
-            array[:count, len(prefix) :] = texts[:, : edge - len(prefix)]
-        source_lengths, target_lengths = self._lengths[rows].T
-        for place, token in enumerate(reversed(layout.source_suffix), start=1):
-            source_ids[np.arange(count), source_lengths - place] = token
+            array[:count, len(prefix) :] = text[:, : edge - len(prefix)]
+        each = np.arange(count)
+        source_ends, target_ends = self._lengths[rows].T - 1
+        for place, token in enumerate(reversed(layout.source_suffix)):
+            source_ids[each, source_ends - place] = token
         # The decoder reads the text without the end token, one position later.
         target_ids[:, 0] = special.begin
         target_ids[:count, 1:] = labels[:count, :-1]
-        labels[np.arange(count), target_lengths - 1] = special.end
-        real = np.arange(edge) < target_lengths[:, None]
+        labels[each, target_ends] = special.end
+        real = np.arange(edge) <= target_ends[:, None]
         weights[:count][real] = self._weights[index]
         # A filler row attends to one token: attention to none may be NaN.
         source_ids[count:, 0] = special.end
@@ -232,7 +215,5 @@ class TokenBatches(keras.utils.PyDataset):
 
 
 def _check(name, value, least):
-    if not isinstance(value, int) or value < least:
-        raise ValueError(
-            f"{name} must be an integer of at least {least}; received {value!r}"
-        )
+    is_enough = isinstance(value, int) and value >= least
+    expect(is_enough, name, f"be an integer of at least {least}", value)

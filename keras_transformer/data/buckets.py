@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 
-def bucket_edges(longest: int) -> tuple[int, ...]:
+def bucket_edges(longest):
     """Widths of batches up to `longest`.
 
     They rise in steps of 4 up to 32, then by a quarter each time, rounded up to a
@@ -30,7 +30,7 @@ def bucket_edges(longest: int) -> tuple[int, ...]:
     return (*edges, longest)
 
 
-def rows_per_bucket(edge: int, batch_tokens: int) -> int:
+def rows_per_bucket(edge, batch_tokens):
     """Rows of width `edge` within a budget of tokens, padding included.
 
     A multiple of 8 where that many fit, and at least one.
@@ -43,7 +43,7 @@ def rows_per_bucket(edge: int, batch_tokens: int) -> int:
     return rows - rows % 8 if rows >= 8 else rows
 
 
-def cut(order, widths, edges, batch_tokens) -> list:
+def cut(order, widths, edges, batch_tokens):
     """Batches of one bucket each, as (edge, rows); every example is in one of them.
 
     What does not fill a batch of its bucket goes up to the next one: to pad it costs

@@ -4,15 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from keras_transformer.config import DataConfig
-
 
 @dataclasses.dataclass(frozen=True)
 class FilterReport:
-    """How many pairs were kept, and how many dropped for which reason.
-
-    A pair is dropped for the first reason that holds, in this order.
-    """
+    """How many pairs were kept, and dropped, each for the first reason that holds."""
 
     kept: int = 0
     empty: int = 0  # nothing on one side
@@ -28,12 +23,12 @@ class FilterReport:
         )
 
 
-def judge(lengths: np.ndarray, config: DataConfig) -> np.ndarray:
+def judge(lengths, config):
     """The field of `FilterReport` in which each pair is counted: `(n,)` strings.
 
     Args:
         lengths: `(n, 2)` tokens of source and target, without end tokens.
-        config: the limits, which count an end token on each side.
+        config: a `DataConfig`, whose limits count an end token on each side.
     """
     shorter = lengths.min(axis=1) + 1
     longer = lengths.max(axis=1) + 1

@@ -1,15 +1,12 @@
 """Parallel text from files: readers that give (source, target) pairs of strings."""
 
 import itertools
-import os
-from collections.abc import Iterator
 
+from keras_transformer.config import expect
 from keras_transformer.text.lines import read_lines
 
 
-def read_pairs(
-    source: str | os.PathLike, target: str | os.PathLike | None = None
-) -> Iterator[tuple[str, str]]:
+def read_pairs(source, target=None):
     """Pairs of lines of two parallel files, or of one `.tsv` file with two columns.
 
     Any of them may be `.gz`.
@@ -23,17 +20,11 @@ def read_pairs(
             (known only at their end), or a `.tsv` line has not two columns.
     """
     if str(source).removesuffix(".gz").endswith(".tsv"):
-        if target is not None:
-            raise ValueError(
-                "target must be absent when source is a .tsv file with both; "
-                f"received {str(target)!r}"
-            )
+        expect(target is None, "target", "be absent when source is a .tsv file", target)
         return _tsv_pairs(source)
-    if target is None:
-        raise ValueError(
-            "target must be given unless source is a .tsv file; "
-            f"received source {str(source)!r} alone"
-        )
+    expect(
+        target is not None, "target", "be given unless source is a .tsv file", target
+    )
     return _file_pairs(source, target)
 
 
@@ -41,14 +32,10 @@ def _tsv_pairs(path):
     number = 0
     for number, line in enumerate(read_lines(path), 1):
         columns = line.split("\t") if line.strip() else ["", ""]
-        if len(columns) != 2:
-            raise ValueError(
-                f"{path} must have two columns (source, tab, target); "
-                f"line {number} has {len(columns)}"
-            )
-        yield columns[0], columns[1]
-    if number == 0:
-        raise ValueError(f"{path} must contain sentences; it is empty")
+        count = len(columns)
+        expect(count == 2, f"{path}, line {number},", "have two columns", count)
+        yield tuple(columns)
+    expect(number, path, "contain sentences", number)
 
 
 def _file_pairs(source, target):
@@ -61,10 +48,6 @@ def _file_pairs(source, target):
         if None not in pair:
             yield pair
     for path, count in zip(paths, counts, strict=True):
-        if count == 0:
-            raise ValueError(f"{path} must contain sentences; it is empty")
-    if counts[0] != counts[1]:
-        raise ValueError(
-            "source and target must have as many lines as each other; "
-            f"{source} has {counts[0]:,} and {target} has {counts[1]:,}"
-        )
+        expect(count, path, "contain sentences", count)
+    is_equal = counts[0] == counts[1]
+    expect(is_equal, f"{source} and {target}", "have as many lines", counts)

@@ -5,7 +5,7 @@ import os
 
 import keras
 
-from keras_transformer.config import DISTRIBUTIONS
+from keras_transformer.config import DISTRIBUTIONS, expect
 from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.distribution.launcher import launched
 
@@ -52,40 +52,23 @@ def distribute(how="auto", model_devices=None):
     Source: Vaswani et al. 2017, section 5.2 (data parallelism); Shoeybi et al. 2019,
     arXiv 1909.08053 ("model").
     """
-    if how not in DISTRIBUTIONS:
-        raise ValueError(
-            f"how must be one of {', '.join(DISTRIBUTIONS)}; received {how!r}"
-        )
-    if model_devices is not None and (how != "model" or model_devices < 1):
-        raise ValueError(
-            "model_devices goes with how='model' and is at least 1; "
-            f"received {model_devices} with {how!r}"
-        )
+    expect(how in DISTRIBUTIONS, "how", f"be one of {', '.join(DISTRIBUTIONS)}", how)
+    if model_devices is not None:
+        expect(how == "model", "how", "be 'model' with model_devices", how)
+        expect(model_devices >= 1, "model_devices", "be at least 1", model_devices)
     backend = keras.backend.backend()
-    if backend != "torch" and "TORCHELASTIC_RUN_ID" in os.environ:
+    if "TORCHELASTIC_RUN_ID" in os.environ:
         # Each process would train by itself, all of them the same run.
-        raise ValueError(
-            f"KERAS_BACKEND must be torch under torchrun; received {backend}"
-        )
+        expect(backend == "torch", "KERAS_BACKEND", "be torch under torchrun", backend)
     if how == "none":
         _, processes = launched()
-        if processes > 1:
-            raise ValueError(
-                f"how='none' needs a single process; the launcher started {processes}"
-            )
+        expect(processes == 1, "how='none'", "have a single process", processes)
         return ONE_DEVICE
-    if how == "model" and backend != "jax":
-        raise ValueError(
-            f"how='model' needs KERAS_BACKEND=jax; received {backend}, "
-            "which knows 'data' only"
-        )
+    if how == "model":
+        expect(backend == "jax", "KERAS_BACKEND", "be jax with how='model'", backend)
     module = importlib.import_module(f"keras_transformer.distribution.on_{backend}")
     engine = module.engine(how, model_devices)
-    if engine is None and how != "auto":
-        advice = "one device needs how='none'"
-        if backend == "torch":
-            advice = "start it with torchrun"
-        raise ValueError(
-            f"how={how!r} needs several devices or processes; received 1: {advice}"
-        )
+    advice = "as torchrun starts them" if backend == "torch" else "or be 'none'"
+    expectation = f"have several devices or processes, {advice}"
+    expect(engine or how == "auto", f"how={how!r}", expectation, 1)
     return engine or ONE_DEVICE

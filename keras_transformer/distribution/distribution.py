@@ -1,10 +1,15 @@
-"""What training asks of any engine; for one device, all of it is trivial."""
+"""What training asks of any engine: one device's, and what several processes share."""
 
 import contextlib
 import json
 
 import numpy as np
 from keras import ops
+
+from keras_transformer.config import expect
+
+# Any odd number: the processes' dropout must not be the same.
+SEEDS_APART = 0x9E3779B1
 
 
 class Distribution:
@@ -31,29 +36,21 @@ class Distribution:
         return self.process, self.processes, self.devices
 
     def __str__(self):
-        return "one device"
+        return f"{self.processes} x {self.devices} devices"
 
     def check(self, model, training):
-        """Raise a `ValueError` for settings that this engine cannot do.
-
-        Args:
-            model: a `TransformerConfig`.
-            training: a `TrainingConfig`.
-        """
+        """Raise a `ValueError` for configs that this engine cannot do."""
 
     def scope(self):
         """Context manager: a model made and fitted in it lies on all devices."""
         return contextlib.nullcontext()
 
     def prepare(self, model):
-        """Make a compiled model's updates and logs those of all devices.
-
-        Returns:
-            The model.
+        """Make a compiled model's updates and logs those of all devices; give it back.
 
         Raises:
-            ValueError: if this engine must sum the gradients and the model's optimizer
-                is no `GradientTransform`.
+            ValueError: if gradients must be summed, and its optimizer is no
+                `GradientTransform`.
         """
         return model
 
@@ -74,10 +71,7 @@ class Distribution:
         assign(model.metrics_variables, arrays)
 
     def local(self, model):
-        """Context manager: a model of the same weights for this process alone.
-
-        What is made in it is this process's own.
-        """
+        """Context manager: a model of the same weights for this process alone."""
         return contextlib.nullcontext(model)
 
     def all_gather(self, array):
@@ -89,48 +83,111 @@ class Distribution:
 
     def gather(self, texts):
         """The lists of strings of all processes."""
-        own = np.frombuffer(json.dumps(texts).encode(), np.uint8).astype("int32")
-        sizes = self.all_gather(np.array(len(own), "int32"))
-        rows = self.all_gather(np.pad(own, (0, sizes.max() - len(own))))
-        return [
-            json.loads(row[:size].astype(np.uint8).tobytes())
-            for row, size in zip(rows, sizes, strict=True)
-        ]
+        own = json.dumps(texts).encode()
+        longest = self.all_gather(np.array(len(own), "int32")).max()
+        padded = np.frombuffer(own.ljust(longest), np.uint8).astype("int32")
+        rows = self.all_gather(padded).astype(np.uint8)
+        return [json.loads(row.tobytes()) for row in rows]
 
     def must_agree(self, what, *numbers):
         """Raise a `ValueError` in all processes unless all found the same numbers."""
         found = self.all_gather(np.array(numbers, "int32"))
-        if (found != found[0]).any():
-            raise ValueError(
-                f"all processes must find the same {what}; received {found.tolist()}: "
-                "do they share the run?"
-            )
+        is_same = (found == found[0]).all()
+        expect(is_same, "processes", f"find the same {what}", found.tolist())
 
     @contextlib.contextmanager
     def main_process_first(self):
         """Context manager that says whether this is process 0; the others wait for it.
 
-        Raises:
-            ValueError: in the others, if the block failed in process 0.
+        They raise a `ValueError` if the block failed in process 0.
         """
-        failed = self.process == 0
+        failures = int(self.process == 0)
         try:
             yield self.process == 0
-            failed = False
+            failures = 0
         finally:
-            failures = self.sum(np.array([failed], "int32"))
-        if failures[0] and self.process > 0:
+            failures = self.sum(np.array(failures, "int32"))
+        if failures:
             raise ValueError("process 0 failed; its own output says why")
+
+
+class Processes(Distribution):
+    """What TensorFlow and torch have in common.
+
+    An engine adds `sum_tensors(tensors)`, over all processes, and
+    `sum_gradients(model)`, which lets the model's optimizer apply such sums.
+    """
+
+    def sum(self, array):
+        (total,) = self.sum_tensors([ops.convert_to_tensor(array)])
+        return ops.convert_to_numpy(total)
+
+    def prepare(self, model):
+        self.sum_gradients(model)
+        own_result = model.get_metrics_result
+
+        def get_metrics_result():
+            variables = model.metrics_variables
+            own = [ops.copy(variable) for variable in variables]
+            assign(variables, self.totals(variables))
+            result = own_result()
+            assign(variables, own)
+            return result
+
+        # Keras offers this method to subclasses. None can be made here: `prepare` gets
+        # a finished, compiled model of any class. A callback would come too late, after
+        # the logs of the batch.
+        model.get_metrics_result = get_metrics_result
+        # All begin with the weights of process 0.
+        weights = [ops.convert_to_tensor(weight) for weight in model.weights]
+        if self.process > 0:
+            weights = [ops.zeros_like(weight) for weight in weights]
+        assign(model.weights, self.sum_tensors(weights))
+        for variable in seeds(model):
+            variable.assign(offset_seed(variable, self.process))
+        return model
+
+    def totals(self, variables):
+        """The states of metrics as one device would have them."""
+        # As float64, which holds counts exactly and which every collective takes.
+        own = [ops.cast(one, "float64") * self.share(one) for one in variables]
+        (totals,) = self.sum_tensors([ops.stack(own)])
+        return ops.unstack(totals, num=len(own))
+
+    def share(self, variable):
+        """The factor between one process's part of a metric and its part of the sum."""
+        # Keras weighs each loss with the rows of its batch. Here the loss of a batch is
+        # the sum over the processes' rows, not their mean.
+        return self.processes if variable.path.endswith("loss/total") else 1
+
+    def metrics(self, model):
+        found = self.totals(model.metrics_variables)
+        return [ops.convert_to_numpy(total) for total in found]
+
+    def set_metrics(self, model, arrays):
+        # Process 0 holds everything.
+        for variable, array in zip(model.metrics_variables, arrays, strict=True):
+            own = array / self.share(variable)
+            variable.assign(own if self.process == 0 else np.zeros_like(array))
+
+
+def seeds(model):
+    """The variables that hold the states of a model's dropout."""
+    name = "seed_generator_state"
+    return [variable for variable in model.variables if variable.path.endswith(name)]
+
+
+def offset_seed(seed, number):
+    """The state of a seed for a process or replica; number 0 keeps its own."""
+    state = ops.convert_to_numpy(seed).astype("uint64") + number * SEEDS_APART
+    return (state % 2**32).astype(seed.dtype)
 
 
 def transform_gradients(optimizer, transform):
     """Let an optimizer clip, accumulate and apply `transform(gradients)`."""
-    if not hasattr(optimizer, "gradient_transform"):
-        kind = type(optimizer).__name__
-        raise ValueError(
-            "optimizer must be a GradientTransform on several devices, such as that "
-            f"of paper_adam or a class of (GradientTransform, {kind}); received {kind}"
-        )
+    kind = type(optimizer).__name__
+    is_one = hasattr(optimizer, "gradient_transform")
+    expect(is_one, "optimizer", "be a GradientTransform on several devices", kind)
     optimizer.gradient_transform = transform
 
 

@@ -5,12 +5,14 @@ import os
 
 import keras
 
-# Variables with the number of processes and the number of this one: those of torchrun,
-# of `keras.distribution.initialize`, and of Slurm's srun.
-TORCHRUN = ("WORLD_SIZE", "RANK")
+from keras_transformer.config import expect
+
+# Variables with the number of processes and the number of this one: of
+# `keras.distribution.initialize`, of Slurm's srun, of torchrun.
 KERAS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID")
 SLURM = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
-LAUNCHERS = {"torch": (TORCHRUN,), "tensorflow": (SLURM,), "jax": (KERAS, SLURM)}
+TORCHRUN = ("WORLD_SIZE", "RANK")
+LAUNCHERS = {"torch": [TORCHRUN], "tensorflow": [SLURM], "jax": [KERAS, SLURM]}
 
 
 def launched():
@@ -18,25 +20,18 @@ def launched():
 
     The launcher of torch is torchrun; TensorFlow's leaves `TF_CONFIG`, JAX's
     `KERAS_DISTRIBUTION_*`, and both may be started by Slurm.
-
-    Raises:
-        ValueError: if the environment contradicts itself.
     """
     backend = keras.backend.backend()
+    found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]
     if backend == "tensorflow" and "TF_CONFIG" in os.environ:
-        where = "TF_CONFIG"
-        number, count = from_tf_config(os.environ[where])
-    else:
-        found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]
-        if not found:
-            return 0, 1
-        where = " and ".join(found[0])
+        number, count = from_tf_config(os.environ["TF_CONFIG"])
+    elif found:
         count, number = map(whole_number, found[0])
-    if not 0 <= number < count:
-        raise ValueError(
-            f"{where} must number the processes from 0; "
-            f"received process {number} of {count}"
-        )
+    else:
+        return 0, 1
+    received = f"process {number} of {count}"
+    is_one = 0 <= number < count
+    expect(is_one, "the launcher", "number the processes from 0", received)
     return number, count
 
 
@@ -55,29 +50,21 @@ def from_tf_config(text):
         config = json.loads(text)
         cluster = config.get("cluster", {})
         task = config.get("task", {"type": "worker", "index": 0})
+        unknown = {*cluster, task["type"]} - {"chief", "worker"}
         chiefs = len(cluster.get("chief", ()))
         processes = chiefs + len(cluster.get("worker", ()))
         number = task["index"]
         if task["type"] == "worker":
             number += chiefs
-        unknown = {*cluster, task["type"]} - {"chief", "worker"}
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise ValueError(
-            f"TF_CONFIG must be JSON with cluster and task; received {text!r}"
-        ) from None
-    if unknown:
-        raise ValueError(
-            "TF_CONFIG must hold chief and worker alone; "
-            f"received {', '.join(sorted(unknown))}"
-        )
+        message = f"TF_CONFIG must be JSON with cluster and task; received {text!r}"
+        raise ValueError(message) from None
+    expect(not unknown, "TF_CONFIG", "hold chief and worker alone", unknown)
     return number, max(processes, 1)
 
 
 def whole_number(name):
     """The value of an environment variable that must be a whole number."""
-    value = os.environ.get(name)
-    if value is None or not value.isdecimal():
-        raise ValueError(
-            f"the environment's {name} must be a whole number; received {value!r}"
-        )
+    value = os.environ.get(name, "")
+    expect(value.isdecimal(), name, "be a whole number in the environment", value)
     return int(value)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from jax.experimental import multihost_utils
 
+from keras_transformer.config import expect
 from keras_transformer.distribution.distribution import Distribution, assign
 from keras_transformer.distribution.launcher import KERAS, launched
 
@@ -46,21 +47,14 @@ def join():
         return
     # As `keras.distribution.initialize` does, with another heartbeat. Without an
     # address JAX asks Slurm.
-    cluster = {}
+    cluster = ()
     if KERAS[0] in os.environ:
-        addresses = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES")
-        if not addresses:
-            raise ValueError(
-                "KERAS_DISTRIBUTION_JOB_ADDRESSES must hold process 0's host:port; "
-                "received none"
-            )
-        cluster = dict(
-            coordinator_address=addresses.split(",")[0],
-            num_processes=processes,
-            process_id=process,
-        )
+        name = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+        address, *_ = os.environ.get(name, "").split(",")
+        expect(address, name, "hold process 0's host:port", address)
+        cluster = (address, processes, process)
     jax.distributed.initialize(
-        **cluster,
+        *cluster,
         local_device_ids=own_gpus(),
         heartbeat_timeout_seconds=HEARTBEAT,
         shutdown_timeout_seconds=FAREWELL,
@@ -72,64 +66,41 @@ def join():
 
 
 def own_gpus():
-    """The numbers of the GPUs to use, among those that this process sees.
-
-    All of them if the environment says which it sees. Otherwise None, and JAX chooses:
-    in a step of Slurm, one by the number of the task on its host.
-    """
+    """The numbers of all GPUs that the environment shows; None, so that JAX chooses."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if not visible:
-        return None
-    return list(range(len(visible.split(","))))
+    return list(range(len(visible.split(",")))) if visible else None
 
 
 class OnJax(Distribution):
-    """All devices of all processes, by Keras's `DataParallel` or `ModelParallel`."""
+    """All devices, by Keras's `ModelParallel`; with "data" in groups of one device."""
 
     def __init__(self, how, model_devices):
         self.process = jax.process_index()
         self.processes = jax.process_count()
         here = jax.local_device_count()
-        self.model_devices = 1
+        shared = (model_devices or here) if how == "model" else 1
+        expectation = f"divide the {here} devices of a process"
+        expect(here % shared == 0, "model_devices", expectation, shared)
+        self.model_devices = shared
+        self.devices = here // shared
+        shape = (self.processes * self.devices, shared)
+        mesh = keras.distribution.DeviceMesh(shape, ("data", "model"))
+        layout = keras.distribution.LayoutMap(mesh)
         if how == "model":
-            self.model_devices = model_devices or here
-        if here % self.model_devices:
-            raise ValueError(
-                f"model_devices must divide the {here} devices of a process; "
-                f"received {model_devices}"
-            )
-        self.devices = here // self.model_devices
-        # TokenBatches gives each process its rows.
-        options = dict(auto_shard_dataset=False)
-        engine = keras.distribution.DataParallel
-        if how == "model":
-            engine = keras.distribution.ModelParallel
-            shape = (self.processes * self.devices, self.model_devices)
-            mesh = keras.distribution.DeviceMesh(shape, ("data", "model"))
-            layout = keras.distribution.LayoutMap(mesh)
             for path, axes in AXES.items():
                 layout[path] = axes
-            options.update(layout_map=layout, batch_dim_name="data")
-        self.engine = engine(**options)
+        # TokenBatches gives each process its rows.
+        options = dict(batch_dim_name="data", auto_shard_dataset=False)
+        self.engine = keras.distribution.ModelParallel(layout_map=layout, **options)
         self.copied = None
         self.copy = None
-
-    def __str__(self):
-        parts = [f"{jax.device_count()} devices"]
-        if self.processes > 1:
-            parts.append(f"{self.processes} processes")
-        if self.model_devices > 1:
-            parts.append(f"{self.model_devices} to a model")
-        return ", ".join(parts)
 
     def check(self, model, training):
         for name in CUT:
             size = getattr(model, name) or 0
-            if size % self.model_devices:
-                raise ValueError(
-                    f"{name} must be a multiple of {self.model_devices}, the devices "
-                    f"that share a model; received {size}"
-                )
+            parts = self.model_devices
+            expectation = f"be a multiple of {parts}, the devices that share a model"
+            expect(size % parts == 0, name, expectation, size)
 
     def scope(self):
         return self.engine.scope()

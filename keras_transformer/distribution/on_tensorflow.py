@@ -1,16 +1,20 @@
 """TensorFlow: one process for a host, or between hosts a process for each device."""
 
+import json
 import os
 
 import numpy as np
 import tensorflow as tf
 
+from keras_transformer.config import expect
 from keras_transformer.distribution.distribution import (
     Distribution,
+    Processes,
+    offset_seed,
+    seeds,
     transform_gradients,
 )
 from keras_transformer.distribution.launcher import SLURM, launched
-from keras_transformer.distribution.processes import Processes, offset_seed, seeds
 
 
 def engine(how, model_devices):
@@ -25,9 +29,8 @@ def engine(how, model_devices):
 
 def local_devices():
     """The names of this host's GPUs; of its logical processors if it has none."""
-    gpus = tf.config.list_logical_devices("GPU")
-    devices = gpus or tf.config.list_logical_devices("CPU")
-    return [device.name for device in devices]
+    found = tf.config.list_logical_devices
+    return [device.name for device in found("GPU") or found("CPU")]
 
 
 class Mirrored(Distribution):
@@ -44,21 +47,12 @@ class Mirrored(Distribution):
             self.strategy = tf.distribute.MirroredStrategy(local_devices())
         self.devices = self.strategy.num_replicas_in_sync
 
-    def __str__(self):
-        return f"{self.devices} devices"
-
     def check(self, model, training):
-        if training.gradient_accumulation > 1:
-            raise ValueError(
-                "gradient_accumulation must be 1 with TensorFlow's strategies of one "
-                f"host; received {training.gradient_accumulation}: raise batch_tokens "
-                "instead, or start one process for each device"
-            )
-        if training.dtype == "mixed_float16":
-            raise ValueError(
-                "dtype must not be 'mixed_float16' with TensorFlow's strategies of one "
-                "host: take 'mixed_bfloat16', or start one process for each device"
-            )
+        where = "where a TensorFlow process has several devices"
+        steps = training.gradient_accumulation
+        expect(steps == 1, "gradient_accumulation", f"be 1 {where}", steps)
+        dtype = training.dtype
+        expect(dtype != "mixed_float16", "dtype", f"not be this {where}", dtype)
 
     def scope(self):
         return self.strategy.scope()
@@ -66,7 +60,8 @@ class Mirrored(Distribution):
     def prepare(self, model):
         # Keras's optimizers sum the gradients after they clipped each replica's own.
         transform_gradients(model.optimizer, all_reduce)
-        for variable in seeds(model):  # the replicas' dropout must not be the same
+        # The replicas' dropout must not be the same.
+        for variable in seeds(model):
             for number, replica in enumerate(variable.value.values):
                 replica.assign(offset_seed(variable, number))
         return model
@@ -75,10 +70,8 @@ class Mirrored(Distribution):
         # A value that is assigned to all replicas at once is divided by their number,
         # and a count may not be a multiple of it.
         for variable, array in zip(model.metrics_variables, arrays, strict=True):
-            first, *others = variable.value.values
-            first.assign(array)
-            for replica in others:
-                replica.assign(np.zeros_like(array))
+            for number, replica in enumerate(variable.value.values):
+                replica.assign(array if number == 0 else np.zeros_like(array))
 
 
 class MultiWorker(Processes):
@@ -86,32 +79,18 @@ class MultiWorker(Processes):
 
     `MultiWorkerMirroredStrategy` connects the processes and adds up. Its own scope is
     not entered: Keras 3 cannot `fit` a model in it (issue 20585).
-
-    Raises:
-        ValueError: if a process sees several GPUs.
     """
 
     def __init__(self):
-        self.process, self.processes = launched()
-        resolver = None
         if SLURM[0] in os.environ and "TF_CONFIG" not in os.environ:
-            resolver = slurm(self.processes)
-            self.process = resolver.task_id
-        self.strategy = tf.distribute.MultiWorkerMirroredStrategy(
-            cluster_resolver=resolver
-        )
+            os.environ["TF_CONFIG"] = slurm()
+        self.process, self.processes = launched()
+        self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         local = self.strategy.num_replicas_in_sync // self.processes
-        if local > 1:
-            raise ValueError(
-                f"each process must see one GPU; received {local}: start one for each, "
-                "with CUDA_VISIBLE_DEVICES"
-            )
+        expect(local == 1, "CUDA_VISIBLE_DEVICES", "name one GPU a process", local)
         # One trace for all that is summed between steps.
-        self.sum_flat = tf.function(
-            lambda tensor: self.run([tensor])[0],
-            input_signature=[tf.TensorSpec([None], tf.float64)],
-            autograph=False,
-        )
+        signature = [[tf.TensorSpec([None], tf.float64)]]
+        self.sum_flat = tf.function(self.run, signature, autograph=False)
 
     def run(self, tensors):
         return self.strategy.run(all_reduce, args=(tensors,))
@@ -122,8 +101,8 @@ class MultiWorker(Processes):
         sums = []
         for tensor in tensors:
             flat = tf.reshape(tf.cast(tensor, tf.float64), [-1])
-            total = tf.reshape(self.sum_flat(flat), tensor.shape)
-            sums.append(tf.cast(total, tensor.dtype))
+            (total,) = self.sum_flat([flat])
+            sums.append(tf.cast(tf.reshape(total, tensor.shape), tensor.dtype))
         return sums
 
     def sum_gradients(self, model):
@@ -138,12 +117,12 @@ def all_reduce(tensors):
     return tf.distribute.get_replica_context().all_reduce("SUM", tensors)
 
 
-def slurm(processes):
-    """The addresses of the processes that Slurm started."""
-    resolvers = tf.distribute.cluster_resolver
+def slurm():
+    """A `TF_CONFIG` of the processes that Slurm started."""
+    _, processes = launched()
     # Another port for each job, as JAX does it.
     port = 20000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 10000
-    found = resolvers.SlurmClusterResolver(
+    found = tf.distribute.cluster_resolver.SlurmClusterResolver(
         {"worker": processes},
         port_base=port,
         # Not true, but otherwise it would ask nvidia-smi, which is not everywhere.
@@ -151,17 +130,9 @@ def slurm(processes):
         gpus_per_task=1,
         auto_set_gpu=False,
     )
-    cluster = found.cluster_spec()
-    kind, number = found.get_task_info()
+    cluster = found.cluster_spec().as_dict()
     # It sorts the hosts by their names, and Slurm's numbers may say otherwise.
-    if "SLURMD_NODENAME" in os.environ:
-        host = os.environ["SLURMD_NODENAME"]
-        address = f"{host}:{port + int(os.environ['SLURM_LOCALID'])}"
-        number = cluster.job_tasks("worker").index(address)
-    return resolvers.SimpleClusterResolver(
-        cluster,
-        task_type=kind,
-        task_id=number,
-        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
-        rpc_layer="grpc",
-    )
+    own_port = port + int(os.environ["SLURM_LOCALID"])
+    address = f"{os.environ['SLURMD_NODENAME']}:{own_port}"
+    task = {"type": "worker", "index": cluster["worker"].index(address)}
+    return json.dumps({"cluster": cluster, "task": task})

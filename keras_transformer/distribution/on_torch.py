@@ -7,9 +7,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from keras_transformer.distribution.distribution import transform_gradients
+from keras_transformer.distribution.distribution import Processes, transform_gradients
 from keras_transformer.distribution.launcher import launched, take_device
-from keras_transformer.distribution.processes import Processes
 
 # How long processes wait for process 0, which may be preparing a corpus.
 PATIENCE = datetime.timedelta(hours=12)
@@ -22,10 +21,8 @@ def engine(how, model_devices):
         return TorchProcesses()
     gpus = torch.cuda.device_count()
     if gpus > 1:
-        warnings.warn(
-            f"one of {gpus} GPUs is used: torchrun starts a process for each",
-            stacklevel=3,
-        )
+        advice = "torchrun starts a process for each"
+        warnings.warn(f"one of {gpus} GPUs is used: {advice}", stacklevel=3)
     return None
 
 

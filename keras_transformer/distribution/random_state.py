@@ -7,22 +7,18 @@ import numpy as np
 def random_state():
     """The states of torch's generators, of the CPU and of each GPU, as arrays.
 
-    An empty list under other backends, where the model's seed generators are all: under
-    torch, Keras's dropout draws from the global generator.
+    None of other backends: Keras's dropout draws from them under torch alone.
     """
     if keras.backend.backend() != "torch":
         return []
     import torch
 
-    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    states = (torch.get_rng_state(), *torch.cuda.get_rng_state_all())
     return [state.numpy() for state in states]
 
 
 def set_random_state(arrays):
-    """Go on with what `random_state` gave.
-
-    States of another backend, or of another number of GPUs, change nothing.
-    """
+    """Go on with what `random_state` gave, under torch and with as many GPUs."""
     if keras.backend.backend() != "torch" or not arrays:
         return
     import torch

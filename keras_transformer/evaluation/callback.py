@@ -6,6 +6,8 @@ from keras_transformer.decoding.translator import Translator
 from keras_transformer.distribution.distribution import ONE_DEVICE
 from keras_transformer.evaluation.scores import corpus_scores
 
+SAMPLES = 3  # translations to print
+
 
 class BleuCallback(keras.callbacks.Callback):
     """After every epoch, translate held-out sentences and score the translations.
@@ -15,10 +17,8 @@ class BleuCallback(keras.callbacks.Callback):
 
     Args:
         sources, references: lists of strings.
-        source_tokenizer, target_tokenizer: the model's `Tokenizer`s; one if they are
-            the same.
-        decoding: a `DecodingConfig`; the default's beam search when absent.
-        samples: how many translations to print.
+        *options: what `Translator` takes after the model: source tokenizer, target
+            tokenizer (the same when absent), `DecodingConfig`.
         distribution: the `Distribution` of the model; its processes share the
             sentences.
 
@@ -27,21 +27,11 @@ class BleuCallback(keras.callbacks.Callback):
         model.fit(batches, callbacks=[bleu])
     """
 
-    def __init__(
-        self,
-        sources,
-        references,
-        source_tokenizer,
-        target_tokenizer=None,
-        decoding=None,
-        samples=3,
-        distribution=ONE_DEVICE,
-    ):
+    def __init__(self, sources, references, *options, distribution=ONE_DEVICE):
         super().__init__()
         self.sources = list(sources)
         self.references = list(references)
-        self.options = (source_tokenizer, target_tokenizer, decoding)
-        self.samples = samples
+        self.options = options
         self.distribution = distribution
         self.translator = None
 
@@ -57,12 +47,10 @@ class BleuCallback(keras.callbacks.Callback):
             translations[number::processes] = found
         scores = corpus_scores(translations, self.references)
         if process == 0:
-            print(
-                f"\nBLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f} "
-                f"on {len(translations)} held-out sentences"
-            )
-            for number in range(min(self.samples, len(translations))):
-                print(f"  {self.sources[number]}\n  -> {translations[number]}")
+            numbers = f"BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}"
+            print(f"\n{numbers} on {len(translations)} held-out sentences")
+            for source, translation in zip(self.sources[:SAMPLES], translations):
+                print(f"  {source}\n  -> {translation}")
         return scores
 
     def on_epoch_end(self, epoch, logs=None):

@@ -43,5 +43,4 @@ def evaluate(translator, source, target=None):
     begin = time.perf_counter()
     translations = translator(list(sources))
     seconds = time.perf_counter() - begin
-    scores = corpus_scores(translations, references)
-    return Evaluation(scores, translations, seconds)
+    return Evaluation(corpus_scores(translations, references), translations, seconds)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from keras_transformer.config import expect
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -39,11 +41,10 @@ def corpus_scores(translations, references):
     Source: Post 2018, "A Call for Clarity in Reporting BLEU Scores"; Popović 2015
     (chrF).
     """
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            "translations and references must be equally many, and at least one; "
-            f"received {len(translations)} and {len(references)}"
-        )
+    counts = (len(translations), len(references))
+    is_right = 0 < counts[0] == counts[1]
+    expectation = "be equally many, and at least one"
+    expect(is_right, "translations and references", expectation, counts)
     from sacrebleu.metrics import BLEU, CHRF
 
     found = []

@@ -1,5 +1,5 @@
-from .attention_maps import alignment as alignment
-from .attention_maps import attention as attention
+from .model import alignment as alignment
+from .model import attention as attention
 from .model import masks as masks
 from .model import positions as positions
 from .search_tree import beam_tree as beam_tree

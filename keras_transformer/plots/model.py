@@ -1,24 +1,122 @@
-"""Parts of the model that can be drawn without training it: positions and masks."""
+"""Parts of the model: attention weights, word alignments, masks, positions."""
+
+import math
 
 import numpy as np
 from keras import ops
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from keras_transformer.plots.fonts import suit
+from keras_transformer.config import expect
+from keras_transformer.plots.canvas import canvas, suit
 
-ALLOWED = "#4c8dc4"
-FORBIDDEN = "#eeeeee"
+COLOURS = {"may not look": "#eeeeee", "may look": "#4c8dc4"}
 
 
-def positions(embedding, length=64, title=None):
+def attention(weights, queries, keys):
+    """Attention weights as shades: one head, or a grid of all.
+
+    Args:
+        weights: `(T, S)` for one head, `(N, T, S)` for a grid of N.
+        queries: T tokens, which look; the rows.
+        keys: S tokens, which are looked at; the columns.
+
+    Raises:
+        ValueError: if the weights are not of these shapes.
+
+    Example:
+        >>> figure = attention(np.eye(2), ["ein", "Mann"], ["a", "man"])
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['ein', 'Mann']
+    """
+    weights = np.asarray(weights)
+    heads = weights[None] if weights.ndim == 2 else weights
+    height = len(queries)
+    width = len(keys)
+    is_one_each = heads.ndim == 3 and heads.shape[1:] == (height, width)
+    expectation = f"be ({height}, {width}), queries and keys, or that for each head"
+    expect(is_one_each, "weights", expectation, weights.shape)
+    columns = min(len(heads), 4)
+    rows = math.ceil(len(heads) / columns)
+    # Inches of a cell: small where there are many, never too small for a letter.
+    cell = np.clip(9 / (columns * max(height, width)), 0.15, 0.45)
+    font_size = 7 if cell < 0.2 else 10
+    size = (
+        columns * (cell * width + 0.2) + 0.09 * _longest(queries) + 1.1,
+        rows * (cell * height + 0.4) + 0.09 * _longest(keys) + 0.6,
+    )
+    figure, grid = canvas(size, rows, columns)
+    for axes in grid[len(heads) :]:
+        axes.remove()
+    for number, head in enumerate(heads):
+        axes = grid[number]
+        picture = shades(axes, head, "Blues", 0.0, heads.max())
+        # Labels stand at the edges of the grid only.
+        names = keys if number < columns else [""] * width
+        axes.set_xticks(range(width), names, rotation=90)
+        names = queries if number % columns == 0 else [""] * height
+        axes.set_yticks(range(height), names)
+        axes.tick_params(length=0, labelsize=font_size)
+        axes.xaxis.tick_top()
+        if len(heads) > 1:
+            axes.set_xlabel(f"head {number + 1}")
+    figure.colorbar(picture, ax=figure.axes, shrink=0.6, label="weight")
+    return suit(figure)
+
+
+def shades(axes, matrix, colours, low, high):
+    """Draw a matrix as shades, `low` in the first colour and `high` in the last."""
+    scale = dict(cmap=colours, vmin=low, vmax=high)
+    return axes.imshow(matrix, interpolation="nearest", **scale)
+
+
+def alignment(source, target, links):
+    """The words of a sentence and of its translation, with lines between linked ones.
+
+    Args:
+        source: a sentence; its words are what whitespace separates.
+        target: its translation.
+        links: pairs of word numbers `(source, target)`, as `Translator.alignments`
+            gives them.
+
+    Raises:
+        ValueError: if a link names a word that is not there.
+
+    Example:
+        >>> figure = alignment("a man", "ein Mann", [(0, 0), (1, 1)])
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['a', 'man', 'ein', 'Mann']
+    """
+    sides = source.split(), target.split()
+    counts = [len(words) for words in sides]
+    for i, j in links:
+        is_there = 0 <= i < counts[0] and 0 <= j < counts[1]
+        expectation = f"be pairs of numbers below {counts[0]} and {counts[1]}"
+        expect(is_there, "links", expectation, (i, j))
+    rows = max(1, *counts)
+    size = (2.2 + 0.1 * sum(map(_longest, sides)), 0.26 * rows + 0.6)
+    figure, (axes,) = canvas(size)
+    # A shorter side is spread over the height of the longer one.
+    steps = [rows / max(1, count) for count in counts]
+    for side, words in enumerate(sides):
+        linked = {pair[side] for pair in links}
+        style = dict(ha=("right", "left")[side], va="center")
+        for number, word in enumerate(words):
+            colour = "black" if number in linked else "0.55"
+            axes.text(side, number * steps[side], word, color=colour, **style)
+    for i, j in links:
+        axes.plot([0.04, 0.96], [i * steps[0], j * steps[1]], color="tab:blue")
+    axes.set(xlim=(0, 1), ylim=(rows - 0.5, -0.5))
+    axes.axis("off")
+    return suit(figure)
+
+
+def positions(embedding, length=64):
     """The position vectors as shades, and how alike any two of them are (their cosine).
 
     Args:
         embedding: a `PositionalEmbedding`.
         length: how many positions to show.
-        title: text above.
 
     Raises:
         ValueError: if length is below 1, or beyond a learned table.
@@ -29,41 +127,32 @@ def positions(embedding, length=64, title=None):
         >>> figure.axes[0].images[0].get_array().shape
         (5, 8)
     """
-    longest = float("inf")
-    if embedding.positions == "learned":
-        longest = embedding.max_positions
-    if not 1 <= length <= longest:
-        raise ValueError(f"length must be between 1 and {longest}; received {length!r}")
+    is_learned = embedding.positions == "learned"
+    longest = embedding.max_positions if is_learned else math.inf
+    expect(1 <= length <= longest, "length", f"be between 1 and {longest}", length)
     if not embedding.built:
         embedding.build()
     numbers = np.arange(length, dtype="int32")[None]
     vectors = ops.convert_to_numpy(embedding.encode(numbers))[0]
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    figure = Figure((10.0, 4.2), layout="constrained")
-    table, likeness = figure.subplots(1, 2, width_ratios=[1.3, 1.0])
-    _shades(table, vectors, np.abs(vectors).max(), aspect="auto")
-    table.set(xlabel="dimension", ylabel="position", title="position vectors")
-    _shades(likeness, unit @ unit.T, 1.0)
-    likeness.set(xlabel="position", ylabel="position", title="cosine of two positions")
-    if title:
-        figure.suptitle(title)
+    figure, (table, likeness) = canvas((10.0, 4.2), columns=2)
+    table.set(xlabel="dimension", title="position vectors")
+    likeness.set(xlabel="position", title="cosine of two positions")
+    for axes, matrix in ((table, vectors), (likeness, unit @ unit.T)):
+        largest = np.abs(matrix).max()
+        picture = shades(axes, matrix, "RdBu", -largest, largest)
+        figure.colorbar(picture, ax=axes)
+        axes.set(ylabel="position", aspect="auto")
     return suit(figure)
 
 
-def _shades(axes, values, limit, **options):
-    """A matrix from red at -limit to blue at limit, and the scale beside it."""
-    options.update(cmap="RdBu", vmin=-limit, vmax=limit, interpolation="nearest")
-    axes.figure.colorbar(axes.imshow(values, **options), ax=axes)
-
-
-def masks(masks, title=None):
+def masks(masks):
     """Boolean masks side by side: who may look at what.
 
     Args:
         masks: arrays by their names: `(T, S)`, queries and keys; or `(B, T, S)`, of
             which the first is shown, except that of `(B, 1, S)`, a padding mask, each
             sentence is a row.
-        title: text above.
 
     Raises:
         ValueError: if there is none, or one is not boolean or has not two or three
@@ -75,49 +164,24 @@ def masks(masks, title=None):
         ('causal', [[1, 0, 0], [1, 1, 0], [1, 1, 1]])
     """
     arrays = {name: ops.convert_to_numpy(mask) for name, mask in masks.items()}
-    wrong = {
-        name: (mask.dtype.name, mask.shape)
-        for name, mask in arrays.items()
-        if mask.dtype != bool or mask.ndim not in (2, 3)
-    }
-    if wrong or not masks:
-        raise ValueError(
-            "masks must be one or more boolean arrays of two or three axes; "
-            f"received {wrong}"
-        )
-    figure = Figure((0.8 + 3.2 * len(arrays), 3.6), layout="constrained")
-    panels = figure.subplots(1, len(arrays), squeeze=False)[0]
+    expect(masks, "masks", "be one or more", masks)
+    for name, mask in arrays.items():
+        expect(mask.dtype == bool, name, "be boolean", mask.dtype.name)
+        expect(mask.ndim in (2, 3), name, "have two or three axes", mask.shape)
+    count = len(arrays)
+    figure, panels = canvas((0.8 + 3.2 * count, 3.6), columns=count)
     for axes, (name, mask) in zip(panels, arrays.items()):
-        _mask(axes, name, mask)
-    legend = [
-        Patch(color=ALLOWED, label="may look"),
-        Patch(color=FORBIDDEN, label="may not"),
-    ]
+        is_padding = mask.ndim == 3 and mask.shape[1] == 1
+        rows = "sentence" if is_padding else "query position"
+        matrix = mask[:, 0] if is_padding else np.atleast_3d(mask.T).T[0]
+        shades(axes, matrix.astype("int8"), ListedColormap(COLOURS.values()), 0, 1)
+        axes.set(title=name, xlabel="key position", ylabel=rows)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_major_locator().set_params(integer=True)
+    legend = [Patch(color=colour, label=label) for label, colour in COLOURS.items()]
     figure.legend(handles=legend, loc="outside lower center", ncols=2)
-    if title:
-        figure.suptitle(title)
     return suit(figure)
 
 
-def _mask(axes, name, mask):
-    rows = "query position"
-    if mask.ndim == 3 and mask.shape[1] == 1:
-        rows = "sentence"
-        mask = mask[:, 0]
-    elif mask.ndim == 3:
-        mask = mask[0]
-    # From 0 to 1 whatever the mask: one that is True everywhere must not take the other
-    # colour.
-    axes.imshow(
-        mask.astype("int8"),
-        cmap=ListedColormap([FORBIDDEN, ALLOWED]),
-        vmin=0,
-        vmax=1,
-        interpolation="nearest",
-    )
-    axes.set(title=name, xlabel="key position", ylabel=rows)
-    for axis, size in zip((axes.yaxis, axes.xaxis), mask.shape):
-        axis.set_ticks(np.arange(size + 1) - 0.5, minor=True)
-        axis.get_major_locator().set_params(integer=True)
-    axes.grid(which="minor", color="white", linewidth=1)
-    axes.tick_params(which="minor", length=0)
+def _longest(words):
+    return max(map(len, words), default=0)

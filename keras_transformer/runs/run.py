@@ -132,15 +132,7 @@ class Run:
     @property
     def log(self):
         """What `log.jsonl` says of each epoch, as dicts; damaged lines are left out."""
-        path = self.path / "log.jsonl"
-        rows = []
-        if path.exists():
-            for line in path.read_text("utf-8", errors="replace").splitlines():
-                with contextlib.suppress(*UNREADABLE):
-                    row = json.loads(line)
-                    if isinstance(row["epoch"], int):
-                        rows.append(row)
-        return rows
+        return read_log(self.path / "log.jsonl")
 
     def model(self, dtype=None):
         """The `Transformer`, not compiled.
@@ -214,3 +206,15 @@ def read_tokenizers(folder):
     load = Tokenizer.load if paths[0].suffix == ".model" else load_folder
     source = load(paths[0])
     return source, source if paths[0] == paths[1] else load(paths[1])
+
+
+def read_log(path):
+    """The rows of a `log.jsonl`, without the lines that are damaged."""
+    rows = []
+    if path.exists():
+        for line in path.read_text("utf-8", errors="replace").splitlines():
+            with contextlib.suppress(*UNREADABLE):
+                row = json.loads(line)
+                if isinstance(row["epoch"], int):
+                    rows.append(row)
+    return rows

@@ -2,17 +2,14 @@
 
 import contextlib
 import gzip
-import os
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
+
+from keras_transformer.config import expect
 
 LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
 
 
-def read_lines(
-    file: str | os.PathLike | BinaryIO, name: str | None = None
-) -> Iterator[str]:
+def read_lines(file, name=None):
     """The lines of a UTF-8 file, plain or `.gz`, one at a time.
 
     A line ends at "\\n" or "\\r\\n" and nowhere else: other separators of Unicode occur
@@ -30,11 +27,9 @@ def read_lines(
         with _opened(file) as stream:
             while raw := stream.readline(LONGEST_LINE):
                 number += 1
-                if len(raw) == LONGEST_LINE:
-                    raise ValueError(
-                        f"{name} must have lines of less than {LONGEST_LINE:,} bytes; "
-                        f"line {number} has more"
-                    )
+                is_line = len(raw) < LONGEST_LINE
+                limit = f"have less than {LONGEST_LINE:,} bytes"
+                expect(is_line, f"{name}, line {number},", limit, len(raw))
                 if number == 1:
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
@@ -44,9 +39,8 @@ def read_lines(
         ) from None
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        place = f"after line {number}: " if number else ""
         raise ValueError(
-            f"{name} must be a readable text file; received {place}{reason}"
+            f"{name} must be a readable text file; received {reason}"
         ) from None
 
 

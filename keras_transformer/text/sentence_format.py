@@ -51,10 +51,7 @@ class SentenceFormat:
         return len(self.target_prefix) + 1
 
     def source(self, ids, longest=None):
-        """What the encoder reads of the ids of a text.
-
-        The text is cut so that there are at most `longest` ids in all.
-        """
+        """What the encoder reads of a text, which is cut to `longest` ids in all."""
         if longest is not None:
             ids = ids[: max(0, longest - self.around_source)]
         return [*self.source_prefix, *ids, *self.source_suffix]

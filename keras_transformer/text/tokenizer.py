@@ -3,25 +3,24 @@
 import contextlib
 import io
 import itertools
-import os
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import sentencepiece
 
+from keras_transformer.config import expect
 from keras_transformer.runs.sealed_files import written_aside
-from keras_transformer.text.special_tokens import (
-    BEGIN,
-    END,
-    PAD,
-    UNKNOWN,
-    SpecialTokens,
-)
+from keras_transformer.text.special_tokens import SpecialTokens
 
 SILENT = 2  # SentencePiece's log level that shows errors only
 LARGEST_MODEL = 1 << 26  # bytes: a hundred times what 30,000 tokens need
 LARGEST_SAMPLE = 5_000_000  # lines: the trainer holds what it learns from in memory
+# How SentencePiece says that a size is wrong: one token a character, and the special
+# and byte tokens, or as many as the lines give.
+BOUNDS = {
+    "at least": r"smaller than required_chars\. \d+ vs (\d+)",
+    "at most": r"too high .* value <= (\d+)",
+}
 
 
 class Tokenizer:
@@ -50,39 +49,22 @@ class Tokenizer:
 
     special = SpecialTokens()
     source_prefix = ()  # ids before each source sentence
-    source_suffix = (END,)  # ids after it
+    source_suffix = (special.end,)  # ids after it
     target_prefix = ()  # ids that each translation must begin with
 
-    def __init__(self, model: bytes):
-        self._processor = sentencepiece.SentencePieceProcessor()
+    def __init__(self, model):
+        read = sentencepiece.SentencePieceProcessor()
         with contextlib.suppress(RuntimeError):
-            self._processor.load_from_serialized_proto(model)
-        if not self.serialized:
-            raise ValueError(
-                "model must be the content of a SentencePiece model; "
-                f"received {model[:16]!r}..."
-            )
-        found = (
-            self._processor.pad_id(),
-            self._processor.unk_id(),
-            self._processor.bos_id(),
-            self._processor.eos_id(),
-        )
-        expected = (PAD, UNKNOWN, BEGIN, END)
-        if found != expected:
-            raise ValueError(
-                f"model must have the ids {expected} of pad, unknown, begin and end; "
-                f"received {found}"
-            )
+            read.load_from_serialized_proto(model)
+        self._processor = read
+        start = model[:16]
+        expect(self.serialized, "model", "be that of a SentencePiece file", start)
+        ids = (read.pad_id(), read.unk_id(), read.bos_id(), read.eos_id())
+        found = SpecialTokens(*ids)
+        expect(found == self.special, "model", f"have {self.special}", found)
 
     @classmethod
-    def train(
-        cls,
-        lines: Iterable[str],
-        vocab_size: int = 8000,
-        model_type: str = "bpe",
-        byte_fallback: bool = False,
-    ) -> "Tokenizer":
+    def train(cls, lines, vocab_size=8000, model_type="bpe", byte_fallback=False):
         """Learn a vocabulary from text; the same lines give the same tokenizer.
 
         Args:
@@ -96,10 +78,8 @@ class Tokenizer:
             ValueError: if `vocab_size` does not fit the lines, or there is no text in
                 them.
         """
-        if model_type not in ("bpe", "unigram"):
-            raise ValueError(
-                f"model_type must be 'bpe' or 'unigram'; received {model_type!r}"
-            )
+        is_known = model_type in ("bpe", "unigram")
+        expect(is_known, "model_type", "be 'bpe' or 'unigram'", model_type)
         failures = []
 
         # SentencePiece turns what goes wrong in here into an error without a type: keep
@@ -124,10 +104,10 @@ class Tokenizer:
                 normalization_rule_name="identity",
                 input_sentence_size=LARGEST_SAMPLE,
                 shuffle_input_sentence=False,
-                pad_id=PAD,
-                unk_id=UNKNOWN,
-                bos_id=BEGIN,
-                eos_id=END,
+                pad_id=cls.special.pad,
+                unk_id=cls.special.unknown,
+                bos_id=cls.special.begin,
+                eos_id=cls.special.end,
                 minloglevel=SILENT,
             )
         except RuntimeError as error:
@@ -137,58 +117,45 @@ class Tokenizer:
         return cls(model.getvalue())
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> "Tokenizer":
-        """Read a model file that `save` wrote.
-
-        Raises:
-            ValueError: if the file is missing, is no SentencePiece model or has other
-                special ids than ours.
-        """
+    def load(cls, path):
+        """Read a model file that `save` wrote; a `ValueError` if it is no such file."""
         path = Path(path)
         try:
             size = path.stat().st_size
-            if size > LARGEST_MODEL:
-                raise ValueError(
-                    f"it must have at most {LARGEST_MODEL:,} bytes; received {size:,}"
-                )
+            limit = f"have at most {LARGEST_MODEL:,} bytes"
+            expect(size <= LARGEST_MODEL, "model", limit, size)
             return cls(path.read_bytes())
-        except OSError as error:
-            raise ValueError(
-                f"path must be a tokenizer's file; received {str(path)!r}: "
-                f"{error.strerror}"
-            ) from None
-        except ValueError as error:
-            raise ValueError(f"{path} cannot be used: {error}") from None
+        except (OSError, ValueError) as error:
+            message = f"path must be a tokenizer's file; received {path}: {error}"
+            raise ValueError(message) from None
 
-    def save(self, path: str | os.PathLike):
+    def save(self, path):
         """Write the model file; it appears under its name only when complete."""
         with written_aside(path) as aside:
             aside.write_bytes(self.serialized)
 
     @property
-    def vocab_size(self) -> int:
+    def vocab_size(self):
         """Number of tokens, special ones included."""
         return self._processor.vocab_size()
 
     @property
-    def serialized(self) -> bytes:
+    def serialized(self):
         """The content of the SentencePiece model file."""
         return self._processor.serialized_model_proto()
 
     @property
-    def pieces(self) -> list[str]:
+    def pieces(self):
         """The piece of text that each id stands for."""
         return self._processor.id_to_piece(list(range(self.vocab_size)))
 
-    def encode(self, lines: Sequence[str]) -> list[list[int]]:
+    def encode(self, lines):
         """The ids of each line, without special tokens other than unknown."""
-        if isinstance(lines, str):
-            raise ValueError(
-                f"lines must be a list of strings; received the string {lines[:40]!r}"
-            )
+        is_list = not isinstance(lines, str)
+        expect(is_list, "lines", "be a list of strings", lines)
         return self._processor.encode(list(lines))
 
-    def decode(self, ids: Iterable[Iterable[int]]) -> list[str]:
+    def decode(self, ids):
         """The text of each list of ids.
 
         Pad, begin and end are left out, unknown shows as ⁇.
@@ -198,11 +165,8 @@ class Tokenizer:
         """
         rows = [[int(i) for i in row] for row in ids]
         largest = self.vocab_size - 1
-        for number in itertools.chain.from_iterable(rows):
-            if not 0 <= number <= largest:
-                raise ValueError(
-                    f"ids must lie between 0 and {largest}; received {number}"
-                )
+        for i in itertools.chain(*rows):
+            expect(0 <= i <= largest, "ids", f"lie between 0 and {largest}", i)
         return self._processor.decode(rows) if rows else []
 
 
@@ -210,12 +174,8 @@ def _reason(message, vocab_size):
     """SentencePiece's internal error in the caller's terms."""
     if "!sentences_.empty()" in message or "all_chars_count" in message:
         return "lines must contain text; received none"
-    received = f"received {vocab_size}"
-    if largest := re.search(r"too high .* value <= (\d+)", message):
-        return f"vocab_size must be at most {largest[1]} for these lines; {received}"
-    if smallest := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
-        return (
-            f"vocab_size must be at least {smallest[1]} for these lines (one token a "
-            f"character, and the special and byte tokens); {received}"
-        )
-    return f"the tokenizer could not be trained with vocab_size {vocab_size}: {message}"
+    reason = f"be possible ({message})"
+    for bound, pattern in BOUNDS.items():
+        if found := re.search(pattern, message):
+            reason = f"be {bound} {found[1]} for these lines"
+    return f"vocab_size must {reason}; received {vocab_size}"

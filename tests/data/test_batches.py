@@ -18,16 +18,17 @@ def store_of(count, longest=50, seed=5):
     """A store of random ids; the first source id of each pair is its number + 10."""
     random = np.random.default_rng(seed)
     lengths = random.integers(1, longest, (count, 2))
-    ids = [random.integers(4, 10, side.sum()).astype(np.uint16) for side in lengths.T]
-    offsets = [np.concatenate([[0], np.cumsum(side)]) for side in lengths.T]
-    ids[0][offsets[0][:-1]] = np.arange(count) + 10
-    return TokenStore(ids, offsets, FilterReport(kept=count))
+    arrays = []
+    for side in lengths.T:
+        arrays.append(random.integers(4, 10, side.sum()).astype(np.uint16))
+        arrays.append(np.concatenate([[0], np.cumsum(side)]))
+    arrays[0][arrays[1][:-1]] = np.arange(count) + 10
+    return TokenStore(arrays, FilterReport(kept=count))
 
 
 def two_pairs():
-    ids = [np.array([7, 8, 9, 5]), np.array([6, 5, 5])]
-    offsets = [np.array([0, 3, 4]), np.array([0, 1, 3])]
-    return TokenStore(ids, offsets, FilterReport(kept=2))
+    arrays = ([7, 8, 9, 5], [0, 3, 4], [6, 5, 5], [0, 1, 3])
+    return TokenStore(arrays, FilterReport(kept=2))
 
 
 def test_a_batch_by_hand():
@@ -279,7 +280,7 @@ def test_batches_from_lines():
         ("batch_tokens", 2.5, "an integer of at least 1; received 2.5"),
         ("accumulation", 0, "an integer of at least 1; received 0"),
         ("seed", -1, "an integer of at least 0; received -1"),
-        ("shard", (2, 2, 1), "a process below processes, and at least 1 device; rec"),
+        ("shard", (2, 2, 1), "a process of processes, and devices; received"),
     ],
 )
 def test_bad_arguments(name, value, message):

@@ -127,7 +127,7 @@ def main(how, model_devices, logical_devices, *recipes):
         logical = [tf.config.LogicalDeviceConfiguration()] * int(logical_devices)
         tf.config.set_logical_device_configuration(processor, logical)
     distribution = distribute(how, int(model_devices) or None)
-    found = {"distribution": str(distribution), "shard": distribution.shard}
+    found = {"shard": distribution.shard}
     initial = None
     for name in recipes:
         alone, logs, initial = trained(ONE_DEVICE, name, initial)

@@ -44,7 +44,7 @@ class Second(Distribution):
 
 def test_undistributed_is_one_device():
     assert distribute() is distribute("none") is ONE_DEVICE and launched() == (0, 1)
-    assert ONE_DEVICE.shard == (0, 1, 1) and str(ONE_DEVICE) == "one device"
+    assert ONE_DEVICE.shard == (0, 1, 1) and str(ONE_DEVICE) == "1 x 1 devices"
 
 
 def test_one_process_gathers_what_it_has():
@@ -72,23 +72,22 @@ def test_an_error_in_process_0_is_one():
 
 
 def test_optimizers_of_keras_alone_cannot_be_distributed():
-    with pytest.raises(ValueError, match="must be a GradientTransform .* received SGD"):
+    with pytest.raises(ValueError, match="be a GradientTransform .* received 'SGD'"):
         transform_gradients(keras.optimizers.SGD(), list)
 
 
-WRONG_DEVICES = "model_devices goes with how='model' and is at least 1; received "
-NO_MODEL = "how='model' needs KERAS_BACKEND=jax; received"
+NO_MODEL = "KERAS_BACKEND must be jax with how='model'; received"
 if BACKEND == "jax":
-    NO_MODEL = "how='model' needs several devices"
+    NO_MODEL = "how='model' must have several devices"
 
 
 @pytest.mark.parametrize(
     "how, model_devices, message",
     [
         ("both", None, "how must be one of auto, none, data, model; received 'both'"),
-        ("data", 2, WRONG_DEVICES + "2 with 'data'"),
-        ("model", 0, WRONG_DEVICES + "0 with 'model'"),
-        ("data", None, "how='data' needs several devices or processes; received 1"),
+        ("data", 2, "how must be 'model' with model_devices; received 'data'"),
+        ("model", 0, "model_devices must be at least 1; received 0"),
+        ("data", None, "how='data' must have several devices or processes, .*ed 1"),
         ("model", None, NO_MODEL),
     ],
 )
@@ -112,11 +111,11 @@ def tell(monkeypatch, number, count):
 def test_a_launcher_numbers_the_processes(monkeypatch):
     tell(monkeypatch, 1, 3)
     assert launched() == (1, 3)
-    message = "how='none' needs a single process; the launcher started 3"
+    message = "how='none' must have a single process; received 3"
     with pytest.raises(ValueError, match=message):
         distribute("none")
     tell(monkeypatch, 2, 2)
-    message = "must number the processes from 0; received process 2 of 2"
+    message = "must number the processes from 0; received 'process 2 of 2'"
     with pytest.raises(ValueError, match=message):
         launched()
 
@@ -124,7 +123,7 @@ def test_a_launcher_numbers_the_processes(monkeypatch):
 @only("tensorflow", "jax")
 def test_torchrun_is_torchs(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
-    message = "KERAS_BACKEND must be torch under torchrun; received (tensorflow|jax)"
+    message = "KERAS_BACKEND must be torch under torchrun; received '(tensorflow|jax)'"
     with pytest.raises(ValueError, match=message):
         distribute("auto")
 
@@ -132,7 +131,7 @@ def test_torchrun_is_torchs(monkeypatch):
 @only("torch", "jax")
 def test_numbers_must_be_numbers(monkeypatch):
     tell(monkeypatch, "first", 2)
-    with pytest.raises(ValueError, match="must be a whole number; received 'first'"):
+    with pytest.raises(ValueError, match="be a whole number in .*; received 'first'"):
         launched()
 
 
@@ -157,7 +156,7 @@ def test_torch_says_that_it_uses_one_gpu_of_several(monkeypatch):
 class TestJax:
     def test_needs_an_address(self, monkeypatch):
         tell(monkeypatch, 0, 2)
-        message = "JOB_ADDRESSES must hold process 0's host:port; received none"
+        message = "JOB_ADDRESSES must hold process 0's host:port; received ''"
         with pytest.raises(ValueError, match=message):
             distribute("data")
 
@@ -228,22 +227,20 @@ class TestTensorFlow:
         for name, value in step.items():
             monkeypatch.setenv(f"SLURM_{name}", str(value))
         monkeypatch.setenv("SLURMD_NODENAME", node)
-        resolver = slurm(2)
-        addresses = resolver.cluster_spec().job_tasks("worker")
-        assert addresses[resolver.task_id] == f"{node}:20000"
-        assert resolver.task_id == number
+        config = json.loads(slurm())
+        assert config["cluster"]["worker"][number] == f"{node}:20000"
+        assert config["task"] == {"type": "worker", "index": number}
 
     def test_a_process_has_one_gpu(self, monkeypatch):
         from keras_transformer.distribution import on_tensorflow
 
         class Strategy:
-            def __init__(self, cluster_resolver):
-                self.num_replicas_in_sync = 8
+            num_replicas_in_sync = 8
 
         distribute = on_tensorflow.tf.distribute
         monkeypatch.setattr(distribute, "MultiWorkerMirroredStrategy", Strategy)
         tell(monkeypatch, 0, 2)
-        message = "each process must see one GPU; received 4: start one for each"
+        message = "CUDA_VISIBLE_DEVICES must name one GPU a process; received 4"
         with pytest.raises(ValueError, match=message):
             on_tensorflow.MultiWorker()
 
@@ -251,12 +248,12 @@ class TestTensorFlow:
         "option, message",
         [
             ({"gradient_accumulation": 2}, "gradient_accumulation must be 1"),
-            ({"dtype": "mixed_float16"}, "dtype must not be 'mixed_float16'"),
+            ({"dtype": "mixed_float16"}, "dtype must not be this"),
         ],
     )
     def test_says_what_strategies_of_one_host_cannot(self, option, message):
         from keras_transformer.distribution.on_tensorflow import Mirrored
 
-        message += " with TensorFlow's strategies of one host"
+        message += " where a TensorFlow process has several devices"
         with pytest.raises(ValueError, match=message):
             Mirrored.check(None, preset("tiny"), TrainingConfig(**option))

@@ -4,16 +4,15 @@ from keras_transformer.evaluation.callback import BleuCallback
 
 def test_scores_go_into_the_logs_and_samples_are_shown(monkeypatch, capsys):
     class Echo:
-        def __init__(self, model, *tokenizers_and_decoding):
+        def __init__(self, model, *tokenizers):
             self.model = model
 
         def __call__(self, texts):
             return [f"{text}{self.model}" for text in texts]
 
     monkeypatch.setattr(callback, "Translator", Echo)
-    bleu = BleuCallback(
-        ["a b c d", "e f g h"], ["a b c d.", "e f g h."], None, samples=1
-    )
+    monkeypatch.setattr(callback, "SAMPLES", 1)
+    bleu = BleuCallback(["a b c d", "e f g h"], ["a b c d.", "e f g h."], None)
     bleu.set_model(".")
     logs = {}
     bleu.on_epoch_end(0, logs)

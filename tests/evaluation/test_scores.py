@@ -23,8 +23,7 @@ def test_known_scores():
 
 @pytest.mark.parametrize("translations, references", [([], []), (["a"], ["a", "b"])])
 def test_bad_lists(translations, references):
-    counts = f"{len(translations)} and {len(references)}"
-    with pytest.raises(
-        ValueError, match=f"must be equally many, and at least one; received {counts}"
-    ):
+    counts = rf"\({len(translations)}, {len(references)}\)"
+    message = f"must be equally many, and at least one; received {counts}"
+    with pytest.raises(ValueError, match=message):
         corpus_scores(translations, references)

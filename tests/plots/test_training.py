@@ -31,10 +31,8 @@ def curves(figure):
 
 def test_learning_curve(run):
     values = [(3.0, 2.5, 10.0), (2.0, 1.5, 20.0), (1.0, 1.75, 15.0)]
-    figure = learning_curve(
-        run(*({"nats": a, "val_nats": b, "val_bleu": c} for a, b, c in values)),
-        title="demo",
-    )
+    names = ("nats", "val_nats", "val_bleu")
+    figure = learning_curve(run(*(dict(zip(names, row)) for row in values)))
     assert curves(figure) == {
         "training": [[1, 3.0], [2, 2.0], [3, 1.0]],
         "held-out text": [[1, 2.5], [2, 1.5], [3, 1.75]],
@@ -42,15 +40,11 @@ def test_learning_curve(run):
     }
     axes, right = figure.axes
     (best,) = axes.texts
-    assert best.get_text() == "best: 1.50" and best.xy == (2, 1.5)
-    assert (
-        axes.get_ylabel() == "loss, nats a target token"
-        and axes.get_xlabel() == "epoch"
-    )
-    assert axes.get_title() == "demo" and right.get_ylabel() == "BLEU"
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(
-        curves(figure)
-    )
+    assert best.get_text() == "best: 1.50" and best.get_position() == (2, 1.5)
+    assert axes.get_ylabel() == "loss, nats a target token"
+    assert axes.get_xlabel() == "epoch" and right.get_ylabel() == "BLEU"
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(curves(figure))
 
 
 def test_learning_curve_of_what_fit_gives():
@@ -68,28 +62,17 @@ def test_learning_curve_without_held_out_text(run):
 
 
 def test_no_curve_without_a_log(run, tmp_path):
-    with pytest.raises(
-        ValueError,
-        match="run must hold a log.jsonl that `train` wrote; received .*nothing",
-    ):
-        learning_curve(tmp_path / "nothing")
-    with pytest.raises(
-        ValueError, match="run must hold the log of an epoch at least; received .*"
-    ):
-        learning_curve(run())
-    for damaged in ("{", '{"nats": 1.0}', "3", '"epoch"'):
-        (tmp_path / "log.jsonl").write_text(damaged)
-        with pytest.raises(
-            ValueError, match="run must hold a log.jsonl that `train` wrote; received"
-        ):
-            learning_curve(tmp_path)
+    message = "run must hold the log of an epoch at least; received .*"
+    for path in (tmp_path / "nothing", run()):
+        with pytest.raises(ValueError, match=message):
+            learning_curve(path)
 
 
 def test_schedule():
     rates = {
         f"d_model={d}": WarmupSchedule(d, warmup_updates=777) for d in (128, 512, 1024)
     }
-    figure = schedule(rates, updates=3000, title="warm-up")
+    figure = schedule(rates, updates=3000)
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(rates)
     for line, d in zip(axes.get_lines(), (128, 512, 1024), strict=True):
@@ -105,8 +88,7 @@ def test_schedule():
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(
-        ValueError,
-        match=r"schedules must be one or more, updates 2 or more; received \{\}, 20000",
-    ):
+    with pytest.raises(ValueError, match="schedules must be one or more; received {}"):
         schedule({})
+    with pytest.raises(ValueError, match="updates must be 2 or more; received 1"):
+        schedule({"a": WarmupSchedule(128)}, updates=1)

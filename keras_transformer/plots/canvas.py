@@ -1,6 +1,6 @@
-"""Fonts that have the characters of a picture.
+"""What a picture stands on: a figure, and fonts that have its characters.
 
-Matplotlib's own has no Chinese, Japanese, Korean or Devanagari.
+Matplotlib's own font has no Chinese, Japanese, Korean or Devanagari.
 """
 
 import functools
@@ -8,6 +8,7 @@ import warnings
 from unicodedata import category
 
 from matplotlib import font_manager
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 DEFAULT = "DejaVu Sans"  # comes with matplotlib
@@ -15,14 +16,14 @@ DEFAULT = "DejaVu Sans"  # comes with matplotlib
 PLACEHOLDERS = "Last Resort"
 
 
+def canvas(size, rows=1, columns=1):
+    """A figure of (width, height) inches, and the list of its axes."""
+    figure = Figure(size, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+
+
 def suit(figure):
-    """Give the texts of a figure fonts that together have all their characters.
-
-    Where no installed font has a character, a warning says which.
-
-    Returns:
-        The figure.
-    """
+    """Give a figure's texts fonts that have their characters, or warn; return it."""
     texts = figure.findobj(Text)
     families, missing = families_for("".join(text.get_text() for text in texts))
     for text in texts:
@@ -31,18 +32,14 @@ def suit(figure):
     if missing:
         warnings.warn(
             f"no installed font has {missing!r}, which will be boxes in the picture: "
-            "install one that has them, such as Noto Sans (for Chinese, Japanese and "
-            "Korean Noto Sans CJK), and start Python anew",
+            "install one such as Noto Sans or Noto Sans CJK, and start Python anew",
             stacklevel=3,
         )
     return figure
 
 
 def families_for(characters):
-    """Font families, and the characters that no installed font has.
-
-    The first family is used for as much as it has.
-    """
+    """Font families, the default first, and the characters that none of them has."""
     families = [DEFAULT]
     # Spaces and control characters need no font.
     missing = {letter for letter in characters if category(letter)[0] not in "ZC"}
@@ -50,18 +47,16 @@ def families_for(characters):
     # Sorted, so that of equally good fonts it is always the same.
     installed = sorted(font_manager.fontManager.ttflist, key=lambda font: font.name)
     while missing:
-        most = 0
-        for font in installed:
-            if font.style != "normal" or PLACEHOLDERS in font.name:
-                continue
-            found = missing & characters_of(font.fname, font.index)
-            if len(found) > most:
-                most = len(found)
-                best = font
-        if most == 0:
+        found = [
+            (font.name, missing & characters_of(font.fname, font.index))
+            for font in installed
+            if font.style == "normal" and PLACEHOLDERS not in font.name
+        ]
+        family, best = max(found, key=lambda pair: len(pair[1]))
+        if not best:
             break
-        families.append(best.name)
-        missing -= characters_of(best.fname, best.index)
+        families.append(family)
+        missing -= best
     return families, "".join(sorted(missing))
 
 
@@ -69,4 +64,4 @@ def families_for(characters):
 def characters_of(path, index):
     """The characters of a font file, or of one of several fonts in it."""
     place = path if index == 0 else font_manager.FontPath(path, index)
-    return frozenset(map(chr, font_manager.get_font(place).get_charmap()))
+    return {chr(code) for code in font_manager.get_font(place).get_charmap()}

@@ -5,7 +5,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_transformer.plots.fonts import DEFAULT, families_for, suit
+from keras_transformer.plots.canvas import DEFAULT, families_for, suit
 
 # Comes with matplotlib too, and has a letter that the default font has not.
 BUNDLED = "STIXGeneral"
