@@ -4,10 +4,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
-from keras_transformer.pretrained.hub import WEIGHTS
-from keras_transformer.pretrained.tokenizers.files import checked, read_json
+from keras_transformer.config import expect
+from keras_transformer.pretrained.hub import WEIGHTS, weights_in
+from keras_transformer.pretrained.tokenizers.files import reading
 
 FLOATS = ("F32", "F16", "BF16")
 
@@ -19,28 +20,10 @@ def open_checkpoint(folder):
         ValueError: if there are none, or they cannot be read.
         ImportError: if they are in PyTorch's own format and PyTorch is not installed.
     """
-    folder = Path(folder)
-    names = [name for whole, index, _ in WEIGHTS for name in (whole, index)]
-    found = [folder / name for name in names if (folder / name).is_file()]
-    if not found:
-        either = " or ".join(whole for whole, *_ in WEIGHTS)
-        raise ValueError(f"source must hold {either}; {str(folder)!r} has neither")
-    kind = Torch if ".bin" in found[0].name else Safetensors
-    try:
-        paths = shards(found[0]) if found[0].suffix == ".json" else [found[0]]
-        return kind(paths)
-    except (OSError, ValueError, TypeError, SafetensorError) as error:
-        raise ValueError(f"{str(found[0])!r} cannot be used: {error}") from None
-
-
-def shards(index):
-    """The files that an index names: all beside it."""
-    names = checked("weight_map", read_json(index).get("weight_map"), dict)
-    names = sorted(set(names.values()))
-    for name in names:
-        if Path(name).name != name or not (index.parent / name).is_file():
-            raise ValueError(f"it must name files beside it; received {name!r}")
-    return [index.parent / name for name in names]
+    paths = weights_in(Path(folder))
+    expect(paths, "source", f"hold one of {', '.join(WEIGHTS)}", str(folder))
+    with reading(paths[0]):
+        return Torch(paths) if paths[0].suffix == ".bin" else Safetensors(paths)
 
 
 class Safetensors:
@@ -58,11 +41,7 @@ class Safetensors:
                 for name in file.keys():
                     header = file.get_slice(name)
                     kind = header.get_dtype()
-                    if kind not in FLOATS:
-                        raise ValueError(
-                            f"{name} must be one of {', '.join(FLOATS)}; "
-                            f"received {kind}"
-                        )
+                    expect(kind in FLOATS, name, f"be one of {', '.join(FLOATS)}", kind)
                     self.shapes[name] = tuple(header.get_shape())
                     self._paths[name] = path
 
@@ -88,25 +67,20 @@ class Torch:
             ) from None
         self._tensors = {}
         for path in paths:
+            # Where the format allows it, memory is taken by one tensor at a time.
+            how = dict(weights_only=True, mmap=zipfile.is_zipfile(path))
             try:
-                self._tensors |= torch.load(
-                    path,
-                    map_location="cpu",
-                    weights_only=True,
-                    # Where the format allows it: memory is then taken by one tensor
-                    # at a time.
-                    mmap=zipfile.is_zipfile(path),
-                )
+                self._tensors |= torch.load(path, map_location="cpu", **how)
             except Exception as error:  # of many kinds
                 reason = (str(error) or repr(error)).splitlines()[0]
                 raise ValueError(reason) from None
+        self.shapes = {}
         for name, tensor in self._tensors.items():
-            if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
-                raise ValueError(
-                    f"{name} must be a tensor of floating-point numbers; "
-                    f"received {type(tensor).__name__}"
-                )
-        self.shapes = {name: tuple(t.shape) for name, t in self._tensors.items()}
+            is_float = isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
+            expect(
+                is_float, name, "be a tensor of floating-point numbers", type(tensor)
+            )
+            self.shapes[name] = tuple(tensor.shape)
 
     def read(self, name):
         """A tensor as a new float32 array."""

@@ -1,36 +1,26 @@
 """Where a checkpoint's files come from: a local folder, or the Hugging Face hub."""
 
-from fnmatch import fnmatch
 from pathlib import Path
 
+from keras_transformer.config import expect
 from keras_transformer.runs.sealed_files import sha256
 
-SMALL = (  # what tokenizers and the model's configuration are read from
+# What tokenizers and the model's configuration are read from.
+SMALL = (
     "config.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
-    "vocab.json",
-    "target_vocab.json",
-    "source.spm",
-    "target.spm",
+    "*vocab*.json",
+    "*.spm",
     "sentencepiece.bpe.model",
-    "vocab-src.json",
-    "vocab-tgt.json",
     "merges.txt",
 )
-# Of each format the file of all weights, the list of its parts, and the parts. The
-# first format that a checkpoint has is read.
+# The first of these that a checkpoint has is read.
 WEIGHTS = (
-    (
-        "model.safetensors",
-        "model.safetensors.index.json",
-        "model-*-of-*.safetensors",
-    ),
-    (
-        "pytorch_model.bin",
-        "pytorch_model.bin.index.json",
-        "pytorch_model-*-of-*.bin",
-    ),
+    "model.safetensors",
+    "model-*-of-*.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model-*-of-*.bin",
 )
 
 
@@ -58,33 +48,29 @@ def fetch(source, revision=None):
         ImportError: if `source` is no folder and `huggingface_hub` is not installed.
     """
     folder = Path(source)
+    source = str(source)
     commit = None
-    if not folder.is_dir():
-        folder = _downloaded(str(source), revision)
+    if folder.is_dir():
+        expect(revision is None, "revision", "be absent for a local folder", revision)
+    else:
+        folder = _downloaded(source, revision)
         commit = folder.name
-    elif revision is not None:
-        raise ValueError(
-            f"revision must be absent for a local folder; received {revision!r}"
-        )
-    names = needed(path.name for path in folder.glob("*") if path.is_file())
-    if "config.json" not in names:
-        raise ValueError(
-            f"source must have a config.json; received {str(source)!r} without one"
-        )
-    files = {name: sha256(folder / name) for name in names}
-    return folder, {"source": str(source), "revision": commit, "files": files}
+    found = [*matching(folder, SMALL), *weights_in(folder)]
+    files = {path.name: sha256(path) for path in found}
+    expect("config.json" in files, "source", "have a config.json", source)
+    return folder, {"source": source, "revision": commit, "files": files}
 
 
-def needed(names):
-    """Of the names of a checkpoint's files, sorted, those that are read."""
-    names = set(names)
-    found = names & set(SMALL)
-    for whole, index, parts in WEIGHTS:
-        if names & {whole, index}:
-            found |= names & {whole, index}
-            found |= {name for name in names if fnmatch(name, parts)}
-            break
-    return sorted(found)
+def matching(folder, patterns):
+    """The files of a folder whose names match one of the patterns."""
+    found = {path for pattern in patterns for path in folder.glob(pattern)}
+    return sorted(path for path in found if path.is_file())
+
+
+def weights_in(folder):
+    """The files that hold the weights: those of the first format that there is."""
+    found = (matching(folder, [pattern]) for pattern in WEIGHTS)
+    return next(filter(None, found), [])
 
 
 def _downloaded(source, revision):
@@ -97,40 +83,24 @@ def _downloaded(source, revision):
             'the clone of this project run: pip install -e ".[pretrained]"'
         ) from None
 
-    def download(revision, patterns):
-        return snapshot_download(
-            source, revision=revision, allow_patterns=list(patterns), token=False
-        )
+    def download(revision, *patterns):
+        options = dict(revision=revision, allow_patterns=list(patterns), token=False)
+        return Path(snapshot_download(source, **options))
 
     try:
-        folder = Path(download(revision, SMALL))
-        if not (folder / "config.json").exists():
-            return folder
-        for whole, index, parts in WEIGHTS:
-            download(folder.name, (whole, index, parts))
-            if (folder / whole).exists() or (folder / index).exists():
+        folder = download(revision, *SMALL)
+        for pattern in WEIGHTS:
+            download(folder.name, pattern)
+            if weights_in(folder):
                 break
         return folder
-    except errors.GatedRepoError:
-        raise ValueError(
-            f"source must need no token; received {source!r}: "
-            "pass a folder with its files"
-        ) from None
-    except errors.RepositoryNotFoundError:
-        raise ValueError(
-            f"source must be a folder or a public model on the hub; received {source!r}"
-        ) from None
     except errors.RevisionNotFoundError:
-        raise ValueError(
-            f"revision must be a branch, tag or commit of {source!r}; "
-            f"received {revision!r}"
-        ) from None
-    except errors.HFValidationError:
-        raise ValueError(
-            f"source must be a folder or a name on the hub; received {source!r}"
-        ) from None
+        expected = f"revision must be a branch, tag or commit of {source!r}"
+        message = f"{expected}; received {revision!r}"
+    except (errors.RepositoryNotFoundError, errors.HFValidationError):
+        expected = "source must be a folder or a public model on the hub"
+        message = f"{expected}; received {source!r}"
     except (errors.HTTPError, OSError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        raise ValueError(
-            f"{source!r} is no folder, and the hub cannot be reached for it: {reason}"
-        ) from None
+        message = f"{source!r} is no folder, and the hub cannot be reached: {reason}"
+    raise ValueError(message)

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_transformer.config import DataConfig, TrainingConfig
+from keras_transformer.config import DataConfig, TrainingConfig, expect
 from keras_transformer.layers.positional_embedding import PositionalEmbedding
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.pretrained.checkpoint import open_checkpoint
@@ -52,50 +52,39 @@ def load(
         Translator.load("run")("Two young girls are sitting on a bench.")
     """
     place = Path(source).resolve()
-    if place.is_dir() and Path(run).resolve() in (place, *place.parents):
-        raise ValueError(
-            f"run must lie outside of source, {str(source)!r}; received {str(run)!r}"
-        )
+    is_outside = Path(run).resolve() not in (place, *place.parents)
+    expected = f"lie outside of source, {str(source)!r}"
+    expect(is_outside or not place.is_dir(), "run", expected, str(run))
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
         settings = read_json(folder / "config.json")
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
-        model = read_model(folder, settings, tokenizers[1].special)
-        config = model.config
-        check_vocabularies(config, tokenizers)
+        config = transformer_config(settings, tokenizers[1].special)
+        sizes = (config.source_vocab_size, config.target_vocab_size)
+        found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
+        expect(
+            found == sizes,
+            "the tokenizers",
+            f"have config.json's {sizes} tokens",
+            found,
+        )
+        model = read_model(folder, config)
         data = DataConfig(
             vocab_size=config.target_vocab_size,
             share_embeddings=config.share_embeddings,
         )
-        training = TrainingConfig(dtype="float32")
-        settings = RunConfig(config, data, training, origin)
+        settings = RunConfig(config, data, TrainingConfig(dtype="float32"), origin)
         Run.begin(aside, settings, tokenizers).save_model(model)
     return model
 
 
-def check_vocabularies(config, tokenizers):
-    expected = (config.source_vocab_size, config.target_vocab_size)
-    found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
-    if found != expected:
-        raise ValueError(
-            f"source must have tokenizers of its config.json's {expected} tokens; "
-            f"received {found}"
-        )
-
-
-def read_model(folder, settings, special):
-    """The `Transformer` of a checkpoint folder.
-
-    Args:
-        folder: where the tensors are.
-        settings: the content of its `config.json`.
-        special: the `SpecialTokens` of its target tokenizer.
+def read_model(folder, config):
+    """The `Transformer` of a checkpoint folder and its `TransformerConfig`.
 
     Raises:
         ValueError: as `load`; before anything of the model's size is allocated.
         ImportError: as `load`.
     """
-    config = transformer_config(settings, special)
     checkpoint = open_checkpoint(folder)
     check_tables(checkpoint, config)
     chosen = matched(checkpoint, config)
@@ -122,22 +111,20 @@ def initializer(checkpoint, tensor, name):
 
 def check_tables(checkpoint, config):
     """Raise a `ValueError` if a checkpoint's sinusoids are not those computed here."""
-    if config.positions == "learned":
-        return
+    kind = config.positions
     first = config.first_position
-    embedding = PositionalEmbedding(
-        1, config.d_model, config.positions, first_position=first
-    )
+    if kind == "learned":
+        return
+    embedding = PositionalEmbedding(1, config.d_model, kind, first_position=first)
     for name in sorted(TABLES & set(checkpoint.shapes)):
         found = checkpoint.read(name)[first:]
-        expected = embedding.encode(np.arange(len(found))[None])
-        expected = keras.ops.convert_to_numpy(expected)[0]
-        is_theirs = found.shape == expected.shape
-        if not is_theirs or np.abs(found - expected).max(initial=0.0) > ROUNDED:
-            raise ValueError(
-                f"{name} must hold the sinusoids of this family, {config.positions}; "
-                "received other numbers"
-            )
+        rows = np.arange(len(found))[None]
+        expected = keras.ops.convert_to_numpy(embedding.encode(rows))[0]
+        is_theirs = found.shape == expected.shape and np.allclose(
+            found, expected, rtol=0, atol=ROUNDED
+        )
+        sinusoids = f"hold the sinusoids of this family, {kind}"
+        expect(is_theirs, name, sinusoids, "other numbers")
 
 
 def matched(checkpoint, config):
@@ -149,10 +136,9 @@ def matched(checkpoint, config):
     """
     shapes = checkpoint.shapes
     blocks = config.encoder_layers + config.decoder_layers
-    if blocks > len(shapes):  # millions of names would not be listed
-        raise ValueError(
-            f"tensors of the checkpoint are missing: {len(shapes)} for {blocks} layers"
-        )
+    # Millions of names would not be listed.
+    is_enough = blocks <= len(shapes)
+    expect(is_enough, "tensors", f"be those of {blocks} layers", len(shapes))
     left = set(shapes) - TABLES
     missing = []
     wrong = []
@@ -172,11 +158,10 @@ def matched(checkpoint, config):
     refuse("are not used", left)
     for _, (name, *others) in chosen:
         for other in others:
-            if not np.array_equal(checkpoint.read(name), checkpoint.read(other)):
-                raise ValueError(
-                    "tensors of the checkpoint must be equal as config.json says: "
-                    f"{name} and {other}"
-                )
+            is_equal = np.array_equal(checkpoint.read(name), checkpoint.read(other))
+            expect(
+                is_equal, name, f"be equal to {other} as config.json says", "another"
+            )
     return [(tensor, names[0]) for tensor, names in chosen]
 
 

@@ -6,18 +6,13 @@ Moses cuts text into words, and byte-pair encoding cuts words into pieces.
 import functools
 import io
 import re
-import unicodedata
 
+from keras_transformer.config import expect
 from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer
+from keras_transformer.pretrained.tokenizers.files import read_limited
 
 WORD_END = "</w>"
 LONGEST_MEMORY = 1 << 16  # words whose pieces are remembered
-# What mosesdecoder's replace-unicode-punctuation.perl replaces.
-PUNCTUATION = str.maketrans(
-    dict(zip("，、”“∶：？《》）！（；」「～’━〈〉【】％", ',,""::?"")!(;""~\'-<>[]%'))
-    | dict(zip("０１２３４５６７８９", "0123456789"))
-    | {"…": "..."}
-)
 
 
 class FsmtTokenizer(CheckpointTokenizer):
@@ -53,13 +48,7 @@ class FsmtTokenizer(CheckpointTokenizer):
     kind = "fsmt"
     needs = ("merges.txt",)
 
-    def __init__(
-        self,
-        vocabulary,
-        models,
-        language="en",
-        lower_case=False,
-    ):
+    def __init__(self, vocabulary, models, language="en", lower_case=False):
         super().__init__(vocabulary, models, language=language, lower_case=lower_case)
         try:
             import sacremoses
@@ -69,12 +58,13 @@ class FsmtTokenizer(CheckpointTokenizer):
                 "FSMT needs sacremoses and subword-nmt; in the clone of this project "
                 f'run: pip install -e ".[fsmt]" ({error})'
             ) from None
-        if not isinstance(language, str) or not re.fullmatch("[a-z]{2,3}", language):
-            raise ValueError(
-                "language must be a code of two or three letters; "
-                f"received {language!r}"
-            )
-        self._normalise = sacremoses.MosesPunctNormalizer(lang=language).normalize
+        is_code = re.fullmatch("[a-z]{2,3}", str(language))
+        expect(is_code, "language", "be a code of two or three letters", language)
+        self._normalise = sacremoses.MosesPunctNormalizer(
+            lang=language,
+            pre_replace_unicode_punct=True,
+            post_remove_control_chars=True,
+        ).normalize
         self._tokenise = sacremoses.MosesTokenizer(lang=language).tokenize
         self._detokenise = sacremoses.MosesDetokenizer(lang=language).detokenize
         rules = ["#version: 0.2", *_merges(models["merges.txt"])]
@@ -84,16 +74,11 @@ class FsmtTokenizer(CheckpointTokenizer):
     def _encode_text(self, text):
         if self.options["lower_case"]:
             text = text.lower()
-        text = re.sub(r"[。．]\s*", ". ", text.translate(PUNCTUATION))
-        text = "".join(
-            character
-            for character in self._normalise(text)
-            if not unicodedata.category(character).startswith("C")
-        )
-        words = self._tokenise(
-            text, aggressive_dash_splits=True, return_str=False, escape=True
-        )
-        return [number for word in words if word for number in self._ids_of_word(word)]
+        ids = []
+        text = self._normalise(text)
+        for word in self._tokenise(text, aggressive_dash_splits=True):
+            ids += self._ids_of_word(word)
+        return ids
 
     def _cut_word(self, word):
         """The ids of a word's pieces, the last of which says that it ends."""
@@ -108,23 +93,13 @@ class FsmtTokenizer(CheckpointTokenizer):
 
 
 def read_fsmt(files, source_lang, target_lang):
-    """The source and the target tokenizer of an FSMT checkpoint.
-
-    Args:
-        files: a `TokenizerFiles`.
-        source_lang, target_lang: must be absent.
-
-    Raises:
-        ValueError, ImportError: as `load_tokenizers`.
-    """
+    """The source and the target tokenizer of an FSMT checkpoint."""
     files.refuse(source_lang=source_lang, target_lang=target_lang)
     pair = files.get("langs", list, files.config.get("langs"))
-    if not isinstance(pair, list) or len(pair) != 2:
-        raise ValueError(
-            f"langs must be the two languages of the model; received {pair!r}"
-        )
+    is_pair = isinstance(pair, list) and len(pair) == 2
+    expect(is_pair, "langs", "be the two languages of the model", pair)
     names = files.names("bos", "unk", "sep", "pad")
-    merges = {"merges.txt": files.read("merges.txt")}
+    merges = {"merges.txt": read_limited(files.folder / "merges.txt")}
     lower_case = files.get("do_lower_case", bool, False)
     tokenizers = []
     for side, language in zip(("src", "tgt"), pair):
@@ -143,8 +118,6 @@ def _merges(content):
         raise ValueError(f"merges.txt must be UTF-8; received {error.reason}") from None
     lines = [line for line in lines if line and not line.startswith("#version")]
     pairs = [line.split()[:2] for line in lines]  # without counts
-    if not pairs or any(len(pair) < 2 for pair in pairs):
-        raise ValueError(
-            f"merges.txt must have lines of two pieces; received {content[:40]!r}..."
-        )
+    is_pairs = pairs and all(len(pair) == 2 for pair in pairs)
+    expect(is_pairs, "merges.txt", "have lines of two pieces", content[:40])
     return [" ".join(pair) for pair in pairs]

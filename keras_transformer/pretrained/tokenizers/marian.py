@@ -3,7 +3,7 @@
 import re
 
 from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer, processor
-from keras_transformer.pretrained.tokenizers.files import language_id
+from keras_transformer.pretrained.tokenizers.files import language_id, read_limited
 
 
 class MarianTokenizer(CheckpointTokenizer):
@@ -64,15 +64,9 @@ class MarianTokenizer(CheckpointTokenizer):
 def read_marian(files, source_lang, target_lang):
     """The source and the target tokenizer of a Marian checkpoint.
 
-    Args:
-        files: a `TokenizerFiles`.
-        source_lang: must be absent.
-        target_lang: the language to translate into, if the vocabulary has `">>xx<<"`
-            tokens.
-
-    Raises:
-        ValueError: as `load_tokenizers`.
+    `target_lang` may be given if the vocabulary has `">>xx<<"` tokens.
     """
+    files.refuse(source_lang=source_lang)
     size = files.size("vocab_size")
     source = files.with_added(files.pieces("vocab.json", size), size)
     target = source
@@ -86,19 +80,16 @@ def read_marian(files, source_lang, target_lang):
         for number, piece in enumerate(source)
         if re.fullmatch(">>.+<<", piece)
     }
-    files.refuse(source_lang=source_lang)
-    prefixes = {"source": [], "target": []}
+    prefix = []
     if not codes:
         files.refuse(target_lang=target_lang)
     elif target_lang is not None:
-        prefixes["source"] = [language_id("target_lang", target_lang, codes)]
+        prefix = [language_id("target_lang", target_lang, codes)]
     names = files.names("eos", "unk", "pad")
-    models = {side: files.read(f"{side}.spm") for side in prefixes}
-    tokenizers = []
-    for side, pieces in (("source", source), ("target", target)):
-        prefix = prefixes[side]
-        vocabulary = files.vocabulary(pieces, names, "pad", source_prefix=prefix)
-        decoder = models[side if separate else "source"]  # as transformers decodes
-        spm = {"encoder.spm": models[side], "decoder.spm": decoder}
-        tokenizers.append(MarianTokenizer(vocabulary, spm))
-    return tuple(tokenizers)
+    own = read_limited(files.folder / "source.spm")
+    other = read_limited(files.folder / "target.spm")
+    vocabulary = files.vocabulary(source, names, "pad", source_prefix=prefix)
+    forth = MarianTokenizer(vocabulary, {"encoder.spm": own, "decoder.spm": own})
+    # Where both sides share a vocabulary, transformers decodes with the source's model.
+    models = {"encoder.spm": other, "decoder.spm": other if separate else own}
+    return forth, MarianTokenizer(files.vocabulary(target, names, "pad"), models)
