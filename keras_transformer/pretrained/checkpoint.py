@@ -8,7 +8,9 @@ from safetensors import safe_open
 
 from keras_transformer.config import expect
 from keras_transformer.pretrained.hub import WEIGHTS, weights_in
+from keras_transformer.pretrained.tokenizers.base import one_of
 from keras_transformer.pretrained.tokenizers.files import reading
+from keras_transformer.runs.extras import needed
 
 FLOATS = ("F32", "F16", "BF16")
 
@@ -40,8 +42,7 @@ class Safetensors:
             with safe_open(path, framework="np") as file:
                 for name in file.keys():
                     header = file.get_slice(name)
-                    kind = header.get_dtype()
-                    expect(kind in FLOATS, name, f"be one of {', '.join(FLOATS)}", kind)
+                    one_of(name, header.get_dtype(), FLOATS)
                     self.shapes[name] = tuple(header.get_shape())
                     self._paths[name] = path
 
@@ -57,14 +58,9 @@ class Torch:
     """Tensors in files of `torch.save`, read as data: no object but tensors is made."""
 
     def __init__(self, paths):
-        try:
-            import torch
-        except ImportError:
-            raise ImportError(
-                f"{paths[0].name} is PyTorch's own format; to read it, in the clone of "
-                'this project run: pip install -e ".[torch]" (or choose a revision '
-                "that has model.safetensors)"
-            ) from None
+        needed("torch", extra="torch")
+        import torch
+
         self._tensors = {}
         for path in paths:
             # Where the format allows it, memory is taken by one tensor at a time.

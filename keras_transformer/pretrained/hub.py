@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_transformer.config import expect
+from keras_transformer.runs.extras import how_to_get
 from keras_transformer.runs.sealed_files import sha256
 
 # What tokenizers and the model's configuration are read from.
@@ -78,10 +79,8 @@ def _downloaded(source, revision):
     try:
         from huggingface_hub import errors, snapshot_download
     except ImportError:
-        raise ImportError(
-            f"{source!r} is no folder, and a name on the hub needs huggingface_hub; in "
-            'the clone of this project run: pip install -e ".[pretrained]"'
-        ) from None
+        wanted = how_to_get("pretrained")
+        raise ImportError(f"{source!r} is no folder; for the hub: {wanted}") from None
 
     def download(revision, *patterns):
         options = dict(revision=revision, allow_patterns=list(patterns), token=False)

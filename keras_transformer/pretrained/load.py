@@ -93,7 +93,7 @@ def read_model(folder, config):
     # says how its weights begin, so that Keras's own attribute is set.
     with keras.StatelessScope():
         model = Transformer(config, dtype="float32")
-        for tensor, name in chosen:
+        for tensor, name in chosen.items():
             variable = tensor.variable(model)
             variable._initializer = initializer(checkpoint, tensor, name)
     return model
@@ -128,7 +128,7 @@ def check_tables(checkpoint, config):
 
 
 def matched(checkpoint, config):
-    """The `Tensor`s of a config, each with its name in a checkpoint.
+    """The name in a checkpoint of each `Tensor` of a config.
 
     Raises:
         ValueError: if one is missing, left over, of another shape, or differs under two
@@ -136,40 +136,27 @@ def matched(checkpoint, config):
     """
     shapes = checkpoint.shapes
     blocks = config.encoder_layers + config.decoder_layers
-    # Millions of names would not be listed.
-    is_enough = blocks <= len(shapes)
-    expect(is_enough, "tensors", f"be those of {blocks} layers", len(shapes))
-    left = set(shapes) - TABLES
-    missing = []
+    expect(
+        len(shapes) >= blocks, "tensors", f"be those of {blocks} layers", len(shapes)
+    )
+    names_of = {}
     wrong = []
-    chosen = []
     for tensor in tensors(config):
-        present = [name for name in tensor.names if name in shapes]
-        left -= set(present)
-        if present:
-            chosen.append((tensor, present))
-        else:
-            missing.append(tensor.names[0])
-        for name in present:
+        names_of[tensor] = [name for name in tensor.names if name in shapes]
+        for name in names_of[tensor]:
             if shapes[name] != tensor.shape:
                 wrong.append(f"{name} {shapes[name]} instead of {tensor.shape}")
-    refuse("are missing", missing)
-    refuse("have another shape", wrong)
-    refuse("are not used", left)
-    for _, (name, *others) in chosen:
+    used = {name for names in names_of.values() for name in names}
+    problems = {
+        "missing": [tensor.names[0] for tensor, names in names_of.items() if not names],
+        "of another shape": wrong,
+        "left over": set(shapes) - TABLES - used,
+    }
+    for problem, names in problems.items():
+        few = sorted(names)[:NAMED]
+        expect(not names, "the checkpoint's tensors", f"not be {problem}", few)
+    for first, *others in names_of.values():
         for other in others:
-            is_equal = np.array_equal(checkpoint.read(name), checkpoint.read(other))
-            expect(
-                is_equal, name, f"be equal to {other} as config.json says", "another"
-            )
-    return [(tensor, names[0]) for tensor, names in chosen]
-
-
-def refuse(what, names):
-    """Raise a `ValueError` that names a few tensors, if there are any."""
-    if names:
-        shown = ", ".join(sorted(names)[:NAMED])
-        more = ", ..." if len(names) > NAMED else ""
-        raise ValueError(
-            f"tensors of the checkpoint {what}: {shown}{more} ({len(names)} in all)"
-        )
+            is_same = np.array_equal(checkpoint.read(first), checkpoint.read(other))
+            expect(is_same, other, f"be equal to {first}", "another tensor")
+    return {tensor: names[0] for tensor, names in names_of.items()}

@@ -31,6 +31,12 @@ def checked(name, value, *kinds):
     return value
 
 
+def one_of(name, value, known):
+    """The value, if it is among those known; a `ValueError` otherwise."""
+    expect(value in list(known), name, f"be one of {', '.join(known)}", value)
+    return value
+
+
 @dataclasses.dataclass
 class Vocabulary:
     """The pieces of a checkpoint's vocabulary, and the ids that mean something.
@@ -68,12 +74,10 @@ class Vocabulary:
             values = checked(name, getattr(self, name), list, tuple)
             setattr(self, name, tuple(values))
         size = len(self.pieces)
-        expected = f"be between 1 and {LARGEST_VOCABULARY:,}"
-        expect(0 < size <= LARGEST_VOCABULARY, "pieces", expected, size)
         for piece in self.pieces:
             checked("each of pieces", piece, str)
-        twice = [piece for n, piece in enumerate(self.pieces) if self.ids[piece] != n]
-        expect(not twice, "pieces", "differ from each other", twice[:1])
+        repeated = size - len(self.ids)
+        expect(repeated == 0, "pieces", "differ from each other", f"{repeated} twice")
         number = len(self.marks)
         expect(number <= MOST_MARKS, "marks", f"be at most {MOST_MARKS:,}", number)
         for mark in self.marks:
@@ -123,6 +127,8 @@ class CheckpointTokenizer:
         self.vocabulary = vocabulary
         self.models = models
         self.options = options
+        self.pieces = list(vocabulary.pieces)
+        self.vocab_size = len(self.pieces)
         self.special = vocabulary.special
         self.source_prefix = vocabulary.source_prefix
         self.source_suffix = vocabulary.source_suffix
@@ -130,16 +136,6 @@ class CheckpointTokenizer:
         longest_first = sorted(vocabulary.marks, key=len, reverse=True)
         any_mark = "|".join(map(re.escape, longest_first))
         self._marks = re.compile(f"({any_mark or '(?!)'})")  # (?!) is found nowhere
-
-    @property
-    def vocab_size(self):
-        """Number of tokens, special ones included."""
-        return len(self.vocabulary.pieces)
-
-    @property
-    def pieces(self):
-        """The piece of text that each id stands for."""
-        return list(self.vocabulary.pieces)
 
     def encode(self, lines):
         """The ids of each of a list of lines, without those around a sentence.
@@ -164,23 +160,20 @@ class CheckpointTokenizer:
             for number in map(int, row):
                 expect(0 <= number <= last, "ids", f"lie between 0 and {last}", number)
                 if number not in self.vocabulary.skipped:
-                    shown.append(self.vocabulary.pieces[number])
+                    shown.append(self.pieces[number])
             texts.append(self._decode_pieces(shown))
         return texts
 
     def save(self, path):
         """Write the folder that keeps the tokenizer; it appears only when complete."""
         meaning = dataclasses.asdict(self.vocabulary)
-        pieces = meaning.pop("pieces")
-        kind = {"kind": self.kind, **self.options, **meaning}
-        files = {
-            "kind.json": (json.dumps(kind, indent=2) + "\n").encode(),
-            "pieces.json": json.dumps(pieces, ensure_ascii=False, indent=0).encode(),
-            **self.models,
-        }
+        pieces = json.dumps(meaning.pop("pieces"), ensure_ascii=False, indent=0)
+        kind = json.dumps({"kind": self.kind, **self.options, **meaning}, indent=2)
         with written_aside(path) as aside:
             aside.mkdir()
-            for name, content in files.items():
+            (aside / "kind.json").write_text(kind + "\n", encoding="utf-8")
+            (aside / "pieces.json").write_text(pieces, encoding="utf-8")
+            for name, content in self.models.items():
                 (aside / name).write_bytes(content)
 
     def _encode_line(self, line):

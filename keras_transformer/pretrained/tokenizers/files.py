@@ -27,7 +27,6 @@ NAMES = {
     "cls": "<s>",
     "mask": MASK,
 }
-SAID_IN = "in tokenizer_config.json"
 
 
 @contextlib.contextmanager
@@ -73,24 +72,21 @@ class TokenizerFiles:
     def __init__(self, folder, config):
         self.folder = Path(folder)
         self.config = config
-        self._said = self._optional("tokenizer_config.json")
-        added = self.get("added_tokens_decoder", dict)
-        if added is None:
-            self._said |= self._optional("special_tokens_map.json")
-            added = {}
-        self.added = {
-            number: content_of("added_tokens_decoder", token)
-            for number, token in added.items()
-        }
+        self._said = {}
+        for name in ("special_tokens_map.json", "tokenizer_config.json"):
+            if (self.folder / name).exists():
+                self._said |= read_json(self.folder / name)
+        added = self.get("added_tokens_decoder", dict) or {}
+        self.added = {}
+        for number, token in added.items():
+            name = "added_tokens_decoder"
+            expect(number.isdecimal(), name, "have ids", number[:20])
+            self.added[int(number)] = content_of(name, token)
 
-    def _optional(self, name):
-        path = self.folder / name
-        return read_json(path) if path.exists() else {}
-
-    def get(self, name, kind, default=None):
-        """What is said under a name; `default` if nothing or null is."""
+    def get(self, name, kind):
+        """What is said under a name; None if nothing is."""
         found = self._said.get(name)
-        return default if found is None else checked(f"{name} {SAID_IN}", found, kind)
+        return found if found is None else checked(name, found, kind)
 
     def names(self, *needed):
         """The special tokens by key ("eos"): those needed, and others that are said."""
@@ -109,7 +105,7 @@ class TokenizerFiles:
             tokens = self._said.get(name) or []
             if isinstance(tokens, dict):
                 tokens = list(tokens.values())
-            for token in checked(f"{name} {SAID_IN}", tokens, list):
+            for token in checked(name, tokens, list):
                 found.append(content_of(name, token))
         return list(dict.fromkeys([*found, *self.added.values()]))
 
@@ -121,42 +117,24 @@ class TokenizerFiles:
         expect(is_size, name, expected, size)
         return size
 
-    def pieces(self, name, size=None):
-        """The pieces of a file like vocab.json, by id.
+    def pieces(self, name, numbers, size, added):
+        """The pieces of a vocabulary, by id.
 
-        An id below `size`, which is the file's own when absent, that the file does not
-        have gets a piece that no text spells.
+        Args:
+            name: the file that they are from.
+            numbers: the id of each piece.
+            size: number of tokens of the model. An id that nothing has gets a piece
+                that no text spells.
+            added: further pieces by id, which must agree with the others.
         """
-        numbers = read_json(self.folder / name)
-        size = len(numbers) if size is None else size
         found = {}
-        for piece, number in numbers.items():
+        further = [(piece, number) for number, piece in added.items()]
+        for piece, number in [*numbers.items(), *further]:
             is_id = type(number) is int and 0 <= number < size
             expect(is_id, name, f"have ids between 0 and {size - 1}", number)
-            expect(number not in found, name, "give each piece its own id", number)
-            found[number] = piece
+            is_own = found.setdefault(number, piece) == piece
+            expect(is_own, name, "give each piece an id of its own", number)
         return [found.get(number, UNUSED.format(number)) for number in range(size)]
-
-    def with_added(self, pieces, size):
-        """As many pieces as the model has tokens, which is `size`.
-
-        A piece more is one that has an id in tokenizer_config.json alone, or none that
-        a text spells.
-        """
-        number = len(pieces)
-        expected = f"be at least the tokenizer's {number} tokens"
-        expect(number <= size, "vocab_size", expected, size)
-        known = set(pieces)
-        pieces = [*pieces, *(UNUSED.format(n) for n in range(number, size))]
-        for number, token in self.added.items():
-            place = int(number) if number.isdecimal() else size
-            found = pieces[place] if place < size else None
-            if found == UNUSED.format(place) and token not in known:
-                pieces[place] = token
-            else:
-                name = f"{number[:20]} in added_tokens_decoder"
-                expect(found == token, name, f"be {found!r}", token[:40])
-        return pieces
 
     def vocabulary(self, pieces, names, begin, end="eos", **fields):
         """The `Vocabulary` of one side.
@@ -168,8 +146,13 @@ class TokenizerFiles:
             end: key of what closes a sentence.
             **fields: others of the `Vocabulary`.
         """
-        keys = ("pad", "unk", begin, end)
-        pad, unknown, start, end = (index_of(names[key], pieces) for key in keys)
+        ids = []
+        for key in ("pad", "unk", begin, end):
+            token = names[key]
+            others = f"{len(pieces)} others"
+            expect(token in pieces, "the vocabulary", f"have {token!r}", others)
+            ids.append(pieces.index(token))
+        pad, unknown, start, end = ids
         for name, number in (("pad_token_id", pad), ("eos_token_id", end)):
             said = self.config.get(name)
             agrees = said is None or said == number
@@ -179,12 +162,6 @@ class TokenizerFiles:
         marks = [*dict.fromkeys([*names.values(), *self.listed()])]
         return Vocabulary(pieces, special, marks, source_suffix=[end], **fields)
 
-    def refuse(self, **languages):
-        """Raise a `ValueError` if a language is given: the model has no token of it."""
-        for name, code in languages.items():
-            expected = f"be absent for this {self.config['model_type']} model"
-            expect(code is None, name, expected, code)
-
 
 def content_of(name, token):
     """The text of a special token, which may come with flags."""
@@ -193,23 +170,16 @@ def content_of(name, token):
     if isinstance(token, dict):
         content = token.get("content")
         flags = [f for f in ("single_word", "lstrip", "rstrip") if token.get(f)]
-    checked(f"{name} {SAID_IN}", content, str)
+    checked(name, content, str)
     if content == MASK:  # which takes the spaces before it with it
         flags = [flag for flag in flags if flag != "lstrip"]
     expect(not flags, name, f"have no {', '.join(flags)}", content[:40])
     return content
 
 
-def index_of(piece, pieces):
-    """The id of a piece."""
-    others = f"{len(pieces)} others"
-    expect(piece in pieces, "the vocabulary", f"have the token {piece!r}", others)
-    return pieces.index(piece)
-
-
 def language_id(name, code, codes):
     """The id of a language's code."""
     some = ", ".join(list(codes)[:6])
-    expected = f"be one of the model's {len(codes)} languages, such as {some}"
+    expected = f"be one of the model's {len(codes)} languages ({some} ...)"
     expect(code in codes, name, expected, code)
     return codes[code]

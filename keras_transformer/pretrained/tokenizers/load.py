@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from keras_transformer.config import expect
-from keras_transformer.pretrained.tokenizers.base import LISTS_OF_IDS, Vocabulary
+from keras_transformer.pretrained.tokenizers.base import (
+    LISTS_OF_IDS,
+    Vocabulary,
+    one_of,
+)
 from keras_transformer.pretrained.tokenizers.files import (
     TokenizerFiles,
     read_json,
@@ -49,9 +52,7 @@ def load_tokenizers(folder, config, source_lang=None, target_lang=None):
             damaged.
         ImportError: if the checkpoint is FSMT's and its extra is not installed.
     """
-    kind = config.get("model_type")
-    known = list(READERS)
-    expect(kind in known, "model_type", f"be one of {', '.join(known)}", kind)
+    kind = one_of("model_type", config.get("model_type"), READERS)
     return READERS[kind](TokenizerFiles(folder, config), source_lang, target_lang)
 
 
@@ -65,9 +66,7 @@ def load_folder(path):
     options = read_json(path / "kind.json")
     pieces = read_json(path / "pieces.json", list)
     with reading(path):
-        kind = options.pop("kind", None)
-        known = list(KINDS)
-        expect(kind in known, "kind", f"be one of {', '.join(known)}", kind)
+        kind = one_of("kind", options.pop("kind", None), KINDS)
         models = {name: read_limited(path / name) for name in KINDS[kind].needs}
         special = SpecialTokens(**options.pop("special"))
         lists = {name: options.pop(name) for name in ("marks", *LISTS_OF_IDS)}

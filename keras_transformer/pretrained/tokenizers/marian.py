@@ -2,8 +2,13 @@
 
 import re
 
+from keras_transformer.config import expect
 from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer, processor
-from keras_transformer.pretrained.tokenizers.files import language_id, read_limited
+from keras_transformer.pretrained.tokenizers.files import (
+    language_id,
+    read_json,
+    read_limited,
+)
 
 
 class MarianTokenizer(CheckpointTokenizer):
@@ -66,24 +71,24 @@ def read_marian(files, source_lang, target_lang):
 
     `target_lang` may be given if the vocabulary has `">>xx<<"` tokens.
     """
-    files.refuse(source_lang=source_lang)
+    expect(source_lang is None, "source_lang", "be absent for marian", source_lang)
     size = files.size("vocab_size")
-    source = files.with_added(files.pieces("vocab.json", size), size)
+    numbers = read_json(files.folder / "vocab.json")
+    source = files.pieces("vocab.json", numbers, size, files.added)
     target = source
-    separate = files.get("separate_vocabs", bool, False)
+    separate = files.get("separate_vocabs", bool)
     if separate:
+        name = "target_vocab.json"
         if files.config.get("decoder_vocab_size"):
             size = files.size("decoder_vocab_size")
-        target = files.pieces("target_vocab.json", size)
+        target = files.pieces(name, read_json(files.folder / name), size, {})
     codes = {
         piece[2:-2]: number
         for number, piece in enumerate(source)
         if re.fullmatch(">>.+<<", piece)
     }
     prefix = []
-    if not codes:
-        files.refuse(target_lang=target_lang)
-    elif target_lang is not None:
+    if target_lang is not None:
         prefix = [language_id("target_lang", target_lang, codes)]
     names = files.names("eos", "unk", "pad")
     own = read_limited(files.folder / "source.spm")

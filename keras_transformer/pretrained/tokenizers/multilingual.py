@@ -6,10 +6,10 @@ from pathlib import Path
 
 import sentencepiece
 
-from keras_transformer.config import expect
 from keras_transformer.pretrained.tokenizers.base import (
     CheckpointTokenizer,
     Vocabulary,
+    one_of,
     processor,
 )
 from keras_transformer.pretrained.tokenizers.files import (
@@ -82,8 +82,7 @@ class MultilingualTokenizer(CheckpointTokenizer):
 
     def __init__(self, vocabulary, models, rule="sentencepiece"):
         super().__init__(vocabulary, models, rule=rule)
-        known = list(dict.fromkeys(RULES.values()))
-        expect(rule in known, "rule", f"be one of {', '.join(known)}", rule)
+        one_of("rule", rule, dict.fromkeys(RULES.values()))
         model = models["text.spm"]
         self._processor = processor(model, "text.spm")
         if rule != "sentencepiece":
@@ -140,20 +139,24 @@ def read_multilingual(files, source_lang, target_lang):
     name = _tokenizer_class(files)
     rule = RULES[name]
     model = read_limited(files.folder / "sentencepiece.bpe.model")
-    names = files.names("bos", "eos", "unk", "sep", "pad")
+    names = files.names("bos", "eos", "unk", "pad")
     if rule == "sentencepiece":
         codes = {code: f"__{code}__" for code in languages("m2m100")}
-        pieces = [*files.pieces("vocab.json"), *codes.values()]
+        numbers = read_json(files.folder / "vocab.json")
+        places = range(len(numbers), len(numbers) + len(codes))
+        numbers |= dict(zip(codes.values(), places))
     else:
-        names |= files.names("cls", "mask")
-        pieces, codes = _learnt_pieces(files, name, model, names)
-    pieces = files.with_added(pieces, files.size("vocab_size"))
-    ids = {piece: number for number, piece in enumerate(pieces)}
+        names |= files.names("mask")
+        learnt, codes = _learnt_pieces(files, name, model, names)
+        numbers = {piece: number for number, piece in enumerate(learnt)}
+    size = files.size("vocab_size")
+    pieces = files.pieces("the vocabulary", numbers, size, files.added)
+    vocabulary = files.vocabulary(pieces, names, "eos")
+    ids = vocabulary.ids
     codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
     source = [language_id("source_lang", source_lang, codes)]
     target = [language_id("target_lang", target_lang, codes)]
     hidden = [*codes.values()]
-    vocabulary = files.vocabulary(pieces, names, "eos")
     special = vocabulary.special
     marks = [*vocabulary.marks]
     if rule != "sentencepiece":  # M2M100's "__xx__" are no marks
@@ -179,10 +182,9 @@ def _tokenizer_class(files):
         default = "MBartTokenizer"
     elif not (files.folder / "vocab.json").exists():
         default = "NllbTokenizer"
-    default = files.config.get("tokenizer_class") or default
-    name = str(files.get("tokenizer_class", str, default)).removesuffix("Fast")
-    expect(name in RULES, "tokenizer_class", f"be one of {', '.join(RULES)}", name)
-    return name
+    said = files.get("tokenizer_class", str) or files.config.get("tokenizer_class")
+    name = str(said or default).removesuffix("Fast")
+    return one_of("tokenizer_class", name, RULES)
 
 
 def _learnt_pieces(files, name, model, names):
