@@ -8,9 +8,8 @@ import numpy as np
 from keras_transformer.config import DataConfig, TrainingConfig, expect
 from keras_transformer.layers.positional_embedding import PositionalEmbedding
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.pretrained.checkpoint import open_checkpoint
+from keras_transformer.pretrained.checkpoint import fetch, open_checkpoint
 from keras_transformer.pretrained.families import transformer_config
-from keras_transformer.pretrained.hub import fetch
 from keras_transformer.pretrained.names import TABLES, tensors
 from keras_transformer.pretrained.tokenizers.files import read_json
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
@@ -136,9 +135,8 @@ def matched(checkpoint, config):
     """
     shapes = checkpoint.shapes
     blocks = config.encoder_layers + config.decoder_layers
-    expect(
-        len(shapes) >= blocks, "tensors", f"be those of {blocks} layers", len(shapes)
-    )
+    number = len(shapes)
+    expect(number >= blocks, "tensors", f"be those of {blocks} layers", number)
     names_of = {}
     wrong = []
     for tensor in tensors(config):

@@ -143,8 +143,8 @@ class CheckpointTokenizer:
         Raises:
             ValueError: if `lines` is a string.
         """
-        is_list = not isinstance(lines, str)
-        expect(is_list, "lines", "be a list of strings, no string", lines)
+        kind = type(lines)
+        expect(kind is not str, "lines", "be a list of strings", kind)
         return [self._encode_line(line) for line in lines]
 
     def decode(self, ids):

@@ -3,9 +3,12 @@
 import re
 
 from keras_transformer.config import expect
-from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer, processor
+from keras_transformer.pretrained.tokenizers.base import (
+    CheckpointTokenizer,
+    one_of,
+    processor,
+)
 from keras_transformer.pretrained.tokenizers.files import (
-    language_id,
     read_json,
     read_limited,
 )
@@ -89,7 +92,7 @@ def read_marian(files, source_lang, target_lang):
     }
     prefix = []
     if target_lang is not None:
-        prefix = [language_id("target_lang", target_lang, codes)]
+        prefix = [codes[one_of("target_lang", target_lang, codes)]]
     names = files.names("eos", "unk", "pad")
     own = read_limited(files.folder / "source.spm")
     other = read_limited(files.folder / "target.spm")

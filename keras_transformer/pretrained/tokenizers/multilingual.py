@@ -14,7 +14,6 @@ from keras_transformer.pretrained.tokenizers.base import (
 )
 from keras_transformer.pretrained.tokenizers.files import (
     MASK,
-    language_id,
     read_json,
     read_limited,
 )
@@ -154,8 +153,8 @@ def read_multilingual(files, source_lang, target_lang):
     vocabulary = files.vocabulary(pieces, names, "eos")
     ids = vocabulary.ids
     codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
-    source = [language_id("source_lang", source_lang, codes)]
-    target = [language_id("target_lang", target_lang, codes)]
+    source = [codes[one_of("source_lang", source_lang, codes)]]
+    target = [codes[one_of("target_lang", target_lang, codes)]]
     hidden = [*codes.values()]
     special = vocabulary.special
     marks = [*vocabulary.marks]
