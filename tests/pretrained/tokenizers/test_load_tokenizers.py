@@ -115,10 +115,7 @@ def test_a_run_keeps_its_tokenizers(loaded, tmp_path):
     assert (
         (tokenizers[0] is tokenizers[1]) == shared == (tmp_path / "tokenizer").exists()
     )
-    assert (
-        len({id(tokenizer) for tokenizer in read_tokenizers(tmp_path)})
-        == 2 - shared
-    )
+    assert len({id(tokenizer) for tokenizer in read_tokenizers(tmp_path)}) == 2 - shared
     seal(tmp_path)
     kept = next(tmp_path.glob("tokenizer*/pieces.json"))
     kept.write_text(kept.read_text().replace("a", "b"))
@@ -252,9 +249,24 @@ def test_older_nllb_has_the_language_behind(tmp_path):
 PAIR = {"source_lang": "en_XX", "target_lang": "de_DE"}
 WRONG = [
     ("marian", {}, {"model_type": "bert"}, "model_type must be .*; received 'bert'"),
-    ("marian", {"source_lang": "en"}, {}, "source_lang must be absent for marian; received 'en'"),
-    ("marian", {"target_lang": "xx"}, {}, "target_lang must be one of de, fr; received 'xx'"),
-    ("fsmt", {"target_lang": "de"}, {}, "target_lang must be absent for fsmt; received 'de'"),
+    (
+        "marian",
+        {"source_lang": "en"},
+        {},
+        "source_lang must be absent .*'en'",
+    ),
+    (
+        "marian",
+        {"target_lang": "xx"},
+        {},
+        "target_lang must be .* de, fr; .*'xx'",
+    ),
+    (
+        "fsmt",
+        {"target_lang": "de"},
+        {},
+        "target_lang must be absent .*'de'",
+    ),
     (
         "mbart",
         {"target_lang": "de_DE"},
@@ -268,11 +280,21 @@ WRONG = [
         "target_lang must be one of af, am.*None",
     ),
     ("nllb", {"source_lang": "en"}, {}, "source_lang must be .* ace_Arab, deu.*'en'"),
-    ("marian", {}, {"vocab_size": 7}, r"vocab.json must have ids between 0 and 6; received \d+"),
+    (
+        "marian",
+        {},
+        {"vocab_size": 7},
+        r"vocab.json .* between 0 and 6; received \d+",
+    ),
     ("marian", {}, {"vocab_size": None}, "vocab_size must be .* 4,194,304 in .*None"),
     ("marian", {}, {"pad_token_id": 3}, r"pad_token_id must be \d+ as .* received 3"),
     ("marian", {}, {"decoder_start_token_id": -1}, r"special must have ids .* -1"),
-    ("mbart", PAIR, {"vocab_size": 9}, "the vocabulary must have ids between 0 and 8; .* 9$"),
+    (
+        "mbart",
+        PAIR,
+        {"vocab_size": 9},
+        "vocabulary must .* between 0 and 8; .* 9$",
+    ),
 ]
 
 
@@ -292,20 +314,40 @@ DAMAGED = [
     ("marian", "vocab.json", b"\xff", "vocab.json' cannot be used: .*utf-8"),
     ("marian", "vocab.json", b"[" * 100_000, "vocab.json' cannot be used: "),
     ("marian", "vocab.json", b"[]", r"vocab.json' .* must be a dict; received '\[\]'"),
-    ("marian", "vocab.json", b'{"a": 0, "b": 0}', "vocab.json must give each piece an id of its own; received 0"),
+    (
+        "marian",
+        "vocab.json",
+        b'{"a": 0, "b": 0}',
+        "an id of its own; received 0",
+    ),
     ("marian", "vocab.json", b'{"a": 1e9}', "between 0 .* received 1000000000.0"),
     ("marian", "vocab.json", b'{"a": 0}', "the vocabulary must have '<pad>'"),
     ("marian", "source.spm", b"junk", "encoder.spm must be .* received b'junk'"),
-    ("marian", SETTINGS, b'{"separate_vocabs": "yes"}', "separate_vocabs must be a bool; received 'yes'"),
+    (
+        "marian",
+        SETTINGS,
+        b'{"separate_vocabs": "yes"}',
+        "must be a bool; received 'yes'",
+    ),
     ("marian", SETTINGS, b'{"eos_token": 3}', "eos_token must be a str; .* '3'"),
     ("marian", SETTINGS, MISSING, "marks must be in the vocabulary; received '<new>'"),
     ("marian", SETTINGS, STRIPPED, "pad_token must have no lstrip; received '<pad>'"),
     ("marian", SETTINGS, OTHER, "must give each piece an id of its own; received 5"),
-    ("marian", SETTINGS, b'{"extra_special_tokens": 3}', "must be a list; received '3'"),
+    (
+        "marian",
+        SETTINGS,
+        b'{"extra_special_tokens": 3}',
+        "must be a list; .* '3'",
+    ),
     ("mbart", SETTINGS, b'{"tokenizer_class": "T5"}', "tokenizer_class must be .*'T5'"),
     ("mbart", "sentencepiece.bpe.model", b"", "bpe.model must be the content of a S"),
     ("fsmt", "merges.txt", b"a\n", "merges.txt must have lines of .*; received b'a"),
-    ("fsmt", "merges.txt", b"\xff", "merges.txt' cannot be used: .* invalid start byte"),
+    (
+        "fsmt",
+        "merges.txt",
+        b"\xff",
+        "merges.txt' cannot be used: .* invalid start",
+    ),
     ("fsmt", SETTINGS, b'{"langs": ["en"]}', r"langs must be the two .* \['en'\]"),
     ("fsmt", SETTINGS, b'{"langs": ["../x", "de"]}', "language must be .* '../x'"),
 ]
@@ -325,9 +367,7 @@ def test_damaged_files(family, file, content, message, tmp_path):
 
 def test_without_the_extra_of_fsmt(tmp_path, monkeypatch):
     folder = folders.fsmt(tmp_path)
-    monkeypatch.setitem(sys.modules, "subword_nmt.apply_bpe", None)
-    with pytest.raises(
-        ImportError,
-        X,
-    ):
+    monkeypatch.setitem(sys.modules, "subword_nmt", None)
+    message = r"""subword_nmt is not installed: pip install -e "\.\[fsmt\]\""""
+    with pytest.raises(ImportError, match=message):
         load_tokenizers(folder, read(folder))
