@@ -15,7 +15,6 @@ from keras_transformer.pretrained.tokenizers.files import reading
 from keras_transformer.runs.extras import how_to_get, needed
 from keras_transformer.runs.sealed_files import sha256
 
-FLOATS = ("F32", "F16", "BF16")
 # What tokenizers and the model's configuration are read from.
 SMALL = (
     "config.json",
@@ -92,8 +91,8 @@ def _downloaded(source, revision):
     try:
         from huggingface_hub import errors, snapshot_download
     except ImportError:
-        wanted = how_to_get("pretrained")
-        raise ImportError(f"{source!r} is no folder; for the hub: {wanted}") from None
+        hint = how_to_get("pretrained")
+        raise ImportError(f"{source!r} is no folder; for the hub: {hint}") from None
 
     def download(revision, *patterns):
         options = dict(revision=revision, allow_patterns=list(patterns), token=False)
@@ -143,7 +142,7 @@ class Safetensors:
             with safe_open(path, framework="np") as file:
                 for name in file.keys():
                     header = file.get_slice(name)
-                    one_of(name, header.get_dtype(), FLOATS)
+                    one_of(name, header.get_dtype(), ["F32", "F16", "BF16"])
                     self.shapes[name] = tuple(header.get_shape())
                     self._paths[name] = path
 

@@ -92,8 +92,8 @@ def read_fsmt(files, source_lang, target_lang):
     expect(is_pair, "langs", "be the two languages of the model", pair)
     names = files.names("bos", "unk", "sep", "pad")
     merges = {"merges.txt": read_limited(files.folder / "merges.txt")}
-    is_lower = files.get("do_lower_case", bool)
-    expect(not is_lower, "do_lower_case", "be false", is_lower)
+    lower = files.get("do_lower_case", bool)
+    expect(not lower, "do_lower_case", "be false", lower)
     tokenizers = []
     for side, language in zip(("src", "tgt"), pair):
         name = f"vocab-{side}.json"
