@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
+from keras_transformer.pretrained.tokenizers.files import MASK
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.pretrained.tokenizers.multilingual import (
     NO_NORMALISER,
@@ -132,8 +133,6 @@ class MultilingualGraph(CheckpointGraph):
         super().__init__(tokenizer, name)
         model = tokenizer.models["text.spm"]
         self._rule = tokenizer.options["rule"]
-        self._has_late_mask = tokenizer.options["late_mask"]
-        self._mask = tokenizer.options["mask"]
         own = b"" if self._rule == "sentencepiece" else NO_NORMALISER
         self._sentencepiece = _sentencepiece(model + own, f"{name}_pieces")
         # The pieces of a text, joined, are the text with its characters normalised.
@@ -143,12 +142,9 @@ class MultilingualGraph(CheckpointGraph):
             )
 
     def _prepared(self, lines):
-        if self._mask and not self._has_late_mask:
-            return self._without_spaces_before_mask(lines)
-        return lines
-
-    def _without_spaces_before_mask(self, texts):
-        return replace(texts, f"{BLANKS}({_escaped(self._mask)})", r"\1")
+        if self._rule == "sentencepiece":
+            return lines
+        return replace(lines, f"{BLANKS}({_escaped(MASK)})", r"\1")
 
     def _cut(self, texts):
         if self._rule == "sentencepiece":
@@ -157,11 +153,7 @@ class MultilingualGraph(CheckpointGraph):
             texts = replace(texts, f"^{BLANKS}|{BLANKS}$", "")
             return self._cut_words(replace(texts, f"{BLANKS}{SPACE}?", SPACE))
         texts = tf.strings.reduce_join(self._characters.tokenize(texts), axis=1)
-        texts = replace(texts, " {2,}", " ")
-        if not self._has_late_mask:
-            return self._cut_words(texts)
-        texts = self._without_spaces_before_mask(texts)
-        return _cut_around(texts, f"({_escaped(self._mask)})", self._cut_words)
+        return self._cut_words(replace(texts, " {2,}", " "))
 
     def _cut_words(self, texts):
         texts = replace(texts, " ", SPACE)

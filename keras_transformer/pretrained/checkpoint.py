@@ -1,15 +1,118 @@
-"""The tensors of a checkpoint folder, read one at a time; nothing in it is executed."""
+"""A checkpoint's files, from a folder or the Hugging Face hub, and the tensors in them.
+
+Tensors are read one at a time; nothing in a checkpoint is executed.
+"""
 
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
-from keras_transformer.pretrained.hub import WEIGHTS
-from keras_transformer.pretrained.tokenizers.files import checked, read_json
+from keras_transformer.config import expect
+from keras_transformer.pretrained.tokenizers.base import one_of
+from keras_transformer.pretrained.tokenizers.files import reading
+from keras_transformer.runs.extras import how_to_get, needed
+from keras_transformer.runs.sealed_files import sha256
 
-FLOATS = ("F32", "F16", "BF16")
+# What tokenizers and the model's configuration are read from.
+SMALL = (
+    "config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "*vocab*.json",
+    "*.spm",
+    "*.bpe.model",
+    "merges.txt",
+)
+# The first of these that a checkpoint has is read.
+WEIGHTS = (
+    "model.safetensors",
+    "model-*-of-*.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model-*-of-*.bin",
+)
+
+
+def fetch(source, revision=None):
+    """The local folder of a checkpoint, downloaded if need be, and where it is from.
+
+    Only the files that are needed are downloaded, into the cache of `huggingface_hub`,
+    which serves again when the hub cannot be reached. No token is read or sent: what
+    needs one is downloaded by hand and passed as a folder.
+
+    Args:
+        source: a local folder, or a name on the hub such as
+            `"Helsinki-NLP/opus-mt-en-de"`.
+        revision: of a name on the hub: a branch, tag or commit; its main branch when
+            absent.
+
+    Returns:
+        the folder, and what a run's config.json is to say: `{"source": ...,
+        "revision": ..., "files": {name: SHA-256}}` with the commit as the revision,
+        None for a folder.
+
+    Raises:
+        ValueError: if there is no such folder, name or revision, it has no config.json,
+            or the hub cannot be reached.
+        ImportError: if `source` is no folder and `huggingface_hub` is not installed.
+    """
+    folder = Path(source)
+    source = str(source)
+    commit = None
+    if folder.is_dir():
+        expect(revision is None, "revision", "be absent for a local folder", revision)
+    else:
+        folder = _downloaded(source, revision)
+        commit = folder.name
+    paths = matching(folder, SMALL) + weights_in(folder)
+    files = {path.name: sha256(path) for path in paths}
+    expect("config.json" in files, "source", "have a config.json", source)
+    return folder, {"source": source, "revision": commit, "files": files}
+
+
+def matching(folder, patterns):
+    """The files of a folder whose names match one of the patterns."""
+    found = {path for pattern in patterns for path in folder.glob(pattern)}
+    return sorted(path for path in found if path.is_file())
+
+
+def weights_in(folder):
+    """The files that hold the weights: those of the first format that there is."""
+    for pattern in WEIGHTS:
+        found = matching(folder, [pattern])
+        if found:
+            break
+    return found
+
+
+def _downloaded(source, revision):
+    """The folder in the cache that a name's files are in; its name is the commit."""
+    try:
+        from huggingface_hub import errors, snapshot_download
+    except ImportError:
+        hint = how_to_get("pretrained")
+        raise ImportError(f"{source!r} is no folder; for the hub: {hint}") from None
+
+    def download(revision, *patterns):
+        options = dict(revision=revision, allow_patterns=list(patterns), token=False)
+        return Path(snapshot_download(source, **options))
+
+    try:
+        folder = download(revision, *SMALL)
+        for pattern in WEIGHTS:
+            download(folder.name, pattern)
+            if weights_in(folder):
+                break
+        return folder
+    except errors.RevisionNotFoundError:
+        wrong = ("revision", f"be a branch, tag or commit of {source!r}", revision)
+    except (errors.RepositoryNotFoundError, errors.HFValidationError):
+        wrong = ("source", "be a folder or a public model on the hub", source)
+    except (errors.HTTPError, OSError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        wrong = ("source", f"be a folder: the hub cannot be reached ({reason})", source)
+    expect(False, *wrong)
 
 
 def open_checkpoint(folder):
@@ -19,28 +122,10 @@ def open_checkpoint(folder):
         ValueError: if there are none, or they cannot be read.
         ImportError: if they are in PyTorch's own format and PyTorch is not installed.
     """
-    folder = Path(folder)
-    names = [name for whole, index, _ in WEIGHTS for name in (whole, index)]
-    found = [folder / name for name in names if (folder / name).is_file()]
-    if not found:
-        either = " or ".join(whole for whole, *_ in WEIGHTS)
-        raise ValueError(f"source must hold {either}; {str(folder)!r} has neither")
-    kind = Torch if ".bin" in found[0].name else Safetensors
-    try:
-        paths = shards(found[0]) if found[0].suffix == ".json" else [found[0]]
-        return kind(paths)
-    except (OSError, ValueError, TypeError, SafetensorError) as error:
-        raise ValueError(f"{str(found[0])!r} cannot be used: {error}") from None
-
-
-def shards(index):
-    """The files that an index names: all beside it."""
-    names = checked("weight_map", read_json(index).get("weight_map"), dict)
-    names = sorted(set(names.values()))
-    for name in names:
-        if Path(name).name != name or not (index.parent / name).is_file():
-            raise ValueError(f"it must name files beside it; received {name!r}")
-    return [index.parent / name for name in names]
+    paths = weights_in(Path(folder))
+    expect(paths, "source", f"hold one of {', '.join(WEIGHTS)}", str(folder))
+    with reading(paths[0]):
+        return Torch(paths) if paths[0].suffix == ".bin" else Safetensors(paths)
 
 
 class Safetensors:
@@ -57,12 +142,7 @@ class Safetensors:
             with safe_open(path, framework="np") as file:
                 for name in file.keys():
                     header = file.get_slice(name)
-                    kind = header.get_dtype()
-                    if kind not in FLOATS:
-                        raise ValueError(
-                            f"{name} must be one of {', '.join(FLOATS)}; "
-                            f"received {kind}"
-                        )
+                    one_of(name, header.get_dtype(), ["F32", "F16", "BF16"])
                     self.shapes[name] = tuple(header.get_shape())
                     self._paths[name] = path
 
@@ -78,35 +158,25 @@ class Torch:
     """Tensors in files of `torch.save`, read as data: no object but tensors is made."""
 
     def __init__(self, paths):
-        try:
-            import torch
-        except ImportError:
-            raise ImportError(
-                f"{paths[0].name} is PyTorch's own format; to read it, in the clone of "
-                'this project run: pip install -e ".[torch]" (or choose a revision '
-                "that has model.safetensors)"
-            ) from None
+        needed("torch", extra="torch")
+        import torch
+
         self._tensors = {}
         for path in paths:
+            # Where the format allows it, memory is taken by one tensor at a time.
+            how = dict(weights_only=True, mmap=zipfile.is_zipfile(path))
             try:
-                self._tensors |= torch.load(
-                    path,
-                    map_location="cpu",
-                    weights_only=True,
-                    # Where the format allows it: memory is then taken by one tensor
-                    # at a time.
-                    mmap=zipfile.is_zipfile(path),
-                )
+                self._tensors |= torch.load(path, map_location="cpu", **how)
             except Exception as error:  # of many kinds
                 reason = (str(error) or repr(error)).splitlines()[0]
                 raise ValueError(reason) from None
+        self.shapes = {}
         for name, tensor in self._tensors.items():
-            if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
-                raise ValueError(
-                    f"{name} must be a tensor of floating-point numbers; "
-                    f"received {type(tensor).__name__}"
-                )
-        self.shapes = {name: tuple(t.shape) for name, t in self._tensors.items()}
+            is_float = isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
+            expect(
+                is_float, name, "be a tensor of floating-point numbers", type(tensor)
+            )
+            self.shapes[name] = tuple(tensor.shape)
 
     def read(self, name):
         """A tensor as a new float32 array."""

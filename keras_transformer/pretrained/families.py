@@ -1,6 +1,6 @@
 """A checkpoint's `config.json` as a `TransformerConfig`: switches of each family."""
 
-from keras_transformer.config import TransformerConfig
+from keras_transformer.config import TransformerConfig, expect
 
 FAIRSEQ = dict(positions="sinusoidal_fairseq", first_position=2)
 # How each family differs from the paper, beside biases and the norms' epsilon.
@@ -47,20 +47,17 @@ def transformer_config(config, special):
         ValueError: if it lacks a setting, or has one that our model has not.
     """
     family = config["model_type"]
-    tied = dict(tie_word_embeddings=family != "fsmt")
+    tied = {"tie_word_embeddings": family != "fsmt"}
     config = Settings(ABSENT | tied | config)
     heads = config["encoder_attention_heads"]
-    if config["decoder_attention_heads"] != heads:
-        raise ValueError(
-            "encoder_attention_heads and decoder_attention_heads must be equal; "
-            f"received {heads} and {config['decoder_attention_heads']}"
-        )
+    others = config["decoder_attention_heads"]
+    expect(
+        heads == others, "decoder_attention_heads", f"be the encoder's {heads}", others
+    )
     activation = config["activation_function"]
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(
-            f"activation_function must be one of {', '.join(ACTIVATIONS)}; "
-            f"received {activation!r}"
-        )
+    known = list(ACTIVATIONS)
+    expected = f"be one of {', '.join(known)}"
+    expect(activation in known, "activation_function", expected, activation)
     d_ff = config["encoder_ffn_dim"]
     decoder_d_ff = config["decoder_ffn_dim"]
     return TransformerConfig(
@@ -92,11 +89,8 @@ def matrices(family, config):
         shared = family != "marian" or config["share_encoder_decoder_embeddings"]
         if not shared:
             target = config.get("decoder_vocab_size") or source
-        elif not tied:
-            raise ValueError(
-                "tie_word_embeddings must be true where source and target share a "
-                "matrix; received False"
-            )
+        expected = "be true where source and target share a matrix"
+        expect(tied or not shared, "tie_word_embeddings", expected, tied)
     return dict(
         source_vocab_size=source,
         target_vocab_size=target,

@@ -5,12 +5,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_transformer.config import DataConfig, TrainingConfig
+from keras_transformer.config import DataConfig, TrainingConfig, expect
 from keras_transformer.layers.positional_embedding import PositionalEmbedding
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.pretrained.checkpoint import open_checkpoint
+from keras_transformer.pretrained.checkpoint import fetch, open_checkpoint
 from keras_transformer.pretrained.families import transformer_config
-from keras_transformer.pretrained.hub import fetch
 from keras_transformer.pretrained.names import TABLES, tensors
 from keras_transformer.pretrained.tokenizers.files import read_json
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers
@@ -52,50 +51,39 @@ def load(
         Translator.load("run")("Two young girls are sitting on a bench.")
     """
     place = Path(source).resolve()
-    if place.is_dir() and Path(run).resolve() in (place, *place.parents):
-        raise ValueError(
-            f"run must lie outside of source, {str(source)!r}; received {str(run)!r}"
-        )
+    is_outside = Path(run).resolve() not in (place, *place.parents)
+    expected = f"lie outside of source, {str(source)!r}"
+    expect(is_outside or not place.is_dir(), "run", expected, str(run))
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
         settings = read_json(folder / "config.json")
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
-        model = read_model(folder, settings, tokenizers[1].special)
-        config = model.config
-        check_vocabularies(config, tokenizers)
+        config = transformer_config(settings, tokenizers[1].special)
+        sizes = (config.source_vocab_size, config.target_vocab_size)
+        found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
+        expect(
+            found == sizes,
+            "the tokenizers",
+            f"have config.json's {sizes} tokens",
+            found,
+        )
+        model = read_model(folder, config)
         data = DataConfig(
             vocab_size=config.target_vocab_size,
             share_embeddings=config.share_embeddings,
         )
-        training = TrainingConfig(dtype="float32")
-        settings = RunConfig(config, data, training, origin)
+        settings = RunConfig(config, data, TrainingConfig(dtype="float32"), origin)
         Run.begin(aside, settings, tokenizers).save_model(model)
     return model
 
 
-def check_vocabularies(config, tokenizers):
-    expected = (config.source_vocab_size, config.target_vocab_size)
-    found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
-    if found != expected:
-        raise ValueError(
-            f"source must have tokenizers of its config.json's {expected} tokens; "
-            f"received {found}"
-        )
-
-
-def read_model(folder, settings, special):
-    """The `Transformer` of a checkpoint folder.
-
-    Args:
-        folder: where the tensors are.
-        settings: the content of its `config.json`.
-        special: the `SpecialTokens` of its target tokenizer.
+def read_model(folder, config):
+    """The `Transformer` of a checkpoint folder and its `TransformerConfig`.
 
     Raises:
         ValueError: as `load`; before anything of the model's size is allocated.
         ImportError: as `load`.
     """
-    config = transformer_config(settings, special)
     checkpoint = open_checkpoint(folder)
     check_tables(checkpoint, config)
     chosen = matched(checkpoint, config)
@@ -104,7 +92,7 @@ def read_model(folder, settings, special):
     # says how its weights begin, so that Keras's own attribute is set.
     with keras.StatelessScope():
         model = Transformer(config, dtype="float32")
-        for tensor, name in chosen:
+        for tensor, name in chosen.items():
             variable = tensor.variable(model)
             variable._initializer = initializer(checkpoint, tensor, name)
     return model
@@ -122,26 +110,24 @@ def initializer(checkpoint, tensor, name):
 
 def check_tables(checkpoint, config):
     """Raise a `ValueError` if a checkpoint's sinusoids are not those computed here."""
-    if config.positions == "learned":
-        return
+    kind = config.positions
     first = config.first_position
-    embedding = PositionalEmbedding(
-        1, config.d_model, config.positions, first_position=first
-    )
+    if kind == "learned":
+        return
+    embedding = PositionalEmbedding(1, config.d_model, kind, first_position=first)
     for name in sorted(TABLES & set(checkpoint.shapes)):
         found = checkpoint.read(name)[first:]
-        expected = embedding.encode(np.arange(len(found))[None])
-        expected = keras.ops.convert_to_numpy(expected)[0]
-        is_theirs = found.shape == expected.shape
-        if not is_theirs or np.abs(found - expected).max(initial=0.0) > ROUNDED:
-            raise ValueError(
-                f"{name} must hold the sinusoids of this family, {config.positions}; "
-                "received other numbers"
-            )
+        rows = np.arange(len(found))[None]
+        expected = keras.ops.convert_to_numpy(embedding.encode(rows))[0]
+        is_theirs = found.shape == expected.shape and np.allclose(
+            found, expected, rtol=0, atol=ROUNDED
+        )
+        sinusoids = f"hold the sinusoids of this family, {kind}"
+        expect(is_theirs, name, sinusoids, "other numbers")
 
 
 def matched(checkpoint, config):
-    """The `Tensor`s of a config, each with its name in a checkpoint.
+    """The name in a checkpoint of each `Tensor` of a config.
 
     Raises:
         ValueError: if one is missing, left over, of another shape, or differs under two
@@ -149,42 +135,26 @@ def matched(checkpoint, config):
     """
     shapes = checkpoint.shapes
     blocks = config.encoder_layers + config.decoder_layers
-    if blocks > len(shapes):  # millions of names would not be listed
-        raise ValueError(
-            f"tensors of the checkpoint are missing: {len(shapes)} for {blocks} layers"
-        )
-    left = set(shapes) - TABLES
-    missing = []
+    number = len(shapes)
+    expect(number >= blocks, "tensors", f"be those of {blocks} layers", number)
+    names_of = {}
     wrong = []
-    chosen = []
     for tensor in tensors(config):
-        present = [name for name in tensor.names if name in shapes]
-        left -= set(present)
-        if present:
-            chosen.append((tensor, present))
-        else:
-            missing.append(tensor.names[0])
-        for name in present:
+        names_of[tensor] = [name for name in tensor.names if name in shapes]
+        for name in names_of[tensor]:
             if shapes[name] != tensor.shape:
                 wrong.append(f"{name} {shapes[name]} instead of {tensor.shape}")
-    refuse("are missing", missing)
-    refuse("have another shape", wrong)
-    refuse("are not used", left)
-    for _, (name, *others) in chosen:
+    used = {name for names in names_of.values() for name in names}
+    problems = {
+        "missing": [tensor.names[0] for tensor, names in names_of.items() if not names],
+        "of another shape": wrong,
+        "left over": set(shapes) - TABLES - used,
+    }
+    for problem, names in problems.items():
+        few = sorted(names)[:NAMED]
+        expect(not names, "the checkpoint's tensors", f"not be {problem}", few)
+    for first, *others in names_of.values():
         for other in others:
-            if not np.array_equal(checkpoint.read(name), checkpoint.read(other)):
-                raise ValueError(
-                    "tensors of the checkpoint must be equal as config.json says: "
-                    f"{name} and {other}"
-                )
-    return [(tensor, names[0]) for tensor, names in chosen]
-
-
-def refuse(what, names):
-    """Raise a `ValueError` that names a few tensors, if there are any."""
-    if names:
-        shown = ", ".join(sorted(names)[:NAMED])
-        more = ", ..." if len(names) > NAMED else ""
-        raise ValueError(
-            f"tensors of the checkpoint {what}: {shown}{more} ({len(names)} in all)"
-        )
+            is_same = np.array_equal(checkpoint.read(first), checkpoint.read(other))
+            expect(is_same, other, f"be equal to {first}", "another tensor")
+    return {tensor: names[0] for tensor, names in names_of.items()}

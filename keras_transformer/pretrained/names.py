@@ -21,16 +21,18 @@ PARTS = {
     "embedding_norm": "layernorm_embedding",
     "final_norm": "layer_norm",
 }
+UNNAMED = ("feed_forward", "norm")
+ATTENTIONS = {
+    "encoder": ["self_attention"],
+    "decoder": ["self_attention", "cross_attention"],
+}
 SOURCE = "model.encoder.embed_tokens.weight"
 TARGET = "model.decoder.embed_tokens.weight"
 SHARED = "model.shared.weight"
 OUTPUTS = ("lm_head.weight", "model.decoder.output_projection.weight")
-POSITIONS = {
-    "encoder.embedding.position_table": "model.encoder.embed_positions.weight",
-    "decoder.embedding.position_table": "model.decoder.embed_positions.weight",
-}
+POSITIONS = [f"model.{stack}.embed_positions.weight" for stack in ATTENTIONS]
 # Sinusoids have one more name each, in older files.
-TABLES = {name + ending for name in POSITIONS.values() for ending in ("", "s")}
+TABLES = {name + ending for name in POSITIONS for ending in ("", "s")}
 # Rows before the first position in tables of fairseq's learned positions.
 UNUSED_POSITIONS = 2
 
@@ -68,41 +70,38 @@ def tensors(config):
     """The `Tensor`s of a `TransformerConfig` with the head sizes of a checkpoint."""
     yield from matrices(config)
     width = config.d_model
-    for stack in ("encoder", "decoder"):
+    layers = (config.encoder_layers, config.decoder_layers)
+    for stack, count, d_ff in zip(ATTENTIONS, layers, config.d_ffs):
         if config.embedding_norm:
-            yield from norm(f"{stack}.embedding_norm", width)
+            yield from layer(f"{stack}.embedding_norm", width)
         if config.has_final_norm:
-            yield from norm(f"{stack}.final_norm", width)
-    encoder_d_ff, decoder_d_ff = config.d_ffs
-    for number in range(config.encoder_layers):
-        path = f"encoder.blocks.{number}"
-        yield from block(path, ["self_attention"], width, encoder_d_ff)
-    for number in range(config.decoder_layers):
-        path = f"decoder.blocks.{number}"
-        attentions = ["self_attention", "cross_attention"]
-        yield from block(path, attentions, width, decoder_d_ff)
+            yield from layer(f"{stack}.final_norm", width)
+        for number in range(count):
+            path = f"{stack}.blocks.{number}"
+            yield from block(path, ATTENTIONS[stack], width, d_ff)
 
 
 def matrices(config):
     """Embeddings, learned positions, and what makes logits."""
     source = (config.source_vocab_size, config.d_model)
     target = (config.target_vocab_size, config.d_model)
-    outputs = OUTPUTS if config.tie_output else ()
-    path = "decoder.embedding.token_embedding.embeddings"
+    names = (TARGET,)
     if config.share_embeddings:
-        yield Tensor(path, (SHARED, TARGET, SOURCE, *outputs), target)
+        names = (SHARED, TARGET, SOURCE)
     else:
-        yield Tensor(path, (TARGET, *outputs), target)
         path = "encoder.embedding.token_embedding.embeddings"
         yield Tensor(path, (SOURCE,), source)
-    if config.positions == "learned":
-        rows = config.max_positions + UNUSED_POSITIONS
-        shape = (rows, config.d_model)
-        for path, name in POSITIONS.items():
-            yield Tensor(path, (name,), shape, skipped=UNUSED_POSITIONS)
-    if not config.tie_output:
+    if config.tie_output:
+        names += OUTPUTS
+    else:
         path = "decoder.output_projection.kernel"
         yield Tensor(path, OUTPUTS, target, transposed=True)
+    yield Tensor("decoder.embedding.token_embedding.embeddings", names, target)
+    if config.positions == "learned":
+        shape = (config.max_positions + UNUSED_POSITIONS, config.d_model)
+        for stack, name in zip(ATTENTIONS, POSITIONS):
+            path = f"{stack}.embedding.position_table"
+            yield Tensor(path, (name,), shape, skipped=UNUSED_POSITIONS)
     if config.output_bias:
         shape = (1, config.target_vocab_size)
         yield Tensor("decoder.output_bias", ("final_logits_bias",), shape)
@@ -112,30 +111,17 @@ def block(path, attentions, width, d_ff):
     """One block of a stack."""
     for attention in attentions:
         for part in ("query", "key", "value", "output_projection"):
-            yield from dense(f"{path}.{attention}.{part}", width, width)
-        yield from norm(f"{path}.{attention}_residual.norm", width)
-    yield from dense(f"{path}.feed_forward.expand", width, d_ff)
-    yield from dense(f"{path}.feed_forward.contract", d_ff, width)
-    yield from norm(f"{path}.feed_forward_residual.norm", width)
+            yield from layer(f"{path}.{attention}.{part}", width, width)
+        yield from layer(f"{path}.{attention}_residual.norm", width)
+    yield from layer(f"{path}.feed_forward.expand", d_ff, width)
+    yield from layer(f"{path}.feed_forward.contract", width, d_ff)
+    yield from layer(f"{path}.feed_forward_residual.norm", width)
 
 
-def dense(path, inputs, outputs):
-    yield from layer(path, "kernel", "bias", (outputs, inputs))
-
-
-def norm(path, width):
-    yield from layer(path, "gamma", "beta", (width,))
-
-
-def layer(path, weight, bias, shape):
-    """The two weights of a layer, which a checkpoint calls `weight` and `bias`."""
-    name = name_of(path)
-    yield Tensor(f"{path}.{weight}", (f"{name}.weight",), shape, transposed=True)
-    yield Tensor(f"{path}.{bias}", (f"{name}.bias",), shape[:1])
-
-
-def name_of(path):
-    """What a checkpoint calls the layer that our path leads to."""
-    unnamed = ("feed_forward", "norm")
-    parts = [part for part in path.split(".") if part not in unnamed]
-    return ".".join(["model", *(PARTS.get(part, part) for part in parts)])
+def layer(path, *shape):
+    """The two weights of a dense layer, or of a norm, whose shape is a width."""
+    ours = ("kernel", "bias") if len(shape) == 2 else ("gamma", "beta")
+    parts = [part for part in path.split(".") if part not in UNNAMED]
+    name = ".".join(["model", *(PARTS.get(part, part) for part in parts)])
+    yield Tensor(f"{path}.{ours[0]}", (f"{name}.weight",), shape, transposed=True)
+    yield Tensor(f"{path}.{ours[1]}", (f"{name}.bias",), shape[:1])

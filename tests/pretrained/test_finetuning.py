@@ -16,7 +16,8 @@ from keras_transformer import Translator, train  # noqa: E402
 from keras_transformer.config import TrainingConfig  # noqa: E402
 from keras_transformer.data.examples import captions, multi30k  # noqa: E402
 from keras_transformer.distribution.distribution import ONE_DEVICE  # noqa: E402
-from keras_transformer.runs.run import load_model, load_tokenizers, read_config  # noqa: E402
+from keras_transformer.models.transformer import Transformer  # noqa: E402
+from keras_transformer.runs.run import Run, RunConfig  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 from keras_transformer.training.prepare import prepare  # noqa: E402
 from keras_transformer.training.recipe import compile_for_training  # noqa: E402
@@ -27,13 +28,13 @@ from keras_transformer.training.train import open_batches  # noqa: E402
 def fine_tuned(run, folder, *updates):
     """A run that begins with another, and is resumed after each number of updates."""
     files = write_corpus(folder.parent / "corpus", train=60)
-    data = read_config(run, "data")
+    data = Run.open(run).config.data
     data = dataclasses.replace(data, max_length=60, batch_tokens=800)
     given = dict(zip(("source", "target"), files), init_from=run, data=data)
     for number in updates:
         train(folder, **given, training=training(epochs=1, max_updates=number))
         given = dict(resume=True)
-    return load_model(folder)
+    return Run.open(folder)
 
 
 SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDERS][1:]]
@@ -41,8 +42,10 @@ SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDER
 
 @pytest.mark.parametrize("name", ["marian", *SLOW_FAMILIES])
 def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
-    run = imported(name).run
-    before, after = load_model(run), fine_tuned(run, tmp_path / "fine", 2)
+    run = Run.open(imported(name).run)
+    fine = fine_tuned(run.path, tmp_path / "fine", 2)
+    before = run.model()
+    after = fine.model()
     assert after.config == before.config
     for one, two in zip(before.weights, after.weights, strict=True):
         assert (
@@ -50,12 +53,9 @@ def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, nam
             == one.trainable
             == (one.name != "output_bias")
         ), one.path
-    assert [t.pieces for t in load_tokenizers(tmp_path / "fine")] == [
-        t.pieces for t in load_tokenizers(run)
-    ]
-    assert Translator.load(tmp_path / "fine").sentence_format == SentenceFormat.of(
-        *load_tokenizers(run)
-    )
+    assert [t.pieces for t in fine.tokenizers] == [t.pieces for t in run.tokenizers]
+    expected = SentenceFormat.of(*run.tokenizers)
+    assert Translator.load(fine.path).sentence_format == expected
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, nam
 def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
     """And ends with the bits of one that was not stopped."""
     run = imported(name).run
-    whole = fine_tuned(run, tmp_path / "whole", 2)
-    resumed = fine_tuned(run, tmp_path / "stopped", 1, 2)
+    whole = fine_tuned(run, tmp_path / "whole", 2).model()
+    resumed = fine_tuned(run, tmp_path / "stopped", 1, 2).model()
     for one, two in zip(whole.weights, resumed.weights, strict=True):
         np.testing.assert_array_equal(numpy(one), numpy(two), err_msg=one.path)
 
@@ -73,8 +73,9 @@ def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
 def test_a_vocabulary_is_not_extended(imported, tmp_path):
     run = imported("marian").run
     source, target = captions("valid")
-    size = read_config(run, "data").vocab_size
-    data = dataclasses.replace(read_config(run, "data"), vocab_size=size + 9)
+    data = Run.open(run).config.data
+    size = data.vocab_size
+    data = dataclasses.replace(data, vocab_size=size + 9)
     with pytest.raises(
         ValueError,
         match=f"vocab_size must be {size} as in init_from=.*; received {size + 9}",
@@ -90,12 +91,14 @@ def both_losses(made, folder, files, updates):
     """
     recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
     model = dataclasses.replace(made.ours.config, dropout=0.0, attention_dropout=0.0)
-    data = dataclasses.replace(read_config(made.run, "data"), batch_tokens=800)
+    begun = Run.open(made.run)
+    data = dataclasses.replace(begun.config.data, batch_tokens=800)
     folder.mkdir()
-    prepare(folder, files, None, model, data, recipe, init_from=made.run)
-    batches, _ = open_batches(folder, data, recipe, ONE_DEVICE)
+    config = RunConfig(model, data, recipe)
+    run = prepare(folder, [*files, None, None], config, begun)
+    batches, _ = open_batches(run, recipe, ONE_DEVICE)
     batches = [batches[number % len(batches)] for number in range(updates)]
-    ours = compile_for_training(model, recipe)
+    ours = compile_for_training(Transformer(model), recipe, loss_reduction="sum")
     ours.set_weights(made.ours.get_weights())
     # Each epoch is one batch: otherwise a loss that `fit` gives is the mean of those so
     # far.

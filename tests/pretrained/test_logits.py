@@ -19,7 +19,8 @@ from tokenizer_folders import read  # noqa: E402
 
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.compiled import compiled  # noqa: E402
-from keras_transformer.decoding.translator import translate_ids  # noqa: E402
+from keras_transformer.decoding.translate_ids import translate_ids  # noqa: E402
+from keras_transformer.pretrained.families import transformer_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
 from keras_transformer.pretrained.tokenizers.files import read_json  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
@@ -36,13 +37,9 @@ def imported(tmp_path_factory):
         if key not in made:
             folder = tmp_path_factory.mktemp(family)
             theirs, sentence_format = write(folder, family, **changes)
-            made[key] = (
-                theirs,
-                read_model(
-                    folder, read_json(folder / "config.json"), sentence_format.special
-                ),
-                sentence_format,
-            )
+            settings = read_json(folder / "config.json")
+            config = transformer_config(settings, sentence_format.special)
+            made[key] = (theirs, read_model(folder, config), sentence_format)
         return made[key]
 
     return imported
@@ -134,7 +131,7 @@ def test_generate(imported, family, search):
             (8, LENGTH),
             ids,
             limits,
-            given=sentence_format.target_prefix,
+            target_prefix=sentence_format.target_prefix,
         ),
         ours,
     )
@@ -206,9 +203,9 @@ def test_logits_at_full_size(tmp_path):
     sentence_format = SentenceFormat(
         SpecialTokens(65000, 1, 65000, 0), source_suffix=(0,)
     )
-    ours = read_model(
-        tmp_path, read_json(tmp_path / "config.json"), sentence_format.special
-    )
+    settings = read_json(tmp_path / "config.json")
+    config = transformer_config(settings, sentence_format.special)
+    ours = read_model(tmp_path, config)
     assert ours.count_params() == ours.config.parameters == 77_484_009
     rows = (
         [sentence_format.source(text) for text in texts((1, 50, 7))],

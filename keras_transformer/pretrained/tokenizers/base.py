@@ -13,6 +13,7 @@ import re
 
 import sentencepiece
 
+from keras_transformer.config import expect
 from keras_transformer.runs.sealed_files import written_aside
 from keras_transformer.text.special_tokens import SpecialTokens
 
@@ -22,6 +23,18 @@ LARGEST_VOCABULARY = 1 << 22  # tokens: sixteen times NLLB's
 MOST_MARKS = 1 << 12  # each is looked for at each place of a text
 # Fields of a `Vocabulary` that are lists of ids.
 LISTS_OF_IDS = ("hidden", "source_prefix", "source_suffix", "target_prefix")
+
+
+def checked(name, value, *kinds):
+    """The value, if its type is one of `kinds`; a `ValueError` otherwise."""
+    expect(type(value) in kinds, name, f"be a {kinds[0].__name__}", str(value)[:60])
+    return value
+
+
+def one_of(name, value, known):
+    """The value, if it is among those known; a `ValueError` otherwise."""
+    expect(value in list(known), name, f"be one of {', '.join(known)}", value)
+    return value
 
 
 @dataclasses.dataclass
@@ -57,32 +70,25 @@ class Vocabulary:
     target_prefix: tuple[int, ...] = ()
 
     def __post_init__(self):
-        self.pieces = self._checked("pieces", str)
-        self.marks = self._checked("marks", str)
+        for name in ("pieces", "marks", *LISTS_OF_IDS):
+            values = checked(name, getattr(self, name), list, tuple)
+            setattr(self, name, tuple(values))
         size = len(self.pieces)
-        if not 0 < size <= LARGEST_VOCABULARY:
-            raise ValueError(
-                f"pieces must be between 1 and {LARGEST_VOCABULARY:,}; "
-                f"received {size:,}"
-            )
-        if len(self.ids) < size:
-            twice = next(p for n, p in enumerate(self.pieces) if self.ids[p] != n)
-            raise ValueError(
-                f"pieces must differ from each other; received {twice[:40]!r} twice"
-            )
-        if len(self.marks) > MOST_MARKS:
-            raise ValueError(
-                f"marks must be at most {MOST_MARKS:,}; received {len(self.marks):,}"
-            )
+        for piece in self.pieces:
+            checked("each of pieces", piece, str)
+        repeated = size - len(self.ids)
+        expect(repeated == 0, "pieces", "differ from each other", f"{repeated} twice")
+        number = len(self.marks)
+        expect(number <= MOST_MARKS, "marks", f"be at most {MOST_MARKS:,}", number)
         for mark in self.marks:
-            if not mark or mark not in self.ids:
-                raise ValueError(
-                    f"marks must be in the vocabulary; received {mark[:40]!r}"
-                )
-        self._check_ids("special", dataclasses.astuple(self.special))
-        for name in LISTS_OF_IDS:
-            setattr(self, name, self._checked(name, int))
-            self._check_ids(name, getattr(self, name))
+            is_piece = mark != "" and mark in self.ids
+            expect(is_piece, "marks", "be in the vocabulary", str(mark)[:40])
+        ids = {name: getattr(self, name) for name in LISTS_OF_IDS}
+        ids["special"] = dataclasses.astuple(self.special)
+        for name, numbers in ids.items():
+            for number in numbers:
+                is_id = type(number) is int and 0 <= number < size
+                expect(is_id, name, f"have ids between 0 and {size - 1}", number)
 
     @functools.cached_property
     def ids(self):
@@ -96,23 +102,6 @@ class Vocabulary:
         unused = [n for n, piece in enumerate(self.pieces) if piece == UNUSED.format(n)]
         special = dataclasses.astuple(self.special)
         return {*special, *self.hidden, *marks, *unused}
-
-    def _checked(self, name, kind):
-        values = getattr(self, name)
-        is_list = isinstance(values, (list, tuple))
-        if not is_list or any(type(value) is not kind for value in values):
-            raise ValueError(
-                f"{name} must be a list of {kind.__name__}; received {str(values)[:60]}"
-            )
-        return tuple(values)
-
-    def _check_ids(self, name, numbers):
-        last = len(self.pieces) - 1
-        for number in numbers:
-            if type(number) is not int or not 0 <= number <= last:
-                raise ValueError(
-                    f"{name} must have ids between 0 and {last}; received {number!r}"
-                )
 
 
 class CheckpointTokenizer:
@@ -138,6 +127,8 @@ class CheckpointTokenizer:
         self.vocabulary = vocabulary
         self.models = models
         self.options = options
+        self.pieces = list(vocabulary.pieces)
+        self.vocab_size = len(self.pieces)
         self.special = vocabulary.special
         self.source_prefix = vocabulary.source_prefix
         self.source_suffix = vocabulary.source_suffix
@@ -146,26 +137,14 @@ class CheckpointTokenizer:
         any_mark = "|".join(map(re.escape, longest_first))
         self._marks = re.compile(f"({any_mark or '(?!)'})")  # (?!) is found nowhere
 
-    @property
-    def vocab_size(self):
-        """Number of tokens, special ones included."""
-        return len(self.vocabulary.pieces)
-
-    @property
-    def pieces(self):
-        """The piece of text that each id stands for."""
-        return list(self.vocabulary.pieces)
-
     def encode(self, lines):
         """The ids of each of a list of lines, without those around a sentence.
 
         Raises:
             ValueError: if `lines` is a string.
         """
-        if isinstance(lines, str):
-            raise ValueError(
-                f"lines must be a list of strings; received the string {lines[:40]!r}"
-            )
+        kind = type(lines)
+        expect(kind is not str, "lines", "be a list of strings", kind)
         return [self._encode_line(line) for line in lines]
 
     def decode(self, ids):
@@ -174,21 +153,27 @@ class CheckpointTokenizer:
         Raises:
             ValueError: if an id lies outside the vocabulary.
         """
-        return [self._decode_pieces(self._shown(row)) for row in ids]
+        last = self.vocab_size - 1
+        texts = []
+        for row in ids:
+            shown = []
+            for number in map(int, row):
+                expect(0 <= number <= last, "ids", f"lie between 0 and {last}", number)
+                if number not in self.vocabulary.skipped:
+                    shown.append(self.pieces[number])
+            texts.append(self._decode_pieces(shown))
+        return texts
 
     def save(self, path):
         """Write the folder that keeps the tokenizer; it appears only when complete."""
         meaning = dataclasses.asdict(self.vocabulary)
-        pieces = meaning.pop("pieces")
-        kind = {"kind": self.kind, **self.options, **meaning}
-        files = {
-            "kind.json": (json.dumps(kind, indent=2) + "\n").encode(),
-            "pieces.json": json.dumps(pieces, ensure_ascii=False, indent=0).encode(),
-            **self.models,
-        }
+        pieces = json.dumps(meaning.pop("pieces"), ensure_ascii=False, indent=0)
+        kind = json.dumps({"kind": self.kind, **self.options, **meaning}, indent=2)
         with written_aside(path) as aside:
             aside.mkdir()
-            for name, content in files.items():
+            (aside / "kind.json").write_text(kind + "\n", encoding="utf-8")
+            (aside / "pieces.json").write_text(pieces, encoding="utf-8")
+            for name, content in self.models.items():
                 (aside / name).write_bytes(content)
 
     def _encode_line(self, line):
@@ -204,30 +189,12 @@ class CheckpointTokenizer:
         ids = self.vocabulary.ids
         return [ids.get(piece, self.special.unknown) for piece in pieces]
 
-    def _shown(self, row):
-        row = [int(number) for number in row]
-        last = self.vocab_size - 1
-        for number in row:
-            if not 0 <= number <= last:
-                raise ValueError(
-                    f"ids must lie between 0 and {last}; received {number}"
-                )
-        skipped = self.vocabulary.skipped
-        return [self.vocabulary.pieces[n] for n in row if n not in skipped]
-
 
 def processor(model, name):
-    """The SentencePiece processor of a model file's content.
-
-    Raises:
-        ValueError: if it is none.
-    """
+    """The SentencePiece processor of a model file's content."""
     found = sentencepiece.SentencePieceProcessor()
     with contextlib.suppress(RuntimeError):
         found.load_from_serialized_proto(model)
-    if not found.serialized_model_proto():
-        raise ValueError(
-            f"{name} must be the content of a SentencePiece model; "
-            f"received {model[:16]!r}..."
-        )
+    is_one = bool(found.serialized_model_proto())
+    expect(is_one, name, "be the content of a SentencePiece model", model[:16])
     return found

@@ -1,16 +1,23 @@
 """What the files of a checkpoint of Hugging Face say about its tokenizers."""
 
+import contextlib
 import json
 from pathlib import Path
 
+from safetensors import SafetensorError
+
+from keras_transformer.config import expect
 from keras_transformer.pretrained.tokenizers.base import (
     LARGEST_VOCABULARY,
     UNUSED,
     Vocabulary,
+    checked,
 )
+from keras_transformer.runs.sealed_files import UNREADABLE
 from keras_transformer.text.special_tokens import SpecialTokens
 from keras_transformer.text.tokenizer import LARGEST_MODEL
 
+MASK = "<mask>"
 NAMES = {
     "bos": "<s>",
     "eos": "</s>",
@@ -18,97 +25,68 @@ NAMES = {
     "sep": "</s>",
     "pad": "<pad>",
     "cls": "<s>",
-    "mask": "<mask>",
+    "mask": MASK,
 }
-SAID_IN = "in tokenizer_config.json"
 
 
-def read_limited(path):
-    """The content of a checkpoint's file.
-
-    Raises:
-        ValueError: if it cannot be read, or is too large.
-    """
-    path = Path(path)
+@contextlib.contextmanager
+def reading(path):
+    """Make what the block raises a `ValueError` that names the file."""
     try:
-        size = path.stat().st_size
-        if size > LARGEST_MODEL:
-            raise ValueError(
-                f"it must have at most {LARGEST_MODEL:,} bytes; received {size:,}"
-            )
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
+        yield
+    except (*UNREADABLE, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{str(path)!r} cannot be used: {reason}") from None
 
 
+def read_limited(path):
+    """The content of a checkpoint's file, unless it is too large to be one."""
+    with reading(path):
+        size = Path(path).stat().st_size
+        expected = f"have at most {LARGEST_MODEL:,} bytes"
+        expect(size <= LARGEST_MODEL, "it", expected, size)
+        return Path(path).read_bytes()
+
+
 def read_json(path, kind=dict):
-    """The content of a checkpoint's JSON file.
-
-    Raises:
-        ValueError: if it cannot be read, is too large, or not of the type `kind`.
-    """
+    """The content of a checkpoint's JSON file, if it is of the type `kind`."""
     content = read_limited(path)
-    try:
+    with reading(path):
         return checked("the content", json.loads(content.decode("utf-8")), kind)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
-
-
-def checked(name, value, kind):
-    """The value, if it is of the type `kind`.
-
-    Raises:
-        ValueError: if it is of another type.
-    """
-    if type(value) is not kind:
-        raise ValueError(
-            f"{name} must be a {kind.__name__}; received {str(value)[:60]}"
-        )
-    return value
 
 
 class TokenizerFiles:
     """The folder of a checkpoint, and what its JSON files say of special tokens.
 
+    tokenizer_config.json and special_tokens_map.json are read, but either may be
+    absent. All methods raise a `ValueError` about what cannot be kept.
+
     Args:
-        folder: the checkpoint's folder; tokenizer_config.json and
-            special_tokens_map.json in it are read, but either may be absent.
+        folder: the checkpoint's folder.
         config: the content of its config.json.
 
     Attributes:
         added: the special tokens that tokenizer_config.json gives an id, by that id.
-
-    Raises:
-        ValueError: if one of them cannot be read, or has special tokens that cannot be
-            kept.
     """
 
     def __init__(self, folder, config):
         self.folder = Path(folder)
         self.config = config
-        self._said = self._optional("tokenizer_config.json")
-        numbered = self.get("added_tokens_decoder", dict)
-        if numbered is None:
-            self._said |= self._optional("special_tokens_map.json")
-        self._numbered = numbered or {}
-        self.added = {
-            number: content_of("added_tokens_decoder", token)
-            for number, token in self._numbered.items()
-        }
+        self._said = {}
+        for name in ("special_tokens_map.json", "tokenizer_config.json"):
+            if (self.folder / name).exists():
+                self._said |= read_json(self.folder / name)
+        added = self.get("added_tokens_decoder", dict) or {}
+        self.added = {}
+        for number, token in added.items():
+            name = "added_tokens_decoder"
+            expect(number.isdecimal(), name, "have ids", number[:20])
+            self.added[int(number)] = content_of(name, token)
 
-    def _optional(self, name):
-        path = self.folder / name
-        return read_json(path) if path.exists() else {}
-
-    def read(self, name):
-        """The content of another file of the folder."""
-        return read_limited(self.folder / name)
-
-    def get(self, name, kind, default=None):
-        """What is said under a name; `default` if nothing or null is."""
+    def get(self, name, kind):
+        """What is said under a name; None if nothing is."""
         found = self._said.get(name)
-        return default if found is None else checked(f"{name} {SAID_IN}", found, kind)
+        return found if found is None else checked(name, found, kind)
 
     def names(self, *needed):
         """The special tokens by key ("eos"): those needed, and others that are said."""
@@ -127,120 +105,61 @@ class TokenizerFiles:
             tokens = self._said.get(name) or []
             if isinstance(tokens, dict):
                 tokens = list(tokens.values())
-            for token in checked(f"{name} {SAID_IN}", tokens, list):
+            for token in checked(name, tokens, list):
                 found.append(content_of(name, token))
         return list(dict.fromkeys([*found, *self.added.values()]))
-
-    def marks(self, names):
-        """All special tokens, each once."""
-        return list(dict.fromkeys([*names.values(), *self.listed()]))
-
-    def is_normalised(self, name, default):
-        """Whether a special token is looked for only in normalised text."""
-        normalised = default
-        for token in (*self._said.values(), *self._numbered.values()):
-            if isinstance(token, dict) and token.get("content") == name:
-                normalised = token.get("normalized", normalised)
-        return bool(normalised)
 
     def size(self, name):
         """A number of tokens that config.json gives."""
         size = self.config.get(name)
-        if type(size) is not int or not 0 < size <= LARGEST_VOCABULARY:
-            raise ValueError(
-                f"{name} must be between 1 and {LARGEST_VOCABULARY:,} in config.json; "
-                f"received {size!r}"
-            )
+        is_size = type(size) is int and 0 < size <= LARGEST_VOCABULARY
+        expected = f"be between 1 and {LARGEST_VOCABULARY:,} in config.json"
+        expect(is_size, name, expected, size)
         return size
 
-    def pieces(self, name, size=None):
-        """The pieces of a file like vocab.json, by id.
+    def pieces(self, name, numbers, size, added):
+        """The pieces of a vocabulary, by id.
 
         Args:
-            name: the file's.
-            size: number of tokens of the model; the file's own when absent. An id that
-                the file does not have gets a piece that no text spells.
+            name: the file that they are from.
+            numbers: the id of each piece.
+            size: number of tokens of the model. An id that nothing has gets a piece
+                that no text spells.
+            added: further pieces by id, which must agree with the others.
         """
-        numbers = read_json(self.folder / name)
-        size = len(numbers) if size is None else size
         found = {}
-        for piece, number in numbers.items():
-            if type(number) is not int or not 0 <= number < size:
-                raise ValueError(
-                    f"{name} must have ids between 0 and {size - 1}; "
-                    f"received {piece[:40]!r}: {number}"
-                )
-            if number in found:
-                raise ValueError(
-                    f"{name} must give each piece an id of its own; "
-                    f"received {number} twice"
-                )
-            found[number] = piece
+        further = [(piece, number) for number, piece in added.items()]
+        for piece, number in [*numbers.items(), *further]:
+            is_id = type(number) is int and 0 <= number < size
+            expect(is_id, name, f"have ids between 0 and {size - 1}", number)
+            is_own = found.setdefault(number, piece) == piece
+            expect(is_own, name, "give each piece an id of its own", number)
         return [found.get(number, UNUSED.format(number)) for number in range(size)]
 
-    def with_added(self, pieces, size):
-        """As many pieces as the model has tokens.
+    def vocabulary(self, pieces, names, begin, end="eos", **fields):
+        """The `Vocabulary` of one side.
 
         Args:
-            pieces: the vocabulary.
-            size: number of tokens of the model. A piece more is one that has an id in
-                tokenizer_config.json alone, or none that a text spells.
-        """
-        if len(pieces) > size:
-            raise ValueError(
-                f"vocab_size must be at least the tokenizer's {len(pieces)} tokens; "
-                f"received {size}"
-            )
-        known = set(pieces)
-        more = [UNUSED.format(number) for number in range(len(pieces), size)]
-        pieces = [*pieces, *more]
-        for number, token in self.added.items():
-            place = int(number) if number.isdecimal() else size
-            found = pieces[place] if place < size else None
-            if found == UNUSED.format(place) and token not in known:
-                pieces[place] = token
-            elif found != token:
-                raise ValueError(
-                    f"added_tokens_decoder must agree with the vocabulary's {size:,} "
-                    f"pieces; received {token[:40]!r} at {number[:20]}"
-                )
-        return pieces
-
-    def special(self, pieces, names, begin, end="eos"):
-        """The `SpecialTokens` of a vocabulary.
-
-        Args:
-            pieces: the vocabulary.
+            pieces: its pieces.
             names: the special tokens by key.
             begin: key of what the decoder starts with, unless config.json gives its id.
             end: key of what closes a sentence.
+            **fields: others of the `Vocabulary`.
         """
-        pad, unknown, usual, end = (
-            index_of(names[key], pieces) for key in ("pad", "unk", begin, end)
-        )
+        ids = []
+        for key in ("pad", "unk", begin, end):
+            token = names[key]
+            expect(token in pieces, "the vocabulary", f"have {token!r}", "none")
+            ids.append(pieces.index(token))
+        pad, unknown, start, end = ids
         for name, number in (("pad_token_id", pad), ("eos_token_id", end)):
             said = self.config.get(name)
-            if said not in (None, number):
-                raise ValueError(
-                    f"{name} must be {number} as in the vocabulary; received {said!r}"
-                )
-        start = self.config.get("decoder_start_token_id")
-        return SpecialTokens(pad, unknown, usual if start is None else start, end)
-
-    def vocabulary(self, pieces, names, begin, end="eos", **fields):
-        """The `Vocabulary` of one side; arguments are as for `special`."""
-        special = self.special(pieces, names, begin, end)
-        marks = self.marks(names)
-        return Vocabulary(pieces, special, marks, source_suffix=[special.end], **fields)
-
-    def refuse(self, **languages):
-        """Raise a `ValueError` if a language is given: the model has no token of it."""
-        for name, code in languages.items():
-            if code is not None:
-                raise ValueError(
-                    f"{name} must be absent for this {self.config['model_type']} "
-                    f"model, which has no token for it; received {code!r}"
-                )
+            expected = f"be {number} as in the vocabulary"
+            expect(said in (None, number), name, expected, said)
+        said = self.config.get("decoder_start_token_id")
+        special = SpecialTokens(pad, unknown, start if said is None else said, end)
+        marks = [*dict.fromkeys([*names.values(), *self.listed()])]
+        return Vocabulary(pieces, special, marks, source_suffix=[end], **fields)
 
 
 def content_of(name, token):
@@ -250,31 +169,8 @@ def content_of(name, token):
     if isinstance(token, dict):
         content = token.get("content")
         flags = [f for f in ("single_word", "lstrip", "rstrip") if token.get(f)]
-    checked(f"{name} {SAID_IN}", content, str)
-    is_mask = content == NAMES["mask"]  # which takes the spaces before it with it
-    if flags and not (is_mask and flags == ["lstrip"]):
-        raise ValueError(
-            f"{name} must have no {', '.join(flags)}; received {content[:40]!r} with it"
-        )
+    checked(name, content, str)
+    if content == MASK:  # which takes the spaces before it with it
+        flags = [flag for flag in flags if flag != "lstrip"]
+    expect(not flags, name, f"have no {', '.join(flags)}", content[:40])
     return content
-
-
-def index_of(piece, pieces):
-    """The id of a piece."""
-    if piece not in pieces:
-        raise ValueError(
-            f"the vocabulary must have the token {piece!r}; "
-            f"received {len(pieces)} others"
-        )
-    return pieces.index(piece)
-
-
-def language_id(name, code, codes):
-    """The id of a language's code."""
-    if code not in codes:
-        some = ", ".join(list(codes)[:6])
-        raise ValueError(
-            f"{name} must be one of the model's {len(codes)} languages, such as "
-            f"{some}; received {code!r}"
-        )
-    return codes[code]

@@ -3,21 +3,19 @@
 Moses cuts text into words, and byte-pair encoding cuts words into pieces.
 """
 
-import functools
 import io
 import re
-import unicodedata
 
+from keras_transformer.config import expect
 from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer
+from keras_transformer.pretrained.tokenizers.files import (
+    read_json,
+    read_limited,
+    reading,
+)
+from keras_transformer.runs.extras import needed
 
 WORD_END = "</w>"
-LONGEST_MEMORY = 1 << 16  # words whose pieces are remembered
-# What mosesdecoder's replace-unicode-punctuation.perl replaces.
-PUNCTUATION = str.maketrans(
-    dict(zip("，、”“∶：？《》）！（；」「～’━〈〉【】％", ',,""::?"")!(;""~\'-<>[]%'))
-    | dict(zip("０１２３４５６７８９", "0123456789"))
-    | {"…": "..."}
-)
 
 
 class FsmtTokenizer(CheckpointTokenizer):
@@ -31,7 +29,6 @@ class FsmtTokenizer(CheckpointTokenizer):
         models: the content of `"merges.txt"`: in each line two pieces to be joined, the
             first lines first.
         language: Moses' code of the language (`"en"`).
-        lower_case: whether text is lower-cased first (no).
 
     Raises:
         ImportError: if `sacremoses` or `subword-nmt` is not installed.
@@ -53,54 +50,33 @@ class FsmtTokenizer(CheckpointTokenizer):
     kind = "fsmt"
     needs = ("merges.txt",)
 
-    def __init__(
-        self,
-        vocabulary,
-        models,
-        language="en",
-        lower_case=False,
-    ):
-        super().__init__(vocabulary, models, language=language, lower_case=lower_case)
-        try:
-            import sacremoses
-            from subword_nmt.apply_bpe import BPE
-        except ImportError as error:
-            raise ImportError(
-                "FSMT needs sacremoses and subword-nmt; in the clone of this project "
-                f'run: pip install -e ".[fsmt]" ({error})'
-            ) from None
-        if not isinstance(language, str) or not re.fullmatch("[a-z]{2,3}", language):
-            raise ValueError(
-                "language must be a code of two or three letters; "
-                f"received {language!r}"
-            )
-        self._normalise = sacremoses.MosesPunctNormalizer(lang=language).normalize
+    def __init__(self, vocabulary, models, language="en"):
+        super().__init__(vocabulary, models, language=language)
+        needed("sacremoses", "subword_nmt", extra="fsmt")
+        import sacremoses
+        from subword_nmt.apply_bpe import BPE
+
+        is_code = re.fullmatch("[a-z]{2,3}", str(language))
+        expect(is_code, "language", "be a code of two or three letters", language)
+        self._normalise = sacremoses.MosesPunctNormalizer(
+            lang=language,
+            pre_replace_unicode_punct=True,
+            post_remove_control_chars=True,
+        ).normalize
         self._tokenise = sacremoses.MosesTokenizer(lang=language).tokenize
         self._detokenise = sacremoses.MosesDetokenizer(lang=language).detokenize
         rules = ["#version: 0.2", *_merges(models["merges.txt"])]
         self._bpe = BPE(io.StringIO("\n".join(rules)))
-        self._ids_of_word = functools.lru_cache(LONGEST_MEMORY)(self._cut_word)
 
     def _encode_text(self, text):
-        if self.options["lower_case"]:
-            text = text.lower()
-        text = re.sub(r"[。．]\s*", ". ", text.translate(PUNCTUATION))
-        text = "".join(
-            character
-            for character in self._normalise(text)
-            if not unicodedata.category(character).startswith("C")
-        )
-        words = self._tokenise(
-            text, aggressive_dash_splits=True, return_str=False, escape=True
-        )
-        return [number for word in words if word for number in self._ids_of_word(word)]
-
-    def _cut_word(self, word):
-        """The ids of a word's pieces, the last of which says that it ends."""
-        parts = self._bpe.segment_tokens([word])[:-1]
-        parts = [part.removesuffix("@@") for part in parts]
-        last = word[len("".join(parts)) :]
-        return self._lookup([*parts, last + WORD_END])
+        pieces = []
+        text = self._normalise(text)
+        for word in self._tokenise(text, aggressive_dash_splits=True):
+            parts = self._bpe.segment_tokens([word])[:-1]
+            parts = [part.removesuffix("@@") for part in parts]
+            last = word[len("".join(parts)) :]
+            pieces += [*parts, last + WORD_END]
+        return self._lookup(pieces)
 
     def _decode_pieces(self, pieces):
         text = "".join(pieces).replace(" ", "").replace(WORD_END, " ")
@@ -108,43 +84,33 @@ class FsmtTokenizer(CheckpointTokenizer):
 
 
 def read_fsmt(files, source_lang, target_lang):
-    """The source and the target tokenizer of an FSMT checkpoint.
-
-    Args:
-        files: a `TokenizerFiles`.
-        source_lang, target_lang: must be absent.
-
-    Raises:
-        ValueError, ImportError: as `load_tokenizers`.
-    """
-    files.refuse(source_lang=source_lang, target_lang=target_lang)
-    pair = files.get("langs", list, files.config.get("langs"))
-    if not isinstance(pair, list) or len(pair) != 2:
-        raise ValueError(
-            f"langs must be the two languages of the model; received {pair!r}"
-        )
+    """The source and the target tokenizer of an FSMT checkpoint."""
+    given = source_lang or target_lang
+    expect(not given, "source_lang and target_lang", "be absent for fsmt", given)
+    pair = files.get("langs", list) or files.config.get("langs")
+    is_pair = isinstance(pair, list) and len(pair) == 2
+    expect(is_pair, "langs", "be the two languages of the model", pair)
     names = files.names("bos", "unk", "sep", "pad")
-    merges = {"merges.txt": files.read("merges.txt")}
-    lower_case = files.get("do_lower_case", bool, False)
+    merges = {"merges.txt": read_limited(files.folder / "merges.txt")}
+    lower = files.get("do_lower_case", bool)
+    expect(not lower, "do_lower_case", "be false", lower)
     tokenizers = []
     for side, language in zip(("src", "tgt"), pair):
+        name = f"vocab-{side}.json"
+        numbers = read_json(files.folder / name)
         size = files.size(f"{side}_vocab_size")
-        pieces = files.with_added(files.pieces(f"vocab-{side}.json", size), size)
+        pieces = files.pieces(name, numbers, size, files.added)
         vocabulary = files.vocabulary(pieces, names, "sep", end="sep")
-        tokenizers.append(FsmtTokenizer(vocabulary, merges, language, lower_case))
+        tokenizers.append(FsmtTokenizer(vocabulary, merges, language))
     return tuple(tokenizers)
 
 
 def _merges(content):
     """The pairs of `merges.txt`; subword-nmt would end the process on another line."""
-    try:
+    with reading("merges.txt"):
         lines = content.decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"merges.txt must be UTF-8; received {error.reason}") from None
     lines = [line for line in lines if line and not line.startswith("#version")]
     pairs = [line.split()[:2] for line in lines]  # without counts
-    if not pairs or any(len(pair) < 2 for pair in pairs):
-        raise ValueError(
-            f"merges.txt must have lines of two pieces; received {content[:40]!r}..."
-        )
+    is_pairs = pairs and all(len(pair) == 2 for pair in pairs)
+    expect(is_pairs, "merges.txt", "have lines of two pieces", content[:40])
     return [" ".join(pair) for pair in pairs]

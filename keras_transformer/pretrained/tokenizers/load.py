@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from keras_transformer.pretrained.tokenizers.base import LISTS_OF_IDS, Vocabulary
+from keras_transformer.pretrained.tokenizers.base import (
+    LISTS_OF_IDS,
+    Vocabulary,
+    one_of,
+)
 from keras_transformer.pretrained.tokenizers.files import (
     TokenizerFiles,
     read_json,
     read_limited,
+    reading,
 )
 from keras_transformer.pretrained.tokenizers.fsmt import FsmtTokenizer, read_fsmt
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer, read_marian
@@ -47,13 +52,8 @@ def load_tokenizers(folder, config, source_lang=None, target_lang=None):
             damaged.
         ImportError: if the checkpoint is FSMT's and its extra is not installed.
     """
-    model_type = config.get("model_type")
-    if not isinstance(model_type, str) or model_type not in READERS:
-        raise ValueError(
-            f"model_type must be one of {', '.join(READERS)}; received {model_type!r}"
-        )
-    files = TokenizerFiles(folder, config)
-    return READERS[model_type](files, source_lang, target_lang)
+    kind = one_of("model_type", config.get("model_type"), READERS)
+    return READERS[kind](TokenizerFiles(folder, config), source_lang, target_lang)
 
 
 def load_folder(path):
@@ -65,16 +65,9 @@ def load_folder(path):
     path = Path(path)
     options = read_json(path / "kind.json")
     pieces = read_json(path / "pieces.json", list)
-    kind = options.pop("kind", None)
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(
-            f"{str(path)!r} cannot be used: kind must be one of {', '.join(KINDS)}; "
-            f"received {kind!r}"
-        )
-    models = {name: read_limited(path / name) for name in KINDS[kind].needs}
-    try:
+    with reading(path):
+        kind = one_of("kind", options.pop("kind", None), KINDS)
+        models = {name: read_limited(path / name) for name in KINDS[kind].needs}
         special = SpecialTokens(**options.pop("special"))
         lists = {name: options.pop(name) for name in ("marks", *LISTS_OF_IDS)}
         return KINDS[kind](Vocabulary(pieces, special, **lists), models, **options)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None

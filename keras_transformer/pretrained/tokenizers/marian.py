@@ -2,8 +2,16 @@
 
 import re
 
-from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer, processor
-from keras_transformer.pretrained.tokenizers.files import language_id
+from keras_transformer.config import expect
+from keras_transformer.pretrained.tokenizers.base import (
+    CheckpointTokenizer,
+    one_of,
+    processor,
+)
+from keras_transformer.pretrained.tokenizers.files import (
+    read_json,
+    read_limited,
+)
 
 
 class MarianTokenizer(CheckpointTokenizer):
@@ -64,41 +72,32 @@ class MarianTokenizer(CheckpointTokenizer):
 def read_marian(files, source_lang, target_lang):
     """The source and the target tokenizer of a Marian checkpoint.
 
-    Args:
-        files: a `TokenizerFiles`.
-        source_lang: must be absent.
-        target_lang: the language to translate into, if the vocabulary has `">>xx<<"`
-            tokens.
-
-    Raises:
-        ValueError: as `load_tokenizers`.
+    `target_lang` may be given if the vocabulary has `">>xx<<"` tokens.
     """
+    expect(source_lang is None, "source_lang", "be absent for marian", source_lang)
     size = files.size("vocab_size")
-    source = files.with_added(files.pieces("vocab.json", size), size)
+    numbers = read_json(files.folder / "vocab.json")
+    source = files.pieces("vocab.json", numbers, size, files.added)
     target = source
-    separate = files.get("separate_vocabs", bool, False)
+    separate = files.get("separate_vocabs", bool)
     if separate:
+        name = "target_vocab.json"
         if files.config.get("decoder_vocab_size"):
             size = files.size("decoder_vocab_size")
-        target = files.pieces("target_vocab.json", size)
+        target = files.pieces(name, read_json(files.folder / name), size, {})
     codes = {
         piece[2:-2]: number
         for number, piece in enumerate(source)
         if re.fullmatch(">>.+<<", piece)
     }
-    files.refuse(source_lang=source_lang)
-    prefixes = {"source": [], "target": []}
-    if not codes:
-        files.refuse(target_lang=target_lang)
-    elif target_lang is not None:
-        prefixes["source"] = [language_id("target_lang", target_lang, codes)]
+    prefix = []
+    if target_lang is not None:
+        prefix = [codes[one_of("target_lang", target_lang, codes)]]
     names = files.names("eos", "unk", "pad")
-    models = {side: files.read(f"{side}.spm") for side in prefixes}
-    tokenizers = []
-    for side, pieces in (("source", source), ("target", target)):
-        prefix = prefixes[side]
-        vocabulary = files.vocabulary(pieces, names, "pad", source_prefix=prefix)
-        decoder = models[side if separate else "source"]  # as transformers decodes
-        spm = {"encoder.spm": models[side], "decoder.spm": decoder}
-        tokenizers.append(MarianTokenizer(vocabulary, spm))
-    return tuple(tokenizers)
+    own = read_limited(files.folder / "source.spm")
+    other = read_limited(files.folder / "target.spm")
+    vocabulary = files.vocabulary(source, names, "pad", source_prefix=prefix)
+    forth = MarianTokenizer(vocabulary, {"encoder.spm": own, "decoder.spm": own})
+    # Where both sides share a vocabulary, transformers decodes with the source's model.
+    models = {"encoder.spm": other, "decoder.spm": other if separate else own}
+    return forth, MarianTokenizer(files.vocabulary(target, names, "pad"), models)

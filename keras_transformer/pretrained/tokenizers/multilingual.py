@@ -9,12 +9,13 @@ import sentencepiece
 from keras_transformer.pretrained.tokenizers.base import (
     CheckpointTokenizer,
     Vocabulary,
+    one_of,
     processor,
 )
 from keras_transformer.pretrained.tokenizers.files import (
-    index_of,
-    language_id,
+    MASK,
     read_json,
+    read_limited,
 )
 
 SPACE = "\u2581"
@@ -42,7 +43,8 @@ class MultilingualTokenizer(CheckpointTokenizer):
     `transformers` does it, which for NLLB and mBART is not SentencePiece's way: a space
     at the end of a line, for instance, is a token. Two things are not copied: a
     combining mark behind a character that normalisation replaces is kept, and what
-    becomes a special token's name by normalisation (`"＜pad＞"`) stays text.
+    becomes a special token's name by normalisation (`"＜pad＞"`) stays text. But for
+    M2M100's, `"<mask>"` takes the spaces before it with it.
 
     Args:
         vocabulary: a `Vocabulary`.
@@ -50,13 +52,9 @@ class MultilingualTokenizer(CheckpointTokenizer):
         rule: `"sentencepiece"` (M2M100): the model's own rules for characters and
             spaces; `"characters"` (NLLB, mBART-50): those for characters, and runs of
             spaces become one; `"words"` (mBART): words between spaces.
-        mask: a mark, absent in M2M100, that takes the spaces before it with it.
-        late_mask: whether `mask` is looked for only after the characters have been
-            normalised.
 
     Raises:
-        ValueError: if the content is no SentencePiece model, or there is no such rule
-            or mask.
+        ValueError: if the content is no SentencePiece model, or there is no such rule.
 
     Example:
         >>> from keras_transformer.text.tokenizer import Tokenizer
@@ -81,36 +79,24 @@ class MultilingualTokenizer(CheckpointTokenizer):
     kind = "multilingual"
     needs = ("text.spm",)
 
-    def __init__(
-        self,
-        vocabulary,
-        models,
-        rule="sentencepiece",
-        mask=None,
-        late_mask=False,
-    ):
-        super().__init__(vocabulary, models, rule=rule, mask=mask, late_mask=late_mask)
-        if rule not in RULES.values():
-            raise ValueError(
-                "rule must be one of sentencepiece, characters, words; "
-                f"received {rule!r}"
-            )
-        if (mask is not None or late_mask) and mask not in vocabulary.pieces:
-            raise ValueError(f"mask must be in the vocabulary; received {mask!r}")
-        self._processor = processor(models["text.spm"], "text.spm")
+    def __init__(self, vocabulary, models, rule="sentencepiece"):
+        super().__init__(vocabulary, models, rule=rule)
+        one_of("rule", rule, dict.fromkeys(RULES.values()))
+        model = models["text.spm"]
+        self._processor = processor(model, "text.spm")
         if rule != "sentencepiece":
-            self._processor = processor(models["text.spm"] + NO_NORMALISER, "text.spm")
+            self._processor = processor(model + NO_NORMALISER, "text.spm")
         self._normaliser = sentencepiece.SentencePieceNormalizer(
-            model_proto=models["text.spm"],
+            model_proto=model,
             add_dummy_prefix=False,
             escape_whitespaces=False,
             remove_extra_whitespaces=False,
         )
 
     def _encode_line(self, line):
-        mask = self.options["mask"]
-        if mask is not None and not self.options["late_mask"]:
-            line = _without_spaces_before(mask, line)
+        if self.options["rule"] != "sentencepiece":
+            *parts, last = line.split(MASK)
+            line = MASK.join([*(part.rstrip(WHITE) for part in parts), last])
         return super()._encode_line(line)
 
     def _encode_text(self, text):
@@ -120,14 +106,7 @@ class MultilingualTokenizer(CheckpointTokenizer):
         if rule == "words":
             return self._encode_words(re.split(f"[{WHITE}]+", text))
         text = re.sub(" {2,}", " ", self._normaliser.normalize(text))
-        if not self.options["late_mask"]:
-            return self._encode_words([text])
-        mask = self.options["mask"]
-        first, *others = _without_spaces_before(mask, text).split(mask)
-        ids = self._encode_words([first])
-        for part in others:
-            ids += [self.vocabulary.ids[mask], *self._encode_words([part])]
-        return ids
+        return self._encode_words([text])
 
     def _encode_words(self, texts):
         """The ids of texts that each begin a word."""
@@ -149,68 +128,49 @@ class MultilingualTokenizer(CheckpointTokenizer):
         return first + "".join(pieces[1:]).replace(SPACE, " ")
 
 
-def _without_spaces_before(mask, text):
-    *parts, last = text.split(mask)
-    return mask.join([*(part.rstrip(WHITE) for part in parts), last])
-
-
 def languages(name):
     """The codes of a family's languages, in the order of their ids."""
     return read_json(Path(__file__).with_name("languages.json"))[name]
 
 
 def read_multilingual(files, source_lang, target_lang):
-    """The tokenizer of an M2M100, NLLB or mBART checkpoint, for source and target.
-
-    Args:
-        files: a `TokenizerFiles`.
-        source_lang, target_lang: codes of the languages.
-
-    Raises:
-        ValueError: as `load_tokenizers`.
-    """
+    """The tokenizer of an M2M100, NLLB or mBART checkpoint, for source and target."""
     name = _tokenizer_class(files)
     rule = RULES[name]
-    model = files.read("sentencepiece.bpe.model")
-    needed = ["bos", "eos", "unk", "sep", "pad"]
-    if rule != "sentencepiece":
-        needed += ["cls", "mask"]
-    names = files.names(*needed)
-    mask = names.get("mask")
+    model = read_limited(files.folder / "sentencepiece.bpe.model")
+    names = files.names("bos", "eos", "unk", "pad")
     if rule == "sentencepiece":
-        pieces, codes = _numbered_pieces(files)
+        codes = {code: f"__{code}__" for code in languages("m2m100")}
+        numbers = read_json(files.folder / "vocab.json")
+        places = range(len(numbers), len(numbers) + len(codes))
+        numbers |= dict(zip(codes.values(), places))
     else:
-        pieces, codes = _learnt_pieces(files, name, model, names)
-    pieces = files.with_added(pieces, files.size("vocab_size"))
-    ids = {piece: number for number, piece in enumerate(pieces)}
+        names |= files.names("mask")
+        learnt, codes = _learnt_pieces(files, name, model, names)
+        numbers = {piece: number for number, piece in enumerate(learnt)}
+    size = files.size("vocab_size")
+    pieces = files.pieces("the vocabulary", numbers, size, files.added)
+    vocabulary = files.vocabulary(pieces, names, "eos")
+    ids = vocabulary.ids
     codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
-    source = language_id("source_lang", source_lang, codes)
-    target = language_id("target_lang", target_lang, codes)
-    special = files.special(pieces, names, begin="eos")
-    source_prefix = [source]
-    source_suffix = [special.end]
-    target_prefix = [target]
-    is_nllb = name == "NllbTokenizer"
-    is_mbart = name == "MBartTokenizer"
-    if is_mbart or is_nllb and files.get("legacy_behaviour", bool, False):
-        source_suffix += source_prefix
-        source_prefix = []
-    if is_mbart:
-        special = dataclasses.replace(special, begin=target)
-        target_prefix = []
+    source = [codes[one_of("source_lang", source_lang, codes)]]
+    target = [codes[one_of("target_lang", target_lang, codes)]]
     hidden = [*codes.values()]
-    marks = files.marks(names)
+    special = vocabulary.special
+    marks = [*vocabulary.marks]
     if rule != "sentencepiece":  # M2M100's "__xx__" are no marks
-        marks += [pieces[number] for number in codes.values()]
-        hidden.append(index_of(mask, pieces))
-    late_mask = rule == "characters" and files.is_normalised(mask, is_nllb)
-    if late_mask:
-        marks = [mark for mark in marks if mark != mask]
-    vocabulary = Vocabulary(
-        pieces, special, marks, hidden, source_prefix, source_suffix, target_prefix
-    )
-    models = {"text.spm": model}
-    tokenizer = MultilingualTokenizer(vocabulary, models, rule, mask, late_mask)
+        marks += [pieces[number] for number in hidden]
+    prefix = source
+    suffix = [special.end]
+    is_old_nllb = name == "NllbTokenizer" and files.get("legacy_behaviour", bool)
+    if name == "MBartTokenizer" or is_old_nllb:
+        prefix = []
+        suffix += source
+    if name == "MBartTokenizer":
+        special = dataclasses.replace(special, begin=target[0])
+        target = []
+    vocabulary = Vocabulary(pieces, special, marks, hidden, prefix, suffix, target)
+    tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model}, rule)
     return tokenizer, tokenizer
 
 
@@ -221,25 +181,9 @@ def _tokenizer_class(files):
         default = "MBartTokenizer"
     elif not (files.folder / "vocab.json").exists():
         default = "NllbTokenizer"
-    default = files.config.get("tokenizer_class") or default
-    found = files.get("tokenizer_class", str, default)
-    name = str(found).removesuffix("Fast")
-    if name not in RULES:
-        raise ValueError(
-            f"tokenizer_class must be one of {', '.join(RULES)}; received {found!r}"
-        )
-    return name
-
-
-def _numbered_pieces(files):
-    """The pieces of vocab.json and then the languages, and each language's piece."""
-    chosen = files.get("language_codes", str, "m2m100")
-    if chosen not in ("m2m100", "wmt21"):
-        raise ValueError(
-            f"language_codes must be one of m2m100, wmt21; received {chosen!r}"
-        )
-    codes = {code: f"__{code}__" for code in languages(chosen)}
-    return [*files.pieces("vocab.json"), *codes.values()], codes
+    said = files.get("tokenizer_class", str) or files.config.get("tokenizer_class")
+    name = str(said or default).removesuffix("Fast")
+    return one_of("tokenizer_class", name, RULES)
 
 
 def _learnt_pieces(files, name, model, names):

@@ -40,7 +40,7 @@ VOCABULARY = Vocabulary(
 @pytest.fixture
 def folder(tmp_path):
     path = tmp_path / "tokenizer"
-    MultilingualTokenizer(VOCABULARY, {"text.spm": MODEL}, "words", "<mask>").save(path)
+    MultilingualTokenizer(VOCABULARY, {"text.spm": MODEL}, "words").save(path)
     return path
 
 
@@ -69,12 +69,10 @@ def test_marks_in_a_text():
 
 
 def test_a_mask_takes_the_spaces_before_it():
-    for rule, late in (("words", False), ("characters", False), ("characters", True)):
-        marks = ["</s>"] if late else ["</s>", "<mask>"]
-        vocabulary = Vocabulary(PIECES, VOCABULARY.special, marks=marks, hidden=[8])
-        tokenizer = MultilingualTokenizer(
-            vocabulary, {"text.spm": MODEL}, rule, "<mask>", late
-        )
+    marks = ["</s>", "<mask>"]
+    vocabulary = Vocabulary(PIECES, VOCABULARY.special, marks=marks)
+    for rule in ("words", "characters"):
+        tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": MODEL}, rule)
         assert tokenizer.encode(["a  <mask> a", "<mask>"]) == [[4, 8, 4], [8]]
         assert tokenizer.decode([[4, 8, 7, 4]]) == ["a  a"]
 
@@ -82,9 +80,7 @@ def test_a_mask_takes_the_spaces_before_it():
 def test_many_spaces_take_no_time():
     for rule in ("sentencepiece", "characters", "words"):
         vocabulary = Vocabulary(PIECES, VOCABULARY.special, marks=["<mask>"])
-        tokenizer = MultilingualTokenizer(
-            vocabulary, {"text.spm": MODEL}, rule, "<mask>"
-        )
+        tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": MODEL}, rule)
         assert (
             len(tokenizer.encode([" " * 200_000 + "a" + "\t" * 200_000])[0]) < 400_002
         )
@@ -97,7 +93,7 @@ def test_saving_and_loading(folder):
         and again.pieces == PIECES
         and again.vocab_size == 10
     )
-    assert again.options == {"rule": "words", "mask": "<mask>", "late_mask": False}
+    assert again.options == {"rule": "words"}
     assert {path.name for path in folder.iterdir()} == {
         "kind.json",
         "pieces.json",
@@ -113,9 +109,8 @@ CHANGED = [
     ({"kind": "marian"}, "encoder.spm' cannot be used: No such file"),
     ({"special": {"pad": 99}}, "special must have ids between 0 and 9; received 99"),
     ({"special": []}, "must be a mapping"),
-    ({"hidden": ["a"]}, r"hidden must be a list of int; received \['a'\]"),
+    ({"hidden": ["a"]}, "hidden must have ids between 0 and 9; received 'a'"),
     ({"rule": "none"}, "rule must be .* characters, words; received 'none'"),
-    ({"mask": "<no>"}, "mask must be in the vocabulary; received '<no>'"),
     ({"code": "print()"}, "unexpected keyword argument 'code'"),
 ]
 
@@ -131,16 +126,16 @@ WITHOUT = b'{"kind": "multilingual"}'
 CUT = MODEL[:-100] + b"\xff" * 100
 DAMAGED = [
     ("kind.json", b"{", "kind.json' cannot be used: Expecting"),
-    ("kind.json", b"[]", r"kind.json' .* must be a dict; received \[\]"),
+    ("kind.json", b"[]", r"kind.json' .* must be a dict; received '\[\]'"),
     ("kind.json", b"{}", "kind must be one of .*; received None"),
     ("kind.json", WITHOUT, "tokenizer' cannot be used: 'special'"),
-    ("pieces.json", b'{"a": 0}', "pieces.json' .* must be a list; received {'a': 0}"),
+    ("pieces.json", b'{"a": 0}', "pieces.json' .* must be a list; received .{'a': 0}"),
     ("pieces.json", b"[" * 100_000, "pieces.json' cannot be used: "),
     ("pieces.json", b'["\xff"]', "pieces.json' cannot be used: 'utf-8' codec"),
     ("pieces.json", b'["a"]', "tokenizer' .*: marks must be in the vocabulary"),
     ("text.spm", b"", "tokenizer' .*: text.spm must be the .* model; received b''"),
     ("text.spm", CUT, "tokenizer' .*: text.spm must be the content of a Sentence"),
-    ("text.spm", bytes(2000), "text.spm' .* at most 1,000 bytes; received 2,000"),
+    ("text.spm", bytes(2000), "text.spm' .* at most 1,000 bytes; received 2000"),
 ]
 
 
@@ -163,7 +158,7 @@ def test_wrong_calls():
     tokenizer = MultilingualTokenizer(VOCABULARY, {"text.spm": MODEL})
     assert tokenizer.encode([]) == tokenizer.decode([]) == []
     with pytest.raises(
-        ValueError, match="lines must be a list of strings; received the string 'a man'"
+        ValueError, match="lines must be a list of strings; received <class 'str'>"
     ):
         tokenizer.encode("a man")
     with pytest.raises(ValueError, match="ids must lie between 0 and 9; received 10"):
