@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from keras_transformer.config import expect
+from keras_transformer.decoding.batching import pad
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import END
 
@@ -23,12 +25,10 @@ class Check:
     tolerance: float
 
     def __post_init__(self):
-        if not self.largest_difference <= self.tolerance:  # NaN is refused as well
-            raise ValueError(
-                f"the export must give the model's {self.of} within "
-                f"{self.tolerance:g}; received a difference of "
-                f"{self.largest_difference:g}, so nothing was written"
-            )
+        difference = self.largest_difference
+        expectation = f"give the model's {self.of} within {self.tolerance:g}"
+        # NaN is refused as well.
+        expect(difference <= self.tolerance, "the export", expectation, difference)
 
     def __str__(self):
         return (
@@ -49,26 +49,24 @@ class CheckBatch:
 
 def check_batches(run):
     """Batches of about the `SHAPES`: random pieces, and always the same ones."""
-    from keras_transformer.decoding.translator import pad
-
-    tokenizers = run.tokenizers
-    sentence_format = SentenceFormat.of(*tokenizers)
-    around = max(sentence_format.around_source, sentence_format.around_labels)
+    source, target = run.tokenizers
+    form = SentenceFormat.of(source, target)
+    around = max(form.around_source, form.around_labels)
     limit = (run.config.model.longest or 4 * SHAPES[-1][1]) - around
     random = np.random.default_rng(0)
 
     def padded(rows):
-        width = max(map(len, rows))
-        return pad(rows, len(rows), width, value=sentence_format.special.pad)
+        return pad(rows, len(rows), max(map(len, rows)), form.special.pad)
 
     batches = []
     for shape in SHAPES:
-        texts = [random_texts(random, each, shape, limit) for each in tokenizers]
-        ids = [each.encode(found) for each, found in zip(tokenizers, texts)]
-        source_ids = [sentence_format.source(row) for row in ids[0]]
-        labels = [sentence_format.labels(row) for row in ids[1]]
-        target_ids = [sentence_format.target(row) for row in labels]
-        batches.append(CheckBatch(*texts, padded(source_ids), padded(target_ids)))
+        sources = random_texts(random, source, shape, limit)
+        targets = random_texts(random, target, shape, limit)
+        source_ids = [form.source(ids) for ids in source.encode(sources)]
+        labels = [form.labels(ids) for ids in target.encode(targets)]
+        target_ids = [form.target(row) for row in labels]
+        batch = CheckBatch(sources, targets, padded(source_ids), padded(target_ids))
+        batches.append(batch)
     return batches
 
 

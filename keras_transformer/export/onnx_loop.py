@@ -1,10 +1,10 @@
 """Translates with an ONNX export: `python translate.py "A sentence." ...`
 
 Needs onnxruntime, sentencepiece and NumPy. Greedy search, as short as it can be said.
+With an imported model, ids of pieces stand for the text: `python translate.py "8 5 9"`.
 """
 
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -49,9 +49,8 @@ class OnnxTransformer:
 
     def step(self, ids, index, read, cache):
         """The tokens (B,) at a position -> logits (B, V) of the next, and the cache."""
-        keys, values = cache
         inputs = {"ids": ids, "index": np.array(index, "int32"), **read}
-        inputs |= {"self_keys": keys, "self_values": values}
+        inputs["self_keys"], inputs["self_values"] = cache
         outputs = ["logits", "new_self_keys", "new_self_values"]
         logits, *cache = self.decoder.run(outputs, inputs)
         return logits, cache
@@ -96,8 +95,8 @@ def session(path):
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-class OwnTokenizer:
-    """A SentencePiece model whose ids are the model's."""
+class Text:
+    """What our own tokenizers do."""
 
     around = {"source_prefix": [], "source_suffix": [3], "target_prefix": []}
 
@@ -107,63 +106,27 @@ class OwnTokenizer:
         self.decode = model.decode
 
 
-class ImportedTokenizer:
-    """The SentencePiece models of an imported Marian or M2M100, and its vocabulary.
+class Ids:
+    """What stands for the tokenizers of imported models, which are not here."""
 
-    Those of other imported models treat characters and spaces by rules of their own,
-    too long to say again here.
-    """
-
-    def __init__(self, folder):
-        self.around = json.loads((folder / "kind.json").read_text(encoding="utf-8"))
-        kind = self.around["kind"]
-        rule = self.around.get("rule", "sentencepiece")
-        names = {"marian": ("encoder", "decoder"), "multilingual": ("text", "text")}
-        if kind not in names or rule != "sentencepiece":
-            sys.exit(
-                f"translate.py: error: it cannot cut text as this model's {kind} "
-                "tokenizer does; OnnxTransformer(folder, ...).greedy takes ids"
-            )
-        self.is_marian = kind == "marian"
-        self.encoder, self.decoder = (
-            sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{name}.spm"))
-            for name in names[kind]
-        )
-        self.pieces = json.loads((folder / "pieces.json").read_text(encoding="utf-8"))
-        self.ids = {piece: number for number, piece in enumerate(self.pieces)}
-        marks = sorted(self.around["marks"], key=len, reverse=True)
-        self.marks = re.compile(f"({'|'.join(map(re.escape, marks)) or '(?!)'})")
-        special = {*self.around["special"].values(), *self.around["hidden"]}
-        self.skipped = special | {self.ids[mark] for mark in marks}
+    def __init__(self, path):
+        self.around = json.loads((path / "kind.json").read_text(encoding="utf-8"))
 
     def encode(self, text):
-        pieces = []
-        # A text, a mark, a text, ...
-        for number, part in enumerate(self.marks.split(text)):
-            pieces += [part] if number % 2 else self.cut(part)
-        unknown = self.around["special"]["unknown"]
-        return [self.ids.get(piece, unknown) for piece in pieces]
-
-    def cut(self, text):
-        code, found, rest = text.partition("<<")
-        if not (self.is_marian and found and text.startswith(">>")):
-            return self.encoder.encode(text, out_type=str)
-        return [code + found, *self.encoder.encode(rest, out_type=str)]
+        return [int(number) for number in text.split()]
 
     def decode(self, ids):
-        pieces = [self.pieces[number] for number in ids if number not in self.skipped]
-        text = self.decoder.decode_pieces(pieces)
-        return (text.replace("\u2581", " ") if self.is_marian else text).strip()
+        return " ".join(map(str, ids))
 
 
 def tokenizers(folder):
     """Those of source and target."""
-    names = ["tokenizer", "tokenizer"]
-    if list(folder.glob("tokenizer.source*")):
-        names = ["tokenizer.source", "tokenizer.target"]
-    if (folder / f"{names[0]}.model").exists():
-        return [OwnTokenizer(folder / f"{name}.model") for name in names]
-    return [ImportedTokenizer(folder / name) for name in names]
+    found = []
+    for side in ("source", "target"):
+        path = next(folder.glob(f"tokenizer.{side}*"), None)
+        path = path or next(folder.glob("tokenizer*"))
+        found.append(Ids(path) if path.is_dir() else Text(path))
+    return found
 
 
 def main():

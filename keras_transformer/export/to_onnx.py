@@ -27,9 +27,8 @@ def onnx(run, out, overwrite=False):
 
     K is the number of decoder blocks, L any length, R is B or a multiple of it
     (hypotheses of a sentence); batch and lengths are dynamic. The cache begins as
-    zeros; a call writes position `index` of it. translate.py does not have the rules by
-    which imported NLLB, mBART and FSMT cut text: its `OnnxTransformer.greedy` takes
-    their ids, and as `prefix` the target language's.
+    zeros; a call writes position `index` of it. With an imported model translate.py
+    takes and gives ids: it does not have the rules by which such a model cuts text.
 
     Args:
         run: a run directory, trained on any backend; TensorFlow opens it in a process
@@ -52,8 +51,7 @@ def onnx(run, out, overwrite=False):
     from keras_transformer.export.onnx_loop import OnnxTransformer
 
     with new_export(run, out, overwrite) as aside:
-        task = {"run": str(run.path), "out": str(aside)}
-        run_under_tensorflow("-m", WRITER, task=task)
+        run_under_tensorflow("-m", WRITER, task=[str(run.path), str(aside)])
         save_tokenizers(aside, *run.tokenizers)
         shutil.copyfile(LOOP, aside / "translate.py")
         model = run.model("float32")
