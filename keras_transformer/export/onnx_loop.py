@@ -95,15 +95,10 @@ def session(path):
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-class Text:
+class Text(sentencepiece.SentencePieceProcessor):
     """What our own tokenizers do."""
 
     around = {"source_prefix": [], "source_suffix": [3], "target_prefix": []}
-
-    def __init__(self, path):
-        model = sentencepiece.SentencePieceProcessor(model_file=str(path))
-        self.encode = model.encode
-        self.decode = model.decode
 
 
 class Ids:
@@ -125,7 +120,8 @@ def tokenizers(folder):
     for side in ("source", "target"):
         path = next(folder.glob(f"tokenizer.{side}*"), None)
         path = path or next(folder.glob("tokenizer*"))
-        found.append(Ids(path) if path.is_dir() else Text(path))
+        is_ours = path.suffix == ".model"
+        found.append(Text(model_file=str(path)) if is_ours else Ids(path))
     return found
 
 
@@ -139,13 +135,13 @@ def main():
     longest = config["max_positions"] if is_learned else NO_LIMIT
     before = source.around["source_prefix"]
     behind = source.around["source_suffix"]
-    room = min(LONGEST, longest) - len(before) - len(behind)
     prefix = target.around["target_prefix"]
+    room = min(LONGEST, longest) - len(before) - len(behind)
     for text in sys.argv[1:] or sys.stdin:
         found = np.array([], "int32")
         if text.strip():
-            source_ids = [*before, *source.encode(text.rstrip("\r\n"))[:room], *behind]
-            rows = np.array([source_ids], "int32")
+            inner = source.encode(text.rstrip("\r\n"))[:room]
+            rows = np.array([[*before, *inner, *behind]], "int32")
             (found,) = model.greedy(rows, longest=longest, prefix=prefix)
         print(target.decode(found.tolist()), flush=True)
 

@@ -38,10 +38,8 @@ class TextToText(tf.Module):
         limit = model.config.longest or 10**9
         self._longest_source = min(config.max_source_length, limit)
         self._longest = min(self._longest_source + config.extra_length, limit)
-        lengths = [FIRST_STAGE]
-        while lengths[-1] < self._longest:
-            lengths.append(2 * lengths[-1])
-        lengths = tuple(min(length, self._longest) for length in lengths)
+        stages = {min(FIRST_STAGE * 2**n, self._longest) for n in range(32)}
+        lengths = tuple(sorted(stages))
         prefix = self._format.target_prefix
 
         def search(source_ids, limits):
@@ -76,12 +74,11 @@ class TextToText(tf.Module):
         pad = self._format.special.pad
         ids = self._source.tokenize(text)
         ids = ids[:, : self._longest_source - self._format.around_source]
-        rows = tf.shape(text)[0]
-        before, behind = (
-            tf.tile(tf.constant([around], tf.int32, (1, len(around))), (rows, 1))
-            for around in (self._format.source_prefix, self._format.source_suffix)
-        )
-        source_ids = tf.concat([before, ids, behind], axis=1).to_tensor(pad)
+        parts = [self._format.source_prefix, ids, self._format.source_suffix]
+        for place in (0, 2):
+            shape = (tf.shape(text)[0], len(parts[place]))
+            parts[place] = tf.broadcast_to(tf.constant(parts[place], tf.int32), shape)
+        source_ids = tf.concat(parts, axis=1).to_tensor(pad)
         wanted = ~tf.strings.regex_full_match(text, BLANK)
         limits = self._count(source_ids) + self._config.extra_length
         limits = tf.where(wanted, tf.minimum(limits, self._longest), 0)
@@ -92,7 +89,8 @@ class TextToText(tf.Module):
 
     def _count(self, ids):
         """How many ids of each row are no padding."""
-        return tf.reduce_sum(tf.cast(ids != self._format.special.pad, tf.int32), axis=-1)
+        is_real = ids != self._format.special.pad
+        return tf.reduce_sum(tf.cast(is_real, tf.int32), axis=-1)
 
 
 def write_warm_up(folder, sources):

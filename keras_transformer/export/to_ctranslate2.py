@@ -1,13 +1,19 @@
 """A run as a CTranslate2 model."""
 
-import dataclasses
-
 import numpy as np
 
-from keras_transformer.config import DecodingConfig
+from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.export.comparison import check_batches, compare
-from keras_transformer.export.ctranslate2_translator import CTranslate2Translator
-from keras_transformer.export.export_directory import new_export, write_config
+from keras_transformer.export.ctranslate2_translator import (
+    CTranslate2Translator,
+    adds_end,
+)
+from keras_transformer.export.export_directory import (
+    check_model,
+    check_search,
+    new_export,
+    write_config,
+)
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, save_tokenizers
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -44,65 +50,51 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
             then.
         ImportError: if CTranslate2 is not installed, or for bfloat16 PyTorch is not.
     """
-    if quantization not in TOLERANCES:
-        raise ValueError(
-            f"quantization must be one of {', '.join(TOLERANCES)}; "
-            f"received {quantization!r}"
-        )
+    expectation = f"be one of {', '.join(TOLERANCES)}"
+    expect(quantization in TOLERANCES, "quantization", expectation, quantization)
     run = Run.open(run)
     search = DecodingConfig(**{"penalty": "power", **decoding})
-    check_model(run.config.model)
-    CTranslate2Translator.check_search(search)
+    check_model(run.config.model, "CTranslate2")
+    check_search(search, "CTranslate2")
     needed("ctranslate2", extra="ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
     with new_export(run, out, overwrite) as aside:
         tokenizers = run.tokenizers
         model = run.model("float32")
-        positions = positions_of(model, search)
+        longest = search.max_source_length + search.extra_length
+        positions = model.config.longest or max(POSITIONS, longest)
         save_tokenizers(aside, *tokenizers)
         spec = specification(model, tokenizers, positions)
         spec.optimize(quantization=quantization)
         spec.save(str(aside))
-        theirs = CTranslate2Translator.open(
+        theirs = CTranslate2Translator(
             aside, tokenizers, search, positions, device="cpu"
         )
         check = compare_scores(run, model, theirs, TOLERANCES[quantization])
-        more = dict(decoding=search, quantization=quantization, positions=positions)
-        content = dict(format="ctranslate2", model=model.config, check=check, **more)
-        write_config(aside, ["ctranslate2"], **content)
+        write_config(
+            aside,
+            ["ctranslate2"],
+            format="ctranslate2",
+            model=model.config,
+            check=check,
+            decoding=search,
+            quantization=quantization,
+            positions=positions,
+        )
     return check
-
-
-def check_model(config):
-    """Raise a `ValueError` if CTranslate2 has no such model."""
-    if config.has_final_norm and not config.norm_first:
-        raise ValueError(
-            "CTranslate2 needs final_norm=False with norm_first=False; received True"
-        )
-    head = config.d_model // config.num_heads
-    key_dim = config.key_dim or head
-    value_dim = config.value_dim or head
-    if key_dim != value_dim:
-        raise ValueError(
-            "CTranslate2 needs value_dim equal to key_dim; "
-            f"received {value_dim} and {key_dim}"
-        )
 
 
 def compare_scores(run, model, theirs, tolerance):
     """The `Check` of what a `CTranslate2Translator` says of given translations."""
     from keras_transformer.decoding.translator import Translator
 
-    tokenizers = (theirs.source_tokenizer, theirs.target_tokenizer)
-    ours = Translator(
-        model, *tokenizers, dataclasses.replace(theirs.config, batch_size=8)
-    )
     # CTranslate2 has no padding then, whose share of the softmax goes to the others.
     if begins_with_nothing(model):
         bias = array(model.decoder.output_bias).copy()
         bias[model.config.pad_id] = -1e9
         model.decoder.output_bias.assign(bias)
+    ours = Translator(model, *run.tokenizers, theirs.config)
     batches = check_batches(run)
     expected = []
     found = []
@@ -113,15 +105,6 @@ def compare_scores(run, model, theirs, tolerance):
         expected.append(ours.score(*texts) / tokens)
         found.append(theirs.score(*texts) / tokens)
     return compare("log-probability per token", tolerance, batches, expected, found)
-
-
-def positions_of(model, search):
-    """How many positions a model's export has."""
-    config = model.config
-    if config.longest is not None:
-        return config.longest
-    most = config.max_positions - 1 if begins_with_nothing(model) else POSITIONS
-    return max(most, search.max_source_length + search.extra_length)
 
 
 def specification(model, tokenizers, positions):
@@ -136,44 +119,44 @@ def specification(model, tokenizers, positions):
         activation=common_spec.Activation[ACTIVATIONS[config.activation]],
         head_dim=config.key_dim,
     )
+    heads = config.num_heads
     encoder = transformer_spec.TransformerEncoderSpec(
-        config.encoder_layers, config.num_heads, **options
+        config.encoder_layers, heads, **options
     )
     decoder = transformer_spec.TransformerDecoderSpec(
-        config.decoder_layers, config.num_heads, **options
+        config.decoder_layers, heads, **options
     )
     fill_stack(encoder, encoder.embeddings[0], model.encoder, positions)
     fill_stack(decoder, decoder.embeddings, model.decoder, positions)
     fill_projection(decoder.projection, model.decoder)
     spec = transformer_spec.TransformerSpec(encoder, decoder)
-    sentence_format = SentenceFormat.of(*tokenizers)
     source, target = (tokenizer.pieces for tokenizer in tokenizers)
-    begin = target[sentence_format.special.begin]
-    spec.config.unk_token = target[tokenizers[1].special.unknown]
-    spec.config.eos_token = target[sentence_format.special.end]
+    special = tokenizers[1].special
+    spec.config.unk_token = target[special.unknown]
+    spec.config.eos_token = target[special.end]
+    begin = target[special.begin]
     if begins_with_nothing(model):
-        drop_padding(spec, sentence_format.special.pad)
-        for pieces in (source, target):
-            del pieces[sentence_format.special.pad]
+        drop_padding(spec, special.pad)
+        del source[special.pad]
+        del target[special.pad]
         begin = spec.config.eos_token  # any token
     spec.config.bos_token = begin
     spec.config.decoder_start_token = begin
     spec.register_source_vocabulary(source)
     spec.register_target_vocabulary(target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
-    last = sentence_format.source_suffix[-1:]
-    spec.config.add_source_eos = last == (sentence_format.special.end,)
+    spec.config.add_source_eos = adds_end(SentenceFormat.of(*tokenizers))
     spec.validate()
     return spec
 
 
 def begins_with_nothing(model):
     """Whether the decoder starts from padding's vector, which is zero: Marian's do."""
-    config = model.config
+    pad = model.config.pad_id
     decoder = model.decoder
-    if config.begin_id != config.pad_id or decoder.output_bias is None:
+    if model.config.begin_id != pad or decoder.output_bias is None:
         return False
-    return not np.any(array(decoder.embedding.token_embedding.embeddings[config.pad_id]))
+    return not np.any(array(decoder.embedding.token_embedding.embeddings[pad]))
 
 
 def drop_padding(spec, pad):
@@ -187,10 +170,9 @@ def drop_padding(spec, pad):
 
 
 def fill_projection(spec, decoder):
-    if decoder.output_projection is None:
-        spec.weight = array(decoder.embedding.token_embedding.embeddings)
-    else:
-        spec.weight = array(decoder.output_projection.kernel).T.copy()
+    spec.weight = array(decoder.embedding.token_embedding.embeddings)
+    if decoder.output_projection is not None:
+        fill_linear(spec, decoder.output_projection)
     if decoder.output_bias is not None and np.any(array(decoder.output_bias)):
         spec.bias = array(decoder.output_bias)
 
@@ -222,17 +204,17 @@ def fill_stack(spec, embedding_spec, stack, positions):
     if stack.final_norm is not None:
         fill_norm(spec.layer_norm, stack.final_norm)
     for layer, block in zip(spec.layer, stack.blocks, strict=True):
-        ours = block.self_attention
-        linear = layer.self_attention.linear
-        fill_linear(linear[0], ours.query, ours.key, ours.value)
-        fill_linear(linear[1], ours.output_projection)
+        attention = block.self_attention
+        inputs, output = layer.self_attention.linear
+        fill_linear(inputs, attention.query, attention.key, attention.value)
+        fill_linear(output, attention.output_projection)
         fill_norm(layer.self_attention.layer_norm, block.self_attention_residual.norm)
-        if hasattr(block, "cross_attention"):
-            ours = block.cross_attention
-            linear = layer.attention.linear
-            fill_linear(linear[0], ours.query)
-            fill_linear(linear[1], ours.key, ours.value)
-            fill_linear(linear[2], ours.output_projection)
+        if stack.side == "target":
+            attention = block.cross_attention
+            queries, memory, output = layer.attention.linear
+            fill_linear(queries, attention.query)
+            fill_linear(memory, attention.key, attention.value)
+            fill_linear(output, attention.output_projection)
             fill_norm(layer.attention.layer_norm, block.cross_attention_residual.norm)
         fill_linear(layer.ffn.linear_0, block.feed_forward.expand)
         fill_linear(layer.ffn.linear_1, block.feed_forward.contract)

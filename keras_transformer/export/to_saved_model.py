@@ -1,6 +1,5 @@
 """A run as a SavedModel: strings in, strings out."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -84,16 +83,20 @@ def saved_model(run, out, overwrite=False, **decoding):
         }
         run_under_tensorflow("-m", WRITER, task=task)
         check = compare_scores(run, aside, search, batches)
-        content = dict(format="saved_model", model=run.config.model, decoding=search)
-        packages = ["tensorflow", "tensorflow-text"]
-        write_config(aside, packages, check=check, **content)
+        write_config(
+            aside,
+            ["tensorflow", "tensorflow-text"],
+            format="saved_model",
+            model=run.config.model,
+            decoding=search,
+            check=check,
+        )
     return check
 
 
 def compare_scores(run, out, search, batches):
     from keras_transformer.decoding.translator import Translator
 
-    search = dataclasses.replace(search, batch_size=8, n_best=1)
     translator = Translator(run.model("float32"), *run.tokenizers, search)
     expected = []
     requests = []

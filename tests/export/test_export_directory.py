@@ -84,7 +84,7 @@ def spoiled_kernel(model):
 
 
 def nan_embedding(model):
-    matrix = model.decoder.embedding.embeddings
+    matrix = model.decoder.embedding.token_embedding.embeddings
     matrix.assign(np.nan * ops.convert_to_numpy(matrix))
 
 

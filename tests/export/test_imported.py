@@ -23,7 +23,7 @@ from keras_transformer.export.onnx_loop import OnnxTransformer  # noqa: E402
 from keras_transformer.export.to_ctranslate2 import specification  # noqa: E402
 from keras_transformer.export.to_huggingface import check_model  # noqa: E402
 from keras_transformer.pretrained.tokenizers import load as foreign  # noqa: E402
-from keras_transformer.runs.run import load_model, load_tokenizers, save_tokenizers  # noqa: E402
+from keras_transformer.runs.run import Run, save_tokenizers  # noqa: E402
 
 TEXTS = [
     *sentences(12, seed=4),
@@ -74,7 +74,7 @@ def test_ctranslate2(run_of, name, tmp_path):
             run, DecodingConfig(**SEARCH, **how, penalty="power")
         ).hypotheses(TEXTS)
         theirs = CTranslate2Translator.load(tmp_path / "out", **how).hypotheses(TEXTS)
-        assert [h[0].tokens for h in theirs] == [h[0].tokens for h in ours]
+        assert [h[0].ids for h in theirs] == [h[0].ids for h in ours]
         assert [h[0].text for h in theirs] == [h[0].text for h in ours]
         # Without Marian's padding, which has a share of our softmax and none of theirs.
         atol = 0.03 if name.startswith("marian") else 1e-4
@@ -94,9 +94,9 @@ def test_ctranslate2s_own_converter_makes_the_same_variables(run_of, name):
     from ctranslate2.converters.transformers import MarianMTLoader
 
     folder, theirs, run = run_of(name)
-    tokenizers = load_tokenizers(run)
+    tokenizers = Run.open(run).tokenizers
     ours = specification(
-        load_model(run), tokenizers, theirs.config.max_position_embeddings - 1
+        Run.open(run).model(), tokenizers, theirs.config.max_position_embeddings - 1
     )
     expected = MarianMTLoader().get_model_spec(
         transformers.MarianMTModel.from_pretrained(folder)
@@ -195,7 +195,7 @@ def test_the_loop_takes_ids_where_it_cannot_cut_text(run_of, tmp_path):
     found = loop.greedy(
         source_ids, extra_length=6, prefix=sentence_format.target_prefix
     )
-    tokens = [best.tokens for (best,) in translator.hypotheses(texts)]
+    tokens = [best.ids for (best,) in translator.hypotheses(texts)]
     assert [
         tuple(i for i in row if i != sentence_format.special.pad) for row in found.tolist()
     ] == tokens
@@ -244,7 +244,7 @@ def test_what_the_loop_cannot_cut(name, kind, tmp_path):
 def both_logits(run, folder):
     """Ours and those of transformers for the same random ids."""
     ours, theirs = (
-        load_model(run),
+        Run.open(run).model(),
         transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval(),
     )
     config, random = ours.config, np.random.default_rng(0)
@@ -285,7 +285,7 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
     np.testing.assert_allclose(*both_logits(run, out), atol=5e-6)
     theirs, (source, target) = (
         transformers.AutoTokenizer.from_pretrained(out),
-        load_tokenizers(run),
+        Run.open(run).tokenizers,
     )
     texts = sentences(20)
     assert theirs(texts).input_ids == [
@@ -318,7 +318,7 @@ def test_there_and_back_again(run_of, tmp_path, name):
     again = pretrained.load(tmp_path / "out", tmp_path / "again")
     assert all(
         np.array_equal(a, b)
-        for a, b in zip(again.get_weights(), load_model(run).get_weights())
+        for a, b in zip(again.get_weights(), Run.open(run).model().get_weights())
     )
 
 

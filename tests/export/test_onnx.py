@@ -11,7 +11,7 @@ from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import pad
 from keras_transformer.export import onnx_loop
 from keras_transformer.export.onnx_loop import OnnxTransformer
-from keras_transformer.runs.run import load_tokenizers
+from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 
@@ -25,7 +25,7 @@ def test_greedy_tokens_and_logits_are_the_models(varied, portable):
     source_ids = pad(source_ids, len(texts), max(map(len, source_ids)))
     found = theirs.greedy(source_ids, extra_length=6)
     assert [tuple(i for i in row if i != PAD) for row in found.tolist()] == [
-        best.tokens for (best,) in expected
+        best.ids for (best,) in expected
     ]
     # NumPy arrays of two shapes, padding among them.
     random = np.random.default_rng(0)
@@ -75,7 +75,7 @@ runpy.run_path(path, run_name="__main__")
 
 
 def test_the_loop_cuts_text_as_our_tokenizers_do(varied, portable):
-    tokenizers = load_tokenizers(varied)
+    tokenizers = Run.open(varied).tokenizers
     lines = scripts.sentences(200)
     for ours, theirs in zip(tokenizers, onnx_loop.tokenizers(portable), strict=True):
         rows = ours.encode(lines)
