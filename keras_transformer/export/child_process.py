@@ -29,10 +29,8 @@ def run_under_tensorflow(*arguments, task):
     environment = {
         **os.environ,
         "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "PYTHONUTF8": "1",
     }
     command = [sys.executable, "-P", *arguments, json.dumps(task)]
     # Nothing is written to it; it ends when we do.

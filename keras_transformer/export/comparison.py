@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from keras import ops
 
 from keras_transformer.config import expect
 from keras_transformer.decoding.batching import pad
@@ -43,8 +44,7 @@ class CheckBatch:
 
     sources: list[str]
     targets: list[str]
-    source_ids: np.ndarray  # (B, S)
-    target_ids: np.ndarray  # (B, T), shifted right
+    inputs: dict[str, np.ndarray]  # source_ids (B, S), target_ids (B, T)
 
 
 def check_batches(run):
@@ -65,8 +65,8 @@ def check_batches(run):
         source_ids = [form.source(ids) for ids in source.encode(sources)]
         labels = [form.labels(ids) for ids in target.encode(targets)]
         target_ids = [form.target(row) for row in labels]
-        batch = CheckBatch(sources, targets, padded(source_ids), padded(target_ids))
-        batches.append(batch)
+        inputs = {"source_ids": padded(source_ids), "target_ids": padded(target_ids)}
+        batches.append(CheckBatch(sources, targets, inputs))
     return batches
 
 
@@ -81,25 +81,25 @@ def random_texts(random, tokenizer, shape, limit):
     return texts
 
 
-def compare(of, tolerance, batches, expected, found):
+def compare(of, tolerance, batches, answers):
     """The `Check` of an export.
 
     Args:
         of: what is compared, in words.
         tolerance: the largest difference that is allowed.
         batches: what `check_batches` gave.
-        expected: the model's numbers for each batch.
-        found: the export's.
+        answers: a function of a batch that gives the model's numbers and the export's.
 
     Raises:
         ValueError: if a difference is larger, or not a number.
     """
-    differences = [
-        np.abs(np.subtract(theirs, ours)).max()
-        for theirs, ours in zip(found, expected, strict=True)
-    ]
-    shapes = tuple(batch.source_ids.shape for batch in batches)
-    return Check(of, shapes, float(np.max(differences)), tolerance)
+    shapes = []
+    differences = []
+    for batch in batches:
+        ours, theirs = answers(batch)
+        shapes.append(batch.inputs["source_ids"].shape)
+        differences.append(np.abs(np.subtract(theirs, ours)).max())
+    return Check(of, tuple(shapes), float(np.max(differences)), tolerance)
 
 
 def compare_logits(run, model, logits):
@@ -110,16 +110,10 @@ def compare_logits(run, model, logits):
         model: its `Transformer`.
         logits: the export as a function of source ids (B, S) and target ids (B, T).
     """
-    from keras import ops
-
-    batches = check_batches(run)
-    expected = []
-    found = []
-    for batch in batches:
-        inputs = {"source_ids": batch.source_ids, "target_ids": batch.target_ids}
-        ours = ops.convert_to_numpy(model(inputs, training=False))
+    def answers(batch):
+        ours = ops.convert_to_numpy(model(batch.inputs, training=False))
         scale = max(1.0, np.abs(ours).max())
-        expected.append(ours / scale)
-        found.append(logits(**inputs) / scale)
+        return ours / scale, logits(**batch.inputs) / scale
+
     of = "logits, relative to the largest"
-    return compare(of, LOGITS_TOLERANCE, batches, expected, found)
+    return compare(of, LOGITS_TOLERANCE, check_batches(run), answers)

@@ -29,8 +29,11 @@ class OnnxTransformer:
         self.pad = pad
         self.begin_id = begin
         self.end = end
-        self.encoder = session(Path(folder) / "encoder.onnx")
-        self.decoder = session(Path(folder) / "decoder.onnx")
+        paths = [Path(folder) / f"{side}.onnx" for side in ("encoder", "decoder")]
+        cpu = ["CPUExecutionProvider"]
+        self.encoder, self.decoder = (
+            onnxruntime.InferenceSession(path, providers=cpu) for path in paths
+        )
 
     def begin(self, source_ids, length):
         """Source ids (B, S) -> what every step reads, and an empty cache.
@@ -91,21 +94,8 @@ class OnnxTransformer:
         return np.stack(found, axis=1)
 
 
-def session(path):
-    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-
-
-class Text(sentencepiece.SentencePieceProcessor):
-    """What our own tokenizers do."""
-
-    around = {"source_prefix": [], "source_suffix": [3], "target_prefix": []}
-
-
 class Ids:
     """What stands for the tokenizers of imported models, which are not here."""
-
-    def __init__(self, path):
-        self.around = json.loads((path / "kind.json").read_text(encoding="utf-8"))
 
     def encode(self, text):
         return [int(number) for number in text.split()]
@@ -114,34 +104,33 @@ class Ids:
         return " ".join(map(str, ids))
 
 
-def tokenizers(folder):
-    """Those of source and target."""
-    found = []
-    for side in ("source", "target"):
-        path = next(folder.glob(f"tokenizer.{side}*"), None)
-        path = path or next(folder.glob("tokenizer*"))
-        is_ours = path.suffix == ".model"
-        found.append(Text(model_file=str(path)) if is_ours else Ids(path))
-    return found
+def tokenizer(folder, side):
+    """That of `"source"` or `"target"`."""
+    for path in (folder / f"tokenizer.{side}.model", folder / "tokenizer.model"):
+        if path.exists():
+            return sentencepiece.SentencePieceProcessor(model_file=str(path))
+    return Ids()
 
 
 def main():
     folder = Path(__file__).parent
-    config = json.loads((folder / "config.json").read_text())["model"]
-    source, target = tokenizers(folder)
-    ids = (config["pad_id"], config["begin_id"], config["end_id"])
+    config = json.loads((folder / "config.json").read_text())
+    form = config["sentence_format"]
+    special = form["special"]
+    ids = (special["pad"], special["begin"], special["end"])
     model = OnnxTransformer(folder, *ids)
-    is_learned = config["positions"] == "learned"
-    longest = config["max_positions"] if is_learned else NO_LIMIT
-    before = source.around["source_prefix"]
-    behind = source.around["source_suffix"]
-    prefix = target.around["target_prefix"]
+    longest = config["positions"] or NO_LIMIT
+    before = form["source_prefix"]
+    behind = form["source_suffix"]
     room = min(LONGEST, longest) - len(before) - len(behind)
+    source = tokenizer(folder, "source")
+    target = tokenizer(folder, "target")
     for text in sys.argv[1:] or sys.stdin:
         found = np.array([], "int32")
         if text.strip():
             inner = source.encode(text.rstrip("\r\n"))[:room]
             rows = np.array([[*before, *inner, *behind]], "int32")
+            prefix = form["target_prefix"]
             (found,) = model.greedy(rows, longest=longest, prefix=prefix)
         print(target.decode(found.tolist()), flush=True)
 

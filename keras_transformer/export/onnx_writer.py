@@ -10,6 +10,7 @@ from keras_transformer.layers.masks import padding_mask
 from keras_transformer.runs.run import Run
 
 OPSET = 18
+SOURCE_IDS = tf.TensorSpec((None, None), tf.int32, "source_ids")
 
 
 def write(path, function, *specs):
@@ -23,19 +24,18 @@ def write_encoder(model, path):
         keys, values = zip(*model.decoder.cross_cache(model.encoder(source_ids, mask)))
         return {"cross_keys": tf.stack(keys), "cross_values": tf.stack(values)}
 
-    write(path, encode, tf.TensorSpec((None, None), tf.int32, "source_ids"))
+    write(path, encode, SOURCE_IDS)
 
 
 def write_decoder(model, path):
     decoder = model.decoder
 
     def step(ids, index, source_ids, cross_keys, cross_values, self_keys, self_values):
-        self_cache = tuple(zip(tf.unstack(self_keys), tf.unstack(self_values)))
-        cross_cache = tuple(zip(tf.unstack(cross_keys), tf.unstack(cross_values)))
+        self_cache = zip(tf.unstack(self_keys), tf.unstack(self_values))
+        cross_cache = zip(tf.unstack(cross_keys), tf.unstack(cross_values))
+        caches = (tuple(self_cache), tuple(cross_cache))
         mask = padding_mask(source_ids, model.config.pad_id)
-        caches = (self_cache, cross_cache)
-        new_ids = tf.expand_dims(ids, 1)
-        logits, (cache, _) = decoder.step(new_ids, caches, index, mask)
+        logits, (cache, _) = decoder.step(ids[:, None], caches, index, mask)
         keys, values = zip(*cache)
         return {
             "logits": logits[:, 0],
@@ -46,7 +46,7 @@ def write_decoder(model, path):
     specs = [
         tf.TensorSpec((None,), tf.int32, "ids"),
         tf.TensorSpec((), tf.int32, "index"),
-        tf.TensorSpec((None, None), tf.int32, "source_ids"),
+        SOURCE_IDS,
     ]
     attention = decoder.blocks[0].cross_attention
     sizes = {"keys": attention.key_dim, "values": attention.value_dim}

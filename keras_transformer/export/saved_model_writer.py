@@ -54,38 +54,30 @@ class TextToText(tf.Module):
 
     @tf.function(autograph=False, input_signature=[TEXT])
     def serving_default(self, text):
-        ids, scores = self._translate(text)
-        translation = self._target.detokenize(ids[:, 0])
-        return {"translation": translation, "score": scores[:, 0]}
+        found = self.n_best(text)
+        best = {"translation": found["translations"], "score": found["scores"]}
+        return {name: each[:, 0] for name, each in best.items()}
 
     @tf.function(autograph=False, input_signature=[TEXT])
     def n_best(self, text):
-        ids, scores = self._translate(text)
-        texts = self._target.detokenize(tf.reshape(ids, (-1, tf.shape(ids)[2])))
-        texts = tf.reshape(texts, tf.shape(scores))
-        return {"translations": texts, "scores": scores, "ids": ids}
-
-    @tf.function(autograph=False, input_signature=[TEXT])
-    def _translate(self, text):
-        """Texts (B,) -> ids (B, W, L), scores (B, W).
-
-        L is the length of the longest translation.
-        """
-        pad = self._format.special.pad
         ids = self._source.tokenize(text)
         ids = ids[:, : self._longest_source - self._format.around_source]
         parts = [self._format.source_prefix, ids, self._format.source_suffix]
         for place in (0, 2):
             shape = (tf.shape(text)[0], len(parts[place]))
             parts[place] = tf.broadcast_to(tf.constant(parts[place], tf.int32), shape)
-        source_ids = tf.concat(parts, axis=1).to_tensor(pad)
+        source_ids = tf.concat(parts, axis=1).to_tensor(self._format.special.pad)
         wanted = ~tf.strings.regex_full_match(text, BLANK)
         limits = self._count(source_ids) + self._config.extra_length
         limits = tf.where(wanted, tf.minimum(limits, self._longest), 0)
         ids, scores = self._search_ids(source_ids, limits)
+        ids = ids[:, :, : tf.reduce_max(self._count(ids))]
+        texts = self._target.detokenize(tf.reshape(ids, (-1, tf.shape(ids)[2])))
+        texts = tf.reshape(texts, tf.shape(scores))
+        # The first hypothesis of an empty text is the empty one.
         nothing = tf.expand_dims(~wanted, 1) & (tf.range(tf.shape(scores)[1]) == 0)
-        longest = tf.reduce_max(self._count(ids))
-        return ids[:, :, :longest], tf.where(nothing, 0.0, scores)
+        scores = tf.where(nothing, 0.0, scores)
+        return {"translations": texts, "scores": scores, "ids": ids}
 
     def _count(self, ids):
         """How many ids of each row are no padding."""

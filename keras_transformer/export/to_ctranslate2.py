@@ -1,8 +1,10 @@
 """A run as a CTranslate2 model."""
 
 import numpy as np
+from keras import ops
 
 from keras_transformer.config import DecodingConfig, expect
+from keras_transformer.decoding.translator import Translator
 from keras_transformer.export.comparison import check_batches, compare
 from keras_transformer.export.ctranslate2_translator import (
     CTranslate2Translator,
@@ -87,24 +89,16 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
 
 def compare_scores(run, model, theirs, tolerance):
     """The `Check` of what a `CTranslate2Translator` says of given translations."""
-    from keras_transformer.decoding.translator import Translator
-
-    # CTranslate2 has no padding then, whose share of the softmax goes to the others.
-    if begins_with_nothing(model):
-        bias = array(model.decoder.output_bias).copy()
-        bias[model.config.pad_id] = -1e9
-        model.decoder.output_bias.assign(bias)
     ours = Translator(model, *run.tokenizers, theirs.config)
-    batches = check_batches(run)
-    expected = []
-    found = []
-    for batch in batches:
-        texts = (batch.sources, batch.targets)
+
+    def answers(batch):
         ids = theirs.target_tokenizer.encode(batch.targets)
         tokens = np.array([len(row) + 1 for row in ids])
-        expected.append(ours.score(*texts) / tokens)
-        found.append(theirs.score(*texts) / tokens)
-    return compare("log-probability per token", tolerance, batches, expected, found)
+        scores = [each.score(batch.sources, batch.targets) for each in (ours, theirs)]
+        return scores / tokens
+
+    of = "log-probability per token"
+    return compare(of, tolerance, check_batches(run), answers)
 
 
 def specification(model, tokenizers, positions):
@@ -128,15 +122,24 @@ def specification(model, tokenizers, positions):
     )
     fill_stack(encoder, encoder.embeddings[0], model.encoder, positions)
     fill_stack(decoder, decoder.embeddings, model.decoder, positions)
-    fill_projection(decoder.projection, model.decoder)
+    projection = model.decoder.output_projection
+    if projection is None:
+        decoder.projection.weight = decoder.embeddings.weight
+    else:
+        fill_linear(decoder.projection, projection)
+    bias = model.decoder.output_bias
+    if bias is not None and np.any(array(bias)):
+        decoder.projection.bias = array(bias)
     spec = transformer_spec.TransformerSpec(encoder, decoder)
     source, target = (tokenizer.pieces for tokenizer in tokenizers)
     special = tokenizers[1].special
     spec.config.unk_token = target[special.unknown]
     spec.config.eos_token = target[special.end]
     begin = target[special.begin]
-    if begins_with_nothing(model):
-        drop_padding(spec, special.pad)
+    # Marian's decoder starts from padding's vector, which is zero.
+    is_marian = bias is not None and special.begin == special.pad
+    if is_marian and not np.any(decoder.embeddings.weight[special.pad]):
+        drop_padding(spec, model)
         del source[special.pad]
         del target[special.pad]
         begin = spec.config.eos_token  # any token
@@ -150,31 +153,21 @@ def specification(model, tokenizers, positions):
     return spec
 
 
-def begins_with_nothing(model):
-    """Whether the decoder starts from padding's vector, which is zero: Marian's do."""
+def drop_padding(spec, model):
+    """Take padding out of all matrices: CTranslate2 begins with zeros then.
+
+    It leaves the model's softmax as well, so that the two can be compared.
+    """
     pad = model.config.pad_id
-    decoder = model.decoder
-    if model.config.begin_id != pad or decoder.output_bias is None:
-        return False
-    return not np.any(array(decoder.embedding.token_embedding.embeddings[pad]))
-
-
-def drop_padding(spec, pad):
-    """Take padding's row out of all matrices: CTranslate2 begins with zeros then."""
     spec.decoder.start_from_zero_embedding = True
     projection = spec.decoder.projection
     for layer in (spec.encoder.embeddings[0], spec.decoder.embeddings, projection):
         layer.weight = np.delete(layer.weight, pad, axis=0)
+    bias = array(model.decoder.output_bias).copy()
     if projection.has_bias():
-        projection.bias = np.delete(projection.bias, pad)
-
-
-def fill_projection(spec, decoder):
-    spec.weight = array(decoder.embedding.token_embedding.embeddings)
-    if decoder.output_projection is not None:
-        fill_linear(spec, decoder.output_projection)
-    if decoder.output_bias is not None and np.any(array(decoder.output_bias)):
-        spec.bias = array(decoder.output_bias)
+        projection.bias = np.delete(bias, pad)
+    bias[pad] = -1e9
+    model.decoder.output_bias.assign(bias)
 
 
 def position_table(stack, positions):
@@ -234,6 +227,4 @@ def fill_norm(spec, layer):
 
 
 def array(variable):
-    from keras import ops
-
     return np.ascontiguousarray(ops.convert_to_numpy(variable), dtype="float32")

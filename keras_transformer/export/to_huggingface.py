@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+from keras import ops
 from safetensors.numpy import save_file
 
 from keras_transformer.config import expect
@@ -105,8 +106,6 @@ def generation_config(config):
 
 def tensors(model):
     """The tensors of a Marian checkpoint by name; biases that we lack are zeros."""
-    from keras import ops
-
     config = model.config
     marian = dataclasses.replace(
         config,
@@ -118,10 +117,8 @@ def tensors(model):
     found = {}
     for tensor in names.tensors(marian):
         variable = tensor.variable(model)
-        array = np.zeros(tensor.shape)
-        if variable is not None:
-            array = ops.convert_to_numpy(variable)
-        found[tensor.names[0]] = tensor.theirs(array)
+        array = np.zeros(tensor.shape) if variable is None else variable
+        found[tensor.names[0]] = tensor.theirs(ops.convert_to_numpy(array))
     # Marian's own positions are not in a file, others are read from it.
     if (config.positions, config.first_position) != ("sinusoidal_halves", 0):
         rows = np.arange(config.max_positions)[None]
@@ -135,11 +132,9 @@ def write_tokenizers(out, source, target):
     """The files of transformers' `MarianTokenizer`: what cuts text, pieces' ids."""
     (out / "source.spm").write_bytes(sentencepiece_model(source))
     (out / "target.spm").write_bytes(sentencepiece_model(target))
-    write_json(out / "vocab.json", {piece: i for i, piece in enumerate(source.pieces)})
-    is_separate = source.pieces != target.pieces
-    if is_separate:
-        ids = {piece: i for i, piece in enumerate(target.pieces)}
-        write_json(out / "target_vocab.json", ids)
+    for name, pieces in (("", source.pieces), ("target_", target.pieces)):
+        ids = {piece: number for number, piece in enumerate(pieces)}
+        write_json(out / f"{name}vocab.json", ids)
     special = {
         "eos_token": target.pieces[target.special.end],
         "unk_token": target.pieces[target.special.unknown],
@@ -150,7 +145,7 @@ def write_tokenizers(out, source, target):
         **special,
         "additional_special_tokens": sorted(set(marks) - set(special.values())),
         "tokenizer_class": "MarianTokenizer",
-        "separate_vocabs": is_separate,
+        "separate_vocabs": source.pieces != target.pieces,
         "source_lang": "source",
         "target_lang": "target",
     }

@@ -8,6 +8,7 @@ from keras_transformer.export.comparison import compare_logits
 from keras_transformer.export.export_directory import new_export, write_config
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, save_tokenizers
+from keras_transformer.text.sentence_format import SentenceFormat
 
 LOOP = Path(__file__).with_name("onnx_loop.py")
 WRITER = "keras_transformer.export.onnx_writer"
@@ -56,6 +57,13 @@ def onnx(run, out, overwrite=False):
         shutil.copyfile(LOOP, aside / "translate.py")
         model = run.model("float32")
         check = compare_logits(run, model, OnnxTransformer(aside).logits)
-        packages = ["tensorflow", "tf2onnx", "onnxruntime"]
-        write_config(aside, packages, format="onnx", model=model.config, check=check)
+        write_config(
+            aside,
+            ["tensorflow", "tf2onnx", "onnxruntime"],
+            format="onnx",
+            model=model.config,
+            check=check,
+            sentence_format=SentenceFormat.of(*run.tokenizers),
+            positions=model.config.longest,
+        )
     return check

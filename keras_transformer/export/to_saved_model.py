@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from keras_transformer.config import DecodingConfig, expect
+from keras_transformer.decoding.translator import Translator
 from keras_transformer.export.child_process import run_under_tensorflow
 from keras_transformer.export.comparison import check_batches, compare
 from keras_transformer.export.export_directory import (
@@ -95,16 +96,13 @@ def saved_model(run, out, overwrite=False, **decoding):
 
 
 def compare_scores(run, out, search, batches):
-    from keras_transformer.decoding.translator import Translator
-
     translator = Translator(run.model("float32"), *run.tokenizers, search)
-    expected = []
-    requests = []
-    for batch in batches:
-        found = translator.hypotheses(batch.sources)
-        expected.append([best.score for (best,) in found])
-        requests.append(["serving_default", {"text": batch.sources}])
+    requests = [["serving_default", {"text": batch.sources}] for batch in batches]
     printed = run_under_tensorflow(str(READER), str(out / "1"), task=requests)
-    answers = json.loads(printed.splitlines()[-1])
-    found = [answer["score"] for answer in answers]
-    return compare("scores", TOLERANCE, batches, expected, found)
+    found = iter(json.loads(printed.splitlines()[-1]))
+
+    def answers(batch):
+        hypotheses = translator.hypotheses(batch.sources)
+        return [best.score for (best,) in hypotheses], next(found)["score"]
+
+    return compare("scores", TOLERANCE, batches, answers)

@@ -52,7 +52,7 @@ def test_same_translations_with_the_papers_options(paper, fast, one_width):
 def one_width(monkeypatch):
     """Searches of one width, as each more would be compiled anew."""
     monkeypatch.setattr(
-        "keras_transformer.decoding.translator.bucket_edges", lambda longest: (longest,)
+        "keras_transformer.decoding.batching.bucket_edges", lambda longest: (longest,)
     )
 
 
@@ -177,7 +177,7 @@ def test_what_it_does_not_have(paper, fast, tmp_path):
     with pytest.raises(ValueError, match=message):
         CTranslate2Translator.load(fast, penalty="gnmt")
     run = make_run(tmp_path / "run", epochs=0, key_dim=5, value_dim=3)
-    message = "CTranslate2 needs value_dim equal to key_dim; received 3 and 5"
+    message = "value_dim must be 5 for CTranslate2 in such a model; received 3"
     with pytest.raises(ValueError, match=message):
         export.ctranslate2(run, tmp_path / "out")
     message = (
