@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import warnings
 
+from keras_transformer.config import expect
 from keras_transformer.text.sentence_format import SentenceFormat
 
 SPACE = "\u2581"  # what SentencePiece writes for a space, and reads as one
@@ -53,40 +54,47 @@ class BaseTranslator:
             return self.hypotheses([texts])[0][0].text
         return [found[0].text for found in self.hypotheses(texts)]
 
-    def stream(self, lines, token_scores=False):
+    def stream(self, lines, prefixes=None, token_scores=False):
         """The hypotheses of each line, best first, in constant memory.
 
-        Lines are taken in chunks of one batch, then two, four and so on up to `CHUNK`:
-        the first translations come soon, and a long stream is sorted by length in large
-        pieces.
+        A list is sorted by length as a whole. Of another iterable, chunks of one batch
+        are, then of two, four and so on up to `CHUNK`: the first translations come
+        soon, and a long stream is sorted in large pieces.
 
         Args:
-            lines: an iterable of sentences.
-            token_scores: as for `hypotheses`.
+            lines: an iterable of sentences. One of more than `max_source_length` tokens
+                is cut, with a warning. An empty one has only the empty translation.
+            prefixes: what each translation must begin with, "" for no wish.
+            token_scores: whether to give the log-probability of each token as well;
+                costs one more pass of the model.
 
         Yields:
             a list of `Hypothesis` for each line.
         """
-        lines = iter(lines)
-        batches = 1
+        size = len(lines) if isinstance(lines, list) else self.config.batch_size
+        wishes = itertools.repeat("") if prefixes is None else prefixes
+        pairs = zip(lines, wishes)
         while True:
-            chunk = list(itertools.islice(lines, batches * self.config.batch_size))
+            chunk = list(itertools.islice(pairs, size))
             if not chunk:
                 return
-            yield from self.hypotheses(chunk, token_scores=token_scores)
-            batches = min(2 * batches, CHUNK)
+            results = [[Hypothesis("", 0.0, ())] for _ in chunk]
+            filled = [n for n, (text, _) in enumerate(chunk) if has_text(text)]
+            texts = [chunk[n][0] for n in filled]
+            wanted = None if prefixes is None else [chunk[n][1] for n in filled]
+            searched = self._search(texts, wanted) if filled else []
+            if token_scores:
+                searched = self._with_token_scores(texts, searched)
+            for n, found in zip(filled, searched, strict=True):
+                results[n] = found
+            yield from results
+            size = min(2 * size, CHUNK * self.config.batch_size)
 
     def hypotheses(self, texts, prefixes=None, token_scores=False):
         """The `n_best` translations of each sentence, best first.
 
-        An empty sentence has only one, the empty one.
-
         Args:
-            texts: sentences. One of more than `max_source_length` tokens is cut, with a
-                warning.
-            prefixes: what each translation must begin with, "" for no wish.
-            token_scores: whether to give the log-probability of each token as well;
-                costs one more pass of the model.
+            texts, prefixes, token_scores: as for `stream`.
 
         Returns:
             a list of lists of `Hypothesis`.
@@ -98,18 +106,8 @@ class BaseTranslator:
         texts = as_list(texts, "texts")
         if prefixes is not None:
             prefixes = as_list(prefixes, "prefixes")
-            if len(prefixes) != len(texts):
-                raise ValueError(
-                    f"prefixes must be as many as texts, {len(texts)}; "
-                    f"received {len(prefixes)}"
-                )
-        results = [[Hypothesis("", 0.0, ())] for _ in texts]
-        filled = [n for n, text in enumerate(texts) if text.replace(SPACE, " ").strip()]
-        wanted = None if prefixes is None else [prefixes[n] for n in filled]
-        searched = self._search([texts[n] for n in filled], wanted)
-        for n, found in zip(filled, searched, strict=True):
-            results[n] = found
-        return self._with_token_scores(texts, results) if token_scores else results
+            must_be_as_many(prefixes, texts, "prefixes", "texts")
+        return list(self.stream(texts, prefixes, token_scores))
 
     def score(self, sources, targets):
         """The log-probability of each given translation, in nats.
@@ -154,15 +152,13 @@ class BaseTranslator:
         raise NotImplementedError
 
     def _with_token_scores(self, texts, results):
-        pairs = [(n, h) for n, found in enumerate(results) for h in found if h.ids]
+        pairs = [(text, one) for text, found in zip(texts, results) for one in found]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of long sentences the search has warned
-            sources = self._encode_sources([texts[n] for n, _ in pairs])
-        scores = iter(self._token_scores(sources, [found.ids for _, found in pairs]))
+            sources = self._encode_sources([text for text, _ in pairs])
+        scores = iter(self._token_scores(sources, [one.ids for _, one in pairs]))
 
         def scored(hypothesis):
-            if not hypothesis.ids:
-                return hypothesis
             return dataclasses.replace(hypothesis, token_scores=tuple(next(scores)))
 
         return [[scored(hypothesis) for hypothesis in found] for found in results]
@@ -187,17 +183,28 @@ class BaseTranslator:
         return [Hypothesis(text, float(score), tuple(row)) for text, score, row in rows]
 
 
+def has_text(line):
+    """Whether a line is more than spaces."""
+    return bool(line.replace(SPACE, " ").strip())
+
+
 def as_list(texts, name):
     """A list of strings from any iterable of them, which is read once.
 
     Raises:
         ValueError: if it is a string itself.
     """
-    if isinstance(texts, str):
-        raise ValueError(
-            f"{name} must be a list of strings; received the string {texts[:40]!r}"
-        )
+    is_one = isinstance(texts, str)
+    expect(not is_one, name, "be a list of strings, not one string", texts)
     return list(texts)
+
+
+def must_be_as_many(items, others, name, other_name):
+    """Raise a `ValueError` unless two lists have the same length."""
+    found = len(items)
+    expected = len(others)
+    what = f"be as many as {other_name}, {expected}"
+    expect(found == expected, name, what, found)
 
 
 def as_texts(targets):
@@ -213,9 +220,5 @@ def check_pairs(sources, targets):
     """
     sources = as_list(sources, "sources")
     targets = as_list(targets, "targets")
-    if len(sources) != len(targets):
-        raise ValueError(
-            f"targets must be as many as sources, {len(sources)}; "
-            f"received {len(targets)}"
-        )
+    must_be_as_many(targets, sources, "targets", "sources")
     return sources, targets

@@ -6,7 +6,6 @@ from keras import ops
 
 from keras_transformer.decoding import cache as caches
 from keras_transformer.decoding import search
-from keras_transformer.text.special_tokens import SpecialTokens
 
 
 class BeamState(NamedTuple):
@@ -64,7 +63,7 @@ def beam_search(
     beam=4,
     length_penalty=0.6,
     penalty="gnmt",
-    special=SpecialTokens(),
+    special=search.OURS,
     loop=search.run,
 ):
     """Keeps the `beam` best hypotheses of each sentence at every step.
@@ -78,8 +77,8 @@ def beam_search(
     result for a sentence depends on its batch mates.
 
     Args:
-        step: `step(ids (R,) int32, index () int32, cache) -> (logits (R, V), cache)`,
-            R = B * beam.
+        step: `step(ids (R, 1) int32, cache, index () int32) -> (logits (R, 1, V),
+            cache)`, R = B * beam.
         cache: nested structure of arrays with B rows, repeated and then reordered with
             the hypotheses.
         max_lengths: (B,) int32, most tokens for each sentence, END counted; 0 for a
@@ -108,8 +107,8 @@ def beam_search(
     def advance(state):
         # A compiler makes one pass of this reordering and of the step's writing.
         cache = caches.reorder(state.cache, state.parents) if beam > 1 else state.cache
-        last_R = ops.reshape(state.last, (-1,))
-        logits_RV, cache = step(last_R, state.index, cache)
+        last_R1 = ops.reshape(state.last, (-1, 1))
+        logits_R1V, cache = step(last_R1, cache, state.index)
         forced_R = None
         if prefix is not None:
             forced_B = search.at(prefix, state.index, special.pad)
@@ -117,11 +116,11 @@ def beam_search(
         is_free = state.index < free_prefix if free_prefix else None
         # One row supplies at most `beam` extensions that live on, and one that ends.
         log_probs_RK, ids_RK = search.candidates(
-            logits_RV, beam + 1, special, forced_R, is_free
+            logits_R1V[:, 0], beam + 1, special, forced_R, is_free
         )
         charge = search.length_penalty(state.index + 1, length_penalty, penalty)
         found = (log_probs_RK, ids_RK)
-        return extend(state, cache, *found, max_lengths, charge, special.end)
+        return (extend(state, cache, *found, max_lengths, charge, special.end),)
 
     def going(state):
         return ops.any(state.live_log_probs > search.IMPOSSIBLE)

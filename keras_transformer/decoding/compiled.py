@@ -1,29 +1,19 @@
-"""A function of arrays, compiled as the backend does it.
+"""A function of tensors, compiled as the backend does it.
 
 This is the only code of the search that knows backends.
 """
 
 import keras
-from keras import ops
 
 
 def compiled(function, model):
-    """`function(*arrays) -> tensors` that reads the variables of `model`.
+    """`function(*tensors) -> tensors` that reads the variables of `model`.
 
     JAX compiles once for each set of shapes, TensorFlow traces once for each but the
-    number of rows, torch runs as it is. The variables may change between calls. An
-    argument may be None.
-
-    Returns:
-        the function from NumPy to NumPy.
+    number of rows, torch runs as it is. The variables may change between calls.
     """
     makers = {"jax": for_jax, "tensorflow": for_tensorflow, "torch": for_torch}
-    call = makers[keras.backend.backend()](function, model)
-
-    def run(*arrays):
-        return tuple(ops.convert_to_numpy(output) for output in call(*arrays))
-
-    return run
+    return makers[keras.backend.backend()](function, model)
 
 
 def for_jax(function, model):
@@ -31,13 +21,13 @@ def for_jax(function, model):
 
     # As arguments: captured, they would become constants of every compiled shape.
     @jax.jit
-    def pure(values, *arrays):
+    def pure(values, *tensors):
         mapping = list(zip(model.variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            return function(*arrays)
+            return function(*tensors)
 
-    def call(*arrays):
-        return pure([variable.value for variable in model.variables], *arrays)
+    def call(*tensors):
+        return pure([variable.value for variable in model.variables], *tensors)
 
     return call
 
@@ -47,25 +37,13 @@ def for_tensorflow(function, model):
 
     traces = {}
 
-    def traced(arrays):
-        places = [array is not None for array in arrays]
-
-        def fill(*tensors):
-            tensors = iter(tensors)
-            return function(*(next(tensors) if place else None for place in places))
-
-        signature = [
-            tf.TensorSpec((None, *array.shape[1:]), tf.as_dtype(array.dtype))
-            for array in arrays
-            if array is not None
-        ]
-        return tf.function(fill, input_signature=signature, autograph=False)
-
-    def call(*arrays):
-        key = tuple(None if a is None else (a.shape[1:], a.dtype) for a in arrays)
+    def call(*tensors):
+        specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in tensors]
+        key = tuple(specs)
         if key not in traces:
-            traces[key] = traced(arrays)
-        return traces[key](*(array for array in arrays if array is not None))
+            options = dict(input_signature=specs, autograph=False)
+            traces[key] = tf.function(function, **options)
+        return traces[key](*tensors)
 
     return call
 
@@ -73,11 +51,4 @@ def for_tensorflow(function, model):
 def for_torch(function, model):
     import torch
 
-    def as_tensor(array):
-        return None if array is None else ops.convert_to_tensor(array)
-
-    def call(*arrays):
-        with torch.inference_mode():
-            return function(*map(as_tensor, arrays))
-
-    return call
+    return torch.inference_mode()(function)

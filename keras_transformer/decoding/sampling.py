@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_transformer.config import expect
 from keras_transformer.decoding import search
-from keras_transformer.text.special_tokens import SpecialTokens
 
 
 class SampleState(NamedTuple):
@@ -34,7 +34,7 @@ def sampling(
     temperature=1.0,
     top_k=0,
     top_p=1.0,
-    special=SpecialTokens(),
+    special=search.OURS,
 ):
     """Draws each token from `softmax(logits / temperature)`.
 
@@ -61,12 +61,13 @@ def sampling(
     k = top_k or 1 << 30
 
     def advance(state):
-        logits, cache = step(state.last, state.index, state.cache)
+        last = ops.expand_dims(state.last, 1)
+        logits, cache = step(last, state.cache, state.index)
         forced = None
         if prefix is not None:
             forced = search.at(prefix, state.index, special.pad)
         is_free = state.index < free_prefix if free_prefix else None
-        log_probs, ids = search.candidates(logits, k, special, forced, is_free)
+        log_probs, ids = search.candidates(logits[:, 0], k, special, forced, is_free)
         probs = restricted(log_probs, temperature, top_k, top_p)
         column = draw(probs, uniform(seeds, state.index))
         is_chosen = ops.arange(ids.shape[1]) == column
@@ -74,7 +75,7 @@ def sampling(
         chosen = ops.max(ops.where(is_chosen, ids, 0), axis=1)
         ids = ops.where(state.live, chosen, special.pad)
         index = state.index + 1
-        return SampleState(
+        advanced = SampleState(
             index=index,
             last=ids,
             tokens=search.write(state.tokens, ids, state.index),
@@ -82,6 +83,7 @@ def sampling(
             live=state.live & (ids != special.end) & (index < max_lengths),
             cache=cache,
         )
+        return (advanced,)
 
     def going(state):
         return ops.any(state.live)
@@ -101,12 +103,10 @@ def sampling(
 
 def check_options(temperature, top_k, top_p):
     """Raise a `ValueError` for what is no temperature, top_k or top_p."""
-    if not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be above 0; received {temperature!r}")
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1; received {top_p!r}")
-    if top_k < 0:
-        raise ValueError(f"top_k must be 0 (all tokens) or more; received {top_k!r}")
+    is_positive = 0 < temperature < float("inf")
+    expect(is_positive, "temperature", "be above 0 and finite", temperature)
+    expect(0 < top_p <= 1, "top_p", "be above 0 and at most 1", top_p)
+    expect(top_k >= 0, "top_k", "be 0 (all tokens) or more", top_k)
 
 
 def restricted(log_probs_BK, temperature, top_k, top_p):

@@ -6,9 +6,12 @@ K candidates of a row, L positions, V vocabulary.
 
 from keras import ops
 
+from keras_transformer.config import expect
 from keras_transformer.decoding import cache as caches
+from keras_transformer.text.special_tokens import SpecialTokens
 
 IMPOSSIBLE = float("-inf")
+OURS = SpecialTokens()  # those of our own tokenizers
 
 
 def length_penalty(lengths, alpha, kind="gnmt"):
@@ -20,11 +23,8 @@ def length_penalty(lengths, alpha, kind="gnmt"):
     Source: Wu et al. 2016, equation 14; "power" is the one of fairseq and Marian.
     """
     lengths = ops.cast(lengths, "float32")
-    if kind == "gnmt":
-        return ((5.0 + lengths) / 6.0) ** alpha
-    if kind == "power":
-        return lengths**alpha
-    raise ValueError(f"penalty must be 'gnmt' or 'power'; received {kind!r}")
+    expect(kind in ("gnmt", "power"), "penalty", "be 'gnmt' or 'power'", kind)
+    return ((5.0 + lengths) / 6.0 if kind == "gnmt" else lengths) ** alpha
 
 
 def pick(x_BC, choices_BW):
@@ -120,6 +120,12 @@ def run(advance, going, state, lengths):
     when the search gets there: most translations are much shorter than the limit, and
     every step costs as much as the cache is long.
 
+    Args:
+        advance: `advance(state) -> (state,)`, as `keras.ops.while_loop` wants it.
+        going: `going(state) -> () bool`.
+        state: where to begin.
+        lengths: of the cache, increasing.
+
     Returns:
         the last state, with an empty cache.
     """
@@ -127,10 +133,7 @@ def run(advance, going, state, lengths):
     def goes_on(state):
         return ops.logical_and(going(state), state.index < lengths[0])
 
-    def body(state):
-        return (advance(state),)
-
-    (state,) = ops.while_loop(goes_on, body, (state,))
+    (state,) = ops.while_loop(goes_on, advance, (state,))
     if len(lengths) == 1:
         return state._replace(cache=())
 

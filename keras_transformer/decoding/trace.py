@@ -27,7 +27,7 @@ def recorder(states):
     def loop(advance, going, state, lengths):
         states.append(state)
         while bool(going(state)) and int(state.index) < lengths[-1]:
-            state = advance(state)
+            (state,) = advance(state)
             states.append(state)
         return state
 

@@ -1,5 +1,7 @@
 """From source ids to the ids of translations: what a backend compiles."""
 
+import functools
+
 from keras import ops
 
 from keras_transformer.decoding import cache as caches
@@ -8,15 +10,19 @@ from keras_transformer.decoding.beam_search import beam_search
 from keras_transformer.decoding.sampling import sampling
 from keras_transformer.layers.masks import padding_mask
 
+SLACK = (
+    8  # tokens beyond its source's length that nearly every translation stays within
+)
+
 
 def translate_ids(
     model,
     config,
-    lengths,
     source_ids,
     max_lengths,
     seeds=None,
     prefix=None,
+    lengths=None,
     target_prefix=(),
     loop=search.run,
 ):
@@ -25,12 +31,13 @@ def translate_ids(
     Args:
         model: a `Transformer`.
         config: a `DecodingConfig`.
-        lengths: lengths of the cache, increasing; the last is the longest translation.
         source_ids: `(B, S)` int32, END included, the model's PAD after it.
         max_lengths: `(B,)` int32, most tokens of each translation; 0 for a row to skip.
         seeds: `(B, n_best)` int32, for sampling.
         prefix: `(B, P)` int32, what each translation must begin with, PAD after it, the
-            target prefix included; or None for the target prefix alone.
+            target prefix included; the target prefix alone when absent, or when P is 0.
+        lengths: lengths of the cache, increasing; the last is the longest translation.
+            When absent, they are chosen by S.
         target_prefix: ids with which all translations begin at no cost, as those of a
             `SentenceFormat`.
         loop: that of `beam_search`.
@@ -40,47 +47,62 @@ def translate_ids(
     """
     decoder = model.decoder
     special = model.config.special
+    lengths = lengths or stages(source_ids.shape[1], config, model.config.longest)
     source_mask = padding_mask(source_ids, special.pad)
-    cross_cache = decoder.cross_cache(model.encoder(source_ids, source_mask))
-    if prefix is None and target_prefix:
-        every_row = ops.convert_to_tensor([target_prefix], dtype="int32")
-        prefix = ops.expand_dims(ops.zeros_like(max_lengths), 1) + every_row
-
-    def step(ids, index, self_cache):
-        cache = (self_cache, cross_cache)
-        new_ids = ops.expand_dims(ids, 1)
-        logits, (self_cache, _) = decoder.step(new_ids, cache, index, source_mask)
-        return logits[:, 0], self_cache
-
-    rows = ops.shape(source_ids)[0]
-    self_cache = decoder.empty_self_cache(rows, lengths[0])
-    forced = (prefix, len(target_prefix))
+    memory = model.encoder(source_ids, source_mask)
+    step = functools.partial(
+        decoder.step, cross_cache=decoder.cross_cache(memory), source_mask=source_mask
+    )
+    cache = decoder.empty_cache(ops.shape(source_ids)[0], lengths[0])
+    if prefix is None or prefix.shape[1] == 0:
+        prefix = every_row(target_prefix, max_lengths)
+    free_prefix = len(target_prefix)
     if config.search == "sampling":
-        repeated = caches.repeat((self_cache, max_lengths), config.n_best)
-        if prefix is not None:
-            forced = (caches.repeat(prefix, config.n_best), len(target_prefix))
+        n_best = config.n_best
+        repeated = (cache, max_lengths, () if prefix is None else prefix)
+        cache, max_lengths, prefixes = caches.repeat(repeated, n_best)
         ids, scores = sampling(
             step,
-            *repeated,
+            cache,
+            max_lengths,
             lengths,
-            *forced,
+            None if prefix is None else prefixes,
+            free_prefix,
             seeds=ops.reshape(seeds, (-1,)),
             temperature=config.temperature,
             top_k=config.top_k,
             top_p=config.top_p,
             special=special,
         )
-        ids = ops.reshape(ids, (-1, config.n_best, lengths[-1]))
-        return ids, ops.reshape(scores, (-1, config.n_best))
+        ids = ops.reshape(ids, (-1, n_best, lengths[-1]))
+        return ids, ops.reshape(scores, (-1, n_best))
     return beam_search(
         step,
-        self_cache,
+        cache,
         max_lengths,
         lengths,
-        *forced,
+        prefix,
+        free_prefix,
         beam=1 if config.search == "greedy" else config.beam,
         length_penalty=config.length_penalty,
         penalty=config.penalty,
         special=special,
         loop=loop,
     )
+
+
+def stages(width, config, longest):
+    """The lengths of the cache for sources of that width, increasing."""
+    limit = width + config.extra_length
+    if longest is not None:
+        limit = min(limit, longest)
+    wanted = (width // 2 + SLACK // 2, width + SLACK, limit)
+    return tuple(sorted({min(length, limit) for length in wanted}))
+
+
+def every_row(target_prefix, rows):
+    """The target prefix `(B, P)` for each row; None if there is none."""
+    if not target_prefix:
+        return None
+    ids = ops.convert_to_tensor([target_prefix], dtype="int32")
+    return ops.expand_dims(ops.zeros_like(rows), 1) + ids

@@ -1,11 +1,12 @@
 """Sentences to sentences, with Keras."""
 
+import functools
 import zlib
 
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import DecodingConfig
+from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.decoding import attention as attentions
 from keras_transformer.decoding import trace as traces
 from keras_transformer.decoding.base_translator import (
@@ -61,10 +62,13 @@ class Translator(BaseTranslator):
         super().__init__(source_tokenizer, target_tokenizer, config, longest)
         check_tokenizers(model.config, source_tokenizer, target_tokenizer)
         self.model = model
-        self._search_ids = compiled(self._search_batch, model)
-        self._score_ids = compiled(self._score_batch, model)
-        self._attend_ids = compiled(self._attend_batch, model)
-        self._align_ids = compiled(self._align_batch, model)
+        self._prefix = self.sentence_format.target_prefix
+        prefix = dict(target_prefix=self._prefix)
+        translate = functools.partial(translate_ids, model, config, **prefix)
+        self._translate_ids = compiled(translate, model)
+        self._score_ids = compiled(self._scores, model)
+        self._attend_ids = compiled(self._weights, model)
+        self._align_ids = compiled(self._aligning, model)
 
     @classmethod
     def load(cls, run, config=None):
@@ -92,9 +96,8 @@ class Translator(BaseTranslator):
         inputs = self.sentence_format.target(labels)
         width = self._width(max(len(source_ids), len(inputs)))
         source_rows = self._rows([source_ids], 1, width)
-        encoder, decoder, cross = self._attend_ids(
-            source_rows, self._rows([inputs], 1, width)
-        )
+        found = self._attend_ids(source_rows, self._rows([inputs], 1, width))
+        encoder, decoder, cross = map(ops.convert_to_numpy, found)
         read = len(source_ids)
         written = len(inputs)
         pieces = self.target_tokenizer.pieces
@@ -142,7 +145,7 @@ class Translator(BaseTranslator):
         target_side = (self.target_tokenizer, self.target_tokenizer.pieces)
         links = [[] for _ in sources]
         for batch, arrays in self._array_batches(source_ids, inputs):
-            (found,) = self._align_ids(*arrays)
+            found = ops.convert_to_numpy(self._align_ids(*arrays))
             for n, weights in zip(batch, found, strict=False):
                 inner_ids = source_ids[n][before : len(source_ids[n]) - after]
                 links[n] = attentions.links(
@@ -163,20 +166,18 @@ class Translator(BaseTranslator):
         Raises:
             ValueError: if the configuration's search is another.
         """
-        if self.config.search != "beam":
-            raise ValueError(
-                f"search must be 'beam' for a trace; received {self.config.search!r}"
-            )
+        search = self.config.search
+        expect(search == "beam", "search", "be 'beam' for a trace", search)
         (source_ids,) = self._encode_sources([text])
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
         translate_ids(
             self.model,
             self.config,
-            (limit,),
-            np.array([source_ids], "int32"),
-            np.array([limit], "int32"),
-            target_prefix=self.sentence_format.target_prefix,
+            self._rows([source_ids], 1, len(source_ids)),
+            ops.convert_to_tensor([limit], dtype="int32"),
+            lengths=(limit,),
+            target_prefix=self._prefix,
             loop=traces.recorder(states),
         )
         pieces = self.target_tokenizer.pieces
@@ -187,15 +188,12 @@ class Translator(BaseTranslator):
         results = [None] * len(texts)
         sources = self._encode_sources(texts)
         n_best = self.config.n_best
-        forced = None
+        forced = [[] for _ in texts]
         if prefixes is not None:
-            given = list(self.sentence_format.target_prefix)
-            ids = self.target_tokenizer.encode(prefixes)
-            forced = [given + own for own in ids]
-        lengths = [len(source) for source in sources]
-        for batch, rows, width in self._batches(lengths):
-            filler = [self.sentence_format.special.end]
-            source_ids = self._rows([sources[n] for n in batch], rows, width, filler)
+            encoded = self.target_tokenizer.encode(prefixes)
+            forced = [[*self._prefix, *ids] for ids in encoded]
+        filler = [self.sentence_format.special.end]
+        for batch, rows, width in self._batches([len(ids) for ids in sources]):
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
             seeds = np.zeros((rows, n_best), "int32")
@@ -203,23 +201,27 @@ class Translator(BaseTranslator):
                 longest = len(sources[n]) + self.config.extra_length
                 limits[row] = min(longest, self._limit)
                 seeds[row] = [self._seed(texts[n], k) for k in range(n_best)]
-            prefix = None
-            if forced is not None:
-                own = [forced[n] for n in batch]
-                prefix = self._rows(own, rows, self._width(max(map(len, own))))
-            found = self._search_ids(source_ids, limits, seeds, prefix)
-            for n, ids, scores in zip(batch, *found, strict=False):
-                results[n] = self._best(ids, scores)
+            own = [forced[n] for n in batch]
+            most = max(map(len, own))
+            found = self._translate_ids(
+                self._rows([sources[n] for n in batch], rows, width, filler),
+                ops.convert_to_tensor(limits),
+                ops.convert_to_tensor(seeds),
+                self._rows(own, rows, self._width(most) if most else 0),
+            )
+            ids, scores = map(ops.convert_to_numpy, found)
+            for row, n in enumerate(batch):
+                results[n] = self._best(ids[row], scores[row])
         return results
 
     def _token_scores(self, sources, labels):
         scores = [()] * len(sources)
-        given = len(self.sentence_format.target_prefix)
+        given = len(self._prefix)
         inputs = [self._target_inputs(own) for own in labels]
         for batch, arrays in self._array_batches(sources, inputs):
             shape = arrays[1].shape
             label_rows = self._rows([labels[n] for n in batch], *shape)
-            (found,) = self._score_ids(*arrays, label_rows)
+            found = ops.convert_to_numpy(self._score_ids(*arrays, label_rows))
             for n, score in zip(batch, found, strict=False):
                 chosen = score[given : len(labels[n])].tolist()
                 scores[n] = [0.0] * given + chosen
@@ -254,7 +256,8 @@ class Translator(BaseTranslator):
         return padded_width(length, self._longest)
 
     def _rows(self, lists, rows, width, filler=()):
-        return pad(lists, rows, width, self.sentence_format.special.pad, filler)
+        pad_id = self.sentence_format.special.pad
+        return ops.convert_to_tensor(pad(lists, rows, width, pad_id, filler))
 
     def _seed(self, text, sample):
         return zlib.crc32(f"{self.config.seed} {sample} {text}".encode()) >> 1
@@ -262,60 +265,36 @@ class Translator(BaseTranslator):
     def _best(self, ids_WL, scores_W):
         order = np.argsort(-scores_W, kind="stable")
         best = [w for w in order if scores_W[w] > -np.inf][: self.config.n_best]
-        if not best:
-            raise ValueError(
-                f"the model must give finite scores; received {scores_W.tolist()}: its "
-                "weights are broken"
-            )
+        what = "give finite scores: its weights are broken"
+        expect(best, "the model", what, scores_W.tolist())
         pad_id = self.sentence_format.special.pad
         ids = [[int(number) for number in ids_WL[w] if number != pad_id] for w in best]
         return self._hypotheses(ids, scores_W[best])
 
-    def _search_batch(self, source_ids, max_lengths, seeds, prefix):
-        width = source_ids.shape[1]
-        limit = int(min(width + self.config.extra_length, self._limit))
-        stages = (width // 2 + SLACK // 2, width + SLACK, limit)
-        lengths = tuple(sorted({min(length, limit) for length in stages}))
-        return translate_ids(
-            self.model,
-            self.config,
-            lengths,
-            source_ids,
-            max_lengths,
-            seeds,
-            prefix,
-            self.sentence_format.target_prefix,
-        )
-
-    def _score_batch(self, source_ids, target_ids, labels):
-        """Ids (B, S), (B, T), (B, T) -> (log-probabilities (B, T),)."""
+    def _scores(self, source_ids, target_ids, labels):
+        """The log-probability of each label `(B, T)`."""
         inputs = {"source_ids": source_ids, "target_ids": target_ids}
         logits = ops.cast(self.model(inputs, training=False), "float32")
         chosen = ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2)
-        return (ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2),)
+        return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)
 
-    def _attend_batch(self, source_ids, target_ids):
+    def _weights(self, source_ids, target_ids):
         return attentions.weights_of(self.model, source_ids, target_ids)
 
-    def _align_batch(self, source_ids, target_ids):
+    def _aligning(self, source_ids, target_ids):
         _, _, cross = attentions.weights_of(self.model, source_ids, target_ids)
-        return (attentions.aligning(cross),)
+        return attentions.aligning(cross)
 
 
 def check_tokenizers(config, source_tokenizer, target_tokenizer):
     """Raise a `ValueError` unless two tokenizers are those of a `TransformerConfig`."""
     for side, tokenizer in (("source", source_tokenizer), ("target", target_tokenizer)):
         expected = getattr(config, f"{side}_vocab_size")
-        if tokenizer.vocab_size != expected:
-            raise ValueError(
-                f"{side}_tokenizer must have the model's {expected} tokens; "
-                f"received {tokenizer.vocab_size}"
-            )
+        found = tokenizer.vocab_size
+        what = f"have the model's {expected} tokens"
+        expect(found == expected, f"{side}_tokenizer", what, found)
     ids = ("pad", "begin", "end")
     expected = tuple(getattr(config.special, name) for name in ids)
     found = tuple(getattr(target_tokenizer.special, name) for name in ids)
-    if found != expected:
-        raise ValueError(
-            f"target_tokenizer must have the model's ids {expected} of pad, begin and "
-            f"end; received {found}"
-        )
+    what = f"have the model's ids {expected} of pad, begin and end"
+    expect(found == expected, "target_tokenizer", what, found)

@@ -31,11 +31,11 @@ def write_decoder(model, path):
     decoder = model.decoder
 
     def step(ids, index, source_ids, cross_keys, cross_values, self_keys, self_values):
-        self_cache = zip(tf.unstack(self_keys), tf.unstack(self_values))
-        cross_cache = zip(tf.unstack(cross_keys), tf.unstack(cross_values))
-        caches = (tuple(self_cache), tuple(cross_cache))
+        self_cache = tuple(zip(tf.unstack(self_keys), tf.unstack(self_values)))
+        cross_cache = tuple(zip(tf.unstack(cross_keys), tf.unstack(cross_values)))
         mask = padding_mask(source_ids, model.config.pad_id)
-        logits, (cache, _) = decoder.step(ids[:, None], caches, index, mask)
+        new_ids = tf.expand_dims(ids, 1)
+        logits, cache = decoder.step(new_ids, self_cache, index, cross_cache, mask)
         keys, values = zip(*cache)
         return {
             "logits": logits[:, 0],

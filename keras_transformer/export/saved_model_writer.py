@@ -43,9 +43,8 @@ class TextToText(tf.Module):
         prefix = self._format.target_prefix
 
         def search(source_ids, limits):
-            return translate_ids(
-                model, config, lengths, source_ids, limits, target_prefix=prefix
-            )
+            options = dict(lengths=lengths, target_prefix=prefix)
+            return translate_ids(model, config, source_ids, limits, **options)
 
         # As an attribute the model would be saved as well, with a second copy of its
         # weights.

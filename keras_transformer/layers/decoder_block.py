@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_transformer.layers.encoder_block import EncoderBlock
 from keras_transformer.layers.masks import causal_mask, full_mask, positions_of
-from keras_transformer.layers.multi_head_attention import as_pair, scores_spec
+from keras_transformer.layers.multi_head_attention import as_pair
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -80,31 +80,39 @@ class DecoderBlock(EncoderBlock):
         x, *scores = self._forward(x, attend, attend_to_memory, training)
         return (x, tuple(scores)) if return_attention_scores else x
 
-    def step(self, x, cache, index, attention_mask=None, cross_attention_mask=None):
-        """The output for T new positions: `call` with a cache.
+    def step(
+        self,
+        x,
+        cache,
+        index,
+        cross_cache,
+        attention_mask=None,
+        cross_attention_mask=None,
+    ):
+        """The output for T new positions: `call` with caches.
 
         Args:
             x: `(R, T, D)` the new positions.
-            cache: `(self_cache, cross_cache)`, as `MultiHeadAttention.step` takes them.
+            cache: the keys and values of the self-attention.
             index: the position of the first of x.
+            cross_cache: those of the memory, `cross_attention.project(memory)`.
             attention_mask, cross_attention_mask: as `MultiHeadAttention.step` takes
                 them.
 
         Returns:
             `(output (R, T, D), cache)`.
         """
-        self_cache, cross_cache = cache
 
         def attend(x):
-            return self.self_attention.step(x, self_cache, index, attention_mask)
+            return self.self_attention.step(x, cache, index, attention_mask)
 
         def attend_to_memory(x):
             return self.cross_attention.step(
                 x, cross_cache, attention_mask=cross_attention_mask
             )
 
-        x, *cache = self._forward(x, attend, attend_to_memory)
-        return x, tuple(cache)
+        x, cache, _ = self._forward(x, attend, attend_to_memory)
+        return x, cache
 
     def _forward(self, x, attend, attend_to_memory, training=False):
         """The three sub-layers; what an attention gives beside its output follows x."""
@@ -126,11 +134,3 @@ class DecoderBlock(EncoderBlock):
 
     def compute_output_shape(self, x_shape, memory_shape):
         return x_shape
-
-    def compute_output_spec(
-        self, x, memory, *masks, return_attention_scores=False, **options
-    ):
-        output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return output
-        return output, (scores_spec(self, x, x), scores_spec(self, x, memory))

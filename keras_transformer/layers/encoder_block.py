@@ -3,11 +3,7 @@
 import keras
 
 from keras_transformer.layers.feed_forward import FeedForward
-from keras_transformer.layers.multi_head_attention import (
-    MultiHeadAttention,
-    as_pair,
-    scores_spec,
-)
+from keras_transformer.layers.multi_head_attention import MultiHeadAttention, as_pair
 from keras_transformer.layers.residual import Residual
 from keras_transformer.layers.transformer_layer import TransformerLayer
 
@@ -124,9 +120,3 @@ class EncoderBlock(TransformerLayer):
 
     def compute_output_shape(self, x_shape):
         return x_shape
-
-    def compute_output_spec(
-        self, x, attention_mask=None, return_attention_scores=False, training=False
-    ):
-        output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-        return (output, scores_spec(self, x, x)) if return_attention_scores else output

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_transformer.config import expect
 from keras_transformer.layers.transformer_layer import TransformerLayer
 
 ACTIVATIONS = ("relu", "gelu", "silu")
@@ -30,12 +31,9 @@ class FeedForward(TransformerLayer):
 
     def __init__(self, d_ff, activation="relu", **kwargs):
         super().__init__(**kwargs)
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {ACTIVATIONS}; received {activation!r}"
-            )
-        if d_ff < 1:
-            raise ValueError(f"d_ff must be at least 1; received {d_ff!r}")
+        is_known = activation in ACTIVATIONS
+        expect(is_known, "activation", f"be one of {ACTIVATIONS}", activation)
+        expect(d_ff >= 1, "d_ff", "be at least 1", d_ff)
         self.d_ff = d_ff
         self.activation = activation
 

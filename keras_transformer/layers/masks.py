@@ -6,6 +6,7 @@ from keras import ops
 # has no public way to read the mask of one; `x._keras_mask` is not there on JAX.
 from keras.src.backend import get_keras_mask as implicit_mask  # noqa: F401
 
+from keras_transformer.config import expect
 from keras_transformer.text.special_tokens import PAD
 
 
@@ -64,11 +65,8 @@ def as_positions(given, name):
     if isinstance(given, int):
         given = ops.arange(given)
     rank = len(ops.shape(given))
-    if rank not in (1, 2):
-        raise ValueError(
-            f"{name} must be a length, or positions (T,) or (B, T); "
-            f"received an array of rank {rank}"
-        )
+    what = "be a length, or positions (T,) or (B, T)"
+    expect(rank in (1, 2), name, what, f"an array of rank {rank}")
     return ops.expand_dims(given, axis=0) if rank == 1 else given
 
 
@@ -93,9 +91,6 @@ def full_mask(mask, shape):
         mask = ops.expand_dims(mask, axis=1)
     sizes = zip(mask.shape, shape)
     fits = all(size in (1, None) or full in (size, None) for size, full in sizes)
-    if len(mask.shape) != 4 or not fits:
-        raise ValueError(
-            "attention_mask must broadcast to (batch, heads, queries, keys) = "
-            f"{tuple(shape)}; received {found}"
-        )
+    what = f"broadcast to (batch, heads, queries, keys) = {tuple(shape)}"
+    expect(fits and len(mask.shape) == 4, "attention_mask", what, found)
     return ops.cast(mask, "bool")

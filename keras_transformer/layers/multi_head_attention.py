@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_transformer.config import expect
 from keras_transformer.layers.masks import causal_mask, full_mask, implicit_mask
 from keras_transformer.layers.transformer_layer import TransformerLayer
 
@@ -59,10 +60,8 @@ class MultiHeadAttention(TransformerLayer):
         self.dropout = dropout
         self.use_bias = use_bias
         for name in ("num_heads", "key_dim", "value_dim"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 1; received {getattr(self, name)!r}"
-                )
+            size = getattr(self, name)
+            expect(size >= 1, name, "be at least 1", size)
 
     def build(self, x_shape, memory_shape=None):
         source_shape = memory_shape or x_shape
@@ -187,11 +186,8 @@ class MultiHeadAttention(TransformerLayer):
 
     def _by_head(self, x):
         """Cuts `(B, T, N H)` into heads `(B, T, N, H)`."""
-        if x.shape[1] == 0:
-            raise ValueError(
-                "x and memory must hold at least one position; received an array of "
-                f"shape {tuple(x.shape)}"
-            )
+        shape = tuple(x.shape)
+        expect(shape[1] != 0, "x and memory", "hold at least one position", shape)
         heads = (self.num_heads, x.shape[2] // self.num_heads)
         return ops.reshape(x, (-1, ops.shape(x)[1], *heads))
 
@@ -203,33 +199,10 @@ class MultiHeadAttention(TransformerLayer):
     def compute_output_shape(self, x_shape, memory_shape=None):
         return x_shape
 
-    def compute_output_spec(
-        self,
-        x,
-        memory=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=False,
-    ):
-        source = x if memory is None else memory
-        if attention_mask is not None:
-            shape = (x.shape[0], self.num_heads, x.shape[1], source.shape[1])
-            full_mask(attention_mask, shape)
-        output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return output
-        return output, scores_spec(self, x, source)
-
 
 def as_pair(output):
     """An attention's output and what it gave beside it, None if nothing."""
     return output if isinstance(output, tuple) else (output, None)
-
-
-def scores_spec(layer, queries, keys):
-    """The symbolic weights `(B, N, T, S)` of `(B, T, ...)` and `(B, S, ...)`."""
-    shape = (queries.shape[0], layer.num_heads, queries.shape[1], keys.shape[1])
-    return keras.KerasTensor(shape, dtype=layer.compute_dtype)
 
 
 def write(cache, new, index):

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 from keras.dtype_policies import DTypePolicyMap
 
+from keras_transformer.config import expect
 from keras_transformer.layers.masks import positions_of
 from keras_transformer.layers.transformer_layer import TransformerLayer
 
@@ -117,11 +118,10 @@ class PositionalEmbedding(TransformerLayer):
         )
 
     def call(self, ids, index=0):
-        if self.positions == "learned" and (ids.shape[1] or 0) > self.max_positions:
-            raise ValueError(
-                f"ids must hold at most max_positions={self.max_positions} positions; "
-                f"received {ids.shape[1]}"
-            )
+        if self.positions == "learned":
+            length = ids.shape[1] or 0
+            limit = f"hold at most max_positions={self.max_positions} positions"
+            expect(length <= self.max_positions, "ids", limit, length)
         ids = ops.cast(ids, "int32")
         # Half precision cannot tell neighbouring positions apart either.
         tokens_BTD = ops.cast(self.token_embedding(ids), "float32")
@@ -163,10 +163,6 @@ class PositionalEmbedding(TransformerLayer):
     def compute_output_shape(self, ids_shape):
         return (*ids_shape, self.d_model)
 
-    def compute_output_spec(self, ids, index=0):
-        shape = self.compute_output_shape(ids.shape)
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
-
     def get_config(self):
         shared = self.token_embedding if self.shares_tokens else None
         serialized = keras.saving.serialize_keras_object(shared)
@@ -180,22 +176,14 @@ class PositionalEmbedding(TransformerLayer):
 
 def check_arguments(layer):
     """Raise a `ValueError` for sizes and positions that no such layer can have."""
-    if layer.positions not in POSITIONS:
-        raise ValueError(
-            f"positions must be one of {POSITIONS}; received {layer.positions!r}"
-        )
+    positions = layer.positions
+    width = layer.d_model
+    is_known = positions in POSITIONS
+    expect(is_known, "positions", f"be one of {POSITIONS}", positions)
     for name in ("vocab_size", "d_model", "max_positions"):
-        if getattr(layer, name) < 1:
-            raise ValueError(
-                f"{name} must be at least 1; received {getattr(layer, name)!r}"
-            )
-    if layer.positions != "learned" and layer.d_model % 2:
-        raise ValueError(
-            f"d_model must be even with {layer.positions} positions; "
-            f"received {layer.d_model!r}"
-        )
-    if layer.positions == "sinusoidal_fairseq" and layer.d_model < 4:
-        raise ValueError(
-            "d_model must be at least 4 with sinusoidal_fairseq positions; "
-            f"received {layer.d_model!r}"
-        )
+        size = getattr(layer, name)
+        expect(size >= 1, name, "be at least 1", size)
+    if positions != "learned":
+        least = 4 if positions == "sinusoidal_fairseq" else 2
+        fits = width % 2 == 0 and width >= least
+        expect(fits, "d_model", f"be even and at least {least} with {positions}", width)

@@ -23,6 +23,11 @@ class TransformerLayer(keras.layers.Layer):
         with keras.RematScope(mode=None):
             return kind(*arguments, **{"dtype": self.dtype_policy, **options})
 
+    def compute_output_spec(self, *args, **kwargs):
+        if kwargs.get("return_attention_scores"):  # then by a trace of `call`
+            return super(keras.layers.Layer, self).compute_output_spec(*args, **kwargs)
+        return super().compute_output_spec(*args, **kwargs)
+
     def get_config(self):
         parameters = inspect.signature(type(self).__init__).parameters.values()
         own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]

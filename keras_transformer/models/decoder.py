@@ -5,7 +5,6 @@ from keras import ops
 
 from keras_transformer.layers.decoder_block import DecoderBlock
 from keras_transformer.layers.masks import causal_mask, positions_of
-from keras_transformer.layers.multi_head_attention import scores_spec
 from keras_transformer.models.stack import Stack, block_options
 
 
@@ -103,34 +102,32 @@ class Decoder(Stack):
         logits = self._forward(target_ids, 0, through, training)
         return (logits, tuple(scores)) if return_attention_scores else logits
 
-    def step(self, target_ids, cache, index, source_mask=None):
-        """The logits of T new positions: `call` with a cache.
+    def step(self, target_ids, cache, index, cross_cache, source_mask=None):
+        """The logits of T new positions: `call` with caches.
 
         Args:
             target_ids: `(R, T)` the new ids; R is the B of the memory, or B times the
                 hypotheses of each sentence.
-            cache: a pair of `empty_self_cache(R, L)` at the start, and of
-                `cross_cache(memory)`.
+            cache: `empty_cache(R, L)` at the start, then what the step before gave.
             index: the position of the first of the new ids, an integer or a scalar
                 integer tensor.
+            cross_cache: `cross_cache(memory)`.
             source_mask: boolean `(B, 1, S)`, as for a call.
 
         Returns:
             `(logits (R, T, V) float32, cache)`.
         """
-        self_cache, cross_cache = cache
         new_caches = []
-        length = self_cache[0][0].shape[2]
-        mask = causal_mask(ops.arange(target_ids.shape[1]) + index, length)
+        positions = ops.arange(target_ids.shape[1]) + index
+        mask = causal_mask(positions, cache[0][0].shape[2])
 
         def through(block, n, x):
-            block_cache = (self_cache[n], cross_cache[n])
-            x, (written, _) = block.step(x, block_cache, index, mask, source_mask)
-            new_caches.append(written)
+            x, new = block.step(x, cache[n], index, cross_cache[n], mask, source_mask)
+            new_caches.append(new)
             return x
 
         logits = self._forward(target_ids, index, through)
-        return logits, (tuple(new_caches), cross_cache)
+        return logits, tuple(new_caches)
 
     def _forward(self, target_ids, index, through, training=False):
         x = self.embed(target_ids, index, training)
@@ -143,7 +140,7 @@ class Decoder(Stack):
             logits = ops.cast(self.output_projection(x), "float32")
         return logits if self.output_bias is None else logits + self.output_bias
 
-    def empty_self_cache(self, rows, length):
+    def empty_cache(self, rows, length):
         """Room for the keys and values of `length` target positions of `rows` rows."""
         blocks = self.blocks
         return tuple(block.self_attention.empty_cache(rows, length) for block in blocks)
@@ -160,15 +157,8 @@ class Decoder(Stack):
     ):
         return (*target_ids_shape, self.config.target_vocab_size)
 
-    def compute_output_spec(
-        self, target_ids, memory, *mask, return_attention_scores=False, **options
-    ):
-        shape = (*target_ids.shape, self.config.target_vocab_size)
-        logits = keras.KerasTensor(shape, dtype="float32")
-        if not return_attention_scores:
-            return logits
-        weights = []
-        for block in self.blocks:
-            to_self = scores_spec(block, target_ids, target_ids)
-            weights.append((to_self, scores_spec(block, target_ids, memory)))
-        return logits, tuple(weights)
+    def compute_output_spec(self, target_ids, *args, **kwargs):
+        spec = super().compute_output_spec(target_ids, *args, **kwargs)
+        if kwargs.get("return_attention_scores"):
+            return spec
+        return keras.KerasTensor(spec.shape, dtype="float32")

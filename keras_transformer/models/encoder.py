@@ -4,7 +4,6 @@ import keras
 
 from keras_transformer.layers.encoder_block import EncoderBlock
 from keras_transformer.layers.masks import padding_mask
-from keras_transformer.layers.multi_head_attention import scores_spec
 from keras_transformer.models.stack import Stack, block_options
 
 
@@ -76,13 +75,3 @@ class Encoder(Stack):
 
     def compute_output_shape(self, source_ids_shape, source_mask_shape=None):
         return (*source_ids_shape, self.config.d_model)
-
-    def compute_output_spec(
-        self, source_ids, *mask, return_attention_scores=False, **options
-    ):
-        shape = self.compute_output_shape(source_ids.shape)
-        memory = keras.KerasTensor(shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return memory
-        weights = [scores_spec(block, source_ids, source_ids) for block in self.blocks]
-        return memory, tuple(weights)

@@ -131,8 +131,8 @@ class Transformer(keras.Model):
         """
         if keras.backend.backend() == "torch":
             raise ValueError(
-                f"format={format!r} cannot be written on the torch backend with lengths "
-                "that vary: save the model, and load and export it with "
+                f"format={format!r} cannot be written on the torch backend, where "
+                "lengths would be fixed: save the model, then load and export it with "
                 "KERAS_BACKEND=tensorflow, or call keras_transformer.export on a run"
             )
         super().export(filepath, format=format, **options)

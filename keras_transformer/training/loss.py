@@ -29,8 +29,9 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
         >>> float(negative_log_likelihood(np.array([[1]]), np.zeros((1, 1, 4)))[0, 0])
         1.3862943649291992
     """
+    labels = ops.convert_to_tensor(labels)
+    logits = ops.cast(ops.convert_to_tensor(logits), "float32")
     check_shapes(labels, logits)
-    logits = ops.cast(logits, "float32")
     classes = logits.shape[-1]
     labels = ops.expand_dims(ops.cast(labels, "int32"), axis=-1)
     # A comparison and not a gather: under TensorFlow a gather's gradient is a slow
@@ -47,8 +48,8 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
 
 def check_shapes(labels, logits):
     """Raise a `ValueError` unless labels are `(B, T)` and logits `(B, T, V)`."""
-    found = tuple(ops.shape(labels))
-    predicted = tuple(ops.shape(logits))
+    found = tuple(labels.shape)
+    predicted = tuple(logits.shape)
     if len(predicted) != 3:
         raise ValueError(f"y_pred must be logits (B, T, V); received {predicted}")
     if len(found) != 2:
@@ -58,6 +59,11 @@ def check_shapes(labels, logits):
     if 0 in predicted[1:]:
         raise ValueError(
             f"y_pred must hold at least one position and class; received {predicted}"
+        )
+    if not all(a == b for a, b in zip(found, predicted) if None not in (a, b)):
+        raise ValueError(
+            "y_true and y_pred must have the same rows and positions; received "
+            f"{found} and {predicted}"
         )
 
 
@@ -115,6 +121,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         y_true = ops.convert_to_tensor(y_true)
+        y_pred = ops.convert_to_tensor(y_pred)
+        check_shapes(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, self.ignore_class)
         if weights is not None:
             counts = ops.not_equal(weights, 0)
@@ -142,13 +150,16 @@ def token_weights(labels, sample_weight=None, ignore_class=None):
     """
     weights = sample_weight
     if weights is not None:
-        weights = ops.cast(weights, "float32")
-        if len(weights.shape) == 1:
+        weights = ops.cast(ops.convert_to_tensor(weights), "float32")
+        found = tuple(weights.shape)
+        if len(found) == 1:
             weights = ops.expand_dims(weights, axis=1)
-        if len(weights.shape) != len(labels.shape):
+        sizes = zip(weights.shape, labels.shape)
+        fits = all(size in (1, None, full) or full is None for size, full in sizes)
+        if len(weights.shape) != len(labels.shape) or not fits:
             raise ValueError(
                 f"sample_weight must be (B, T) or (B,), y_true being "
-                f"{tuple(labels.shape)}; received {tuple(weights.shape)}"
+                f"{tuple(labels.shape)}; received {found}"
             )
         weights = weights * ops.ones_like(labels, dtype="float32")
     if ignore_class is None:

@@ -3,7 +3,11 @@
 import keras
 from keras import ops
 
-from keras_transformer.training.loss import negative_log_likelihood, token_weights
+from keras_transformer.training.loss import (
+    check_shapes,
+    negative_log_likelihood,
+    token_weights,
+)
 
 
 class MeanOverTokens(keras.metrics.Metric):
@@ -28,6 +32,8 @@ class MeanOverTokens(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true = ops.convert_to_tensor(y_true)
+        y_pred = ops.convert_to_tensor(y_pred)
+        check_shapes(y_true, y_pred)
         value = self.value(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, self.ignore_class)
         if weights is None:

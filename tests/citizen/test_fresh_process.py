@@ -1,6 +1,7 @@
 """Save today, load tomorrow: in a fresh process, on this backend and on the others."""
 
 import os
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -109,5 +110,8 @@ def test_every_public_name_is_seen():
     namespace = {}
     exec("from keras_transformer import *", namespace)
     assert {*names} <= {*namespace}
+    page = pydoc.plaintext.document(keras_transformer)
+    assert all(name in page for name in names)
+    assert "class MultiHeadAttention" in page
     stub = Path(keras_transformer.__file__).with_suffix(".pyi").read_text()
     assert all(f"import {name} as {name}" in stub for name in names)

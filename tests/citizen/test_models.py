@@ -119,8 +119,9 @@ def test_export(model, tmp_path, format):
     import tensorflow as tf
 
     model.export(tmp_path / "export", format=format, verbose=False)
-    served = tf.saved_model.load(tmp_path / "export").serve(INPUTS)
-    np.testing.assert_allclose(np.asarray(served), numpy(model(INPUTS)), atol=1e-5)
+    loaded = tf.saved_model.load(tmp_path / "export")
+    served = np.asarray(loaded.serve(INPUTS))
+    np.testing.assert_allclose(served, numpy(model(INPUTS)), atol=1e-5)
 
 
 class Batches(keras.utils.PyDataset):

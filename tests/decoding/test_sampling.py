@@ -15,8 +15,8 @@ def step(ids, index, cache):
 
 
 def draw(run, count=512, length=5, first_seed=0, **options):
-    def search(begin, limits, seeds):
-        return sampling(step, (), begin, limits, length, seeds=seeds, **options)
+    def search(limits, seeds):
+        return sampling(step, (), limits, (length,), seeds=seeds, **options)
 
     return run(search, [length] * count, range(first_seed, first_seed + count))
 

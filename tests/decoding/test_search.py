@@ -1,76 +1,88 @@
+import functools
+
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_transformer.decoding.beam_search import beam_search
-from keras_transformer.decoding.greedy import greedy
 from keras_transformer.decoding.sampling import sampling
-from keras_transformer.decoding.search import top_k
-from keras_transformer.text.special_tokens import BEGIN, PAD
+from keras_transformer.decoding.search import OURS, top_k
+from keras_transformer.text.special_tokens import PAD, SpecialTokens
+
+GREEDY = functools.partial(beam_search, beam=1)
+# Where each id of the automaton is in a vocabulary whose special ids are others.
+PLACES = np.array([5, 1, 3, 0, 2, 4])
+OTHERS = SpecialTokens(pad=5, begin=3, end=0)
 
 
 # The first two have no groups.
 @pytest.mark.parametrize("vocabulary", [7, 67, 96, 1200])
 def test_top_k_by_groups_is_top_k(vocabulary):
-    logits = np.random.default_rng(0).permuted(
-        np.tile(np.arange(vocabulary, dtype="float32"), (5, 1)), axis=1
-    )
-    values, ids = (
-        ops.convert_to_numpy(x) for x in top_k(ops.convert_to_tensor(logits), 6)
-    )
+    rows = np.tile(np.arange(vocabulary, dtype="float32"), (5, 1))
+    logits = np.random.default_rng(0).permuted(rows, axis=1)
+    found = top_k(ops.convert_to_tensor(logits), 6)
+    values, ids = map(ops.convert_to_numpy, found)
     expected = np.argsort(-logits, axis=1)[:, :6]
     np.testing.assert_array_equal(ids, expected)
     np.testing.assert_array_equal(values, np.take_along_axis(logits, expected, axis=1))
     assert ids.dtype == np.int32
 
 
-# Where each id of the automaton is in a vocabulary whose special ids are others: pad 5,
-# begin 3, end 0.
-PLACES = np.array([5, 1, 3, 0, 2, 4])
-OTHERS = dict(end=0, pad=5, never=(3, 5))
+def searching(search, model, special=OURS, step=None, **options):
+    """A search of seven positions; the seeds of a sample are the shifts."""
 
-
-def renamed(step):
-    """The same step with those ids."""
-    names = np.argsort(PLACES)
-
-    def other(ids, index, cache):
-        logits, cache = step(
-            ops.take(ops.convert_to_tensor(names.astype("int32")), ids), index, cache
-        )
-        return ops.take(
-            logits, ops.convert_to_tensor(names.astype("int32")), axis=1
-        ), cache
-
-    return other
-
-
-@pytest.mark.parametrize("search", [greedy, beam_search, sampling])
-def test_other_special_ids_change_nothing_else(automaton, run, search):
-    model, shifts, limits = automaton(), np.arange(5), [7, 7, 3, 0, 7]
-    prefix = np.array([[4, PAD], [PAD, PAD], [5, 1], [PAD, PAD], [1, PAD]])
-    options = {"seeds": shifts} if search is sampling else {}
-
-    def ours(begin, limits, shifts, prefix):
+    def call(max_lengths, shifts, prefix=None):
+        seeds = {"seeds": shifts} if search is sampling else {}
         return search(
-            model.step, model.cache(shifts), begin, limits, 7, prefix, **options
-        )
-
-    def theirs(begin, limits, shifts, prefix):
-        begin = ops.full_like(begin, PLACES[BEGIN])
-        return search(
-            renamed(model.step),
+            step or model.step,
             model.cache(shifts),
-            begin,
-            limits,
-            7,
+            max_lengths,
+            (7,),
             prefix,
+            special=special,
+            **seeds,
             **options,
-            **OTHERS,
         )
 
-    tokens, scores = run(ours, limits, shifts, prefix)
-    other_tokens, other_scores = run(theirs, limits, shifts, PLACES[prefix])
+    return call
+
+
+@pytest.mark.parametrize("search", [GREEDY, beam_search, sampling])
+def test_other_special_ids_change_nothing_else(automaton, run, search):
+    model = automaton()
+    names = np.argsort(PLACES).astype("int32")
+
+    def renamed(ids, index, cache):
+        own = ops.take(ops.convert_to_tensor(names), ids)
+        logits, cache = model.step(own, index, cache)
+        return ops.take(logits, ops.convert_to_tensor(names), axis=1), cache
+
+    limits = [7, 7, 3, 0, 7]
+    prefix = np.array([[4, PAD], [PAD, PAD], [5, 1], [PAD, PAD], [1, PAD]])
+    tokens, scores = run(searching(search, model), limits, range(5), prefix)
+    theirs = searching(search, model, OTHERS, renamed)
+    other_tokens, other_scores = run(theirs, limits, range(5), PLACES[prefix])
     assert np.any(tokens != PAD)
     np.testing.assert_array_equal(other_tokens, PLACES[tokens])
     np.testing.assert_allclose(other_scores, scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("search", [GREEDY, beam_search, sampling])
+def test_a_free_prefix_costs_nothing(automaton, run, strip, search):
+    """The first of the forced tokens is free, the second is charged, both are there."""
+    model = automaton()
+    penalty = {} if search is sampling else {"length_penalty": 0.0}
+    prefix = [[4, 1], [5, 4], [1, PAD]]
+    arrays = ([7] * 3, range(3), prefix)
+    tokens, charged = run(searching(search, model, **penalty), *arrays)
+    cheap = searching(search, model, free_prefix=1, **penalty)
+    same_tokens, scores = run(cheap, *arrays)
+    np.testing.assert_array_equal(same_tokens, tokens)
+    tokens = tokens.reshape(3, -1, 7)
+    for row, own in enumerate(map(strip, prefix)):
+        saved = charged.reshape(3, -1)[row] - scores.reshape(3, -1)[row]
+        np.testing.assert_allclose(saved, model.log_prob(own[:1], row), atol=1e-5)
+        best = strip(tokens[row, 0])
+        assert best[: len(own)] == own
+        expected = model.log_prob(best, row, free=1)
+        np.testing.assert_allclose(scores.reshape(3, -1)[row, 0], expected, atol=1e-5)

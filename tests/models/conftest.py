@@ -24,28 +24,31 @@ def make():
     """A small model whose weights are the same on every backend."""
 
     def make(dtype=None, seed=0, **changes):
-        sizes = {"key_dim": 5, "value_dim": 5, "dropout": 0.0, **SIZES}
-        return randomise(
-            Transformer(TransformerConfig(**{**sizes, **changes}), dtype=dtype), seed
-        )
+        sizes = {"key_dim": 5, "value_dim": 5, "dropout": 0.0, **SIZES, **changes}
+        return randomise(Transformer(TransformerConfig(**sizes), dtype=dtype), seed)
 
     return make
 
 
+def padded(ids, lengths):
+    """Ids that end at those lengths, with padding after END."""
+    for row, length in zip(ids, lengths, strict=True):
+        row[length - 1] = END
+        row[length:] = PAD
+    return ids
+
+
 @pytest.fixture
 def batch():
-    """Inputs and labels of three sentences of different lengths, and the weight of each label."""
+    """Inputs, labels and their weights of three sentences of different lengths."""
     random = np.random.default_rng(5)
     source, target = (
         random.integers(END + 1, 19, size=(3, size), dtype="int32") for size in (11, 7)
     )
-    for ids, lengths in ((source, (11, 4, 1)), (target, (3, 7, 1))):
-        for row, length in zip(ids, lengths):
-            row[length - 1], row[length:] = END, PAD
-    shifted = np.concatenate([np.full((3, 1), BEGIN, "int32"), target[:, :-1]], axis=1)
+    padded(source, (11, 4, 1))
+    padded(target, (3, 7, 1))
+    begin = np.full((3, 1), BEGIN, "int32")
+    shifted = np.concatenate([begin, target[:, :-1]], axis=1)
     weights = (target != PAD).astype("float32")
-    return (
-        {"source_ids": source, "target_ids": shifted},
-        target,
-        weights / weights.sum(),
-    )
+    inputs = {"source_ids": source, "target_ids": shifted}
+    return inputs, target, weights / weights.sum()

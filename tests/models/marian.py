@@ -1,4 +1,4 @@
-"""The same weights in Hugging Face's MarianMTModel: the oracle of the logits, and the rival of the benchmarks."""
+"""The same weights in Hugging Face's `MarianMTModel`: the oracle of the logits."""
 
 import numpy as np
 import torch
@@ -15,13 +15,11 @@ def as_torch(x):
 
 def marian_config(config, max_positions=512):
     """The `MarianConfig` of a `TransformerConfig`, with our special tokens."""
-    head_size = config.d_model // config.num_heads
-    if config.norm_first or {
-        config.key_dim or head_size,
-        config.value_dim or head_size,
-    } != {head_size}:
+    size = config.d_model // config.num_heads
+    sizes = {config.key_dim or size, config.value_dim or size}
+    if config.norm_first or sizes != {size}:
         raise ValueError(
-            f"config must be post-norm with heads of size {head_size}; received {config}"
+            f"config must be post-norm with heads of size {size}; received {config}"
         )
     shared = dict(
         d_model=config.d_model,
@@ -52,9 +50,9 @@ def marian_config(config, max_positions=512):
 def copy_dense(linear, layer):
     """A `Dense` of ours into `nn.Linear`."""
     linear.weight.copy_(as_torch(layer.kernel).T)
-    linear.bias.copy_(
-        torch.zeros_like(linear.bias) if layer.bias is None else as_torch(layer.bias)
-    )
+    linear.bias.zero_()
+    if layer.bias is not None:
+        linear.bias.copy_(as_torch(layer.bias))
 
 
 def copy_norm(norm, layer):
@@ -64,33 +62,36 @@ def copy_norm(norm, layer):
 
 
 def copy_attention(theirs, ours):
-    for linear, layer in (
-        (theirs.q_proj, ours.query),
-        (theirs.k_proj, ours.key),
-        (theirs.v_proj, ours.value),
-    ):
-        copy_dense(linear, layer)
+    copy_dense(theirs.q_proj, ours.query)
+    copy_dense(theirs.k_proj, ours.key)
+    copy_dense(theirs.v_proj, ours.value)
     copy_dense(theirs.out_proj, ours.output_projection)
 
 
 def copy_stack(theirs, ours):
-    """An encoder or a decoder of ours into Marian's, positions included (Marian's own are halves)."""
+    """An encoder or a decoder of ours into Marian's.
+
+    The positions are copied too: Marian's own are halves.
+    """
     positions = np.arange(theirs.embed_positions.num_embeddings)[None]
     theirs.embed_positions.weight.copy_(as_torch(ours.embedding.encode(positions))[0])
-    theirs.embed_tokens.weight.copy_(as_torch(ours.embedding.embeddings))
+    theirs.embed_tokens.weight.copy_(
+        as_torch(ours.embedding.token_embedding.embeddings)
+    )
     for layer, block in zip(theirs.layers, ours.blocks, strict=True):
         copy_attention(layer.self_attn, block.self_attention)
         copy_norm(layer.self_attn_layer_norm, block.self_attention_residual.norm)
         if hasattr(layer, "encoder_attn"):
             copy_attention(layer.encoder_attn, block.cross_attention)
-            copy_norm(layer.encoder_attn_layer_norm, block.cross_attention_residual.norm)
+            norm = block.cross_attention_residual.norm
+            copy_norm(layer.encoder_attn_layer_norm, norm)
         copy_dense(layer.fc1, block.feed_forward.expand)
         copy_dense(layer.fc2, block.feed_forward.contract)
         copy_norm(layer.final_layer_norm, block.feed_forward_residual.norm)
 
 
 def marian_from(model, max_positions=512):
-    """A `MarianMTModel`, ready to translate, that holds the weights of a post-norm `Transformer`.
+    """A `MarianMTModel` with the weights of a post-norm `Transformer`.
 
     Args:
         model: our `Transformer`; projections without biases become projections with
@@ -104,7 +105,8 @@ def marian_from(model, max_positions=512):
     with torch.no_grad():
         copy_stack(marian.model.encoder, model.encoder)
         copy_stack(marian.model.decoder, model.decoder)
-        marian.lm_head.weight.copy_(as_torch(model.decoder.embedding.embeddings))
+        matrix = model.decoder.embedding.token_embedding.embeddings
+        marian.lm_head.weight.copy_(as_torch(matrix))
     # As our search: padding and the begin token are never generated.
     marian.generation_config.bad_words_ids = [[PAD], [BEGIN]]
     return marian

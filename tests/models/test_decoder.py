@@ -14,7 +14,21 @@ def encoded(batch):
     """A memory, its mask, and target ids of W hypotheses a sentence."""
     source_ids = batch[0]["source_ids"]
     ids = np.random.default_rng(2).integers(4, 19, size=(B * W, T), dtype="int32")
-    return normal(B, S, 14), padding_mask(source_ids), ids
+    return ops.convert_to_tensor(normal(B, S, 14)), padding_mask(source_ids), ids
+
+
+def stepped(decoder, memory, mask, ids, sizes):
+    """The logits `(R, T, V)` of steps of those sizes, and the last cache."""
+    cache = (decoder.empty_self_cache(B * W, T), decoder.cross_cache(memory))
+    logits = []
+    index = 0
+    for size in sizes:
+        new_ids = ids[:, index : index + size]
+        place = ops.convert_to_tensor(index, dtype="int32")
+        found, cache = decoder.step(new_ids, cache, place, mask)
+        logits.append(numpy(found))
+        index += size
+    return np.concatenate(logits, axis=1), cache
 
 
 @pytest.mark.parametrize(
@@ -41,65 +55,65 @@ def encoded(batch):
         dict(positions="sinusoidal_fairseq", first_position=2, output_bias=True),
     ],
 )
-def test_cached_steps_of_every_hypothesis_equal_one_full_call(make, encoded, changes):
-    decoder, (memory, mask, ids) = make(**changes).decoder, encoded
-    full, no_cache = decoder(
-        ids, np.repeat(memory, W, axis=0), ops.repeat(mask, W, axis=0)
-    )
-    assert no_cache == () and full.shape == (B * W, T, 19)
-    cache = (
-        decoder.empty_self_cache(B * W, T),
-        decoder.cross_cache(ops.convert_to_tensor(memory)),
-    )
-    for t in range(T):
-        index = ops.convert_to_tensor(t, dtype="int32")
-        logits, cache = decoder(
-            ids[:, t : t + 1], memory, mask, cache=cache, index=index
-        )
-        np.testing.assert_allclose(numpy(logits)[:, 0], numpy(full)[:, t], atol=5e-6)
+def test_steps_of_every_hypothesis_equal_one_call(make, encoded, changes):
+    """One position a step, a prefill and then steps, steps of several, all at once."""
+    decoder = make(**changes).decoder
+    memory, mask, ids = encoded
+    repeated = ops.repeat(memory, W, axis=0)
+    full = decoder(ids, repeated, ops.repeat(mask, W, axis=0))
+    assert full.shape == (B * W, T, 19)
+    for sizes in ((1,) * T, (4, 1, 1, 1), (3, 2, 2), (T,)):
+        logits, cache = stepped(decoder, memory, mask, ids, sizes)
+        np.testing.assert_allclose(logits, numpy(full), atol=5e-6)
     (keys, values), (cross_keys, _) = cache[0][1], cache[1][1]
-    assert keys.shape == (B * W, 2, T, 5) and values.shape[3] == changes.get(
-        "value_dim", 5
-    )
+    assert keys.shape == (B * W, 2, T, 5)
+    assert values.shape == (B * W, 2, T, changes.get("value_dim", 5))
     assert cross_keys.shape == (B, 2, S, 5)
 
 
 def test_caches_are_in_the_compute_dtype(make, encoded):
-    decoder, (memory, mask, ids) = make(dtype="mixed_bfloat16").decoder, encoded
-    cache = (
-        decoder.empty_self_cache(B * W, T),
-        decoder.cross_cache(ops.convert_to_tensor(memory)),
-    )
-    logits, after = decoder(ids[:, :1], memory, mask, cache=cache)
-    types = {
-        keras.backend.standardize_dtype(x.dtype)
-        for x in keras.tree.flatten((cache, after))
-    }
-    assert (
-        types == {"bfloat16"}
-        and keras.backend.standardize_dtype(logits.dtype) == "float32"
-    )
+    decoder = make(dtype="mixed_bfloat16").decoder
+    memory, mask, ids = encoded
+    cache = (decoder.empty_self_cache(B * W, T), decoder.cross_cache(memory))
+    logits, after = decoder.step(ids[:, :1], cache, 0, mask)
+    leaves = keras.tree.flatten((cache, after))
+    assert {keras.backend.standardize_dtype(x.dtype) for x in leaves} == {"bfloat16"}
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_causality_by_gradient(make, encoded, norm_first, monkeypatch):
-    """The loss at one position has gradient 0, exactly, with respect to what enters at every later one."""
-    decoder, (memory, mask, ids) = make(norm_first=norm_first).decoder, encoded
+    """The loss at one position has no gradient at all from what enters later."""
+    decoder = make(norm_first=norm_first).decoder
+    memory, mask, ids = encoded
     encode = decoder.embedding.encode
 
     def loss(added, position):
-        monkeypatch.setattr(
-            decoder.embedding, "encode", lambda positions, *_: encode(positions) + added
-        )
-        logits, _ = decoder(ids[:B], ops.convert_to_tensor(memory), mask)
+        def encode_and_add(positions):
+            return encode(positions) + added
+
+        monkeypatch.setattr(decoder.embedding, "encode", encode_and_add)
+        logits = decoder(ids[:B], memory, mask)
         return ops.sum(ops.log_softmax(logits, axis=-1)[:, position, 5])
 
     for position in (0, 3, T - 1):
-        slope = gradient(
-            lambda added: loss(added, position), np.zeros((B, T, 14), "float32")
-        )  # noqa: B023
+
+        def loss_here(added, position=position):
+            return loss(added, position)
+
+        slope = gradient(loss_here, np.zeros((B, T, 14), "float32"))
         assert np.all(slope[:, position + 1 :] == 0)
         assert np.all(np.abs(slope[:, : position + 1]).max(axis=-1) > 1e-6)
+
+
+def test_without_a_mask_all_of_the_memory_is_seen(make, encoded):
+    decoder = make().decoder
+    memory, mask, ids = encoded
+    every = ops.ones_like(mask)
+    expected = numpy(decoder(ids[:B], memory, every))
+    np.testing.assert_allclose(numpy(decoder(ids[:B], memory)), expected, atol=1e-6)
+    masked = numpy(decoder(ids[:B], memory, mask))
+    assert np.abs(masked - expected).max() > 0.01
 
 
 def test_final_norm_of_pre_norm_only(make):

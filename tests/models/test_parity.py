@@ -22,11 +22,9 @@ SIZES = dict(
 
 
 def logits_of(model, inputs):
+    source = torch.from_numpy(inputs["source_ids"]).long()
+    target = torch.from_numpy(inputs["target_ids"]).long()
     with torch.no_grad():
-        source, target = (
-            torch.from_numpy(inputs[name]).long()
-            for name in ("source_ids", "target_ids")
-        )
         return model(source, target).numpy()
 
 
@@ -40,7 +38,8 @@ def logits_of(model, inputs):
     ],
 )
 def test_marian(make, batch, changes):
-    (inputs, labels, _), model = batch, make(**{**SIZES, **changes})
+    inputs, labels, _ = batch
+    model = make(**{**SIZES, **changes})
     marian = marian_from(model, max_positions=31)
 
     def call(source, target):
@@ -49,25 +48,21 @@ def test_marian(make, batch, changes):
         ).logits
 
     real = labels != 0
-    np.testing.assert_allclose(
-        numpy(model(inputs))[real], logits_of(call, inputs)[real], **TOLERANCE
-    )
+    theirs = logits_of(call, inputs)
+    np.testing.assert_allclose(numpy(model(inputs))[real], theirs[real], **TOLERANCE)
 
 
 def test_marians_own_table_is_our_halves(make):
     model = make(**SIZES, positions="sinusoidal_halves")
     marian = marian_from(model, max_positions=31)
     copied = marian.model.encoder.embed_positions
-    np.testing.assert_allclose(
-        copied.weight.detach().numpy(), copied.create_weight().numpy(), atol=2e-6
-    )
+    own = copied.create_weight().numpy()
+    np.testing.assert_allclose(copied.weight.detach().numpy(), own, atol=2e-6)
 
 
 def test_marian_needs_what_it_can_hold(make):
-    with pytest.raises(
-        ValueError,
-        match="config must be post-norm with heads of size 7; received .*norm='pre'",
-    ):
+    message = "post-norm with heads of size 7; received .*norm_first=True"
+    with pytest.raises(ValueError, match=message):
         marian_from(make(norm_first=True))
 
 
@@ -77,12 +72,8 @@ class TorchTransformer(torch.nn.Module):
     def __init__(self, model):
         super().__init__()
         c = model.config
-        options = dict(
-            batch_first=True,
-            norm_first=False,
-            layer_norm_eps=c.layer_norm_epsilon,
-            dropout=0.0,
-        )
+        self.model = model
+        self.matrix = as_torch(model.decoder.embedding.token_embedding.embeddings)
         self.transformer = torch.nn.Transformer(
             c.d_model,
             c.num_heads,
@@ -90,64 +81,70 @@ class TorchTransformer(torch.nn.Module):
             c.decoder_layers,
             c.d_ff,
             activation=c.activation,
-            **options,
+            batch_first=True,
+            norm_first=False,
+            layer_norm_eps=c.layer_norm_epsilon,
+            dropout=0.0,
         )
-        self.transformer.encoder.norm = self.transformer.decoder.norm = None
-        self.model, self.matrix = model, as_torch(model.decoder.embedding.embeddings)
+        encoder = self.transformer.encoder
+        decoder = self.transformer.decoder
+        encoder.norm = None
+        decoder.norm = None
+        layers = [*encoder.layers, *decoder.layers]
+        blocks = [*model.encoder.blocks, *model.decoder.blocks]
         with torch.no_grad():
-            for stack, ours in (
-                (self.transformer.encoder, model.encoder),
-                (self.transformer.decoder, model.decoder),
-            ):
-                for layer, block in zip(stack.layers, ours.blocks, strict=True):
-                    self.copy_block(layer, block)
-
-    def copy_block(self, layer, block):
-        parts = [(layer.self_attn, block.self_attention, block.self_attention_norm)]
-        if hasattr(layer, "multihead_attn"):
-            parts.append(
-                (
-                    layer.multihead_attn,
-                    block.cross_attention,
-                    block.cross_attention_norm,
-                )
-            )
-        for n, (theirs, ours, norm) in enumerate(parts, start=1):
-            projections = (ours.query, ours.key, ours.value)
-            theirs.in_proj_weight.copy_(
-                torch.cat([as_torch(p.kernel).T for p in projections])
-            )
-            theirs.in_proj_bias.copy_(
-                torch.cat([as_torch(p.bias) for p in projections])
-            )
-            copy_dense(theirs.out_proj, ours.output_projection)
-            copy_norm(getattr(layer, f"norm{n}"), norm)
-        copy_dense(layer.linear1, block.feed_forward.expand)
-        copy_dense(layer.linear2, block.feed_forward.contract)
-        copy_norm(getattr(layer, f"norm{len(parts) + 1}"), block.feed_forward_norm)
+            for layer, block in zip(layers, blocks, strict=True):
+                copy_block(layer, block)
 
     def forward(self, source, target):
-        x, y = (
-            as_torch(self.model.decoder.embedding(ids.numpy()))
-            for ids in (source, target)
-        )
-        later = torch.triu(
-            torch.ones(target.shape[1], target.shape[1], dtype=torch.bool), diagonal=1
-        )
+        embedding = self.model.decoder.embedding
+        shape = (target.shape[1], target.shape[1])
         padding = source == 0
         output = self.transformer(
-            x,
-            y,
-            tgt_mask=later,
+            as_torch(embedding(source.numpy())),
+            as_torch(embedding(target.numpy())),
+            tgt_mask=torch.triu(torch.ones(shape, dtype=torch.bool), diagonal=1),
             src_key_padding_mask=padding,
             memory_key_padding_mask=padding,
         )
         return output @ self.matrix.T
 
 
+def copy_attention_block(theirs, norm, ours, residual):
+    projections = (ours.query, ours.key, ours.value)
+    kernels = [as_torch(projection.kernel).T for projection in projections]
+    biases = [as_torch(projection.bias) for projection in projections]
+    theirs.in_proj_weight.copy_(torch.cat(kernels))
+    theirs.in_proj_bias.copy_(torch.cat(biases))
+    copy_dense(theirs.out_proj, ours.output_projection)
+    copy_norm(norm, residual.norm)
+
+
+def copy_block(layer, block):
+    copy_attention_block(
+        layer.self_attn,
+        layer.norm1,
+        block.self_attention,
+        block.self_attention_residual,
+    )
+    last_norm = layer.norm2
+    if hasattr(layer, "multihead_attn"):
+        copy_attention_block(
+            layer.multihead_attn,
+            layer.norm2,
+            block.cross_attention,
+            block.cross_attention_residual,
+        )
+        last_norm = layer.norm3
+    copy_dense(layer.linear1, block.feed_forward.expand)
+    copy_dense(layer.linear2, block.feed_forward.contract)
+    copy_norm(last_norm, block.feed_forward_residual.norm)
+
+
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_torch_transformer(make, batch, activation):
-    (inputs, labels, _), model = batch, make(**SIZES, activation=activation)
+    inputs, labels, _ = batch
+    model = make(**SIZES, activation=activation)
     real = labels != 0
     theirs = logits_of(TorchTransformer(model), inputs)
     np.testing.assert_allclose(numpy(model(inputs))[real], theirs[real], **TOLERANCE)
