@@ -53,8 +53,8 @@ def test_check_batches_have_the_shapes_and_are_the_same_each_time(run):
     assert sizes == [(1, 1), (4, 4)]
     for one, other in zip(first, second, strict=True):
         assert (one.sources, one.targets) == (other.sources, other.targets)
-        np.testing.assert_array_equal(one.source_ids, other.source_ids)
-        np.testing.assert_array_equal(one.target_ids, other.target_ids)
+        for name in ("source_ids", "target_ids"):
+            np.testing.assert_array_equal(one.inputs[name], other.inputs[name])
 
 
 def test_a_check_that_fails_says_by_how_much():
@@ -71,11 +71,16 @@ def test_one_number_that_differs_is_enough(run):
     batches = check_batches(Run.open(run))
     numbers = [np.zeros(3), np.zeros((2, 2))]
     spoiled = [np.zeros(3), np.array([[0, 0], [0, -3e-4]])]
-    check = compare("scores", 1e-4, batches, numbers, numbers)
+
+    def answers(found):
+        pairs = zip(numbers, found)
+        return lambda batch: next(pairs)
+
+    check = compare("scores", 1e-4, batches, answers(numbers))
     assert check.largest_difference == 0
-    assert check.shapes == tuple(batch.source_ids.shape for batch in batches)
+    assert check.shapes == tuple(b.inputs["source_ids"].shape for b in batches)
     with pytest.raises(ValueError, match="within 0.0001; received 0.0003"):
-        compare("scores", 1e-4, batches, numbers, spoiled)
+        compare("scores", 1e-4, batches, answers(spoiled))
 
 
 def spoiled_kernel(model):
