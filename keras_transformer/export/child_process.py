@@ -13,14 +13,11 @@ ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*", re.MULTILINE)
 
 
 def run_under_tensorflow(*arguments, task):
-    """Run a Python program under TensorFlow, on the processor.
+    """What a Python program prints under TensorFlow, on the processor.
 
     Args:
         *arguments: the program, as the command `python` takes it.
         task: what it is to do, as JSON can hold it: its last argument.
-
-    Returns:
-        what it printed.
 
     Raises:
         ValueError: if it fails; the message is its last error.

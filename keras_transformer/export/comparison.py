@@ -89,9 +89,6 @@ def compare(of, tolerance, batches, answers):
         tolerance: the largest difference that is allowed.
         batches: what `check_batches` gave.
         answers: a function of a batch that gives the model's numbers and the export's.
-
-    Raises:
-        ValueError: if a difference is larger, or not a number.
     """
     shapes = []
     differences = []
@@ -103,13 +100,7 @@ def compare(of, tolerance, batches, answers):
 
 
 def compare_logits(run, model, logits):
-    """The `Check` of an export that gives logits.
-
-    Args:
-        run: the `Run`.
-        model: its `Transformer`.
-        logits: the export as a function of source ids (B, S) and target ids (B, T).
-    """
+    """The `Check` of an export, given as a function of source ids and target ids."""
     def answers(batch):
         ours = ops.convert_to_numpy(model(batch.inputs, training=False))
         scale = max(1.0, np.abs(ours).max())

@@ -16,6 +16,8 @@ from keras_transformer.runs.run import read_tokenizers
 # with 1 (CTranslate2's own choice), 2 with 1.5, none from 2 on.
 PATIENCE = 4.0
 
+score_of = operator.attrgetter("score")
+
 
 class CTranslate2Translator(BaseTranslator):
     """A `Translator` for what `export.ctranslate2` wrote: no prefixes, no sampling.
@@ -48,9 +50,8 @@ class CTranslate2Translator(BaseTranslator):
             inter_threads=int(threads.split(",")[0]),
             intra_threads=1,
         )
-        self._source_pieces = tokenizers[0].pieces
-        self._target_pieces = tokenizers[1].pieces
-        self._target_ids = {piece: i for i, piece in enumerate(self._target_pieces)}
+        self._source, self._target = (tokenizer.pieces for tokenizer in tokenizers)
+        self._target_ids = {piece: i for i, piece in enumerate(self._target)}
 
     @classmethod
     def load(cls, export, **changes):
@@ -86,16 +87,13 @@ class CTranslate2Translator(BaseTranslator):
         found = self._searched([sources[row] for row in again], suppressed=never)
         for row, hypotheses in zip(again, found):
             ids = [hypothesis.ids for hypothesis in hypotheses]
-            rescored = self._hypotheses(ids, self._scores(sources[row], ids))
-            rescored.sort(key=operator.attrgetter("score"), reverse=True)
-            results[row] = rescored
+            # The scores that they have when nothing is suppressed.
+            log_probs = self._token_scores([sources[row]] * len(ids), ids)
+            alpha = self.config.length_penalty
+            scores = [sum(own) / len(own) ** alpha for own in log_probs]
+            rescored = self._hypotheses(ids, scores)
+            results[row] = sorted(rescored, key=score_of, reverse=True)
         return results
-
-    def _scores(self, source, rows):
-        """The scores that rows of ids have when nothing is suppressed."""
-        alpha = self.config.length_penalty
-        log_probs = self._token_scores([source] * len(rows), rows)
-        return [sum(own) / len(own) ** alpha for own in log_probs]
 
     def _searched(self, sources, suppressed=()):
         """Sources in ids -> their hypotheses."""
@@ -160,11 +158,11 @@ class CTranslate2Translator(BaseTranslator):
         """The pieces of sources, without the end token that CTranslate2 adds."""
         if adds_end(self.sentence_format):
             sources = [ids[:-1] for ids in sources]
-        return [[self._source_pieces[number] for number in ids] for ids in sources]
+        return [[self._source[number] for number in ids] for ids in sources]
 
     def _pieces(self, ids):
         """The pieces of target ids."""
-        return [self._target_pieces[number] for number in ids]
+        return [self._target[number] for number in ids]
 
 
 def adds_end(sentence_format):

@@ -37,12 +37,7 @@ def new_export(run, out, overwrite):
 
 
 def check_model(config, engine):
-    """Raise a `ValueError` if an engine has no such model.
-
-    Args:
-        config: a `TransformerConfig`.
-        engine: `"CTranslate2"` or `"Marian"`.
-    """
+    """Raise a `ValueError` if CTranslate2 or Marian has no such model."""
     found = {
         **vars(config),
         "final_norm": config.has_final_norm,
@@ -69,12 +64,7 @@ def check_model(config, engine):
 
 
 def check_search(config, engine):
-    """Raise a `ValueError` if an engine has no search like that.
-
-    Args:
-        config: a `DecodingConfig`.
-        engine: `"CTranslate2"` or `"a SavedModel"`.
-    """
+    """Raise a `ValueError` if CTranslate2 or a SavedModel has no such search."""
     expectation = f"be 'beam' or 'greedy' with {engine}"
     expect(config.search != "sampling", "search", expectation, config.search)
     if engine == "CTranslate2" and config.length_penalty:
@@ -104,8 +94,7 @@ def read_search(export, format):
     """The `DecodingConfig` and the most positions of an export; verifies its files.
 
     Raises:
-        ValueError: if it is no export of this format, or a file is not what was
-            written.
+        ValueError: if it is no such export, or a file is not what was written.
     """
     path = Path(export) / "config.json"
     expectation = "be a directory that `keras-transformer export` wrote"

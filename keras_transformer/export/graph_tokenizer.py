@@ -61,10 +61,6 @@ class CheckpointGraph(tf.Module):
 
     A subclass has `_cut`, texts (N,) -> pieces (N, None), and `_join`, its inverse;
     pieces are ragged.
-
-    Args:
-        tokenizer: a `CheckpointTokenizer`.
-        name: a name of its own.
     """
 
     def __init__(self, tokenizer, name):

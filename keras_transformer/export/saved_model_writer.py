@@ -21,13 +21,7 @@ SIGNATURES = ("serving_default", "n_best")
 
 
 class TextToText(tf.Module):
-    """What is saved: two signatures around one search.
-
-    Args:
-        model: a `Transformer`.
-        tokenizers: those of source and target.
-        config: a `DecodingConfig`.
-    """
+    """What is saved: two signatures around one search."""
 
     def __init__(self, model, tokenizers, config):
         super().__init__()

@@ -107,19 +107,15 @@ def specification(model, tokenizers, positions):
 
     config = model.config
     options = dict(
+        num_heads=config.num_heads,
         pre_norm=config.norm_first,
         no_final_norm=not config.has_final_norm,
         layernorm_embedding=config.embedding_norm,
         activation=common_spec.Activation[ACTIVATIONS[config.activation]],
         head_dim=config.key_dim,
     )
-    heads = config.num_heads
-    encoder = transformer_spec.TransformerEncoderSpec(
-        config.encoder_layers, heads, **options
-    )
-    decoder = transformer_spec.TransformerDecoderSpec(
-        config.decoder_layers, heads, **options
-    )
+    encoder = transformer_spec.TransformerEncoderSpec(config.encoder_layers, **options)
+    decoder = transformer_spec.TransformerDecoderSpec(config.decoder_layers, **options)
     fill_stack(encoder, encoder.embeddings[0], model.encoder, positions)
     fill_stack(decoder, decoder.embeddings, model.decoder, positions)
     projection = model.decoder.output_projection
@@ -197,21 +193,22 @@ def fill_stack(spec, embedding_spec, stack, positions):
     if stack.final_norm is not None:
         fill_norm(spec.layer_norm, stack.final_norm)
     for layer, block in zip(spec.layer, stack.blocks, strict=True):
-        attention = block.self_attention
-        inputs, output = layer.self_attention.linear
-        fill_linear(inputs, attention.query, attention.key, attention.value)
-        fill_linear(output, attention.output_projection)
-        fill_norm(layer.self_attention.layer_norm, block.self_attention_residual.norm)
+        inputs = [["query", "key", "value"]]
+        fill_attention(layer.self_attention, block, "self_attention", inputs)
         if stack.side == "target":
-            attention = block.cross_attention
-            queries, memory, output = layer.attention.linear
-            fill_linear(queries, attention.query)
-            fill_linear(memory, attention.key, attention.value)
-            fill_linear(output, attention.output_projection)
-            fill_norm(layer.attention.layer_norm, block.cross_attention_residual.norm)
+            inputs = [["query"], ["key", "value"]]
+            fill_attention(layer.attention, block, "cross_attention", inputs)
         fill_linear(layer.ffn.linear_0, block.feed_forward.expand)
         fill_linear(layer.ffn.linear_1, block.feed_forward.contract)
         fill_norm(layer.ffn.layer_norm, block.feed_forward_residual.norm)
+
+
+def fill_attention(spec, block, name, inputs):
+    attention = getattr(block, name)
+    matrices = [*inputs, ["output_projection"]]
+    for linear, parts in zip(spec.linear, matrices, strict=True):
+        fill_linear(linear, *[getattr(attention, part) for part in parts])
+    fill_norm(spec.layer_norm, getattr(block, f"{name}_residual").norm)
 
 
 def fill_linear(spec, *layers):

@@ -20,7 +20,7 @@ from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run
 from keras_transformer.text.tokenizer import Tokenizer
 
-ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "silu": "swish"}
+ACTIVATIONS = {"silu": "swish"}  # others have the same name
 
 
 def huggingface(run, out, overwrite=False):
@@ -81,7 +81,7 @@ def marian_config(config):
         "d_model": config.d_model,
         "dropout": config.dropout,
         "attention_dropout": config.attention_dropout,
-        "activation_function": ACTIVATIONS[config.activation],
+        "activation_function": ACTIVATIONS.get(config.activation, config.activation),
         "scale_embedding": config.scale_embedding,
         "max_position_embeddings": config.max_positions,
         "pad_token_id": config.pad_id,
@@ -93,7 +93,6 @@ def marian_config(config):
 
 
 def generation_config(config):
-    """How `generate` is to search unless told otherwise."""
     return {
         "bad_words_ids": [[token] for token in config.special.never_generated],
         "decoder_start_token_id": config.begin_id,
