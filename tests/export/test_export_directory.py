@@ -255,7 +255,7 @@ def test_a_config_that_says_too_much_is_refused(out):
         ),
         (
             "translate --runtime ctranslate2 RUN hello",
-            "its format must be 'ctranslate2'; received None",
+            "its format must be 'ctranslate2'; received 2",
         ),
         (
             "translate --runtime ctranslate2 absent hello",
