@@ -17,14 +17,15 @@ from pathlib import Path
 
 from benchmarks.paired import Contender, heading, serve, take_turns
 from keras_transformer.config import DecodingConfig
-from keras_transformer.runs.run import load_model, load_tokenizers
+from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import END, PAD
 
 
 def our_translate(run, dtype, config):
     from keras_transformer.decoding.translator import Translator
 
-    return Translator(load_model(run, dtype), *load_tokenizers(run), config=config)
+    run = Run.open(run)
+    return Translator(run.model(dtype), *run.tokenizers, config=config)
 
 
 def marian_translate(run, dtype, config):
@@ -32,8 +33,9 @@ def marian_translate(run, dtype, config):
 
     from benchmarks.marian import marian_of
 
-    source_tokenizer, target_tokenizer = load_tokenizers(run)
-    marian = marian_of(load_model(run, dtype))
+    run = Run.open(run)
+    source_tokenizer, target_tokenizer = run.tokenizers
+    marian = marian_of(run.model(dtype))
 
     def batch_ids(sources):
         ids = [torch.tensor([*source, END]) for source in sources]

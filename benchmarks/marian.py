@@ -38,7 +38,7 @@ def marian_of(model):
                 norm.weight.copy_(weights[f"model.{stack}.layer_norm.weight"])
                 norm.bias.copy_(weights[f"model.{stack}.layer_norm.bias"])
     # As our search: padding and the begin token are never generated.
-    never = [[token] for token in config.never_generated]
+    never = [[token] for token in config.special.never_generated]
     marian.generation_config.bad_words_ids = never
     return marian
 

@@ -52,21 +52,20 @@ def engine(name, place):
         from keras_transformer.runs.run import Run
 
         config = DecodingConfig(penalty="power", batch_size=max(SIZES))
-        return Translator(
-            Run.open(place).model("float32"), *Run.open(place).tokenizers, config=config
-        )
+        run = Run.open(place)
+        return Translator(run.model("float32"), *run.tokenizers, config=config)
     if name == "SavedModel":
         import tensorflow as tf
         import tensorflow_text  # noqa: F401
 
         # Alive as long as the function is.
         loaded = tf.saved_model.load(str(place / "1"))
-        return lambda texts: [
-            text.decode()
-            for text in loaded.signatures["serving_default"](text=tf.constant(texts))[
-                "translation"
-            ].numpy()
-        ]
+
+        def translate(texts):
+            found = loaded.signatures["serving_default"](text=tf.constant(texts))
+            return [text.decode() for text in found["translation"].numpy()]
+
+        return translate
     if name.startswith("CTranslate2"):
         from keras_transformer.export import CTranslate2Translator
 
@@ -75,18 +74,18 @@ def engine(name, place):
 
 
 def onnx_engine(place):
-    from keras_transformer.decoding.translator import pad
+    from keras_transformer.decoding.batching import pad
     from keras_transformer.export.onnx_loop import OnnxTransformer
     from keras_transformer.runs.run import read_tokenizers
-    from keras_transformer.text.special_tokens import END
+    from keras_transformer.text.special_tokens import END, PAD
 
-    (source, target), model = read_tokenizers(place), OnnxTransformer(place)
+    source, target = read_tokenizers(place)
+    model = OnnxTransformer(place)
 
     def translate(texts):
         ids = [[*row, END] for row in source.encode(texts)]
-        return target.decode(
-            model.greedy(pad(ids, len(ids), max(map(len, ids)))).tolist()
-        )
+        source_ids = pad(ids, len(ids), max(map(len, ids)), PAD)
+        return target.decode(model.greedy(source_ids).tolist())
 
     return translate
 

@@ -32,7 +32,8 @@ def our_step(config, training, source, target, labels):
     from keras_transformer.training.recipe import compile_for_training
 
     keras.utils.set_random_seed(training.seed)
-    model = compile_for_training(Transformer(config, dtype=training.dtype), training)
+    model = Transformer(config, dtype=training.dtype)
+    model = compile_for_training(model, training, loss_reduction="sum")
     model.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
     inputs = {"source_ids": source, "target_ids": target}
     weights = np.full(labels.shape, 1 / labels.size, "float32")

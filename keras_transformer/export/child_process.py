@@ -9,17 +9,15 @@ import threading
 from pathlib import Path
 
 PACKAGE_PARENT = str(Path(__file__).parents[2])  # installed or not
+ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*", re.MULTILINE)
 
 
 def run_under_tensorflow(*arguments, task):
-    """Run a Python program under TensorFlow, on the processor.
+    """What a Python program prints under TensorFlow, on the processor.
 
     Args:
         *arguments: the program, as the command `python` takes it.
         task: what it is to do, as JSON can hold it: its last argument.
-
-    Returns:
-        what it printed last, which is JSON too; None if it printed nothing.
 
     Raises:
         ValueError: if it fails; the message is its last error.
@@ -28,10 +26,8 @@ def run_under_tensorflow(*arguments, task):
     environment = {
         **os.environ,
         "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "PYTHONUTF8": "1",
     }
     command = [sys.executable, "-P", *arguments, json.dumps(task)]
     # Nothing is written to it; it ends when we do.
@@ -44,18 +40,10 @@ def run_under_tensorflow(*arguments, task):
         os.close(lifeline)
         os.close(our_end)
     if done.returncode:
-        raise ValueError(f"TensorFlow failed: {reason(done.returncode, done.stderr)}")
-    lines = done.stdout.splitlines()
-    return json.loads(lines[-1]) if lines else None
-
-
-def reason(status, errors):
-    """What a failed process said of it: the last line that names an error."""
-    lines = errors.decode("utf-8", "replace").strip().splitlines()
-    pattern = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b")
-    named = [line for line in lines if pattern.match(line)]
-    said = (named or lines or ["without a word"])[-1]
-    return f"{said} (killed by signal {-status})" if status < 0 else said
+        errors = done.stderr.decode("utf-8", "replace").strip()
+        said = ERROR.findall(errors) or errors.splitlines() or ["nothing"]
+        raise ValueError(f"TensorFlow failed: {said[-1]} (status {done.returncode})")
+    return done.stdout
 
 
 def given_task():

@@ -3,7 +3,10 @@
 import dataclasses
 
 import numpy as np
+from keras import ops
 
+from keras_transformer.config import expect
+from keras_transformer.decoding.batching import pad
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import END
 
@@ -23,12 +26,10 @@ class Check:
     tolerance: float
 
     def __post_init__(self):
-        if not self.largest_difference <= self.tolerance:  # NaN is refused as well
-            raise ValueError(
-                f"the export must give the model's {self.of} within "
-                f"{self.tolerance:g}; received a difference of "
-                f"{self.largest_difference:g}, so nothing was written"
-            )
+        difference = self.largest_difference
+        expectation = f"give the model's {self.of} within {self.tolerance:g}"
+        # NaN is refused as well.
+        expect(difference <= self.tolerance, "the export", expectation, difference)
 
     def __str__(self):
         return (
@@ -43,32 +44,29 @@ class CheckBatch:
 
     sources: list[str]
     targets: list[str]
-    source_ids: np.ndarray  # (B, S)
-    target_ids: np.ndarray  # (B, T), shifted right
+    inputs: dict[str, np.ndarray]  # source_ids (B, S), target_ids (B, T)
 
 
 def check_batches(run):
     """Batches of about the `SHAPES`: random pieces, and always the same ones."""
-    from keras_transformer.decoding.translator import pad
-
-    tokenizers = run.tokenizers
-    sentence_format = SentenceFormat.of(*tokenizers)
-    around = max(sentence_format.around_source, sentence_format.around_labels)
+    source, target = run.tokenizers
+    form = SentenceFormat.of(source, target)
+    around = max(form.around_source, form.around_labels)
     limit = (run.config.model.longest or 4 * SHAPES[-1][1]) - around
     random = np.random.default_rng(0)
 
     def padded(rows):
-        width = max(map(len, rows))
-        return pad(rows, len(rows), width, value=sentence_format.special.pad)
+        return pad(rows, len(rows), max(map(len, rows)), form.special.pad)
 
     batches = []
     for shape in SHAPES:
-        texts = [random_texts(random, each, shape, limit) for each in tokenizers]
-        ids = [each.encode(found) for each, found in zip(tokenizers, texts)]
-        source_ids = [sentence_format.source(row) for row in ids[0]]
-        labels = [sentence_format.labels(row) for row in ids[1]]
-        target_ids = [sentence_format.target(row) for row in labels]
-        batches.append(CheckBatch(*texts, padded(source_ids), padded(target_ids)))
+        sources = random_texts(random, source, shape, limit)
+        targets = random_texts(random, target, shape, limit)
+        source_ids = [form.source(ids) for ids in source.encode(sources)]
+        labels = [form.labels(ids) for ids in target.encode(targets)]
+        target_ids = [form.target(row) for row in labels]
+        inputs = {"source_ids": padded(source_ids), "target_ids": padded(target_ids)}
+        batches.append(CheckBatch(sources, targets, inputs))
     return batches
 
 
@@ -83,45 +81,30 @@ def random_texts(random, tokenizer, shape, limit):
     return texts
 
 
-def compare(of, tolerance, batches, expected, found):
+def compare(of, tolerance, batches, answers):
     """The `Check` of an export.
 
     Args:
         of: what is compared, in words.
         tolerance: the largest difference that is allowed.
         batches: what `check_batches` gave.
-        expected: the model's numbers for each batch.
-        found: the export's.
-
-    Raises:
-        ValueError: if a difference is larger, or not a number.
+        answers: a function of a batch that gives the model's numbers and the export's.
     """
-    differences = [
-        np.abs(np.subtract(theirs, ours)).max()
-        for theirs, ours in zip(found, expected, strict=True)
-    ]
-    shapes = tuple(batch.source_ids.shape for batch in batches)
-    return Check(of, shapes, float(np.max(differences)), tolerance)
+    shapes = []
+    differences = []
+    for batch in batches:
+        ours, theirs = answers(batch)
+        shapes.append(batch.inputs["source_ids"].shape)
+        differences.append(np.abs(np.subtract(theirs, ours)).max())
+    return Check(of, tuple(shapes), float(np.max(differences)), tolerance)
 
 
 def compare_logits(run, model, logits):
-    """The `Check` of an export that gives logits.
-
-    Args:
-        run: the `Run`.
-        model: its `Transformer`.
-        logits: the export as a function of source ids (B, S) and target ids (B, T).
-    """
-    from keras import ops
-
-    batches = check_batches(run)
-    expected = []
-    found = []
-    for batch in batches:
-        inputs = {"source_ids": batch.source_ids, "target_ids": batch.target_ids}
-        ours = ops.convert_to_numpy(model(inputs, training=False))
+    """The `Check` of an export, given as a function of source ids and target ids."""
+    def answers(batch):
+        ours = ops.convert_to_numpy(model(batch.inputs, training=False))
         scale = max(1.0, np.abs(ours).max())
-        expected.append(ours / scale)
-        found.append(logits(**inputs) / scale)
+        return ours / scale, logits(**batch.inputs) / scale
+
     of = "logits, relative to the largest"
-    return compare(of, LOGITS_TOLERANCE, batches, expected, found)
+    return compare(of, LOGITS_TOLERANCE, check_batches(run), answers)

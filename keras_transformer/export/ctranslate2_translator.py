@@ -5,8 +5,9 @@ import dataclasses
 import operator
 import os
 
+from keras_transformer.config import expect
 from keras_transformer.decoding.base_translator import BaseTranslator
-from keras_transformer.export.export_directory import read_search, refuse_sampling
+from keras_transformer.export.export_directory import check_search, read_search
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import read_tokenizers
 
@@ -14,6 +15,8 @@ from keras_transformer.runs.run import read_tokenizers
 # stops when nothing better can come: of 1,000 sentences 15 were translated otherwise
 # with 1 (CTranslate2's own choice), 2 with 1.5, none from 2 on.
 PATIENCE = 4.0
+
+score_of = operator.attrgetter("score")
 
 
 class CTranslate2Translator(BaseTranslator):
@@ -27,12 +30,28 @@ class CTranslate2Translator(BaseTranslator):
         translator("Two young girls are sitting on a bench.")
     """
 
-    def __init__(self, translator, tokenizers, config, positions):
+    def __init__(self, folder, tokenizers, config, positions, device="auto"):
+        """Read what `export.ctranslate2` wrote into a folder; `load` checks it, too.
+
+        It computes on a GPU if there is one, else on all our processors, or on as many
+        as OMP_NUM_THREADS in the environment says.
+        """
+        needed("ctranslate2", extra="ctranslate2")
+        import ctranslate2
+
         super().__init__(*tokenizers, config, positions)
-        self._translator = translator
-        self._source_pieces = tokenizers[0].pieces
-        self._target_pieces = tokenizers[1].pieces
-        self._target_ids = {piece: i for i, piece in enumerate(self._target_pieces)}
+        processors = os.cpu_count()
+        if hasattr(os, "sched_getaffinity"):
+            processors = len(os.sched_getaffinity(0))
+        threads = os.environ.get("OMP_NUM_THREADS") or str(processors)
+        self._engine = ctranslate2.Translator(
+            str(folder),
+            device=device,
+            inter_threads=int(threads.split(",")[0]),
+            intra_threads=1,
+        )
+        self._source, self._target = (tokenizer.pieces for tokenizer in tokenizers)
+        self._target_ids = {piece: i for i, piece in enumerate(self._target)}
 
     @classmethod
     def load(cls, export, **changes):
@@ -49,46 +68,12 @@ class CTranslate2Translator(BaseTranslator):
         """
         search, positions = read_search(export, "ctranslate2")
         search = dataclasses.replace(search, **changes)
-        cls.check_search(search)
-        return cls.open(export, read_tokenizers(export), search, positions)
-
-    @classmethod
-    def open(cls, folder, tokenizers, config, positions, device="auto"):
-        """The translator of a folder that CTranslate2 reads.
-
-        It computes on a GPU if there is one, else on all our processors, or on as many
-        as OMP_NUM_THREADS in the environment says.
-        """
-        needed("ctranslate2", extra="ctranslate2")
-        import ctranslate2
-
-        processors = os.cpu_count()
-        if hasattr(os, "sched_getaffinity"):
-            processors = len(os.sched_getaffinity(0))
-        threads = os.environ.get("OMP_NUM_THREADS") or str(processors)
-        translator = ctranslate2.Translator(
-            str(folder),
-            device=device,
-            inter_threads=int(threads.split(",")[0]),
-            intra_threads=1,
-        )
-        return cls(translator, tokenizers, config, positions)
-
-    @staticmethod
-    def check_search(config):
-        """Raise a `ValueError` if CTranslate2 does not search like that."""
-        refuse_sampling(config, "with CTranslate2")
-        if config.penalty != "power" and config.length_penalty:
-            raise ValueError(
-                "penalty must be 'power' with CTranslate2, which has no other; "
-                f"received {config.penalty!r}"
-            )
+        check_search(search, "CTranslate2")
+        return cls(export, read_tokenizers(export), search, positions)
 
     def _search(self, texts, prefixes):
-        if prefixes is not None:
-            raise ValueError(
-                "prefixes must be absent with CTranslate2: its scores leave them out"
-            )
+        expectation = "be absent with CTranslate2: its scores leave them out"
+        expect(prefixes is None, "prefixes", expectation, prefixes)
         sources = self._encode_sources(texts)
         results = self._searched(sources)
         # Were they suppressed from the start, the softmax would leave them out, and no
@@ -101,17 +86,14 @@ class CTranslate2Translator(BaseTranslator):
         ]
         found = self._searched([sources[row] for row in again], suppressed=never)
         for row, hypotheses in zip(again, found):
-            results[row] = self._rescored(sources[row], hypotheses)
+            ids = [hypothesis.ids for hypothesis in hypotheses]
+            # The scores that they have when nothing is suppressed.
+            log_probs = self._token_scores([sources[row]] * len(ids), ids)
+            alpha = self.config.length_penalty
+            scores = [sum(own) / len(own) ** alpha for own in log_probs]
+            rescored = self._hypotheses(ids, scores)
+            results[row] = sorted(rescored, key=score_of, reverse=True)
         return results
-
-    def _rescored(self, source, hypotheses):
-        """Hypotheses with the scores that they have when nothing is suppressed."""
-        rows = [hypothesis.ids for hypothesis in hypotheses]
-        scores = []
-        for ids, log_probs in zip(rows, self._token_scores([source] * len(rows), rows)):
-            scores.append(sum(log_probs) / len(ids) ** self.config.length_penalty)
-        found = self._hypotheses(rows, scores)
-        return sorted(found, key=operator.attrgetter("score"), reverse=True)
 
     def _searched(self, sources, suppressed=()):
         """Sources in ids -> their hypotheses."""
@@ -130,42 +112,37 @@ class CTranslate2Translator(BaseTranslator):
             asynchronous=True,
         )
         if suppressed:
-            options["suppress_sequences"] = [
-                [self._target_pieces[number]] for number in suppressed
-            ]
-        prefix = [self._target_pieces[i] for i in self.sentence_format.target_prefix]
+            pieces = self._pieces(suppressed)
+            options["suppress_sequences"] = [[piece] for piece in pieces]
+        prefix = self._pieces(self.sentence_format.target_prefix)
         by_length = collections.defaultdict(list)
         for row, source in enumerate(sources):
             by_length[len(source)].append(row)
         # Sentences have a limit each, and CTranslate2 has one a call. Each call runs on
         # one thread: several threads within a call wait for each other more than they
         # work, with int8 ten times as long.
-        calls = [
-            self._translator.translate_batch(
-                [self._pieces(sources[row]) for row in rows],
+        answers = {}
+        for length, rows in by_length.items():
+            found = self._engine.translate_batch(
+                self._inputs([sources[row] for row in rows]),
                 target_prefix=[prefix] * len(rows) if prefix else None,
                 max_decoding_length=min(length + config.extra_length, self._limit),
                 **options,
             )
-            for length, rows in by_length.items()
-        ]
-        results = [None] * len(sources)
-        for rows, answers in zip(by_length.values(), calls, strict=True):
-            for row, answer in zip(rows, answers, strict=True):
-                found = answer.result()
-                ids = [
-                    [self._target_ids[piece] for piece in pieces]
-                    for pieces in found.hypotheses
-                ]
-                results[row] = self._hypotheses(ids, found.scores)
+            answers.update(zip(rows, found, strict=True))
+        results = []
+        for row in range(len(sources)):
+            found = answers[row].result()
+            ids = [[self._target_ids[p] for p in pieces] for pieces in found.hypotheses]
+            results.append(self._hypotheses(ids, found.scores))
         return results
 
     def _token_scores(self, sources, labels):
         end = self.sentence_format.special.end
         inner = [ids[:-1] if ids[-1] == end else ids for ids in labels]
-        found = self._translator.score_batch(
-            [self._pieces(ids) for ids in sources],
-            [[self._target_pieces[number] for number in ids] for ids in inner],
+        found = self._engine.score_batch(
+            self._inputs(sources),
+            [self._pieces(ids) for ids in inner],
             max_input_length=0,
             max_batch_size=self.config.batch_size,
         )
@@ -177,8 +154,17 @@ class CTranslate2Translator(BaseTranslator):
             for result, ids in zip(found, labels, strict=True)
         ]
 
+    def _inputs(self, sources):
+        """The pieces of sources, without the end token that CTranslate2 adds."""
+        if adds_end(self.sentence_format):
+            sources = [ids[:-1] for ids in sources]
+        return [[self._source[number] for number in ids] for ids in sources]
+
     def _pieces(self, ids):
-        """The pieces of a source, without the end token that CTranslate2 adds."""
-        if self.sentence_format.source_suffix[-1:] == (self.sentence_format.special.end,):
-            ids = ids[:-1]
-        return [self._source_pieces[number] for number in ids]
+        """The pieces of target ids."""
+        return [self._target[number] for number in ids]
+
+
+def adds_end(sentence_format):
+    """Whether CTranslate2 is to put the end token behind sources."""
+    return sentence_format.source_suffix[-1:] == (sentence_format.special.end,)

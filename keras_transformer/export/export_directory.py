@@ -10,8 +10,9 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from keras_transformer.config import DecodingConfig
+from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.runs.sealed_files import (
+    UNREADABLE,
     Manifest,
     new_directory,
     new_file,
@@ -29,21 +30,46 @@ def new_export(run, out, overwrite):
     """
     import keras
 
-    if run.path.resolve().is_relative_to(Path(out).resolve()):
-        raise ValueError(
-            f"out must not be the run or hold it; received {str(out)!r} for run "
-            f"{str(run.path)!r}"
-        )
+    is_outside = not run.path.resolve().is_relative_to(Path(out).resolve())
+    expect(is_outside, "out", "not be the run or hold it", str(out))
     with new_directory(out, overwrite, kind="export") as aside, keras.device("cpu"):
         yield aside
 
 
-def refuse_sampling(search, where):
-    """Raise a `ValueError` if a `DecodingConfig` asks an engine to sample."""
-    if search.search == "sampling":
-        raise ValueError(
-            f"search must be 'beam' or 'greedy' {where}; received 'sampling'"
-        )
+def check_model(config, engine):
+    """Raise a `ValueError` if CTranslate2 or Marian has no such model."""
+    found = {
+        **vars(config),
+        "final_norm": config.has_final_norm,
+        "key_dim": config.key_dim or config.head_size,
+        "value_dim": config.value_dim or config.head_size,
+    }
+    only = {
+        "CTranslate2": {"value_dim": found["key_dim"]},
+        "Marian": {
+            "norm_first": False,
+            "embedding_norm": False,
+            "layer_norm_epsilon": 1e-5,
+            "key_dim": config.head_size,
+            "value_dim": config.head_size,
+        },
+    }[engine]
+    if not config.norm_first:
+        only["final_norm"] = False
+    if config.share_embeddings and engine == "Marian":
+        only["tie_output"] = True
+    for name, value in only.items():
+        expectation = f"be {value!r} for {engine} in such a model"
+        expect(found[name] == value, name, expectation, found[name])
+
+
+def check_search(config, engine):
+    """Raise a `ValueError` if CTranslate2 or a SavedModel has no such search."""
+    expectation = f"be 'beam' or 'greedy' with {engine}"
+    expect(config.search != "sampling", "search", expectation, config.search)
+    if engine == "CTranslate2" and config.length_penalty:
+        expectation = "be 'power' with CTranslate2, which has no other"
+        expect(config.penalty == "power", "penalty", expectation, config.penalty)
 
 
 def write_config(out, packages, **content):
@@ -68,22 +94,17 @@ def read_search(export, format):
     """The `DecodingConfig` and the most positions of an export; verifies its files.
 
     Raises:
-        ValueError: if it is no export of this format, or a file is not what was
-            written.
+        ValueError: if it is no such export, or a file is not what was written.
     """
     path = Path(export) / "config.json"
-    if not path.is_file():
-        raise ValueError(
-            "export must be a directory that `keras-transformer export` wrote; "
-            f"{str(path)!r} is missing"
-        )
+    expectation = "be a directory that `keras-transformer export` wrote"
+    expect(path.is_file(), "export", expectation, str(export))
     manifest = Manifest(export)
     manifest.verify()
     config = manifest.read_json("config.json")
     try:
         found = config.get("format")
-        if found != format:
-            raise ValueError(f"its format must be {format!r}; received {found!r}")
+        expect(found == format, "its format", f"be {format!r}", found)
         return DecodingConfig(**config["decoding"]), int(config["positions"])
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{str(path)!r} cannot be used: {error}") from None

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
+from keras_transformer.config import expect
 from keras_transformer.pretrained.tokenizers.files import MASK
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.pretrained.tokenizers.multilingual import (
@@ -24,6 +25,7 @@ BLANKS = f"[{WHITE}]+"
 STRIPPED = f"[{WHITE}\x1c-\x1f]+"
 # Unknown to every model as NUL is, where the operation would end the text.
 NOT_A_CHARACTER = "\U0010ffff"
+NOTHING = r"[^\x00-\x{10ffff}]"  # a pattern that is found nowhere
 
 replace = tf.strings.regex_replace
 
@@ -48,28 +50,25 @@ def graph_tokenizer(tokenizer, name):
     """
     if isinstance(tokenizer, Tokenizer):
         return tensorflow_text.SentencepieceTokenizer(tokenizer.serialized, name=name)
-    kinds = {MarianTokenizer: MarianGraph, MultilingualTokenizer: MultilingualGraph}
-    if type(tokenizer) not in kinds:
-        raise ValueError(
-            "tokenizer must be SentencePiece's, Marian's or a multilingual one to be "
-            f"in a graph; received {type(tokenizer).__name__}"
-        )
-    return kinds[type(tokenizer)](tokenizer, name)
+    graphs = {MarianTokenizer: MarianGraph, MultilingualTokenizer: MultilingualGraph}
+    kind = type(tokenizer)
+    expectation = "be SentencePiece's, Marian's or a multilingual one to be in a graph"
+    expect(kind in graphs, "tokenizer", expectation, kind.__name__)
+    return graphs[kind](tokenizer, name)
 
 
 class CheckpointGraph(tf.Module):
     """What `CheckpointTokenizer` is outside a graph.
 
-    Args:
-        tokenizer: a `CheckpointTokenizer`.
-        name: a name of its own.
+    A subclass has `_cut`, texts (N,) -> pieces (N, None), and `_join`, its inverse;
+    pieces are ragged.
     """
 
     def __init__(self, tokenizer, name):
         super().__init__(name=name)
         vocabulary = tokenizer.vocabulary
         longest_first = sorted(vocabulary.marks, key=len, reverse=True)
-        self._marks = "|".join(map(_escaped, longest_first))
+        self._marks = "|".join(map(_escaped, longest_first)) or NOTHING
         self._pieces = tf.constant(vocabulary.pieces)
         numbers = np.arange(len(vocabulary.pieces), dtype="int32")
         table = tf.lookup.KeyValueTensorInitializer(self._pieces, numbers)
@@ -78,12 +77,8 @@ class CheckpointGraph(tf.Module):
 
     def tokenize(self, text):
         """Lines (B,) -> ids (B, None), ragged."""
-        lines = self._prepared(replace(text, r"\x00", NOT_A_CHARACTER))
-        if self._marks:
-            pieces = _cut_around(lines, f"({self._marks})", self._cut)
-        else:
-            pieces = self._cut(lines)
-        return self._ids.lookup(pieces)
+        lines = replace(text, r"\x00", NOT_A_CHARACTER)
+        return self._ids.lookup(_cut_around(lines, self._marks, self._cut))
 
     def detokenize(self, ids):
         """Ids (B, T) -> texts (B,)."""
@@ -91,19 +86,7 @@ class CheckpointGraph(tf.Module):
             ids = tf.RaggedTensor.from_tensor(ids)
         is_shown = ids.with_flat_values(tf.gather(self._shown, ids.flat_values))
         shown = tf.ragged.boolean_mask(ids, is_shown)
-        pieces = tf.gather(self._pieces, shown.flat_values)
-        return self._join(shown.with_flat_values(pieces))
-
-    def _prepared(self, lines):
-        return lines
-
-    def _cut(self, texts):
-        """Texts (N,) -> pieces (N, None), ragged; none for an empty text."""
-        raise NotImplementedError
-
-    def _join(self, pieces):
-        """Pieces (N, None), ragged -> texts (N,)."""
-        raise NotImplementedError
+        return self._join(tf.gather(self._pieces, shown))
 
 
 class MarianGraph(CheckpointGraph):
@@ -134,21 +117,20 @@ class MultilingualGraph(CheckpointGraph):
         model = tokenizer.models["text.spm"]
         self._rule = tokenizer.options["rule"]
         own = b"" if self._rule == "sentencepiece" else NO_NORMALISER
-        self._sentencepiece = _sentencepiece(model + own, f"{name}_pieces")
+        self._model = _sentencepiece(model + own, f"{name}_pieces")
         # The pieces of a text, joined, are the text with its characters normalised.
         if self._rule == "characters":
-            self._characters = _sentencepiece(
-                model + ONLY_CHARACTERS, f"{name}_characters"
-            )
+            model += ONLY_CHARACTERS
+            self._characters = _sentencepiece(model, f"{name}_characters")
 
-    def _prepared(self, lines):
-        if self._rule == "sentencepiece":
-            return lines
-        return replace(lines, f"{BLANKS}({_escaped(MASK)})", r"\1")
+    def tokenize(self, text):
+        if self._rule != "sentencepiece":
+            text = replace(text, f"{BLANKS}({_escaped(MASK)})", r"\1")
+        return super().tokenize(text)
 
     def _cut(self, texts):
         if self._rule == "sentencepiece":
-            return self._sentencepiece.tokenize(texts)
+            return self._model.tokenize(texts)
         if self._rule == "words":
             texts = replace(texts, f"^{BLANKS}|{BLANKS}$", "")
             return self._cut_words(replace(texts, f"{BLANKS}{SPACE}?", SPACE))
@@ -161,12 +143,12 @@ class MultilingualGraph(CheckpointGraph):
         texts = tf.where(begins, texts, SPACE + texts)
         word = f"{SPACE}[^{SPACE}]*"
         words = tensorflow_text.regex_split(texts, word, word)
-        pieces = self._sentencepiece.tokenize(words.flat_values)
+        pieces = self._model.tokenize(words.flat_values)
         return words.with_flat_values(pieces).merge_dims(1, 2)
 
     def _join(self, pieces):
         if self._rule == "sentencepiece":
-            return _strip(self._sentencepiece.detokenize(pieces))
+            return _strip(self._model.detokenize(pieces))
         first = tf.strings.reduce_join(pieces[:, :1], axis=1)
         others = tf.strings.reduce_join(pieces[:, 1:], axis=1)
         return replace(first, SPACE, "") + replace(others, SPACE, " ")
@@ -178,17 +160,16 @@ def _sentencepiece(model, name):
 
 def _cut_around(texts, pattern, cut):
     """Texts (N,) -> pieces (N, None): each match is one, what lies between is cut."""
-    parts = tensorflow_text.regex_split(texts, pattern, pattern)
+    parts = tensorflow_text.regex_split(texts, f"({pattern})", f"({pattern})")
     flat = parts.flat_values
-    is_match = tf.strings.regex_full_match(flat, pattern)
+    is_match = tf.strings.regex_full_match(flat, f"({pattern})")
     pieces = [_where(is_match, flat), cut(tf.where(is_match, "", flat))]
     return parts.with_flat_values(tf.concat(pieces, axis=1)).merge_dims(1, 2)
 
 
 def _where(wanted, texts):
     """Texts (N,) -> (N, None), ragged: a text where it is wanted, nothing elsewhere."""
-    rows = tf.RaggedTensor.from_tensor(tf.expand_dims(texts, 1))
-    return tf.ragged.boolean_mask(rows, tf.expand_dims(wanted, 1))
+    return tf.RaggedTensor.from_row_lengths(texts[wanted], tf.cast(wanted, tf.int64))
 
 
 def _strip(texts):

@@ -1,10 +1,10 @@
 """Translates with an ONNX export: `python translate.py "A sentence." ...`
 
 Needs onnxruntime, sentencepiece and NumPy. Greedy search, as short as it can be said.
+With an imported model, ids of pieces stand for the text: `python translate.py "8 5 9"`.
 """
 
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -29,8 +29,11 @@ class OnnxTransformer:
         self.pad = pad
         self.begin_id = begin
         self.end = end
-        self.encoder = session(Path(folder) / "encoder.onnx")
-        self.decoder = session(Path(folder) / "decoder.onnx")
+        paths = [Path(folder) / f"{side}.onnx" for side in ("encoder", "decoder")]
+        cpu = ["CPUExecutionProvider"]
+        self.encoder, self.decoder = (
+            onnxruntime.InferenceSession(path, providers=cpu) for path in paths
+        )
 
     def begin(self, source_ids, length):
         """Source ids (B, S) -> what every step reads, and an empty cache.
@@ -49,9 +52,8 @@ class OnnxTransformer:
 
     def step(self, ids, index, read, cache):
         """The tokens (B,) at a position -> logits (B, V) of the next, and the cache."""
-        keys, values = cache
         inputs = {"ids": ids, "index": np.array(index, "int32"), **read}
-        inputs |= {"self_keys": keys, "self_values": values}
+        inputs["self_keys"], inputs["self_values"] = cache
         outputs = ["logits", "new_self_keys", "new_self_values"]
         logits, *cache = self.decoder.run(outputs, inputs)
         return logits, cache
@@ -92,97 +94,43 @@ class OnnxTransformer:
         return np.stack(found, axis=1)
 
 
-def session(path):
-    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-
-
-class OwnTokenizer:
-    """A SentencePiece model whose ids are the model's."""
-
-    around = {"source_prefix": [], "source_suffix": [3], "target_prefix": []}
-
-    def __init__(self, path):
-        model = sentencepiece.SentencePieceProcessor(model_file=str(path))
-        self.encode = model.encode
-        self.decode = model.decode
-
-
-class ImportedTokenizer:
-    """The SentencePiece models of an imported Marian or M2M100, and its vocabulary.
-
-    Those of other imported models treat characters and spaces by rules of their own,
-    too long to say again here.
-    """
-
-    def __init__(self, folder):
-        self.around = json.loads((folder / "kind.json").read_text(encoding="utf-8"))
-        kind = self.around["kind"]
-        rule = self.around.get("rule", "sentencepiece")
-        names = {"marian": ("encoder", "decoder"), "multilingual": ("text", "text")}
-        if kind not in names or rule != "sentencepiece":
-            sys.exit(
-                f"translate.py: error: it cannot cut text as this model's {kind} "
-                "tokenizer does; OnnxTransformer(folder, ...).greedy takes ids"
-            )
-        self.is_marian = kind == "marian"
-        self.encoder, self.decoder = (
-            sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{name}.spm"))
-            for name in names[kind]
-        )
-        self.pieces = json.loads((folder / "pieces.json").read_text(encoding="utf-8"))
-        self.ids = {piece: number for number, piece in enumerate(self.pieces)}
-        marks = sorted(self.around["marks"], key=len, reverse=True)
-        self.marks = re.compile(f"({'|'.join(map(re.escape, marks)) or '(?!)'})")
-        special = {*self.around["special"].values(), *self.around["hidden"]}
-        self.skipped = special | {self.ids[mark] for mark in marks}
+class Ids:
+    """What stands for the tokenizers of imported models, which are not here."""
 
     def encode(self, text):
-        pieces = []
-        # A text, a mark, a text, ...
-        for number, part in enumerate(self.marks.split(text)):
-            pieces += [part] if number % 2 else self.cut(part)
-        unknown = self.around["special"]["unknown"]
-        return [self.ids.get(piece, unknown) for piece in pieces]
-
-    def cut(self, text):
-        code, found, rest = text.partition("<<")
-        if not (self.is_marian and found and text.startswith(">>")):
-            return self.encoder.encode(text, out_type=str)
-        return [code + found, *self.encoder.encode(rest, out_type=str)]
+        return [int(number) for number in text.split()]
 
     def decode(self, ids):
-        pieces = [self.pieces[number] for number in ids if number not in self.skipped]
-        text = self.decoder.decode_pieces(pieces)
-        return (text.replace("\u2581", " ") if self.is_marian else text).strip()
+        return " ".join(map(str, ids))
 
 
-def tokenizers(folder):
-    """Those of source and target."""
-    names = ["tokenizer", "tokenizer"]
-    if list(folder.glob("tokenizer.source*")):
-        names = ["tokenizer.source", "tokenizer.target"]
-    if (folder / f"{names[0]}.model").exists():
-        return [OwnTokenizer(folder / f"{name}.model") for name in names]
-    return [ImportedTokenizer(folder / name) for name in names]
+def tokenizer(folder, side):
+    """That of `"source"` or `"target"`."""
+    for path in (folder / f"tokenizer.{side}.model", folder / "tokenizer.model"):
+        if path.exists():
+            return sentencepiece.SentencePieceProcessor(model_file=str(path))
+    return Ids()
 
 
 def main():
     folder = Path(__file__).parent
-    config = json.loads((folder / "config.json").read_text())["model"]
-    source, target = tokenizers(folder)
-    ids = (config["pad_id"], config["begin_id"], config["end_id"])
+    config = json.loads((folder / "config.json").read_text())
+    form = config["sentence_format"]
+    special = form["special"]
+    ids = (special["pad"], special["begin"], special["end"])
     model = OnnxTransformer(folder, *ids)
-    is_learned = config["positions"] == "learned"
-    longest = config["max_positions"] if is_learned else NO_LIMIT
-    before = source.around["source_prefix"]
-    behind = source.around["source_suffix"]
+    longest = config["positions"] or NO_LIMIT
+    before = form["source_prefix"]
+    behind = form["source_suffix"]
     room = min(LONGEST, longest) - len(before) - len(behind)
-    prefix = target.around["target_prefix"]
+    source = tokenizer(folder, "source")
+    target = tokenizer(folder, "target")
     for text in sys.argv[1:] or sys.stdin:
         found = np.array([], "int32")
         if text.strip():
-            source_ids = [*before, *source.encode(text.rstrip("\r\n"))[:room], *behind]
-            rows = np.array([source_ids], "int32")
+            inner = source.encode(text.rstrip("\r\n"))[:room]
+            rows = np.array([[*before, *inner, *behind]], "int32")
+            prefix = form["target_prefix"]
             (found,) = model.greedy(rows, longest=longest, prefix=prefix)
         print(target.decode(found.tolist()), flush=True)
 

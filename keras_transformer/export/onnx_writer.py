@@ -10,6 +10,7 @@ from keras_transformer.layers.masks import padding_mask
 from keras_transformer.runs.run import Run
 
 OPSET = 18
+SOURCE_IDS = tf.TensorSpec((None, None), tf.int32, "source_ids")
 
 
 def write(path, function, *specs):
@@ -23,12 +24,11 @@ def write_encoder(model, path):
         keys, values = zip(*model.decoder.cross_cache(model.encoder(source_ids, mask)))
         return {"cross_keys": tf.stack(keys), "cross_values": tf.stack(values)}
 
-    write(path, encode, tf.TensorSpec((None, None), tf.int32, "source_ids"))
+    write(path, encode, SOURCE_IDS)
 
 
 def write_decoder(model, path):
     decoder = model.decoder
-    attention = decoder.blocks[0].cross_attention
 
     def step(ids, index, source_ids, cross_keys, cross_values, self_keys, self_values):
         self_cache = tuple(zip(tf.unstack(self_keys), tf.unstack(self_values)))
@@ -43,28 +43,25 @@ def write_decoder(model, path):
             "new_self_values": tf.stack(values),
         }
 
-    def cache_spec(name, size):
-        shape = (len(decoder.blocks), None, attention.num_heads, None, size)
-        return tf.TensorSpec(shape, tf.float32, name)
-
-    write(
-        path,
-        step,
+    specs = [
         tf.TensorSpec((None,), tf.int32, "ids"),
         tf.TensorSpec((), tf.int32, "index"),
-        tf.TensorSpec((None, None), tf.int32, "source_ids"),
-        cache_spec("cross_keys", attention.key_dim),
-        cache_spec("cross_values", attention.value_dim),
-        cache_spec("self_keys", attention.key_dim),
-        cache_spec("self_values", attention.value_dim),
-    )
+        SOURCE_IDS,
+    ]
+    attention = decoder.blocks[0].cross_attention
+    sizes = {"keys": attention.key_dim, "values": attention.value_dim}
+    for owner in ("cross", "self"):
+        for kind, size in sizes.items():
+            shape = (len(decoder.blocks), None, attention.num_heads, None, size)
+            specs.append(tf.TensorSpec(shape, tf.float32, f"{owner}_{kind}"))
+    write(path, step, *specs)
 
 
 def main():
-    task = given_task()
-    model = Run.open(task["run"]).model("float32")
-    write_encoder(model, Path(task["out"]) / "encoder.onnx")
-    write_decoder(model, Path(task["out"]) / "decoder.onnx")
+    run, out = given_task()
+    model = Run.open(run).model("float32")
+    write_encoder(model, Path(out) / "encoder.onnx")
+    write_decoder(model, Path(out) / "decoder.onnx")
 
 
 if __name__ == "__main__":

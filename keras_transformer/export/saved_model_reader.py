@@ -9,27 +9,22 @@ Needs TensorFlow, and not us. Requests and what is printed are JSON:
 import json
 import sys
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  (registers the operations of SentencePiece)
 
-decoded = np.vectorize(lambda text: text.decode("utf-8", "replace"), otypes=[object])
-
 
 def answer(loaded, signature, inputs):
-    """The outputs of a signature as lists; strings are decoded."""
-    function = loaded.signatures[signature]
-    _, specs = function.structured_input_signature
-    tensors = {
-        name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()
-    }
-    lists = {}
-    for name, tensor in function(**tensors).items():
-        array = tensor.numpy()
-        lists[name] = (decoded(array) if array.dtype == object else array).tolist()
-    return lists
+    """The outputs of a signature as lists."""
+    tensors = {name: tf.constant(value) for name, value in inputs.items()}
+    outputs = loaded.signatures[signature](**tensors)
+    return {name: tensor.numpy().tolist() for name, tensor in outputs.items()}
+
+
+def decoded(text):
+    return text.decode("utf-8", "replace")
 
 
 if __name__ == "__main__":
     model = tf.saved_model.load(sys.argv[1])
-    print(json.dumps([answer(model, *each) for each in json.loads(sys.argv[2])]))
+    answers = [answer(model, *request) for request in json.loads(sys.argv[2])]
+    print(json.dumps(answers, default=decoded))

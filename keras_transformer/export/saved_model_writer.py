@@ -1,5 +1,6 @@
 """The child process of `export.saved_model`, under TensorFlow: text to text."""
 
+import itertools
 from pathlib import Path
 
 import tensorflow as tf
@@ -16,19 +17,11 @@ FIRST_STAGE = 24
 # What `BaseTranslator` takes for an empty sentence.
 BLANK = r"[\s\p{Z}\x0b\x1c-\x1f\x{85}\x{2581}]*"
 TEXT = tf.TensorSpec((None,), tf.string, "text")
-SOURCE_IDS = tf.TensorSpec((None, None), tf.int32, "source_ids")
-WANTED = tf.TensorSpec((None,), tf.bool, "wanted")
-SIGNATURES = ("serving_default", "n_best", "ids")
+SIGNATURES = ("serving_default", "n_best")
 
 
 class TextToText(tf.Module):
-    """What is saved: three signatures around one search.
-
-    Args:
-        model: a `Transformer`.
-        tokenizers: those of source and target.
-        config: a `DecodingConfig`.
-    """
+    """What is saved: two signatures around one search."""
 
     def __init__(self, model, tokenizers, config):
         super().__init__()
@@ -39,10 +32,8 @@ class TextToText(tf.Module):
         limit = model.config.longest or 10**9
         self._longest_source = min(config.max_source_length, limit)
         self._longest = min(self._longest_source + config.extra_length, limit)
-        lengths = [FIRST_STAGE]
-        while lengths[-1] < self._longest:
-            lengths.append(2 * lengths[-1])
-        lengths = tuple(min(length, self._longest) for length in lengths)
+        stages = {min(FIRST_STAGE * 2**n, self._longest) for n in range(32)}
+        lengths = tuple(sorted(stages))
         prefix = self._format.target_prefix
 
         def search(source_ids, limits):
@@ -56,53 +47,35 @@ class TextToText(tf.Module):
 
     @tf.function(autograph=False, input_signature=[TEXT])
     def serving_default(self, text):
-        ids, scores = self._translate(text)
-        translation = self._target.detokenize(ids[:, 0])
-        return {"translation": translation, "score": scores[:, 0]}
+        found = self.n_best(text)
+        best = {"translation": found["translations"], "score": found["scores"]}
+        return {name: each[:, 0] for name, each in best.items()}
 
     @tf.function(autograph=False, input_signature=[TEXT])
     def n_best(self, text):
-        ids, scores = self._translate(text)
-        texts = self._target.detokenize(tf.reshape(ids, (-1, tf.shape(ids)[2])))
-        texts = tf.reshape(texts, tf.shape(scores))
-        return {"translations": texts, "scores": scores, "ids": ids}
-
-    @tf.function(autograph=False, input_signature=[SOURCE_IDS])
-    def ids(self, source_ids):
-        wanted = tf.reduce_any(source_ids != self._format.special.pad, axis=1)
-        ids, scores = self._search(source_ids, wanted)
-        return {"ids": ids, "scores": scores}
-
-    def _translate(self, text):
         ids = self._source.tokenize(text)
         ids = ids[:, : self._longest_source - self._format.around_source]
-        rows = tf.shape(text)[0]
-        before, behind = (
-            tf.tile(tf.constant([around], tf.int32, (1, len(around))), (rows, 1))
-            for around in (self._format.source_prefix, self._format.source_suffix)
-        )
-        source_ids = tf.concat([before, ids, behind], axis=1)
-        return self._search(
-            source_ids.to_tensor(self._format.special.pad),
-            ~tf.strings.regex_full_match(text, BLANK),
-        )
-
-    @tf.function(autograph=False, input_signature=[SOURCE_IDS, WANTED])
-    def _search(self, source_ids, wanted):
-        """Ids (B, S), which rows to translate (B,) -> ids (B, W, L), scores (B, W).
-
-        L is the length of the longest translation.
-        """
+        parts = [self._format.source_prefix, ids, self._format.source_suffix]
+        for place in (0, 2):
+            shape = (tf.shape(text)[0], len(parts[place]))
+            parts[place] = tf.broadcast_to(tf.constant(parts[place], tf.int32), shape)
+        source_ids = tf.concat(parts, axis=1).to_tensor(self._format.special.pad)
+        wanted = ~tf.strings.regex_full_match(text, BLANK)
         limits = self._count(source_ids) + self._config.extra_length
         limits = tf.where(wanted, tf.minimum(limits, self._longest), 0)
         ids, scores = self._search_ids(source_ids, limits)
+        ids = ids[:, :, : tf.reduce_max(self._count(ids))]
+        texts = self._target.detokenize(tf.reshape(ids, (-1, tf.shape(ids)[2])))
+        texts = tf.reshape(texts, tf.shape(scores))
+        # The first hypothesis of an empty text is the empty one.
         nothing = tf.expand_dims(~wanted, 1) & (tf.range(tf.shape(scores)[1]) == 0)
-        longest = tf.reduce_max(self._count(ids))
-        return ids[:, :, :longest], tf.where(nothing, 0.0, scores)
+        scores = tf.where(nothing, 0.0, scores)
+        return {"translations": texts, "scores": scores, "ids": ids}
 
     def _count(self, ids):
         """How many ids of each row are no padding."""
-        return tf.reduce_sum(tf.cast(ids != self._format.special.pad, tf.int32), axis=-1)
+        is_real = ids != self._format.special.pad
+        return tf.reduce_sum(tf.cast(is_real, tf.int32), axis=-1)
 
 
 def write_warm_up(folder, sources):
@@ -110,30 +83,28 @@ def write_warm_up(folder, sources):
 
     So nobody waits for the first one.
     """
-    from tensorflow_serving.apis.model_pb2 import ModelSpec
-    from tensorflow_serving.apis.predict_pb2 import PredictRequest
-    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-    folder.mkdir(parents=True)
+    folder.mkdir()
     with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
-        for texts in sources:
-            inputs = {"text": tf.make_tensor_proto(texts, dtype=tf.string)}
-            for signature in ("serving_default", "n_best"):
-                spec = ModelSpec(name="translator", signature_name=signature)
-                request = PredictRequest(model_spec=spec, inputs=inputs)
-                log = PredictionLog(predict_log=PredictLog(request=request))
-                writer.write(log.SerializeToString())
+        for texts, signature in itertools.product(sources, SIGNATURES):
+            log = PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.name = "translator"
+            request.model_spec.signature_name = signature
+            tensor = tf.make_tensor_proto(texts, dtype=tf.string)
+            request.inputs["text"].CopyFrom(tensor)
+            writer.write(log.SerializeToString())
 
 
 def main():
     task = given_task()
-    out = Path(task["out"]) / "1"
     run = Run.open(task["run"])
     search = DecodingConfig(**task["search"])
     module = TextToText(run.model("float32"), run.tokenizers, search)
     signatures = {name: getattr(module, name) for name in SIGNATURES}
-    tf.saved_model.save(module, str(out), signatures=signatures)
-    write_warm_up(out / "assets.extra", task["warm_up"])
+    tf.saved_model.save(module, task["out"], signatures=signatures)
+    write_warm_up(Path(task["out"]) / "assets.extra", task["warm_up"])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,21 @@
 """A run as a CTranslate2 model."""
 
-import dataclasses
-
 import numpy as np
+from keras import ops
 
-from keras_transformer.config import DecodingConfig
+from keras_transformer.config import DecodingConfig, expect
+from keras_transformer.decoding.translator import Translator
 from keras_transformer.export.comparison import check_batches, compare
-from keras_transformer.export.ctranslate2_translator import CTranslate2Translator
-from keras_transformer.export.export_directory import new_export, write_config
+from keras_transformer.export.ctranslate2_translator import (
+    CTranslate2Translator,
+    adds_end,
+)
+from keras_transformer.export.export_directory import (
+    check_model,
+    check_search,
+    new_export,
+    write_config,
+)
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, save_tokenizers
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -44,84 +52,53 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
             then.
         ImportError: if CTranslate2 is not installed, or for bfloat16 PyTorch is not.
     """
-    if quantization not in TOLERANCES:
-        raise ValueError(
-            f"quantization must be one of {', '.join(TOLERANCES)}; "
-            f"received {quantization!r}"
-        )
+    expectation = f"be one of {', '.join(TOLERANCES)}"
+    expect(quantization in TOLERANCES, "quantization", expectation, quantization)
     run = Run.open(run)
     search = DecodingConfig(**{"penalty": "power", **decoding})
-    check_model(run.config.model)
-    CTranslate2Translator.check_search(search)
+    check_model(run.config.model, "CTranslate2")
+    check_search(search, "CTranslate2")
     needed("ctranslate2", extra="ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
     with new_export(run, out, overwrite) as aside:
         tokenizers = run.tokenizers
         model = run.model("float32")
-        positions = positions_of(model, search)
+        longest = search.max_source_length + search.extra_length
+        positions = model.config.longest or max(POSITIONS, longest)
         save_tokenizers(aside, *tokenizers)
         spec = specification(model, tokenizers, positions)
         spec.optimize(quantization=quantization)
         spec.save(str(aside))
-        theirs = CTranslate2Translator.open(
+        theirs = CTranslate2Translator(
             aside, tokenizers, search, positions, device="cpu"
         )
         check = compare_scores(run, model, theirs, TOLERANCES[quantization])
-        more = dict(decoding=search, quantization=quantization, positions=positions)
-        content = dict(format="ctranslate2", model=model.config, check=check, **more)
-        write_config(aside, ["ctranslate2"], **content)
+        write_config(
+            aside,
+            ["ctranslate2"],
+            format="ctranslate2",
+            model=model.config,
+            check=check,
+            decoding=search,
+            quantization=quantization,
+            positions=positions,
+        )
     return check
-
-
-def check_model(config):
-    """Raise a `ValueError` if CTranslate2 has no such model."""
-    if config.has_final_norm and not config.norm_first:
-        raise ValueError(
-            "CTranslate2 needs final_norm=False with norm_first=False; received True"
-        )
-    head = config.d_model // config.num_heads
-    key_dim = config.key_dim or head
-    value_dim = config.value_dim or head
-    if key_dim != value_dim:
-        raise ValueError(
-            "CTranslate2 needs value_dim equal to key_dim; "
-            f"received {value_dim} and {key_dim}"
-        )
 
 
 def compare_scores(run, model, theirs, tolerance):
     """The `Check` of what a `CTranslate2Translator` says of given translations."""
-    from keras_transformer.decoding.translator import Translator
+    ours = Translator(model, *run.tokenizers, theirs.config)
 
-    tokenizers = (theirs.source_tokenizer, theirs.target_tokenizer)
-    ours = Translator(
-        model, *tokenizers, dataclasses.replace(theirs.config, batch_size=8)
-    )
-    # CTranslate2 has no padding then, whose share of the softmax goes to the others.
-    if begins_with_nothing(model):
-        bias = array(model.decoder.output_bias).copy()
-        bias[model.config.pad_id] = -1e9
-        model.decoder.output_bias.assign(bias)
-    batches = check_batches(run)
-    expected = []
-    found = []
-    for batch in batches:
-        texts = (batch.sources, batch.targets)
+    def answers(batch):
         ids = theirs.target_tokenizer.encode(batch.targets)
         tokens = np.array([len(row) + 1 for row in ids])
-        expected.append(ours.score(*texts) / tokens)
-        found.append(theirs.score(*texts) / tokens)
-    return compare("log-probability per token", tolerance, batches, expected, found)
+        scores = [each.score(batch.sources, batch.targets) for each in (ours, theirs)]
+        return scores / tokens
 
-
-def positions_of(model, search):
-    """How many positions a model's export has."""
-    config = model.config
-    if config.longest is not None:
-        return config.longest
-    most = config.max_positions - 1 if begins_with_nothing(model) else POSITIONS
-    return max(most, search.max_source_length + search.extra_length)
+    of = "log-probability per token"
+    return compare(of, tolerance, check_batches(run), answers)
 
 
 def specification(model, tokenizers, positions):
@@ -130,69 +107,63 @@ def specification(model, tokenizers, positions):
 
     config = model.config
     options = dict(
+        num_heads=config.num_heads,
         pre_norm=config.norm_first,
         no_final_norm=not config.has_final_norm,
         layernorm_embedding=config.embedding_norm,
         activation=common_spec.Activation[ACTIVATIONS[config.activation]],
         head_dim=config.key_dim,
     )
-    encoder = transformer_spec.TransformerEncoderSpec(
-        config.encoder_layers, config.num_heads, **options
-    )
-    decoder = transformer_spec.TransformerDecoderSpec(
-        config.decoder_layers, config.num_heads, **options
-    )
+    encoder = transformer_spec.TransformerEncoderSpec(config.encoder_layers, **options)
+    decoder = transformer_spec.TransformerDecoderSpec(config.decoder_layers, **options)
     fill_stack(encoder, encoder.embeddings[0], model.encoder, positions)
     fill_stack(decoder, decoder.embeddings, model.decoder, positions)
-    fill_projection(decoder.projection, model.decoder)
+    projection = model.decoder.output_projection
+    if projection is None:
+        decoder.projection.weight = decoder.embeddings.weight
+    else:
+        fill_linear(decoder.projection, projection)
+    bias = model.decoder.output_bias
+    if bias is not None and np.any(array(bias)):
+        decoder.projection.bias = array(bias)
     spec = transformer_spec.TransformerSpec(encoder, decoder)
-    sentence_format = SentenceFormat.of(*tokenizers)
     source, target = (tokenizer.pieces for tokenizer in tokenizers)
-    begin = target[sentence_format.special.begin]
-    spec.config.unk_token = target[tokenizers[1].special.unknown]
-    spec.config.eos_token = target[sentence_format.special.end]
-    if begins_with_nothing(model):
-        drop_padding(spec, sentence_format.special.pad)
-        for pieces in (source, target):
-            del pieces[sentence_format.special.pad]
+    special = tokenizers[1].special
+    spec.config.unk_token = target[special.unknown]
+    spec.config.eos_token = target[special.end]
+    begin = target[special.begin]
+    # Marian's decoder starts from padding's vector, which is zero.
+    is_marian = bias is not None and special.begin == special.pad
+    if is_marian and not np.any(decoder.embeddings.weight[special.pad]):
+        drop_padding(spec, model)
+        del source[special.pad]
+        del target[special.pad]
         begin = spec.config.eos_token  # any token
     spec.config.bos_token = begin
     spec.config.decoder_start_token = begin
     spec.register_source_vocabulary(source)
     spec.register_target_vocabulary(target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
-    last = sentence_format.source_suffix[-1:]
-    spec.config.add_source_eos = last == (sentence_format.special.end,)
+    spec.config.add_source_eos = adds_end(SentenceFormat.of(*tokenizers))
     spec.validate()
     return spec
 
 
-def begins_with_nothing(model):
-    """Whether the decoder starts from padding's vector, which is zero: Marian's do."""
-    config = model.config
-    decoder = model.decoder
-    if config.begin_id != config.pad_id or decoder.output_bias is None:
-        return False
-    return not np.any(array(decoder.embedding.token_embedding.embeddings[config.pad_id]))
+def drop_padding(spec, model):
+    """Take padding out of all matrices: CTranslate2 begins with zeros then.
 
-
-def drop_padding(spec, pad):
-    """Take padding's row out of all matrices: CTranslate2 begins with zeros then."""
+    It leaves the model's softmax as well, so that the two can be compared.
+    """
+    pad = model.config.pad_id
     spec.decoder.start_from_zero_embedding = True
     projection = spec.decoder.projection
     for layer in (spec.encoder.embeddings[0], spec.decoder.embeddings, projection):
         layer.weight = np.delete(layer.weight, pad, axis=0)
+    bias = array(model.decoder.output_bias).copy()
     if projection.has_bias():
-        projection.bias = np.delete(projection.bias, pad)
-
-
-def fill_projection(spec, decoder):
-    if decoder.output_projection is None:
-        spec.weight = array(decoder.embedding.token_embedding.embeddings)
-    else:
-        spec.weight = array(decoder.output_projection.kernel).T.copy()
-    if decoder.output_bias is not None and np.any(array(decoder.output_bias)):
-        spec.bias = array(decoder.output_bias)
+        projection.bias = np.delete(bias, pad)
+    bias[pad] = -1e9
+    model.decoder.output_bias.assign(bias)
 
 
 def position_table(stack, positions):
@@ -222,21 +193,22 @@ def fill_stack(spec, embedding_spec, stack, positions):
     if stack.final_norm is not None:
         fill_norm(spec.layer_norm, stack.final_norm)
     for layer, block in zip(spec.layer, stack.blocks, strict=True):
-        ours = block.self_attention
-        linear = layer.self_attention.linear
-        fill_linear(linear[0], ours.query, ours.key, ours.value)
-        fill_linear(linear[1], ours.output_projection)
-        fill_norm(layer.self_attention.layer_norm, block.self_attention_residual.norm)
-        if hasattr(block, "cross_attention"):
-            ours = block.cross_attention
-            linear = layer.attention.linear
-            fill_linear(linear[0], ours.query)
-            fill_linear(linear[1], ours.key, ours.value)
-            fill_linear(linear[2], ours.output_projection)
-            fill_norm(layer.attention.layer_norm, block.cross_attention_residual.norm)
+        inputs = [["query", "key", "value"]]
+        fill_attention(layer.self_attention, block, "self_attention", inputs)
+        if stack.side == "target":
+            inputs = [["query"], ["key", "value"]]
+            fill_attention(layer.attention, block, "cross_attention", inputs)
         fill_linear(layer.ffn.linear_0, block.feed_forward.expand)
         fill_linear(layer.ffn.linear_1, block.feed_forward.contract)
         fill_norm(layer.ffn.layer_norm, block.feed_forward_residual.norm)
+
+
+def fill_attention(spec, block, name, inputs):
+    attention = getattr(block, name)
+    matrices = [*inputs, ["output_projection"]]
+    for linear, parts in zip(spec.linear, matrices, strict=True):
+        fill_linear(linear, *[getattr(attention, part) for part in parts])
+    fill_norm(spec.layer_norm, getattr(block, f"{name}_residual").norm)
 
 
 def fill_linear(spec, *layers):
@@ -252,6 +224,4 @@ def fill_norm(spec, layer):
 
 
 def array(variable):
-    from keras import ops
-
     return np.ascontiguousarray(ops.convert_to_numpy(variable), dtype="float32")

@@ -4,16 +4,23 @@ import dataclasses
 import json
 
 import numpy as np
+from keras import ops
 from safetensors.numpy import save_file
 
+from keras_transformer.config import expect
 from keras_transformer.export.comparison import compare_logits
-from keras_transformer.export.export_directory import new_export, write_config
+from keras_transformer.export.export_directory import (
+    check_model,
+    new_export,
+    write_config,
+)
+from keras_transformer.pretrained import names
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run
 from keras_transformer.text.tokenizer import Tokenizer
 
-ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "silu": "swish"}
+ACTIVATIONS = {"silu": "swish"}  # others have the same name
 
 
 def huggingface(run, out, overwrite=False):
@@ -42,41 +49,18 @@ def huggingface(run, out, overwrite=False):
     """
     run = Run.open(run)
     config = run.config.model
-    check_model(config)
+    check_model(config, "Marian")
     needed("torch", "transformers", extra="huggingface")
     with new_export(run, out, overwrite) as aside:
-        write_tokenizers(aside, run.tokenizers)
+        write_tokenizers(aside, *run.tokenizers)
         model = run.model("float32")
         save_file(tensors(model), aside / "model.safetensors", {"format": "pt"})
         write_json(aside / "config.json", marian_config(config))
         write_json(aside / "generation_config.json", generation_config(config))
         check = compare_logits(run, model, marian_logits(aside, config.pad_id))
-        content = dict(format="huggingface", model=config, check=check)
-        write_config(aside, ["torch", "transformers"], **content)
+        packages = ["torch", "transformers"]
+        write_config(aside, packages, format="huggingface", model=config, check=check)
     return check
-
-
-def check_model(config):
-    """Raise a `ValueError` if Marian has no such model."""
-    head = config.d_model // config.num_heads
-    expected_of = {
-        "norm_first": False,
-        "final_norm": False,
-        "embedding_norm": False,
-        "layer_norm_epsilon": 1e-5,
-        "key_dim": head,
-        "value_dim": head,
-    }
-    if config.share_embeddings:
-        expected_of["tie_output"] = True
-    found = {**vars(config), "final_norm": config.has_final_norm}
-    for name, expected in expected_of.items():
-        value = head if found[name] is None else found[name]
-        if value != expected:
-            raise ValueError(
-                f"Marian needs {name}={expected!r} of a model with these heads and "
-                f"vocabularies; received {value!r}"
-            )
 
 
 def marian_config(config):
@@ -84,7 +68,6 @@ def marian_config(config):
     return {
         "model_type": "marian",
         "architectures": ["MarianMTModel"],
-        "is_encoder_decoder": True,
         "vocab_size": config.source_vocab_size,
         "decoder_vocab_size": config.target_vocab_size,
         "share_encoder_decoder_embeddings": config.share_embeddings,
@@ -98,21 +81,18 @@ def marian_config(config):
         "d_model": config.d_model,
         "dropout": config.dropout,
         "attention_dropout": config.attention_dropout,
-        "activation_function": ACTIVATIONS[config.activation],
+        "activation_function": ACTIVATIONS.get(config.activation, config.activation),
         "scale_embedding": config.scale_embedding,
         "max_position_embeddings": config.max_positions,
-        "static_position_embeddings": True,
         "pad_token_id": config.pad_id,
         "eos_token_id": config.end_id,
         "bos_token_id": config.end_id,
         "decoder_start_token_id": config.begin_id,
         "forced_eos_token_id": None,
-        "dtype": "float32",
     }
 
 
 def generation_config(config):
-    """How `generate` is to search unless told otherwise."""
     return {
         "bad_words_ids": [[token] for token in config.special.never_generated],
         "decoder_start_token_id": config.begin_id,
@@ -125,10 +105,6 @@ def generation_config(config):
 
 def tensors(model):
     """The tensors of a Marian checkpoint by name; biases that we lack are zeros."""
-    from keras import ops
-
-    from keras_transformer.pretrained import names
-
     config = model.config
     marian = dataclasses.replace(
         config,
@@ -140,31 +116,24 @@ def tensors(model):
     found = {}
     for tensor in names.tensors(marian):
         variable = tensor.variable(model)
-        array = np.zeros(tensor.shape)
-        if variable is not None:
-            array = ops.convert_to_numpy(variable)
-        found[tensor.names[0]] = tensor.theirs(array)
+        array = np.zeros(tensor.shape) if variable is None else variable
+        found[tensor.names[0]] = tensor.theirs(ops.convert_to_numpy(array))
     # Marian's own positions are not in a file, others are read from it.
     if (config.positions, config.first_position) != ("sinusoidal_halves", 0):
         rows = np.arange(config.max_positions)[None]
         for name, stack in (("encoder", model.encoder), ("decoder", model.decoder)):
-            (table,) = ops.convert_to_numpy(
-                stack.embedding.encode(rows)
-            )
+            (table,) = ops.convert_to_numpy(stack.embedding.encode(rows))
             found[f"model.{name}.embed_positions.weight"] = np.array(table, "float32")
     return found
 
 
-def write_tokenizers(out, tokenizers):
+def write_tokenizers(out, source, target):
     """The files of transformers' `MarianTokenizer`: what cuts text, pieces' ids."""
-    source, target = tokenizers
     (out / "source.spm").write_bytes(sentencepiece_model(source))
     (out / "target.spm").write_bytes(sentencepiece_model(target))
-    is_separate = source.pieces != target.pieces
-    write_json(out / "vocab.json", {piece: i for i, piece in enumerate(source.pieces)})
-    if is_separate:
-        ids = {piece: i for i, piece in enumerate(target.pieces)}
-        write_json(out / "target_vocab.json", ids)
+    for name, pieces in (("", source.pieces), ("target_", target.pieces)):
+        ids = {piece: number for number, piece in enumerate(pieces)}
+        write_json(out / f"{name}vocab.json", ids)
     special = {
         "eos_token": target.pieces[target.special.end],
         "unk_token": target.pieces[target.special.unknown],
@@ -173,11 +142,9 @@ def write_tokenizers(out, tokenizers):
     marks = source.vocabulary.marks if isinstance(source, MarianTokenizer) else ()
     settings = {
         **special,
-        "additional_special_tokens": [
-            mark for mark in marks if mark not in special.values()
-        ],
+        "additional_special_tokens": sorted(set(marks) - set(special.values())),
         "tokenizer_class": "MarianTokenizer",
-        "separate_vocabs": is_separate,
+        "separate_vocabs": source.pieces != target.pieces,
         "source_lang": "source",
         "target_lang": "target",
     }
@@ -192,12 +159,10 @@ def sentencepiece_model(tokenizer):
     """The content of the SentencePiece model that cuts a side's text."""
     if isinstance(tokenizer, Tokenizer):
         return tokenizer.serialized
-    if isinstance(tokenizer, MarianTokenizer):
-        return tokenizer.models["encoder.spm"]
-    raise ValueError(
-        "Marian needs a tokenizer of SentencePiece alone; "
-        f"received a {type(tokenizer).__name__}"
-    )
+    kind = type(tokenizer)
+    expectation = "be one of SentencePiece alone for Marian"
+    expect(kind is MarianTokenizer, "the tokenizer", expectation, kind.__name__)
+    return tokenizer.models["encoder.spm"]
 
 
 def marian_logits(folder, pad):

@@ -8,6 +8,7 @@ from keras_transformer.export.comparison import compare_logits
 from keras_transformer.export.export_directory import new_export, write_config
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, save_tokenizers
+from keras_transformer.text.sentence_format import SentenceFormat
 
 LOOP = Path(__file__).with_name("onnx_loop.py")
 WRITER = "keras_transformer.export.onnx_writer"
@@ -27,9 +28,8 @@ def onnx(run, out, overwrite=False):
 
     K is the number of decoder blocks, L any length, R is B or a multiple of it
     (hypotheses of a sentence); batch and lengths are dynamic. The cache begins as
-    zeros; a call writes position `index` of it. translate.py does not have the rules by
-    which imported NLLB, mBART and FSMT cut text: its `OnnxTransformer.greedy` takes
-    their ids, and as `prefix` the target language's.
+    zeros; a call writes position `index` of it. With an imported model translate.py
+    takes and gives ids: it does not have the rules by which such a model cuts text.
 
     Args:
         run: a run directory, trained on any backend; TensorFlow opens it in a process
@@ -52,12 +52,18 @@ def onnx(run, out, overwrite=False):
     from keras_transformer.export.onnx_loop import OnnxTransformer
 
     with new_export(run, out, overwrite) as aside:
-        task = {"run": str(run.path), "out": str(aside)}
-        run_under_tensorflow("-m", WRITER, task=task)
+        run_under_tensorflow("-m", WRITER, task=[str(run.path), str(aside)])
         save_tokenizers(aside, *run.tokenizers)
         shutil.copyfile(LOOP, aside / "translate.py")
         model = run.model("float32")
         check = compare_logits(run, model, OnnxTransformer(aside).logits)
-        packages = ["tensorflow", "tf2onnx", "onnxruntime"]
-        write_config(aside, packages, format="onnx", model=model.config, check=check)
+        write_config(
+            aside,
+            ["tensorflow", "tf2onnx", "onnxruntime"],
+            format="onnx",
+            model=model.config,
+            check=check,
+            sentence_format=SentenceFormat.of(*run.tokenizers),
+            positions=model.config.longest,
+        )
     return check

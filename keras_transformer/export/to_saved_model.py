@@ -1,14 +1,15 @@
 """A run as a SavedModel: strings in, strings out."""
 
-import dataclasses
+import json
 from pathlib import Path
 
-from keras_transformer.config import DecodingConfig
+from keras_transformer.config import DecodingConfig, expect
+from keras_transformer.decoding.translator import Translator
 from keras_transformer.export.child_process import run_under_tensorflow
 from keras_transformer.export.comparison import check_batches, compare
 from keras_transformer.export.export_directory import (
+    check_search,
     new_export,
-    refuse_sampling,
     write_config,
 )
 from keras_transformer.runs.extras import needed
@@ -34,7 +35,7 @@ def saved_model(run, out, overwrite=False, **decoding):
     `out/1/` is the version that TensorFlow Serving loads, with warm-up requests;
     `out/config.json` and `out/manifest.json` say what it is. Batch and lengths are
     dynamic; the search is the one that is fixed here. Text of more than
-    `max_source_length` tokens is cut, ids are not. It computes in float32. A unigram
+    `max_source_length` tokens is cut. It computes in float32. A unigram
     model may have two cuts of the same score, such as `. ..` and `.. .` of three dots:
     tensorflow-text's SentencePiece may choose the other one. Signatures:
 
@@ -43,11 +44,9 @@ def saved_model(run, out, overwrite=False, **decoding):
         n_best            text (B,) string
                           -> translations (B, W) string, scores (B, W),
                              ids (B, W, L) int32
-        ids               source_ids (B, S) int32 -> ids (B, W, L), scores (B, W)
 
     W is the beam, hypotheses come best first; one that does not exist has a score of
-    -inf. Ids are those of the run's tokenizers, END at the end and PAD after it;
-    source_ids, too.
+    -inf. Ids are those of the run's tokenizers, END at the end and PAD after it.
 
     Args:
         run: a run directory, trained on any backend; TensorFlow opens it in a process
@@ -69,42 +68,41 @@ def saved_model(run, out, overwrite=False, **decoding):
     """
     run = Run.open(run)
     search = DecodingConfig(**decoding)
-    unused = set(decoding) - SEARCH
-    if unused:
-        raise ValueError(
-            f"a SavedModel takes only {', '.join(sorted(SEARCH))}; "
-            f"received {', '.join(sorted(unused))}"
-        )
-    refuse_sampling(search, "in a SavedModel")
+    unused = ", ".join(sorted(set(decoding) - SEARCH))
+    expectation = f"be among {', '.join(sorted(SEARCH))}"
+    expect(not unused, "the search of a SavedModel", expectation, unused)
+    check_search(search, "a SavedModel")
     needed("tensorflow", "tensorflow_text", extra="tensorflow")
     needed("tensorflow_serving")
     with new_export(run, out, overwrite) as aside:
         batches = check_batches(run)
         task = {
             "run": str(run.path),
-            "out": str(aside),
-            "search": dataclasses.asdict(search),
+            "out": str(aside / "1"),
+            "search": decoding,
             "warm_up": [batch.sources for batch in batches],
         }
         run_under_tensorflow("-m", WRITER, task=task)
         check = compare_scores(run, aside, search, batches)
-        content = dict(format="saved_model", model=run.config.model, decoding=search)
-        packages = ["tensorflow", "tensorflow-text"]
-        write_config(aside, packages, check=check, **content)
+        write_config(
+            aside,
+            ["tensorflow", "tensorflow-text"],
+            format="saved_model",
+            model=run.config.model,
+            decoding=search,
+            check=check,
+        )
     return check
 
 
 def compare_scores(run, out, search, batches):
-    from keras_transformer.decoding.translator import Translator
-
-    search = dataclasses.replace(search, batch_size=8, n_best=1)
     translator = Translator(run.model("float32"), *run.tokenizers, search)
-    expected = []
-    requests = []
-    for batch in batches:
-        found = translator.hypotheses(batch.sources)
-        expected.append([best.score for (best,) in found])
-        requests.append(["serving_default", {"text": batch.sources}])
-    answers = run_under_tensorflow(str(READER), str(out / "1"), task=requests)
-    found = [answer["score"] for answer in answers]
-    return compare("scores", TOLERANCE, batches, expected, found)
+    requests = [["serving_default", {"text": batch.sources}] for batch in batches]
+    printed = run_under_tensorflow(str(READER), str(out / "1"), task=requests)
+    found = iter(json.loads(printed.splitlines()[-1]))
+
+    def answers(batch):
+        hypotheses = translator.hypotheses(batch.sources)
+        return [best.score for (best,) in hypotheses], next(found)["score"]
+
+    return compare("scores", TOLERANCE, batches, answers)

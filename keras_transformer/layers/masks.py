@@ -62,7 +62,7 @@ def causal_mask(queries, keys):
 
 def as_positions(given, name):
     """Positions `(B, T)` from a number of positions, or from positions."""
-    if isinstance(given, int):
+    if isinstance(given, int) or len(given.shape) == 0:
         given = ops.arange(given)
     rank = len(ops.shape(given))
     what = "be a length, or positions (T,) or (B, T)"

@@ -142,7 +142,7 @@ class MultiHeadAttention(TransformerLayer):
             cache = write(cache, self.project(x), index)
             if attention_mask is None:
                 new = ops.arange(x.shape[1]) + index
-                attention_mask = causal_mask(new, cache[0].shape[2])
+                attention_mask = causal_mask(new, ops.shape(cache[0])[2])
         mask = self._mask(attention_mask, query_RTNH, cache[0].shape[2])
         values, _ = self._attend(query_RTNH, *cache, mask)
         return self._joined(values, x), cache
@@ -211,7 +211,7 @@ def write(cache, new, index):
     By `where` and not by a slice update: every export can express it.
     """
     length = new[0].shape[2]
-    place_L = ops.arange(cache[0].shape[2]) - index
+    place_L = ops.arange(ops.shape(cache[0])[2]) - index
     here_L1 = ops.expand_dims(ops.logical_and(place_L >= 0, place_L < length), 1)
     if length > 1:
         rows_L = ops.clip(place_L, 0, length - 1)

@@ -119,7 +119,8 @@ class Decoder(Stack):
         """
         new_caches = []
         positions = ops.arange(target_ids.shape[1]) + index
-        mask = causal_mask(positions, cache[0][0].shape[2])
+        # In an exported graph the length is a scalar tensor.
+        mask = causal_mask(positions, ops.shape(cache[0][0])[2])
 
         def through(block, n, x):
             x, new = block.step(x, cache[n], index, cross_cache[n], mask, source_mask)

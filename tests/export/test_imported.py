@@ -6,24 +6,20 @@ import sys
 
 import numpy as np
 import pytest
-import scripts
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete  # noqa: E402
 from layer_checks import ON_TORCH, numpy  # noqa: E402
 from making import SIZES, make_run, sentences  # noqa: E402
-from tokenizer_folders import FOLDERS, read  # noqa: E402
+from tokenizer_folders import FOLDERS  # noqa: E402
 
 from keras_transformer import Translator, export, pretrained  # noqa: E402
 from keras_transformer.config import DecodingConfig, TransformerConfig  # noqa: E402
-from keras_transformer.decoding.translator import pad  # noqa: E402
-from keras_transformer.export import CTranslate2Translator, onnx_loop, to_ctranslate2  # noqa: E402
-from keras_transformer.export.onnx_loop import OnnxTransformer  # noqa: E402
+from keras_transformer.export import CTranslate2Translator  # noqa: E402
+from keras_transformer.export.export_directory import check_model  # noqa: E402
 from keras_transformer.export.to_ctranslate2 import specification  # noqa: E402
-from keras_transformer.export.to_huggingface import check_model  # noqa: E402
-from keras_transformer.pretrained.tokenizers import load as foreign  # noqa: E402
-from keras_transformer.runs.run import load_model, load_tokenizers, save_tokenizers  # noqa: E402
+from keras_transformer.runs.run import Run  # noqa: E402
 
 TEXTS = [
     *sentences(12, seed=4),
@@ -74,7 +70,7 @@ def test_ctranslate2(run_of, name, tmp_path):
             run, DecodingConfig(**SEARCH, **how, penalty="power")
         ).hypotheses(TEXTS)
         theirs = CTranslate2Translator.load(tmp_path / "out", **how).hypotheses(TEXTS)
-        assert [h[0].tokens for h in theirs] == [h[0].tokens for h in ours]
+        assert [h[0].ids for h in theirs] == [h[0].ids for h in ours]
         assert [h[0].text for h in theirs] == [h[0].text for h in ours]
         # Without Marian's padding, which has a share of our softmax and none of theirs.
         atol = 0.03 if name.startswith("marian") else 1e-4
@@ -94,9 +90,9 @@ def test_ctranslate2s_own_converter_makes_the_same_variables(run_of, name):
     from ctranslate2.converters.transformers import MarianMTLoader
 
     folder, theirs, run = run_of(name)
-    tokenizers = load_tokenizers(run)
+    tokenizers = Run.open(run).tokenizers
     ours = specification(
-        load_model(run), tokenizers, theirs.config.max_position_embeddings - 1
+        Run.open(run).model(), tokenizers, theirs.config.max_position_embeddings - 1
     )
     expected = MarianMTLoader().get_model_spec(
         transformers.MarianMTModel.from_pretrained(folder)
@@ -149,102 +145,31 @@ def test_fsmts_tokenizer_is_in_no_graph(run_of, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "m2m_100")],
+    [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "nllb")],
 )
 def test_onnx_and_its_loop(run_of, name, tmp_path):
+    """It takes and gives ids, of the text alone."""
     _, _, run = run_of(name)
     out = tmp_path / "out"
     assert export.onnx(run, out).largest_difference < 1e-5
+    translator = Translator.load(run, DecodingConfig(search="greedy"))
+    texts = [text for text in TEXTS if text]
+    rows = translator.source_tokenizer.encode(texts)
+    lines = [" ".join(map(str, ids)) for ids in rows]
     answer = subprocess.run(
-        [sys.executable, out / "translate.py", *TEXTS],
+        [sys.executable, out / "translate.py", *lines],
         capture_output=True,
         encoding="utf-8",
     )
-    assert answer.stdout.split("\n")[:-1] == Translator.load(
-        run, DecodingConfig(search="greedy")
-    )(TEXTS), answer.stderr
-
-
-@pytest.mark.slow
-def test_the_loop_takes_ids_where_it_cannot_cut_text(run_of, tmp_path):
-    _, _, run = run_of("nllb")
-    export.onnx(run, tmp_path / "out")
-    answer = subprocess.run(
-        [sys.executable, tmp_path / "out" / "translate.py", "a"],
-        capture_output=True,
-        text=True,
-    )
-    assert answer.returncode == 1 and answer.stderr.startswith(
-        "translate.py: error: it cannot cut text as this model"
-    )
-    translator = Translator.load(run, DecodingConfig(search="greedy", extra_length=6))
-    sentence_format, texts = (
-        translator.sentence_format,
-        [text for text in TEXTS if text],
-    )
-    rows = [
-        sentence_format.source(ids) for ids in translator.source_tokenizer.encode(texts)
-    ]
-    source_ids = pad(rows, len(rows), max(map(len, rows)), value=sentence_format.special.pad)
-    loop = OnnxTransformer(
-        tmp_path / "out",
-        sentence_format.special.pad,
-        sentence_format.special.begin,
-        sentence_format.special.end,
-    )
-    found = loop.greedy(
-        source_ids, extra_length=6, prefix=sentence_format.target_prefix
-    )
-    tokens = [best.tokens for (best,) in translator.hypotheses(texts)]
-    assert [
-        tuple(i for i in row if i != sentence_format.special.pad) for row in found.tolist()
-    ] == tokens
-    assert {row[0] for row in tokens} == {*sentence_format.target_prefix}
-
-
-@pytest.mark.parametrize("name", ["marian", "marian-separate", "m2m_100"])
-def test_the_loops_tokenizers_are_ours(name, tmp_path):
-    """Also on pieces that only the target's SentencePiece model has."""
-    make, pair = FOLDERS[name]
-    folder = make(tmp_path / "checkpoint")
-    ours = foreign.load_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0])
-    save_tokenizers(tmp_path, *ours)
-    lines = scripts.sentences(200)
-    for tokenizer, loops in zip(ours, onnx_loop.tokenizers(tmp_path), strict=True):
-        rows = tokenizer.encode(lines)
-        rows += [[number] for number in range(tokenizer.vocab_size)]
-        rows += [
-            [*tokenizer.target_prefix, number, number, number]
-            for number in range(tokenizer.vocab_size)
-        ]
-        assert [loops.encode(line) for line in lines] == tokenizer.encode(lines)
-        assert [loops.decode(row) for row in rows] == tokenizer.decode(rows)
-        for around in ("source_prefix", "source_suffix", "target_prefix"):
-            assert tuple(loops.around[around]) == getattr(tokenizer, around)
-
-
-@pytest.mark.parametrize(
-    "name, kind",
-    [("nllb", "multilingual"), ("mbart", "multilingual"), ("fsmt", "fsmt")],
-)
-def test_what_the_loop_cannot_cut(name, kind, tmp_path):
-    make, pair = FOLDERS[name]
-    folder = make(tmp_path / "checkpoint")
-    save_tokenizers(
-        tmp_path,
-        *foreign.load_tokenizers(folder, read(folder), *([*pair.items()] or [()])[0]),
-    )
-    with pytest.raises(
-        SystemExit,
-        match=f"it cannot cut text as this model's {kind} tokenizer does; Onnx",
-    ):
-        onnx_loop.tokenizers(tmp_path)
+    found = [line.split() for line in answer.stdout.splitlines()]
+    expected = [best.ids for (best,) in translator.hypotheses(texts)]
+    assert [tuple(map(int, ids)) for ids in found] == expected, answer.stderr
 
 
 def both_logits(run, folder):
     """Ours and those of transformers for the same random ids."""
     ours, theirs = (
-        load_model(run),
+        Run.open(run).model(),
         transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval(),
     )
     config, random = ours.config, np.random.default_rng(0)
@@ -285,7 +210,7 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
     np.testing.assert_allclose(*both_logits(run, out), atol=5e-6)
     theirs, (source, target) = (
         transformers.AutoTokenizer.from_pretrained(out),
-        load_tokenizers(run),
+        Run.open(run).tokenizers,
     )
     texts = sentences(20)
     assert theirs(texts).input_ids == [
@@ -318,50 +243,31 @@ def test_there_and_back_again(run_of, tmp_path, name):
     again = pretrained.load(tmp_path / "out", tmp_path / "again")
     assert all(
         np.array_equal(a, b)
-        for a, b in zip(again.get_weights(), load_model(run).get_weights())
+        for a, b in zip(again.get_weights(), Run.open(run).model().get_weights())
     )
 
 
 @pytest.mark.parametrize(
-    "changes, message",
+    "engine, changes, message",
     [
-        (dict(norm_first=True), "Marian needs norm_first=False .*; received True"),
-        (dict(final_norm=True), "Marian needs final_norm=False .*; received True"),
-        (
-            dict(embedding_norm=True),
-            "Marian needs embedding_norm=False .*; received True",
-        ),
-        (
-            dict(layer_norm_epsilon=1e-6),
-            "Marian needs layer_norm_epsilon=1e-05 .*; received 1e-06",
-        ),
-        (
-            dict(key_dim=5),
-            "Marian needs key_dim=8 of a model .*; received 5",
-        ),
-        (
-            dict(tie_output=False),
-            "Marian needs tie_output=True .*; received False",
-        ),
+        ("Marian", dict(norm_first=True), "norm_first must be False .*; received True"),
+        ("Marian", dict(final_norm=True), "final_norm must be False .*; received True"),
+        ("Marian", dict(embedding_norm=True), "embedding_norm must be False for Mar"),
+        ("Marian", dict(layer_norm_epsilon=1e-6), "must be 1e-05 .*; received 1e-06"),
+        ("Marian", dict(key_dim=5), "key_dim must be 8 for Marian .*; received 5"),
+        ("Marian", dict(tie_output=False), "tie_output must be True .* received False"),
+        ("CTranslate2", dict(final_norm=True), "final_norm must be False for CTransl"),
     ],
 )
-def test_what_marian_cannot_hold(changes, message):
+def test_what_an_engine_cannot_hold(engine, changes, message):
+    sizes = {**SIZES, "layer_norm_epsilon": 1e-5, **changes}
     with pytest.raises(ValueError, match=message):
-        check_model(
-            TransformerConfig(**{**SIZES, "layer_norm_epsilon": 1e-5, **changes})
-        )
+        check_model(TransformerConfig(**sizes), engine)
 
 
-def test_what_other_exports_cannot_hold(run_of, tmp_path):
-    with pytest.raises(
-        ValueError,
-        match="CTranslate2 needs final_norm=False with norm_first=False; received True",
-    ):
-        to_ctranslate2.check_model(TransformerConfig(final_norm=True))
-    with pytest.raises(
-        ValueError,
-        match="needs a tokenizer of SentencePiece alone; received a FsmtTokenizer",
-    ):
+def test_fsmts_tokenizer_is_not_marians(run_of, tmp_path):
+    message = "must be one of SentencePiece alone for Marian; received 'FsmtTokenizer'"
+    with pytest.raises(ValueError, match=message):
         export.huggingface(run_of("fsmt")[2], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

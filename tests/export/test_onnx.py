@@ -8,10 +8,10 @@ from making import clear_sentences
 
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig
-from keras_transformer.decoding.translator import pad
+from keras_transformer.decoding.batching import pad
 from keras_transformer.export import onnx_loop
 from keras_transformer.export.onnx_loop import OnnxTransformer
-from keras_transformer.runs.run import load_tokenizers
+from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 
@@ -22,10 +22,10 @@ def test_greedy_tokens_and_logits_are_the_models(varied, portable):
     texts = clear_sentences(translator, 40, seed=5)
     expected = translator.hypotheses(texts)
     source_ids = [[*ids, END] for ids in translator.source_tokenizer.encode(texts)]
-    source_ids = pad(source_ids, len(texts), max(map(len, source_ids)))
+    source_ids = pad(source_ids, len(texts), max(map(len, source_ids)), PAD)
     found = theirs.greedy(source_ids, extra_length=6)
     assert [tuple(i for i in row if i != PAD) for row in found.tolist()] == [
-        best.tokens for (best,) in expected
+        best.ids for (best,) in expected
     ]
     # NumPy arrays of two shapes, padding among them.
     random = np.random.default_rng(0)
@@ -75,9 +75,10 @@ runpy.run_path(path, run_name="__main__")
 
 
 def test_the_loop_cuts_text_as_our_tokenizers_do(varied, portable):
-    tokenizers = load_tokenizers(varied)
     lines = scripts.sentences(200)
-    for ours, theirs in zip(tokenizers, onnx_loop.tokenizers(portable), strict=True):
+    tokenizers = Run.open(varied).tokenizers
+    for side, ours in zip(("source", "target"), tokenizers, strict=True):
+        theirs = onnx_loop.tokenizer(portable, side)
         rows = ours.encode(lines)
         assert [theirs.encode(line) for line in lines] == rows
         assert [theirs.decode(row) for row in rows] == ours.decode(rows)
