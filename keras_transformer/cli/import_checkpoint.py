@@ -1,22 +1,23 @@
 """`keras-transformer import`: make a run of a Hugging Face checkpoint."""
 
-from keras_transformer.cli.flags import add_options, add_overwrite, add_run
+from keras_transformer.cli.flags import NEW_RUN, OVERWRITE
 
 HELP = "make a run of a checkpoint of Marian, FSMT, M2M100, NLLB or mBART"
-LANGUAGES = {
-    "source-lang": "language to translate from, if it has several",
-    "target-lang": "language to translate into, if it has several",
+FLAGS = {
+    "source": dict(
+        metavar="SOURCE", help="folder of a checkpoint, or its name on the hub"
+    ),
+    **NEW_RUN,
+    "--source-lang": dict(
+        metavar="CODE", help="language to translate from, of several"
+    ),
+    "--target-lang": dict(
+        metavar="CODE", help="language to translate into, of several"
+    ),
+    "--revision": dict(help="branch, tag or commit on the hub"),
+    **OVERWRITE,
 }
-
-
-def add_flags(parser):
-    add = parser.add_argument
-    text = "folder of a Hugging Face checkpoint, or its name on the hub"
-    add("source", metavar="SOURCE", help=text)
-    add_run(parser, "directory to make")
-    add_options(parser, LANGUAGES, metavar="CODE")
-    add("--revision", help="branch, tag or commit on the hub")
-    add_overwrite(parser)
+GROUPS = {}
 
 
 def run(options):

@@ -15,16 +15,17 @@ def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=
         at_once: whether to answer each line before the next is read.
         numbers: the numbers of the lines; from 1 on by default.
     """
-    lines, sources = itertools.tee(lines)
     if at_once:
-        size = 1
-        found = (next(translator.stream([line], token_scores)) for line in lines)
-    else:
-        size = translator.config.batch_size
-        found = translator.stream(lines, token_scores)
+        for number, line in enumerate(lines, start=1):
+            yield from rows_of(
+                translator, [line], alignments, token_scores, numbers=[number]
+            )
+        return
     pieces = translator.target_tokenizer.pieces if token_scores else None
+    lines, sources = itertools.tee(lines)
+    found = translator.stream(lines, token_scores)
     results = zip(numbers or itertools.count(1), sources, found)
-    while batch := list(itertools.islice(results, size)):
+    while batch := list(itertools.islice(results, translator.config.batch_size)):
         links = aligned(translator, batch) if alignments else itertools.repeat(None)
         for number, _, hypotheses in batch:
             shown = number if translator.config.n_best > 1 else None

@@ -12,27 +12,15 @@ import json
 import os
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None
-
-from keras_transformer.runs.sealed_files import new_file
+from keras_transformer.config import expect
+from keras_transformer.runs.sealed_files import fcntl, new_file
 
 
 def parse_shard(text):
-    """`"1/4"` -> (1, 4): share 1, counted from 0, of 4.
-
-    Raises:
-        ValueError: if the text is no share.
-
-    Example:
-        >>> parse_shard("1/4")
-        (1, 4)
-    """
+    """`"1/4"` -> (1, 4): share 1, counted from 0, of 4."""
     number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and int(number) < int(count)):
-        raise ValueError(f"shard must be K/N with K from 0 to N - 1; received {text!r}")
+    is_share = number.isdecimal() and count.isdecimal() and int(number) < int(count)
+    expect(is_share, "--shard", "be K/N with K from 0 to N - 1", text)
     return int(number), int(count)
 
 
@@ -51,33 +39,19 @@ def write_part(path, found):
             file.write(json.dumps(rows) + "\n")
 
 
-def read_part(path):
-    """The rows that came of each line."""
-    with open(path, encoding="utf-8") as file:
-        yield from map(json.loads, file)
-
-
 def join_parts(output, parts, own):
-    """Join the parts if all are there, and remove them.
-
-    Args:
-        output: path of the file to write.
-        parts: their paths.
-        own: the number of the part just written.
-
-    Returns:
-        the numbers of the missing parts.
-    """
-    with one_at_a_time(parts[own].parent):
+    """Join the parts if all are there, and remove them; the numbers of the missing."""
+    with one_at_a_time(parts[own].parent), contextlib.ExitStack() as stack:
         missing = [number for number, part in enumerate(parts) if not part.exists()]
         if own in missing:
             # A process that was done at the same time has joined them.
             return []
         if not missing:
-            turns = itertools.zip_longest(*map(read_part, parts), fillvalue=())
+            files = [stack.enter_context(part.open(encoding="utf-8")) for part in parts]
             with new_file(output) as file:
-                for rows in itertools.chain.from_iterable(turns):
-                    file.writelines(row + "\n" for row in rows)
+                for lines in itertools.zip_longest(*files, fillvalue="[]"):
+                    for row in itertools.chain.from_iterable(map(json.loads, lines)):
+                        file.write(row + "\n")
             for part in parts:
                 part.unlink()
         return missing
