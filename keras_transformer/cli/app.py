@@ -1,13 +1,10 @@
-"""`keras-transformer app`: serve a page to type sentences into."""
+"""Serve a page to type sentences into, on this machine."""
 
 from keras_transformer.cli.flags import RUN
 
-HELP = "serve a page to type sentences into, on this machine"
 FLAGS = RUN | {
-    "--host": dict(
-        default="127.0.0.1", help="address to listen on (default: this machine only)"
-    ),
-    "--port": dict(type=int, default=7860, help="port (default: 7860)"),
+    "--host": dict(default="127.0.0.1", help="address (default: this machine only)"),
+    "--port": dict(default=7860, type=int, help="port (default: 7860)"),
 }
 GROUPS = {}
 

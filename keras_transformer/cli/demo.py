@@ -1,18 +1,16 @@
-"""`keras-transformer demo`: train a small model and show what it can do."""
+"""Train a small model on the bundled corpus and show what it can do."""
 
 from keras_transformer.cli.flags import NEW_RUN, OVERWRITE
 from keras_transformer.config import DataConfig, TrainingConfig, preset
 
-HELP = "train a small model on the bundled corpus and show what it can do"
 FLAGS = {"run": NEW_RUN["run"] | dict(nargs="?", default="demo-run")} | OVERWRITE
 GROUPS = {}
 # It learns from few updates; 12,000 pairs of one grammar need no regularisation.
+RECIPE = dict(epochs=4, warmup_updates=300, learning_rate_scale=0.5, average_last=1)
 CONFIGS = {
     "model": preset("tiny", norm_first=True, dropout=0.0),
     "data": DataConfig(vocab_size=1200, batch_tokens=512),
-    "training": TrainingConfig(
-        epochs=4, warmup_updates=300, learning_rate_scale=0.5, average_last=1
-    ),
+    "training": TrainingConfig(**RECIPE),
 }
 NEXT = """\
 What to type next:

@@ -1,4 +1,4 @@
-"""`keras-transformer export`: write a run as a model that another engine reads."""
+"""Write a trained run as a model that a production engine reads."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 from keras_transformer.cli.flags import OVERWRITE, RUN, chosen_fields
 from keras_transformer.config import DecodingConfig, expect
 
-HELP = "write a trained run as a model that a production engine reads"
 FLAGS = {
     **RUN,
     "out": dict(metavar="OUT", help="directory to make"),

@@ -1,19 +1,13 @@
-"""`keras-transformer import`: make a run of a Hugging Face checkpoint."""
+"""Make a run of a checkpoint of Marian, FSMT, M2M100, NLLB or mBART."""
 
 from keras_transformer.cli.flags import NEW_RUN, OVERWRITE
+from keras_transformer.cli.output import say_where
 
-HELP = "make a run of a checkpoint of Marian, FSMT, M2M100, NLLB or mBART"
 FLAGS = {
-    "source": dict(
-        metavar="SOURCE", help="folder of a checkpoint, or its name on the hub"
-    ),
+    "source": dict(metavar="SOURCE", help="folder of a checkpoint, or name on the hub"),
     **NEW_RUN,
-    "--source-lang": dict(
-        metavar="CODE", help="language to translate from, of several"
-    ),
-    "--target-lang": dict(
-        metavar="CODE", help="language to translate into, of several"
-    ),
+    "--source-lang": dict(help="language to translate from, if it has several"),
+    "--target-lang": dict(help="language to translate into, if it has several"),
     "--revision": dict(help="branch, tag or commit on the hub"),
     **OVERWRITE,
 }
@@ -31,5 +25,5 @@ def run(options):
         revision=options.revision,
         overwrite=options.overwrite,
     )
-    print(f"{model.count_params():,} parameters. The run is in {options.run}. Next:")
-    print(f"  keras-transformer translate {options.run} 'A sentence.'")
+    print(f"{model.count_params():,} parameters.")
+    say_where(options.run)

@@ -1,4 +1,4 @@
-"""What `translate` prints: a row for each translation."""
+"""What commands print: a row for each translation; where a new run is."""
 
 import itertools
 import warnings
@@ -39,6 +39,12 @@ def aligned(translator, batch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the search has warned of long sentences
         return iter(translator.alignments(sources, targets))
+
+
+def say_where(run):
+    """Say where a new run is, and what to type next."""
+    print(f"The run is in {run}. Next:")
+    print(f"  keras-transformer translate {run} 'A sentence.'")
 
 
 def row(hypothesis, links=None, number=None, pieces=None):

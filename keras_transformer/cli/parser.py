@@ -37,14 +37,14 @@ def build_parser():
     parser = Parser(
         prog="keras-transformer",
         description="Train a Transformer on parallel text and translate with it, on "
-        "TensorFlow, JAX or PyTorch (set KERAS_BACKEND to tensorflow, jax or torch).",
+        "the backend in KERAS_BACKEND: tensorflow, jax or torch.",
         epilog="Begin with: keras-transformer demo",
     )
     version = f"%(prog)s {__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        added = commands.add_parser(name, help=command.HELP)
+        added = commands.add_parser(name, help=command.__doc__)
         for flag, how in command.FLAGS.items():
             added.add_argument(flag, **how)
         for title, config in command.GROUPS.items():

@@ -1,4 +1,4 @@
-"""`keras-transformer train`: train a model on two text files."""
+"""Train a model on two text files."""
 
 import argparse
 import dataclasses
@@ -13,43 +13,36 @@ from keras_transformer.cli.flags import (
     flag,
     read_toml,
 )
+from keras_transformer.cli.output import say_where
 from keras_transformer.config import DISTRIBUTIONS, PRESETS, expect, preset
 
-HELP = "train a model on two text files"
 UNSET = argparse.SUPPRESS  # the options lack what the user does not choose
-FILES = {
-    flag(name): dict(metavar="FILE", default=UNSET, help=text)
-    for name, text in TRAIN_FILES.items()
-}
 FLAGS = {
     **NEW_RUN,
-    **FILES,
+    **{
+        flag(name): dict(default=UNSET, help=text) for name, text in TRAIN_FILES.items()
+    },
     "--preset": dict(
-        choices=PRESETS,
         default=UNSET,
-        help="size of the model, which the flags below change (default: tiny)",
+        choices=PRESETS,
+        help="size of the model, which the flags below change; tiny if absent",
     ),
     "--config": dict(
-        metavar="FILE",
-        help="TOML file of the same names: source, preset, [model], [data], [training]",
+        help="TOML file of the same names: source, preset, [model], [data], [training]"
     ),
     "--distribute": dict(
-        choices=DISTRIBUTIONS,
         default="auto",
-        help="data: every device takes a share of each batch; model: devices share one "
-        "model (JAX); none: one device; auto: data where there are several (default)",
+        choices=DISTRIBUTIONS,
+        help="data: devices share each batch; model: devices share one model (JAX); "
+        "none: one device; auto: data if there are several",
     ),
-    "--model-devices": dict(
-        type=int, metavar="N", help="--distribute model: devices that share one model"
-    ),
+    "--model-devices": dict(type=int, help="devices that share one model"),
     **OVERWRITE,
     "--resume": dict(
         action="store_true",
         help="continue the run where it was interrupted; begin it if there is none",
     ),
-    "--init-from": dict(
-        metavar="RUN", help="begin with the tokenizer and weights of another run"
-    ),
+    "--init-from": dict(help="run whose tokenizer and weights to begin with"),
 }
 GROUPS = TRAIN_GROUPS
 
@@ -91,5 +84,4 @@ def run(options):
         distribution=distribution,
     )
     if distribution.process == 0:
-        print(f"\nThe run is in {options.run}. Next:")
-        print(f"  keras-transformer translate {options.run} 'A sentence.'")
+        say_where(options.run)

@@ -1,4 +1,4 @@
-"""`keras-transformer translate`: translate sentences with a trained run."""
+"""Translate sentences with a trained run."""
 
 import contextlib
 import itertools
@@ -12,39 +12,29 @@ from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.runs.sealed_files import new_file
 from keras_transformer.text.lines import read_lines
 
-HELP = "translate sentences with a trained run"
 RUNTIME = {
     "--runtime": dict(
-        choices=["keras", "ctranslate2"],
         default="keras",
+        choices=["keras", "ctranslate2"],
         help="what computes; ctranslate2 takes a directory that export made",
     )
 }
 FLAGS = {
     **RUN,
     **RUNTIME,
-    "text": dict(
-        nargs="*",
-        metavar="TEXT",
-        help="sentences; standard input when none and no --input",
-    ),
-    "--input": dict(
-        metavar="FILE", help="file of sentences, one a line (plain or .gz)"
-    ),
-    "--output": dict(metavar="FILE", help="file to write (default: standard output)"),
+    "text": dict(metavar="TEXT", nargs="*", help="sentences"),
+    "--input": dict(help="file of sentences; standard input if there is no TEXT"),
+    "--output": dict(help="file to write; standard output if absent"),
     "--shard": dict(
         metavar="K/N",
-        help="translate every N-th line from the K-th, counted from 0, and leave a "
-        "part of the output; the last to end joins the parts (default: as a launcher "
-        "of several processes says)",
+        help="translate every N-th line from the K-th, counted from 0; the last of N "
+        "processes joins the parts; as a launcher of several says if absent",
     ),
     "--alignments": dict(
-        action="store_true",
-        help="add a column: linked words, source-target from 0, as 0-0 1-2",
+        action="store_true", help="add a column: links of words, source-target from 0"
     ),
     "--token-scores": dict(
-        action="store_true",
-        help="add a column: each token with its log-probability in nats",
+        action="store_true", help="add a column: tokens, log-probabilities in nats"
     ),
 }
 GROUPS = {"search": DecodingConfig}
@@ -65,17 +55,12 @@ def load_translator(options):
 def run(options):
     text = options.text
     expect(not (text and options.input), "TEXT", "be absent with --input", text)
-    is_keras = options.runtime == "keras"
-    expect(
-        is_keras or not options.alignments,
-        "--runtime",
-        "be keras with --alignments",
-        options.runtime,
-    )
+    runtime = options.runtime
+    is_possible = runtime == "keras" or not options.alignments
+    expect(is_possible, "--runtime", "be keras with --alignments", runtime)
     number, count = shard_of(options)
-    columns = (options.alignments, options.token_scores)
     if count > 1:
-        return translate_share(options, number, count, columns)
+        return translate_share(options, number, count)
     typed = False
     if text:
         lines = text
@@ -84,18 +69,20 @@ def run(options):
     else:
         lines = read_lines(sys.stdin.buffer, "standard input")
         typed = sys.stdin.isatty()  # who types a line waits for its translation
-    found = rows_of(load_translator(options), lines, *columns, at_once=typed)
+    found = found_rows(options, lines, at_once=typed)
     standard = contextlib.nullcontext(sys.stdout)
     with new_file(options.output) if options.output else standard as file:
         for row in itertools.chain.from_iterable(found):
             print(row, file=file, flush=not options.output)
 
 
-def shard_of(options):
-    """(number, count): which share of the lines to translate.
+def found_rows(options, lines, **how):
+    translator = load_translator(options)
+    return rows_of(translator, lines, options.alignments, options.token_scores, **how)
 
-    It is that of --shard, or that of this process if a launcher started several.
-    """
+
+def shard_of(options):
+    """The number of this process, by --shard or by its launcher, and of all."""
     number, count = 0, 1
     if options.shard:
         number, count = shards.parse_shard(options.shard)
@@ -105,25 +92,24 @@ def shard_of(options):
         number, count = launched()
         take_device()
     files = (options.input, options.output)
-    needed = f"be given to process {number} of {count}"
-    expect(count == 1 or all(files), "--input and --output", needed, files)
+    expectation = f"be given to process {number} of {count}"
+    expect(count == 1 or all(files), "--input and --output", expectation, files)
     return number, count
 
 
-def translate_share(options, number, count, columns):
+def translate_share(options, number, count):
     """Translate a share of a file; join the shares if this was the last one."""
     run = Path(options.run)
     files = [Path(options.input), run / "manifest.json", run / "model.keras"]
     stats = [path.stat() for path in files if path.is_file()]
     stamps = [[stat.st_size, stat.st_mtime_ns] for stat in stats]
     search = chosen_fields(options, DecodingConfig)
+    columns = (options.alignments, options.token_scores)
     mark = [stamps, options.runtime, search, columns]
     parts = shards.parts_of(options.output, count, mark)
     if not parts[number].exists():
         lines = itertools.islice(read_lines(options.input), number, None, count)
         numbers = itertools.count(number + 1, count)
-        translator = load_translator(options)
-        found = rows_of(translator, lines, *columns, numbers=numbers)
-        shards.write_part(parts[number], found)
+        shards.write_part(parts[number], found_rows(options, lines, numbers=numbers))
     for missing in shards.join_parts(options.output, parts, number):
         print(f"--shard {missing}/{count} is still to be done", file=sys.stderr)
