@@ -16,7 +16,7 @@ from small import DATA, FLAGS, MODEL, contents, training, write_corpus
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.startup import BACKENDS
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs.run import Run
+from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.runs.sealed_files import seal
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.prepare import prepare
@@ -59,8 +59,9 @@ def folder(tmp_path_factory):
         (folder / f"{name}.toml").write_text(text)
     run = folder / "run"
     run.mkdir()
-    model = prepare(run, (source, target), None, MODEL, DATA, training())
-    save_model(run, Transformer(model))
+    config = RunConfig(MODEL, DATA, training())
+    made = prepare(run, (source, target, None, None), config)
+    made.save_model(Transformer(made.config.model))
     for name in ("no-model", "other-tokenizer", "other-model", "broken-model"):
         shutil.copytree(run, folder / name)
     (folder / "no-model" / "model.keras").unlink()
@@ -68,8 +69,8 @@ def folder(tmp_path_factory):
     tokenizer = Tokenizer.train(source.read_text().splitlines(), 60)
     tokenizer.save(other / "tokenizer.model")
     seal(other)
-    model = dataclasses.replace(model, num_heads=4)
-    save_model(folder / "other-model", Transformer(model))
+    model = dataclasses.replace(made.config.model, num_heads=4)
+    Run.open(folder / "other-model").save_model(Transformer(model))
     (folder / "broken-model" / "model.keras").write_bytes(b"no zip file")
     (folder / "photos").mkdir()
     (folder / "photos" / "me.png").touch()
