@@ -20,7 +20,6 @@ from starlette.middleware import Middleware  # noqa: E402
 from keras_transformer.plots.attention_maps import alignment, attention  # noqa: E402
 
 LONGEST = 500  # characters of a sentence
-WAITING = 16  # sentences that may wait for their turn
 LARGEST_GRID = 50_000  # weights of all heads of a layer that are drawn one by one
 # Kind of attention: what it is called, whose tokens are queries, and whose are keys.
 KINDS = {
@@ -59,7 +58,7 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
     """
     translator = Translator.load(run, DecodingConfig(n_best=DecodingConfig().beam))
     blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
-    blocks.queue(max_size=WAITING).launch(
+    blocks.queue(max_size=16).launch(
         server_name=host,
         server_port=port,
         share=False,
@@ -148,6 +147,11 @@ def picture(found, kind, layer, head):
 def page(translator, title):
     """The `gradio.Blocks` of a `Translator`."""
     answers = Answers(translator)
+    kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
+    layers = answers.layers("cross")
+    last_but_one = max(1, layers[-1] - 1)
+    heads = range(1, translator.model.config.num_heads + 1)
+    heads = [ALL_HEADS, *map(str, heads)]
     with gr.Blocks(title=title) as blocks:
         gr.Markdown(f"# {title}")
         found = gr.State()
@@ -166,9 +170,11 @@ def page(translator, title):
             links = gr.Plot(label="Which word comes from which", format="png")
             with gr.Column(scale=2):
                 with gr.Row():
-                    choice = choices(answers)
+                    kind = gr.Dropdown(kinds, value="cross", label="Attention of")
+                    layer = gr.Dropdown(layers, value=last_but_one, label="Layer")
+                    head = gr.Dropdown(heads, value=ALL_HEADS, label="Head")
                 shades = gr.Plot(label="Attention", format="png")
-        kind, layer, head = choice
+        choice = [kind, layer, head]
         asked = [button.click, sentence.submit]
         results = [best, rows, links, found, shades]
         gr.on(asked, answers.translate, [sentence, *choice], results, **QUEUE)
@@ -178,15 +184,3 @@ def page(translator, title):
         # The picture comes after: a layer that the kind does not have would be refused.
         chosen.then(**drawn)
     return blocks
-
-
-def choices(answers):
-    """The three drop-down lists that choose an attention: kind, layer and head."""
-    kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
-    layers = answers.layers("cross")
-    heads = range(1, answers.translator.model.config.num_heads + 1)
-    return [
-        gr.Dropdown(kinds, value="cross", label="Attention of"),
-        gr.Dropdown(layers, value=max(1, layers[-1] - 1), label="Layer"),
-        gr.Dropdown([ALL_HEADS, *map(str, heads)], value=ALL_HEADS, label="Head"),
-    ]

@@ -1,6 +1,7 @@
 """Train a small model on the bundled corpus and show what it can do."""
 
 from keras_transformer.cli.flags import NEW_RUN, OVERWRITE
+from keras_transformer.cli.output import say_where
 from keras_transformer.config import DataConfig, TrainingConfig, preset
 
 FLAGS = {"run": NEW_RUN["run"] | dict(nargs="?", default="demo-run")} | OVERWRITE
@@ -12,11 +13,6 @@ CONFIGS = {
     "data": DataConfig(vocab_size=1200, batch_tokens=512),
     "training": TrainingConfig(**RECIPE),
 }
-NEXT = """\
-What to type next:
-  keras-transformer translate {run} 'Two young girls are sitting on a bench.'
-  keras-transformer evaluate {run} --source {source} --target {target}
-  keras-transformer train MY-RUN --source train.en --target train.de"""
 
 
 def run(options):
@@ -35,4 +31,4 @@ def run(options):
     pairs = list(read_pairs(source, target))
     for number in range(0, len(pairs), 100):
         print(f"  {pairs[number][0]}\n  -> {result.translations[number]}\n")
-    print(NEXT.format(run=options.run, source=source, target=target))
+    say_where(options.run)

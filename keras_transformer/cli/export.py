@@ -1,7 +1,6 @@
 """Write a trained run as a model that a production engine reads."""
 
 import argparse
-from pathlib import Path
 
 from keras_transformer.cli.flags import OVERWRITE, RUN, chosen_fields
 from keras_transformer.config import DecodingConfig, expect
@@ -38,6 +37,4 @@ def run(options):
         changes["quantization"] = options.quantization
     write = getattr(export, to)
     check = write(options.run, options.out, overwrite=options.overwrite, **changes)
-    files = [path for path in Path(options.out).rglob("*") if path.is_file()]
-    size = sum(path.stat().st_size for path in files)
-    print(f"{check}\nThe export is in {options.out}: {size / 1e6:.1f} MB.")
+    print(f"{check}\nThe export is in {options.out}.")

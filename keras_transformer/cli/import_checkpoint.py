@@ -17,13 +17,8 @@ GROUPS = {}
 def run(options):
     from keras_transformer import pretrained
 
-    model = pretrained.load(
-        options.source,
-        options.run,
-        source_lang=options.source_lang,
-        target_lang=options.target_lang,
-        revision=options.revision,
-        overwrite=options.overwrite,
-    )
+    arguments = dict(vars(options))
+    del arguments["command"]
+    model = pretrained.load(**arguments)
     print(f"{model.count_params():,} parameters.")
     say_where(options.run)

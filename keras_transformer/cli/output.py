@@ -26,19 +26,16 @@ def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=
     found = translator.stream(lines, token_scores)
     results = zip(numbers or itertools.count(1), sources, found)
     while batch := list(itertools.islice(results, translator.config.batch_size)):
-        links = aligned(translator, batch) if alignments else itertools.repeat(None)
+        links = itertools.repeat(None)
+        if alignments:
+            texts = [source for _, source, hypotheses in batch for _ in hypotheses]
+            targets = [one for *_, hypotheses in batch for one in hypotheses]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the search has warned already
+                links = iter(translator.alignments(texts, targets))
         for number, _, hypotheses in batch:
             shown = number if translator.config.n_best > 1 else None
             yield [row(one, next(links), shown, pieces) for one in hypotheses]
-
-
-def aligned(translator, batch):
-    """The word alignment of each hypothesis of a batch."""
-    sources = [source for _, source, hypotheses in batch for _ in hypotheses]
-    targets = [one for _, _, hypotheses in batch for one in hypotheses]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the search has warned of long sentences
-        return iter(translator.alignments(sources, targets))
 
 
 def say_where(run):

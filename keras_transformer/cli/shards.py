@@ -9,11 +9,10 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
 from pathlib import Path
 
 from keras_transformer.config import expect
-from keras_transformer.runs.sealed_files import fcntl, new_file
+from keras_transformer.runs.sealed_files import locked, new_file
 
 
 def parse_shard(text):
@@ -41,31 +40,18 @@ def write_part(path, found):
 
 def join_parts(output, parts, own):
     """Join the parts if all are there, and remove them; the numbers of the missing."""
-    with one_at_a_time(parts[own].parent), contextlib.ExitStack() as stack:
+    folder = parts[own].parent
+    with locked(folder, wait=True):
         missing = [number for number, part in enumerate(parts) if not part.exists()]
         if own in missing:
-            # A process that was done at the same time has joined them.
-            return []
+            return []  # another process was done at the same time and joined them
         if not missing:
-            files = [stack.enter_context(part.open(encoding="utf-8")) for part in parts]
-            with new_file(output) as file:
-                for lines in itertools.zip_longest(*files, fillvalue="[]"):
-                    for row in itertools.chain.from_iterable(map(json.loads, lines)):
-                        file.write(row + "\n")
+            with contextlib.ExitStack() as stack:
+                files = [stack.enter_context(open(part, "rb")) for part in parts]
+                file = stack.enter_context(new_file(output))
+                for turn in itertools.zip_longest(*files, fillvalue="[]"):
+                    for line in turn:
+                        file.writelines(row + "\n" for row in json.loads(line))
             for part in parts:
                 part.unlink()
         return missing
-
-
-@contextlib.contextmanager
-def one_at_a_time(folder):
-    """Let one process at a time into this block, of those that name the same folder."""
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -14,7 +14,6 @@ from keras_transformer.runs.extras import how_to_get, needed
 BACKENDS = ("tensorflow", "jax", "torch")
 M_TRIM_THRESHOLD = -1  # malloc.h
 M_MMAP_MAX = -4
-GIBIBYTE = 1 << 30
 
 
 def choose_backend():
@@ -56,7 +55,7 @@ def keep_freed_memory():
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(library, "mallopt"):
         library.mallopt(M_MMAP_MAX, 0)
-        library.mallopt(M_TRIM_THRESHOLD, GIBIBYTE)
+        library.mallopt(M_TRIM_THRESHOLD, 1 << 30)  # bytes
 
 
 def start_keras():

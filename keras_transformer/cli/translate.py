@@ -62,11 +62,10 @@ def run(options):
     if count > 1:
         return translate_share(options, number, count)
     typed = False
-    if text:
-        lines = text
-    elif options.input:
+    lines = text
+    if options.input:
         lines = read_lines(options.input)
-    else:
+    elif not text:
         lines = read_lines(sys.stdin.buffer, "standard input")
         typed = sys.stdin.isatty()  # who types a line waits for its translation
     found = found_rows(options, lines, at_once=typed)
