@@ -37,8 +37,8 @@ class TransformerLayer(keras.layers.Layer):
         draw other numbers the second time. So the function that is computed again takes
         the variables, seeds included, and gives back those that have changed.
         """
-        # "activations" are those of layers inside; a layer made in `build` has a mode of
-        # None where there is no scope.
+        # "activations" are those of layers inside. Without a scope, the mode of a layer
+        # that was made in `build` holds None.
         mode = self._remat_mode
         if mode is None or mode.mode in (None, "activations"):
             return layer_call
