@@ -1,23 +1,20 @@
-"""What can be chosen, in four frozen dataclasses: the model, its data, its training, its decoding.
+"""What can be chosen, in frozen dataclasses: model, data, training and decoding.
 
 The command line makes a flag of every field, with the help text that stands beside it
 here.
 """
 
 import dataclasses
+import functools
 from typing import Literal, get_args, get_origin
 
 from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
+INFINITY = float("inf")
+
 
 def expect(holds, name, expectation, received):
-    """Raise a `ValueError` unless something holds: NAME must EXPECTATION; received ...
-
-    Args:
-        holds: whether it does.
-        name: the argument.
-        expectation: what it must be or do.
-        received: its value.
+    """Raise a `ValueError` unless it holds that a named argument meets an expectation.
 
     Example:
         >>> expect(0 > 0, "d_ff", "be at least 1", 0)
@@ -28,95 +25,76 @@ def expect(holds, name, expectation, received):
         raise ValueError(f"{name} must {expectation}; received {received!r}")
 
 
-def option(default, help):
-    """A dataclass field with the sentence that `--help` shows."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def option(default, help, least=None, most=INFINITY):
+    """A dataclass field: its help on the command line, and the range of its values."""
+    metadata = {"help": help, "range": (least, most)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+count = functools.partial(option, least=1)
+amount = functools.partial(option, least=0.0)
+share = functools.partial(option, least=0.0, most=0.99)
 
 
 def check_fields(config):
-    """Raise a `ValueError` that names the first field whose value is of the wrong type or not among its choices."""
+    """Raise a `ValueError` that names the first field of a wrong type or value."""
     for field in dataclasses.fields(config):
-        value, expected = getattr(config, field.name), field.type
-        if get_origin(expected) is Literal:
-            if value not in get_args(expected):
-                raise ValueError(
-                    f"{field.name} must be one of {get_args(expected)}; received {value!r}"
-                )
+        value = getattr(config, field.name)
+        allowed = get_args(field.type) or (field.type,)
+        if get_origin(field.type) is Literal:
+            expect(value in allowed, field.name, f"be one of {allowed}", value)
             continue
-        allowed = get_args(expected) or (expected,)
-        is_number = (
-            isinstance(value, int) and not isinstance(value, bool) and float in allowed
-        )
-        if not is_number and type(value) not in allowed:
-            names = " or ".join(
-                "nothing" if kind is type(None) else kind.__name__ for kind in allowed
-            )
-            raise ValueError(f"{field.name} must be {names}; received {value!r}")
-
-
-def check_range(config, minimum, maximum, *names):
-    """Raise a `ValueError` unless each named field is absent (None) or lies in [minimum, maximum]."""
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and not minimum <= value <= maximum:
-            limit = (
-                f"at least {minimum}"
-                if maximum == float("inf")
-                else f"between {minimum} and {maximum}"
-            )
-            raise ValueError(f"{name} must be {limit}; received {value!r}")
+        kinds = " or ".join(kind.__name__ for kind in allowed)
+        kinds = kinds.replace("NoneType", "nothing")
+        is_number = float in allowed and type(value) is int
+        expect(is_number or type(value) in allowed, field.name, f"be {kinds}", value)
+        least, most = field.metadata["range"]
+        if None not in (least, value):
+            limits = f"be between {least} and {most}"
+            if most == INFINITY:
+                limits = f"be at least {least}"
+            is_inside = least <= value <= most
+            expect(is_inside, field.name, limits, value)
 
 
 @dataclasses.dataclass(frozen=True)
 class TransformerConfig:
-    """The sizes and switches of one encoder-decoder Transformer; the defaults are the paper's base model.
+    """The sizes and switches of a Transformer; the defaults are the base model's.
 
     Source: Vaswani et al. 2017, Table 3.
     """
 
-    source_vocab_size: int = option(
-        8000, "number of source tokens, special ones included"
-    )
-    target_vocab_size: int = option(
-        8000, "number of target tokens, special ones included"
-    )
-    share_embeddings: bool = option(
-        True, "one matrix for the embeddings of source and target"
-    )
-    encoder_layers: int = option(6, "number of encoder blocks (N)")
-    decoder_layers: int = option(6, "number of decoder blocks (N)")
-    d_model: int = option(512, "width of every block's input and output")
-    d_ff: int = option(2048, "width inside the feed-forward layers")
-    num_heads: int = option(8, "number of attention heads (h)")
-    key_dim: int | None = option(
+    source_vocab_size: int = count(8000, "source tokens, special ones included")
+    target_vocab_size: int = count(8000, "target tokens, special ones included")
+    share_embeddings: bool = option(True, "one embedding matrix for source and target")
+    encoder_layers: int = count(6, "number of encoder blocks (N)")
+    decoder_layers: int = count(6, "number of decoder blocks (N)")
+    d_model: int = count(512, "width of every block's input and output")
+    d_ff: int = count(2048, "width inside the feed-forward layers")
+    num_heads: int = count(8, "number of attention heads (h)")
+    key_dim: int | None = count(
         None, "size of one head's queries and keys (d_k); d_model / heads when absent"
     )
-    value_dim: int | None = option(
+    value_dim: int | None = count(
         None, "size of one head's values (d_v); d_model / heads when absent"
     )
-    decoder_d_ff: int | None = option(
-        None, "width inside the feed-forward layers of the decoder; d_ff when absent"
-    )
-    dropout: float = option(
+    decoder_d_ff: int | None = count(None, "the decoder's d_ff; d_ff when absent")
+    dropout: float = share(
         0.1, "dropout on embeddings and on every sub-layer's output (P_drop)"
     )
-    attention_dropout: float = option(
+    attention_dropout: float = share(
         0.0, "dropout on attention weights; above 0 the fused attention is not used"
     )
     activation: Literal["relu", "gelu", "silu"] = option(
         "relu", "non-linearity of the feed-forward layers"
     )
     norm_first: bool = option(
-        False,
-        "layer norm before each sub-layer (pre-norm); the paper's stands after each "
-        "residual",
+        False, "layer norm before each sub-layer; the paper's is after each residual"
     )
     final_norm: bool | None = option(
         None, "layer norm at the end of both stacks; with pre-norm only when absent"
     )
-    embedding_norm: bool = option(
-        False, "layer norm of the embeddings with their positions"
-    )
+    embedding_norm: bool = option(False, "layer norm of embeddings and positions")
     scale_embedding: bool = option(
         True, "multiply the embeddings by the square root of d_model"
     )
@@ -124,10 +102,11 @@ class TransformerConfig:
         "sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"
     ] = option(
         "sinusoidal",
-        "position table: the paper's, Marian's (sines, then cosines), fairseq's (other rates), or learned",
+        "position table: the paper's, Marian's (sines, then cosines), fairseq's (other "
+        "rates), or learned",
     )
-    first_position: int = option(0, "position of the first token in a sinusoidal table")
-    max_positions: int = option(
+    first_position: int = option(0, "first position in a sinusoidal table", least=0)
+    max_positions: int = count(
         512, "rows of a learned position table, and of tables in exports for Marian"
     )
     share_positions: bool = option(
@@ -140,66 +119,41 @@ class TransformerConfig:
     output_bias: bool = option(
         False, "a bias of each target token's logit, fixed: an imported model's"
     )
-    layer_norm_epsilon: float = option(1e-6, "epsilon of the layer norms")
+    layer_norm_epsilon: float = option(1e-6, "epsilon of the layer norms", 0.0, 1.0)
     pad_id: int = option(PAD, "id that fills up rows")
     begin_id: int = option(BEGIN, "id before the first target token")
     end_id: int = option(END, "id after the last token")
 
     def __post_init__(self):
         check_fields(self)
-        positive = (
-            "source_vocab_size",
-            "target_vocab_size",
-            "encoder_layers",
-            "decoder_layers",
-            "d_model",
-            "d_ff",
-        )
-        positive += (
-            "num_heads",
-            "decoder_d_ff",
-            "key_dim",
-            "value_dim",
-            "max_positions",
-        )
-        check_range(self, 1, float("inf"), *positive)
-        check_range(self, 0.0, 0.99, "dropout", "attention_dropout")
-        check_range(self, 0.0, 1.0, "layer_norm_epsilon")
-        check_range(self, 0, float("inf"), "first_position")
-        check_range(
-            self,
-            0,
-            min(self.source_vocab_size, self.target_vocab_size) - 1,
-            "pad_id",
-            "begin_id",
-            "end_id",
-        )
+        last_id = min(self.source_vocab_size, self.target_vocab_size) - 1
+        for name in ("pad_id", "begin_id", "end_id"):
+            value = getattr(self, name)
+            expect(0 <= value <= last_id, name, f"be between 0 and {last_id}", value)
         # A begin token may be either: what begins a target ends up nowhere else.
-        if self.pad_id == self.end_id:
-            raise ValueError(
-                f"pad_id must not be end_id; received {self.pad_id} for both"
-            )
-        if None in (self.key_dim, self.value_dim) and self.d_model % self.num_heads:
-            raise ValueError(
-                f"d_model must be a multiple of num_heads={self.num_heads}; received {self.d_model}"
-            )
-        if self.positions != "learned" and self.d_model % 2:
-            raise ValueError(
-                f"d_model must be even with positions={self.positions!r}; received {self.d_model}"
-            )
-        if self.positions == "sinusoidal_fairseq" and self.d_model < 4:
-            raise ValueError(
-                f"d_model must be at least 4 with positions='sinusoidal_fairseq'; received {self.d_model}"
-            )
-        if self.positions == "learned" and self.first_position:
-            raise ValueError(
-                f"first_position must be 0 with positions='learned'; received {self.first_position}"
-            )
-        if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
-            raise ValueError(
-                "share_embeddings needs source_vocab_size and target_vocab_size to be equal; received "
-                f"{self.source_vocab_size} and {self.target_vocab_size}"
-            )
+        expect(self.pad_id != self.end_id, "pad_id", "not be end_id", self.pad_id)
+        d = self.d_model
+        has_own_sizes = None not in (self.key_dim, self.value_dim)
+        is_multiple = has_own_sizes or d % self.num_heads == 0
+        expect(
+            is_multiple, "d_model", f"be a multiple of num_heads={self.num_heads}", d
+        )
+        first = self.first_position
+        with_these = f"with positions={self.positions!r}"
+        if self.positions == "learned":
+            expect(first == 0, "first_position", f"be 0 {with_these}", first)
+        else:
+            expect(d % 2 == 0, "d_model", f"be even {with_these}", d)
+        if self.positions == "sinusoidal_fairseq":
+            expect(d >= 4, "d_model", f"be at least 4 {with_these}", d)
+        sizes = (self.source_vocab_size, self.target_vocab_size)
+        are_equal = sizes[0] == sizes[1]
+        expect(
+            are_equal or not self.share_embeddings,
+            "source_vocab_size and target_vocab_size",
+            "be equal with share_embeddings",
+            sizes,
+        )
 
     @property
     def special(self):
@@ -208,7 +162,7 @@ class TransformerConfig:
 
     @property
     def d_ffs(self):
-        """The width inside the feed-forward layers of the encoder, and of the decoder."""
+        """The widths inside the feed-forward layers: encoder's, decoder's."""
         return self.d_ff, self.decoder_d_ff or self.d_ff
 
     @property
@@ -234,92 +188,64 @@ class TransformerConfig:
 
     @property
     def parameters(self):
-        """Number of weights of a model of these sizes; the positions of a sinusoidal table are none."""
+        """The number of weights; a sinusoidal table has none."""
         d = self.d_model
-        head = self.head_size
-        keys = self.num_heads * (self.key_dim or head)
-        values = self.num_heads * (self.value_dim or head)
-        attention = (
-            2 * d * keys
-            + 2 * d * values
-            + self.attention_bias * (2 * keys + values + d)
-        )
-        feed_forwards, norm = [2 * d * width + width + d for width in self.d_ffs], 2 * d
-        encoder = self.encoder_layers * (attention + feed_forwards[0] + 2 * norm)
-        decoder = self.decoder_layers * (2 * attention + feed_forwards[1] + 3 * norm)
-        rows = self.source_vocab_size + (
-            0 if self.share_embeddings else self.target_vocab_size
-        )
+        keys = self.num_heads * (self.key_dim or self.head_size)
+        values = self.num_heads * (self.value_dim or self.head_size)
+        attention = 2 * d * (keys + values)
+        if self.attention_bias:
+            attention += 2 * keys + values + d
+        attentions = self.encoder_layers + 2 * self.decoder_layers
+        encoder_d_ff, decoder_d_ff = self.d_ffs
+        widths = self.encoder_layers * encoder_d_ff + self.decoder_layers * decoder_d_ff
+        feed_forwards = (2 * d + 1) * widths
+        feed_forwards += d * (self.encoder_layers + self.decoder_layers)
+        norms = 2 * self.encoder_layers + 3 * self.decoder_layers
+        norms += 2 * (self.has_final_norm + self.embedding_norm)
+        rows = self.source_vocab_size
+        if not self.share_embeddings:
+            rows += self.target_vocab_size
         if self.positions == "learned":
             rows += (1 if self.shares_positions else 2) * self.max_positions
         if not self.tie_output:
             rows += self.target_vocab_size
-        norms = 2 * norm * (self.has_final_norm + self.embedding_norm)
-        return (
-            encoder
-            + decoder
-            + rows * d
-            + norms
-            + self.output_bias * self.target_vocab_size
-        )
+        biases = self.target_vocab_size if self.output_bias else 0
+        return attentions * attention + feed_forwards + (2 * norms + rows) * d + biases
 
 
 DISTRIBUTIONS = ("auto", "none", "data", "model")  # what `distribute` can be asked for
 # What a run takes from its tokenizers.
-FROM_TOKENIZER = (
-    "source_vocab_size",
-    "target_vocab_size",
-    "share_embeddings",
-    "pad_id",
-    "begin_id",
-    "end_id",
-)
+VOCABULARY_SIZES = ("source_vocab_size", "target_vocab_size", "share_embeddings")
+FROM_TOKENIZER = (*VOCABULARY_SIZES, "pad_id", "begin_id", "end_id")
 # Fields that are not chosen when a model is trained.
 NO_FLAGS = (*FROM_TOKENIZER, "output_bias")
 
+SIZES = ("encoder_layers", "decoder_layers", "d_model", "d_ff", "num_heads", "dropout")
 PRESETS = {
-    "tiny": dict(
-        encoder_layers=4,
-        decoder_layers=4,
-        d_model=128,
-        d_ff=256,
-        num_heads=4,
-        dropout=0.3,
-    ),
-    "small": dict(
-        encoder_layers=3,
-        decoder_layers=3,
-        d_model=256,
-        d_ff=512,
-        num_heads=8,
-        dropout=0.2,
-    ),
-    "base": dict(),
-    "big": dict(d_model=1024, d_ff=4096, num_heads=16, dropout=0.3),
+    "tiny": (4, 4, 128, 256, 4, 0.3),
+    "small": (3, 3, 256, 512, 8, 0.2),
+    "base": (6, 6, 512, 2048, 8, 0.1),
+    "big": (6, 6, 1024, 4096, 16, 0.3),
 }
 
 
 def preset(name, **changes):
-    """The `TransformerConfig` of a named size: `tiny`, `small` (for a laptop), or the paper's `base` and `big`.
+    """The `TransformerConfig` of a named size: for a laptop, or the paper's.
 
     Args:
-        name: one of `PRESETS`.
+        name: `tiny` or `small`, or the paper's `base` or `big`.
         **changes: fields that replace the preset's.
 
     Raises:
         ValueError: if the name is unknown.
 
     Example:
-        >>> preset("base").d_model
-        512
-        >>> preset("tiny", dropout=0.1).dropout
-        0.1
+        >>> preset("tiny", dropout=0.1).d_model
+        128
     """
-    if name not in PRESETS:
-        raise ValueError(
-            f"preset must be one of {', '.join(PRESETS)}; received {name!r}"
-        )
-    return TransformerConfig(**{**PRESETS[name], **changes})
+    expect(name in PRESETS, "preset", f"be one of {', '.join(PRESETS)}", name)
+    sizes = dict(zip(SIZES, PRESETS[name]))
+    return TransformerConfig(**sizes | changes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -327,88 +253,63 @@ class DataConfig:
     """How text becomes batches."""
 
     vocab_size: int = option(
-        8000, "number of SentencePiece tokens, special ones included"
+        8000, "SentencePiece tokens, special ones included", least=8, most=1_000_000
     )
     tokenizer: Literal["bpe", "unigram"] = option("bpe", "kind of SentencePiece model")
     byte_fallback: bool = option(
         False, "spell unknown characters as bytes, so that nothing is unknown"
     )
     share_embeddings: bool = option(
-        True, "one vocabulary for both languages; otherwise one each"
+        True, "one vocabulary for both languages, or one each"
     )
     max_length: int = option(
-        128, "longest sentence in tokens, end token included; longer pairs are dropped"
+        128, "longest sentence in tokens with its end; longer pairs go", 2, 100_000
     )
     max_ratio: float = option(
-        4.0,
-        "largest ratio between the two lengths in tokens; pairs beyond it are dropped",
+        4.0, "largest ratio of two lengths in tokens; pairs beyond it are dropped", 1.0
     )
-    batch_tokens: int = option(4096, "target tokens in a batch, padding included")
+    batch_tokens: int = count(4096, "target tokens in a batch, padding included")
 
     def __post_init__(self):
         check_fields(self)
-        check_range(self, 8, 1_000_000, "vocab_size")
-        check_range(self, 2, 100_000, "max_length")
-        check_range(self, 1.0, float("inf"), "max_ratio")
-        check_range(self, 1, float("inf"), "batch_tokens")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """The recipe; the defaults of optimizer, schedule and loss are the paper's (section 5)."""
+    """The recipe; the defaults of optimizer, schedule and loss are the paper's."""
 
-    epochs: int = option(30, "passes over the training pairs")
-    max_updates: int | None = option(None, "stop after this many updates")
-    max_minutes: float | None = option(None, "stop after this many minutes of training")
-    seed: int = option(1, "seed of weights, dropout and shuffling")
+    epochs: int = count(30, "passes over the training pairs")
+    max_updates: int | None = count(None, "stop after this many updates")
+    max_minutes: float | None = amount(None, "stop after this many minutes of training")
+    seed: int = option(1, "seed of weights, dropout and shuffling", 0, 2**32 - 1)
     dtype: Literal["float32", "mixed_bfloat16", "mixed_float16"] = option(
         "float32", "Keras's dtype policy"
     )
-    warmup_updates: int = option(4000, "updates over which the learning rate rises")
+    warmup_updates: int = count(4000, "updates over which the learning rate rises")
     learning_rate_scale: float = option(1.0, "factor on the paper's learning rate")
-    label_smoothing: float = option(
+    label_smoothing: float = share(
         0.1, "share of the target probability spread over the vocabulary"
     )
-    gradient_accumulation: int = option(1, "batches summed into one update")
-    weight_decay: float | None = option(None, "decoupled weight decay of Adam")
+    gradient_accumulation: int = count(1, "batches summed into one update")
+    weight_decay: float | None = amount(None, "decoupled weight decay of Adam")
     clip_norm: float | None = option(None, "largest global norm of the gradient")
     monitor: Literal["loss", "bleu"] = option(
         "loss", "what decides which epoch is best, on the validation pairs"
     )
-    patience: int | None = option(
-        None, "stop after this many epochs without a better one"
-    )
-    average_last: int = option(
-        5,
-        "epochs at the end whose weights are averaged for comparison with the best one",
-    )
+    patience: int | None = count(None, "stop after so many epochs without a better one")
+    average_last: int = count(5, "last epochs whose mean is compared with the best one")
     tensorboard: bool = option(False, "write TensorBoard files into the run")
-    checkpoint_minutes: float = option(
+    checkpoint_minutes: float = amount(
         10.0, "minutes between checkpoints within an epoch; 0 for one after each batch"
     )
-    keep_last: int = option(2, "newest checkpoints to keep, each to resume from")
-    keep_best: int = option(1, "best epochs whose weights to keep")
+    keep_last: int = count(2, "newest checkpoints to keep, each to resume from")
+    keep_best: int = count(1, "best epochs whose weights to keep")
 
     def __post_init__(self):
         check_fields(self)
-        at_least_one = (
-            "epochs",
-            "max_updates",
-            "warmup_updates",
-            "gradient_accumulation",
-            "patience",
-            "average_last",
-        )
-        check_range(self, 1, float("inf"), *at_least_one, "keep_last", "keep_best")
-        check_range(
-            self, 0.0, float("inf"), "max_minutes", "weight_decay", "checkpoint_minutes"
-        )
-        check_range(self, 0, 2**32 - 1, "seed")
-        check_range(self, 0.0, 0.99, "label_smoothing")
         for name in ("learning_rate_scale", "clip_norm"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be above 0; received {value!r}")
+            expect(value is None or value > 0, name, "be above 0", value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -418,42 +319,31 @@ class DecodingConfig:
     search: Literal["beam", "greedy", "sampling"] = option(
         "beam", "how the next token is chosen"
     )
-    beam: int = option(4, "hypotheses kept by beam search")
-    length_penalty: float = option(
+    beam: int = count(4, "hypotheses kept by beam search", most=1000)
+    length_penalty: float = amount(
         0.6, "alpha; 0 compares hypotheses by probability alone"
     )
     penalty: Literal["gnmt", "power"] = option(
         "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha"
     )
-    extra_length: int = option(
-        50, "tokens that a translation may be longer than its source"
-    )
-    n_best: int = option(1, "translations to give for each sentence, best first")
-    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter")
-    top_k: int = option(
-        0, "sampling: choose among the k likeliest tokens only; 0 is off"
-    )
+    extra_length: int = amount(50, "most tokens of a translation beyond its source's")
+    n_best: int = count(1, "translations of each sentence, best first", most=1000)
+    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter", 1e-3)
+    top_k: int = amount(0, "sampling: choose among the k likeliest tokens; 0 is off")
     top_p: float = option(
-        1.0, "sampling: choose among the likeliest tokens that hold this probability"
+        1.0,
+        "sampling: choose among the likeliest that hold this probability",
+        1e-6,
+        1.0,
     )
-    seed: int = option(0, "sampling: seed")
-    batch_size: int = option(64, "sentences translated together")
+    seed: int = amount(0, "sampling: seed")
+    batch_size: int = count(64, "sentences translated together", most=1_000_000)
     max_source_length: int = option(
-        256, "tokens of a source sentence, end token included; the rest is cut off"
+        256, "tokens of a source sentence with its end; the rest is cut off", 2, 100_000
     )
 
     def __post_init__(self):
         check_fields(self)
-        check_range(self, 1, 1000, "beam", "n_best")
-        check_range(
-            self, 0.0, float("inf"), "length_penalty", "extra_length", "top_k", "seed"
-        )
-        check_range(self, 1e-3, float("inf"), "temperature")
-        check_range(self, 1e-6, 1.0, "top_p")
-        check_range(self, 1, 1_000_000, "batch_size")
-        check_range(self, 2, 100_000, "max_source_length")
-        hypotheses = {"beam": self.beam, "greedy": 1}.get(self.search, self.n_best)
-        if self.n_best > hypotheses:
-            raise ValueError(
-                f"n_best must be at most {hypotheses} with search={self.search!r}; received {self.n_best}"
-            )
+        most = {"beam": self.beam, "greedy": 1}.get(self.search, self.n_best)
+        expectation = f"be at most {most} with search={self.search!r}"
+        expect(self.n_best <= most, "n_best", expectation, self.n_best)

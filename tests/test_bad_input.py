@@ -15,7 +15,9 @@ from small import DATA, FLAGS, MODEL, contents, training, write_corpus
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.startup import BACKENDS
-from keras_transformer.runs.run import save_model, seal
+from keras_transformer.models.transformer import Transformer
+from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.runs.sealed_files import seal
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.prepare import prepare
 
@@ -44,8 +46,6 @@ TOML = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A corpus, bad files, a run of an untrained model, and runs broken in one way."""
-    from keras_transformer.models.transformer import Transformer
-
     folder = tmp_path_factory.mktemp("bad")
     source, target, *_ = write_corpus(folder, train=60)
     lines = target.read_bytes().split(b"\n")
@@ -59,8 +59,9 @@ def folder(tmp_path_factory):
         (folder / f"{name}.toml").write_text(text)
     run = folder / "run"
     run.mkdir()
-    model = prepare(run, (source, target), None, MODEL, DATA, training())
-    save_model(run, Transformer(model))
+    config = RunConfig(MODEL, DATA, training())
+    made = prepare(run, (source, target, None, None), config)
+    made.save_model(Transformer(made.config.model))
     for name in ("no-model", "other-tokenizer", "other-model", "broken-model"):
         shutil.copytree(run, folder / name)
     (folder / "no-model" / "model.keras").unlink()
@@ -68,8 +69,8 @@ def folder(tmp_path_factory):
     tokenizer = Tokenizer.train(source.read_text().splitlines(), 60)
     tokenizer.save(other / "tokenizer.model")
     seal(other)
-    model = dataclasses.replace(model, num_heads=4)
-    save_model(folder / "other-model", Transformer(model))
+    model = dataclasses.replace(made.config.model, num_heads=4)
+    Run.open(folder / "other-model").save_model(Transformer(model))
     (folder / "broken-model" / "model.keras").write_bytes(b"no zip file")
     (folder / "photos").mkdir()
     (folder / "photos" / "me.png").touch()
@@ -139,15 +140,15 @@ def fails(folder, arguments, capsys):
         ("--config syntax.toml", "config 'syntax.toml' is not valid TOML"),
         (
             "--config key.toml",
-            "config 'key.toml' has unknown settings ['sorce']; known: source, target",
+            "config 'key.toml' must have settings of source, target, ",
         ),
         (
             "--config setting.toml",
-            "config 'setting.toml': [model] has unknown settings ['head']",
+            "[model] must have settings of encoder_layers, decoder_layers, ",
         ),
         (
             "--config vocabulary.toml",
-            "[model] has unknown settings ['source_vocab_size']",
+            "only; received ['source_vocab_size']",
         ),
         (
             "--config table.toml",
@@ -201,7 +202,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ),
         (
             "train new --resume --overwrite",
-            "argument --overwrite: not allowed with argument --resume",
+            "--overwrite must be absent with --resume; received True",
         ),
         (
             "translate absent A",
@@ -229,16 +230,16 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ),
         (
             "translate run A --shard 0/2",
-            "several processes need --input and --output; "
-            "received process 0 of 2 without",
+            "--input and --output must be given to process 0 of 2; "
+            "received (None, None)",
         ),
         (
             "translate run A --shard 2/2",
-            "shard must be K/N with K from 0 to N - 1; received '2/2'",
+            "--shard must be K/N with K from 0 to N - 1; received '2/2'",
         ),
         (
             "translate run A --input train.en",
-            "TEXT and --input exclude each other; received both",
+            "TEXT must be absent with --input; received ['A']",
         ),
         ("translate run --input absent.en", "absent.en must be a readable text file"),
         (
@@ -296,9 +297,7 @@ def test_no_backend(folder, monkeypatch, capsys):
         lambda name: None if name in BACKENDS else find(name),
     )
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    expected = (
-        """backend 'jax' is not installed: pip install -e ".[jax]" in the clone\n"""
-    )
+    expected = """jax is not installed: pip install -e ".[jax]" in the clone\n"""
     assert fails(folder, command, capsys) == expected
     monkeypatch.delenv("KERAS_BACKEND")
     expected = (

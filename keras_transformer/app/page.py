@@ -17,10 +17,9 @@ import gradio as gr  # noqa: E402
 from starlette.datastructures import MutableHeaders  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from keras_transformer.plots.attention import alignment, attention  # noqa: E402
+from keras_transformer.plots.attention_maps import alignment, attention  # noqa: E402
 
 LONGEST = 500  # characters of a sentence
-WAITING = 16  # sentences that may wait for their turn
 LARGEST_GRID = 50_000  # weights of all heads of a layer that are drawn one by one
 # Kind of attention: what it is called, whose tokens are queries, and whose are keys.
 KINDS = {
@@ -29,12 +28,7 @@ KINDS = {
     "decoder": ("translation to itself", "input_tokens", "input_tokens"),
 }
 ALL_HEADS = "all"
-MODEL_QUEUE = {
-    "concurrency_id": "model",
-    "concurrency_limit": 1,
-    "api_visibility": "private",
-}
-
+QUEUE = dict(concurrency_id="model", concurrency_limit=1, api_visibility="private")
 # The browser must load everything from here; Gradio itself serves all files it needs.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -64,7 +58,7 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
     """
     translator = Translator.load(run, DecodingConfig(n_best=DecodingConfig().beam))
     blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
-    blocks.queue(max_size=WAITING).launch(
+    blocks.queue(max_size=16).launch(
         server_name=host,
         server_port=port,
         share=False,
@@ -106,18 +100,16 @@ class Answers:
 
     def __init__(self, translator):
         self.translator = translator
-        self.config = translator.model.config
 
     def layers(self, kind):
         """The numbers of the layers that have this kind of attention."""
-        config = self.config
-        last = config.encoder_layers if kind == "encoder" else config.decoder_layers
+        side = "encoder" if kind == "encoder" else "decoder"
+        last = getattr(self.translator.model.config, f"{side}_layers")
         return list(range(1, last + 1))
 
     def translate(self, text, *choice):
         """Text -> best translation, all with scores, word links, attention, picture."""
-        if len(text) <= LONGEST:
-            text = " ".join(text.split())
+        text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST:
             expected = f"The sentence must have 1 to {LONGEST} characters"
             gr.Warning(f"{expected}; received {len(text)}.")
@@ -155,48 +147,40 @@ def picture(found, kind, layer, head):
 def page(translator, title):
     """The `gradio.Blocks` of a `Translator`."""
     answers = Answers(translator)
-    with gr.Blocks(title=title, analytics_enabled=False) as blocks:
+    kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
+    layers = answers.layers("cross")
+    last_but_one = max(1, layers[-1] - 1)
+    heads = range(1, translator.model.config.num_heads + 1)
+    heads = [ALL_HEADS, *map(str, heads)]
+    with gr.Blocks(title=title) as blocks:
         gr.Markdown(f"# {title}")
         found = gr.State()
         with gr.Row():
-            sentence = gr.Textbox(
-                label="Sentence", lines=3, max_length=LONGEST, autofocus=True
-            )
+            sentence = gr.Textbox(label="Sentence", lines=3, max_length=LONGEST)
             best = gr.Textbox(label="Translation", lines=3, interactive=False)
         button = gr.Button("Translate", variant="primary")
+        headers = ["score", "translation"]
         rows = gr.Dataframe(
-            headers=["score", "translation"],
+            headers=headers,
             label="Best translations",
             interactive=False,
             column_widths=["15%", "85%"],
         )
         with gr.Row():
-            with gr.Column(scale=1):
-                gr.Markdown("Which word comes from which")
-                links = gr.Plot(show_label=False, format="png")
+            links = gr.Plot(label="Which word comes from which", format="png")
             with gr.Column(scale=2):
                 with gr.Row():
-                    kind, layer, head = choices(answers)
-                shades = gr.Plot(show_label=False, format="png")
-        asked = [button.click, sentence.submit]
+                    kind = gr.Dropdown(kinds, value="cross", label="Attention of")
+                    layer = gr.Dropdown(layers, value=last_but_one, label="Layer")
+                    head = gr.Dropdown(heads, value=ALL_HEADS, label="Head")
+                shades = gr.Plot(label="Attention", format="png")
         choice = [kind, layer, head]
+        asked = [button.click, sentence.submit]
         results = [best, rows, links, found, shades]
-        gr.on(asked, answers.translate, [sentence, *choice], results, **MODEL_QUEUE)
-        shown = dict(fn=picture, inputs=[found, *choice], outputs=shades, **MODEL_QUEUE)
-        gr.on([layer.input, head.input], **shown)
-        chosen = kind.input(answers.choose_kind, [kind, layer], layer, **MODEL_QUEUE)
+        gr.on(asked, answers.translate, [sentence, *choice], results, **QUEUE)
+        drawn = dict(fn=picture, inputs=[found, *choice], outputs=shades, **QUEUE)
+        gr.on([layer.input, head.input], **drawn)
+        chosen = kind.input(answers.choose_kind, [kind, layer], layer, **QUEUE)
         # The picture comes after: a layer that the kind does not have would be refused.
-        chosen.then(**shown)
+        chosen.then(**drawn)
     return blocks
-
-
-def choices(answers):
-    """The three drop-down lists that choose an attention: kind, layer and head."""
-    kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
-    layers = answers.layers("cross")
-    heads = [ALL_HEADS, *map(str, range(1, answers.config.num_heads + 1))]
-    return (
-        gr.Dropdown(kinds, value="cross", label="Attention of"),
-        gr.Dropdown(layers, value=max(1, layers[-1] - 1), label="Layer"),
-        gr.Dropdown(heads, value=ALL_HEADS, label="Head"),
-    )

@@ -1,16 +1,12 @@
-"""`keras-transformer app`: serve a page to type sentences into."""
+"""Serve a page to type sentences into, on this machine."""
 
-from keras_transformer.cli.flags import add_run
+from keras_transformer.cli.flags import RUN
 
-HELP = "serve a page to type sentences into, on this machine"
-
-
-def add_flags(parser):
-    add = parser.add_argument
-    add_run(parser)
-    text = "address to listen on (default: 127.0.0.1, this machine only)"
-    add("--host", default="127.0.0.1", help=text)
-    add("--port", type=int, default=7860, help="port (default: 7860)")
+FLAGS = RUN | {
+    "--host": dict(default="127.0.0.1", help="address (default: this machine only)"),
+    "--port": dict(default=7860, type=int, help="port (default: 7860)"),
+}
+GROUPS = {}
 
 
 def run(options):

@@ -1,34 +1,18 @@
-"""`keras-transformer demo`: train a small model and show what it can do."""
+"""Train a small model on the bundled corpus and show what it can do."""
 
-from keras_transformer.cli.flags import add_overwrite, add_run
+from keras_transformer.cli.flags import NEW_RUN, OVERWRITE
+from keras_transformer.cli.output import say_where
 from keras_transformer.config import DataConfig, TrainingConfig, preset
 
-HELP = "train a small model on the bundled corpus and show what it can do"
-
+FLAGS = {"run": NEW_RUN["run"] | dict(nargs="?", default="demo-run")} | OVERWRITE
+GROUPS = {}
 # It learns from few updates; 12,000 pairs of one grammar need no regularisation.
+RECIPE = dict(epochs=4, warmup_updates=300, learning_rate_scale=0.5, average_last=1)
 CONFIGS = {
     "model": preset("tiny", norm_first=True, dropout=0.0),
     "data": DataConfig(vocab_size=1200, batch_tokens=512),
-    "training": TrainingConfig(
-        epochs=4, warmup_updates=300, learning_rate_scale=0.5, average_last=1
-    ),
+    "training": TrainingConfig(**RECIPE),
 }
-
-BEGIN = """\
-Training a model of tiny's sizes on 12,000 pairs of the bundled corpus: a few minutes \
-on two cores."""
-NEXT = """\
-What to type next:
-  keras-transformer translate {run} 'Two young girls are sitting on a bench.'
-  keras-transformer evaluate {run} --source {source} --target {target}
-  keras-transformer train MY-RUN --source train.en --target train.de \
---valid-source val.en --valid-target val.de"""
-
-
-def add_flags(parser):
-    text = "directory to make (default: demo-run)"
-    add_run(parser, text, nargs="?", default="demo-run")
-    add_overwrite(parser)
 
 
 def run(options):
@@ -37,7 +21,7 @@ def run(options):
     from keras_transformer.evaluation.evaluate import evaluate
     from keras_transformer.training.train import train
 
-    print(BEGIN)
+    print("Training a small model on 12,000 bundled pairs: minutes on two cores.")
     files = [*captions("train"), *captions("valid")]
     train(options.run, *files, **CONFIGS, overwrite=options.overwrite)
     source, target = captions("test")
@@ -47,4 +31,4 @@ def run(options):
     pairs = list(read_pairs(source, target))
     for number in range(0, len(pairs), 100):
         print(f"  {pairs[number][0]}\n  -> {result.translations[number]}\n")
-    print(NEXT.format(run=options.run, source=source, target=target))
+    say_where(options.run)

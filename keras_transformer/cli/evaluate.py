@@ -1,32 +1,30 @@
-"""`keras-transformer evaluate`: translate a test set and score it."""
+"""Translate a test set and score it with sacreBLEU."""
 
 import dataclasses
 import json
 
-from keras_transformer.cli.translate import add_translator, load_translator
+from keras_transformer.cli import translate
+from keras_transformer.cli.flags import RUN
 
-HELP = "translate a test set and score it with sacreBLEU"
-
-
-def add_flags(parser):
-    add = parser.add_argument
-    add_translator(parser)
-    text = "test sentences (or a .tsv of both sides)"
-    add("--source", required=True, metavar="FILE", help=text)
-    add("--target", metavar="FILE", help="their reference translations")
-    add("--json", action="store_true", help="print one JSON object")
+FLAGS = {
+    **RUN,
+    **translate.RUNTIME,
+    "--source": dict(required=True, help="test sentences (or a .tsv of both sides)"),
+    "--target": dict(help="their reference translations"),
+    "--json": dict(action="store_true", help="print one JSON object"),
+}
+GROUPS = translate.GROUPS
 
 
 def run(options):
     from keras_transformer.evaluation.evaluate import evaluate
 
-    result = evaluate(load_translator(options), options.source, options.target)
-    sentences = len(result.translations)
+    translator = translate.load_translator(options)
+    result = evaluate(translator, options.source, options.target)
+    count = len(result.translations)
     rate = result.sentences_per_second
     if options.json:
-        found = dataclasses.asdict(result.scores)
-        found["sentences"] = sentences
-        found["sentences_per_second"] = round(rate, 2)
-        print(json.dumps(found))
+        speed = {"sentences": count, "sentences_per_second": round(rate, 2)}
+        print(json.dumps(dataclasses.asdict(result.scores) | speed))
     else:
-        print(f"{result.scores}\n{sentences} sentences, {rate:.1f} a second")
+        print(f"{result.scores}\n{count} sentences, {rate:.1f} a second")

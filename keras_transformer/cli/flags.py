@@ -1,4 +1,7 @@
-"""The configuration as flags and as a TOML file, and the flags of several commands."""
+"""The flags of several commands; the configuration as flags and as a TOML file.
+
+A command lists its flags as argparse takes them: `{"--port": {"type": int, ...}}`.
+"""
 
 import argparse
 import dataclasses
@@ -11,8 +14,12 @@ from keras_transformer.config import (
     DataConfig,
     TrainingConfig,
     TransformerConfig,
+    expect,
 )
 
+RUN = {"run": dict(metavar="RUN", help="directory that train, demo or import made")}
+NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
+OVERWRITE = {"--overwrite": dict(action="store_true", help="replace RUN if it exists")}
 TRAIN_GROUPS = {
     "model": TransformerConfig,
     "data": DataConfig,
@@ -26,25 +33,7 @@ TRAIN_FILES = {
 }
 
 
-def add_run(parser, help="directory that train, demo or import made", **options):
-    """Add RUN."""
-    parser.add_argument("run", metavar="RUN", help=help, **options)
-
-
-def add_options(parser, helps, **options):
-    """Add flags that differ only in their name and in what --help says of them."""
-    for name, text in helps.items():
-        name = name.replace("_", "-")
-        parser.add_argument(f"--{name}", help=text, **options)
-
-
-def add_overwrite(parser):
-    """Add --overwrite."""
-    helps = {"overwrite": "replace the directory if it exists"}
-    add_options(parser, helps, action="store_true")
-
-
-def add_config_flags(parser, config, title):
+def add_config(parser, title, config):
     """Add a flag for each field of a config dataclass that may be chosen.
 
     The parsed options hold only the fields that the user chose.
@@ -55,23 +44,25 @@ def add_config_flags(parser, config, title):
         # The defaults of a model come from its preset.
         if config is not TransformerConfig and field.default is not None:
             text += f" (default: {field.default})"
-        helps = {field.name: text.replace("%", "%%")}
-        how = value_options(field.type)
-        add_options(group, helps, default=argparse.SUPPRESS, **how)
+        how = {"help": text, "default": argparse.SUPPRESS} | value_options(field.type)
+        group.add_argument(flag(field.name), **how)
+
+
+def flag(name):
+    return "--" + name.replace("_", "-")
 
 
 def flag_fields(config):
     """The fields of a config dataclass that may be chosen."""
     hidden = NO_FLAGS if config is TransformerConfig else ()
-    fields = dataclasses.fields(config)
-    return [field for field in fields if field.name not in hidden]
+    return [field for field in dataclasses.fields(config) if field.name not in hidden]
 
 
 def value_options(kind):
     """How argparse reads a value of a field's type."""
     if get_origin(kind) is Literal:
         return {"choices": get_args(kind)}
-    if type(None) in get_args(kind):  # `int | None`: a flag gives a number
+    if get_args(kind):  # `int | None`: a flag gives a number
         kind = get_args(kind)[0]
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
@@ -93,27 +84,23 @@ def read_toml(path):
     Raises:
         ValueError: if it is no TOML, or has an unknown key or a value of a wrong type.
     """
+    where = f"config {path!r}"
     try:
         settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"config {path!r} is not valid TOML: {error}") from None
-    where = f"config {path!r}"
-    names = [*TRAIN_FILES, "preset"]
-    check_names(where, settings, [*names, *TRAIN_GROUPS])
+        raise ValueError(f"{where} is not valid TOML: {error}") from None
+    check_names(where, settings, [*TRAIN_FILES, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():
-        kind, article = (str, "a string") if name in names else (dict, "a table")
-        if not isinstance(value, kind):
-            raise ValueError(f"{where}: {name} must be {article}; received {value!r}")
         if name in TRAIN_GROUPS:
+            expect(isinstance(value, dict), f"{where}: {name}", "be a table", value)
             fields = [field.name for field in flag_fields(TRAIN_GROUPS[name])]
             check_names(f"{where}: [{name}]", value, fields)
+        else:
+            expect(isinstance(value, str), f"{where}: {name}", "be a string", value)
     return settings
 
 
 def check_names(where, settings, known):
     """Raise a `ValueError` if settings have a name that is not known."""
     unknown = [name for name in settings if name not in known]
-    if unknown:
-        raise ValueError(
-            f"{where} has unknown settings {unknown}; known: {', '.join(known)}"
-        )
+    expect(not unknown, where, f"have settings of {', '.join(known)} only", unknown)

@@ -33,7 +33,10 @@ def main(arguments=None):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
         except Exception as error:
-            say(f"error: {in_one_line(error)}")
+            lines = str(error).splitlines()[:1]
+            if not (lines and isinstance(error, EXPECTED)):
+                lines.insert(0, type(error).__name__)
+            say(": ".join(["error", *lines]))
             return 2
     return 0
 
@@ -44,12 +47,3 @@ def say(text):
 
 def show_warning(message, *rest):
     say(f"warning: {message}")
-
-
-def in_one_line(error):
-    """The first line of an error's message, after its type if it needs that."""
-    name = type(error).__name__
-    lines = str(error).splitlines()
-    if not lines:
-        return name
-    return lines[0] if isinstance(error, EXPECTED) else f"{name}: {lines[0]}"

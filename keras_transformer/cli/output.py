@@ -1,4 +1,4 @@
-"""What `translate` prints: a row for each translation."""
+"""What commands print: a row for each translation; where a new run is."""
 
 import itertools
 import warnings
@@ -15,29 +15,33 @@ def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=
         at_once: whether to answer each line before the next is read.
         numbers: the numbers of the lines; from 1 on by default.
     """
-    lines, sources = itertools.tee(lines)
     if at_once:
-        size = 1
-        found = (next(translator.stream([line], token_scores)) for line in lines)
-    else:
-        size = translator.config.batch_size
-        found = translator.stream(lines, token_scores)
+        for number, line in enumerate(lines, start=1):
+            yield from rows_of(
+                translator, [line], alignments, token_scores, numbers=[number]
+            )
+        return
     pieces = translator.target_tokenizer.pieces if token_scores else None
+    lines, sources = itertools.tee(lines)
+    found = translator.stream(lines, token_scores)
     results = zip(numbers or itertools.count(1), sources, found)
-    while batch := list(itertools.islice(results, size)):
-        links = aligned(translator, batch) if alignments else itertools.repeat(None)
+    while batch := list(itertools.islice(results, translator.config.batch_size)):
+        links = itertools.repeat(None)
+        if alignments:
+            texts = [source for _, source, hypotheses in batch for _ in hypotheses]
+            targets = [one for *_, hypotheses in batch for one in hypotheses]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the search has warned already
+                links = iter(translator.alignments(texts, targets))
         for number, _, hypotheses in batch:
             shown = number if translator.config.n_best > 1 else None
             yield [row(one, next(links), shown, pieces) for one in hypotheses]
 
 
-def aligned(translator, batch):
-    """The word alignment of each hypothesis of a batch."""
-    sources = [source for _, source, hypotheses in batch for _ in hypotheses]
-    targets = [one for _, _, hypotheses in batch for one in hypotheses]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the search has warned of long sentences
-        return iter(translator.alignments(sources, targets))
+def say_where(run):
+    """Say where a new run is, and what to type next."""
+    print(f"The run is in {run}. Next:")
+    print(f"  keras-transformer translate {run} 'A sentence.'")
 
 
 def row(hypothesis, links=None, number=None, pieces=None):

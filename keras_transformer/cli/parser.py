@@ -12,6 +12,7 @@ from keras_transformer.cli import (
     train,
     translate,
 )
+from keras_transformer.cli.flags import add_config
 
 COMMANDS = {
     "demo": demo,
@@ -36,17 +37,19 @@ def build_parser():
     parser = Parser(
         prog="keras-transformer",
         description="Train a Transformer on parallel text and translate with it, on "
-        "TensorFlow, JAX or PyTorch (set KERAS_BACKEND to tensorflow, jax or torch).",
+        "the backend in KERAS_BACKEND: tensorflow, jax or torch.",
         epilog="Begin with: keras-transformer demo",
     )
-    parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {__version__}"
-    )
+    version = f"%(prog)s {__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        command_parser = commands.add_parser(name, help=command.HELP)
-        command.add_flags(command_parser)
-        command_parser.set_defaults(command=command.run)
+        added = commands.add_parser(name, help=command.__doc__)
+        for flag, how in command.FLAGS.items():
+            added.add_argument(flag, **how)
+        for title, config in command.GROUPS.items():
+            add_config(added, title, config)
+        added.set_defaults(command=command.run)
     return parser
 
 

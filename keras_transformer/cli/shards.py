@@ -9,30 +9,17 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None
-
-from keras_transformer.runs.sealed_files import new_file
+from keras_transformer.config import expect
+from keras_transformer.runs.sealed_files import locked, new_file
 
 
 def parse_shard(text):
-    """`"1/4"` -> (1, 4): share 1, counted from 0, of 4.
-
-    Raises:
-        ValueError: if the text is no share.
-
-    Example:
-        >>> parse_shard("1/4")
-        (1, 4)
-    """
+    """`"1/4"` -> (1, 4): share 1, counted from 0, of 4."""
     number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and int(number) < int(count)):
-        raise ValueError(f"shard must be K/N with K from 0 to N - 1; received {text!r}")
+    is_share = number.isdecimal() and count.isdecimal() and int(number) < int(count)
+    expect(is_share, "--shard", "be K/N with K from 0 to N - 1", text)
     return int(number), int(count)
 
 
@@ -51,47 +38,20 @@ def write_part(path, found):
             file.write(json.dumps(rows) + "\n")
 
 
-def read_part(path):
-    """The rows that came of each line."""
-    with open(path, encoding="utf-8") as file:
-        yield from map(json.loads, file)
-
-
 def join_parts(output, parts, own):
-    """Join the parts if all are there, and remove them.
-
-    Args:
-        output: path of the file to write.
-        parts: their paths.
-        own: the number of the part just written.
-
-    Returns:
-        the numbers of the missing parts.
-    """
-    with one_at_a_time(parts[own].parent):
+    """Join the parts if all are there, and remove them; the numbers of the missing."""
+    folder = parts[own].parent
+    with locked(folder, wait=True):
         missing = [number for number, part in enumerate(parts) if not part.exists()]
         if own in missing:
-            # A process that was done at the same time has joined them.
-            return []
+            return []  # another process was done at the same time and joined them
         if not missing:
-            turns = itertools.zip_longest(*map(read_part, parts), fillvalue=())
-            with new_file(output) as file:
-                for rows in itertools.chain.from_iterable(turns):
-                    file.writelines(row + "\n" for row in rows)
+            with contextlib.ExitStack() as stack:
+                files = [stack.enter_context(open(part, "rb")) for part in parts]
+                file = stack.enter_context(new_file(output))
+                for turn in itertools.zip_longest(*files, fillvalue="[]"):
+                    for line in turn:
+                        file.writelines(row + "\n" for row in json.loads(line))
             for part in parts:
                 part.unlink()
         return missing
-
-
-@contextlib.contextmanager
-def one_at_a_time(folder):
-    """Let one process at a time into this block, of those that name the same folder."""
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -8,19 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from keras_transformer.runs.extras import how_to_get
+from keras_transformer.config import expect
+from keras_transformer.runs.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
 M_TRIM_THRESHOLD = -1  # malloc.h
 M_MMAP_MAX = -4
-GIBIBYTE = 1 << 30
-
-
-def start_keras():
-    """Choose a backend, set the allocator and import Keras."""
-    choose_backend()
-    keep_freed_memory()
-    import_keras()
 
 
 def choose_backend():
@@ -33,13 +26,11 @@ def choose_backend():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = os.environ.get("KERAS_BACKEND")
     wanted = chosen or backend_in_settings()
-    if wanted and wanted not in BACKENDS:
-        raise ValueError(
-            f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}; received {wanted!r}"
-        )
+    is_known = not wanted or wanted in BACKENDS
+    expect(is_known, "KERAS_BACKEND", f"be one of {', '.join(BACKENDS)}", wanted)
+    if chosen:
+        needed(chosen, extra=chosen)
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
-    if chosen and chosen not in installed:
-        raise ImportError(f"backend {chosen!r} is not installed: {how_to_get(chosen)}")
     if not installed:
         raise ImportError(f"no backend is installed: {how_to_get(BACKENDS[0])}")
     # Keras writes its settings by itself, and names TensorFlow whatever is installed.
@@ -61,19 +52,20 @@ def keep_freed_memory():
     more than 128 KiB may be mapped anew from the kernel and given back each time: on a
     CPU, these page faults take a quarter of a small model's training step.
     """
-    if sys.platform != "linux":
-        return
-    library = ctypes.CDLL(None)
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(library, "mallopt"):
         library.mallopt(M_MMAP_MAX, 0)
-        library.mallopt(M_TRIM_THRESHOLD, GIBIBYTE)
+        library.mallopt(M_TRIM_THRESHOLD, 1 << 30)  # bytes
 
 
-def import_keras():
-    """Import Keras without the lines that TensorFlow then writes to standard error.
+def start_keras():
+    """Choose a backend, set the allocator, and import Keras without TensorFlow's lines.
 
-    It writes them from C++, whatever its log level, so Python cannot redirect them.
+    TensorFlow writes them to standard error from C++, whatever its log level, so Python
+    cannot redirect them.
     """
+    choose_backend()
+    keep_freed_memory()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,59 +1,71 @@
-"""`keras-transformer train`: train a model on two text files."""
+"""Train a model on two text files."""
 
 import argparse
 import dataclasses
 from pathlib import Path
 
 from keras_transformer.cli.flags import (
+    NEW_RUN,
+    OVERWRITE,
     TRAIN_FILES,
     TRAIN_GROUPS,
-    add_config_flags,
-    add_options,
-    add_overwrite,
-    add_run,
     chosen_fields,
+    flag,
     read_toml,
 )
-from keras_transformer.config import DISTRIBUTIONS, PRESETS, preset
+from keras_transformer.cli.output import say_where
+from keras_transformer.config import DISTRIBUTIONS, PRESETS, expect, preset
 
-HELP = "train a model on two text files"
-
-
-def add_flags(parser):
-    add = parser.add_argument
-    add_run(parser, "directory to make: it will hold all that belongs to the model")
-    add_options(parser, TRAIN_FILES, metavar="FILE", default=argparse.SUPPRESS)
-    text = "size of the model, which the flags below change (default: tiny)"
-    add("--preset", choices=PRESETS, default=argparse.SUPPRESS, help=text)
-    text = "TOML file of the same names: source, preset, [model], [data], [training]"
-    add("--config", metavar="FILE", help=text)
-    add(
-        "--distribute",
-        choices=DISTRIBUTIONS,
+UNSET = argparse.SUPPRESS  # the options lack what the user does not choose
+FLAGS = {
+    **NEW_RUN,
+    **{
+        flag(name): dict(default=UNSET, help=text) for name, text in TRAIN_FILES.items()
+    },
+    "--preset": dict(
+        default=UNSET,
+        choices=PRESETS,
+        help="size of the model, which the flags below change; tiny if absent",
+    ),
+    "--config": dict(
+        help="TOML file of the same names: source, preset, [model], [data], [training]"
+    ),
+    "--distribute": dict(
         default="auto",
-        help="data: every device takes a share of each batch; model: devices share one "
-        "model (JAX); none: one device; auto: data where there are several (default)",
-    )
-    text = "--distribute model: devices that share one model"
-    add("--model-devices", type=int, metavar="N", help=text)
-    existing = parser.add_mutually_exclusive_group()
-    add_overwrite(existing)
-    text = "continue the run where it was interrupted; begin it if there is none"
-    existing.add_argument("--resume", action="store_true", help=text)
-    text = "begin with the tokenizer and weights of another run"
-    add("--init-from", metavar="RUN", help=text)
-    for title, config in TRAIN_GROUPS.items():
-        add_config_flags(parser, config, title)
+        choices=DISTRIBUTIONS,
+        help="data: devices share each batch; model: devices share one model (JAX); "
+        "none: one device; auto: data if there are several",
+    ),
+    "--model-devices": dict(type=int, help="devices that share one model"),
+    **OVERWRITE,
+    "--resume": dict(
+        action="store_true",
+        help="continue the run where it was interrupted; begin it if there is none",
+    ),
+    "--init-from": dict(help="run whose tokenizer and weights to begin with"),
+}
+GROUPS = TRAIN_GROUPS
 
 
 def run(options):
+    both = options.resume and options.overwrite
+    expect(not both, "--overwrite", "be absent with --resume", True)
     settings = read_toml(options.config) if options.config else {}
     chosen = {**settings, **vars(options)}
-    begun = options.resume and Path(options.run, "config.json").is_file()
-    earlier = options.run if begun else options.init_from
+    goes_on = options.resume and Path(options.run, "config.json").is_file()
+    earlier = options.run if goes_on else options.init_from
     if earlier is None and "source" not in chosen:
         raise ValueError("--source is needed: a file of source sentences")
-    configs = starting_configs(earlier, begun, chosen.get("preset"))
+    configs = {name: config() for name, config in TRAIN_GROUPS.items()}
+    if earlier is not None:
+        from keras_transformer.runs.run import Run
+
+        # A run that goes on keeps its training settings too.
+        kept = TRAIN_GROUPS if goes_on else ("model", "data")
+        own = Run.open(earlier).config
+        configs |= {name: getattr(own, name) for name in kept}
+    if "preset" in chosen or earlier is None:
+        configs["model"] = preset(chosen.get("preset", "tiny"))
     for name, config in configs.items():
         changes = settings.get(name, {}) | chosen_fields(options, type(config))
         configs[name] = dataclasses.replace(config, **changes)
@@ -72,25 +84,4 @@ def run(options):
         distribution=distribution,
     )
     if distribution.process == 0:
-        print(f"\nThe run is in {options.run}. Next:")
-        print(f"  keras-transformer translate {options.run} 'A sentence.'")
-
-
-def starting_configs(earlier, begun, size):
-    """The configurations that flags and settings change, by name.
-
-    Args:
-        earlier: the run to continue or to begin from, or None.
-        begun: whether it is continued: then it keeps its training settings too.
-        size: the preset that the user chose, or None.
-    """
-    configs = {name: config() for name, config in TRAIN_GROUPS.items()}
-    if earlier is not None:
-        from keras_transformer.runs.run import Run
-
-        own = Run.open(earlier).config
-        kept = TRAIN_GROUPS if begun else ("model", "data")
-        configs.update({name: getattr(own, name) for name in kept})
-    if size is not None or earlier is None:
-        configs["model"] = preset(size or "tiny")
-    return configs
+        say_where(options.run)

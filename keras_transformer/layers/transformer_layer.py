@@ -42,8 +42,11 @@ class TransformerLayer(keras.layers.Layer):
         draw other numbers the second time. So the function that is computed again takes
         the variables, seeds included, and gives back those that have changed.
         """
-        if self._remat_mode is None or self._remat_mode.mode in (None, "activations"):
-            return layer_call  # the activations are those of layers inside
+        # "activations" are those of layers inside. Without a scope, the mode of a layer
+        # that was made in `build` holds None.
+        mode = self._remat_mode
+        if mode is None or mode.mode in (None, "activations"):
+            return layer_call
         names = [name for name, x in kwargs.items() if is_float_tensor(x)]
         fixed = {name: x for name, x in kwargs.items() if name not in names}
         count = len(self.variables)

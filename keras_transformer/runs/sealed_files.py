@@ -133,15 +133,24 @@ def kind_of(path):
 
 
 @contextlib.contextmanager
-def locked(run):
-    """Hold a run for this process, until its end; an error if another one holds it."""
+def locked(run, wait=False):
+    """Hold a run for this process; the system lets go of it when the process ends.
+
+    Args:
+        run: the directory, or any other.
+        wait: whether to wait while another process holds it.
+
+    Raises:
+        ValueError: if another process holds it.
+    """
     if fcntl is None:
         yield
         return
     descriptor = os.open(run, os.O_RDONLY)
+    how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how)
         except BlockingIOError:
             raise ValueError(
                 f"run {str(run)!r} is being trained by another process"

@@ -19,12 +19,7 @@ from keras_transformer.app import page as app
 from keras_transformer.cli import main as cli
 from keras_transformer.config import DataConfig, TrainingConfig
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs.run import (
-    save_model,
-    save_tokenizers,
-    seal,
-    write_configs,
-)
+from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.text.tokenizer import Tokenizer
 
 SENTENCE = "a man rides a bike"
@@ -38,10 +33,8 @@ def run(tmp_path_factory):
     run.mkdir()
     model = dataclasses.replace(MODEL, **SIZES, decoder_layers=3)
     tokenizer = Tokenizer.train([SENTENCE, "a man rides a horse"], vocab_size=24)
-    save_tokenizers(run, tokenizer, tokenizer)
-    write_configs(run, model=model, data=DataConfig(), training=TrainingConfig())
-    seal(run)
-    save_model(run, Transformer(model))
+    config = RunConfig(model, DataConfig(), TrainingConfig())
+    Run.begin(run, config, (tokenizer, tokenizer)).save_model(Transformer(model))
     return run
 
 

@@ -15,7 +15,7 @@ pytestmark = ON_TORCH
 
 @pytest.mark.parametrize("text", ["", "1", "2/2", "a/2", "-1/2", "1/2/3", "1/"])
 def test_a_shard_is_two_numbers(text):
-    message = f"shard must be K/N with K from 0 to N - 1; received '{text}'"
+    message = f"--shard must be K/N with K from 0 to N - 1; received '{text}'"
     with pytest.raises(ValueError, match=message):
         parse_shard(text)
 

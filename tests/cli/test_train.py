@@ -5,12 +5,12 @@ import pytest
 from keras_transformer.cli import train
 from keras_transformer.cli.parser import parse
 from keras_transformer.config import DataConfig, TrainingConfig, preset
-from keras_transformer.runs.run import read_config
+from keras_transformer.runs.run import Run
 
 
 def test_flags_come_before_the_file_before_the_preset(run):
-    kinds = ("model", "data", "training")
-    model, data, training = (read_config(run, kind) for kind in kinds)
+    found = Run.open(run).config
+    model, data, training = found.model, found.data, found.training
     assert (model.d_model, model.num_heads, model.dropout) == (16, 2, 0.25)
     assert (data.max_ratio, data.vocab_size) == (3, 200)
     assert (training.max_updates, training.seed) == (2, 5)
@@ -36,15 +36,15 @@ def trained(monkeypatch):
 
 def test_a_run_that_goes_on_keeps_its_settings(run, trained):
     found = trained(run, "--resume", "--epochs", 40)
-    assert found["model"] == read_config(run, "model") and found["source"] is None
-    assert found["data"] == read_config(run, "data")
+    assert found["model"] == Run.open(run).config.model and found["source"] is None
+    assert found["data"] == Run.open(run).config.data
     assert (found["training"].seed, found["training"].epochs) == (5, 40)
 
 
 def test_a_run_that_begins_with_another_trains_by_default(run, trained, tmp_path):
     found = trained(tmp_path / "new", "--init-from", run, "--source", "a.tsv")
-    assert found["model"] == read_config(run, "model")
-    assert found["data"] == read_config(run, "data")
+    assert found["model"] == Run.open(run).config.model
+    assert found["data"] == Run.open(run).config.data
     assert found["training"] == TrainingConfig() and found["source"] == "a.tsv"
     found = trained(tmp_path / "new", "--resume", "--source", "a.tsv")
     assert found["model"] == preset("tiny") and found["data"] == DataConfig()

@@ -58,7 +58,7 @@ def test_alignments_and_token_scores_are_columns(run, main):
 def test_alignments_need_keras(run, capsys):
     flags = ["--alignments", "--runtime", "ctranslate2"]
     assert cli.main(["translate", str(run), "A", *flags]) == 2
-    expected = "--alignments goes with --runtime keras; received --runtime ctranslate2"
+    expected = "--runtime must be keras with --alignments; received 'ctranslate2'"
     assert expected in capsys.readouterr().err
 
 

@@ -227,11 +227,11 @@ def test_a_config_that_says_too_much_is_refused(out):
         ("export RUN OUT", "the following arguments are required: --to"),
         (
             "export RUN OUT --to onnx --beam 3",
-            "--to onnx takes no search; received beam",
+            "--to onnx must have no search; received ['beam']",
         ),
         (
             "export RUN OUT --to onnx --quantization int8",
-            "--quantization goes with --to ctranslate2; received --to onnx",
+            "--to must be ctranslate2 with --quantization; received 'onnx'",
         ),
         (
             "export RUN OUT --to ctranslate2 --penalty gnmt",
