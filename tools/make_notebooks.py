@@ -45,7 +45,7 @@ def notebook_of(name):
     )
 
 
-def run(notebook, folder, timeout=300):
+def run(notebook, folder, timeout=600):
     """Run a notebook from top to bottom in a folder; it holds the outputs then.
 
     Raises:
