@@ -192,4 +192,4 @@ for name, changed in (
 ):
     kernel.assign(changed)
     print(f"{name:18}{translator(sentence)}")
-kernel.assign(kept)
+_ = kernel.assign(kept)

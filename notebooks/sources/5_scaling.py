@@ -292,7 +292,7 @@ for row, (how, shards) in zip(axes, held.items()):
 # %% [markdown]
 # What a device holds, weights and the optimizer's two slots of each, is what a formula
 # says ([docs/scaling.md](../docs/scaling.md)), but for the optimizer's counter and
-# learning rate:
+# the norm of the last gradient:
 
 # %%
 for (how, shards), model_devices in zip(held.items(), (1, 4)):
