@@ -1,7 +1,7 @@
-"""Write the API reference, from the docstrings, by pdoc: python tools/make_docs.py [FOLDER]
+"""Write the API reference by pdoc: python tools/make_docs.py [FOLDER]
 
-A warning, such as of a name that cannot be found, is an error. The pages need no
-network.
+It is made from the docstrings. A warning, such as of a name that cannot be found, is an
+error. The pages need no network.
 """
 
 import argparse
@@ -16,7 +16,7 @@ HOME = "keras_transformer"
 
 
 def parts(package):
-    """The modules that have a page of their own: every folder, and the configuration."""
+    """The modules with a page of their own: every folder, and the configuration."""
     modules = pkgutil.iter_modules(package.__path__)
     folders = [module.name for module in modules if module.ispkg]
     return [f"{HOME}.{name}" for name in sorted([*folders, "config"])]
