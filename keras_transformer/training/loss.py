@@ -47,8 +47,8 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
 
 def check_shapes(labels, logits):
     """Raise a `ValueError` unless labels are `(B, T)` and logits `(B, T, V)`."""
-    found = tuple(labels.shape)
-    predicted = tuple(logits.shape)
+    found = tuple(ops.shape(labels))
+    predicted = tuple(ops.shape(logits))
     if len(predicted) != 3:
         raise ValueError(f"y_pred must be logits (B, T, V); received {predicted}")
     if len(found) != 2:
