@@ -37,10 +37,8 @@ class TransformerLayer(keras.layers.Layer):
         draw other numbers the second time. So the function that is computed again takes
         the variables, seeds included, and gives back those that have changed.
         """
-        # A part that `make` made is computed again with its layer. By "activations" those
-        # of the layers inside are meant.
-        if self._remat_mode is None or self._remat_mode.mode in (None, "activations"):
-            return layer_call
+        if self._remat_mode is None or self._remat_mode.mode == "activations":
+            return layer_call  # the activations are those of layers inside
         names = [name for name, x in kwargs.items() if is_float_tensor(x)]
         fixed = {name: x for name, x in kwargs.items() if name not in names}
         count = len(self.variables)
