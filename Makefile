@@ -1,18 +1,23 @@
-# The two commands of the README. Each makes its own virtual environment with the pinned packages.
+# `make demo` and `make test` are the two commands of the README. Each makes its own
+# virtual environment with the pinned packages.
 PYTHON ?= python3
 RUN ?= demo-run
 INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BACKENDS ?= tensorflow jax torch
 
-.PHONY: demo test lint notebooks docs
+.PHONY: demo test test-backend lint notebooks docs
 
 demo: .venv/demo.done
 	KERAS_BACKEND=tensorflow .venv/bin/keras-transformer demo $(RUN) --overwrite
 
-test: .venv/test.done lint
+test: lint test-backend
+
+# One backend: make test-backend BACKENDS=jax
+test-backend: .venv/test.done
 	@failed=; for backend in $(BACKENDS); do \
 		echo "== $$backend"; \
-		KERAS_BACKEND=$$backend TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -m pytest -n 2 || failed="$$failed $$backend"; \
+		KERAS_BACKEND=$$backend TF_CPP_MIN_LOG_LEVEL=3 .venv/bin/python -m pytest -n 2 \
+			|| failed="$$failed $$backend"; \
 	done; test -z "$$failed" || { echo "failed on:$$failed"; exit 1; }
 
 lint: .venv/test.done
@@ -30,7 +35,8 @@ docs: .venv/test.done
 	.venv/bin/python $(INSTALL) --editable ".[tensorflow]"
 	touch $@
 
-# torch first and by its exact version: a range may bring gigabytes that a CPU has no use for.
+# torch first and by its exact version: a range may bring gigabytes that a CPU has no
+# use for.
 .venv/test.done: pyproject.toml constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python $(INSTALL) torch==2.13.0

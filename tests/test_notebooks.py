@@ -1,4 +1,4 @@
-"""The notebooks: each runs from top to bottom, and what is in the repository is what its source gives."""
+"""The notebooks run from top to bottom, and are what their sources give."""
 
 import importlib.util
 import json
@@ -77,7 +77,8 @@ def test_there_is_a_source_for_each_notebook():
 
 def test_cells_of_a_source(tmp_path, monkeypatch):
     (tmp_path / "sources").mkdir()
-    source = "# %% [markdown]\n# # Title\n#\n# Text.\n\n# %%\n# %matplotlib inline\nx = 1  # %d\n\n\n# %%\nx + 1\n"
+    source = "# %% [markdown]\n# # Title\n#\n# Text.\n\n"
+    source += "# %%\n# %matplotlib inline\nx = 1  # %d\n\n\n# %%\nx + 1\n"
     (tmp_path / "sources" / "n.py").write_text(source)
     monkeypatch.setattr(make_notebooks, "FOLDER", tmp_path)
     cells = make_notebooks.notebook_of("n").cells
@@ -86,11 +87,8 @@ def test_cells_of_a_source(tmp_path, monkeypatch):
         "%matplotlib inline\nx = 1  # %d",
         "x + 1",
     ]
-    assert [cell.cell_type for cell in cells] == [
-        "markdown",
-        "code",
-        "code",
-    ] and make_notebooks.names() == ["n"]
+    assert [cell.cell_type for cell in cells] == ["markdown", "code", "code"]
+    assert make_notebooks.names() == ["n"]
     monkeypatch.setattr(sys, "argv", ["make_notebooks", "n"])
     monkeypatch.setattr(make_notebooks, "run", lambda notebook, folder: notebook)
     make_notebooks.main()

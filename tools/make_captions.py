@@ -1,4 +1,4 @@
-"""Write the bundled corpus of captions: python tools/make_captions.py [FOLDER] [--seed 1]"""
+"""Write the bundled corpus: python tools/make_captions.py [FOLDER] [--seed 1]"""
 
 import argparse
 import gzip

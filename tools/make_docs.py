@@ -1,7 +1,7 @@
-"""Write the API reference, from the docstrings, by pdoc: python tools/make_docs.py [FOLDER]
+"""Write the API reference by pdoc: python tools/make_docs.py [FOLDER]
 
-A warning, such as of a name that cannot be found, is an error. The pages need no
-network.
+It is made from the docstrings. A warning, such as of a name that cannot be found, is an
+error. The pages need no network.
 """
 
 import argparse
@@ -16,31 +16,33 @@ HOME = "keras_transformer"
 
 
 def parts(package):
-    """The modules with a page of their own: every folder, every file that a public name comes from, and the app."""
-    folders = {
-        module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg
-    }
-    homes = {
-        getattr(package, name).__module__.split(".")[1] for name in package.__all__
-    }
-    return [f"{HOME}.{name}" for name in sorted(folders | homes | {"app"})]
+    """The modules with a page of their own: every folder, and the configuration."""
+    modules = pkgutil.iter_modules(package.__path__)
+    folders = [module.name for module in modules if module.ispkg]
+    return [f"{HOME}.{name}" for name in sorted([*folders, "config"])]
+
+
+def import_public_names(module):
+    """Import what a module gives when it is first used: pdoc looks at what is there."""
+    for name in getattr(module, "__all__", ()):
+        setattr(module, name, getattr(module, name))
 
 
 def make(folder):
-    """Write one page for the package's public names and one for each part of it; the modules that have one."""
+    """Write a page for the public names and one for each part; return their modules."""
     package = importlib.import_module(HOME)
-    # Imported when first used: pdoc looks at what is there.
-    for name in package.__all__:
-        setattr(package, name, getattr(package, name))
     modules = [HOME, *parts(package)]
     for module in modules:
-        importlib.import_module(module)
+        import_public_names(importlib.import_module(module))
     pdoc.render.configure(
         docformat="google", footer_text="keras_transformer", show_source=False
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pdoc.pdoc(*modules, output_directory=Path(folder))
+        # Those that are public names of the package pdoc finds there.
+        found = [f"{HOME}.{name}" for name in package.__all__]
+        others = [module for module in modules if module not in found]
+        pdoc.pdoc(*others, output_directory=Path(folder))
     return modules
 
 

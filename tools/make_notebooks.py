@@ -1,4 +1,4 @@
-"""Make the notebooks from their sources and run them: python tools/make_notebooks.py [NAME ...]
+"""Make and run the notebooks: python tools/make_notebooks.py [NAME ...]
 
 A source, `notebooks/sources/NAME.py`, is Python in cells: `# %%` begins a cell of code,
 `# %% [markdown]` one of text in comments; a commented line magic, `# %matplotlib
@@ -45,7 +45,7 @@ def notebook_of(name):
     )
 
 
-def run(notebook, folder, timeout=300):
+def run(notebook, folder, timeout=600):
     """Run a notebook from top to bottom in a folder; it holds the outputs then.
 
     Raises:

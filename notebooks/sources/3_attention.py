@@ -1,8 +1,9 @@
 # %% [markdown]
 # # What the model looks at
 #
-# A small model learns to translate captions in a minute or two. Then: the attention of encoder and decoder as
-# pictures, word alignments, and what is lost when a head is removed.
+# A small model learns to translate captions in a minute or two. Then: the attention of
+# encoder and decoder as pictures, word alignments, and what is lost when a head is
+# removed.
 
 # %%
 import os
@@ -19,8 +20,8 @@ import numpy as np
 from keras_transformer import (
     AttentionWeights,
     DataConfig,
+    Run,
     TrainingConfig,
-    Translator,
     captions,
     plots,
     preset,
@@ -42,15 +43,17 @@ train(
         epochs=2, warmup_updates=100, learning_rate_scale=0.5, average_last=1
     ),
 )
-plots.learning_curve("run")
+run = Run.open("run")
+plots.learning_curve(run.path)
 
 # %% [markdown]
 # ## A sentence and its translation
 #
-# `Translator.attention` gives the weights of every layer and head, from one pass over the finished translation.
+# `Translator.attention` gives the weights of every layer and head, from one pass over
+# the finished translation.
 
 # %%
-translator = Translator.load("run")
+translator = run.translator()
 sentence = "The tired tourists are photographing a big elephant at the zoo."
 ((best, *_),) = translator.hypotheses([sentence], token_scores=True)
 print(best.text)
@@ -59,7 +62,8 @@ for name in ("encoder", "decoder", "cross"):
     print(f"{name:8} (layers, heads, query, key) = {getattr(found, name).shape}")
 
 # %% [markdown]
-# How sure was it of each token? The numbers are log-probabilities, in nats; their sum is the translation's.
+# How sure was it of each token? The numbers are log-probabilities, in nats; their sum
+# is the translation's.
 
 # %%
 for token, score in zip(found.target_tokens, best.token_scores):
@@ -68,7 +72,8 @@ for token, score in zip(found.target_tokens, best.token_scores):
 # %% [markdown]
 # ### The decoder looks at the sentence
 #
-# All heads of the last layer but one. Each row is a step, which writes the token at its left.
+# All heads of the last layer but one. Each row is a step, which writes the token at its
+# left.
 
 # %%
 plots.attention(
@@ -102,7 +107,8 @@ plots.attention(
 # %% [markdown]
 # ### The translation looks at itself
 #
-# In the decoder a step sees what was written before it, and never what comes: above the diagonal everything is 0.
+# In the decoder a step sees what was written before it, and never what comes: above the
+# diagonal everything is 0.
 
 # %%
 plots.attention(
@@ -112,9 +118,10 @@ plots.attention(
 # %% [markdown]
 # ## Which word comes from which
 #
-# `Translator.alignments` links each word of the translation to the word of the sentence that got most attention in
-# the last layer but one, over all heads. As text: `keras-transformer translate RUN --alignments`. Words with content
-# find their counterparts; an article may look elsewhere, at what tells its number or case.
+# `Translator.alignments` links each word of the translation to the word of the sentence
+# that got most attention in the last layer but one, over all heads. As text:
+# `keras-transformer translate RUN --alignments`. Words with content find their
+# counterparts; an article may look elsewhere, at what tells its number or case.
 
 # %%
 (links,) = translator.alignments([sentence], [best])
@@ -124,14 +131,20 @@ plots.alignment(sentence, best.text, links)
 # %% [markdown]
 # ## Without a head
 #
-# A head's contribution enters by its rows of the output projection: with zeros there, the head is gone. How much less
-# probable do the reference translations of 100 sentences become, in nats a sentence?
+# A head's contribution enters by its rows of the output projection: with zeros there,
+# the head is gone. How much less probable do the reference translations of 100
+# sentences become, in nats a sentence?
+
 
 # %%
-sources, targets = (
-    gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:100]
-    for path in captions("test")
-)
+def first_lines(path, count):
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return file.read().splitlines()[:count]
+
+
+source_path, target_path = captions("test")
+sources = first_lines(source_path, 100)
+targets = first_lines(target_path, 100)
 
 
 def loss():
@@ -140,8 +153,9 @@ def loss():
 
 whole = loss()
 print(f"with all heads {whole:.2f} nats a sentence; without one of them, more by")
-config, blocks = translator.model.config, translator.model.decoder.blocks
-size = config.d_model // config.num_heads
+config = run.config.model
+blocks = translator.model.decoder.blocks
+size = config.head_size
 costs = {}
 for kind in ("self_attention", "cross_attention"):
     for number, block in enumerate(blocks, start=1):
@@ -159,11 +173,12 @@ for kind in ("self_attention", "cross_attention"):
         print(f"{kind:16} layer {number}, heads 1 to {config.num_heads}: {row}")
 
 # %% [markdown]
-# The heads that matter most and least. Without the one that matters most, and without all heads of its layer, the
-# sentence becomes:
+# The heads that matter most and least. Without the one that matters most, and without
+# all heads of its layer, the sentence becomes:
 
 # %%
-most, least = max(costs, key=costs.get), min(costs, key=costs.get)
+most = max(costs, key=costs.get)
+least = min(costs, key=costs.get)
 print(f"most: {most}, {costs[most]:.2f} nats; least: {least}, {costs[least]:.2f} nats")
 kind, number, head = most
 kernel = getattr(blocks[number - 1], kind).output_projection.kernel
@@ -177,4 +192,4 @@ for name, changed in (
 ):
     kernel.assign(changed)
     print(f"{name:18}{translator(sentence)}")
-kernel.assign(kept)
+_ = kernel.assign(kept)

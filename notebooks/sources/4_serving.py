@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Serving a model
 #
-# One run, three exports: a TensorFlow SavedModel that takes and gives text, CTranslate2, and ONNX. Here they are
-# made, loaded in processes of their own, asked by a client, and compared.
+# One run, three exports: a TensorFlow SavedModel that takes and gives text,
+# CTranslate2, and ONNX. Here they are made, loaded in processes of their own, asked by
+# a client, and compared.
 #
 # It needs the extra `serve`, and a clone of the repository for the example client.
 
@@ -27,8 +28,8 @@ import keras_transformer
 from keras_transformer import (
     DataConfig,
     DecodingConfig,
+    Run,
     TrainingConfig,
-    Translator,
     captions,
     corpus_scores,
     export,
@@ -59,7 +60,8 @@ _ = train(
 # %% [markdown]
 # ## Exports
 #
-# Each compares itself with the model that it was made of before it appears. The search of a SavedModel is part of it.
+# Each compares itself with the model that it was made of before it appears. The search
+# of a SavedModel is part of it.
 
 # %%
 search = dict(beam=4, penalty="power")
@@ -74,7 +76,8 @@ for name in ("run/model.keras", "saved", "fast", "portable"):
 # %% [markdown]
 # ## In a clean process
 #
-# A process that cannot import this package: TensorFlow with tensorflow-text, and the SavedModel, are all it has.
+# A process that cannot import this package: TensorFlow with tensorflow-text, and the
+# SavedModel, are all it has.
 
 # %%
 program = """
@@ -108,9 +111,9 @@ print(subprocess.run(command, capture_output=True, text=True, check=True).stdout
 # %% [markdown]
 # ## Through the client
 #
-# `examples/serving` says how to start TensorFlow Serving and has a client for REST and gRPC. Here the server is the
-# stand-in of the package's tests, which speaks the same protocol over the same SavedModel: there is no docker in a
-# notebook.
+# `examples/serving` says how to start TensorFlow Serving and has a client for REST and
+# gRPC. Here the server is the stand-in of the package's tests, which speaks the same
+# protocol over the same SavedModel: there is no docker in a notebook.
 
 # %%
 home = Path(keras_transformer.__file__).parents[1]
@@ -137,47 +140,54 @@ server.communicate()
 print("the server ended with", server.returncode)
 
 # %% [markdown]
-# ## The engines side by side
+# ## The runtimes side by side
 #
-# 128 sentences, beam 4, with the penalty `length ** alpha`, which is the one that CTranslate2 has; the ONNX program
-# searches greedily. The first pass, with what is compiled in it, is not counted.
+# 128 sentences, beam 4, with the penalty `length ** alpha`, which is the one that
+# CTranslate2 has; the ONNX program searches greedily. The first pass, with what is
+# compiled in it, is not counted.
+
 
 # %%
-texts, references = (
-    gzip.open(path, "rt", encoding="utf-8").read().splitlines()[:128]
-    for path in captions("test")
-)
-translator = Translator.load("run", DecodingConfig(**search))
+def first_lines(path, count):
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return file.read().splitlines()[:count]
+
+
+source_path, target_path = captions("test")
+texts = first_lines(source_path, 128)
+references = first_lines(target_path, 128)
+
+run = Run.open("run")
+translator = run.translator(DecodingConfig(**search))
+tokenizer, _ = run.tokenizers  # source and target share it
 served = tf.saved_model.load("saved/1").signatures["serving_default"]
-portable, tokenizer = (
-    OnnxTransformer("portable"),
-    translator.source_tokenizer,
-)  # source and target share it
+portable = OnnxTransformer("portable")
 
 
-def greedily(texts):
+def by_saved_model(texts):
+    found = served(text=tf.constant(texts))["translation"].numpy()
+    return [text.decode() for text in found]
+
+
+def by_onnx(texts):
     ids = [[*row, tokenizer.special.end] for row in tokenizer.encode(texts)]
-    return tokenizer.decode(
-        portable.greedy(keras.utils.pad_sequences(ids, padding="post")).tolist()
-    )
+    found = portable.greedy(keras.utils.pad_sequences(ids, padding="post"))
+    return tokenizer.decode(found.tolist())
 
 
-engines = {
+runtimes = {
     "Keras": translator,
-    "SavedModel": lambda texts: [
-        text.decode() for text in served(text=tf.constant(texts))["translation"].numpy()
-    ],
+    "SavedModel": by_saved_model,
     "CTranslate2": export.CTranslate2Translator.load("fast"),
-    "ONNX, greedy": greedily,
+    "ONNX, greedy": by_onnx,
 }
-expected = engines["Keras"](texts)
-for name, engine in engines.items():
-    engine(texts)
+expected = translator(texts)
+for name, translate in runtimes.items():
+    translate(texts)
     begin = time.perf_counter()
-    found = engine(texts)
-    seconds = time.perf_counter() - begin
+    found = translate(texts)
+    rate = len(texts) / (time.perf_counter() - begin)
     same = sum(a == b for a, b in zip(found, expected))
     bleu = corpus_scores(found, references).bleu
-    print(
-        f"{name:14}{len(texts) / seconds:6.0f} sentences a second, BLEU {bleu:.2f}; {same} of {len(texts)} as by Keras"
-    )
+    print(f"{name:14}{rate:6.0f} sentences a second, BLEU {bleu:.2f},", end=" ")
+    print(f"{same} of {len(texts)} as by Keras")

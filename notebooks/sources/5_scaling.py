@@ -1,10 +1,11 @@
 # %% [markdown]
 # # More than one device
 #
-# The same training on two devices of TensorFlow's, on eight of JAX's, and in two processes of PyTorch's. They are
-# virtual: all are parts of this machine's processor. So nothing here gets faster, but the engines are the real ones,
-# and that the result does not depend on the number of devices can be seen as well as on a rack of GPUs. What real
-# devices would gain is computed at the end.
+# The same training on two devices of TensorFlow's, on eight of JAX's, and in two
+# processes of PyTorch's. They are virtual: all are parts of this machine's processor.
+# So nothing here gets faster, but the engines are the real ones, and that the result
+# does not depend on the number of devices can be seen as well as on a rack of GPUs.
+# What real devices would gain is computed at the end.
 #
 # It needs a clone of the repository, for the formulas in `benchmarks`.
 
@@ -30,15 +31,14 @@ import tensorflow as tf
 
 import keras_transformer
 from keras_transformer import (
-    LabelSmoothedCrossEntropy,
+    Run,
     TokenBatches,
     Tokenizer,
+    TrainingConfig,
     Transformer,
-    Translator,
-    WarmupSchedule,
     captions,
+    compile_for_training,
     distribute,
-    paper_adam,
     preset,
 )
 
@@ -55,7 +55,8 @@ print([device.name for device in tf.config.list_logical_devices("CPU")])
 # %% [markdown]
 # ## A batch is shared
 #
-# The sentences of nine words: about equally long, so that few shapes of batches have to be compiled.
+# The sentences of nine words: about equally long, so that few shapes of batches have to
+# be compiled.
 
 # %%
 english, german = (
@@ -70,14 +71,14 @@ tokenizer.save("tokenizer.model")
 data = (*map(list, zip(*pairs)), tokenizer)
 
 *_, weights = TokenBatches.from_lines(*data, batch_tokens=512, seed=1)[0]
-print(
-    f"{len(pairs):,} pairs; the first batch: {weights.shape[0]} sentences, {(weights > 0).sum()} real target tokens"
-)
+print(f"{len(pairs):,} pairs; the first batch: {weights.shape[0]} sentences,", end=" ")
+print(f"{(weights > 0).sum()} real target tokens")
 
 # %% [markdown]
-# `distribute` chooses the engine: here `MirroredStrategy`, which keeps a copy of the model on each device, and cuts
-# each batch into equal numbers of rows. Processes do the same before a batch is made: `TokenBatches` are told their
-# `shard` (the number of the process, of all, and of the devices of each), and take every second row.
+# `distribute` chooses the engine: here `MirroredStrategy`, which keeps a copy of the
+# model on each device, and cuts each batch into equal numbers of rows. Processes do the
+# same before a batch is made: `TokenBatches` are told their `shard` (the number of the
+# process, of all, and of the devices of each), and take every second row.
 
 # %%
 distribution = distribute("data")
@@ -112,26 +113,26 @@ for panel, (title, owner) in zip(axes, owners.items()):
     panel.set(title=title, xlabel="target token (grey: padding)", ylabel="sentence")
 
 # %% [markdown]
-# Sentences differ, so the shares hold different numbers of real tokens. If each device took the mean loss of its own
-# tokens, and these means were averaged, a token would count more where there are fewer. Therefore each token comes
-# with its weight, 1 / (real tokens of the *whole* batch); the devices sum, and the sums add up to the mean of all.
+# Sentences differ, so the shares hold different numbers of real tokens. If each device
+# took the mean loss of its own tokens, and these means were averaged, a token would
+# count more where there are fewer. Therefore each token comes with its weight, 1 /
+# (real tokens of the *whole* batch); the devices sum, and the sums add up to the mean
+# of all.
 
 # %%
 for title, shares in (("devices", devices), ("processes", processes)):
-    counts, sums = (
-        [int((share > 0).sum()) for share in shares],
-        [float(share.sum()) for share in shares],
-    )
-    print(
-        f"{title:9} real tokens {counts}, sums of weights {np.round(sums, 4)}, in all {sum(sums):.4f}"
-    )
+    counts = [int((share > 0).sum()) for share in shares]
+    sums = [float(share.sum()) for share in shares]
+    print(f"{title:9} real tokens {counts},", end=" ")
+    print(f"sums of weights {np.round(sums, 4)}, in all {sum(sums):.4f}")
 
 # %% [markdown]
 # ## Two devices learn what one learns
 #
-# Ten updates with the paper's optimizer, first on one device, then on both. Three things differ from a `fit` on one
-# device: the model is made and compiled in the distribution's `scope`, `prepare` makes its updates those of all
-# devices, and the batches know their `shard`.
+# Ten updates with the paper's recipe, first on one device, then on both. Four things
+# differ from a `fit` on one device: the model is made and compiled in the
+# distribution's `scope`, its loss is the sum over the weighted tokens, `prepare` makes
+# its updates those of all devices, and the batches know their `shard`.
 
 # %%
 sizes = dict(
@@ -158,10 +159,8 @@ for name, how in (("one device", "none"), ("TensorFlow, two devices", "data")):
         model = Transformer(config)
         model.load_weights("first.weights.h5")
         first = distribution.arrays(model.trainable_variables)
-        model.compile(
-            paper_adam(WarmupSchedule(config.d_model, warmup_updates=100)),
-            LabelSmoothedCrossEntropy(),
-        )
+        recipe = TrainingConfig(warmup_updates=100)
+        compile_for_training(model, recipe, loss_reduction="sum")
         distribution.prepare(model)
         batches = TokenBatches.from_lines(
             *data, batch_tokens=512, seed=1, shard=distribution.shard
@@ -174,47 +173,51 @@ moved = max(
     np.abs(after - before).max() for after, before in zip(learned["one device"], first)
 )
 apart = max(np.abs(one - two).max() for one, two in zip(*learned.values()))
-print(
-    f"largest change of a weight by training {moved:.1g}; largest difference between one device and two {apart:.1g}"
-)
+print(f"largest change of a weight by training {moved:.1g},", end=" ")
+print(f"largest difference between one device and two {apart:.1g}")
 
 # %% [markdown]
 # What is left is rounding: the same numbers, added in another order.
 #
 # ## Eight devices under JAX
 #
-# The same program in a process of its own, in which JAX takes the processor for eight devices. It begins with the
-# same weights, and writes down those that it ends with and which device holds what. `data` is
-# `keras.distribution.DataParallel`; with `model`, four devices share one model (`ModelParallel`), so that there are two
-# copies of it.
+# The same program in a process of its own, in which JAX takes the processor for eight
+# devices. It begins with the same weights, and writes down those that it ends with and
+# which device holds what. `data` is `keras.distribution.DataParallel`; with `model`,
+# four devices share one model (`ModelParallel`), so that there are two copies of it.
 
 # %%
 program = """
 import json, sys
 import keras, numpy as np
-from keras_transformer import LabelSmoothedCrossEntropy, TokenBatches, Tokenizer, Transformer, TransformerConfig
-from keras_transformer import WarmupSchedule, distribute, paper_adam
+from keras_transformer import TokenBatches, Tokenizer, TrainingConfig, Transformer
+from keras_transformer import TransformerConfig, compile_for_training, distribute
 
 config, how, *model_devices = sys.argv[1:]
 config = TransformerConfig(**json.loads(config))
 distribution = distribute(how, *map(int, model_devices))
-lines = [open(name, encoding="utf-8").read().splitlines() for name in ("train.en", "train.de")]
+names = ("train.en", "train.de")
+lines = [open(name, encoding="utf-8").read().splitlines() for name in names]
+tokenizer = Tokenizer.load("tokenizer.model")
 with distribution.scope():
     model = Transformer(config)
     model.load_weights("first.weights.h5")
-    model.compile(paper_adam(WarmupSchedule(config.d_model, warmup_updates=100)), LabelSmoothedCrossEntropy())
+    recipe = TrainingConfig(warmup_updates=100)
+    compile_for_training(model, recipe, loss_reduction="sum")
     distribution.prepare(model)
-    shard = dict(shard=distribution.shard)
-    batches = TokenBatches.from_lines(*lines, Tokenizer.load("tokenizer.model"), batch_tokens=512, seed=1, **shard)
+    batches = TokenBatches.from_lines(
+        *lines, tokenizer, batch_tokens=512, seed=1, shard=distribution.shard
+    )
     model.fit(batches, steps_per_epoch=10, shuffle=False, verbose=0)
 np.savez(how + ".npz", *distribution.arrays(model.trainable_variables))
-print(json.dumps([str(distribution), {
-    variable.path: [
-        [shard.device.id, shard.data.nbytes, [axis.indices(n)[:2] for axis, n in zip(shard.index, variable.shape)]]
-        for shard in variable.value.addressable_shards
-    ]
-    for variable in [*model.trainable_variables, *model.optimizer.variables]
-}]))
+held = {}
+for variable in [*model.trainable_variables, *model.optimizer.variables]:
+    held[variable.path] = []
+    for shard in variable.value.addressable_shards:
+        axes = zip(shard.index, variable.shape)
+        spans = [axis.indices(size)[:2] for axis, size in axes]
+        held[variable.path].append([shard.device.id, shard.data.nbytes, spans])
+print(json.dumps([str(distribution), held]))
 """
 environment = {
     **os.environ,
@@ -240,19 +243,20 @@ for how, *model_devices in (["data"], ["model", "4"]):
             np.abs(one - arrays[key]).max()
             for one, key in zip(learned["one device"], arrays)
         )
-    print(
-        f"JAX, {how}: {name}; largest difference from one device of TensorFlow {apart:.1g}"
-    )
+    print(f"JAX, {how}: {name}; largest difference from", end=" ")
+    print(f"one device of TensorFlow {apart:.1g}")
 
 # %% [markdown]
-# Which device holds which part of a weight? With `data`, each holds everything. With `model`, the projections to
-# queries, keys and values are cut by columns, that is by heads, and the projection back by rows; likewise the two
-# layers of the feed-forward network. Between two products that are cut like this, nothing has to be exchanged. The
-# embeddings are cut by words of the vocabulary; norms are small and not cut. The numbers are those of the devices.
+# Which device holds which part of a weight? With `data`, each holds everything. With
+# `model`, the projections to queries, keys and values are cut by columns, that is by
+# heads, and the projection back by rows; likewise the two layers of the feed-forward
+# network. Between two products that are cut like this, nothing has to be exchanged. The
+# embeddings are cut by words of the vocabulary; norms are small and not cut. The
+# numbers are those of the devices.
 
 # %%
 kinds = (
-    "embeddings",
+    "token_embedding/embeddings",
     "query/kernel",
     "output/kernel",
     "expand/kernel",
@@ -286,8 +290,9 @@ for row, (how, shards) in zip(axes, held.items()):
         panel.set_title("/".join(path.split("/")[-2:]), fontsize=8)
 
 # %% [markdown]
-# What a device holds, weights and the optimizer's two slots of each, is what a formula says
-# ([docs/scaling.md](../docs/scaling.md)), but for the optimizer's counter and learning rate:
+# What a device holds, weights and the optimizer's two slots of each, is what a formula
+# says ([docs/scaling.md](../docs/scaling.md)), but for the optimizer's counter and
+# the norm of the last gradient:
 
 # %%
 for (how, shards), model_devices in zip(held.items(), (1, 4)):
@@ -300,17 +305,19 @@ for (how, shards), model_devices in zip(held.items(), (1, 4)):
 # %% [markdown]
 # ## Two processes, and one that goes on alone
 #
-# For a whole run there is the command. PyTorch's devices are processes, which `torchrun` starts (here by its module's
-# name; `--standalone` means on this machine alone, at any free port). Two processes make the first ten updates of a
-# run, and end. Then the same command without `torchrun` is one process, and the run goes on with it; `--resume` begins
-# a run or continues it. Another run is of one process from beginning to end.
+# For a whole run there is the command. PyTorch's devices are processes, which
+# `torchrun` starts (here by its module's name; `--standalone` means on this machine
+# alone, at any free port). Two processes make the first ten updates of a run, and end.
+# Then the same command without `torchrun` is one process, and the run goes on with it;
+# `--resume` begins a run or continues it. Another run is of one process from beginning
+# to end.
 
 # %%
-flags = "--encoder-layers 1 --decoder-layers 1 --d-model 64 --d-ff 128 --num-heads 8 --norm-first --dropout 0".split()
-flags += (
-    "--vocab-size 800 --batch-tokens 512 --warmup-updates 100 --average-last 1".split()
-)
-flags += "--source train.en --target train.de".split()
+flags = """
+--encoder-layers 1 --decoder-layers 1 --d-model 64 --d-ff 128 --num-heads 8
+--norm-first --dropout 0 --vocab-size 800 --batch-tokens 512 --warmup-updates 100
+--average-last 1 --source train.en --target train.de
+""".split()
 torchrun = "-m torch.distributed.run --standalone --nproc-per-node 2".split()
 environment = {**os.environ, "KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1"}
 for launcher, run, updates in (
@@ -332,20 +339,20 @@ for launcher, run, updates in (
         ).stdout
     )
 
-weights = [Translator.load(run).model.get_weights() for run in ("moved", "alone")]
+weights = [Run.open(run).model().get_weights() for run in ("moved", "alone")]
 apart = max(np.abs(one - other).max() for one, other in zip(*weights))
-print(
-    f"largest difference between the run that moved and the one that did not: {apart:.1g}"
-)
+print(f"largest difference between the two runs: {apart:.1g}")
 
 # %% [markdown]
 # ## What to expect
 #
-# From here on nothing is run; the formulas are those of [docs/scaling.md](../docs/scaling.md), which compares them
-# with compiled programs. Memory first: what each of eight devices needs for one update in float32, and sends to
-# others, when each has a whole model (`data`), or 2, 4 or 8 share one. On the left the paper's `big` with its 25,000
-# target tokens: there is little to cut in the model, and devices that share one have to see the same tokens, and more
-# of them. In the middle a model four times as wide, with fewer tokens: there it helps.
+# From here on nothing is run; the formulas are those of
+# [docs/scaling.md](../docs/scaling.md), which compares them with compiled programs.
+# Memory first: what each of eight devices needs for one update in float32, and sends to
+# others, when each has a whole model (`data`), or 2, 4 or 8 share one. On the left the
+# paper's `big` with its 25,000 target tokens: there is little to cut in the model, and
+# devices that share one have to see the same tokens, and more of them. In the middle a
+# model four times as wide, with fewer tokens: there it helps.
 
 # %%
 tokens, length, shared = planning.PAPER_TOKENS, planning.LENGTH, (1, 2, 4, 8)
@@ -382,10 +389,11 @@ _ = network.set(title=f"big: {tokens:,} tokens", ylabel="GB sent by a device")
 # %% [markdown]
 # So: `data` while the model fits on one device, `model` for one that does not.
 #
-# Then time. More devices share the arithmetic; the gradients that each has to send do not get fewer. With the paper's
-# 25,000 tokens an update, a device soon spends more time on sending than on computing. Each band lies between sending
-# after all computing and sending during it; bandwidths and the share of the peak that is reached are assumptions, which
-# stand on the same page.
+# Then time. More devices share the arithmetic; the gradients that each has to send do
+# not get fewer. With the paper's 25,000 tokens an update, a device soon spends more
+# time on sending than on computing. Each band lies between sending after all computing
+# and sending during it; bandwidths and the share of the peak that is reached are
+# assumptions, which stand on the same page.
 
 # %%
 counts = 2 ** np.arange(11)

@@ -1,5 +1,7 @@
 """What people and things do, as tables; columns as in the lexicon."""
 
+# ruff: noqa: E501  (the rows of the tables are long)
+
 from dataclasses import dataclass
 
 from .german import ACCUSATIVE, DATIVE, Verb
@@ -50,7 +52,7 @@ class Activity:
 
 
 def _verb(text, participle=""):
-    """Read "ruht/ruhen+aus sich": third person singular and plural, separable prefix, reflexive."""
+    """Read "ruht/ruhen+aus sich": singular and plural, separable prefix, reflexive."""
     forms, *rest = text.split(" ")
     forms, _, prefix = forms.partition("+")
     singular, plural = forms.split("/")

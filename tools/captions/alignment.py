@@ -1,4 +1,4 @@
-"""Which words of a generated pair translate each other: what the tables say, where they leave no doubt.
+"""Which words of a generated pair translate each other, where the tables are certain.
 
 The words with content are known (nouns, adjectives, numbers, verbs, adverbs), in all
 their forms. A link is given where an English word has one German counterpart in the
@@ -20,7 +20,7 @@ def _inflected(adjective):
 
 
 def _forms():
-    """English form -> the German forms that may translate it, in lower case; words of one token only."""
+    """English form -> the German forms that may translate it: lower case, one token."""
     forms = {}
 
     def add(english, german):
@@ -60,10 +60,11 @@ FORMS = _forms()
 
 
 def sure_links(source, target):
-    """The links `(source word, target word)` of an English sentence and its German translation, words from 0.
+    """The links `(source word, target word)` of a sentence and its translation, from 0.
 
     Example:
-        >>> sorted(sure_links("A hungry monkey is playing.", "Ein hungriger Affe spielt."))
+        >>> german = "Ein hungriger Affe spielt."
+        >>> sorted(sure_links("A hungry monkey is playing.", german))
         [(1, 1), (2, 2), (4, 3)]
     """
     english, german = (

@@ -1,4 +1,4 @@
-"""Drawing the parts of a sentence at random: noun phrases, adverbials and clauses that make sense together."""
+"""Noun phrases, adverbials and clauses that make sense together, drawn at random."""
 
 from dataclasses import replace
 

@@ -12,7 +12,7 @@ def be(plural):
 def noun_phrase(
     singular, plural_form, determiner="the", adjectives=(), plural=False, quantity=""
 ):
-    """Determiner "the", "a" or "" (none); "a" agrees with the sound of the next word."""
+    """Determiner "the", "a" or "" (none); "a" agrees with the sound that follows."""
     words = [*adjectives, plural_form if plural else singular]
     if quantity:
         words.insert(0, quantity)

@@ -1,4 +1,4 @@
-"""German inflection: nouns, articles, adjective endings, contractions, and the places of the verb."""
+"""German inflection: nouns, articles, adjectives, contractions, the verb's places."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ COLUMNS = "mfnp"  # masculine, feminine, neuter, plural
 
 
 def _table(text):
-    """Rows are the three cases, columns the three genders and the plural; "-" is the empty ending."""
+    """Rows are cases, columns the genders and the plural; "-" is the empty ending."""
     rows = [line.split() for line in text.strip().splitlines()]
     return [
         dict(zip(COLUMNS, (form.strip("-") for form in row), strict=True))
@@ -58,7 +58,7 @@ CONTRACTIONS = {
 
 @dataclass(frozen=True)
 class Noun:
-    """A noun; a weak one takes the form of its plural in every singular case but the nominative."""
+    """A noun; a weak one takes its plural form in all cases but the nominative."""
 
     singular: str
     plural: str
@@ -74,7 +74,7 @@ class Noun:
 
 
 def attributive(adjective):
-    """The stem that takes endings: dunkel -> dunkl-, teuer -> teur-, hoch -> hoh-, müde -> müd-."""
+    """The stem that takes endings: dunkl-, teur-, hoh-, müd-."""
     if adjective == "hoch":
         return "hoh"
     if adjective.endswith("e"):
@@ -87,7 +87,11 @@ def attributive(adjective):
 
 
 def noun_phrase(noun, case, determiner="der", adjectives=(), plural=False, quantity=""):
-    """Determiner "der", "ein" or "" (none); quantity is a word such as zwei or einige before the adjectives."""
+    """A noun phrase in a case.
+
+    The determiner is "der", "ein" or "" (none); quantity is a word such as zwei or
+    einige before the adjectives.
+    """
     column = "p" if plural else noun.gender
     words = []
     if determiner == "der":
@@ -121,7 +125,7 @@ def prepositional(preposition, phrase):
 
 @dataclass(frozen=True)
 class Verb:
-    """Third person forms; the plural is also the infinitive. A separable prefix is kept apart."""
+    """Third person forms; the plural is the infinitive too. A prefix is kept apart."""
 
     singular: str
     plural: str
@@ -141,7 +145,7 @@ def _sentence(*parts):
 
 
 def main_clause(verb, plural, subject, middle, front=""):
-    """The finite verb is second, or first with front=None; the separable prefix closes the clause."""
+    """The finite verb is second, or first with front=None; its prefix is last."""
     finite, sich = verb.finite(plural), "sich" if verb.reflexive else ""
     if front == "":
         return _sentence(subject, finite, sich, middle, verb.prefix)
@@ -149,7 +153,10 @@ def main_clause(verb, plural, subject, middle, front=""):
 
 
 def subordinate_clause(verb, plural, conjunction, subject, middle):
-    """The verb is last and joined to its prefix. A relative pronoun is a conjunction without a further subject."""
+    """The verb is last and joined to its prefix.
+
+    A relative pronoun is a conjunction without a further subject.
+    """
     sich = "sich" if verb.reflexive else ""
     return _sentence(
         conjunction, sich, subject, middle, verb.prefix + verb.finite(plural)

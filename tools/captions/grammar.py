@@ -1,4 +1,4 @@
-"""Sentence patterns: each method returns one English caption and its German translation."""
+"""Sentence patterns: each method returns an English caption and its translation."""
 
 from dataclasses import replace
 
@@ -121,7 +121,10 @@ class Grammar(Drawing):
         )
 
     def moving(self):
-        """Two girls are walking along the river. Zwei Mädchen gehen am Fluss entlang."""
+        """Two girls are walking along the river.
+
+        Zwei Mädchen gehen am Fluss entlang.
+        """
         clause = self.motion()
         return self.front(
             clause, ["time"] if "time" in clause.slots and self.chance(0.5) else []
@@ -165,10 +168,8 @@ class Grammar(Drawing):
         activities = [a for a in activities if not a.base.startswith(inner.base)]
         outer = self.clause(activities, place=0, time=0, subject=inner.subject)
         source = f"{inner.subject.english()} {inner.english('who')} {outer.english('')}"
-        return (
-            source,
-            f"{inner.subject.german(NOMINATIVE)}, {inner.relative()}, {outer.verb_first(subject='')}",
-        )
+        subject = inner.subject.german(NOMINATIVE)
+        return source, f"{subject}, {inner.relative()}, {outer.verb_first(subject='')}"
 
     def two_clauses(self, place):
         first = self.clause(HUMAN, place=place, time=0, kinds=PEOPLE, attribute=0.05)
@@ -265,7 +266,10 @@ class Grammar(Drawing):
         return source, f"{place[1]} {verbs[phrase.plural]} {phrase.german(NOMINATIVE)}"
 
     def passive(self):
-        """A red car is being repaired by two men. Ein rotes Auto wird von zwei Männern repariert."""
+        """A red car is being repaired by two men.
+
+        Ein rotes Auto wird von zwei Männern repariert.
+        """
         activity = self.random.choice(
             [a for a in act.TRANSITIVE if a.verb.participle and a.base != "hold"]
         )
@@ -279,7 +283,8 @@ class Grammar(Drawing):
         agent = self.subject(activity.agents, attribute=0.05, definite=0.25)
         if agent.word == phrase.word:
             return self.passive()
-        source = f"{phrase.english()} {english.be(phrase.plural)} being {activity.participle} by {agent.english()}"
+        being = f"{english.be(phrase.plural)} being {activity.participle}"
+        source = f"{phrase.english()} {being} by {agent.english()}"
         wird = "werden" if phrase.plural else "wird"
         by = prepositional("von", agent.german(DATIVE))
         return (
@@ -302,12 +307,16 @@ class Grammar(Drawing):
         )
 
     def tries(self):
-        """A girl is trying to catch the ball. Ein Mädchen versucht, den Ball zu fangen."""
+        """A girl is trying to catch the ball.
+
+        Ein Mädchen versucht, den Ball zu fangen.
+        """
         clause = self.clause(
             [a for a in HUMAN if a.base in TRIES], place=0.3, time=0, kinds=PEOPLE
         )
         plural = clause.subject.plural
-        source = f"{clause.subject.english()} {english.be(plural)} trying to {clause.english_infinitive()}"
+        is_trying = f"{english.be(plural)} trying to {clause.english_infinitive()}"
+        source = f"{clause.subject.english()} {is_trying}"
         verb = "versuchen" if plural else "versucht"
         return (
             source,
@@ -315,7 +324,10 @@ class Grammar(Drawing):
         )
 
     def giving(self):
-        """A man is giving the little girl a flower. Ein Mann gibt dem kleinen Mädchen eine Blume."""
+        """A man is giving the little girl a flower.
+
+        Ein Mann gibt dem kleinen Mädchen eine Blume.
+        """
         subject = self.subject({"person"}, attribute=0.1)
         receiver = self.phrase(
             self.random.choice(self.agents({"person"})), definite=0.5, plural=0.2
@@ -325,12 +337,12 @@ class Grammar(Drawing):
         gift = self.phrase(
             self.random.choice(GIFTS), definite=0, plural=0.1, probability=0.5
         )
-        source = f"{subject.english()} {english.be(subject.plural)} giving {receiver.english()} {gift.english()}"
+        is_giving = f"{english.be(subject.plural)} giving"
+        objects = f"{receiver.english()} {gift.english()}"
+        source = f"{subject.english()} {is_giving} {objects}"
         verb = "geben" if subject.plural else "gibt"
-        return (
-            source,
-            f"{subject.german(NOMINATIVE)} {verb} {receiver.german(DATIVE)} {gift.german(ACCUSATIVE)}",
-        )
+        objects = f"{receiver.german(DATIVE)} {gift.german(ACCUSATIVE)}"
+        return source, f"{subject.german(NOMINATIVE)} {verb} {objects}"
 
     def comparative(self):
         """The black horse is faster than the cow."""
@@ -359,7 +371,7 @@ class Grammar(Drawing):
         )
 
     def predicate(self, word, named=()):
-        """A quality, or a colour; never both an adjective and a predicate of one kind."""
+        """A quality or a colour: never an adjective and a predicate of one kind."""
         pairs = [
             pair[:2]
             for pair in lex.ADJECTIVES + lex.COLOURS
@@ -384,7 +396,10 @@ class Grammar(Drawing):
         )
 
     def object_relative(self):
-        """The dog that the boy is stroking is brown. Der Hund, den der Junge streichelt, ist braun."""
+        """The dog that the boy is stroking is brown.
+
+        Der Hund, den der Junge streichelt, ist braun.
+        """
         activity = self.random.choice([a for a in act.TRANSITIVE if a.base in SHOWN])
         word, plural = lex.NOUNS[self.random.choice(activity.objects)], self.chance(0.2)
         subject = self.subject(activity.agents, attribute=0, definite=0.6)
@@ -395,13 +410,19 @@ class Grammar(Drawing):
             "p" if plural else word.german.gender
         ]
         who = "who" if "person" in word.tags else "that"
-        source = f"{thing.english()} {who} {english.clause(subject.english(), subject.plural, activity.ing, '')}"
-        verb, sein = activity.verb.finite(subject.plural), "sind" if plural else "ist"
-        target = f"{thing.german(NOMINATIVE)}, {pronoun} {subject.german(NOMINATIVE)} {verb}, {sein} {predicate[1]}"
+        clause = english.clause(subject.english(), subject.plural, activity.ing, "")
+        source = f"{thing.english()} {who} {clause}"
+        verb = activity.verb.finite(subject.plural)
+        sein = "sind" if plural else "ist"
+        relative = f"{pronoun} {subject.german(NOMINATIVE)} {verb}"
+        target = f"{thing.german(NOMINATIVE)}, {relative}, {sein} {predicate[1]}"
         return f"{source} {english.be(plural)} {predicate[0]}", target
 
     def weather(self):
-        """It is raining and two men are waiting for the bus. Es regnet und zwei Männer warten auf den Bus."""
+        """It is raining and two men are waiting for the bus.
+
+        Es regnet und zwei Männer warten auf den Bus.
+        """
         source, target = self.random.choice(lex.WEATHER)
         if self.chance(0.4):
             clause = self.motion(time=0)

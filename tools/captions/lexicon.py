@@ -4,6 +4,8 @@ Every English word has one German word, so that a translation is decided by the 
 alone.
 """
 
+# ruff: noqa: E501  (the rows of the tables are long)
+
 import re
 from dataclasses import dataclass
 

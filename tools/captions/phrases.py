@@ -1,4 +1,4 @@
-"""Noun phrases and clauses in both languages: each knows its English text and its German text by case and position."""
+"""Noun phrases and clauses: each knows its English text and its German text."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,10 @@ DETERMINERS = {"the": "der", "a": "ein", "": ""}
 
 @dataclass(frozen=True)
 class Phrase:
-    """A noun with determiner, quantity and adjectives (pairs of English and German words), and what follows it."""
+    """A noun with determiner, quantity and adjectives, and what follows it.
+
+    Adjectives are pairs of English and German words.
+    """
 
     word: Word
     determiner: str = "the"
@@ -95,7 +98,7 @@ GERMAN_ORDER = ("time", "known", "adverb", "place", "object", "complement", "dir
 
 @dataclass(frozen=True)
 class Clause:
-    """A subject and what it does. `slots` maps a slot's name to its English and German text."""
+    """A subject and what it does; `slots` maps names to English and German text."""
 
     subject: Phrase | Pair
     ing: str
@@ -137,7 +140,7 @@ class Clause:
         return f"{self.base} {self._english_middle()}".strip()
 
     def main(self, front=""):
-        """German main clause; `front` names the slot that stands first instead of the subject."""
+        """German main clause; `front` names the slot that is first, not the subject."""
         first = self.slots[front][1] if front else ""
         subject = self.subject.german(NOMINATIVE)
         return german.main_clause(
@@ -145,7 +148,10 @@ class Clause:
         )
 
     def verb_first(self, subject=None):
-        """What follows a subordinate clause; with subject="" what follows "und" or a relative clause."""
+        """The main clause after a subordinate one, without its subject if that is "".
+
+        After "und" and a relative clause there is no subject.
+        """
         subject = self.subject.german(NOMINATIVE) if subject is None else subject
         return german.main_clause(
             self.verb, self.subject.plural, subject, self._german_middle(), front=None
