@@ -12,7 +12,7 @@ import pytest  # noqa: E402
 
 # Here every operation is compiled for one use: XLA's optimisations cost more than they
 # save.
-COMPILED_FOR_ONE_USE = ("layers", "models")
+COMPILED_FOR_ONE_USE = ("decoding", "layers", "models")
 
 
 @pytest.fixture(autouse=True)
