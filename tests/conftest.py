@@ -13,7 +13,7 @@ import small  # noqa: E402
 
 # Here every operation is compiled for one use: XLA's optimisations cost more than they
 # save.
-COMPILED_FOR_ONE_USE = ("citizen", "layers", "models")
+COMPILED_FOR_ONE_USE = ("citizen", "decoding", "layers", "models")
 
 
 @pytest.fixture(autouse=True)

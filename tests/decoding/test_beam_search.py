@@ -89,7 +89,7 @@ def ids_of(word):
 
 
 def spelling(word):
-    """A greedy search whose step follows the letters of a word whatever was generated."""
+    """A greedy search whose step spells a word whatever was generated."""
     table = keras.utils.to_categorical(ids_of(word), 30).astype("float32") * 20.0
     # Padding and the begin token tempt more than any letter.
     table[:, [PAD, BEGIN]] = 30.0

@@ -179,7 +179,7 @@ def test_config_and_dtype_survive_serialisation(make):
 
 def test_plain_keras_and_nothing_around_it(batch, make, tmp_path):
     inputs, labels, weights = batch
-    model = make(dropout=0.1)
+    model = make(dropout=0.1, decoder_layers=1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"])
     before = [weight.copy() for weight in model.get_weights()]
@@ -257,7 +257,7 @@ def test_padding_changes_nothing(make, batch, changes):
 @pytest.mark.parametrize("value_dim", [5, 13])
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_padding_alone_and_one_token_sentences_are_finite(make, dtype, value_dim):
-    model = make(dtype=dtype, value_dim=value_dim)
+    model = make(dtype=dtype, value_dim=value_dim, decoder_layers=1)
     source_ids = np.array([[0, 0], [3, 0]])
     inputs = {"source_ids": source_ids, "target_ids": np.array([[2], [2]])}
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
