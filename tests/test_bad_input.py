@@ -91,7 +91,10 @@ def fails(folder, arguments, capsys):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        ("--target short.de", "train.en and short.de must have as many lines; received [60, 50]"),
+        (
+            "--target short.de",
+            "train.en and short.de must have as many lines; received [60, 50]",
+        ),
         ("--source empty.en", "empty.en must contain sentences; received 0"),
         (
             "--source blank.en",

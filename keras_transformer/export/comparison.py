@@ -101,6 +101,7 @@ def compare(of, tolerance, batches, answers):
 
 def compare_logits(run, model, logits):
     """The `Check` of an export, given as a function of source ids and target ids."""
+
     def answers(batch):
         ours = ops.convert_to_numpy(model(batch.inputs, training=False))
         scale = max(1.0, np.abs(ours).max())

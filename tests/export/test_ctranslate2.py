@@ -81,9 +81,7 @@ def same_translations(run, out):
         for one, other in pairs:
             assert (one[0].ids, one[0].text) == (other[0].ids, other[0].text)
         # The lists may differ at their ends, where the two stop at different steps.
-        same = [
-            [h.ids for h in one] == [h.ids for h in other] for one, other in pairs
-        ]
+        same = [[h.ids for h in one] == [h.ids for h in other] for one, other in pairs]
         assert np.mean(same) > 0.85
         for one in theirs:
             scores = [hypothesis.score for hypothesis in one]
