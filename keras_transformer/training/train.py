@@ -7,6 +7,8 @@ import sys
 import warnings
 from pathlib import Path
 
+import keras
+
 from keras_transformer.config import preset
 from keras_transformer.data.batches import TokenBatches
 from keras_transformer.data.store import TokenStore
