@@ -23,7 +23,7 @@ def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=
         return
     pieces = translator.target_tokenizer.pieces if token_scores else None
     lines, sources = itertools.tee(lines)
-    found = translator.stream(lines, token_scores)
+    found = translator.stream(lines, token_scores=token_scores)
     results = zip(numbers or itertools.count(1), sources, found)
     while batch := list(itertools.islice(results, translator.config.batch_size)):
         links = itertools.repeat(None)
