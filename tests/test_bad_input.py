@@ -138,7 +138,10 @@ def fails(folder, arguments, capsys):
             "--positions learned --max-positions 9",
             "max_length must be at most max_positions=9",
         ),
-        ("--monitor bleu", "monitor='bleu' needs valid_source and valid_target"),
+        (
+            "--monitor bleu",
+            "valid_source must be given with valid_target or monitor='bleu'",
+        ),
         ("--config absent.toml", "No such file or directory: 'absent.toml'"),
         ("--config syntax.toml", "config 'syntax.toml' is not valid TOML"),
         (
@@ -192,7 +195,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ("train train.en/run --source train.en --target train.de", "File exists: "),
         (
             "train new --source three.tsv",
-            "three.tsv must have two columns (source, tab, target); line 2 has 3",
+            "three.tsv, line 2, must have two columns; received 3",
         ),
         ("train new", "--source is needed"),
         (
@@ -219,7 +222,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ),
         (
             "translate other-tokenizer A",
-            "must have (200, 200) tokens as the model has; received (60, 60)",
+            "source_tokenizer must have the model's 200 tokens; received 60",
         ),
         (
             "translate other-model A",

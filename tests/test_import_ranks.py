@@ -107,7 +107,11 @@ def faults(module, source, known):
         is_listed = (module, name) in UPWARDS and not is_top
         if not is_downward and not is_listed:
             yield f"{module} (rank {RANKS[own]}) imports {name} (rank {RANKS[target]})"
-        if module in SEARCHES and RANKS[target] > 0 and name not in SEARCHES:
+        if (
+            module in SEARCHES
+            and RANKS[target] > RANKS["config"]
+            and name not in SEARCHES
+        ):
             yield f"{module} imports {name}: a search knows a step function only"
 
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from keras import ops
 from layer_checks import randomise
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
@@ -86,7 +87,12 @@ def test_alignments_are_the_largest_weights_of_the_last_layer_but_one(translator
     target = "a red bike"
     found = translator.attention(source, target)
     by_step = found.cross[LAYERS - 2].mean(axis=0)
-    aligned = np.asarray(aligning(found.cross[:, None]))[0]
+    (source_ids,) = translator._encode_sources([source])
+    (ids,) = translator._target_ids([target])
+    layout = translator.sentence_format
+    inputs = layout.target(layout.labels(ids))
+    rows = np.array([source_ids], "int32"), np.array([inputs], "int32")
+    aligned = ops.convert_to_numpy(aligning(translator.model, *rows))[0]
     np.testing.assert_allclose(aligned, by_step, atol=1e-6)
 
     # Every word of these begins with the space that SentencePiece marks.

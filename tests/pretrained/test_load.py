@@ -390,7 +390,7 @@ class Evil:
 def test_the_command(marian, tmp_path, capsys):
     run = tmp_path / "run"
     assert main(["import", str(marian[0]), str(run)]) == 0
-    assert "parameters. The run is in" in capsys.readouterr().out
+    assert "parameters.\nThe run is in" in capsys.readouterr().out
     assert main(["translate", str(run), "Dogs!", "--extra-length", "3"]) == 0
     assert main(["import", str(marian[0]), str(run)]) == 2
     assert "exists already; pass --overwrite" in capsys.readouterr().err

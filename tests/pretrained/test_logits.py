@@ -7,6 +7,7 @@ in test_load.py.
 
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -124,18 +125,15 @@ def test_generate(imported, family, search):
         sentence_format.special.pad,
     )
     limits = np.full(len(source_ids), LENGTH, "int32")
-    run = compiled(
-        lambda ids, limits: translate_ids(
-            ours,
-            decoding,
-            (8, LENGTH),
-            ids,
-            limits,
-            target_prefix=sentence_format.target_prefix,
-        ),
-        ours,
+    options_of_ours = dict(
+        lengths=(8, LENGTH), target_prefix=sentence_format.target_prefix
     )
-    tokens, scores = run(source_ids, limits)
+
+    def translate(ids, limits):
+        return translate_ids(ours, decoding, ids, limits, **options_of_ours)
+
+    arrays = map(keras.ops.convert_to_tensor, (source_ids, limits))
+    tokens, scores = map(keras.ops.convert_to_numpy, compiled(translate, ours)(*arrays))
     with torch.no_grad():
         source = torch.from_numpy(source_ids).long()
         given = dict(attention_mask=source != sentence_format.special.pad)

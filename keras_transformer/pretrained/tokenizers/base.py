@@ -193,8 +193,9 @@ class CheckpointTokenizer:
 def processor(model, name):
     """The SentencePiece processor of a model file's content."""
     found = sentencepiece.SentencePieceProcessor()
+    is_one = False
     with contextlib.suppress(RuntimeError):
         found.load_from_serialized_proto(model)
-    is_one = bool(found.serialized_model_proto())
+        is_one = bool(found.serialized_model_proto())
     expect(is_one, name, "be the content of a SentencePiece model", model[:16])
     return found
