@@ -54,11 +54,12 @@ class Tokenizer:
 
     def __init__(self, model):
         read = sentencepiece.SentencePieceProcessor()
+        self._processor = read
+        is_one = False
         with contextlib.suppress(RuntimeError):
             read.load_from_serialized_proto(model)
-        self._processor = read
-        start = model[:16]
-        expect(self.serialized, "model", "be that of a SentencePiece file", start)
+            is_one = bool(self.serialized)
+        expect(is_one, "model", "be that of a SentencePiece file", model[:16])
         ids = (read.pad_id(), read.unk_id(), read.bos_id(), read.eos_id())
         found = SpecialTokens(*ids)
         expect(found == self.special, "model", f"have {self.special}", found)
