@@ -17,14 +17,14 @@ from keras_transformer.runs.run import Run
 
 TOLERANCE = 1e-4  # of a score, in nats
 # The options of a search that count in it.
-SEARCH = {
-    "search",
+SEARCH = (
     "beam",
-    "length_penalty",
-    "penalty",
     "extra_length",
+    "length_penalty",
     "max_source_length",
-}
+    "penalty",
+    "search",
+)
 WRITER = "keras_transformer.export.saved_model_writer"
 READER = Path(__file__).with_name("saved_model_reader.py")
 
@@ -68,22 +68,18 @@ def saved_model(run, out, overwrite=False, **decoding):
     """
     run = Run.open(run)
     search = DecodingConfig(**decoding)
-    unused = ", ".join(sorted(set(decoding) - SEARCH))
-    expectation = f"be among {', '.join(sorted(SEARCH))}"
+    unused = sorted(set(decoding) - set(SEARCH))
+    expectation = f"be among {', '.join(SEARCH)}"
     expect(not unused, "the search of a SavedModel", expectation, unused)
     check_search(search, "a SavedModel")
     needed("tensorflow", "tensorflow_text", extra="tensorflow")
     needed("tensorflow_serving")
     with new_export(run, out, overwrite) as aside:
         batches = check_batches(run)
-        task = {
-            "run": str(run.path),
-            "out": str(aside / "1"),
-            "search": decoding,
-            "warm_up": [batch.sources for batch in batches],
-        }
+        texts = [batch.sources for batch in batches]
+        task = [str(run.path), str(aside), decoding, texts]
         run_under_tensorflow("-m", WRITER, task=task)
-        check = compare_scores(run, aside, search, batches)
+        check = compare_scores(run, aside / "1", search, batches)
         write_config(
             aside,
             ["tensorflow", "tensorflow-text"],
@@ -95,10 +91,10 @@ def saved_model(run, out, overwrite=False, **decoding):
     return check
 
 
-def compare_scores(run, out, search, batches):
+def compare_scores(run, saved, search, batches):
     translator = Translator(run.model("float32"), *run.tokenizers, search)
     requests = [["serving_default", {"text": batch.sources}] for batch in batches]
-    printed = run_under_tensorflow(str(READER), str(out / "1"), task=requests)
+    printed = run_under_tensorflow(str(READER), str(saved), task=requests)
     found = iter(json.loads(printed.splitlines()[-1]))
 
     def answers(batch):

@@ -128,9 +128,9 @@ def test_generate(imported, family, search):
         lambda ids, limits: translate_ids(
             ours,
             decoding,
-            (8, LENGTH),
             ids,
             limits,
+            lengths=(8, LENGTH),
             target_prefix=sentence_format.target_prefix,
         ),
         ours,
