@@ -27,9 +27,9 @@ class Check:
 
     def __post_init__(self):
         difference = self.largest_difference
-        expectation = f"give the model's {self.of} within {self.tolerance:g}"
+        must = f"give the model's {self.of} within {self.tolerance:g}"
         # NaN is refused as well.
-        expect(difference <= self.tolerance, "the export", expectation, difference)
+        expect(difference <= self.tolerance, "the export", must, difference)
 
     def __str__(self):
         return (

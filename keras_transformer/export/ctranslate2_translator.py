@@ -40,15 +40,14 @@ class CTranslate2Translator(BaseTranslator):
         import ctranslate2
 
         super().__init__(*tokenizers, config, positions)
-        processors = os.cpu_count()
+        threads = os.cpu_count()
         if hasattr(os, "sched_getaffinity"):
-            processors = len(os.sched_getaffinity(0))
-        threads = os.environ.get("OMP_NUM_THREADS") or str(processors)
+            threads = len(os.sched_getaffinity(0))
+        wanted = os.environ.get("OMP_NUM_THREADS")
+        if wanted:
+            threads = int(wanted.split(",")[0])
         self._engine = ctranslate2.Translator(
-            str(folder),
-            device=device,
-            inter_threads=int(threads.split(",")[0]),
-            intra_threads=1,
+            str(folder), device, inter_threads=threads, intra_threads=1
         )
         self._source, self._target = (tokenizer.pieces for tokenizer in tokenizers)
         self._target_ids = {piece: i for i, piece in enumerate(self._target)}
@@ -72,8 +71,8 @@ class CTranslate2Translator(BaseTranslator):
         return cls(export, read_tokenizers(export), search, positions)
 
     def _search(self, texts, prefixes):
-        expectation = "be absent with CTranslate2: its scores leave them out"
-        expect(prefixes is None, "prefixes", expectation, prefixes)
+        must = "be absent with CTranslate2: its scores leave them out"
+        expect(prefixes is None, "prefixes", must, prefixes)
         sources = self._encode_sources(texts)
         results = self._searched(sources)
         # Were they suppressed from the start, the softmax would leave them out, and no
@@ -85,11 +84,11 @@ class CTranslate2Translator(BaseTranslator):
             if any(never.intersection(hypothesis.ids) for hypothesis in found)
         ]
         found = self._searched([sources[row] for row in again], suppressed=never)
+        alpha = self.config.length_penalty
         for row, hypotheses in zip(again, found):
             ids = [hypothesis.ids for hypothesis in hypotheses]
             # The scores that they have when nothing is suppressed.
             log_probs = self._token_scores([sources[row]] * len(ids), ids)
-            alpha = self.config.length_penalty
             scores = [sum(own) / len(own) ** alpha for own in log_probs]
             rescored = self._hypotheses(ids, scores)
             results[row] = sorted(rescored, key=score_of, reverse=True)
@@ -99,21 +98,7 @@ class CTranslate2Translator(BaseTranslator):
         """Sources in ids -> their hypotheses."""
         config = self.config
         beam = config.beam if config.search == "beam" else 1
-        options = dict(
-            max_batch_size=config.batch_size,
-            beam_size=beam,
-            patience=PATIENCE if beam > 1 else 1,
-            num_hypotheses=config.n_best,
-            length_penalty=config.length_penalty,
-            max_input_length=0,
-            min_decoding_length=0,
-            return_end_token=True,
-            return_scores=True,
-            asynchronous=True,
-        )
-        if suppressed:
-            pieces = self._pieces(suppressed)
-            options["suppress_sequences"] = [[piece] for piece in pieces]
+        unwanted = [[piece] for piece in self._pieces(suppressed)]
         prefix = self._pieces(self.sentence_format.target_prefix)
         by_length = collections.defaultdict(list)
         for row, source in enumerate(sources):
@@ -127,7 +112,17 @@ class CTranslate2Translator(BaseTranslator):
                 self._inputs([sources[row] for row in rows]),
                 target_prefix=[prefix] * len(rows) if prefix else None,
                 max_decoding_length=min(length + config.extra_length, self._limit),
-                **options,
+                max_batch_size=config.batch_size,
+                beam_size=beam,
+                patience=PATIENCE if beam > 1 else 1,
+                num_hypotheses=config.n_best,
+                length_penalty=config.length_penalty,
+                suppress_sequences=unwanted or None,
+                max_input_length=0,
+                min_decoding_length=0,
+                return_end_token=True,
+                return_scores=True,
+                asynchronous=True,
             )
             answers.update(zip(rows, found, strict=True))
         results = []

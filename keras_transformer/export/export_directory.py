@@ -38,38 +38,40 @@ def new_export(run, out, overwrite):
 
 def check_model(config, engine):
     """Raise a `ValueError` if CTranslate2 or Marian has no such model."""
+    size = config.head_size
     found = {
         **vars(config),
         "final_norm": config.has_final_norm,
-        "key_dim": config.key_dim or config.head_size,
-        "value_dim": config.value_dim or config.head_size,
+        "key_dim": config.key_dim or size,
+        "value_dim": config.value_dim or size,
     }
-    only = {
-        "CTranslate2": {"value_dim": found["key_dim"]},
-        "Marian": {
-            "norm_first": False,
-            "embedding_norm": False,
-            "layer_norm_epsilon": 1e-5,
-            "key_dim": config.head_size,
-            "value_dim": config.head_size,
-        },
-    }[engine]
+    only = {"value_dim": found["key_dim"]}
+    if engine == "Marian":
+        only = dict(
+            norm_first=False,
+            embedding_norm=False,
+            layer_norm_epsilon=1e-5,
+            key_dim=size,
+            value_dim=size,
+            tie_output=config.share_embeddings or config.tie_output,
+        )
     if not config.norm_first:
         only["final_norm"] = False
-    if config.share_embeddings and engine == "Marian":
-        only["tie_output"] = True
     for name, value in only.items():
-        expectation = f"be {value!r} for {engine} in such a model"
-        expect(found[name] == value, name, expectation, found[name])
+        own = found[name]
+        must = f"be {value!r} for {engine} in such a model"
+        expect(own == value, name, must, own)
 
 
 def check_search(config, engine):
     """Raise a `ValueError` if CTranslate2 or a SavedModel has no such search."""
-    expectation = f"be 'beam' or 'greedy' with {engine}"
-    expect(config.search != "sampling", "search", expectation, config.search)
+    search = config.search
+    must = f"be 'beam' or 'greedy' with {engine}"
+    expect(search != "sampling", "search", must, search)
     if engine == "CTranslate2" and config.length_penalty:
-        expectation = "be 'power' with CTranslate2, which has no other"
-        expect(config.penalty == "power", "penalty", expectation, config.penalty)
+        penalty = config.penalty
+        must = "be 'power' with CTranslate2, which has no other"
+        expect(penalty == "power", "penalty", must, penalty)
 
 
 def write_config(out, packages, **content):
@@ -97,8 +99,8 @@ def read_search(export, format):
         ValueError: if it is no such export, or a file is not what was written.
     """
     path = Path(export) / "config.json"
-    expectation = "be a directory that `keras-transformer export` wrote"
-    expect(path.is_file(), "export", expectation, str(export))
+    must = "be a directory that `keras-transformer export` wrote"
+    expect(path.is_file(), "export", must, str(export))
     manifest = Manifest(export)
     manifest.verify()
     config = manifest.read_json("config.json")

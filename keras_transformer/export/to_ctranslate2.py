@@ -52,8 +52,8 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
             then.
         ImportError: if CTranslate2 is not installed, or for bfloat16 PyTorch is not.
     """
-    expectation = f"be one of {', '.join(TOLERANCES)}"
-    expect(quantization in TOLERANCES, "quantization", expectation, quantization)
+    must = f"be one of {', '.join(TOLERANCES)}"
+    expect(quantization in TOLERANCES, "quantization", must, quantization)
     run = Run.open(run)
     search = DecodingConfig(**{"penalty": "power", **decoding})
     check_model(run.config.model, "CTranslate2")

@@ -163,9 +163,9 @@ def sentencepiece_model(tokenizer):
     if isinstance(tokenizer, Tokenizer):
         return tokenizer.serialized
     kind = type(tokenizer)
-    expectation = "be one of SentencePiece alone for Marian"
+    must = "be one of SentencePiece alone for Marian"
     is_marian = kind is MarianTokenizer
-    expect(is_marian, "the tokenizer", expectation, kind.__name__)
+    expect(is_marian, "the tokenizer", must, kind.__name__)
     return tokenizer.models["encoder.spm"]
 
 

@@ -69,8 +69,8 @@ def saved_model(run, out, overwrite=False, **decoding):
     run = Run.open(run)
     search = DecodingConfig(**decoding)
     unused = sorted(set(decoding) - set(SEARCH))
-    expectation = f"be among {', '.join(SEARCH)}"
-    expect(not unused, "the search of a SavedModel", expectation, unused)
+    must = f"be among {', '.join(SEARCH)}"
+    expect(not unused, "the search of a SavedModel", must, unused)
     check_search(search, "a SavedModel")
     needed("tensorflow", "tensorflow_text", extra="tensorflow")
     needed("tensorflow_serving")

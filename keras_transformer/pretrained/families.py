@@ -56,8 +56,8 @@ def transformer_config(config, special):
     )
     activation = config["activation_function"]
     known = list(ACTIVATIONS)
-    expected = f"be one of {', '.join(known)}"
-    expect(activation in known, "activation_function", expected, activation)
+    must = f"be one of {', '.join(known)}"
+    expect(activation in known, "activation_function", must, activation)
     d_ff = config["encoder_ffn_dim"]
     decoder_d_ff = config["decoder_ffn_dim"]
     return TransformerConfig(
@@ -89,8 +89,8 @@ def matrices(family, config):
         shared = family != "marian" or config["share_encoder_decoder_embeddings"]
         if not shared:
             target = config.get("decoder_vocab_size") or source
-        expected = "be true where source and target share a matrix"
-        expect(tied or not shared, "tie_word_embeddings", expected, tied)
+        must = "be true where source and target share a matrix"
+        expect(tied or not shared, "tie_word_embeddings", must, tied)
     return dict(
         source_vocab_size=source,
         target_vocab_size=target,

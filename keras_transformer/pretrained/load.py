@@ -52,8 +52,8 @@ def load(
     """
     place = Path(source).resolve()
     is_outside = Path(run).resolve() not in (place, *place.parents)
-    expected = f"lie outside of source, {str(source)!r}"
-    expect(is_outside or not place.is_dir(), "run", expected, str(run))
+    must = f"lie outside of source, {str(source)!r}"
+    expect(is_outside or not place.is_dir(), "run", must, str(run))
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
         settings = read_json(folder / "config.json")

@@ -100,6 +100,6 @@ def test_fsmt_is_refused(tmp_path):
     source, _ = load_tokenizers(folder, read(folder))
     with pytest.raises(
         ValueError,
-        match="tokenizer must be SentencePiece's, .*; received FsmtTokenizer",
+        match="tokenizer must be SentencePiece's, .*; received 'FsmtTokenizer'",
     ):
         graph_tokenizer(source, "source")

@@ -43,8 +43,8 @@ def read_limited(path):
     """The content of a checkpoint's file, unless it is too large to be one."""
     with reading(path):
         size = Path(path).stat().st_size
-        expected = f"have at most {LARGEST_MODEL:,} bytes"
-        expect(size <= LARGEST_MODEL, "it", expected, size)
+        must = f"have at most {LARGEST_MODEL:,} bytes"
+        expect(size <= LARGEST_MODEL, "it", must, size)
         return Path(path).read_bytes()
 
 
@@ -113,8 +113,8 @@ class TokenizerFiles:
         """A number of tokens that config.json gives."""
         size = self.config.get(name)
         is_size = type(size) is int and 0 < size <= LARGEST_VOCABULARY
-        expected = f"be between 1 and {LARGEST_VOCABULARY:,} in config.json"
-        expect(is_size, name, expected, size)
+        must = f"be between 1 and {LARGEST_VOCABULARY:,} in config.json"
+        expect(is_size, name, must, size)
         return size
 
     def pieces(self, name, numbers, size, added):
@@ -154,8 +154,8 @@ class TokenizerFiles:
         pad, unknown, start, end = ids
         for name, number in (("pad_token_id", pad), ("eos_token_id", end)):
             said = self.config.get(name)
-            expected = f"be {number} as in the vocabulary"
-            expect(said in (None, number), name, expected, said)
+            must = f"be {number} as in the vocabulary"
+            expect(said in (None, number), name, must, said)
         said = self.config.get("decoder_start_token_id")
         special = SpecialTokens(pad, unknown, start if said is None else said, end)
         marks = [*dict.fromkeys([*names.values(), *self.listed()])]
