@@ -4,12 +4,14 @@ import collections
 import dataclasses
 import operator
 import os
+from pathlib import Path
 
-from keras_transformer.config import expect
+from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.decoding.base_translator import BaseTranslator
-from keras_transformer.export.export_directory import check_search, read_search
+from keras_transformer.export.export_directory import check_search
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import read_tokenizers
+from keras_transformer.runs.sealed_files import UNREADABLE, Manifest
 
 # Finished hypotheses, in beams, after which the search of a sentence stops. Translator
 # stops when nothing better can come: of 1,000 sentences 15 were translated otherwise
@@ -65,7 +67,19 @@ class CTranslate2Translator(BaseTranslator):
                 CTranslate2 has no such search.
             ImportError: if CTranslate2 is not installed.
         """
-        search, positions = read_search(export, "ctranslate2")
+        path = Path(export) / "config.json"
+        must = "be a directory that `keras-transformer export` wrote"
+        expect(path.is_file(), "export", must, str(export))
+        manifest = Manifest(export)
+        manifest.verify()
+        config = manifest.read_json(path.name)
+        found = config.get("format")
+        expect(found == "ctranslate2", "its format", "be 'ctranslate2'", found)
+        try:
+            search = DecodingConfig(**config["decoding"])
+            positions = int(config["positions"])
+        except UNREADABLE as error:
+            raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
         search = dataclasses.replace(search, **changes)
         check_search(search, "CTranslate2")
         return cls(export, read_tokenizers(export), search, positions)

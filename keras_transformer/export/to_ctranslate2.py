@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import DecodingConfig, expect
+from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import Translator
 from keras_transformer.export.comparison import check_batches, compare
 from keras_transformer.export.ctranslate2_translator import (
@@ -14,8 +14,8 @@ from keras_transformer.export.export_directory import (
     check_model,
     check_search,
     new_export,
-    write_config,
 )
+from keras_transformer.pretrained.tokenizers.base import one_of
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, save_tokenizers
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -52,8 +52,7 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
             then.
         ImportError: if CTranslate2 is not installed, or for bfloat16 PyTorch is not.
     """
-    must = f"be one of {', '.join(TOLERANCES)}"
-    expect(quantization in TOLERANCES, "quantization", must, quantization)
+    one_of("quantization", quantization, TOLERANCES)
     run = Run.open(run)
     search = DecodingConfig(**{"penalty": "power", **decoding})
     check_model(run.config.model, "CTranslate2")
@@ -61,7 +60,8 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
     needed("ctranslate2", extra="ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
-    with new_export(run, out, overwrite) as aside:
+    export = new_export(run, out, overwrite, "ctranslate2", "ctranslate2")
+    with export as (aside, about):
         tokenizers = run.tokenizers
         model = run.model("float32")
         longest = search.max_source_length + search.extra_length
@@ -70,24 +70,10 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
         spec = specification(model, tokenizers, positions)
         spec.optimize(quantization=quantization)
         spec.save(str(aside))
-        theirs = CTranslate2Translator(
-            aside,
-            tokenizers,
-            search,
-            positions,
-            device="cpu",
-        )
+        theirs = CTranslate2Translator(aside, tokenizers, search, positions, "cpu")
         check = compare_scores(run, model, theirs, TOLERANCES[quantization])
-        write_config(
-            aside,
-            ["ctranslate2"],
-            format="ctranslate2",
-            model=model.config,
-            check=check,
-            decoding=search,
-            quantization=quantization,
-            positions=positions,
-        )
+        about |= dict(decoding=search, check=check)
+        about |= dict(quantization=quantization, positions=positions)
     return check
 
 

@@ -9,11 +9,7 @@ from safetensors.numpy import save_file
 
 from keras_transformer.config import expect
 from keras_transformer.export.comparison import compare_logits
-from keras_transformer.export.export_directory import (
-    check_model,
-    new_export,
-    write_config,
-)
+from keras_transformer.export.export_directory import check_model, new_export
 from keras_transformer.pretrained import names
 from keras_transformer.pretrained.families import SAME_NAME
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
@@ -51,21 +47,19 @@ def huggingface(run, out, overwrite=False):
     run = Run.open(run)
     config = run.config.model
     check_model(config, "Marian")
-    needed("torch", "transformers", extra="huggingface")
-    with new_export(run, out, overwrite) as aside:
+    packages = ("torch", "transformers")
+    needed(*packages, extra="huggingface")
+    export = new_export(run, out, overwrite, "huggingface", *packages)
+    with export as (aside, about):
         write_tokenizers(aside, *run.tokenizers)
         model = run.model("float32")
         save_file(tensors(model), aside / "model.safetensors", {"format": "pt"})
-        write_json(aside / "config.json", marian_config(config))
+        settings = marian_config(config)
+        about |= settings
+        write_json(aside / "config.json", settings)
         write_json(aside / "generation_config.json", generation_config(config))
         check = compare_logits(run, model, marian_logits(aside, config.pad_id))
-        write_config(
-            aside,
-            ["torch", "transformers"],
-            format="huggingface",
-            model=config,
-            check=check,
-        )
+        about["check"] = check
     return check
 
 

@@ -7,11 +7,7 @@ from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.decoding.translator import Translator
 from keras_transformer.export.child_process import run_under_tensorflow
 from keras_transformer.export.comparison import check_batches, compare
-from keras_transformer.export.export_directory import (
-    check_search,
-    new_export,
-    write_config,
-)
+from keras_transformer.export.export_directory import check_search, new_export
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run
 
@@ -74,20 +70,15 @@ def saved_model(run, out, overwrite=False, **decoding):
     check_search(search, "a SavedModel")
     needed("tensorflow", "tensorflow_text", extra="tensorflow")
     needed("tensorflow_serving")
-    with new_export(run, out, overwrite) as aside:
+    packages = ("tensorflow", "tensorflow-text")
+    export = new_export(run, out, overwrite, "saved_model", *packages)
+    with export as (aside, about):
         batches = check_batches(run)
         texts = [batch.sources for batch in batches]
         task = [str(run.path), str(aside), decoding, texts]
         run_under_tensorflow("-m", WRITER, task=task)
         check = compare_scores(run, aside / "1", search, batches)
-        write_config(
-            aside,
-            ["tensorflow", "tensorflow-text"],
-            format="saved_model",
-            model=run.config.model,
-            decoding=search,
-            check=check,
-        )
+        about |= dict(decoding=search, check=check)
     return check
 
 
