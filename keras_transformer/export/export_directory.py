@@ -11,7 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from keras_transformer.config import expect
-from keras_transformer.runs.sealed_files import new_directory, new_file, seal
+from keras_transformer.runs.sealed_files import (
+    new_directory,
+    new_file,
+    read_json,
+    seal,
+)
 
 
 @contextlib.contextmanager
@@ -41,7 +46,10 @@ def new_export(run, out, overwrite, format, *packages):
     with new_directory(out, overwrite, kind="export") as aside:
         with keras.device("cpu"):
             yield aside, about
-        with new_file(aside / "config.json") as file:
+        path = aside / "config.json"
+        if path.exists():  # the engine's own
+            about = read_json(path) | about
+        with new_file(path) as file:
             json.dump(about, file, indent=2, default=dataclasses.asdict)
         seal(aside)
 

@@ -54,9 +54,7 @@ def huggingface(run, out, overwrite=False):
         write_tokenizers(aside, *run.tokenizers)
         model = run.model("float32")
         save_file(tensors(model), aside / "model.safetensors", {"format": "pt"})
-        settings = marian_config(config)
-        about |= settings
-        write_json(aside / "config.json", settings)
+        write_json(aside / "config.json", marian_config(config))
         write_json(aside / "generation_config.json", generation_config(config))
         check = compare_logits(run, model, marian_logits(aside, config.pad_id))
         about["check"] = check
