@@ -120,7 +120,7 @@ def specification(model, tokenizers, positions):
     bias = model.decoder.output_bias
     if bias is not None and np.any(array(bias)):
         projection.bias = array(bias)
-    source, target = (tokenizer.pieces for tokenizer in tokenizers)
+    source, target = (list(tokenizer.pieces) for tokenizer in tokenizers)
     special = config.special
     settings = spec.config
     settings.unk_token = target[tokenizers[1].special.unknown]

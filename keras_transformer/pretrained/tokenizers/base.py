@@ -38,6 +38,12 @@ def one_of(name, value, known):
     return value
 
 
+def check_id(name, number, size):
+    """Raise a `ValueError` unless a number is one of so many ids."""
+    is_id = type(number) is int and 0 <= number < size
+    expect(is_id, name, f"have ids between 0 and {size - 1}", number)
+
+
 @dataclasses.dataclass
 class Vocabulary:
     """The pieces of a checkpoint's vocabulary, and the ids that mean something.
@@ -88,8 +94,7 @@ class Vocabulary:
         ids["special"] = dataclasses.astuple(self.special)
         for name, numbers in ids.items():
             for number in numbers:
-                is_id = type(number) is int and 0 <= number < size
-                expect(is_id, name, f"have ids between 0 and {size - 1}", number)
+                check_id(name, number, size)
 
     @functools.cached_property
     def ids(self):

@@ -11,6 +11,7 @@ from keras_transformer.pretrained.tokenizers.base import (
     LARGEST_VOCABULARY,
     UNUSED,
     Vocabulary,
+    check_id,
     checked,
 )
 from keras_transformer.runs.sealed_files import UNREADABLE
@@ -79,9 +80,8 @@ class TokenizerFiles:
         added = self.get("added_tokens_decoder", dict) or {}
         self.added = {}
         for number, token in added.items():
-            name = "added_tokens_decoder"
-            expect(number.isdecimal(), name, "have ids", number[:20])
-            self.added[int(number)] = content_of(name, token)
+            expect(number.isdecimal(), "added_tokens_decoder", "have ids", number[:20])
+            self.added[int(number)] = content_of("added_tokens_decoder", token)
 
     def get(self, name, kind):
         """What is said under a name; None if nothing is."""
@@ -130,8 +130,7 @@ class TokenizerFiles:
         found = {}
         further = [(piece, number) for number, piece in added.items()]
         for piece, number in [*numbers.items(), *further]:
-            is_id = type(number) is int and 0 <= number < size
-            expect(is_id, name, f"have ids between 0 and {size - 1}", number)
+            check_id(name, number, size)
             is_own = found.setdefault(number, piece) == piece
             expect(is_own, name, "give each piece an id of its own", number)
         return [found.get(number, UNUSED.format(number)) for number in range(size)]
