@@ -22,19 +22,19 @@ def run_under_tensorflow(*arguments, task):
     Raises:
         ValueError: if it fails; the message is its last error.
     """
+    environment = dict(os.environ, KERAS_BACKEND="tensorflow")
+    environment["CUDA_VISIBLE_DEVICES"] = "-1"
     paths = [PACKAGE_PARENT, os.environ.get("PYTHONPATH")]
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": "tensorflow",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-    }
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     command = [sys.executable, "-P", *arguments, json.dumps(task)]
     # Nothing is written to it; it ends when we do.
     lifeline, our_end = os.pipe()
     try:
         done = subprocess.run(
-            command, env=environment, stdin=lifeline, capture_output=True
+            command,
+            env=environment,
+            stdin=lifeline,
+            capture_output=True,
         )
     finally:
         os.close(lifeline)

@@ -27,15 +27,13 @@ class Check:
 
     def __post_init__(self):
         difference = self.largest_difference
-        expectation = f"give the model's {self.of} within {self.tolerance:g}"
+        must = f"give the model's {self.of} within {self.tolerance:g}"
         # NaN is refused as well.
-        expect(difference <= self.tolerance, "the export", expectation, difference)
+        expect(difference <= self.tolerance, "the export", must, difference)
 
     def __str__(self):
-        return (
-            f"largest difference of {self.of}: {self.largest_difference:.2g} "
-            f"(at most {self.tolerance:g} allowed)"
-        )
+        found = f"largest difference of {self.of}: {self.largest_difference:.2g}"
+        return f"{found} (at most {self.tolerance:g} allowed)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,17 +53,18 @@ def check_batches(run):
     limit = (run.config.model.longest or 4 * SHAPES[-1][1]) - around
     random = np.random.default_rng(0)
 
-    def padded(rows):
-        return pad(rows, len(rows), max(map(len, rows)), form.special.pad)
-
     batches = []
     for shape in SHAPES:
         sources = random_texts(random, source, shape, limit)
         targets = random_texts(random, target, shape, limit)
-        source_ids = [form.source(ids) for ids in source.encode(sources)]
         labels = [form.labels(ids) for ids in target.encode(targets)]
-        target_ids = [form.target(row) for row in labels]
-        inputs = {"source_ids": padded(source_ids), "target_ids": padded(target_ids)}
+        inputs = {
+            "source_ids": [form.source(ids) for ids in source.encode(sources)],
+            "target_ids": [form.target(row) for row in labels],
+        }
+        for name, rows in inputs.items():
+            longest = max(map(len, rows))
+            inputs[name] = pad(rows, len(rows), longest, form.special.pad)
         batches.append(CheckBatch(sources, targets, inputs))
     return batches
 
@@ -73,7 +72,8 @@ def check_batches(run):
 def random_texts(random, tokenizer, shape, limit):
     """Texts of random pieces, none of which has more than `limit` tokens."""
     texts = []
-    for text in tokenizer.decode(random.integers(END + 1, tokenizer.vocab_size, shape)):
+    ids = random.integers(END + 1, tokenizer.vocab_size, shape)
+    for text in tokenizer.decode(ids):
         # Other pieces may come of it than went in.
         while len(tokenizer.encode([text])[0]) > limit:
             text = text[: len(text) // 2]

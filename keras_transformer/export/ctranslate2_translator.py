@@ -4,12 +4,14 @@ import collections
 import dataclasses
 import operator
 import os
+from pathlib import Path
 
-from keras_transformer.config import expect
+from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.decoding.base_translator import BaseTranslator
-from keras_transformer.export.export_directory import check_search, read_search
+from keras_transformer.export.export_directory import check_search
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import read_tokenizers
+from keras_transformer.runs.sealed_files import UNREADABLE, Manifest
 
 # Finished hypotheses, in beams, after which the search of a sentence stops. Translator
 # stops when nothing better can come: of 1,000 sentences 15 were translated otherwise
@@ -40,15 +42,14 @@ class CTranslate2Translator(BaseTranslator):
         import ctranslate2
 
         super().__init__(*tokenizers, config, positions)
-        processors = os.cpu_count()
+        threads = os.cpu_count()
         if hasattr(os, "sched_getaffinity"):
-            processors = len(os.sched_getaffinity(0))
-        threads = os.environ.get("OMP_NUM_THREADS") or str(processors)
+            threads = len(os.sched_getaffinity(0))
+        wanted = os.environ.get("OMP_NUM_THREADS")
+        if wanted:
+            threads = int(wanted.split(",")[0])
         self._engine = ctranslate2.Translator(
-            str(folder),
-            device=device,
-            inter_threads=int(threads.split(",")[0]),
-            intra_threads=1,
+            str(folder), device, inter_threads=threads, intra_threads=1
         )
         self._source, self._target = (tokenizer.pieces for tokenizer in tokenizers)
         self._target_ids = {piece: i for i, piece in enumerate(self._target)}
@@ -66,14 +67,26 @@ class CTranslate2Translator(BaseTranslator):
                 CTranslate2 has no such search.
             ImportError: if CTranslate2 is not installed.
         """
-        search, positions = read_search(export, "ctranslate2")
+        path = Path(export) / "config.json"
+        must = "be a directory that `keras-transformer export` wrote"
+        expect(path.is_file(), "export", must, str(export))
+        manifest = Manifest(export)
+        manifest.verify()
+        config = manifest.read_json(path.name)
+        found = config.get("format")
+        expect(found == "ctranslate2", "its format", "be 'ctranslate2'", found)
+        try:
+            search = DecodingConfig(**config["decoding"])
+            positions = int(config["positions"])
+        except UNREADABLE as error:
+            raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
         search = dataclasses.replace(search, **changes)
         check_search(search, "CTranslate2")
         return cls(export, read_tokenizers(export), search, positions)
 
     def _search(self, texts, prefixes):
-        expectation = "be absent with CTranslate2: its scores leave them out"
-        expect(prefixes is None, "prefixes", expectation, prefixes)
+        must = "be absent with CTranslate2: its scores leave them out"
+        expect(prefixes is None, "prefixes", must, prefixes)
         sources = self._encode_sources(texts)
         results = self._searched(sources)
         # Were they suppressed from the start, the softmax would leave them out, and no
@@ -85,11 +98,11 @@ class CTranslate2Translator(BaseTranslator):
             if any(never.intersection(hypothesis.ids) for hypothesis in found)
         ]
         found = self._searched([sources[row] for row in again], suppressed=never)
+        alpha = self.config.length_penalty
         for row, hypotheses in zip(again, found):
             ids = [hypothesis.ids for hypothesis in hypotheses]
             # The scores that they have when nothing is suppressed.
             log_probs = self._token_scores([sources[row]] * len(ids), ids)
-            alpha = self.config.length_penalty
             scores = [sum(own) / len(own) ** alpha for own in log_probs]
             rescored = self._hypotheses(ids, scores)
             results[row] = sorted(rescored, key=score_of, reverse=True)
@@ -99,21 +112,7 @@ class CTranslate2Translator(BaseTranslator):
         """Sources in ids -> their hypotheses."""
         config = self.config
         beam = config.beam if config.search == "beam" else 1
-        options = dict(
-            max_batch_size=config.batch_size,
-            beam_size=beam,
-            patience=PATIENCE if beam > 1 else 1,
-            num_hypotheses=config.n_best,
-            length_penalty=config.length_penalty,
-            max_input_length=0,
-            min_decoding_length=0,
-            return_end_token=True,
-            return_scores=True,
-            asynchronous=True,
-        )
-        if suppressed:
-            pieces = self._pieces(suppressed)
-            options["suppress_sequences"] = [[piece] for piece in pieces]
+        unwanted = [[piece] for piece in self._pieces(suppressed)]
         prefix = self._pieces(self.sentence_format.target_prefix)
         by_length = collections.defaultdict(list)
         for row, source in enumerate(sources):
@@ -127,7 +126,17 @@ class CTranslate2Translator(BaseTranslator):
                 self._inputs([sources[row] for row in rows]),
                 target_prefix=[prefix] * len(rows) if prefix else None,
                 max_decoding_length=min(length + config.extra_length, self._limit),
-                **options,
+                max_batch_size=config.batch_size,
+                beam_size=beam,
+                patience=PATIENCE if beam > 1 else 1,
+                num_hypotheses=config.n_best,
+                length_penalty=config.length_penalty,
+                suppress_sequences=unwanted or None,
+                max_input_length=0,
+                min_decoding_length=0,
+                return_end_token=True,
+                return_scores=True,
+                asynchronous=True,
             )
             answers.update(zip(rows, found, strict=True))
         results = []

@@ -10,10 +10,8 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from keras_transformer.config import DecodingConfig, expect
+from keras_transformer.config import expect
 from keras_transformer.runs.sealed_files import (
-    UNREADABLE,
-    Manifest,
     new_directory,
     new_file,
     read_json,
@@ -22,89 +20,74 @@ from keras_transformer.runs.sealed_files import (
 
 
 @contextlib.contextmanager
-def new_export(run, out, overwrite):
+def new_export(run, out, overwrite, format, *packages):
     """Give an empty directory, which becomes `out` when the block ends well.
 
     Otherwise nothing is left of it. Keras computes on the processor meanwhile: a GPU
     may round the products that an export is compared with.
+
+    Args:
+        run: the `Run`.
+        out: directory to make.
+        overwrite: replace an export that is there.
+        format: what `config.json` calls it.
+        *packages: names of the distributions that write it, beside Keras.
+
+    Yields:
+        the directory's path, and the dict that `config.json` is to hold: the block adds
+        the `check`, and what only this format has.
     """
     import keras
 
     is_outside = not run.path.resolve().is_relative_to(Path(out).resolve())
     expect(is_outside, "out", "not be the run or hold it", str(out))
-    with new_directory(out, overwrite, kind="export") as aside, keras.device("cpu"):
-        yield aside
+    made_with = {name: version(name) for name in ("keras", *packages)}
+    about = dict(format=format, model=run.config.model, made_with=made_with)
+    with new_directory(out, overwrite, kind="export") as aside:
+        with keras.device("cpu"):
+            yield aside, about
+        path = aside / "config.json"
+        if path.exists():  # the engine's own
+            about = read_json(path) | about
+        with new_file(path) as file:
+            json.dump(about, file, indent=2, default=dataclasses.asdict)
+        seal(aside)
 
 
 def check_model(config, engine):
     """Raise a `ValueError` if CTranslate2 or Marian has no such model."""
+    size = config.head_size
     found = {
         **vars(config),
         "final_norm": config.has_final_norm,
-        "key_dim": config.key_dim or config.head_size,
-        "value_dim": config.value_dim or config.head_size,
+        "key_dim": config.key_dim or size,
+        "value_dim": config.value_dim or size,
     }
-    only = {
-        "CTranslate2": {"value_dim": found["key_dim"]},
-        "Marian": {
-            "norm_first": False,
-            "embedding_norm": False,
-            "layer_norm_epsilon": 1e-5,
-            "key_dim": config.head_size,
-            "value_dim": config.head_size,
-        },
-    }[engine]
+    only = {"value_dim": found["key_dim"]}
+    if engine == "Marian":
+        only = dict(
+            norm_first=False,
+            embedding_norm=False,
+            layer_norm_epsilon=1e-5,
+            key_dim=size,
+            value_dim=size,
+            tie_output=config.share_embeddings or config.tie_output,
+        )
     if not config.norm_first:
         only["final_norm"] = False
-    if config.share_embeddings and engine == "Marian":
-        only["tie_output"] = True
     for name, value in only.items():
-        expectation = f"be {value!r} for {engine} in such a model"
-        expect(found[name] == value, name, expectation, found[name])
+        own = found[name]
+        must = f"be {value!r} for {engine} in such a model"
+        expect(own == value, name, must, own)
 
 
 def check_search(config, engine):
     """Raise a `ValueError` if CTranslate2 or a SavedModel has no such search."""
-    expectation = f"be 'beam' or 'greedy' with {engine}"
-    expect(config.search != "sampling", "search", expectation, config.search)
+    search = config.search
+    expect(
+        search != "sampling", "search", f"be 'beam' or 'greedy' with {engine}", search
+    )
     if engine == "CTranslate2" and config.length_penalty:
-        expectation = "be 'power' with CTranslate2, which has no other"
-        expect(config.penalty == "power", "penalty", expectation, config.penalty)
-
-
-def write_config(out, packages, **content):
-    """Add to an export's `config.json` what every export says, and seal the directory.
-
-    Args:
-        out: the export's directory; all else is written.
-        packages: names of the distributions that wrote it.
-        **content: the `format`, the `model`'s configuration, the `check`; of an export
-            that searches `decoding`; and what only this format has.
-    """
-    path = Path(out) / "config.json"
-    config = read_json(path) if path.exists() else {}
-    made_with = {name: version(name) for name in ("keras", *packages)}
-    config |= {**content, "made_with": made_with}
-    with new_file(path) as file:
-        json.dump(config, file, indent=2, default=dataclasses.asdict)
-    seal(out)
-
-
-def read_search(export, format):
-    """The `DecodingConfig` and the most positions of an export; verifies its files.
-
-    Raises:
-        ValueError: if it is no such export, or a file is not what was written.
-    """
-    path = Path(export) / "config.json"
-    expectation = "be a directory that `keras-transformer export` wrote"
-    expect(path.is_file(), "export", expectation, str(export))
-    manifest = Manifest(export)
-    manifest.verify()
-    config = manifest.read_json("config.json")
-    try:
-        found = config.get("format")
-        expect(found == format, "its format", f"be {format!r}", found)
-        return DecodingConfig(**config["decoding"]), int(config["positions"])
-    except UNREADABLE as error:
-        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
+        penalty = config.penalty
+        must = "be 'power' with CTranslate2, which has no other"
+        expect(penalty == "power", "penalty", must, penalty)

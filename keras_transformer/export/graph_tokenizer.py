@@ -1,19 +1,15 @@
 """Tokenizers as TensorFlow graphs, for a SavedModel: same ids as the Python classes."""
 
-import re
-
 import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
 from keras_transformer.config import expect
 from keras_transformer.pretrained.tokenizers.files import MASK
-from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.pretrained.tokenizers.multilingual import (
     NO_NORMALISER,
     SPACE,
     WHITE,
-    MultilingualTokenizer,
 )
 from keras_transformer.text.tokenizer import Tokenizer
 
@@ -25,7 +21,6 @@ BLANKS = f"[{WHITE}]+"
 STRIPPED = f"[{WHITE}\x1c-\x1f]+"
 # Unknown to every model as NUL is, where the operation would end the text.
 NOT_A_CHARACTER = "\U0010ffff"
-NOTHING = r"[^\x00-\x{10ffff}]"  # a pattern that is found nowhere
 
 replace = tf.strings.regex_replace
 
@@ -50,11 +45,11 @@ def graph_tokenizer(tokenizer, name):
     """
     if isinstance(tokenizer, Tokenizer):
         return tensorflow_text.SentencepieceTokenizer(tokenizer.serialized, name=name)
-    graphs = {MarianTokenizer: MarianGraph, MultilingualTokenizer: MultilingualGraph}
-    kind = type(tokenizer)
-    expectation = "be SentencePiece's, Marian's or a multilingual one to be in a graph"
-    expect(kind in graphs, "tokenizer", expectation, kind.__name__)
-    return graphs[kind](tokenizer, name)
+    graphs = {"marian": MarianGraph, "multilingual": MultilingualGraph}
+    must = "be SentencePiece's, Marian's or a multilingual one to be in a graph"
+    received = type(tokenizer).__name__
+    expect(tokenizer.kind in graphs, "tokenizer", must, received)
+    return graphs[tokenizer.kind](tokenizer, name)
 
 
 class CheckpointGraph(tf.Module):
@@ -67,18 +62,23 @@ class CheckpointGraph(tf.Module):
     def __init__(self, tokenizer, name):
         super().__init__(name=name)
         vocabulary = tokenizer.vocabulary
-        longest_first = sorted(vocabulary.marks, key=len, reverse=True)
-        self._marks = "|".join(map(_escaped, longest_first)) or NOTHING
+        self._marks = tokenizer.marks
         self._pieces = tf.constant(vocabulary.pieces)
-        numbers = np.arange(len(vocabulary.pieces), dtype="int32")
-        table = tf.lookup.KeyValueTensorInitializer(self._pieces, numbers)
+        ids = np.arange(tokenizer.vocab_size, dtype="int32")
+        table = tf.lookup.KeyValueTensorInitializer(self._pieces, ids)
         self._ids = tf.lookup.StaticHashTable(table, tokenizer.special.unknown)
-        self._shown = tf.constant(~np.isin(numbers, sorted(vocabulary.skipped)))
+        self._shown = tf.constant(~np.isin(ids, [*vocabulary.skipped]))
 
     def tokenize(self, text):
         """Lines (B,) -> ids (B, None), ragged."""
         lines = replace(text, r"\x00", NOT_A_CHARACTER)
-        return self._ids.lookup(_cut_around(lines, self._marks, self._cut))
+        parts = _split(lines, self._marks)
+        texts = parts.flat_values
+        is_mark = tf.strings.regex_full_match(texts, self._marks)
+        cut = self._cut(tf.where(is_mark, "", texts))
+        pieces = tf.concat([_where(is_mark, texts), cut], axis=1)
+        pieces = parts.with_flat_values(pieces).merge_dims(1, 2)
+        return self._ids.lookup(pieces)
 
     def detokenize(self, ids):
         """Ids (B, T) -> texts (B,)."""
@@ -125,7 +125,7 @@ class MultilingualGraph(CheckpointGraph):
 
     def tokenize(self, text):
         if self._rule != "sentencepiece":
-            text = replace(text, f"{BLANKS}({_escaped(MASK)})", r"\1")
+            text = replace(text, f"{BLANKS}{MASK}", MASK)
         return super().tokenize(text)
 
     def _cut(self, texts):
@@ -142,7 +142,7 @@ class MultilingualGraph(CheckpointGraph):
         begins = tf.strings.regex_full_match(texts, f"(?s)({SPACE}.*)?")
         texts = tf.where(begins, texts, SPACE + texts)
         word = f"{SPACE}[^{SPACE}]*"
-        words = tensorflow_text.regex_split(texts, word, word)
+        words = _split(texts, word)
         pieces = self._model.tokenize(words.flat_values)
         return words.with_flat_values(pieces).merge_dims(1, 2)
 
@@ -158,24 +158,15 @@ def _sentencepiece(model, name):
     return tensorflow_text.SentencepieceTokenizer(model, out_type=tf.string, name=name)
 
 
-def _cut_around(texts, pattern, cut):
-    """Texts (N,) -> pieces (N, None): each match is one, what lies between is cut."""
-    parts = tensorflow_text.regex_split(texts, f"({pattern})", f"({pattern})")
-    flat = parts.flat_values
-    is_match = tf.strings.regex_full_match(flat, f"({pattern})")
-    pieces = [_where(is_match, flat), cut(tf.where(is_match, "", flat))]
-    return parts.with_flat_values(tf.concat(pieces, axis=1)).merge_dims(1, 2)
+def _split(texts, pattern):
+    """Texts (N,) -> parts (N, None): what a pattern matches, and what lies between."""
+    return tensorflow_text.regex_split(texts, pattern, pattern)
 
 
 def _where(wanted, texts):
     """Texts (N,) -> (N, None), ragged: a text where it is wanted, nothing elsewhere."""
-    return tf.RaggedTensor.from_row_lengths(texts[wanted], tf.cast(wanted, tf.int64))
+    return tf.ragged.boolean_mask(texts[:, None], wanted[:, None])
 
 
 def _strip(texts):
     return replace(texts, f"^{STRIPPED}|{STRIPPED}$", "")
-
-
-def _escaped(text):
-    """A pattern of RE2 that matches this text alone."""
-    return re.sub(r"([^\w\s]|_)", r"\\\1", text, flags=re.ASCII)

@@ -29,33 +29,39 @@ class OnnxTransformer:
         self.pad = pad
         self.begin_id = begin
         self.end = end
-        paths = [Path(folder) / f"{side}.onnx" for side in ("encoder", "decoder")]
         cpu = ["CPUExecutionProvider"]
-        self.encoder, self.decoder = (
-            onnxruntime.InferenceSession(path, providers=cpu) for path in paths
-        )
+        for side in ("encoder", "decoder"):
+            path = Path(folder) / f"{side}.onnx"
+            session = onnxruntime.InferenceSession(path, providers=cpu)
+            setattr(self, side, session)
 
     def begin(self, source_ids, length):
         """Source ids (B, S) -> what every step reads, and an empty cache.
 
         The cache has room for so many target positions.
         """
-        inputs = {"source_ids": source_ids}
-        keys, values = self.encoder.run(["cross_keys", "cross_values"], inputs)
-        read = {**inputs, "cross_keys": keys, "cross_values": values}
-        blocks, rows, heads, _, _ = keys.shape
-        cache = [
-            np.zeros((blocks, rows, heads, length, cross.shape[-1]), "float32")
-            for cross in (keys, values)
-        ]
+        read = {"source_ids": source_ids}
+        names = ["cross_keys", "cross_values"]
+        cross = self.encoder.run(names, read)
+        read |= zip(names, cross)
+        cache = []
+        for array in cross:
+            *sizes, _, size = array.shape
+            cache.append(np.zeros((*sizes, length, size), "float32"))
         return read, cache
 
     def step(self, ids, index, read, cache):
         """The tokens (B,) at a position -> logits (B, V) of the next, and the cache."""
-        inputs = {"ids": ids, "index": np.array(index, "int32"), **read}
-        inputs["self_keys"], inputs["self_values"] = cache
-        outputs = ["logits", "new_self_keys", "new_self_values"]
-        logits, *cache = self.decoder.run(outputs, inputs)
+        keys, values = cache
+        inputs = {
+            **read,
+            "ids": ids,
+            "index": np.array(index, "int32"),
+            "self_keys": keys,
+            "self_values": values,
+        }
+        names = ["logits", "new_self_keys", "new_self_values"]
+        logits, *cache = self.decoder.run(names, inputs)
         return logits, cache
 
     def logits(self, source_ids, target_ids):
@@ -117,22 +123,21 @@ def main():
     config = json.loads((folder / "config.json").read_text())
     form = config["sentence_format"]
     special = form["special"]
-    ids = (special["pad"], special["begin"], special["end"])
-    model = OnnxTransformer(folder, *ids)
+    model = OnnxTransformer(folder, special["pad"], special["begin"], special["end"])
     longest = config["positions"] or NO_LIMIT
     before = form["source_prefix"]
     behind = form["source_suffix"]
+    prefix = form["target_prefix"]
     room = min(LONGEST, longest) - len(before) - len(behind)
     source = tokenizer(folder, "source")
     target = tokenizer(folder, "target")
     for text in sys.argv[1:] or sys.stdin:
-        found = np.array([], "int32")
+        found = []
         if text.strip():
-            inner = source.encode(text.rstrip("\r\n"))[:room]
-            rows = np.array([[*before, *inner, *behind]], "int32")
-            prefix = form["target_prefix"]
-            (found,) = model.greedy(rows, longest=longest, prefix=prefix)
-        print(target.decode(found.tolist()), flush=True)
+            ids = source.encode(text.rstrip("\r\n"))[:room]
+            ids = np.array([[*before, *ids, *behind]], "int32")
+            found = model.greedy(ids, longest=longest, prefix=prefix)[0].tolist()
+        print(target.decode(found), flush=True)
 
 
 if __name__ == "__main__":

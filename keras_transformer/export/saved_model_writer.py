@@ -1,12 +1,13 @@
 """The child process of `export.saved_model`, under TensorFlow: text to text."""
 
+import functools
 import itertools
 from pathlib import Path
 
 import tensorflow as tf
 
 from keras_transformer.config import DecodingConfig
-from keras_transformer.decoding.translator import translate_ids
+from keras_transformer.decoding.translate_ids import translate_ids
 from keras_transformer.export.child_process import given_task
 from keras_transformer.export.graph_tokenizer import graph_tokenizer
 from keras_transformer.runs.run import Run
@@ -25,24 +26,24 @@ class TextToText(tf.Module):
 
     def __init__(self, model, tokenizers, config):
         super().__init__()
-        self._config = config
+        self._extra_length = config.extra_length
         self._format = SentenceFormat.of(*tokenizers)
-        self._source = graph_tokenizer(tokenizers[0], "source_tokenizer")
-        self._target = graph_tokenizer(tokenizers[1], "target_tokenizer")
+        source, target = tokenizers
+        self._source = graph_tokenizer(source, "source_tokenizer")
+        self._target = graph_tokenizer(target, "target_tokenizer")
         limit = model.config.longest or 10**9
         self._longest_source = min(config.max_source_length, limit)
         self._longest = min(self._longest_source + config.extra_length, limit)
         stages = {min(FIRST_STAGE * 2**n, self._longest) for n in range(32)}
-        lengths = tuple(sorted(stages))
-        prefix = self._format.target_prefix
-
-        def search(source_ids, limits):
-            options = dict(lengths=lengths, target_prefix=prefix)
-            return translate_ids(model, config, source_ids, limits, **options)
-
         # As an attribute the model would be saved as well, with a second copy of its
         # weights.
-        self._search_ids = search
+        self._search = functools.partial(
+            translate_ids,
+            model,
+            config,
+            lengths=sorted(stages),
+            target_prefix=self._format.target_prefix,
+        )
         self._weights = [variable.value for variable in model.weights]
 
     @tf.function(autograph=False, input_signature=[TEXT])
@@ -53,17 +54,17 @@ class TextToText(tf.Module):
 
     @tf.function(autograph=False, input_signature=[TEXT])
     def n_best(self, text):
+        form = self._format
         ids = self._source.tokenize(text)
-        ids = ids[:, : self._longest_source - self._format.around_source]
-        parts = [self._format.source_prefix, ids, self._format.source_suffix]
-        for place in (0, 2):
-            shape = (tf.shape(text)[0], len(parts[place]))
-            parts[place] = tf.broadcast_to(tf.constant(parts[place], tf.int32), shape)
-        source_ids = tf.concat(parts, axis=1).to_tensor(self._format.special.pad)
+        parts = [ids[:, : self._longest_source - form.around_source]]
+        for place, around in ((0, form.source_prefix), (2, form.source_suffix)):
+            row = tf.constant([around], tf.int32, (1, len(around)))
+            parts.insert(place, tf.repeat(row, tf.shape(text)[0], axis=0))
+        source_ids = tf.concat(parts, axis=1).to_tensor(form.special.pad)
         wanted = ~tf.strings.regex_full_match(text, BLANK)
-        limits = self._count(source_ids) + self._config.extra_length
+        limits = self._count(source_ids) + self._extra_length
         limits = tf.where(wanted, tf.minimum(limits, self._longest), 0)
-        ids, scores = self._search_ids(source_ids, limits)
+        ids, scores = self._search(source_ids, limits)
         ids = ids[:, :, : tf.reduce_max(self._count(ids))]
         texts = self._target.detokenize(tf.reshape(ids, (-1, tf.shape(ids)[2])))
         texts = tf.reshape(texts, tf.shape(scores))
@@ -92,19 +93,19 @@ def write_warm_up(folder, sources):
             request = log.predict_log.request
             request.model_spec.name = "translator"
             request.model_spec.signature_name = signature
-            tensor = tf.make_tensor_proto(texts, dtype=tf.string)
-            request.inputs["text"].CopyFrom(tensor)
+            request.inputs["text"].CopyFrom(tf.make_tensor_proto(texts))
             writer.write(log.SerializeToString())
 
 
 def main():
-    task = given_task()
-    run = Run.open(task["run"])
-    search = DecodingConfig(**task["search"])
+    path, out, search, sources = given_task()
+    run = Run.open(path)
+    search = DecodingConfig(**search)
     module = TextToText(run.model("float32"), run.tokenizers, search)
     signatures = {name: getattr(module, name) for name in SIGNATURES}
-    tf.saved_model.save(module, task["out"], signatures=signatures)
-    write_warm_up(Path(task["out"]) / "assets.extra", task["warm_up"])
+    saved = Path(out) / "1"
+    tf.saved_model.save(module, str(saved), signatures=signatures)
+    write_warm_up(saved / "assets.extra", sources)
 
 
 if __name__ == "__main__":

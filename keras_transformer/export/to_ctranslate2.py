@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import DecodingConfig, expect
+from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import Translator
 from keras_transformer.export.comparison import check_batches, compare
 from keras_transformer.export.ctranslate2_translator import (
@@ -14,8 +14,8 @@ from keras_transformer.export.export_directory import (
     check_model,
     check_search,
     new_export,
-    write_config,
 )
+from keras_transformer.pretrained.tokenizers.base import one_of
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, save_tokenizers
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -52,8 +52,7 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
             then.
         ImportError: if CTranslate2 is not installed, or for bfloat16 PyTorch is not.
     """
-    expectation = f"be one of {', '.join(TOLERANCES)}"
-    expect(quantization in TOLERANCES, "quantization", expectation, quantization)
+    one_of("quantization", quantization, TOLERANCES)
     run = Run.open(run)
     search = DecodingConfig(**{"penalty": "power", **decoding})
     check_model(run.config.model, "CTranslate2")
@@ -61,7 +60,8 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
     needed("ctranslate2", extra="ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
-    with new_export(run, out, overwrite) as aside:
+    export = new_export(run, out, overwrite, "ctranslate2", "ctranslate2")
+    with export as (aside, about):
         tokenizers = run.tokenizers
         model = run.model("float32")
         longest = search.max_source_length + search.extra_length
@@ -70,20 +70,10 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
         spec = specification(model, tokenizers, positions)
         spec.optimize(quantization=quantization)
         spec.save(str(aside))
-        theirs = CTranslate2Translator(
-            aside, tokenizers, search, positions, device="cpu"
-        )
+        theirs = CTranslate2Translator(aside, tokenizers, search, positions, "cpu")
         check = compare_scores(run, model, theirs, TOLERANCES[quantization])
-        write_config(
-            aside,
-            ["ctranslate2"],
-            format="ctranslate2",
-            model=model.config,
-            check=check,
-            decoding=search,
-            quantization=quantization,
-            positions=positions,
-        )
+        about |= dict(decoding=search, check=check)
+        about |= dict(quantization=quantization, positions=positions)
     return check
 
 
@@ -92,10 +82,10 @@ def compare_scores(run, model, theirs, tolerance):
     ours = Translator(model, *run.tokenizers, theirs.config)
 
     def answers(batch):
+        texts = (batch.sources, batch.targets)
         ids = theirs.target_tokenizer.encode(batch.targets)
         tokens = np.array([len(row) + 1 for row in ids])
-        scores = [each.score(batch.sources, batch.targets) for each in (ours, theirs)]
-        return scores / tokens
+        return [ours.score(*texts), theirs.score(*texts)] / tokens
 
     of = "log-probability per token"
     return compare(of, tolerance, check_batches(run), answers)
@@ -114,37 +104,41 @@ def specification(model, tokenizers, positions):
         activation=common_spec.Activation[ACTIVATIONS[config.activation]],
         head_dim=config.key_dim,
     )
-    encoder = transformer_spec.TransformerEncoderSpec(config.encoder_layers, **options)
-    decoder = transformer_spec.TransformerDecoderSpec(config.decoder_layers, **options)
-    fill_stack(encoder, encoder.embeddings[0], model.encoder, positions)
-    fill_stack(decoder, decoder.embeddings, model.decoder, positions)
-    projection = model.decoder.output_projection
-    if projection is None:
-        decoder.projection.weight = decoder.embeddings.weight
+    spec = transformer_spec.TransformerSpec(
+        transformer_spec.TransformerEncoderSpec(config.encoder_layers, **options),
+        transformer_spec.TransformerDecoderSpec(config.decoder_layers, **options),
+    )
+    decoder = spec.decoder
+    embeddings = decoder.embeddings
+    projection = decoder.projection
+    fill_stack(spec.encoder, spec.encoder.embeddings[0], model.encoder, positions)
+    fill_stack(decoder, embeddings, model.decoder, positions)
+    if config.tie_output:
+        projection.weight = embeddings.weight
     else:
-        fill_linear(decoder.projection, projection)
+        fill_linear(projection, model.decoder.output_projection)
     bias = model.decoder.output_bias
     if bias is not None and np.any(array(bias)):
-        decoder.projection.bias = array(bias)
-    spec = transformer_spec.TransformerSpec(encoder, decoder)
-    source, target = (tokenizer.pieces for tokenizer in tokenizers)
-    special = tokenizers[1].special
-    spec.config.unk_token = target[special.unknown]
-    spec.config.eos_token = target[special.end]
+        projection.bias = array(bias)
+    source, target = (list(tokenizer.pieces) for tokenizer in tokenizers)
+    special = config.special
+    settings = spec.config
+    settings.unk_token = target[tokenizers[1].special.unknown]
+    settings.eos_token = target[special.end]
     begin = target[special.begin]
     # Marian's decoder starts from padding's vector, which is zero.
     is_marian = bias is not None and special.begin == special.pad
-    if is_marian and not np.any(decoder.embeddings.weight[special.pad]):
+    if is_marian and not np.any(embeddings.weight[special.pad]):
         drop_padding(spec, model)
         del source[special.pad]
         del target[special.pad]
-        begin = spec.config.eos_token  # any token
-    spec.config.bos_token = begin
-    spec.config.decoder_start_token = begin
+        begin = settings.eos_token  # any token
+    settings.bos_token = begin
+    settings.decoder_start_token = begin
+    settings.layer_norm_epsilon = config.layer_norm_epsilon
+    settings.add_source_eos = adds_end(SentenceFormat.of(*tokenizers))
     spec.register_source_vocabulary(source)
     spec.register_target_vocabulary(target)
-    spec.config.layer_norm_epsilon = config.layer_norm_epsilon
-    spec.config.add_source_eos = adds_end(SentenceFormat.of(*tokenizers))
     spec.validate()
     return spec
 
@@ -155,9 +149,10 @@ def drop_padding(spec, model):
     It leaves the model's softmax as well, so that the two can be compared.
     """
     pad = model.config.pad_id
-    spec.decoder.start_from_zero_embedding = True
-    projection = spec.decoder.projection
-    for layer in (spec.encoder.embeddings[0], spec.decoder.embeddings, projection):
+    decoder = spec.decoder
+    decoder.start_from_zero_embedding = True
+    projection = decoder.projection
+    for layer in (*spec.encoder.embeddings, decoder.embeddings, projection):
         layer.weight = np.delete(layer.weight, pad, axis=0)
     bias = array(model.decoder.output_bias).copy()
     if projection.has_bias():
@@ -173,13 +168,12 @@ def position_table(stack, positions):
     learned positions end in the same row twice.
     """
     width = stack.config.d_model
-    rows = np.arange(positions + 1)
+    rows = np.arange(positions + 1)[:, None]
     if stack.config.positions == "sinusoidal_halves":  # in float64, as Marian's own
-        angles = rows[:, None] / 10000 ** (np.arange(0, width, 2) / width)
-        table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
-        return table.astype("float32")
+        angles = rows / 10000 ** (np.arange(0, width, 2) / width)
+        return array(np.concatenate([np.sin(angles), np.cos(angles)], axis=1))
     rows = np.minimum(rows, positions - 1)
-    return array(stack.embedding.encode(rows[None])[0])
+    return array(stack.embedding.encode(rows.T)[0])
 
 
 def fill_stack(spec, embedding_spec, stack, positions):
@@ -188,34 +182,34 @@ def fill_stack(spec, embedding_spec, stack, positions):
     embedding_spec.weight = array(stack.embedding.token_embedding.embeddings)
     spec.scale_embeddings = config.d_model**0.5 if config.scale_embedding else 1.0
     spec.position_encodings.encodings = position_table(stack, positions)
-    if stack.embedding_norm is not None:
+    if config.embedding_norm:
         fill_norm(spec.layernorm_embedding, stack.embedding_norm)
-    if stack.final_norm is not None:
+    if config.has_final_norm:
         fill_norm(spec.layer_norm, stack.final_norm)
     for layer, block in zip(spec.layer, stack.blocks, strict=True):
-        inputs = [["query", "key", "value"]]
-        fill_attention(layer.self_attention, block, "self_attention", inputs)
+        own = block.self_attention
+        fill_linear(layer.self_attention.linear[0], own.query, own.key, own.value)
+        fill_output(layer.self_attention, own, block.self_attention_residual)
         if stack.side == "target":
-            inputs = [["query"], ["key", "value"]]
-            fill_attention(layer.attention, block, "cross_attention", inputs)
+            other = block.cross_attention
+            fill_linear(layer.attention.linear[0], other.query)
+            fill_linear(layer.attention.linear[1], other.key, other.value)
+            fill_output(layer.attention, other, block.cross_attention_residual)
         fill_linear(layer.ffn.linear_0, block.feed_forward.expand)
         fill_linear(layer.ffn.linear_1, block.feed_forward.contract)
         fill_norm(layer.ffn.layer_norm, block.feed_forward_residual.norm)
 
 
-def fill_attention(spec, block, name, inputs):
-    attention = getattr(block, name)
-    matrices = [*inputs, ["output_projection"]]
-    for linear, parts in zip(spec.linear, matrices, strict=True):
-        fill_linear(linear, *[getattr(attention, part) for part in parts])
-    fill_norm(spec.layer_norm, getattr(block, f"{name}_residual").norm)
+def fill_output(spec, attention, residual):
+    fill_linear(spec.linear[-1], attention.output_projection)
+    fill_norm(spec.layer_norm, residual.norm)
 
 
 def fill_linear(spec, *layers):
     """One matrix of several `Dense` layers, (out, in) as theirs are."""
-    spec.weight = np.concatenate([array(layer.kernel).T for layer in layers])
+    spec.weight = np.vstack([array(layer.kernel).T for layer in layers])
     if layers[0].use_bias:
-        spec.bias = np.concatenate([array(layer.bias) for layer in layers])
+        spec.bias = np.hstack([array(layer.bias) for layer in layers])
 
 
 def fill_norm(spec, layer):

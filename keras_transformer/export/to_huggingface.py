@@ -9,12 +9,9 @@ from safetensors.numpy import save_file
 
 from keras_transformer.config import expect
 from keras_transformer.export.comparison import compare_logits
-from keras_transformer.export.export_directory import (
-    check_model,
-    new_export,
-    write_config,
-)
+from keras_transformer.export.export_directory import check_model, new_export
 from keras_transformer.pretrained import names
+from keras_transformer.pretrained.families import SAME_NAME
 from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run
@@ -50,39 +47,37 @@ def huggingface(run, out, overwrite=False):
     run = Run.open(run)
     config = run.config.model
     check_model(config, "Marian")
-    needed("torch", "transformers", extra="huggingface")
-    with new_export(run, out, overwrite) as aside:
+    packages = ("torch", "transformers")
+    needed(*packages, extra="huggingface")
+    export = new_export(run, out, overwrite, "huggingface", *packages)
+    with export as (aside, about):
         write_tokenizers(aside, *run.tokenizers)
         model = run.model("float32")
         save_file(tensors(model), aside / "model.safetensors", {"format": "pt"})
         write_json(aside / "config.json", marian_config(config))
         write_json(aside / "generation_config.json", generation_config(config))
         check = compare_logits(run, model, marian_logits(aside, config.pad_id))
-        packages = ["torch", "transformers"]
-        write_config(aside, packages, format="huggingface", model=config, check=check)
+        about["check"] = check
     return check
 
 
 def marian_config(config):
     """What transformers' `MarianConfig` has for a `TransformerConfig`."""
+    encoder_d_ff, decoder_d_ff = config.d_ffs
+    activation = config.activation
     return {
+        **{name: getattr(config, name) for name in SAME_NAME},
         "model_type": "marian",
         "architectures": ["MarianMTModel"],
         "vocab_size": config.source_vocab_size,
         "decoder_vocab_size": config.target_vocab_size,
         "share_encoder_decoder_embeddings": config.share_embeddings,
         "tie_word_embeddings": config.tie_output,
-        "encoder_layers": config.encoder_layers,
-        "decoder_layers": config.decoder_layers,
-        "encoder_ffn_dim": config.d_ffs[0],
-        "decoder_ffn_dim": config.d_ffs[1],
+        "encoder_ffn_dim": encoder_d_ff,
+        "decoder_ffn_dim": decoder_d_ff,
         "encoder_attention_heads": config.num_heads,
         "decoder_attention_heads": config.num_heads,
-        "d_model": config.d_model,
-        "dropout": config.dropout,
-        "attention_dropout": config.attention_dropout,
-        "activation_function": ACTIVATIONS.get(config.activation, config.activation),
-        "scale_embedding": config.scale_embedding,
+        "activation_function": ACTIVATIONS.get(activation, activation),
         "max_position_embeddings": config.max_positions,
         "pad_token_id": config.pad_id,
         "eos_token_id": config.end_id,
@@ -106,45 +101,45 @@ def generation_config(config):
 def tensors(model):
     """The tensors of a Marian checkpoint by name; biases that we lack are zeros."""
     config = model.config
-    marian = dataclasses.replace(
-        config,
-        output_bias=True,
-        attention_bias=True,
-        positions="sinusoidal_halves",
-        first_position=0,
-    )
+    positions = dict(positions="sinusoidal_halves", first_position=0)
+    biases = dict(output_bias=True, attention_bias=True)
+    marian = dataclasses.replace(config, **positions, **biases)
     found = {}
     for tensor in names.tensors(marian):
         variable = tensor.variable(model)
         array = np.zeros(tensor.shape) if variable is None else variable
         found[tensor.names[0]] = tensor.theirs(ops.convert_to_numpy(array))
     # Marian's own positions are not in a file, others are read from it.
-    if (config.positions, config.first_position) != ("sinusoidal_halves", 0):
+    if not positions.items() <= vars(config).items():
         rows = np.arange(config.max_positions)[None]
-        for name, stack in (("encoder", model.encoder), ("decoder", model.decoder)):
+        for name, stack in zip(names.POSITIONS, (model.encoder, model.decoder)):
             (table,) = ops.convert_to_numpy(stack.embedding.encode(rows))
-            found[f"model.{name}.embed_positions.weight"] = np.array(table, "float32")
+            found[name] = np.array(table, "float32")
     return found
 
 
 def write_tokenizers(out, source, target):
     """The files of transformers' `MarianTokenizer`: what cuts text, pieces' ids."""
-    (out / "source.spm").write_bytes(sentencepiece_model(source))
-    (out / "target.spm").write_bytes(sentencepiece_model(target))
-    for name, pieces in (("", source.pieces), ("target_", target.pieces)):
-        ids = {piece: number for number, piece in enumerate(pieces)}
-        write_json(out / f"{name}vocab.json", ids)
+    sides = (("source", "", source), ("target", "target_", target))
+    for side, prefix, tokenizer in sides:
+        model = sentencepiece_model(tokenizer)
+        (out / f"{side}.spm").write_bytes(model)
+        ids = {piece: number for number, piece in enumerate(tokenizer.pieces)}
+        write_json(out / f"{prefix}vocab.json", ids)
+    pieces = target.pieces
     special = {
-        "eos_token": target.pieces[target.special.end],
-        "unk_token": target.pieces[target.special.unknown],
-        "pad_token": target.pieces[target.special.pad],
+        "eos_token": pieces[target.special.end],
+        "unk_token": pieces[target.special.unknown],
+        "pad_token": pieces[target.special.pad],
     }
-    marks = source.vocabulary.marks if isinstance(source, MarianTokenizer) else ()
+    marks = set()
+    if isinstance(source, MarianTokenizer):
+        marks = {*source.vocabulary.marks} - {*special.values()}
     settings = {
         **special,
-        "additional_special_tokens": sorted(set(marks) - set(special.values())),
+        "additional_special_tokens": sorted(marks),
         "tokenizer_class": "MarianTokenizer",
-        "separate_vocabs": source.pieces != target.pieces,
+        "separate_vocabs": source.pieces != pieces,
         "source_lang": "source",
         "target_lang": "target",
     }
@@ -160,8 +155,9 @@ def sentencepiece_model(tokenizer):
     if isinstance(tokenizer, Tokenizer):
         return tokenizer.serialized
     kind = type(tokenizer)
-    expectation = "be one of SentencePiece alone for Marian"
-    expect(kind is MarianTokenizer, "the tokenizer", expectation, kind.__name__)
+    must = "be one of SentencePiece alone for Marian"
+    is_marian = kind is MarianTokenizer
+    expect(is_marian, "the tokenizer", must, kind.__name__)
     return tokenizer.models["encoder.spm"]
 
 
@@ -176,7 +172,6 @@ def marian_logits(folder, pad):
     def logits(source_ids, target_ids):
         source = torch.from_numpy(source_ids).long()
         target = torch.from_numpy(target_ids).long()
-        mask = source != pad
-        return model(source, mask, target).logits.numpy()
+        return model(source, source != pad, target).logits.numpy()
 
     return logits

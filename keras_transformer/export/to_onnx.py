@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keras_transformer.export.child_process import run_under_tensorflow
 from keras_transformer.export.comparison import compare_logits
-from keras_transformer.export.export_directory import new_export, write_config
+from keras_transformer.export.export_directory import new_export
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run, save_tokenizers
 from keras_transformer.text.sentence_format import SentenceFormat
@@ -51,19 +51,15 @@ def onnx(run, out, overwrite=False):
     needed("tf2onnx", "onnxruntime")
     from keras_transformer.export.onnx_loop import OnnxTransformer
 
-    with new_export(run, out, overwrite) as aside:
+    packages = ("tensorflow", "tf2onnx", "onnxruntime")
+    export = new_export(run, out, overwrite, "onnx", *packages)
+    with export as (aside, about):
         run_under_tensorflow("-m", WRITER, task=[str(run.path), str(aside)])
         save_tokenizers(aside, *run.tokenizers)
         shutil.copyfile(LOOP, aside / "translate.py")
         model = run.model("float32")
         check = compare_logits(run, model, OnnxTransformer(aside).logits)
-        write_config(
-            aside,
-            ["tensorflow", "tf2onnx", "onnxruntime"],
-            format="onnx",
-            model=model.config,
-            check=check,
-            sentence_format=SentenceFormat.of(*run.tokenizers),
-            positions=model.config.longest,
-        )
+        about["check"] = check
+        about["sentence_format"] = SentenceFormat.of(*run.tokenizers)
+        about["positions"] = model.config.longest
     return check

@@ -7,24 +7,20 @@ from keras_transformer.config import DecodingConfig, expect
 from keras_transformer.decoding.translator import Translator
 from keras_transformer.export.child_process import run_under_tensorflow
 from keras_transformer.export.comparison import check_batches, compare
-from keras_transformer.export.export_directory import (
-    check_search,
-    new_export,
-    write_config,
-)
+from keras_transformer.export.export_directory import check_search, new_export
 from keras_transformer.runs.extras import needed
 from keras_transformer.runs.run import Run
 
 TOLERANCE = 1e-4  # of a score, in nats
 # The options of a search that count in it.
-SEARCH = {
-    "search",
+SEARCH = (
     "beam",
-    "length_penalty",
-    "penalty",
     "extra_length",
+    "length_penalty",
     "max_source_length",
-}
+    "penalty",
+    "search",
+)
 WRITER = "keras_transformer.export.saved_model_writer"
 READER = Path(__file__).with_name("saved_model_reader.py")
 
@@ -68,37 +64,28 @@ def saved_model(run, out, overwrite=False, **decoding):
     """
     run = Run.open(run)
     search = DecodingConfig(**decoding)
-    unused = ", ".join(sorted(set(decoding) - SEARCH))
-    expectation = f"be among {', '.join(sorted(SEARCH))}"
-    expect(not unused, "the search of a SavedModel", expectation, unused)
+    unused = sorted(set(decoding) - set(SEARCH))
+    must = f"be among {', '.join(SEARCH)}"
+    expect(not unused, "the search of a SavedModel", must, unused)
     check_search(search, "a SavedModel")
     needed("tensorflow", "tensorflow_text", extra="tensorflow")
     needed("tensorflow_serving")
-    with new_export(run, out, overwrite) as aside:
+    packages = ("tensorflow", "tensorflow-text")
+    export = new_export(run, out, overwrite, "saved_model", *packages)
+    with export as (aside, about):
         batches = check_batches(run)
-        task = {
-            "run": str(run.path),
-            "out": str(aside / "1"),
-            "search": decoding,
-            "warm_up": [batch.sources for batch in batches],
-        }
+        texts = [batch.sources for batch in batches]
+        task = [str(run.path), str(aside), decoding, texts]
         run_under_tensorflow("-m", WRITER, task=task)
-        check = compare_scores(run, aside, search, batches)
-        write_config(
-            aside,
-            ["tensorflow", "tensorflow-text"],
-            format="saved_model",
-            model=run.config.model,
-            decoding=search,
-            check=check,
-        )
+        check = compare_scores(run, aside / "1", search, batches)
+        about |= dict(decoding=search, check=check)
     return check
 
 
-def compare_scores(run, out, search, batches):
+def compare_scores(run, saved, search, batches):
     translator = Translator(run.model("float32"), *run.tokenizers, search)
     requests = [["serving_default", {"text": batch.sources}] for batch in batches]
-    printed = run_under_tensorflow(str(READER), str(out / "1"), task=requests)
+    printed = run_under_tensorflow(str(READER), str(saved), task=requests)
     found = iter(json.loads(printed.splitlines()[-1]))
 
     def answers(batch):

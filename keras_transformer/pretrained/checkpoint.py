@@ -94,25 +94,26 @@ def _downloaded(source, revision):
         hint = how_to_get("pretrained")
         raise ImportError(f"{source!r} is no folder; for the hub: {hint}") from None
 
-    def download(revision, *patterns):
-        options = dict(revision=revision, allow_patterns=list(patterns), token=False)
-        return Path(snapshot_download(source, **options))
+    def download(revision, patterns):
+        options = dict(allow_patterns=patterns, token=False)
+        return Path(snapshot_download(source, revision=revision, **options))
 
     try:
-        folder = download(revision, *SMALL)
+        folder = download(revision, SMALL)
         for pattern in WEIGHTS:
             download(folder.name, pattern)
             if weights_in(folder):
                 break
         return folder
     except errors.RevisionNotFoundError:
-        wrong = ("revision", f"be a branch, tag or commit of {source!r}", revision)
+        must = f"be a branch, tag or commit of {source!r}"
+        expect(False, "revision", must, revision)
     except (errors.RepositoryNotFoundError, errors.HFValidationError):
-        wrong = ("source", "be a folder or a public model on the hub", source)
+        must = "be a folder or a public model on the hub"
     except (errors.HTTPError, OSError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        wrong = ("source", f"be a folder: the hub cannot be reached ({reason})", source)
-    expect(False, *wrong)
+        must = f"be a folder: the hub cannot be reached ({reason})"
+    expect(False, "source", must, source)
 
 
 def open_checkpoint(folder):
@@ -164,18 +165,18 @@ class Torch:
         self._tensors = {}
         for path in paths:
             # Where the format allows it, memory is taken by one tensor at a time.
-            how = dict(weights_only=True, mmap=zipfile.is_zipfile(path))
+            mmap = zipfile.is_zipfile(path)
+            options = dict(map_location="cpu", weights_only=True, mmap=mmap)
             try:
-                self._tensors |= torch.load(path, map_location="cpu", **how)
+                self._tensors |= torch.load(path, **options)
             except Exception as error:  # of many kinds
                 reason = (str(error) or repr(error)).splitlines()[0]
                 raise ValueError(reason) from None
         self.shapes = {}
         for name, tensor in self._tensors.items():
             is_float = isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
-            expect(
-                is_float, name, "be a tensor of floating-point numbers", type(tensor)
-            )
+            must = "be a tensor of floating-point numbers"
+            expect(is_float, name, must, type(tensor))
             self.shapes[name] = tuple(tensor.shape)
 
     def read(self, name):

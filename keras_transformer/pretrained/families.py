@@ -1,6 +1,7 @@
 """A checkpoint's `config.json` as a `TransformerConfig`: switches of each family."""
 
 from keras_transformer.config import TransformerConfig, expect
+from keras_transformer.pretrained.tokenizers.base import one_of
 
 FAIRSEQ = dict(positions="sinusoidal_fairseq", first_position=2)
 # How each family differs from the paper, beside biases and the norms' epsilon.
@@ -47,25 +48,21 @@ def transformer_config(config, special):
         ValueError: if it lacks a setting, or has one that our model has not.
     """
     family = config["model_type"]
-    tied = {"tie_word_embeddings": family != "fsmt"}
-    config = Settings(ABSENT | tied | config)
+    config = Settings({**ABSENT, "tie_word_embeddings": family != "fsmt", **config})
     heads = config["encoder_attention_heads"]
     others = config["decoder_attention_heads"]
-    expect(
-        heads == others, "decoder_attention_heads", f"be the encoder's {heads}", others
-    )
-    activation = config["activation_function"]
-    known = list(ACTIVATIONS)
-    expected = f"be one of {', '.join(known)}"
-    expect(activation in known, "activation_function", expected, activation)
+    must = f"be the encoder's {heads}"
+    expect(heads == others, "decoder_attention_heads", must, others)
+    name = "activation_function"
+    activation = one_of(name, config[name], ACTIVATIONS)
     d_ff = config["encoder_ffn_dim"]
     decoder_d_ff = config["decoder_ffn_dim"]
     return TransformerConfig(
         **{name: config[name] for name in SAME_NAME},
+        **matrices(family, config),
         num_heads=heads,
         d_ff=d_ff,
         decoder_d_ff=None if decoder_d_ff == d_ff else decoder_d_ff,
-        **matrices(family, config),
         activation=ACTIVATIONS[activation],
         max_positions=config["max_position_embeddings"],
         attention_bias=True,
@@ -89,8 +86,8 @@ def matrices(family, config):
         shared = family != "marian" or config["share_encoder_decoder_embeddings"]
         if not shared:
             target = config.get("decoder_vocab_size") or source
-        expected = "be true where source and target share a matrix"
-        expect(tied or not shared, "tie_word_embeddings", expected, tied)
+        must = "be true where source and target share a matrix"
+        expect(tied or not shared, "tie_word_embeddings", must, tied)
     return dict(
         source_vocab_size=source,
         target_vocab_size=target,

@@ -52,8 +52,8 @@ def load(
     """
     place = Path(source).resolve()
     is_outside = Path(run).resolve() not in (place, *place.parents)
-    expected = f"lie outside of source, {str(source)!r}"
-    expect(is_outside or not place.is_dir(), "run", expected, str(run))
+    must = f"lie outside of source, {str(source)!r}"
+    expect(is_outside or not place.is_dir(), "run", must, str(run))
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
         settings = read_json(folder / "config.json")
@@ -61,18 +61,12 @@ def load(
         config = transformer_config(settings, tokenizers[1].special)
         sizes = (config.source_vocab_size, config.target_vocab_size)
         found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
-        expect(
-            found == sizes,
-            "the tokenizers",
-            f"have config.json's {sizes} tokens",
-            found,
-        )
+        must = f"have config.json's {sizes} tokens"
+        expect(found == sizes, "the tokenizers", must, found)
         model = read_model(folder, config)
-        data = DataConfig(
-            vocab_size=config.target_vocab_size,
-            share_embeddings=config.share_embeddings,
-        )
-        settings = RunConfig(config, data, TrainingConfig(dtype="float32"), origin)
+        data = DataConfig(sizes[1], share_embeddings=config.share_embeddings)
+        training = TrainingConfig(dtype="float32")
+        settings = RunConfig(config, data, training, origin)
         Run.begin(aside, settings, tokenizers).save_model(model)
     return model
 
@@ -118,12 +112,10 @@ def check_tables(checkpoint, config):
     for name in sorted(TABLES & set(checkpoint.shapes)):
         found = checkpoint.read(name)[first:]
         rows = np.arange(len(found))[None]
-        expected = keras.ops.convert_to_numpy(embedding.encode(rows))[0]
-        is_theirs = found.shape == expected.shape and np.allclose(
-            found, expected, rtol=0, atol=ROUNDED
-        )
-        sinusoids = f"hold the sinusoids of this family, {kind}"
-        expect(is_theirs, name, sinusoids, "other numbers")
+        (ours,) = keras.ops.convert_to_numpy(embedding.encode(rows))
+        is_same = found.shape == ours.shape and np.allclose(found, ours, 0, ROUNDED)
+        must = f"hold the sinusoids of this family, {kind}"
+        expect(is_same, name, must, "other numbers")
 
 
 def matched(checkpoint, config):

@@ -86,17 +86,17 @@ def matrices(config):
     source = (config.source_vocab_size, config.d_model)
     target = (config.target_vocab_size, config.d_model)
     names = (TARGET,)
+    matrix = "embedding.token_embedding.embeddings"
     if config.share_embeddings:
         names = (SHARED, TARGET, SOURCE)
     else:
-        path = "encoder.embedding.token_embedding.embeddings"
-        yield Tensor(path, (SOURCE,), source)
+        yield Tensor(f"encoder.{matrix}", (SOURCE,), source)
     if config.tie_output:
         names += OUTPUTS
     else:
         path = "decoder.output_projection.kernel"
         yield Tensor(path, OUTPUTS, target, transposed=True)
-    yield Tensor("decoder.embedding.token_embedding.embeddings", names, target)
+    yield Tensor(f"decoder.{matrix}", names, target)
     if config.positions == "learned":
         shape = (config.max_positions + UNUSED_POSITIONS, config.d_model)
         for stack, name in zip(ATTENTIONS, POSITIONS):
@@ -109,19 +109,22 @@ def matrices(config):
 
 def block(path, attentions, width, d_ff):
     """One block of a stack."""
-    for attention in attentions:
+    for name in attentions:
+        attention = f"{path}.{name}"
         for part in ("query", "key", "value", "output_projection"):
-            yield from layer(f"{path}.{attention}.{part}", width, width)
-        yield from layer(f"{path}.{attention}_residual.norm", width)
-    yield from layer(f"{path}.feed_forward.expand", d_ff, width)
-    yield from layer(f"{path}.feed_forward.contract", width, d_ff)
-    yield from layer(f"{path}.feed_forward_residual.norm", width)
+            yield from layer(f"{attention}.{part}", width, width)
+        yield from layer(f"{attention}_residual.norm", width)
+    path = f"{path}.feed_forward"
+    yield from layer(f"{path}.expand", d_ff, width)
+    yield from layer(f"{path}.contract", width, d_ff)
+    yield from layer(f"{path}_residual.norm", width)
 
 
 def layer(path, *shape):
     """The two weights of a dense layer, or of a norm, whose shape is a width."""
-    ours = ("kernel", "bias") if len(shape) == 2 else ("gamma", "beta")
-    parts = [part for part in path.split(".") if part not in UNNAMED]
-    name = ".".join(["model", *(PARTS.get(part, part) for part in parts)])
-    yield Tensor(f"{path}.{ours[0]}", (f"{name}.weight",), shape, transposed=True)
-    yield Tensor(f"{path}.{ours[1]}", (f"{name}.bias",), shape[:1])
+    parts = [PARTS.get(part, part) for part in path.split(".") if part not in UNNAMED]
+    name = ".".join(["model", *parts])
+    weight = "kernel" if len(shape) == 2 else "gamma"
+    bias = "bias" if len(shape) == 2 else "beta"
+    yield Tensor(f"{path}.{weight}", (f"{name}.weight",), shape, transposed=True)
+    yield Tensor(f"{path}.{bias}", (f"{name}.bias",), shape[:1])

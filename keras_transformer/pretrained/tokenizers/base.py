@@ -21,6 +21,7 @@ from keras_transformer.text.special_tokens import SpecialTokens
 UNUSED = "<unused {}>"
 LARGEST_VOCABULARY = 1 << 22  # tokens: sixteen times NLLB's
 MOST_MARKS = 1 << 12  # each is looked for at each place of a text
+NOTHING = r"[^\s\S]"  # a pattern that is found nowhere, in Python and in TensorFlow
 # Fields of a `Vocabulary` that are lists of ids.
 LISTS_OF_IDS = ("hidden", "source_prefix", "source_suffix", "target_prefix")
 
@@ -35,6 +36,12 @@ def one_of(name, value, known):
     """The value, if it is among those known; a `ValueError` otherwise."""
     expect(value in list(known), name, f"be one of {', '.join(known)}", value)
     return value
+
+
+def check_id(name, number, size):
+    """Raise a `ValueError` unless a number is one of so many ids."""
+    is_id = type(number) is int and 0 <= number < size
+    expect(is_id, name, f"have ids between 0 and {size - 1}", number)
 
 
 @dataclasses.dataclass
@@ -87,8 +94,7 @@ class Vocabulary:
         ids["special"] = dataclasses.astuple(self.special)
         for name, numbers in ids.items():
             for number in numbers:
-                is_id = type(number) is int and 0 <= number < size
-                expect(is_id, name, f"have ids between 0 and {size - 1}", number)
+                check_id(name, number, size)
 
     @functools.cached_property
     def ids(self):
@@ -135,7 +141,7 @@ class CheckpointTokenizer:
         self.target_prefix = vocabulary.target_prefix
         longest_first = sorted(vocabulary.marks, key=len, reverse=True)
         any_mark = "|".join(map(re.escape, longest_first))
-        self._marks = re.compile(f"({any_mark or '(?!)'})")  # (?!) is found nowhere
+        self.marks = f"({any_mark or NOTHING})"
 
     def encode(self, lines):
         """The ids of each of a list of lines, without those around a sentence.
@@ -178,7 +184,7 @@ class CheckpointTokenizer:
 
     def _encode_line(self, line):
         ids = []
-        for number, part in enumerate(self._marks.split(line)):
+        for number, part in enumerate(re.split(self.marks, line)):
             if number % 2:  # a text, a mark, a text, ...
                 ids.append(self.vocabulary.ids[part])
             elif part:

@@ -11,6 +11,7 @@ from keras_transformer.pretrained.tokenizers.base import (
     LARGEST_VOCABULARY,
     UNUSED,
     Vocabulary,
+    check_id,
     checked,
 )
 from keras_transformer.runs.sealed_files import UNREADABLE
@@ -43,8 +44,8 @@ def read_limited(path):
     """The content of a checkpoint's file, unless it is too large to be one."""
     with reading(path):
         size = Path(path).stat().st_size
-        expected = f"have at most {LARGEST_MODEL:,} bytes"
-        expect(size <= LARGEST_MODEL, "it", expected, size)
+        must = f"have at most {LARGEST_MODEL:,} bytes"
+        expect(size <= LARGEST_MODEL, "it", must, size)
         return Path(path).read_bytes()
 
 
@@ -79,9 +80,8 @@ class TokenizerFiles:
         added = self.get("added_tokens_decoder", dict) or {}
         self.added = {}
         for number, token in added.items():
-            name = "added_tokens_decoder"
-            expect(number.isdecimal(), name, "have ids", number[:20])
-            self.added[int(number)] = content_of(name, token)
+            expect(number.isdecimal(), "added_tokens_decoder", "have ids", number[:20])
+            self.added[int(number)] = content_of("added_tokens_decoder", token)
 
     def get(self, name, kind):
         """What is said under a name; None if nothing is."""
@@ -113,8 +113,8 @@ class TokenizerFiles:
         """A number of tokens that config.json gives."""
         size = self.config.get(name)
         is_size = type(size) is int and 0 < size <= LARGEST_VOCABULARY
-        expected = f"be between 1 and {LARGEST_VOCABULARY:,} in config.json"
-        expect(is_size, name, expected, size)
+        must = f"be between 1 and {LARGEST_VOCABULARY:,} in config.json"
+        expect(is_size, name, must, size)
         return size
 
     def pieces(self, name, numbers, size, added):
@@ -130,8 +130,7 @@ class TokenizerFiles:
         found = {}
         further = [(piece, number) for number, piece in added.items()]
         for piece, number in [*numbers.items(), *further]:
-            is_id = type(number) is int and 0 <= number < size
-            expect(is_id, name, f"have ids between 0 and {size - 1}", number)
+            check_id(name, number, size)
             is_own = found.setdefault(number, piece) == piece
             expect(is_own, name, "give each piece an id of its own", number)
         return [found.get(number, UNUSED.format(number)) for number in range(size)]
@@ -154,8 +153,8 @@ class TokenizerFiles:
         pad, unknown, start, end = ids
         for name, number in (("pad_token_id", pad), ("eos_token_id", end)):
             said = self.config.get(name)
-            expected = f"be {number} as in the vocabulary"
-            expect(said in (None, number), name, expected, said)
+            must = f"be {number} as in the vocabulary"
+            expect(said in (None, number), name, must, said)
         said = self.config.get("decoder_start_token_id")
         special = SpecialTokens(pad, unknown, start if said is None else said, end)
         marks = [*dict.fromkeys([*names.values(), *self.listed()])]
