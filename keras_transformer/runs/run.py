@@ -82,11 +82,9 @@ class Run:
                 was written, or it is of another format.
         """
         path = Path(path)
-        place = path / "config.json"
-        if not place.is_file():
-            raise ValueError(f"{MADE}; {str(place)!r} is missing")
-        if not (path / "manifest.json").is_file():
-            raise ValueError(f"{MADE}; {str(path)!r} is none")
+        for name in ("config.json", "manifest.json"):
+            if not (path / name).is_file():
+                raise ValueError(f"{MADE}; '{path / name}' is missing")
         manifest = Manifest(path)
         content = manifest.read_json("config.json")
         if "made_with" in content:
@@ -105,7 +103,8 @@ class Run:
                 content.get("origin"),
             )
         except UNREADABLE as error:
-            raise ValueError(f"{str(place)!r} cannot be used: {error}") from None
+            message = f"'{path}/config.json' cannot be used: {error}"
+            raise ValueError(message) from None
         return cls(path, config, manifest)
 
     @classmethod

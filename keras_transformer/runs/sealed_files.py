@@ -20,7 +20,6 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None
 
-KINDS = {"run": "a run", "export": "an export"}
 LARGEST_JSON = 1 << 20  # bytes
 # What reading a damaged file may raise.
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
@@ -104,9 +103,7 @@ def new_directory(path, overwrite=False, kind="run"):
             )
         is_empty = path.is_dir() and not any(path.iterdir())
         if not is_empty and kind_of(path) != kind:
-            raise ValueError(
-                f"{what} and is not {KINDS[kind]} directory; it is left as it is"
-            )
+            raise ValueError(f"{what} and is no {kind} directory; it is left as it is")
         held = locked(path)  # nobody may train it meanwhile
     missing = [parent for parent in place.parents if not parent.exists()]
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -230,16 +227,13 @@ class Manifest:
 
     def verify(self, *names):
         """Raise a `ValueError` unless these files (folders, or all) are as sealed."""
-        chosen = [] if names else list(self.sums)
-        for name in names:
+        for name in names or self.sums:
             inside = [file for file in self.sums if file.startswith(f"{name}/")]
-            chosen += inside or [name]
-        for file in chosen:
-            try:
-                found = fingerprint(self.folder / file)
-            except UNREADABLE:
+            for file in inside or [name]:
                 found = None
-            self._compare(file, found)
+                with contextlib.suppress(*UNREADABLE):
+                    found = fingerprint(self.folder / file)
+                self._compare(file, found)
 
     def read_json(self, name):
         """The content of a sealed JSON file, which is read once, if it is as sealed."""

@@ -35,7 +35,7 @@ def test_filters_count_what_they_drop(tokenizer):
         "a dog barks at a man": "a",
     }
     config = DataConfig(max_length=40)
-    store = TokenStore.from_lines([*pairs], [*pairs.values()], tokenizer, None, config)
+    store = TokenStore.from_lines([*pairs], [*pairs.values()], tokenizer, config=config)
     assert store.report == FilterReport(kept=1, empty=2, too_long=2, ratio=1)
     assert len(store) == 1
 
@@ -71,7 +71,7 @@ def test_large_vocabularies_take_four_bytes(tokenizer):
         encode=lambda lines: [[2**16] for _ in lines],
     )
     config = DataConfig(max_ratio=50.0)
-    store = TokenStore.from_lines(SOURCE, TARGET, tokenizer, large, config)
+    store = TokenStore.from_lines(SOURCE, TARGET, tokenizer, large, config=config)
     assert ids_of(store)[0] == (tokenizer.encode(SOURCE)[0], [2**16])
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_left_of_a_failed_build(tokenizer, tmp_path):
     with pytest.raises(ValueError, match="as many lines"):
         TokenStore.build(tmp_path / "store", pairs(), tokenizer)
     message = (
-        "one that passes the filters; received 'kept 0 of 1 pairs; dropped 1: 1 em"
+        "hold one that passes the filters; received 'kept 0 of 1 pairs; dropped 1: 1 em"
     )
     with pytest.raises(ValueError, match=message):
         TokenStore.build(tmp_path / "store", [("a", "")], tokenizer)

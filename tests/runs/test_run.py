@@ -172,7 +172,7 @@ def test_what_is_no_run(tmp_path):
     with pytest.raises(ValueError, match=f"{made}'.*absent/config.json' is missing"):
         Run.open(tmp_path / "absent")
     (tmp_path / "config.json").write_text('{"model_type": "marian"}')
-    with pytest.raises(ValueError, match=f"{made}'.*' is none"):
+    with pytest.raises(ValueError, match=f"{made}'.*manifest.json' is missing"):
         Run.open(tmp_path)
     write_config(tmp_path, '{"made_with": {}}')
     with pytest.raises(ValueError, match=f"{made}'.*' is an export of one"):
