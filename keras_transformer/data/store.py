@@ -165,5 +165,7 @@ def _write(files, pairs, tokenizers, config):
             files[2 * side + 1].write(offsets[:, side].tobytes())
         ends += lengths[kept].sum(axis=0)
     report = FilterReport(**counts)
-    expect(report.kept, "pairs", "hold one that passes the filters", str(report))
+    expect(
+        report.kept, "pairs", "hold at least one that passes the filters", str(report)
+    )
     return dtype, report

@@ -75,8 +75,8 @@ def new_file(path):
     A pipe or a device is written to as it is; through a link, its file is replaced.
     """
     path = Path(path)
-    is_file = path.parent.is_dir() and not path.is_dir()
-    expect(is_file, "path", "be that of a file in an existing directory", str(path))
+    fits = path.parent.is_dir() and not path.is_dir()
+    expect(fits, "path", "be that of a file in an existing directory", str(path))
     place = written_aside(path.resolve())
     if path.exists() and not path.is_file():
         place = contextlib.nullcontext(path)
@@ -98,9 +98,7 @@ def new_directory(path, overwrite=False, kind="run"):
     if path.exists():
         what = f"{kind} {str(path)!r} exists"
         if not overwrite:
-            raise ValueError(
-                f"{what} already; pass --overwrite to replace it, or choose another"
-            )
+            raise ValueError(f"{what} already; pass --overwrite to replace it")
         is_empty = path.is_dir() and not any(path.iterdir())
         if not is_empty and kind_of(path) != kind:
             raise ValueError(f"{what} and is no {kind} directory; it is left as it is")
@@ -144,14 +142,13 @@ def locked(run, wait=False):
         yield
         return
     descriptor = os.open(run, os.O_RDONLY)
-    how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+    at_once = 0 if wait else fcntl.LOCK_NB
     try:
         try:
-            fcntl.flock(descriptor, how)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | at_once)
         except BlockingIOError:
-            raise ValueError(
-                f"run {str(run)!r} is being trained by another process"
-            ) from None
+            message = f"run {str(run)!r} is being trained by another process"
+            raise ValueError(message) from None
         yield
     finally:
         os.close(descriptor)
@@ -162,16 +159,15 @@ def remove_partial(folder, stem=None):
 
     A directory that was about to be replaced comes back if nothing has taken its place.
     """
-    stem = "*" if stem is None else glob.escape(stem)
+    stem = glob.escape(stem) if stem else "*"
     for left in Path(folder).glob(f".{stem}.*"):
         owner = re.search(r"\.(\d+)\.(partial|replaced)", left.name)
-        if owner is None or not is_gone(int(owner[1])):
-            continue
-        place = left.with_name(left.name[1 : owner.start()])
-        if owner[2] == "replaced" and not place.exists():
-            left.rename(place)
-        else:
-            remove(left)
+        if owner and is_gone(int(owner[1])):
+            place = left.with_name(left.name[1 : owner.start()])
+            if owner[2] == "replaced" and not place.exists():
+                left.rename(place)
+            else:
+                remove(left)
 
 
 def is_gone(process):
@@ -201,7 +197,8 @@ def read_with_bytes(path):
     """The bytes of a file, which is read once, and the JSON object that they are."""
     try:
         size = path.stat().st_size
-        expect(size <= LARGEST_JSON, "it", f"have at most {LARGEST_JSON:,} bytes", size)
+        what = f"have at most {LARGEST_JSON:,} bytes"
+        expect(size <= LARGEST_JSON, "it", what, size)
         data = path.read_bytes()
         content = json.loads(data)
         expect(isinstance(content, dict), "it", "hold an object", type(content))
@@ -244,10 +241,8 @@ class Manifest:
 
     def _compare(self, name, found):
         if found is None or found != self.sums.get(name):
-            raise ValueError(
-                f"{str(self.folder / name)!r} is not the file that was written with "
-                "manifest.json"
-            )
+            what = "is not the file that was written with manifest.json"
+            raise ValueError(f"'{self.folder / name}' {what}")
 
 
 def save_arrays(folder, stem, groups, metadata):

@@ -57,8 +57,7 @@ class Tokenizer:
         with contextlib.suppress(RuntimeError):
             read.load_from_serialized_proto(model)
         self._processor = read
-        start = model[:16]
-        expect(self.serialized, "model", "be that of a SentencePiece file", start)
+        expect(self.serialized, "model", "be that of a SentencePiece file", model[:16])
         ids = (read.pad_id(), read.unk_id(), read.bos_id(), read.eos_id())
         found = SpecialTokens(*ids)
         expect(found == self.special, "model", f"have {self.special}", found)
@@ -122,8 +121,8 @@ class Tokenizer:
         path = Path(path)
         try:
             size = path.stat().st_size
-            limit = f"have at most {LARGEST_MODEL:,} bytes"
-            expect(size <= LARGEST_MODEL, "model", limit, size)
+            what = f"have at most {LARGEST_MODEL:,} bytes"
+            expect(size <= LARGEST_MODEL, "it", what, size)
             return cls(path.read_bytes())
         except (OSError, ValueError) as error:
             message = f"path must be a tokenizer's file; received {path}: {error}"
@@ -151,8 +150,7 @@ class Tokenizer:
 
     def encode(self, lines):
         """The ids of each line, without special tokens other than unknown."""
-        is_list = not isinstance(lines, str)
-        expect(is_list, "lines", "be a list of strings", lines)
+        expect(not isinstance(lines, str), "lines", "be a list of strings", lines)
         return self._processor.encode(list(lines))
 
     def decode(self, ids):
@@ -164,15 +162,15 @@ class Tokenizer:
             ValueError: if an id lies outside the vocabulary.
         """
         rows = [[int(i) for i in row] for row in ids]
-        largest = self.vocab_size - 1
+        size = self.vocab_size
         for i in itertools.chain(*rows):
-            expect(0 <= i <= largest, "ids", f"lie between 0 and {largest}", i)
+            expect(0 <= i < size, "ids", f"lie between 0 and {size - 1}", i)
         return self._processor.decode(rows) if rows else []
 
 
 def _reason(message, vocab_size):
     """SentencePiece's internal error in the caller's terms."""
-    if "!sentences_.empty()" in message or "all_chars_count" in message:
+    if re.search(r"!sentences_\.empty|all_chars_count", message):
         return "lines must contain text; received none"
     reason = f"be possible ({message})"
     for bound, pattern in BOUNDS.items():

@@ -59,7 +59,10 @@ def check_shapes(labels, logits):
     expect(holds_some, "y_pred", "hold at least one position and class", predicted)
     sizes = zip(found, predicted)
     fits = all(None in (size, full) or size == full for size, full in sizes)
-    expect(fits, "y_true", f"have the positions of y_pred, {predicted}", found)
+    if not fits:
+        what = "have the same rows and positions"
+        shapes = f"{found} and {predicted}"
+        raise ValueError(f"y_true and y_pred must {what}; received {shapes}")
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

@@ -84,7 +84,7 @@ def test_nothing_is_left_of_a_failed_build(tokenizer, tmp_path):
     with pytest.raises(ValueError, match="as many lines"):
         TokenStore.build(tmp_path / "store", pairs(), tokenizer)
     message = (
-        "hold one that passes the filters; received 'kept 0 of 1 pairs; dropped 1: 1 em"
+        "one that passes the filters; received 'kept 0 of 1 pairs; dropped 1: 1 em"
     )
     with pytest.raises(ValueError, match=message):
         TokenStore.build(tmp_path / "store", [("a", "")], tokenizer)

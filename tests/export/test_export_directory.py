@@ -183,7 +183,7 @@ def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
 
 
 def test_a_run_does_not_take_the_place_of_an_export(out, capsys):
-    assert "exists and is not a run directory; it is left as it is" in fails(
+    assert "exists and is no run directory; it is left as it is" in fails(
         capsys, "demo", out, "--overwrite"
     )
 
