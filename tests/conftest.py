@@ -1,4 +1,4 @@
-"""Before any test: quiet backends, and the same random numbers in every test whatever ran before it."""
+"""What holds in every test: quiet backends, and random numbers that start anew."""
 
 import os
 
@@ -38,7 +38,10 @@ def one_width(patch):
 
 @pytest.fixture
 def one_bucket(monkeypatch):
-    """Batches of one width, so that JAX compiles once; those of several have tests of their own."""
+    """Batches of one width, so that JAX compiles once.
+
+    Batches of several widths have tests of their own.
+    """
     one_width(monkeypatch)
 
 

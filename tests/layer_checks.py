@@ -1,4 +1,8 @@
-"""What many tests need: the exam that every layer takes, weights that are the same on every backend, gradients."""
+"""What many tests need.
+
+These are the checks that every layer must pass, weights that are the same on every
+backend, and gradients.
+"""
 
 import keras
 import numpy as np
@@ -38,7 +42,10 @@ def normal(*shape, seed=0):
 
 
 def randomise(layer, seed=0):
-    """Sets every weight, norms and biases too, from NumPy: the seeds of the backends give different weights."""
+    """Set every weight, norms and biases too, from NumPy.
+
+    The same seed gives other weights on another backend.
+    """
     random = np.random.default_rng(seed)
     for weight in layer.weights:
         noise = random.normal(size=weight.shape)
@@ -50,7 +57,10 @@ def randomise(layer, seed=0):
 
 
 def check_layer(make, *inputs):
-    """The common layer_checks. `make(**options)` gives a new layer, `inputs` are the arrays that it is called on."""
+    """Check what must hold of every layer.
+
+    `make(**options)` gives a new layer; `inputs` are the arrays that it is called on.
+    """
     layer = make()
     output = first(layer(*inputs))
 

@@ -1,4 +1,7 @@
-"""Sentences in several scripts, with all that a tokenizer may stumble over, for the comparison with transformers."""
+"""Sentences in several scripts, for the comparison with transformers.
+
+They have all that a tokenizer may stumble over.
+"""
 
 import random
 
@@ -6,7 +9,8 @@ PLAIN = """
 The quick brown fox isn't afraid of 3.5 lazy dogs, is it?
 Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich.
 Dès Noël, où un zéphyr haï me vêt de glaçons würmiens, je dîne d'exquis rôtis.
-El pingüino Wenceslao hizo kilómetros bajo exhaustiva lluvia y frío; ¿añoraba a su querido cachorro?
+El pingüino Wenceslao hizo kilómetros bajo exhaustiva lluvia y frío; \
+¿añoraba a su querido cachorro?
 Pchnąć w tę łódź jeża lub ośm skrzyń fig. Příliš žluťoučký kůň úpěl ďábelské ódy.
 Съешь же ещё этих мягких французских булок, да выпей чаю.
 Чуєш їх, доцю, га? Кумедна ж ти, прощайся без ґольфів!
@@ -124,7 +128,10 @@ ODD = [
 
 
 def sentences(count, seed=0):
-    """That many lines: the plain ones first, then words of one or two scripts, three of four with something odd."""
+    """That many lines: the plain ones first, then words of one or two scripts.
+
+    Three of four lines have something odd.
+    """
     draw, lines = random.Random(seed), ["", " ", "   ", "\t", *PLAIN, *ODD]
     while len(lines) < count:
         first, second = draw.choice(PLAIN), draw.choice(PLAIN)

@@ -1,4 +1,7 @@
-"""Files that lie beside the repository and not in it: what needs them is skipped where they are absent."""
+"""Files that lie beside the repository and not in it.
+
+Tests that need them are skipped where they are absent.
+"""
 
 from pathlib import Path
 

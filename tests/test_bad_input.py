@@ -28,7 +28,7 @@ KILLED = """
 import os, sys
 from keras_transformer.cli.main import main
 from keras_transformer.data.store import TokenStore
-TokenStore.build = lambda *arguments: os._exit(9)
+TokenStore.build = lambda *arguments, **options: os._exit(9)
 main(sys.argv[1:])
 """
 TOML = {
@@ -182,7 +182,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ("demo run", "run 'run' exists already; pass --overwrite to replace it"),
         (
             "demo photos --overwrite",
-            "run 'photos' exists and is not a run directory; it is left as it is",
+            "run 'photos' exists and is no run directory; it is left as it is",
         ),
         (
             "train run --overwrite --source train.en --target short.de",

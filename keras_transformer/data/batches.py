@@ -112,35 +112,26 @@ class TokenBatches(keras.utils.PyDataset):
         self.seed = seed
         self.shuffle = shuffle
         self.accumulation = accumulation
-        self.sentence_format = sentence_format or SentenceFormat()
-        layout = self.sentence_format
+        layout = sentence_format or SentenceFormat()
+        self.sentence_format = layout
         around = (layout.around_source, layout.around_labels)
         self._lengths = store.lengths + np.int32(around)
         self.epoch = 0
 
     @classmethod
-    def from_lines(
-        cls,
-        source_lines,
-        target_lines,
-        tokenizer,
-        target_tokenizer=None,
-        config=None,
-        **kwargs,
-    ):
+    def from_lines(cls, source_lines, target_lines, *tokenizers, config=None, **kwargs):
         """Batches straight from two lists of sentences.
 
         `.store.report` tells what the filters dropped.
 
         Args:
             source_lines, target_lines: sentences and their translations.
-            tokenizer: of the source, and of the target unless `target_tokenizer` is
-                given.
+            *tokenizers: of the source and of the target, or one for both.
             config: the filters' limits; `DataConfig()` when absent.
             **kwargs: those of the class.
         """
-        tokenizers = (tokenizer, target_tokenizer)
-        store = TokenStore.from_lines(source_lines, target_lines, *tokenizers, config)
+        lines = (source_lines, target_lines)
+        store = TokenStore.from_lines(*lines, *tokenizers, config=config)
         return cls(store, sentence_format=SentenceFormat.of(*tokenizers), **kwargs)
 
     @property
@@ -191,8 +182,8 @@ class TokenBatches(keras.utils.PyDataset):
             height += devices
         layout = self.sentence_format
         special = layout.special
-        ids = np.full((3, height, edge), special.pad, np.int32)
-        source_ids, target_ids, labels = ids
+        shape = (3, height, edge)
+        source_ids, target_ids, labels = np.full(shape, special.pad, np.int32)
         weights = np.zeros((height, edge), np.float32)
         texts = self.store.padded(rows, edge, special.pad)
         prefixes = (layout.source_prefix, layout.target_prefix)

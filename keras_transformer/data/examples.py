@@ -1,7 +1,9 @@
 """Corpora to begin with: the captions that come with the package, and Multi30k."""
 
-import hashlib
 from pathlib import Path
+
+from keras_transformer.config import expect
+from keras_transformer.runs.sealed_files import sha256
 
 CAPTIONS = Path(__file__).parent / "captions"
 CAPTION_SPLITS = ("train", "valid", "test")
@@ -46,10 +48,7 @@ def captions(split):
         >>> source.name, target.name
         ('valid.en.gz', 'valid.de.gz')
     """
-    if split not in CAPTION_SPLITS:
-        raise ValueError(
-            f'`split` must be "train", "valid" or "test". Received: split={split!r}'
-        )
+    expect(split in CAPTION_SPLITS, "split", f"be one of {CAPTION_SPLITS}", split)
     return CAPTIONS / f"{split}.en.gz", CAPTIONS / f"{split}.de.gz"
 
 
@@ -78,27 +77,18 @@ def multi30k(split, folder=None, url=MULTI30K_URL):
     Source: Elliott et al. 2016, "Multi30K: Multilingual English-German Image
     Descriptions", https://github.com/multi30k/dataset
     """
-    if split not in MULTI30K_SPLITS:
-        raise ValueError(
-            '`split` must be "train", "val" or "test_2016_flickr". '
-            f"Received: split={split!r}"
-        )
+    expect(split in MULTI30K_SPLITS, "split", f"be one of {MULTI30K_SPLITS}", split)
     names = (f"{split}.en.gz", f"{split}.de.gz")
     if folder is None:
         return tuple(_downloaded(name, f"{url}/{name}") for name in names)
     paths = tuple(Path(folder) / name for name in names)
     for path in paths:
+        address = f"{url}/{path.name}"
         if not path.is_file():
-            raise FileNotFoundError(
-                f"{path} is missing: download it from {url}/{path.name}"
-            )
-        received = hashlib.sha256(path.read_bytes()).hexdigest()
-        expected = MULTI30K_SHA256[path.name]
-        if received != expected:
-            raise ValueError(
-                f"{path} is not the published file: delete it and download it again. "
-                f"Expected SHA-256 {expected}. Received: {received}"
-            )
+            raise FileNotFoundError(f"{path} is missing: download it from {address}")
+        right = MULTI30K_SHA256[path.name]
+        found = sha256(path)
+        expect(found == right, path, f"be {address} of SHA-256 {right}", found)
     return paths
 
 
@@ -106,19 +96,15 @@ def _downloaded(name, address):
     """The path of a file in Keras's cache."""
     import keras  # late: the bundled corpus is read without a backend
 
-    expected = MULTI30K_SHA256[name]
+    right = MULTI30K_SHA256[name]
+    options = {"file_hash": right, "cache_subdir": "datasets/multi30k"}
     try:
-        path = keras.utils.get_file(
-            name, address, file_hash=expected, cache_subdir="datasets/multi30k"
-        )
+        return Path(keras.utils.get_file(name, address, **options))
     except ValueError:
-        raise ValueError(
-            f"{address} is not the published file. Expected SHA-256 {expected}. "
-            "Received: another"
-        ) from None
+        message = f"{address} is not the published file, of SHA-256 {right}"
+        raise ValueError(message) from None
     except Exception as error:  # get_file raises bare Exceptions
         raise ConnectionError(
-            f"cannot download {address} ({error}): download it by hand, with the other "
-            "files of Multi30k, into a folder, and pass folder="
+            f"cannot download {address} ({error}): download all files of Multi30k by "
+            "hand and pass folder="
         ) from error
-    return Path(path)

@@ -19,7 +19,7 @@ def read_pairs(source, target=None):
         ValueError: if a file is empty or unreadable, the two are not of equal length
             (known only at their end), or a `.tsv` line has not two columns.
     """
-    if str(source).removesuffix(".gz").endswith(".tsv"):
+    if str(source).endswith((".tsv", ".tsv.gz")):
         expect(target is None, "target", "be absent when source is a .tsv file", target)
         return _tsv_pairs(source)
     expect(
@@ -47,7 +47,7 @@ def _file_pairs(source, target):
             counts[side] += line is not None
         if None not in pair:
             yield pair
-    for path, count in zip(paths, counts, strict=True):
+    for path, count in zip(paths, counts):
         expect(count, path, "contain sentences", count)
     is_equal = counts[0] == counts[1]
     expect(is_equal, f"{source} and {target}", "have as many lines", counts)

@@ -46,7 +46,7 @@ class TokenStore:
         self.report = report
 
     @classmethod
-    def build(cls, folder, pairs, source_tokenizer, target_tokenizer=None, config=None):
+    def build(cls, folder, pairs, *tokenizers, config=None):
         """Tokenise and filter pairs into a folder, in constant memory.
 
         The folder appears only when it is complete.
@@ -54,8 +54,7 @@ class TokenStore:
         Args:
             folder: a new folder.
             pairs: (source, target) strings, as from `read_pairs`.
-            source_tokenizer: of the first side.
-            target_tokenizer: of the second side; the same when absent.
+            *tokenizers: of the source and of the target, or one for both.
             config: the filters' limits; `DataConfig()` when absent.
 
         Raises:
@@ -65,14 +64,12 @@ class TokenStore:
         expect(not folder.exists(), "folder", "not exist yet", str(folder))
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_partial(folder.parent, folder.stem)
-        options = (source_tokenizer, target_tokenizer, config)
         with written_aside(folder) as aside:
             aside.mkdir()
-            files = [open(aside / name, "wb") for name in FILES]
+            paths = [aside / name for name in FILES]
             with contextlib.ExitStack() as opened:
-                for file in files:
-                    opened.enter_context(file)
-                dtype, report = _write(files, pairs, *options)
+                files = [opened.enter_context(path.open("wb")) for path in paths]
+                dtype, report = _write(files, pairs, tokenizers, config)
             content = {"dtype": dtype, "report": dataclasses.asdict(report)}
             (aside / "store.json").write_text(json.dumps(content), "utf-8")
         return cls.open(folder)
@@ -84,9 +81,8 @@ class TokenStore:
         try:
             content = json.loads((folder / "store.json").read_text("utf-8"))
             report = FilterReport(**content["report"])
-            types = 2 * (content["dtype"], "int64")
-            paths = [folder / name for name in FILES]
-            arrays = [np.memmap(path, kind, "r") for path, kind in zip(paths, types)]
+            types = zip(FILES, 2 * (content["dtype"], "int64"))
+            arrays = [np.memmap(folder / name, kind, "r") for name, kind in types]
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"folder must be a token store; {folder} is not: {error}"
             raise ValueError(message) from None
@@ -98,21 +94,13 @@ class TokenStore:
         return store
 
     @classmethod
-    def from_lines(
-        cls,
-        source_lines,
-        target_lines,
-        source_tokenizer,
-        target_tokenizer=None,
-        config=None,
-    ):
+    def from_lines(cls, source_lines, target_lines, *tokenizers, config=None):
         """The same in memory, from two lists of sentences, of equal length."""
         counts = [len(source_lines), len(target_lines)]
         expect(counts[0] == counts[1], "both sides", "have as many lines", counts)
         files = [io.BytesIO() for _ in FILES]
         pairs = zip(source_lines, target_lines)
-        options = (source_tokenizer, target_tokenizer, config)
-        dtype, report = _write(files, pairs, *options)
+        dtype, report = _write(files, pairs, tokenizers, config)
         types = 2 * (dtype, "int64")
         arrays = [np.frombuffer(file.getbuffer(), t) for file, t in zip(files, types)]
         return cls(arrays, report)
@@ -141,10 +129,10 @@ class TokenStore:
         return padded
 
 
-def _write(files, pairs, source_tokenizer, target_tokenizer, config):
+def _write(files, pairs, tokenizers, config):
     """Tokenise and filter pairs into open `FILES`; give the type of ids, a report."""
     config = config or DataConfig()
-    tokenizers = (source_tokenizer, target_tokenizer or source_tokenizer)
+    tokenizers = (tokenizers[0], tokenizers[-1])
     # The limit counts the end token already.
     layout = SentenceFormat.of(*tokenizers)
     around = max(layout.around_source, layout.around_labels) - 1
@@ -153,8 +141,8 @@ def _write(files, pairs, source_tokenizer, target_tokenizer, config):
     dtype = "uint16" if largest <= 2**16 else "uint32"
     counts = collections.Counter()
     ends = np.zeros(2, np.int64)
-    for end, file in zip(ends, files[1::2]):
-        file.write(end.tobytes())
+    for file in files[1::2]:
+        file.write(ends[:1].tobytes())
 
     def is_usual(pair):
         is_enormous = max(map(len, pair)) > ENORMOUS
@@ -177,6 +165,7 @@ def _write(files, pairs, source_tokenizer, target_tokenizer, config):
             files[2 * side + 1].write(offsets[:, side].tobytes())
         ends += lengths[kept].sum(axis=0)
     report = FilterReport(**counts)
-    expectation = "contain at least one that passes the filters"
-    expect(report.kept, "pairs", expectation, str(report))
+    expect(
+        report.kept, "pairs", "hold at least one that passes the filters", str(report)
+    )
     return dtype, report

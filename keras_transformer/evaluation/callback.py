@@ -53,8 +53,7 @@ class BleuCallback(keras.callbacks.Callback):
                 print(f"  {source}\n  -> {translation}")
         return scores
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs):
         scores = self.measure()
-        if logs is not None:
-            logs["val_bleu"] = scores.bleu
-            logs["val_chrf"] = scores.chrf
+        logs["val_bleu"] = scores.bleu
+        logs["val_chrf"] = scores.chrf

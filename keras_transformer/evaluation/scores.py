@@ -42,9 +42,9 @@ def corpus_scores(translations, references):
     (chrF).
     """
     counts = (len(translations), len(references))
-    is_right = 0 < counts[0] == counts[1]
-    expectation = "be equally many, and at least one"
-    expect(is_right, "translations and references", expectation, counts)
+    fits = 0 < counts[0] == counts[1]
+    what = "be equally many, and at least one"
+    expect(fits, "translations and references", what, counts)
     from sacrebleu.metrics import BLEU, CHRF
 
     found = []

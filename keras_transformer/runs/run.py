@@ -18,11 +18,7 @@ import functools
 import json
 from pathlib import Path
 
-from keras_transformer.config import (
-    DataConfig,
-    TrainingConfig,
-    TransformerConfig,
-)
+from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
 from keras_transformer.pretrained.tokenizers.load import load_folder
 from keras_transformer.runs.sealed_files import (
     UNREADABLE,
@@ -82,20 +78,18 @@ class Run:
                 was written, or it is of another format.
         """
         path = Path(path)
-        place = path / "config.json"
-        if not place.is_file():
-            raise ValueError(f"{MADE}; {str(place)!r} is missing")
-        if not (path / "manifest.json").is_file():
-            raise ValueError(f"{MADE}; {str(path)!r} is none")
+        for name in ("config.json", "manifest.json"):
+            if not (path / name).is_file():
+                raise ValueError(f"{MADE}; '{path / name}' is missing")
         manifest = Manifest(path)
         content = manifest.read_json("config.json")
         if "made_with" in content:
-            raise ValueError(f"{MADE}; {str(path)!r} is an export of one")
+            raise ValueError(f"{MADE}; '{path}' is an export of one")
         found = content.get("format", "none, as of an older version")
         if found != FORMAT:
             raise ValueError(
-                f"run {str(path)!r} must be of format {FORMAT}; received {found}. "
-                "Train it again, or use the version of keras_transformer that made it"
+                f"run '{path}' must be of format {FORMAT}; received {found}. Train it "
+                "again, or use the version of keras_transformer that made it"
             )
         try:
             config = RunConfig(
@@ -105,7 +99,8 @@ class Run:
                 content.get("origin"),
             )
         except UNREADABLE as error:
-            raise ValueError(f"{str(place)!r} cannot be used: {error}") from None
+            message = f"'{path}/config.json' cannot be used: {error}"
+            raise ValueError(message) from None
         return cls(path, config, manifest)
 
     @classmethod
@@ -151,10 +146,8 @@ class Run:
 
         path = self.path / "model.keras"
         if not path.is_file():
-            raise ValueError(
-                f"run {str(self.path)!r} holds no model: model.keras is missing (was "
-                "its training stopped early?)"
-            )
+            what = "model.keras is missing (was its training stopped early?)"
+            raise ValueError(f"run '{self.path}' holds no model: {what}")
         return read_model(path, self.config.model, dtype or self.config.training.dtype)
 
     def save_model(self, model):
@@ -167,9 +160,9 @@ class Run:
             # Keras has no option to save a compiled model like one that is not.
             model.compiled = False
             model.optimizer = None
-            with written_aside(self.path / "model.keras") as aside:
-                with keras.device("cpu"):
-                    model.save(aside)
+            place = written_aside(self.path / "model.keras")
+            with place as aside, keras.device("cpu"):
+                model.save(aside)
         finally:
             model.compiled = compiled
             model.optimizer = optimizer
@@ -211,10 +204,10 @@ def read_tokenizers(folder):
 def read_log(path):
     """The rows of a `log.jsonl`, without the lines that are damaged."""
     rows = []
-    if path.exists():
-        for line in path.read_text("utf-8", errors="replace").splitlines():
-            with contextlib.suppress(*UNREADABLE):
-                row = json.loads(line)
-                if isinstance(row["epoch"], int):
-                    rows.append(row)
+    text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+    for line in text.splitlines():
+        with contextlib.suppress(*UNREADABLE):
+            row = json.loads(line)
+            if isinstance(row["epoch"], int):
+                rows.append(row)
     return rows

@@ -20,7 +20,6 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None
 
-KINDS = {"run": "a run", "export": "an export"}
 LARGEST_JSON = 1 << 20  # bytes
 # What reading a damaged file may raise.
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
@@ -76,8 +75,8 @@ def new_file(path):
     A pipe or a device is written to as it is; through a link, its file is replaced.
     """
     path = Path(path)
-    is_file = path.parent.is_dir() and not path.is_dir()
-    expect(is_file, "path", "be that of a file in an existing directory", str(path))
+    fits = path.parent.is_dir() and not path.is_dir()
+    expect(fits, "path", "be that of a file in an existing directory", str(path))
     place = written_aside(path.resolve())
     if path.exists() and not path.is_file():
         place = contextlib.nullcontext(path)
@@ -99,14 +98,10 @@ def new_directory(path, overwrite=False, kind="run"):
     if path.exists():
         what = f"{kind} {str(path)!r} exists"
         if not overwrite:
-            raise ValueError(
-                f"{what} already; pass --overwrite to replace it, or choose another"
-            )
+            raise ValueError(f"{what} already; pass --overwrite to replace it")
         is_empty = path.is_dir() and not any(path.iterdir())
         if not is_empty and kind_of(path) != kind:
-            raise ValueError(
-                f"{what} and is not {KINDS[kind]} directory; it is left as it is"
-            )
+            raise ValueError(f"{what} and is no {kind} directory; it is left as it is")
         held = locked(path)  # nobody may train it meanwhile
     missing = [parent for parent in place.parents if not parent.exists()]
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -147,14 +142,13 @@ def locked(run, wait=False):
         yield
         return
     descriptor = os.open(run, os.O_RDONLY)
-    how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+    at_once = 0 if wait else fcntl.LOCK_NB
     try:
         try:
-            fcntl.flock(descriptor, how)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | at_once)
         except BlockingIOError:
-            raise ValueError(
-                f"run {str(run)!r} is being trained by another process"
-            ) from None
+            message = f"run {str(run)!r} is being trained by another process"
+            raise ValueError(message) from None
         yield
     finally:
         os.close(descriptor)
@@ -165,16 +159,15 @@ def remove_partial(folder, stem=None):
 
     A directory that was about to be replaced comes back if nothing has taken its place.
     """
-    stem = "*" if stem is None else glob.escape(stem)
+    stem = glob.escape(stem) if stem else "*"
     for left in Path(folder).glob(f".{stem}.*"):
         owner = re.search(r"\.(\d+)\.(partial|replaced)", left.name)
-        if owner is None or not is_gone(int(owner[1])):
-            continue
-        place = left.with_name(left.name[1 : owner.start()])
-        if owner[2] == "replaced" and not place.exists():
-            left.rename(place)
-        else:
-            remove(left)
+        if owner and is_gone(int(owner[1])):
+            place = left.with_name(left.name[1 : owner.start()])
+            if owner[2] == "replaced" and not place.exists():
+                left.rename(place)
+            else:
+                remove(left)
 
 
 def is_gone(process):
@@ -204,7 +197,8 @@ def read_with_bytes(path):
     """The bytes of a file, which is read once, and the JSON object that they are."""
     try:
         size = path.stat().st_size
-        expect(size <= LARGEST_JSON, "it", f"have at most {LARGEST_JSON:,} bytes", size)
+        what = f"have at most {LARGEST_JSON:,} bytes"
+        expect(size <= LARGEST_JSON, "it", what, size)
         data = path.read_bytes()
         content = json.loads(data)
         expect(isinstance(content, dict), "it", "hold an object", type(content))
@@ -230,16 +224,13 @@ class Manifest:
 
     def verify(self, *names):
         """Raise a `ValueError` unless these files (folders, or all) are as sealed."""
-        chosen = [] if names else list(self.sums)
-        for name in names:
+        for name in names or self.sums:
             inside = [file for file in self.sums if file.startswith(f"{name}/")]
-            chosen += inside or [name]
-        for file in chosen:
-            try:
-                found = fingerprint(self.folder / file)
-            except UNREADABLE:
+            for file in inside or [name]:
                 found = None
-            self._compare(file, found)
+                with contextlib.suppress(*UNREADABLE):
+                    found = fingerprint(self.folder / file)
+                self._compare(file, found)
 
     def read_json(self, name):
         """The content of a sealed JSON file, which is read once, if it is as sealed."""
@@ -250,10 +241,8 @@ class Manifest:
 
     def _compare(self, name, found):
         if found is None or found != self.sums.get(name):
-            raise ValueError(
-                f"{str(self.folder / name)!r} is not the file that was written with "
-                "manifest.json"
-            )
+            what = "is not the file that was written with manifest.json"
+            raise ValueError(f"'{self.folder / name}' {what}")
 
 
 def save_arrays(folder, stem, groups, metadata):

@@ -4,8 +4,6 @@ import contextlib
 import gzip
 import zlib
 
-from keras_transformer.config import expect
-
 LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
 
 
@@ -27,21 +25,19 @@ def read_lines(file, name=None):
         with _opened(file) as stream:
             while raw := stream.readline(LONGEST_LINE):
                 number += 1
-                is_line = len(raw) < LONGEST_LINE
-                limit = f"have less than {LONGEST_LINE:,} bytes"
-                expect(is_line, f"{name}, line {number},", limit, len(raw))
+                if len(raw) == LONGEST_LINE:
+                    what = f"have lines of less than {LONGEST_LINE:,} bytes"
+                    raise ValueError(f"{name} must {what}; line {number} has more")
                 if number == 1:
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{name} must be UTF-8; line {number} is not: {error.reason}"
-        ) from None
+        message = f"{name} must be UTF-8; line {number} is not: {error.reason}"
+        raise ValueError(message) from None
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ValueError(
-            f"{name} must be a readable text file; received {reason}"
-        ) from None
+        message = f"{name} must be a readable text file; received {reason}"
+        raise ValueError(message) from None
 
 
 def _opened(file):

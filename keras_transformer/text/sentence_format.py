@@ -32,13 +32,10 @@ class SentenceFormat:
     @classmethod
     def of(cls, source_tokenizer, target_tokenizer=None):
         """The format that two tokenizers ask for; one serves both sides when alone."""
-        target_tokenizer = target_tokenizer or source_tokenizer
-        return cls(
-            target_tokenizer.special,
-            tuple(source_tokenizer.source_prefix),
-            tuple(source_tokenizer.source_suffix),
-            tuple(target_tokenizer.target_prefix),
-        )
+        target = target_tokenizer or source_tokenizer
+        prefix = tuple(source_tokenizer.source_prefix)
+        suffix = tuple(source_tokenizer.source_suffix)
+        return cls(target.special, prefix, suffix, tuple(target.target_prefix))
 
     @property
     def around_source(self):

@@ -34,18 +34,17 @@ class RunLog(SessionCallback):
 
     def rewind(self):
         """Leave only the lines of finished epochs: the others will be written again."""
-        finished = self.session.progress.epoch
-        self.write(row for row in self.session.run.log if row["epoch"] <= finished)
+        finished = self.progress.epoch
+        self.write(row for row in self.run.log if row["epoch"] <= finished)
 
     def on_epoch_end(self, epoch, logs=None):
-        seconds = round(self.session.progress.seconds, 2)
-        row = {"epoch": epoch + 1, "seconds": seconds}
+        row = {"epoch": epoch + 1, "seconds": round(self.progress.seconds, 2)}
         row |= {name: float(value) for name, value in logs.items()}
-        self.write([*self.session.run.log, row])
+        self.write([*self.run.log, row])
 
     def write(self, rows):
-        if self.session.writes:
-            with new_file(self.session.run.path / "log.jsonl") as file:
+        if self.writes:
+            with new_file(self.run.path / "log.jsonl") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
@@ -54,7 +53,7 @@ class KeepBest(SessionCallback):
 
     def on_epoch_end(self, epoch, logs=None):
         score = float(logs[self.session.monitor])
-        self.session.progress.scores[epoch:] = [score]
+        self.progress.scores[epoch:] = [score]
         self.save_if_better(score)
         if self.session.patience_is_over():
             self.model.stop_training = True
@@ -64,13 +63,13 @@ class KeepBest(SessionCallback):
         is_better = self.session.is_better(score)
         if is_better:
             self.save()
-            self.session.progress.best = score
+            self.progress.best = score
         return is_better
 
     def save(self):
-        with self.session.distribution.local(self.model) as model:
-            if self.session.writes:
-                self.session.run.save_model(model)
+        with self.distribution.local(self.model) as model:
+            if self.writes:
+                self.run.save_model(model)
 
 
 class Checkpoints(SessionCallback):
@@ -94,7 +93,7 @@ class Checkpoints(SessionCallback):
             return
         model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
-        values = [*arrays["model"], *arrays["optimizer"]]
+        values = arrays["model"] + arrays["optimizer"]
         found = [value.shape for value in values]
         expected = [tuple(variable.shape) for variable in variables]
         what = f"hold {len(expected)} arrays of the model's shapes"
@@ -102,8 +101,8 @@ class Checkpoints(SessionCallback):
         for variable, value in zip(variables, values):
             variable.assign(value)
         self.session.progress = Progress(**metadata["progress"])
-        self.written = self.session.progress.seconds
-        if self.session.progress.batch:
+        self.written = self.progress.seconds
+        if self.progress.batch:
             self.metrics = arrays["metrics"]
         self.random = arrays["random"]
         backend = metadata["backend"]
@@ -126,18 +125,18 @@ class Checkpoints(SessionCallback):
                 warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
         if paths:
             raise ValueError(
-                f"none of the checkpoints in {str(self.session.folder)!r} can be used; "
-                "--overwrite begins anew"
+                f"none of the checkpoints in '{self.folder}' can be used; --overwrite "
+                "begins anew"
             )
         return None, {}, {}
 
     def run_id(self):
         """What a checkpoint belongs to: the digest of settings, seed and data."""
-        return sha256(self.session.run.path / "manifest.json")
+        return sha256(self.run.path / "manifest.json")
 
     def paths(self):
         """The files of all checkpoints, oldest first."""
-        found = self.session.folder.glob("batch-*.safetensors")
+        found = self.folder.glob("batch-*.safetensors")
         # Of two of one position, which a kill may leave, the newer is the second.
         return sorted(found, key=lambda path: (stem(path), path.stat().st_mtime_ns))
 
@@ -151,11 +150,11 @@ class Checkpoints(SessionCallback):
             labels, weights = map(ops.convert_to_tensor, row)
             logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
             self.model.compute_metrics(None, labels, logits, weights)
-        self.session.distribution.set_metrics(self.model, self.metrics)
+        self.distribution.set_metrics(self.model, self.metrics)
         self.metrics = ()
 
     def on_train_batch_begin(self, batch, logs=None):
-        process = self.session.distribution.process
+        process = self.distribution.process
         # Otherwise there were fewer processes.
         if all(process < len(states) for states in self.random):
             set_random_state([states[process] for states in self.random])
@@ -163,25 +162,22 @@ class Checkpoints(SessionCallback):
 
     def on_train_batch_end(self, batch, logs=None):
         session = self.session
-        if session.progress.batch == len(session.batches):
+        if self.progress.batch == len(session.batches):
             # The epoch's own checkpoint follows, after validation. In between, torch's
             # data loaders draw numbers, more or fewer of them in a resumed run.
             self.random = self.random_states()
             return
-        waited = (session.progress.seconds - self.written) / 60
-        is_due = (
-            waited >= session.training.checkpoint_minutes
-            or session.signal
-            or session.limit_is_reached()
-        )
+        waited = (self.progress.seconds - self.written) / 60
+        is_late = waited >= self.training.checkpoint_minutes
+        is_last = session.signal or session.limit_is_reached()
         # Where a weight is not finite, the next batch's loss will tell, and the last
         # good checkpoint is kept.
-        if is_due and all_finite(self.model):
+        if (is_late or is_last) and all_finite(self.model):
             self.save()
             self.leave_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
-        progress = self.session.progress
+        progress = self.progress
         if progress.batch == len(self.session.batches):  # otherwise a limit ended it
             progress.epoch = epoch + 1
             progress.batch = 0
@@ -190,72 +186,70 @@ class Checkpoints(SessionCallback):
 
     def leave_if_asked(self):
         if self.session.signal:
-            raise Interrupted(self.session.signal, self.session.progress.batches)
+            raise Interrupted(self.session.signal, self.progress.batches)
 
     def save(self):
         """Write a checkpoint of now, and remove those that are too many."""
-        session = self.session
-        distribution = session.distribution
+        distribution = self.distribution
         arrays = {
             "model": distribution.arrays(self.model.variables),
             "optimizer": distribution.arrays(self.model.optimizer.variables),
             "metrics": distribution.metrics(self.model),
             "random": self.random or self.random_states(),
         }
-        self.written = session.progress.seconds
-        if not session.writes:
+        self.written = self.progress.seconds
+        if not self.writes:
             return
         metadata = {
-            "progress": dataclasses.asdict(session.progress),
+            "progress": dataclasses.asdict(self.progress),
             "backend": keras.backend.backend(),
             "run": self.run_id(),
         }
-        name = f"batch-{session.progress.batches:08d}"
-        save_arrays(session.folder, name, arrays, metadata)
+        name = f"batch-{self.progress.batches:08d}"
+        save_arrays(self.folder, name, arrays, metadata)
         paths = self.paths()
         older = [path for path in paths if stem(path) <= name]
         # Newer ones are damaged: one before them was resumed.
-        for path in set(paths) - set(older[-session.training.keep_last :]):
+        for path in {*paths} - {*older[-self.training.keep_last :]}:
             path.unlink()
 
     def random_states(self):
         """What `random_state` gives in each process, as arrays `(processes, ...)`."""
-        return [self.session.distribution.all_gather(array) for array in random_state()]
+        return [self.distribution.all_gather(array) for array in random_state()]
 
     def note_best(self):
         """Write into the newest checkpoint what is now the best score."""
         path, arrays, metadata = self.newest()
         if path is not None:
-            metadata["progress"]["best"] = self.session.progress.best
-            save_arrays(self.session.folder, stem(path), arrays, metadata)
+            metadata["progress"]["best"] = self.progress.best
+            save_arrays(self.folder, stem(path), arrays, metadata)
 
 
 class EpochWeights(SessionCallback):
     """Keep the weights of the last epochs and of the best ones in `checkpoints/`."""
 
     def on_epoch_end(self, epoch, logs=None):
-        session = self.session
-        arrays = {"model": session.distribution.arrays(self.model.weights)}
-        if not session.writes:
+        arrays = {"model": self.distribution.arrays(self.model.weights)}
+        if not self.writes:
             return
-        save_arrays(session.folder, epoch_name(epoch), arrays, {})
-        kept = list(range(epoch, epoch - session.training.average_last, -1))
-        kept += session.ranked_epochs()[: session.training.keep_best]
+        save_arrays(self.folder, epoch_name(epoch), arrays, {})
+        kept = [*range(epoch, epoch - self.training.average_last, -1)]
+        kept += self.session.ranked_epochs()[: self.training.keep_best]
         names = [epoch_name(number) for number in kept]
-        for path in session.folder.glob("epoch-*.safetensors"):
+        for path in self.folder.glob("epoch-*.safetensors"):
             if stem(path) not in names:
                 path.unlink()
 
     def paths(self):
         """The files of the last epochs, oldest first; a warning names damaged ones."""
-        found = []
-        epochs = range(len(self.session.progress.scores))
-        for epoch in epochs[-self.session.training.average_last :]:
-            found += self.session.folder.glob(f"{epoch_name(epoch)}.*.safetensors")
-        damaged = [path for path in found if not is_whole(path)]
-        for path in damaged:
+        paths = []
+        epochs = range(len(self.progress.scores))
+        for epoch in epochs[-self.training.average_last :]:
+            paths += self.folder.glob(f"{epoch_name(epoch)}.*.safetensors")
+        whole = [path for path in paths if is_whole(path)]
+        for path in set(paths) - set(whole):
             warnings.warn(f"left out of the mean: {path.name} is damaged", stacklevel=2)
-        return [path for path in found if path not in damaged]
+        return whole
 
 
 def epoch_name(epoch):

@@ -57,9 +57,12 @@ def check_shapes(labels, logits):
     expect(len(found) == 2, "y_true", "be ids (B, T), not one-hot vectors", found)
     holds_some = 0 not in predicted[1:]
     expect(holds_some, "y_pred", "hold at least one position and class", predicted)
-    known = [pair for pair in zip(found, predicted) if None not in pair]
-    fits = all(size == full for size, full in known)
-    expect(fits, "y_true", f"have the positions of y_pred, {predicted}", found)
+    sizes = zip(found, predicted)
+    fits = all(None in (size, full) or size == full for size, full in sizes)
+    if not fits:
+        what = "have the same rows and positions"
+        shapes = f"{found} and {predicted}"
+        raise ValueError(f"y_true and y_pred must {what}; received {shapes}")
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

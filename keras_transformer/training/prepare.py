@@ -93,14 +93,10 @@ def continued(begun, model, data):
 
 def must_equal(own, given, except_for, why):
     """Raise a `ValueError` that names the first field that differs."""
-    if given is None:
-        return
-    names = [field.name for field in dataclasses.fields(own)]
-    for name in names:
-        if name not in except_for:
-            expected = getattr(own, name)
-            found = getattr(given, name)
-            expect(found == expected, name, f"be {expected!r} {why}", found)
+    found = vars(given or own)
+    for name, value in vars(own).items():
+        is_right = name in except_for or found[name] == value
+        expect(is_right, name, f"be {value!r} {why}", found[name])
 
 
 def prepare(folder, files, config, begun=None):
@@ -112,23 +108,22 @@ def prepare(folder, files, config, begun=None):
         config: the `RunConfig`; what the tokenizers say about the model is filled in.
         begun: the `Run` whose tokenizers and weights to begin with.
     """
-    if begun is not None:
-        tokenizers = begun.tokenizers
-    else:
-        tokenizers = train_tokenizers(files[:2], config.data)
-    for name, pair in (("train", files[:2]), ("valid", files[2:])):
-        if pair[0] is None:
-            continue
-        place = folder / "data" / name
-        store = TokenStore.build(place, read_pairs(*pair), *tokenizers, config.data)
-        print(f"{name}: {store.report}", flush=True)
+    data = config.data
+    sides = {"train": files[:2], "valid": files[2:]}
+    tokenizers = begun.tokenizers if begun else train_tokenizers(files[:2], data)
+    for name, pair in sides.items():
+        if pair[0] is not None:
+            place = folder / "data" / name
+            pairs = read_pairs(*pair)
+            store = TokenStore.build(place, pairs, *tokenizers, config=data)
+            print(f"{name}: {store.report}", flush=True)
     if config.training.monitor == "bleu":
         translated = itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES)
         (folder / TRANSLATED).write_text(json.dumps(list(translated)), "utf-8")
     source, target = tokenizers
     model = dataclasses.replace(
         config.model,
-        share_embeddings=config.data.share_embeddings,
+        share_embeddings=data.share_embeddings,
         source_vocab_size=source.vocab_size,
         target_vocab_size=target.vocab_size,
         pad_id=target.special.pad,

@@ -110,27 +110,24 @@ class Session(keras.callbacks.Callback):
     def patience_is_over(self):
         """Whether there were too many epochs since the best one."""
         patience = self.training.patience
-        ranked = self.ranked_epochs()
-        if patience is None or not ranked:
+        scores = self.progress.scores
+        if patience is None or not scores:
             return False
-        return len(ranked) - 1 - ranked[0] >= patience
+        return len(scores) - 1 - self.ranked_epochs()[0] >= patience
 
     def limit_is_reached(self):
         """Whether there were as many updates or minutes as there may be."""
-        updates = self.progress.batches / self.training.gradient_accumulation
-        limits = (
-            (self.training.max_updates, updates),
-            (self.training.max_minutes, self.progress.seconds / 60),
-        )
+        training = self.training
+        updates = self.progress.batches / training.gradient_accumulation
+        minutes = self.progress.seconds / 60
+        limits = ((training.max_updates, updates), (training.max_minutes, minutes))
         return any(limit is not None and found >= limit for limit, found in limits)
 
     def is_done(self):
         """Whether nothing is left to train."""
-        return (
-            self.progress.epoch >= self.training.epochs
-            or self.limit_is_reached()
-            or self.patience_is_over()
-        )
+        if self.progress.epoch >= self.training.epochs:
+            return True
+        return self.limit_is_reached() or self.patience_is_over()
 
     def on_train_begin(self, logs=None):
         self.last = time.monotonic()
@@ -169,8 +166,7 @@ class Session(keras.callbacks.Callback):
         rate = float(self.model.optimizer.learning_rate)
         raise NonFiniteLoss(
             f"{what} at update {update} (learning rate {rate:.3g}); the model saved "
-            "last is kept. A lower learning_rate_scale, more warmup_updates or "
-            "clip_norm=1 may help"
+            "last is kept. Lower learning_rate_scale or set clip_norm=1"
         )
 
     def agree(self):
@@ -199,6 +195,15 @@ class SessionCallback(keras.callbacks.Callback):
     def __init__(self, session):
         super().__init__()
         self.session = session
+        self.run = session.run
+        self.training = session.training
+        self.distribution = session.distribution
+        self.folder = session.folder
+        self.writes = session.writes
+
+    @property
+    def progress(self):
+        return self.session.progress
 
 
 class Interrupted(KeyboardInterrupt):

@@ -188,26 +188,19 @@ def go_to_newest_checkpoint(model, session, checkpoints):
         remove_partial(session.folder)
     checkpoints.restore(model)
     progress = session.progress
-    if progress.best is not None and not holds_model(session.run):
-        warnings.warn(
-            "model.keras is damaged; the next epoch's will take its place", stacklevel=2
-        )
-        progress.best = None
+    if progress.best is not None:
+        try:
+            session.run.model()
+        except ValueError:
+            said = "model.keras is damaged; the next epoch's will take its place"
+            warnings.warn(said, stacklevel=2)
+            progress.best = None
     found = (progress.epoch, progress.batches, progress.best is None)
     session.distribution.must_agree("checkpoints", *found)
     if session.is_done():
         print("Nothing is left to train: move a limit, such as --epochs.")
     else:
         RunLog(session).rewind()
-
-
-def holds_model(run):
-    """Whether the model of a run is whole."""
-    try:
-        run.model()
-    except ValueError:
-        return False
-    return True
 
 
 def fit_epochs(model, session, callbacks):

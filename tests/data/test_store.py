@@ -35,7 +35,7 @@ def test_filters_count_what_they_drop(tokenizer):
         "a dog barks at a man": "a",
     }
     config = DataConfig(max_length=40)
-    store = TokenStore.from_lines([*pairs], [*pairs.values()], tokenizer, None, config)
+    store = TokenStore.from_lines([*pairs], [*pairs.values()], tokenizer, config=config)
     assert store.report == FilterReport(kept=1, empty=2, too_long=2, ratio=1)
     assert len(store) == 1
 
@@ -71,7 +71,7 @@ def test_large_vocabularies_take_four_bytes(tokenizer):
         encode=lambda lines: [[2**16] for _ in lines],
     )
     config = DataConfig(max_ratio=50.0)
-    store = TokenStore.from_lines(SOURCE, TARGET, tokenizer, large, config)
+    store = TokenStore.from_lines(SOURCE, TARGET, tokenizer, large, config=config)
     assert ids_of(store)[0] == (tokenizer.encode(SOURCE)[0], [2**16])
 
 

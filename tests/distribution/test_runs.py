@@ -1,4 +1,8 @@
-"""Whole runs as several processes: what is written once, what a killed process leaves, files translated in shares."""
+"""Whole runs as several processes.
+
+The tests show what is written once, what a killed process leaves, and how the processes
+share the translation of a file.
+"""
 
 import json
 import re
@@ -16,7 +20,10 @@ from layer_checks import NOT_ON_JAX
 from keras_transformer.cli.main import main
 from keras_transformer.runs.sealed_files import load_arrays
 
-TRAINING = "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 --checkpoint-minutes 0 --patience 1".split()
+TRAINING = (
+    "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 "
+    "--checkpoint-minutes 0 --patience 1"
+).split()
 SEARCH = "--beam 2 --n-best 2 --extra-length 2".split()
 # The second is JAX's.
 ENDED = "stops because another one ended; --resume continues|another task died"

@@ -172,7 +172,7 @@ def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
     (tmp_path / "mine" / "config.json").write_text("{}")
     before = contents(tmp_path)
     with pytest.raises(
-        ValueError, match="exists and is not an export directory; it is left as it is"
+        ValueError, match="exists and is no export directory; it is left as it is"
     ):
         export.ctranslate2(run, tmp_path / "mine", overwrite=True)
     for place in (run, run.parent):
@@ -184,7 +184,7 @@ def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
 
 
 def test_a_run_does_not_take_the_place_of_an_export(out, capsys):
-    assert "exists and is not a run directory; it is left as it is" in fails(
+    assert "exists and is no run directory; it is left as it is" in fails(
         capsys, "demo", out, "--overwrite"
     )
 

@@ -1,4 +1,7 @@
-"""Coverage-guided fuzzing of one target: `python tests/faults/fuzz.py TARGET [libFuzzer's options]`."""
+"""Coverage-guided fuzzing of one target.
+
+Usage: `python tests/faults/fuzz.py TARGET [libFuzzer's options]`.
+"""
 
 import os
 import sys

@@ -22,8 +22,9 @@ from keras_transformer.runs.sealed_files import load_arrays
 
 ROOT = Path(__file__).parent.parent.parent
 FLAGS = (
-    "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --num-heads 2 --vocab-size 24 --batch-tokens 160 "
-    "--warmup-updates 50 --dropout 0.3 --epochs 3 --average-last 2 --checkpoint-minutes 0"
+    "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --num-heads 2 "
+    "--vocab-size 24 --batch-tokens 160 --warmup-updates 50 --dropout 0.3 --epochs 3 "
+    "--average-last 2 --checkpoint-minutes 0"
 ).split()
 VARIANTS = {
     "plain": [],
@@ -51,9 +52,13 @@ def write_digits(folder, count=120):
 
 
 def command(folder, run, *flags):
-    files = [f"--{name}={folder / file}" for name, file in (
-        ("source", "train.en"), ("target", "train.de"), ("valid-source", "valid.en"), ("valid-target", "valid.de"),
-    )]  # fmt: skip
+    names = {
+        "source": "train.en",
+        "target": "train.de",
+        "valid-source": "valid.en",
+        "valid-target": "valid.de",
+    }
+    files = [f"--{name}={folder / file}" for name, file in names.items()]
     return ["train", str(run), *files, *FLAGS, *flags]
 
 
@@ -89,8 +94,9 @@ def finish(arguments, backend=None):
 
 
 def kill_at_random(arguments, run, draw, longest, early):
-    """Start, wait until training writes checkpoints, then for up to `longest` seconds, and kill; whether it was alive.
+    """Start a training and kill it; say whether it was alive then.
 
+    The kill comes up to `longest` seconds after the first checkpoint is written.
     With the probability `early` the kill comes while the process starts or prepares the
     data.
     """
@@ -119,7 +125,10 @@ def max_batch(run):
 
 
 def kill_until_done(arguments, run, draw, kills, longest=0.5, early=0.25):
-    """Kill a run so many times, or until it is done; then let it end. The number of kills that met it alive."""
+    """Kill a run so many times, or until it is done; then let it end.
+
+    It returns the number of kills that met the run alive.
+    """
     met = 0
     while met < kills and kill_at_random(
         [*arguments, "--resume"], run, draw, longest, early
@@ -132,7 +141,10 @@ def kill_until_done(arguments, run, draw, kills, longest=0.5, early=0.25):
 
 
 def assert_same_run(one, other):
-    """All arrays that two finished runs hold are equal bit for bit, and their logs but for the seconds."""
+    """Compare all arrays of two finished runs bit for bit, and their logs.
+
+    Only the seconds in the logs may differ.
+    """
     logs = [
         [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
         for run in (one, other)

@@ -1,4 +1,7 @@
-"""What may be fed with anything: each target takes bytes and must answer, or raise the one error of bad input."""
+"""What may be fed with anything.
+
+Each target takes bytes, and must answer or raise the one error of bad input.
+"""
 
 import contextlib
 import dataclasses
@@ -35,7 +38,10 @@ TEXT = ["a man rides a bike", "ein Mann fährt Rad", "0123456789"]
 
 
 def mutated(base, data):
-    """Most data as edits of what is right (each five bytes: place and value; an odd end cuts), some as they are."""
+    """Apply most data as edits to what is right, and take some as they are.
+
+    Five bytes are one edit: a place and a value. An odd end cuts the content short.
+    """
     if data[:1] == b"\0":
         return data[1:]
     content = bytearray(base)
@@ -138,10 +144,11 @@ def foreign_files():
 
 
 def foreign(data):
-    """The tokenizer's files of somebody else's checkpoint, or what a run keeps of them."""
+    """Somebody else's tokenizer: the files, or what a run keeps of them."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "tokenizer").mkdir()
-        damaged = sorted(foreign_files())[data[0] % len(foreign_files()) if data else 0]
+        names = sorted(foreign_files())
+        damaged = names[data[0] % len(names) if data else 0]
         for name, content in foreign_files().items():
             (Path(folder) / name).write_bytes(
                 mutated(content, data[1:]) if name == damaged else content
@@ -211,16 +218,22 @@ def checkpoint(data):
 
 
 WORDS = [
-    "train", "translate", "evaluate", "run", "--source", "--target", "--preset", "tiny", "--config", "--resume",
-    "--overwrite", "--input", "--output", "--beam", "4", "-1", "0", "nan", "1e999", "--epochs", "--json", "--n-best",
-    "--help", "--init-from", "--seed", "--dtype", "mixed_bfloat16", "--", "-", "", "a.en", "--num-heads", "--max-minutes",
+    "train", "translate", "evaluate", "run", "--source", "--target", "--preset", "tiny",
+    "--config", "--resume", "--overwrite", "--input", "--output", "--beam", "4", "-1",
+    "0", "nan", "1e999", "--epochs", "--json", "--n-best", "--help", "--init-from",
+    "--seed", "--dtype", "mixed_bfloat16", "--", "-", "", "a.en", "--num-heads",
+    "--max-minutes",
 ]  # fmt: skip
 
 
 def command(data):
     """A command line of likely and of unlikely words, in a folder without any file."""
-    words = [WORDS[part[0] % len(WORDS)] if len(part) == 1 else part.decode("utf-8", "replace")
-             for part in data.split(b"\n") if part]  # fmt: skip
+    words = []
+    for part in filter(None, data.split(b"\n")):
+        if len(part) == 1:
+            words.append(WORDS[part[0] % len(WORDS)])
+        else:
+            words.append(part.decode("utf-8", "replace"))
     if "\0" in "".join(words) or "demo" in words:  # which trains
         return
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):

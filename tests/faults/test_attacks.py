@@ -1,4 +1,7 @@
-"""Files made to do harm: each is refused in one line, before any of it is executed or takes memory."""
+"""Files made to do harm.
+
+Each is refused in one line, before any of it is executed or takes memory.
+"""
 
 import io
 import json
@@ -37,7 +40,7 @@ def run(untrained, tmp_path):
 
 
 def rewrite(run, members=None, extra=None, compression=zipfile.ZIP_STORED):
-    """Replace members of the run's model.keras, or add one, as somebody who knows the format could."""
+    """Replace members of a model.keras or add one, as who knows the format could."""
     path = run / "model.keras"
     with zipfile.ZipFile(path) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}

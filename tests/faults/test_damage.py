@@ -1,4 +1,7 @@
-"""Bits flipped and files cut short: harmless, or one clear error, never another model in silence."""
+"""Bits flipped and files cut short.
+
+Such damage does no harm or raises one clear error; it never gives another model.
+"""
 
 import dataclasses
 import json
@@ -20,7 +23,10 @@ from keras_transformer.training.train import train
 
 
 def what_it_holds(run):
-    """All that the package reads of a run: the model's arrays, the tokenizers' answers, the settings, the pairs."""
+    """All that the package reads of a run.
+
+    This is the model's arrays, the tokenizers' answers, the settings and the pairs.
+    """
     opened = Run.open(run)
     opened.manifest.verify("data")
     weights = [weight.tobytes() for weight in opened.model().get_weights()]
@@ -30,7 +36,10 @@ def what_it_holds(run):
 
 
 def newest_checkpoint(run, model, expected):
-    """Restore; the position that was found. Its arrays must be those of the whole checkpoint of that position."""
+    """Restore, and return the position that was found.
+
+    The arrays must be those of the whole checkpoint of that position.
+    """
     session = Session(Run(run, None, None), None)
     Checkpoints(session).restore(model)
     whole = expected[session.progress.batches]

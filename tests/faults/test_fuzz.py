@@ -1,4 +1,7 @@
-"""Anything fed to what reads files and arguments: an answer or a `ValueError`, never a trace, a hang or a crash."""
+"""Anything fed to what reads files and arguments.
+
+It answers or raises a `ValueError`; it never shows a trace, hangs or crashes.
+"""
 
 import re
 import subprocess

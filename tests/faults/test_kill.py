@@ -1,4 +1,7 @@
-"""Real training processes, killed at random moments: what is resumed ends bit for bit as what was never killed."""
+"""Real training processes, killed at random moments.
+
+A resumed run ends bit for bit like one that was never killed.
+"""
 
 import json
 import random
@@ -50,8 +53,8 @@ def test_a_run_goes_on_with_another_backend(folder, tmp_path):
         ["train", str(run), "--resume", "--max-updates", "1000"], backend=other
     )
     assert (
-        f"This run was on {begun} so far: from here on it is not bit for bit what it would be there."
-        in output
+        f"This run was on {begun} so far: from here on it is not bit for bit what it "
+        "would be there." in output
     )
     epochs = [
         json.loads(line)["epoch"]
@@ -96,7 +99,8 @@ def test_a_signal_leaves_after_one_more_checkpoint(folder, tmp_path, number):
     assert f"{number.name}: leaving after one more checkpoint" in output
     last = output.splitlines()[-1]
     found = re.fullmatch(
-        r"keras-transformer: interrupted after (\d+) batches; --resume continues from there",
+        r"keras-transformer: interrupted after (\d+) batches; --resume continues from "
+        "there",
         last,
     )
     assert found and max_batch(run).startswith(f"batch-{int(found[1]):08d}."), last

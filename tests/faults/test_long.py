@@ -74,7 +74,8 @@ def test_two_thousand_steps():
     model.fit(batches, epochs=100, shuffle=False, verbose=0, callbacks=[Watch()])
     assert len(seen) == 2000 and len(shapes) >= 5
     print(
-        f"resident MB after {SETTLED} and 2000 steps: {seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}"
+        f"resident MB after {SETTLED} and 2000 steps: "
+        f"{seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}"
     )
     assert seen[-1] < 1.05 * seen[SETTLED]
     if keras.backend.backend() != "torch":  # which compiles nothing
@@ -104,7 +105,8 @@ def test_two_thousand_translations():
         translator(texts(draw.randint(1, 8), draw, longest=8))
         seen.append(resident())
     print(
-        f"resident MB after {SETTLED} and 2000 calls: {seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}"
+        f"resident MB after {SETTLED} and 2000 calls: "
+        f"{seen[SETTLED] / 1e6:.0f}, {seen[-1] / 1e6:.0f}"
     )
     assert seen[-1] < 1.05 * seen[SETTLED]
     if keras.backend.backend() != "torch":

@@ -285,7 +285,7 @@ def test_a_checkpoint_is_not_replaced_by_its_run(marian, tmp_path):
             pretrained.load(folder, run, overwrite=True)
     other = changed(marian[0], tmp_path / "other")
     with pytest.raises(
-        ValueError, match="exists and is not a run directory; it is left as it is"
+        ValueError, match="exists and is no run directory; it is left as it is"
     ):
         pretrained.load(folder, other, overwrite=True)
     assert (

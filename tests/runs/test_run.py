@@ -58,13 +58,16 @@ def test_each_file_is_read_once(begun, monkeypatch):
     """By `Translator.load` as well, which opens a run."""
     begun.save_model(Transformer(begun.config.model))
     opened, made = [], []
-    for owner, name in ((builtins, "open"), (pathlib.Path, "read_bytes")):
 
-        def note(path, *rest, whole=getattr(owner, name), **options):
+    def noted(whole):
+        def note(path, *rest, **options):
             opened.append(getattr(path, "name", path))
             return whole(path, *rest, **options)
 
-        monkeypatch.setattr(owner, name, note)
+        return note
+
+    monkeypatch.setattr(builtins, "open", noted(open))
+    monkeypatch.setattr(pathlib.Path, "read_bytes", noted(pathlib.Path.read_bytes))
     whole = Tokenizer.__init__
 
     def count(self, *rest):
@@ -169,7 +172,7 @@ def test_what_is_no_run(tmp_path):
     with pytest.raises(ValueError, match=f"{made}'.*absent/config.json' is missing"):
         Run.open(tmp_path / "absent")
     (tmp_path / "config.json").write_text('{"model_type": "marian"}')
-    with pytest.raises(ValueError, match=f"{made}'.*' is none"):
+    with pytest.raises(ValueError, match=f"{made}'.*manifest.json' is missing"):
         Run.open(tmp_path)
     write_config(tmp_path, '{"made_with": {}}')
     with pytest.raises(ValueError, match=f"{made}'.*' is an export of one"):
@@ -195,4 +198,4 @@ def test_what_changed_is_not_used(begun):
         ValueError,
         match="tokenizer.model' is not the file that was written with manifest.json",
     ):
-        opened.tokenizers
+        _ = opened.tokenizers

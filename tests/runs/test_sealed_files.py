@@ -180,7 +180,7 @@ def test_what_is_not_overwritten(tmp_path):
     (tmp_path / "checkpoint" / "config.json").write_text('{"model_type": "marian"}')
     for name in ("photos", "file", "checkpoint"):
         with pytest.raises(
-            ValueError, match="is not a run directory; it is left as it is"
+            ValueError, match="is no run directory; it is left as it is"
         ):
             with files.new_directory(tmp_path / name, overwrite=True):
                 pass

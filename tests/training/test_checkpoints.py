@@ -93,7 +93,8 @@ def test_a_checkpoint_of_another_model_or_run_is_refused(tmp_path):
     other.compile("sgd", "mse")
     with pytest.raises(
         ValueError,
-        match="batch-0.* must hold 4 arrays of the model's shapes; received '.* others'",
+        match="batch-0.* must hold 4 arrays of the model's shapes; "
+        "received '.* others'",
     ):
         make(tmp_path).restore(other)
     (tmp_path / "manifest.json").write_text("another")

@@ -144,7 +144,10 @@ def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, corpus, monkeypatch):
 
 @one_width
 def test_a_resumed_run_is_the_one_that_was_begun(tmp_path, corpus, trained):
-    """Bit for bit equality after kills is shown in tests/faults; here: limits may change, nothing else may."""
+    """Limits may change, nothing else may.
+
+    Equality bit for bit after kills is shown in tests/faults.
+    """
     run = shutil.copytree(trained, tmp_path / "run")
     own = Run.open(run).config.training
     for wrong, message in (
@@ -234,7 +237,8 @@ def lines_of(corpus):
         ),
         (
             dict(model=preset("tiny", positions="learned", max_positions=64)),
-            "max_length must be at most max_positions=64 with positions='learned'; received 128",
+            "max_length must be at most max_positions=64 with positions='learned'; "
+            "received 128",
         ),
     ],
 )
@@ -321,8 +325,18 @@ def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
     batches = TokenBatches.from_lines(
         source, target, tokenizer, batch_tokens=512, seed=1
     )
-    config = preset("tiny", source_vocab_size=25, target_vocab_size=25, encoder_layers=1, decoder_layers=1, d_model=48,
-                    d_ff=128, num_heads=4, dropout=0.0, norm_first=True)  # fmt: skip
+    config = preset(
+        "tiny",
+        source_vocab_size=25,
+        target_vocab_size=25,
+        encoder_layers=1,
+        decoder_layers=1,
+        d_model=48,
+        d_ff=128,
+        num_heads=4,
+        dropout=0.0,
+        norm_first=True,
+    )
     model = Transformer(config)
     model.compile(
         paper_adam(WarmupSchedule(48, warmup_updates=60, scale=1.0)),
