@@ -17,7 +17,7 @@ import gradio as gr  # noqa: E402
 from starlette.datastructures import MutableHeaders  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from keras_transformer.plots.attention_maps import alignment, attention  # noqa: E402
+from keras_transformer.plots.model import alignment, attention  # noqa: E402
 
 LONGEST = 500  # characters of a sentence
 LARGEST_GRID = 50_000  # weights of all heads of a layer that are drawn one by one

@@ -25,22 +25,21 @@ FLAGS = {
     "--preset": dict(
         default=UNSET,
         choices=PRESETS,
-        help="size of the model, which the flags below change; tiny if absent",
+        help="size of the model, which flags change; tiny if absent",
     ),
     "--config": dict(
-        help="TOML file of the same names: source, preset, [model], [data], [training]"
+        help="TOML file: source, preset ..., [model], [data], [training]"
     ),
     "--distribute": dict(
         default="auto",
         choices=DISTRIBUTIONS,
-        help="data: devices share each batch; model: devices share one model (JAX); "
-        "none: one device; auto: data if there are several",
+        help="devices share each batch (data) or one model (model, JAX alone)",
     ),
     "--model-devices": dict(type=int, help="devices that share one model"),
     **OVERWRITE,
     "--resume": dict(
         action="store_true",
-        help="continue the run where it was interrupted; begin it if there is none",
+        help="continue RUN where it was interrupted, if there is one",
     ),
     "--init-from": dict(help="run whose tokenizer and weights to begin with"),
 }

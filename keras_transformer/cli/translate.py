@@ -16,7 +16,7 @@ RUNTIME = {
     "--runtime": dict(
         default="keras",
         choices=["keras", "ctranslate2"],
-        help="what computes; ctranslate2 takes a directory that export made",
+        help="what computes; ctranslate2: what export made",
     )
 }
 FLAGS = {
@@ -27,14 +27,14 @@ FLAGS = {
     "--output": dict(help="file to write; standard output if absent"),
     "--shard": dict(
         metavar="K/N",
-        help="translate every N-th line from the K-th, counted from 0; the last of N "
-        "processes joins the parts; as a launcher of several says if absent",
+        help="translate each N-th line from the K-th, from 0; the last of N processes "
+        "joins the parts; as a launcher says if absent",
     ),
     "--alignments": dict(
-        action="store_true", help="add a column: links of words, source-target from 0"
+        action="store_true", help="add a column: word links, source-target from 0"
     ),
     "--token-scores": dict(
-        action="store_true", help="add a column: tokens, log-probabilities in nats"
+        action="store_true", help="add a column: token:log-probability in nats"
     ),
 }
 GROUPS = {"search": DecodingConfig}
@@ -53,19 +53,19 @@ def load_translator(options):
 
 
 def run(options):
-    text = options.text
-    expect(not (text and options.input), "TEXT", "be absent with --input", text)
-    runtime = options.runtime
-    is_possible = runtime == "keras" or not options.alignments
-    expect(is_possible, "--runtime", "be keras with --alignments", runtime)
+    lines = options.text
+    typed = False
+    if options.input:
+        expect(not lines, "TEXT", "be absent with --input", lines)
+    if options.alignments:
+        runtime = options.runtime
+        expect(runtime == "keras", "--runtime", "be keras with --alignments", runtime)
     number, count = shard_of(options)
     if count > 1:
         return translate_share(options, number, count)
-    typed = False
-    lines = text
     if options.input:
         lines = read_lines(options.input)
-    elif not text:
+    elif not lines:
         lines = read_lines(sys.stdin.buffer, "standard input")
         typed = sys.stdin.isatty()  # who types a line waits for its translation
     found = found_rows(options, lines, at_once=typed)
