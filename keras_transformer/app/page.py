@@ -3,7 +3,6 @@
 The page asks nothing of any machine but the one that serves it.
 """
 
-import os
 from pathlib import Path
 
 from keras_transformer.config import DecodingConfig
@@ -11,7 +10,6 @@ from keras_transformer.decoding.translator import Translator
 from keras_transformer.runs.extras import needed
 
 needed("gradio", "matplotlib", extra="app")
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
 
 import gradio as gr  # noqa: E402
 from starlette.datastructures import MutableHeaders  # noqa: E402
@@ -129,19 +127,21 @@ class Answers:
 
 
 def picture(found, kind, layer, head):
-    """A layer's `AttentionWeights` as a figure; None if nothing is translated yet."""
+    """A layer's `AttentionWeights` as a figure; None if nothing is translated."""
     if found is None:
         return None
     layers = getattr(found, kind)
     weights = layers[min(layer, len(layers)) - 1]
-    title = None
-    if head != ALL_HEADS:
-        weights = weights[int(head) - 1]
-    elif weights.size > LARGEST_GRID:
+    is_mean = head == ALL_HEADS and weights.size > LARGEST_GRID
+    if is_mean:
         weights = weights.mean(axis=0)
-        title = "mean of all heads"
+    elif head != ALL_HEADS:
+        weights = weights[int(head) - 1]
     _, queries, keys = KINDS[kind]
-    return attention(weights, getattr(found, queries), getattr(found, keys), title)
+    figure = attention(weights, getattr(found, queries), getattr(found, keys))
+    if is_mean:
+        figure.supxlabel("mean of all heads")
+    return figure
 
 
 def page(translator, title):
@@ -149,19 +149,16 @@ def page(translator, title):
     answers = Answers(translator)
     kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
     layers = answers.layers("cross")
-    last_but_one = max(1, layers[-1] - 1)
-    heads = range(1, translator.model.config.num_heads + 1)
-    heads = [ALL_HEADS, *map(str, heads)]
-    with gr.Blocks(title=title) as blocks:
+    heads = [str(n + 1) for n in range(translator.model.config.num_heads)]
+    with gr.Blocks(title=title, analytics_enabled=False) as blocks:
         gr.Markdown(f"# {title}")
         found = gr.State()
         with gr.Row():
             sentence = gr.Textbox(label="Sentence", lines=3, max_length=LONGEST)
             best = gr.Textbox(label="Translation", lines=3, interactive=False)
         button = gr.Button("Translate", variant="primary")
-        headers = ["score", "translation"]
         rows = gr.Dataframe(
-            headers=headers,
+            headers=["score", "translation"],
             label="Best translations",
             interactive=False,
             column_widths=["15%", "85%"],
@@ -171,12 +168,14 @@ def page(translator, title):
             with gr.Column(scale=2):
                 with gr.Row():
                     kind = gr.Dropdown(kinds, value="cross", label="Attention of")
-                    layer = gr.Dropdown(layers, value=last_but_one, label="Layer")
-                    head = gr.Dropdown(heads, value=ALL_HEADS, label="Head")
+                    layer = gr.Dropdown(
+                        layers, value=max(1, layers[-1] - 1), label="Layer"
+                    )
+                    head = gr.Dropdown([ALL_HEADS, *heads], label="Head")
                 shades = gr.Plot(label="Attention", format="png")
         choice = [kind, layer, head]
-        asked = [button.click, sentence.submit]
         results = [best, rows, links, found, shades]
+        asked = [button.click, sentence.submit]
         gr.on(asked, answers.translate, [sentence, *choice], results, **QUEUE)
         drawn = dict(fn=picture, inputs=[found, *choice], outputs=shades, **QUEUE)
         gr.on([layer.input, head.input], **drawn)

@@ -27,9 +27,7 @@ FLAGS = {
         choices=PRESETS,
         help="size of the model, which flags change; tiny if absent",
     ),
-    "--config": dict(
-        help="TOML file: source, preset ..., [model], [data], [training]"
-    ),
+    "--config": dict(help="TOML file: source, preset ..., [model], [data], [training]"),
     "--distribute": dict(
         default="auto",
         choices=DISTRIBUTIONS,

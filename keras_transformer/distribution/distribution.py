@@ -85,15 +85,14 @@ class Distribution:
         """The lists of strings of all processes."""
         own = json.dumps(texts).encode()
         longest = self.all_gather(np.array(len(own), "int32")).max()
-        padded = np.frombuffer(own.ljust(longest), np.uint8).astype("int32")
-        rows = self.all_gather(padded).astype(np.uint8)
-        return [json.loads(row.tobytes()) for row in rows]
+        codes = np.array([*own.ljust(longest)], "int32")
+        return [json.loads(bytes(row.tolist())) for row in self.all_gather(codes)]
 
     def must_agree(self, what, *numbers):
         """Raise a `ValueError` in all processes unless all found the same numbers."""
         found = self.all_gather(np.array(numbers, "int32"))
-        is_same = (found == found[0]).all()
-        expect(is_same, "processes", f"find the same {what}", found.tolist())
+        expectation = f"find the same {what}"
+        expect((found == found[0]).all(), "processes", expectation, found.tolist())
 
     @contextlib.contextmanager
     def main_process_first(self):
@@ -101,12 +100,13 @@ class Distribution:
 
         They raise a `ValueError` if the block failed in process 0.
         """
-        failures = int(self.process == 0)
+        is_first = self.process == 0
+        failed = is_first
         try:
-            yield self.process == 0
-            failures = 0
+            yield is_first
+            failed = False
         finally:
-            failures = self.sum(np.array(failures, "int32"))
+            failures = self.sum(np.array(failed, "int32"))
         if failures:
             raise ValueError("process 0 failed; its own output says why")
 
@@ -138,7 +138,7 @@ class Processes(Distribution):
         # a finished, compiled model of any class. A callback would come too late, after
         # the logs of the batch.
         model.get_metrics_result = get_metrics_result
-        # All begin with the weights of process 0.
+        # All begin as process 0 does.
         weights = [ops.convert_to_tensor(weight) for weight in model.weights]
         if self.process > 0:
             weights = [ops.zeros_like(weight) for weight in weights]
@@ -161,20 +161,19 @@ class Processes(Distribution):
         return self.processes if variable.path.endswith("loss/total") else 1
 
     def metrics(self, model):
-        found = self.totals(model.metrics_variables)
-        return [ops.convert_to_numpy(total) for total in found]
+        totals = self.totals(model.metrics_variables)
+        return [ops.convert_to_numpy(total) for total in totals]
 
     def set_metrics(self, model, arrays):
         # Process 0 holds everything.
         for variable, array in zip(model.metrics_variables, arrays, strict=True):
-            own = array / self.share(variable)
-            variable.assign(own if self.process == 0 else np.zeros_like(array))
+            own = array if self.process == 0 else np.zeros_like(array)
+            variable.assign(own / self.share(variable))
 
 
 def seeds(model):
     """The variables that hold the states of a model's dropout."""
-    name = "seed_generator_state"
-    return [variable for variable in model.variables if variable.path.endswith(name)]
+    return [one for one in model.variables if one.name == "seed_generator_state"]
 
 
 def offset_seed(seed, number):
@@ -186,8 +185,8 @@ def offset_seed(seed, number):
 def transform_gradients(optimizer, transform):
     """Let an optimizer clip, accumulate and apply `transform(gradients)`."""
     kind = type(optimizer).__name__
-    is_one = hasattr(optimizer, "gradient_transform")
-    expect(is_one, "optimizer", "be a GradientTransform on several devices", kind)
+    is_ours = hasattr(optimizer, "gradient_transform")
+    expect(is_ours, "optimizer", "be a GradientTransform on several devices", kind)
     optimizer.gradient_transform = transform
 
 
