@@ -17,8 +17,9 @@ from starlette.middleware import Middleware  # noqa: E402
 
 from keras_transformer.plots.model import alignment, attention  # noqa: E402
 
-LONGEST = 500  # characters of a sentence
-LARGEST_GRID = 50_000  # weights of all heads of a layer that are drawn one by one
+# Characters of a sentence; weights of a layer whose heads are drawn one by one.
+LONGEST = 500
+LARGEST_GRID = 50_000
 # Kind of attention: what it is called, whose tokens are queries, and whose are keys.
 KINDS = {
     "cross": ("translation to sentence", "target_tokens", "source_tokens"),
@@ -62,10 +63,10 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
         share=False,
         quiet=True,
         prevent_thread_lock=True,
-        ssr_mode=False,
         footer_links=[],
         max_file_size=1,
-        state_session_capacity=20,  # each keeps the attention of its last sentence
+        # Each keeps the attention of its last sentence.
+        state_session_capacity=20,
         # Gradio's own fonts would come from Google.
         theme=gr.themes.Default(font=["sans-serif"], font_mono=["monospace"]),
         app_kwargs={"middleware": [Middleware(with_policy)]},

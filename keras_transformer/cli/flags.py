@@ -26,7 +26,7 @@ TRAIN_GROUPS = {
     "training": TrainingConfig,
 }
 TRAIN_FILES = {
-    "source": "source sentences, one a line (plain or .gz), or a .tsv of both sides",
+    "source": "source sentences, one a line, or a .tsv of both sides; also as .gz",
     "target": "their translations, line by line",
     "valid_source": "held-out source sentences",
     "valid_target": "their translations",

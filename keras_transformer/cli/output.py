@@ -53,7 +53,9 @@ def row(hypothesis, links=None, number=None, pieces=None):
         pieces: the target's vocabulary, if each token is to be shown with its
             log-probability.
     """
-    columns = [] if number is None else [str(number), f"{hypothesis.score:.4f}"]
+    columns = []
+    if number is not None:
+        columns = [str(number), f"{hypothesis.score:.4f}"]
     # A model that spells bytes may write line breaks, but line n translates line n.
     text = " ".join(hypothesis.text.splitlines())
     if (number, links, pieces) != (None, None, None):

@@ -12,7 +12,8 @@ from keras_transformer.config import expect
 from keras_transformer.runs.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
-M_TRIM_THRESHOLD = -1  # malloc.h
+# Of malloc.h.
+M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
 
 

@@ -8,9 +8,6 @@ from keras import ops
 
 from keras_transformer.config import expect
 
-# Any odd number: the processes' dropout must not be the same.
-SEEDS_APART = 0x9E3779B1
-
 
 class Distribution:
     """Where a model is trained: here in one process, on one device.
@@ -60,7 +57,7 @@ class Distribution:
 
     def arrays(self, variables):
         """The values of variables as NumPy arrays."""
-        return [ops.convert_to_numpy(variable) for variable in variables]
+        return [ops.convert_to_numpy(one) for one in variables]
 
     def metrics(self, model):
         """The states of a model's metrics, as one device would have them."""
@@ -128,7 +125,7 @@ class Processes(Distribution):
 
         def get_metrics_result():
             variables = model.metrics_variables
-            own = [ops.copy(variable) for variable in variables]
+            own = [ops.copy(one) for one in variables]
             assign(variables, self.totals(variables))
             result = own_result()
             assign(variables, own)
@@ -139,9 +136,9 @@ class Processes(Distribution):
         # the logs of the batch.
         model.get_metrics_result = get_metrics_result
         # All begin as process 0 does.
-        weights = [ops.convert_to_tensor(weight) for weight in model.weights]
+        weights = [ops.convert_to_tensor(one) for one in model.weights]
         if self.process > 0:
-            weights = [ops.zeros_like(weight) for weight in weights]
+            weights = [ops.zeros_like(one) for one in weights]
         assign(model.weights, self.sum_tensors(weights))
         for variable in seeds(model):
             variable.assign(offset_seed(variable, self.process))
@@ -152,7 +149,7 @@ class Processes(Distribution):
         # As float64, which holds counts exactly and which every collective takes.
         own = [ops.cast(one, "float64") * self.share(one) for one in variables]
         (totals,) = self.sum_tensors([ops.stack(own)])
-        return ops.unstack(totals, num=len(own))
+        return ops.unstack(totals, len(own))
 
     def share(self, variable):
         """The factor between one process's part of a metric and its part of the sum."""
@@ -178,7 +175,9 @@ def seeds(model):
 
 def offset_seed(seed, number):
     """The state of a seed for a process or replica; number 0 keeps its own."""
-    state = ops.convert_to_numpy(seed).astype("uint64") + number * SEEDS_APART
+    state = ops.convert_to_numpy(seed).astype("uint64")
+    # Any odd number: the processes' dropout must not be the same.
+    state += number * 0x9E3779B1
     return (state % 2**32).astype(seed.dtype)
 
 

@@ -11,8 +11,11 @@ from keras_transformer.config import expect
 # `keras.distribution.initialize`, of Slurm's srun, of torchrun.
 KERAS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID")
 SLURM = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
-TORCHRUN = ("WORLD_SIZE", "RANK")
-LAUNCHERS = {"torch": [TORCHRUN], "tensorflow": [SLURM], "jax": [KERAS, SLURM]}
+LAUNCHERS = {
+    "torch": [("WORLD_SIZE", "RANK")],
+    "tensorflow": [SLURM],
+    "jax": [KERAS, SLURM],
+}
 
 
 def launched():

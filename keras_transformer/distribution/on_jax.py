@@ -1,6 +1,7 @@
 """JAX: the compiler cuts one program for all devices, of this host and of others."""
 
 import contextlib
+import functools
 import os
 import random
 
@@ -28,16 +29,15 @@ CUT = "num_heads d_ff decoder_d_ff source_vocab_size target_vocab_size".split()
 
 def engine(how, model_devices):
     """The engine for all devices of all processes; None if there is one device."""
-    join()
+    process, processes = launched()
+    if processes > 1 and not jax.distributed.is_initialized():
+        join(process, processes)
     if jax.device_count() > 1:
         return OnJax(how, model_devices)
 
 
-def join():
-    """Connect to the other processes if a launcher started several."""
-    process, processes = launched()
-    if processes == 1 or jax.distributed.is_initialized():
-        return
+def join(process, processes):
+    """Connect to the other processes."""
     # As `keras.distribution.initialize` does. Without an address JAX asks Slurm.
     cluster = ()
     if KERAS[0] in os.environ:
@@ -66,6 +66,12 @@ def own_gpus():
         return list(range(len(visible.split(","))))
 
 
+@functools.lru_cache(maxsize=1)
+def copy_of(model):
+    """A model of the same config, made once for each."""
+    return type(model).from_config(model.get_config())
+
+
 class OnJax(Distribution):
     """All devices, by Keras's `ModelParallel`; with "data" in groups of one device."""
 
@@ -86,8 +92,6 @@ class OnJax(Distribution):
         # TokenBatches gives each process its rows.
         options = dict(batch_dim_name="data", auto_shard_dataset=False)
         self.engine = distribution.ModelParallel(layout_map=layout, **options)
-        self.copied = None
-        self.copy = None
 
     def check(self, model, training):
         parts = self.model_devices
@@ -118,10 +122,8 @@ class OnJax(Distribution):
         before = distribution.distribution()
         distribution.set_distribution(None)
         try:
-            if self.copied is not model:
-                self.copied = model
-                self.copy = type(model).from_config(model.get_config())
-            assign(self.copy.variables, arrays)
-            yield self.copy
+            copy = copy_of(model)
+            assign(copy.variables, arrays)
+            yield copy
         finally:
             distribution.set_distribution(before)
