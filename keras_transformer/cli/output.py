@@ -21,13 +21,14 @@ def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=
     groups = ([line] for line in lines) if at_once else [lines]
     for group in groups:
         asked, sources = itertools.tee(group)
-        found = translator.stream(asked, token_scores)
-        results = zip(sources, found, numbers)  # a group takes no number too many
+        found = translator.stream(asked, token_scores=token_scores)
+        # The numbers come last: the end of a group must not use one up.
+        results = zip(sources, found, numbers)
         while batch := list(itertools.islice(results, config.batch_size)):
             links = itertools.repeat(None)
             if alignments:
-                texts = [source for source, found, _ in batch for _ in found]
-                targets = [one for _, found, _ in batch for one in found]
+                texts = [source for source, several, _ in batch for _ in several]
+                targets = [one for _, several, _ in batch for one in several]
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # the search has warned already
                     links = iter(translator.alignments(texts, targets))
