@@ -110,16 +110,17 @@ class Answers:
         """Text -> best translation, all with scores, word links, attention, picture."""
         text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST:
-            expected = f"The sentence must have 1 to {LONGEST} characters"
-            gr.Warning(f"{expected}; received {len(text)}.")
+            limit = f"The sentence must have 1 to {LONGEST} characters"
+            gr.Warning(f"{limit}; received {len(text)}.")
             return [gr.skip()] * 5
-        hypotheses = self.translator.hypotheses([text])[0]
+        translator = self.translator
+        hypotheses = translator.hypotheses([text])[0]
         best = hypotheses[0]
         rows = [[f"{one.score:.4f}", one.text] for one in hypotheses]
-        links = self.translator.alignments([text], [best])[0]
-        found = self.translator.attention(text, best)
-        shades = picture(found, *choice)
-        return best.text, rows, alignment(text, best.text, links), found, shades
+        links = translator.alignments([text], [best])[0]
+        words = alignment(text, best.text, links)
+        found = translator.attention(text, best)
+        return best.text, rows, words, found, picture(found, *choice)
 
     def choose_kind(self, kind, layer):
         """The layers to choose from, when another kind of attention is chosen."""

@@ -17,7 +17,7 @@ from keras_transformer.config import (
     expect,
 )
 
-RUN = {"run": dict(metavar="RUN", help="directory that train, demo or import made")}
+RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
 NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
 OVERWRITE = {"--overwrite": dict(action="store_true", help="replace RUN if it exists")}
 TRAIN_GROUPS = {
@@ -89,7 +89,7 @@ def read_toml(path):
     """
     where = f"config {path!r}"
     try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        settings = tomllib.loads(Path(path).read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
     check_names(where, settings, [*TRAIN_FILES, "preset", *TRAIN_GROUPS])

@@ -133,7 +133,7 @@ def slurm():
     )
     cluster = found.cluster_spec().as_dict()
     # It sorts the hosts by their names, and Slurm's numbers may say otherwise.
-    own_port = port + int(os.environ["SLURM_LOCALID"])
-    address = f"{os.environ['SLURMD_NODENAME']}:{own_port}"
+    port += int(os.environ["SLURM_LOCALID"])
+    address = f"{os.environ['SLURMD_NODENAME']}:{port}"
     task = {"type": "worker", "index": cluster["worker"].index(address)}
     return json.dumps({"cluster": cluster, "task": task})

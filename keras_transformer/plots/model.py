@@ -178,8 +178,8 @@ def masks(masks):
         shades(axes, mask.astype("int8"), colours, 0, 1)
         axes.set(title=name, xlabel="key position", ylabel=rows)
         axes.locator_params(integer=True)
-    legend = [Patch(color=COLOURS[label], label=label) for label in COLOURS]
-    figure.legend(handles=legend, loc="outside lower center", ncols=2)
+    patches = [Patch(color=colour) for colour in COLOURS.values()]
+    figure.legend(patches, COLOURS, loc="outside lower center", ncols=2)
     return suit(figure)
 
 

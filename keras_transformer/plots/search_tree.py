@@ -35,8 +35,8 @@ def beam_tree(steps):
     nodes = _nodes(steps)
     height = 1 + max(node.rank for node in nodes.values())
     letters = max(6, *(len(tokens[-1]) for tokens, _ in nodes))
-    width = max(5.0, (0.35 + 0.085 * letters) * (count - 1) + 0.5)
-    figure, (axes,) = canvas((width, 0.5 * height + 1.0))
+    width = (0.35 + 0.085 * letters) * (count - 1) + 0.5
+    figure, (axes,) = canvas((max(5, width), 0.5 * height + 1))
     lines = {}
     for (tokens, _), node in nodes.items():
         before = nodes.get((tokens[:-1], False), Node(0, 0, "", 0.0))
@@ -73,11 +73,12 @@ def _nodes(steps):
         known = {tokens for tokens, _ in step.finished}
         for rank, (tokens, number) in enumerate([*new, *step.live]):
             is_finished = rank < len(new)
+            kind = "dropped"
             if tokens == best[:column] and is_finished == (column == len(best)):
                 kind = "best"
-            elif is_finished:
-                kind = "finished" if tokens in ended else "dropped"
-            else:
-                kind = "kept" if tokens in extended else "dropped"
+            elif is_finished and tokens in ended:
+                kind = "finished"
+            elif not is_finished and tokens in extended:
+                kind = "kept"
             nodes[tokens, is_finished] = Node(column, rank, kind, number)
     return nodes

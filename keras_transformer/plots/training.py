@@ -50,9 +50,9 @@ def _curves(run):
     curves = collections.defaultdict(dict)
     if hasattr(run, "history"):
         for name, values in run.history.items():
-            curves[name] = dict(enumerate(values, start=1))
+            curves[name] = dict(enumerate(values, 1))
         return curves
-    for row in read_log(Path(run) / "log.jsonl"):
+    for row in read_log(Path(run, "log.jsonl")):
         for name, value in row.items():
             curves[name][row["epoch"]] = value
     return curves
