@@ -3,7 +3,6 @@
 The page asks nothing of any machine but the one that serves it.
 """
 
-import os
 from pathlib import Path
 
 from keras_transformer.config import DecodingConfig
@@ -11,7 +10,6 @@ from keras_transformer.decoding.translator import Translator
 from keras_transformer.runs.extras import needed
 
 needed("gradio", "matplotlib", extra="app")
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
 
 import gradio as gr  # noqa: E402
 from starlette.datastructures import MutableHeaders  # noqa: E402
@@ -19,8 +17,9 @@ from starlette.middleware import Middleware  # noqa: E402
 
 from keras_transformer.plots.model import alignment, attention  # noqa: E402
 
-LONGEST = 500  # characters of a sentence
-LARGEST_GRID = 50_000  # weights of all heads of a layer that are drawn one by one
+# Characters of a sentence; weights of a layer whose heads are drawn one by one.
+LONGEST = 500
+LARGEST_GRID = 50_000
 # Kind of attention: what it is called, whose tokens are queries, and whose are keys.
 KINDS = {
     "cross": ("translation to sentence", "target_tokens", "source_tokens"),
@@ -64,10 +63,10 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
         share=False,
         quiet=True,
         prevent_thread_lock=True,
-        ssr_mode=False,
         footer_links=[],
         max_file_size=1,
-        state_session_capacity=20,  # each keeps the attention of its last sentence
+        # Each keeps the attention of its last sentence.
+        state_session_capacity=20,
         # Gradio's own fonts would come from Google.
         theme=gr.themes.Default(font=["sans-serif"], font_mono=["monospace"]),
         app_kwargs={"middleware": [Middleware(with_policy)]},
@@ -111,16 +110,17 @@ class Answers:
         """Text -> best translation, all with scores, word links, attention, picture."""
         text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST:
-            expected = f"The sentence must have 1 to {LONGEST} characters"
-            gr.Warning(f"{expected}; received {len(text)}.")
+            limit = f"The sentence must have 1 to {LONGEST} characters"
+            gr.Warning(f"{limit}; received {len(text)}.")
             return [gr.skip()] * 5
-        hypotheses = self.translator.hypotheses([text])[0]
+        translator = self.translator
+        hypotheses = translator.hypotheses([text])[0]
         best = hypotheses[0]
         rows = [[f"{one.score:.4f}", one.text] for one in hypotheses]
-        links = self.translator.alignments([text], [best])[0]
-        found = self.translator.attention(text, best)
-        shades = picture(found, *choice)
-        return best.text, rows, alignment(text, best.text, links), found, shades
+        links = translator.alignments([text], [best])[0]
+        words = alignment(text, best.text, links)
+        found = translator.attention(text, best)
+        return best.text, rows, words, found, picture(found, *choice)
 
     def choose_kind(self, kind, layer):
         """The layers to choose from, when another kind of attention is chosen."""
@@ -129,19 +129,21 @@ class Answers:
 
 
 def picture(found, kind, layer, head):
-    """A layer's `AttentionWeights` as a figure; None if nothing is translated yet."""
+    """A layer's `AttentionWeights` as a figure; None if nothing is translated."""
     if found is None:
         return None
     layers = getattr(found, kind)
     weights = layers[min(layer, len(layers)) - 1]
-    title = None
-    if head != ALL_HEADS:
-        weights = weights[int(head) - 1]
-    elif weights.size > LARGEST_GRID:
+    is_mean = head == ALL_HEADS and weights.size > LARGEST_GRID
+    if is_mean:
         weights = weights.mean(axis=0)
-        title = "mean of all heads"
+    elif head != ALL_HEADS:
+        weights = weights[int(head) - 1]
     _, queries, keys = KINDS[kind]
-    return attention(weights, getattr(found, queries), getattr(found, keys), title)
+    figure = attention(weights, getattr(found, queries), getattr(found, keys))
+    if is_mean:
+        figure.supxlabel("mean of all heads")
+    return figure
 
 
 def page(translator, title):
@@ -149,19 +151,16 @@ def page(translator, title):
     answers = Answers(translator)
     kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
     layers = answers.layers("cross")
-    last_but_one = max(1, layers[-1] - 1)
-    heads = range(1, translator.model.config.num_heads + 1)
-    heads = [ALL_HEADS, *map(str, heads)]
-    with gr.Blocks(title=title) as blocks:
+    heads = [str(n + 1) for n in range(translator.model.config.num_heads)]
+    with gr.Blocks(title=title, analytics_enabled=False) as blocks:
         gr.Markdown(f"# {title}")
         found = gr.State()
         with gr.Row():
             sentence = gr.Textbox(label="Sentence", lines=3, max_length=LONGEST)
             best = gr.Textbox(label="Translation", lines=3, interactive=False)
         button = gr.Button("Translate", variant="primary")
-        headers = ["score", "translation"]
         rows = gr.Dataframe(
-            headers=headers,
+            headers=["score", "translation"],
             label="Best translations",
             interactive=False,
             column_widths=["15%", "85%"],
@@ -171,12 +170,14 @@ def page(translator, title):
             with gr.Column(scale=2):
                 with gr.Row():
                     kind = gr.Dropdown(kinds, value="cross", label="Attention of")
-                    layer = gr.Dropdown(layers, value=last_but_one, label="Layer")
-                    head = gr.Dropdown(heads, value=ALL_HEADS, label="Head")
+                    layer = gr.Dropdown(
+                        layers, value=max(1, layers[-1] - 1), label="Layer"
+                    )
+                    head = gr.Dropdown([ALL_HEADS, *heads], label="Head")
                 shades = gr.Plot(label="Attention", format="png")
         choice = [kind, layer, head]
-        asked = [button.click, sentence.submit]
         results = [best, rows, links, found, shades]
+        asked = [button.click, sentence.submit]
         gr.on(asked, answers.translate, [sentence, *choice], results, **QUEUE)
         drawn = dict(fn=picture, inputs=[found, *choice], outputs=shades, **QUEUE)
         gr.on([layer.input, head.input], **drawn)

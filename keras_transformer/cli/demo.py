@@ -7,11 +7,12 @@ from keras_transformer.config import DataConfig, TrainingConfig, preset
 FLAGS = {"run": NEW_RUN["run"] | dict(nargs="?", default="demo-run")} | OVERWRITE
 GROUPS = {}
 # It learns from few updates; 12,000 pairs of one grammar need no regularisation.
-RECIPE = dict(epochs=4, warmup_updates=300, learning_rate_scale=0.5, average_last=1)
 CONFIGS = {
     "model": preset("tiny", norm_first=True, dropout=0.0),
     "data": DataConfig(vocab_size=1200, batch_tokens=512),
-    "training": TrainingConfig(**RECIPE),
+    "training": TrainingConfig(
+        epochs=4, warmup_updates=300, learning_rate_scale=0.5, average_last=1
+    ),
 }
 
 
@@ -26,9 +27,9 @@ def run(options):
     train(options.run, *files, **CONFIGS, overwrite=options.overwrite)
     source, target = captions("test")
     result = evaluate(options.run, source, target)
-    rate = result.sentences_per_second
-    print(f"\n500 held-out sentences at {rate:.1f} a second:\n{result.scores}\n")
-    pairs = list(read_pairs(source, target))
-    for number in range(0, len(pairs), 100):
-        print(f"  {pairs[number][0]}\n  -> {result.translations[number]}\n")
+    rate = f"{result.sentences_per_second:.1f} a second"
+    print(f"\n500 held-out sentences at {rate}:\n{result.scores}\n")
+    shown = list(zip(read_pairs(source, target), result.translations))[::100]
+    for (sentence, _), translation in shown:
+        print(f"  {sentence}\n  -> {translation}\n")
     say_where(options.run)

@@ -20,9 +20,7 @@ FLAGS = {
         help="ctranslate2: how the weights are stored (default: float32)",
     ),
 }
-GROUPS = {
-    "search: saved_model, for good; ctranslate2, unless told otherwise": DecodingConfig
-}
+GROUPS = {"search: saved_model's own; ctranslate2's default": DecodingConfig}
 
 
 def run(options):
@@ -30,11 +28,12 @@ def run(options):
 
     to = options.to
     changes = chosen_fields(options, DecodingConfig)
-    takes_search = to in ("saved_model", "ctranslate2")
-    expect(takes_search or not changes, f"--to {to}", "have no search", [*changes])
+    if to not in ("saved_model", "ctranslate2"):
+        expect(not changes, f"--to {to}", "have no search", [*changes])
     if "quantization" in options:
         expect(to == "ctranslate2", "--to", "be ctranslate2 with --quantization", to)
         changes["quantization"] = options.quantization
+    out = options.out
     write = getattr(export, to)
-    check = write(options.run, options.out, overwrite=options.overwrite, **changes)
-    print(f"{check}\nThe export is in {options.out}.")
+    check = write(options.run, out, overwrite=options.overwrite, **changes)
+    print(f"{check}\nThe export is in {out}.")

@@ -17,7 +17,7 @@ from keras_transformer.config import (
     expect,
 )
 
-RUN = {"run": dict(metavar="RUN", help="directory that train, demo or import made")}
+RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
 NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
 OVERWRITE = {"--overwrite": dict(action="store_true", help="replace RUN if it exists")}
 TRAIN_GROUPS = {
@@ -26,7 +26,7 @@ TRAIN_GROUPS = {
     "training": TrainingConfig,
 }
 TRAIN_FILES = {
-    "source": "source sentences, one a line (plain or .gz), or a .tsv of both sides",
+    "source": "source sentences, one a line, or a .tsv of both sides; also as .gz",
     "target": "their translations, line by line",
     "valid_source": "held-out source sentences",
     "valid_target": "their translations",
@@ -38,14 +38,13 @@ def add_config(parser, title, config):
 
     The parsed options hold only the fields that the user chose.
     """
-    group = parser.add_argument_group(title)
-    for field in flag_fields(config):
+    group = parser.add_argument_group(title, argument_default=argparse.SUPPRESS)
+    for name, field in flag_fields(config).items():
         text = field.metadata["help"]
         # The defaults of a model come from its preset.
         if config is not TransformerConfig and field.default is not None:
             text += f" (default: {field.default})"
-        how = {"help": text, "default": argparse.SUPPRESS} | value_options(field.type)
-        group.add_argument(flag(field.name), **how)
+        group.add_argument(flag(name), help=text, **value_options(field.type))
 
 
 def flag(name):
@@ -53,17 +52,21 @@ def flag(name):
 
 
 def flag_fields(config):
-    """The fields of a config dataclass that may be chosen."""
-    hidden = NO_FLAGS if config is TransformerConfig else ()
-    return [field for field in dataclasses.fields(config) if field.name not in hidden]
+    """The fields of a config dataclass that may be chosen, by their names."""
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    if config is TransformerConfig:
+        for name in NO_FLAGS:
+            del fields[name]
+    return fields
 
 
 def value_options(kind):
     """How argparse reads a value of a field's type."""
+    parts = get_args(kind)
     if get_origin(kind) is Literal:
-        return {"choices": get_args(kind)}
-    if get_args(kind):  # `int | None`: a flag gives a number
-        kind = get_args(kind)[0]
+        return {"choices": parts}
+    if parts:  # `int | None`: a flag gives a number
+        kind = parts[0]
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
     return {"type": kind, "metavar": kind.__name__.upper()}
@@ -71,8 +74,8 @@ def value_options(kind):
 
 def chosen_fields(options, config):
     """The fields of a config dataclass that the command line sets."""
-    names = {field.name for field in flag_fields(config)}
-    return {name: value for name, value in vars(options).items() if name in names}
+    chosen = vars(options)
+    return {name: chosen[name] for name in flag_fields(config) if name in chosen}
 
 
 def read_toml(path):
@@ -86,17 +89,17 @@ def read_toml(path):
     """
     where = f"config {path!r}"
     try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        settings = tomllib.loads(Path(path).read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
     check_names(where, settings, [*TRAIN_FILES, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():
+        place = f"{where}: {name}"
         if name in TRAIN_GROUPS:
-            expect(isinstance(value, dict), f"{where}: {name}", "be a table", value)
-            fields = [field.name for field in flag_fields(TRAIN_GROUPS[name])]
-            check_names(f"{where}: [{name}]", value, fields)
+            expect(isinstance(value, dict), place, "be a table", value)
+            check_names(f"{where}: [{name}]", value, flag_fields(TRAIN_GROUPS[name]))
         else:
-            expect(isinstance(value, str), f"{where}: {name}", "be a string", value)
+            expect(isinstance(value, str), place, "be a string", value)
     return settings
 
 

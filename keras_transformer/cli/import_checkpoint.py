@@ -6,8 +6,8 @@ from keras_transformer.cli.output import say_where
 FLAGS = {
     "source": dict(metavar="SOURCE", help="folder of a checkpoint, or name on the hub"),
     **NEW_RUN,
-    "--source-lang": dict(help="language to translate from, if it has several"),
-    "--target-lang": dict(help="language to translate into, if it has several"),
+    "--source-lang": dict(help="language to translate from, of several"),
+    "--target-lang": dict(help="language to translate into, of several"),
     "--revision": dict(help="branch, tag or commit on the hub"),
     **OVERWRITE,
 }

@@ -34,7 +34,7 @@ def main(arguments=None):
             return 141
         except Exception as error:
             lines = str(error).splitlines()[:1]
-            if not (lines and isinstance(error, EXPECTED)):
+            if not lines or not isinstance(error, EXPECTED):
                 lines.insert(0, type(error).__name__)
             say(": ".join(["error", *lines]))
             return 2

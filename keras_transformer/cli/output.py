@@ -15,27 +15,26 @@ def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=
         at_once: whether to answer each line before the next is read.
         numbers: the numbers of the lines; from 1 on by default.
     """
-    if at_once:
-        for number, line in enumerate(lines, start=1):
-            yield from rows_of(
-                translator, [line], alignments, token_scores, numbers=[number]
-            )
-        return
+    config = translator.config
     pieces = translator.target_tokenizer.pieces if token_scores else None
-    lines, sources = itertools.tee(lines)
-    found = translator.stream(lines, token_scores=token_scores)
-    results = zip(numbers or itertools.count(1), sources, found)
-    while batch := list(itertools.islice(results, translator.config.batch_size)):
-        links = itertools.repeat(None)
-        if alignments:
-            texts = [source for _, source, hypotheses in batch for _ in hypotheses]
-            targets = [one for *_, hypotheses in batch for one in hypotheses]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the search has warned already
-                links = iter(translator.alignments(texts, targets))
-        for number, _, hypotheses in batch:
-            shown = number if translator.config.n_best > 1 else None
-            yield [row(one, next(links), shown, pieces) for one in hypotheses]
+    numbers = iter(numbers or itertools.count(1))
+    groups = ([line] for line in lines) if at_once else [lines]
+    for group in groups:
+        asked, sources = itertools.tee(group)
+        found = translator.stream(asked, token_scores=token_scores)
+        # The numbers come last: the end of a group must not use one up.
+        results = zip(sources, found, numbers)
+        while batch := list(itertools.islice(results, config.batch_size)):
+            links = itertools.repeat(None)
+            if alignments:
+                texts = [source for source, several, _ in batch for _ in several]
+                targets = [one for _, several, _ in batch for one in several]
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # the search has warned already
+                    links = iter(translator.alignments(texts, targets))
+            for _, hypotheses, number in batch:
+                shown = number if config.n_best > 1 else None
+                yield [row(one, next(links), shown, pieces) for one in hypotheses]
 
 
 def say_where(run):
@@ -55,7 +54,9 @@ def row(hypothesis, links=None, number=None, pieces=None):
         pieces: the target's vocabulary, if each token is to be shown with its
             log-probability.
     """
-    columns = [] if number is None else [str(number), f"{hypothesis.score:.4f}"]
+    columns = []
+    if number is not None:
+        columns = [str(number), f"{hypothesis.score:.4f}"]
     # A model that spells bytes may write line breaks, but line n translates line n.
     text = " ".join(hypothesis.text.splitlines())
     if (number, links, pieces) != (None, None, None):

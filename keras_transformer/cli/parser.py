@@ -36,8 +36,8 @@ def build_parser():
     """The parser of all commands; `options.command(options)` runs the parsed one."""
     parser = Parser(
         prog="keras-transformer",
-        description="Train a Transformer on parallel text and translate with it, on "
-        "the backend in KERAS_BACKEND: tensorflow, jax or torch.",
+        description="Train a Transformer and translate with it, on the backend in "
+        "KERAS_BACKEND: tensorflow, jax or torch.",
         epilog="Begin with: keras-transformer demo",
     )
     version = f"%(prog)s {__version__}"

@@ -12,7 +12,8 @@ from keras_transformer.config import expect
 from keras_transformer.runs.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
-M_TRIM_THRESHOLD = -1  # malloc.h
+# Of malloc.h.
+M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
 
 
@@ -26,8 +27,8 @@ def choose_backend():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = os.environ.get("KERAS_BACKEND")
     wanted = chosen or backend_in_settings()
-    is_known = not wanted or wanted in BACKENDS
-    expect(is_known, "KERAS_BACKEND", f"be one of {', '.join(BACKENDS)}", wanted)
+    expectation = f"be one of {', '.join(BACKENDS)}"
+    expect(not wanted or wanted in BACKENDS, "KERAS_BACKEND", expectation, wanted)
     if chosen:
         needed(chosen, extra=chosen)
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
@@ -41,8 +42,7 @@ def backend_in_settings():
     """The backend that Keras's settings file names; None without one."""
     home = os.environ.get("KERAS_HOME", Path.home() / ".keras")
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        settings = Path(home, "keras.json").read_text(encoding="utf-8")
-        return json.loads(settings).get("backend")
+        return json.loads(Path(home, "keras.json").read_bytes()).get("backend")
 
 
 def keep_freed_memory():
@@ -67,11 +67,10 @@ def start_keras():
     choose_backend()
     keep_freed_memory()
     kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
     try:
         import keras  # noqa: F401
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        os.close(nowhere)

@@ -25,22 +25,19 @@ FLAGS = {
     "--preset": dict(
         default=UNSET,
         choices=PRESETS,
-        help="size of the model, which the flags below change; tiny if absent",
+        help="size of the model (default: tiny)",
     ),
-    "--config": dict(
-        help="TOML file of the same names: source, preset, [model], [data], [training]"
-    ),
+    "--config": dict(help="TOML file: source, preset ..., [model], [data], [training]"),
     "--distribute": dict(
         default="auto",
         choices=DISTRIBUTIONS,
-        help="data: devices share each batch; model: devices share one model (JAX); "
-        "none: one device; auto: data if there are several",
+        help="devices share each batch (data) or one model (model, JAX alone)",
     ),
     "--model-devices": dict(type=int, help="devices that share one model"),
     **OVERWRITE,
     "--resume": dict(
         action="store_true",
-        help="continue the run where it was interrupted; begin it if there is none",
+        help="continue RUN where it was interrupted",
     ),
     "--init-from": dict(help="run whose tokenizer and weights to begin with"),
 }
@@ -48,8 +45,9 @@ GROUPS = TRAIN_GROUPS
 
 
 def run(options):
-    both = options.resume and options.overwrite
-    expect(not both, "--overwrite", "be absent with --resume", True)
+    if options.resume:
+        replaces = options.overwrite
+        expect(not replaces, "--overwrite", "be absent with --resume", replaces)
     settings = read_toml(options.config) if options.config else {}
     chosen = {**settings, **vars(options)}
     goes_on = options.resume and Path(options.run, "config.json").is_file()
@@ -74,14 +72,8 @@ def run(options):
     from keras_transformer.training.train import train
 
     distribution = distribute(options.distribute, options.model_devices)
-    train(
-        options.run,
-        **{name: chosen.get(name) for name in TRAIN_FILES},
-        **configs,
-        overwrite=options.overwrite,
-        resume=options.resume,
-        init_from=options.init_from,
-        distribution=distribution,
-    )
+    given = [*TRAIN_FILES, "overwrite", "resume", "init_from"]
+    how = {name: chosen.get(name) for name in given}
+    train(options.run, **how, **configs, distribution=distribution)
     if distribution.process == 0:
         say_where(options.run)

@@ -16,25 +16,24 @@ RUNTIME = {
     "--runtime": dict(
         default="keras",
         choices=["keras", "ctranslate2"],
-        help="what computes; ctranslate2 takes a directory that export made",
+        help="what computes; ctranslate2: what export made",
     )
 }
 FLAGS = {
     **RUN,
     **RUNTIME,
     "text": dict(metavar="TEXT", nargs="*", help="sentences"),
-    "--input": dict(help="file of sentences; standard input if there is no TEXT"),
-    "--output": dict(help="file to write; standard output if absent"),
+    "--input": dict(help="file of sentences (default: standard input)"),
+    "--output": dict(help="file to write (default: standard output)"),
     "--shard": dict(
         metavar="K/N",
-        help="translate every N-th line from the K-th, counted from 0; the last of N "
-        "processes joins the parts; as a launcher of several says if absent",
+        help="translate each N-th line from the K-th, from 0; the last of N joins all",
     ),
     "--alignments": dict(
-        action="store_true", help="add a column: links of words, source-target from 0"
+        action="store_true", help="add a column: word links, source-target from 0"
     ),
     "--token-scores": dict(
-        action="store_true", help="add a column: tokens, log-probabilities in nats"
+        action="store_true", help="add a column: token:log-probability in nats"
     ),
 }
 GROUPS = {"search": DecodingConfig}
@@ -53,26 +52,27 @@ def load_translator(options):
 
 
 def run(options):
-    text = options.text
-    expect(not (text and options.input), "TEXT", "be absent with --input", text)
-    runtime = options.runtime
-    is_possible = runtime == "keras" or not options.alignments
-    expect(is_possible, "--runtime", "be keras with --alignments", runtime)
+    lines = options.text
+    typed = False
+    if options.input:
+        expect(not lines, "TEXT", "be absent with --input", lines)
+    if options.alignments:
+        runtime = options.runtime
+        expect(runtime == "keras", "--runtime", "be keras with --alignments", runtime)
     number, count = shard_of(options)
     if count > 1:
         return translate_share(options, number, count)
-    typed = False
-    lines = text
     if options.input:
         lines = read_lines(options.input)
-    elif not text:
+    elif not lines:
         lines = read_lines(sys.stdin.buffer, "standard input")
         typed = sys.stdin.isatty()  # who types a line waits for its translation
-    found = found_rows(options, lines, at_once=typed)
-    standard = contextlib.nullcontext(sys.stdout)
-    with new_file(options.output) if options.output else standard as file:
-        for row in itertools.chain.from_iterable(found):
-            print(row, file=file, flush=not options.output)
+    place = contextlib.nullcontext(sys.stdout)
+    if options.output:
+        place = new_file(options.output)
+    with place as file:
+        for rows in found_rows(options, lines, at_once=typed):
+            print(*rows, sep="\n", file=file, flush=not options.output)
 
 
 def found_rows(options, lines, **how):
@@ -82,7 +82,8 @@ def found_rows(options, lines, **how):
 
 def shard_of(options):
     """The number of this process, by --shard or by its launcher, and of all."""
-    number, count = 0, 1
+    number = 0
+    count = 1
     if options.shard:
         number, count = shards.parse_shard(options.shard)
     elif options.runtime == "keras":
@@ -90,9 +91,10 @@ def shard_of(options):
 
         number, count = launched()
         take_device()
-    files = (options.input, options.output)
-    expectation = f"be given to process {number} of {count}"
-    expect(count == 1 or all(files), "--input and --output", expectation, files)
+    if count > 1:
+        files = (options.input, options.output)
+        expectation = f"be given to process {number} of {count}"
+        expect(all(files), "--input and --output", expectation, files)
     return number, count
 
 
@@ -101,10 +103,9 @@ def translate_share(options, number, count):
     run = Path(options.run)
     files = [Path(options.input), run / "manifest.json", run / "model.keras"]
     stats = [path.stat() for path in files if path.is_file()]
-    stamps = [[stat.st_size, stat.st_mtime_ns] for stat in stats]
-    search = chosen_fields(options, DecodingConfig)
-    columns = (options.alignments, options.token_scores)
-    mark = [stamps, options.runtime, search, columns]
+    mark = [[stat.st_size, stat.st_mtime_ns] for stat in stats]
+    mark += [options.runtime, options.alignments, options.token_scores]
+    mark.append(chosen_fields(options, DecodingConfig))
     parts = shards.parts_of(options.output, count, mark)
     if not parts[number].exists():
         lines = itertools.islice(read_lines(options.input), number, None, count)

@@ -68,7 +68,8 @@ def distribute(how="auto", model_devices=None):
         expect(backend == "jax", "KERAS_BACKEND", "be jax with how='model'", backend)
     module = importlib.import_module(f"keras_transformer.distribution.on_{backend}")
     engine = module.engine(how, model_devices)
-    advice = "as torchrun starts them" if backend == "torch" else "or be 'none'"
-    expectation = f"have several devices or processes, {advice}"
-    expect(engine or how == "auto", f"how={how!r}", expectation, 1)
-    return engine or ONE_DEVICE
+    if engine is None:
+        expectation = "have several devices or processes, with torch by torchrun"
+        expect(how == "auto", f"how={how!r}", expectation, 1)
+        return ONE_DEVICE
+    return engine

@@ -8,9 +8,6 @@ from keras import ops
 
 from keras_transformer.config import expect
 
-# Any odd number: the processes' dropout must not be the same.
-SEEDS_APART = 0x9E3779B1
-
 
 class Distribution:
     """Where a model is trained: here in one process, on one device.
@@ -60,7 +57,7 @@ class Distribution:
 
     def arrays(self, variables):
         """The values of variables as NumPy arrays."""
-        return [ops.convert_to_numpy(variable) for variable in variables]
+        return [ops.convert_to_numpy(one) for one in variables]
 
     def metrics(self, model):
         """The states of a model's metrics, as one device would have them."""
@@ -85,15 +82,14 @@ class Distribution:
         """The lists of strings of all processes."""
         own = json.dumps(texts).encode()
         longest = self.all_gather(np.array(len(own), "int32")).max()
-        padded = np.frombuffer(own.ljust(longest), np.uint8).astype("int32")
-        rows = self.all_gather(padded).astype(np.uint8)
-        return [json.loads(row.tobytes()) for row in rows]
+        codes = np.array([*own.ljust(longest)], "int32")
+        return [json.loads(bytes(row.tolist())) for row in self.all_gather(codes)]
 
     def must_agree(self, what, *numbers):
         """Raise a `ValueError` in all processes unless all found the same numbers."""
         found = self.all_gather(np.array(numbers, "int32"))
-        is_same = (found == found[0]).all()
-        expect(is_same, "processes", f"find the same {what}", found.tolist())
+        expectation = f"find the same {what}"
+        expect((found == found[0]).all(), "processes", expectation, found.tolist())
 
     @contextlib.contextmanager
     def main_process_first(self):
@@ -101,12 +97,13 @@ class Distribution:
 
         They raise a `ValueError` if the block failed in process 0.
         """
-        failures = int(self.process == 0)
+        is_first = self.process == 0
+        failed = is_first
         try:
-            yield self.process == 0
-            failures = 0
+            yield is_first
+            failed = False
         finally:
-            failures = self.sum(np.array(failures, "int32"))
+            failures = self.sum(np.array(failed, "int32"))
         if failures:
             raise ValueError("process 0 failed; its own output says why")
 
@@ -128,7 +125,7 @@ class Processes(Distribution):
 
         def get_metrics_result():
             variables = model.metrics_variables
-            own = [ops.copy(variable) for variable in variables]
+            own = [ops.copy(one) for one in variables]
             assign(variables, self.totals(variables))
             result = own_result()
             assign(variables, own)
@@ -138,10 +135,10 @@ class Processes(Distribution):
         # a finished, compiled model of any class. A callback would come too late, after
         # the logs of the batch.
         model.get_metrics_result = get_metrics_result
-        # All begin with the weights of process 0.
-        weights = [ops.convert_to_tensor(weight) for weight in model.weights]
+        # All begin as process 0 does.
+        weights = [ops.convert_to_tensor(one) for one in model.weights]
         if self.process > 0:
-            weights = [ops.zeros_like(weight) for weight in weights]
+            weights = [ops.zeros_like(one) for one in weights]
         assign(model.weights, self.sum_tensors(weights))
         for variable in seeds(model):
             variable.assign(offset_seed(variable, self.process))
@@ -152,7 +149,7 @@ class Processes(Distribution):
         # As float64, which holds counts exactly and which every collective takes.
         own = [ops.cast(one, "float64") * self.share(one) for one in variables]
         (totals,) = self.sum_tensors([ops.stack(own)])
-        return ops.unstack(totals, num=len(own))
+        return ops.unstack(totals, len(own))
 
     def share(self, variable):
         """The factor between one process's part of a metric and its part of the sum."""
@@ -161,33 +158,34 @@ class Processes(Distribution):
         return self.processes if variable.path.endswith("loss/total") else 1
 
     def metrics(self, model):
-        found = self.totals(model.metrics_variables)
-        return [ops.convert_to_numpy(total) for total in found]
+        totals = self.totals(model.metrics_variables)
+        return [ops.convert_to_numpy(total) for total in totals]
 
     def set_metrics(self, model, arrays):
         # Process 0 holds everything.
         for variable, array in zip(model.metrics_variables, arrays, strict=True):
-            own = array / self.share(variable)
-            variable.assign(own if self.process == 0 else np.zeros_like(array))
+            own = array if self.process == 0 else np.zeros_like(array)
+            variable.assign(own / self.share(variable))
 
 
 def seeds(model):
     """The variables that hold the states of a model's dropout."""
-    name = "seed_generator_state"
-    return [variable for variable in model.variables if variable.path.endswith(name)]
+    return [one for one in model.variables if one.name == "seed_generator_state"]
 
 
 def offset_seed(seed, number):
     """The state of a seed for a process or replica; number 0 keeps its own."""
-    state = ops.convert_to_numpy(seed).astype("uint64") + number * SEEDS_APART
+    state = ops.convert_to_numpy(seed).astype("uint64")
+    # Any odd number: the processes' dropout must not be the same.
+    state += number * 0x9E3779B1
     return (state % 2**32).astype(seed.dtype)
 
 
 def transform_gradients(optimizer, transform):
     """Let an optimizer clip, accumulate and apply `transform(gradients)`."""
     kind = type(optimizer).__name__
-    is_one = hasattr(optimizer, "gradient_transform")
-    expect(is_one, "optimizer", "be a GradientTransform on several devices", kind)
+    is_ours = hasattr(optimizer, "gradient_transform")
+    expect(is_ours, "optimizer", "be a GradientTransform on several devices", kind)
     optimizer.gradient_transform = transform
 
 

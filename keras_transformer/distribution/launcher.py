@@ -11,8 +11,11 @@ from keras_transformer.config import expect
 # `keras.distribution.initialize`, of Slurm's srun, of torchrun.
 KERAS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID")
 SLURM = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
-TORCHRUN = ("WORLD_SIZE", "RANK")
-LAUNCHERS = {"torch": [TORCHRUN], "tensorflow": [SLURM], "jax": [KERAS, SLURM]}
+LAUNCHERS = {
+    "torch": [("WORLD_SIZE", "RANK")],
+    "tensorflow": [SLURM],
+    "jax": [KERAS, SLURM],
+}
 
 
 def launched():
@@ -22,16 +25,16 @@ def launched():
     `KERAS_DISTRIBUTION_*`, and both may be started by Slurm.
     """
     backend = keras.backend.backend()
+    number = 0
+    count = 1
     found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]
     if backend == "tensorflow" and "TF_CONFIG" in os.environ:
         number, count = from_tf_config(os.environ["TF_CONFIG"])
     elif found:
         count, number = map(whole_number, found[0])
-    else:
-        return 0, 1
+    expectation = "number the processes from 0"
     received = f"process {number} of {count}"
-    is_one = 0 <= number < count
-    expect(is_one, "the launcher", "number the processes from 0", received)
+    expect(0 <= number < count, "the launcher", expectation, received)
     return number, count
 
 
@@ -52,7 +55,7 @@ def from_tf_config(text):
         task = config.get("task", {"type": "worker", "index": 0})
         unknown = {*cluster, task["type"]} - {"chief", "worker"}
         chiefs = len(cluster.get("chief", ()))
-        processes = chiefs + len(cluster.get("worker", ()))
+        count = chiefs + len(cluster.get("worker", ()))
         number = task["index"]
         if task["type"] == "worker":
             number += chiefs
@@ -60,7 +63,7 @@ def from_tf_config(text):
         message = f"TF_CONFIG must be JSON with cluster and task; received {text!r}"
         raise ValueError(message) from None
     expect(not unknown, "TF_CONFIG", "hold chief and worker alone", unknown)
-    return number, max(processes, 1)
+    return number, max(count, 1)
 
 
 def whole_number(name):

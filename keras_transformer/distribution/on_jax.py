@@ -1,31 +1,26 @@
 """JAX: the compiler cuts one program for all devices, of this host and of others."""
 
 import contextlib
+import functools
 import os
 import random
 
 import jax
-import keras
 import numpy as np
-from jax.experimental import multihost_utils
+from jax.experimental.multihost_utils import broadcast_one_to_all, process_allgather
+from keras import distribution, utils
 
 from keras_transformer.config import expect
 from keras_transformer.distribution.distribution import Distribution, assign
 from keras_transformer.distribution.launcher import KERAS, launched
 
-# Seconds after which a process that was killed ends the others; JAX would wait 100.
-HEARTBEAT = 20
-# Seconds that a process waits for the others before it ends, also after an error; JAX
-# would wait 300.
-FAREWELL = 120
-
 # Which axis of a weight is cut over the devices that share a model, by its path
 # (Shoeybi et al. 2019): between two cut products nothing has to be exchanged.
 AXES = {
-    ".*(query|key|value|expand)/kernel": (None, "model"),  # whole heads
+    ".*(query|key|value|expand)/kernel": (None, "model"),
     ".*((query|key|value|expand)/|output_)bias": ("model",),
     ".*(attention/output|contract)/kernel": ("model", None),
-    ".*embeddings": ("model", None),  # the vocabulary
+    ".*embeddings": ("model", None),
     ".*output_projection/kernel": (None, "model"),
 }
 # The sizes of a `TransformerConfig` along these axes.
@@ -34,41 +29,47 @@ CUT = "num_heads d_ff decoder_d_ff source_vocab_size target_vocab_size".split()
 
 def engine(how, model_devices):
     """The engine for all devices of all processes; None if there is one device."""
-    join()
-    if len(keras.distribution.list_devices()) > 1:
-        return OnJax(how, model_devices)
-    return None
-
-
-def join():
-    """Connect to the other processes if a launcher started several."""
     process, processes = launched()
-    if processes == 1 or jax.distributed.is_initialized():
-        return
-    # As `keras.distribution.initialize` does, with another heartbeat. Without an
-    # address JAX asks Slurm.
+    if processes > 1 and not jax.distributed.is_initialized():
+        join(process, processes)
+    if jax.device_count() > 1:
+        return OnJax(how, model_devices)
+
+
+def join(process, processes):
+    """Connect to the other processes."""
+    # As `keras.distribution.initialize` does. Without an address JAX asks Slurm.
     cluster = ()
     if KERAS[0] in os.environ:
         name = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
-        address, *_ = os.environ.get(name, "").split(",")
+        address = os.environ.get(name, "").split(",")[0]
         expect(address, name, "hold process 0's host:port", address)
         cluster = (address, processes, process)
+    # A process that was killed ends the others after 20 seconds; JAX would wait 100. At
+    # its end, or after an error, each waits 120 for the others; JAX would wait 300.
     jax.distributed.initialize(
         *cluster,
         local_device_ids=own_gpus(),
-        heartbeat_timeout_seconds=HEARTBEAT,
-        shutdown_timeout_seconds=FAREWELL,
+        heartbeat_timeout_seconds=20,
+        shutdown_timeout_seconds=120,
     )
     # All must draw the same first weights. After `set_random_seed` this number is the
     # same in all of them, too.
     seed = np.array(random.randrange(2**31), "int32")
-    keras.utils.set_random_seed(int(multihost_utils.broadcast_one_to_all(seed)))
+    utils.set_random_seed(int(broadcast_one_to_all(seed)))
 
 
 def own_gpus():
     """The numbers of all GPUs that the environment shows; None, so that JAX chooses."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return list(range(len(visible.split(",")))) if visible else None
+    if visible:
+        return list(range(len(visible.split(","))))
+
+
+@functools.lru_cache(maxsize=1)
+def copy_of(model):
+    """A model of the same config, made once for each."""
+    return type(model).from_config(model.get_config())
 
 
 class OnJax(Distribution):
@@ -84,36 +85,32 @@ class OnJax(Distribution):
         self.model_devices = shared
         self.devices = here // shared
         shape = (self.processes * self.devices, shared)
-        mesh = keras.distribution.DeviceMesh(shape, ("data", "model"))
-        layout = keras.distribution.LayoutMap(mesh)
+        mesh = distribution.DeviceMesh(shape, ("data", "model"))
+        layout = distribution.LayoutMap(mesh)
         if how == "model":
-            for path, axes in AXES.items():
-                layout[path] = axes
+            layout.update(AXES)
         # TokenBatches gives each process its rows.
         options = dict(batch_dim_name="data", auto_shard_dataset=False)
-        self.engine = keras.distribution.ModelParallel(layout_map=layout, **options)
-        self.copied = None
-        self.copy = None
+        self.engine = distribution.ModelParallel(layout_map=layout, **options)
 
     def check(self, model, training):
+        parts = self.model_devices
+        expectation = f"be a multiple of {parts}, the devices that share a model"
         for name in CUT:
             size = getattr(model, name) or 0
-            parts = self.model_devices
-            expectation = f"be a multiple of {parts}, the devices that share a model"
             expect(size % parts == 0, name, expectation, size)
 
     def scope(self):
         return self.engine.scope()
 
     def sum(self, array):
-        array = np.asarray(array)
-        found = np.asarray(multihost_utils.process_allgather(array))
-        return found.reshape(-1, *array.shape).sum(axis=0)
+        found = np.asarray(process_allgather(array))
+        return found.reshape(-1, *np.shape(array)).sum(axis=0)
 
     def arrays(self, variables):
         values = [variable.value for variable in variables]
         if self.processes > 1:
-            values = multihost_utils.process_allgather(values, tiled=True)
+            values = process_allgather(values, tiled=True)
         return [np.asarray(value) for value in values]
 
     @contextlib.contextmanager
@@ -122,13 +119,11 @@ class OnJax(Distribution):
             yield model
             return
         arrays = self.arrays(model.variables)
-        before = keras.distribution.distribution()
-        keras.distribution.set_distribution(None)
+        before = distribution.distribution()
+        distribution.set_distribution(None)
         try:
-            if self.copied is not model:
-                self.copied = model
-                self.copy = type(model).from_config(model.get_config())
-            assign(self.copy.variables, arrays)
-            yield self.copy
+            copy = copy_of(model)
+            assign(copy.variables, arrays)
+            yield copy
         finally:
-            keras.distribution.set_distribution(before)
+            distribution.set_distribution(before)

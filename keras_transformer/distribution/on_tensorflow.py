@@ -16,6 +16,8 @@ from keras_transformer.distribution.distribution import (
 )
 from keras_transformer.distribution.launcher import SLURM, launched
 
+resolvers = tf.distribute.cluster_resolver
+
 
 def engine(how, model_devices):
     """The engine for several processes or devices; None for one device."""
@@ -24,7 +26,6 @@ def engine(how, model_devices):
         return MultiWorker()
     if len(local_devices()) > 1 or "TPU_NAME" in os.environ:
         return Mirrored()
-    return None
 
 
 def local_devices():
@@ -41,7 +42,7 @@ class Mirrored(Distribution):
 
     def __init__(self):
         if "TPU_NAME" in os.environ:
-            resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+            resolver = resolvers.TPUClusterResolver.connect()
             self.strategy = tf.distribute.TPUStrategy(resolver)
         else:
             self.strategy = tf.distribute.MirroredStrategy(local_devices())
@@ -122,7 +123,7 @@ def slurm():
     _, processes = launched()
     # Another port for each job, as JAX does it.
     port = 20000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 10000
-    found = tf.distribute.cluster_resolver.SlurmClusterResolver(
+    found = resolvers.SlurmClusterResolver(
         {"worker": processes},
         port_base=port,
         # Not true, but otherwise it would ask nvidia-smi, which is not everywhere.
@@ -132,7 +133,7 @@ def slurm():
     )
     cluster = found.cluster_spec().as_dict()
     # It sorts the hosts by their names, and Slurm's numbers may say otherwise.
-    own_port = port + int(os.environ["SLURM_LOCALID"])
-    address = f"{os.environ['SLURMD_NODENAME']}:{own_port}"
+    port += int(os.environ["SLURM_LOCALID"])
+    address = f"{os.environ['SLURMD_NODENAME']}:{port}"
     task = {"type": "worker", "index": cluster["worker"].index(address)}
     return json.dumps({"cluster": cluster, "task": task})

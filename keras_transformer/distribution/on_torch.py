@@ -3,15 +3,11 @@
 import datetime
 import warnings
 
-import numpy as np
 import torch
 import torch.distributed as dist
 
 from keras_transformer.distribution.distribution import Processes, transform_gradients
 from keras_transformer.distribution.launcher import launched, take_device
-
-# How long processes wait for process 0, which may be preparing a corpus.
-PATIENCE = datetime.timedelta(hours=12)
 
 
 def engine(how, model_devices):
@@ -23,7 +19,6 @@ def engine(how, model_devices):
     if gpus > 1:
         advice = "torchrun starts a process for each"
         warnings.warn(f"one of {gpus} GPUs is used: {advice}", stacklevel=3)
-    return None
 
 
 class TorchProcesses(Processes):
@@ -34,8 +29,10 @@ class TorchProcesses(Processes):
         take_device()
         if not dist.is_initialized():
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        # Its sockets close when a process ends.
-        self.hosts = dist.new_group(backend="gloo", timeout=PATIENCE)
+        # Its sockets close when a process ends; the others wait for process 0, which
+        # may be preparing a corpus.
+        patience = datetime.timedelta(hours=12)
+        self.hosts = dist.new_group(backend="gloo", timeout=patience)
 
     def prepare(self, model):
         super().prepare(model)
@@ -50,17 +47,19 @@ class TorchProcesses(Processes):
         return tensors
 
     def sum(self, array):
-        total = torch.from_numpy(np.array(array))
+        total = torch.tensor(array)
         dist.all_reduce(total, group=self.hosts)
         return total.numpy()
 
     def sum_gradients(self, model):
         under_way = []
 
-        def begin(parameter):  # while the backward pass goes on
+        # While the backward pass goes on.
+        def begin(parameter):
             under_way.append(dist.all_reduce(parameter.grad, async_op=True))
 
-        def summed(gradients):  # in place, by what `begin` began
+        # In place, by what `begin` began.
+        def summed(gradients):
             while under_way:
                 under_way.pop().wait()
             return gradients

@@ -1,7 +1,6 @@
 """The random numbers of dropout that no variable of the model holds."""
 
 import keras
-import numpy as np
 
 
 def random_state():
@@ -19,11 +18,10 @@ def random_state():
 
 def set_random_state(arrays):
     """Go on with what `random_state` gave, under torch and with as many GPUs."""
-    if keras.backend.backend() != "torch" or not arrays:
-        return
-    import torch
+    if keras.backend.backend() == "torch" and arrays:
+        import torch
 
-    cpu, *gpus = [torch.from_numpy(np.array(array)) for array in arrays]
-    torch.set_rng_state(cpu)
-    if len(gpus) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(gpus)
+        cpu, *gpus = [torch.tensor(array) for array in arrays]
+        torch.set_rng_state(cpu)
+        if len(gpus) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(gpus)

@@ -11,9 +11,8 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-DEFAULT = "DejaVu Sans"  # comes with matplotlib
-# Has a box for every character, and none of the characters.
-PLACEHOLDERS = "Last Resort"
+# It comes with matplotlib.
+DEFAULT = "DejaVu Sans"
 
 
 def canvas(size, rows=1, columns=1):
@@ -30,11 +29,11 @@ def suit(figure):
         text.set_fontfamily(families)
         text.set_parse_math(False)  # a "$" in a sentence is a "$"
     if missing:
-        warnings.warn(
-            f"no installed font has {missing!r}, which will be boxes in the picture: "
-            "install one such as Noto Sans or Noto Sans CJK, and start Python anew",
-            stacklevel=3,
+        problem = (
+            f"no installed font has {missing!r}, which will be boxes in the picture"
         )
+        advice = "install one such as Noto Sans CJK, and start Python anew"
+        warnings.warn(f"{problem}: {advice}", stacklevel=3)
     return figure
 
 
@@ -47,12 +46,14 @@ def families_for(characters):
     # Sorted, so that of equally good fonts it is always the same.
     installed = sorted(font_manager.fontManager.ttflist, key=lambda font: font.name)
     while missing:
-        found = [
-            (font.name, missing & characters_of(font.fname, font.index))
-            for font in installed
-            if font.style == "normal" and PLACEHOLDERS not in font.name
-        ]
-        family, best = max(found, key=lambda pair: len(pair[1]))
+        best = set()
+        for font in installed:
+            # Last Resort has a box for every character, and none of the characters.
+            if font.style == "normal" and "Last Resort" not in font.name:
+                found = missing & characters_of(font.fname, font.index)
+                if len(found) > len(best):
+                    best = found
+                    family = font.name
         if not best:
             break
         families.append(family)

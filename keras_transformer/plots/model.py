@@ -33,24 +33,22 @@ def attention(weights, queries, keys):
     heads = weights[None] if weights.ndim == 2 else weights
     height = len(queries)
     width = len(keys)
-    is_one_each = heads.ndim == 3 and heads.shape[1:] == (height, width)
-    expectation = f"be ({height}, {width}), queries and keys, or that for each head"
-    expect(is_one_each, "weights", expectation, weights.shape)
+    shape = (height, width)
+    expectation = f"be {shape}, queries and keys, or that for each head"
+    expect(heads.shape[1:] == shape, "weights", expectation, weights.shape)
     columns = min(len(heads), 4)
     rows = math.ceil(len(heads) / columns)
     # Inches of a cell: small where there are many, never too small for a letter.
-    cell = np.clip(9 / (columns * max(height, width)), 0.15, 0.45)
+    cell = np.clip(9 / columns / max(shape), 0.15, 0.45)
     font_size = 7 if cell < 0.2 else 10
-    size = (
-        columns * (cell * width + 0.2) + 0.09 * _longest(queries) + 1.1,
-        rows * (cell * height + 0.4) + 0.09 * _longest(keys) + 0.6,
-    )
-    figure, grid = canvas(size, rows, columns)
+    across = columns * (cell * width + 0.2) + 0.09 * _longest(queries) + 1.1
+    down = rows * (cell * height + 0.4) + 0.09 * _longest(keys) + 0.6
+    figure, grid = canvas((across, down), rows, columns)
     for axes in grid[len(heads) :]:
         axes.remove()
     for number, head in enumerate(heads):
         axes = grid[number]
-        picture = shades(axes, head, "Blues", 0.0, heads.max())
+        picture = shades(axes, head, "Blues", 0, heads.max())
         # Labels stand at the edges of the grid only.
         names = keys if number < columns else [""] * width
         axes.set_xticks(range(width), names, rotation=90)
@@ -66,8 +64,7 @@ def attention(weights, queries, keys):
 
 def shades(axes, matrix, colours, low, high):
     """Draw a matrix as shades, `low` in the first colour and `high` in the last."""
-    scale = dict(cmap=colours, vmin=low, vmax=high)
-    return axes.imshow(matrix, interpolation="nearest", **scale)
+    return axes.imshow(matrix, colours, interpolation="nearest", vmin=low, vmax=high)
 
 
 def alignment(source, target, links):
@@ -89,23 +86,23 @@ def alignment(source, target, links):
     """
     sides = source.split(), target.split()
     counts = [len(words) for words in sides]
+    expectation = "be pairs of numbers below {} and {}".format(*counts)
     for i, j in links:
         is_there = 0 <= i < counts[0] and 0 <= j < counts[1]
-        expectation = f"be pairs of numbers below {counts[0]} and {counts[1]}"
         expect(is_there, "links", expectation, (i, j))
     rows = max(1, *counts)
-    size = (2.2 + 0.1 * sum(map(_longest, sides)), 0.26 * rows + 0.6)
-    figure, (axes,) = canvas(size)
+    width = 2.2 + 0.1 * sum(map(_longest, sides))
+    figure, (axes,) = canvas((width, 0.26 * rows + 0.6))
     # A shorter side is spread over the height of the longer one.
     steps = [rows / max(1, count) for count in counts]
     for side, words in enumerate(sides):
         linked = {pair[side] for pair in links}
         style = dict(ha=("right", "left")[side], va="center")
         for number, word in enumerate(words):
-            colour = "black" if number in linked else "0.55"
-            axes.text(side, number * steps[side], word, color=colour, **style)
-    for i, j in links:
-        axes.plot([0.04, 0.96], [i * steps[0], j * steps[1]], color="tab:blue")
+            style["color"] = "black" if number in linked else "0.55"
+            axes.text(side, number * steps[side], word, **style)
+    for pair in links:
+        axes.plot([0.04, 0.96], np.multiply(pair, steps), color="tab:blue")
     axes.set(xlim=(0, 1), ylim=(rows - 0.5, -0.5))
     axes.axis("off")
     return suit(figure)
@@ -127,21 +124,21 @@ def positions(embedding, length=64):
         >>> figure.axes[0].images[0].get_array().shape
         (5, 8)
     """
-    is_learned = embedding.positions == "learned"
-    longest = embedding.max_positions if is_learned else math.inf
+    longest = math.inf
+    if embedding.positions == "learned":
+        longest = embedding.max_positions
     expect(1 <= length <= longest, "length", f"be between 1 and {longest}", length)
     if not embedding.built:
         embedding.build()
-    numbers = np.arange(length, dtype="int32")[None]
+    numbers = ops.arange(length)[None]
     vectors = ops.convert_to_numpy(embedding.encode(numbers))[0]
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     figure, (table, likeness) = canvas((10.0, 4.2), columns=2)
     table.set(xlabel="dimension", title="position vectors")
     likeness.set(xlabel="position", title="cosine of two positions")
     for axes, matrix in ((table, vectors), (likeness, unit @ unit.T)):
-        largest = np.abs(matrix).max()
-        picture = shades(axes, matrix, "RdBu", -largest, largest)
-        figure.colorbar(picture, ax=axes)
+        most = np.abs(matrix).max()
+        figure.colorbar(shades(axes, matrix, "RdBu", -most, most), ax=axes)
         axes.set(ylabel="position", aspect="auto")
     return suit(figure)
 
@@ -169,17 +166,20 @@ def masks(masks):
         expect(mask.dtype == bool, name, "be boolean", mask.dtype.name)
         expect(mask.ndim in (2, 3), name, "have two or three axes", mask.shape)
     count = len(arrays)
+    colours = ListedColormap(COLOURS.values())
     figure, panels = canvas((0.8 + 3.2 * count, 3.6), columns=count)
     for axes, (name, mask) in zip(panels, arrays.items()):
-        is_padding = mask.ndim == 3 and mask.shape[1] == 1
-        rows = "sentence" if is_padding else "query position"
-        matrix = mask[:, 0] if is_padding else np.atleast_3d(mask.T).T[0]
-        shades(axes, matrix.astype("int8"), ListedColormap(COLOURS.values()), 0, 1)
+        rows = "query position"
+        if mask.ndim == 3 and mask.shape[1] == 1:
+            rows = "sentence"
+            mask = mask[:, 0]
+        elif mask.ndim == 3:
+            mask = mask[0]
+        shades(axes, mask.astype("int8"), colours, 0, 1)
         axes.set(title=name, xlabel="key position", ylabel=rows)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.get_major_locator().set_params(integer=True)
-    legend = [Patch(color=colour, label=label) for label, colour in COLOURS.items()]
-    figure.legend(handles=legend, loc="outside lower center", ncols=2)
+        axes.locator_params(integer=True)
+    patches = [Patch(color=colour) for colour in COLOURS.values()]
+    figure.legend(patches, COLOURS, loc="outside lower center", ncols=2)
     return suit(figure)
 
 

@@ -11,10 +11,10 @@ COLOURS = dict(best="tab:blue", finished="tab:green", kept="black", dropped="0.6
 class Node(NamedTuple):
     """A hypothesis in the picture."""
 
-    column: int  # the step
+    column: int
     rank: int  # from the best of the column down
-    kind: str  # a name of `COLOURS`
-    number: float  # score of a finished one, log-probability of another
+    kind: str  # of `COLOURS`
+    number: float
 
 
 def beam_tree(steps):
@@ -34,15 +34,14 @@ def beam_tree(steps):
     expect(count > 1, "steps", "hold a step after the first state at least", count)
     nodes = _nodes(steps)
     height = 1 + max(node.rank for node in nodes.values())
-    depth = count - 1
     letters = max(6, *(len(tokens[-1]) for tokens, _ in nodes))
-    width = max(5.0, (0.35 + 0.085 * letters) * depth + 0.5)
-    figure, (axes,) = canvas((width, 0.5 * height + 1.0))
+    width = (0.35 + 0.085 * letters) * (count - 1) + 0.5
+    figure, (axes,) = canvas((max(5, width), 0.5 * height + 1))
     lines = {}
     for (tokens, _), node in nodes.items():
         before = nodes.get((tokens[:-1], False), Node(0, 0, "", 0.0))
         lines[node.kind] = _draw(axes, tokens[-1], node, before)
-    axes.set(xlim=(-0.2, depth + 0.6), xticks=range(1, depth + 1), xlabel="step")
+    axes.set(xlim=(-0.2, count - 0.4), xticks=range(1, count), xlabel="step")
     axes.set(ylim=(height - 0.4, -0.6), yticks=[], frame_on=False)
     figure.legend(lines.values(), lines, loc="outside lower center", ncols=4)
     return suit(figure)
@@ -51,14 +50,12 @@ def beam_tree(steps):
 def _draw(axes, token, node, before):
     """A token in its box, and, returned, the line from what it extends."""
     colour = COLOURS[node.kind]
-    columns = [before.column, node.column]
-    ranks = [before.rank, node.rank]
     width = 2.0 if node.kind == "best" else 0.8
     label = f"{token}\n{node.number:.2f}"
     box = dict(boxstyle="round,pad=0.25", facecolor="white", edgecolor=colour)
     style = dict(ha="center", va="center", fontsize=8, bbox=box)
-    axes.text(node.column, node.rank, label, color=colour, **style)
-    (line,) = axes.plot(columns, ranks, color=colour, linewidth=width)
+    axes.text(*node[:2], label, color=colour, **style)
+    (line,) = axes.plot(*zip(before[:2], node[:2]), color=colour, linewidth=width)
     return line
 
 
@@ -66,9 +63,9 @@ def _nodes(steps):
     """The `Node` of each hypothesis, by its tokens and whether it is finished."""
     ended = [tokens for tokens, _ in steps[-1].finished]
     best = ended[0] if ended else ()
-    extended = {
-        tokens[:-1] for step in steps for tokens, _ in (*step.live, *step.finished)
-    }
+    extended = set()
+    for step in steps:
+        extended |= {tokens[:-1] for tokens, _ in step.live + step.finished}
     nodes = {}
     known = set()
     for column, step in enumerate(steps[1:], start=1):
@@ -76,11 +73,12 @@ def _nodes(steps):
         known = {tokens for tokens, _ in step.finished}
         for rank, (tokens, number) in enumerate([*new, *step.live]):
             is_finished = rank < len(new)
+            kind = "dropped"
             if tokens == best[:column] and is_finished == (column == len(best)):
                 kind = "best"
-            elif is_finished:
-                kind = "finished" if tokens in ended else "dropped"
-            else:
-                kind = "kept" if tokens in extended else "dropped"
+            elif is_finished and tokens in ended:
+                kind = "finished"
+            elif not is_finished and tokens in extended:
+                kind = "kept"
             nodes[tokens, is_finished] = Node(column, rank, kind, number)
     return nodes

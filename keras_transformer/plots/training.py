@@ -27,15 +27,14 @@ def learning_curve(run):
     held_out = curves["val_nats"]
     if held_out:
         _plot(axes, held_out, "tab:orange", "held-out text")
-        epoch = min(held_out, key=held_out.get)
-        best = held_out[epoch]
+        best, epoch = min((loss, epoch) for epoch, loss in held_out.items())
         axes.text(epoch, best, f"best: {best:.2f}", ha="center", va="bottom")
     if curves["val_bleu"]:
         right = axes.twinx()
         _plot(right, curves["val_bleu"], "tab:green", "BLEU, held-out text")
         right.set(ylabel="BLEU")
     axes.set(xlabel="epoch", ylabel="loss, nats a target token")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params("x", integer=True)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3)
     return suit(figure)
@@ -51,9 +50,9 @@ def _curves(run):
     curves = collections.defaultdict(dict)
     if hasattr(run, "history"):
         for name, values in run.history.items():
-            curves[name] = dict(enumerate(values, start=1))
+            curves[name] = dict(enumerate(values, 1))
         return curves
-    for row in read_log(Path(run) / "log.jsonl"):
+    for row in read_log(Path(run, "log.jsonl")):
         for name, value in row.items():
             curves[name][row["epoch"]] = value
     return curves
@@ -81,9 +80,10 @@ def schedule(schedules, updates=20_000):
         # The peak would fall between two of 500 points.
         peak = np.clip(getattr(rate, "warmup_updates", 1), 1, updates) - 1
         steps = np.unique([*np.linspace(0, updates - 1, 500, dtype=int), peak])
-        axes.plot(steps + 1, [float(rate(int(step))) for step in steps], label=label)
+        rates = [float(rate(int(step))) for step in steps]
+        axes.plot(steps + 1, rates, label=label)
     axes.set(xlabel="update", ylabel="learning rate", xlim=(0, updates), ylim=(0, None))
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    axes.ticklabel_format(axis="y", scilimits=(0, 0))
     axes.grid(alpha=0.3)
     axes.legend()
     return suit(figure)

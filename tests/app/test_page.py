@@ -88,7 +88,7 @@ def test_what_a_sentence_gives(translator, answers):
     words = [word.get_text() for word in links.axes[0].texts]
     assert words[: len(SENTENCE.split())] == SENTENCE.split()
     assert len(links.axes[0].get_lines()) == len(best.text.split())
-    drawn = shades.axes[0].collections[0].get_array()
+    drawn = shades.axes[0].images[0].get_array()
     assert drawn.tolist() == found.cross[1, 0].tolist()
 
     for kind, layer, queries in (
@@ -103,7 +103,7 @@ def test_what_a_sentence_gives(translator, answers):
         found, source_tokens=("x",) * 200, encoder=np.full((1, 2, 200, 200), 0.005)
     )
     (one, _) = app.picture(long, "encoder", 1, app.ALL_HEADS).axes
-    assert one.collections[0].get_array().shape == (200, 200)
+    assert one.images[0].get_array().shape == (200, 200)
 
 
 def test_before_a_sentence_and_of_a_layer_that_is_not_there(answers):
