@@ -1,6 +1,7 @@
 """The paper's optimizer."""
 
 import keras
+from keras import ops
 
 
 class GradientTransform:
@@ -34,9 +35,29 @@ class GradientTransform:
         return super()._all_reduce_sum_gradients(grads_and_vars)
 
 
+class AdamWithNorm(keras.optimizers.Adam):
+    """Keras's Adam that remembers the global norm of the gradients it was given."""
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.gradient_norm = self.add_variable((), name="gradient_norm")
+
+    def apply(self, grads, trainable_variables=None):
+        super().apply(grads, trainable_variables)
+        present = [ops.cast(grad, "float32") for grad in grads if grad is not None]
+        squares = [ops.sum(ops.square(grad)) for grad in present]
+        self.gradient_norm.assign(ops.sqrt(sum(squares)))
+
+
 @keras.saving.register_keras_serializable("keras_transformer")
-class Adam(GradientTransform, keras.optimizers.Adam):
-    """Keras's Adam, for one device and for several."""
+class Adam(GradientTransform, AdamWithNorm):
+    """Keras's Adam, for one device and for several.
+
+    It remembers the global norm of the last gradient, before any clipping, as
+    `gradient_norm`.
+    """
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -46,6 +67,9 @@ class LossScaleOptimizer(GradientTransform, keras.optimizers.LossScaleOptimizer)
 
 def paper_adam(schedule, **options):
     """Adam with the paper's beta_1 = 0.9, beta_2 = 0.98, epsilon = 1e-9.
+
+    It remembers the global norm of the last gradient, before any clipping, as its
+    variable `gradient_norm`.
 
     Args:
         schedule: a `WarmupSchedule`, or any learning rate that Keras takes.
