@@ -1,7 +1,6 @@
 """What commands print: a row for each translation; where a new run is."""
 
 import itertools
-import warnings
 
 
 def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=None):
@@ -15,26 +14,23 @@ def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=
         at_once: whether to answer each line before the next is read.
         numbers: the numbers of the lines; from 1 on by default.
     """
-    config = translator.config
+    columns = dict(alignments=alignments, token_scores=token_scores)
+    if at_once:
+        answers = (translator.stream([line], **columns) for line in lines)
+        found = itertools.chain.from_iterable(answers)
+    else:
+        found = translator.stream(lines, **columns)
+    shown = numbers or itertools.count(1)
+    if translator.config.n_best == 1:
+        shown = itertools.repeat(None)
     pieces = translator.target_tokenizer.pieces if token_scores else None
-    numbers = iter(numbers or itertools.count(1))
-    groups = ([line] for line in lines) if at_once else [lines]
-    for group in groups:
-        asked, sources = itertools.tee(group)
-        found = translator.stream(asked, token_scores=token_scores)
-        # The numbers come last: the end of a group must not use one up.
-        results = zip(sources, found, numbers)
-        while batch := list(itertools.islice(results, config.batch_size)):
-            links = itertools.repeat(None)
-            if alignments:
-                texts = [source for source, several, _ in batch for _ in several]
-                targets = [one for _, several, _ in batch for one in several]
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # the search has warned already
-                    links = iter(translator.alignments(texts, targets))
-            for _, hypotheses, number in batch:
-                shown = number if config.n_best > 1 else None
-                yield [row(one, next(links), shown, pieces) for one in hypotheses]
+
+    def rows(hypotheses, number):
+        links = [one.alignment if alignments else None for one in hypotheses]
+        pairs = zip(hypotheses, links)
+        return [row(one, own, number, pieces) for one, own in pairs]
+
+    return map(rows, found, shown)
 
 
 def say_where(run):

@@ -21,12 +21,14 @@ class Hypothesis:
         ids: its token ids, END included.
         token_scores: the log-probabilities of the tokens, if they were asked for; their
             sum is the translation's.
+        alignment: pairs of word numbers `(source, target)`, if they were asked for.
     """
 
     text: str
     score: float
     ids: tuple[int, ...]
     token_scores: tuple[float, ...] = ()
+    alignment: tuple[tuple[int, int], ...] = ()
 
 
 class BaseTranslator:
@@ -54,7 +56,7 @@ class BaseTranslator:
             return self.hypotheses([texts])[0][0].text
         return [found[0].text for found in self.hypotheses(texts)]
 
-    def stream(self, lines, prefixes=None, token_scores=False):
+    def stream(self, lines, prefixes=None, token_scores=False, alignments=False):
         """The hypotheses of each line, best first, in constant memory.
 
         A list is sorted by length as a whole. Of another iterable, chunks of one batch
@@ -67,6 +69,8 @@ class BaseTranslator:
             prefixes: what each translation must begin with, "" for no wish.
             token_scores: whether to give the log-probability of each token as well;
                 costs one more pass of the model.
+            alignments: whether to give the word alignments as well, as
+                `Translator.alignments` does; costs one more pass, too.
 
         Yields:
             a list of `Hypothesis` for each line.
@@ -85,6 +89,8 @@ class BaseTranslator:
             searched = self._search(texts, wanted) if filled else []
             if token_scores:
                 searched = self._with_token_scores(texts, searched)
+            if alignments:
+                searched = self._with_alignments(texts, searched)
             for n, found in zip(filled, searched, strict=True):
                 results[n] = found
             yield from results
@@ -152,16 +158,14 @@ class BaseTranslator:
         raise NotImplementedError
 
     def _with_token_scores(self, texts, results):
-        pairs = [(text, one) for text, found in zip(texts, results) for one in found]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of long sentences the search has warned
-            sources = self._encode_sources([text for text, _ in pairs])
-        scores = iter(self._token_scores(sources, [one.ids for _, one in pairs]))
+        def scores_of(sources, hypotheses):
+            encoded = self._encode_sources(sources)
+            return self._token_scores(encoded, [one.ids for one in hypotheses])
 
-        def scored(hypothesis):
-            return dataclasses.replace(hypothesis, token_scores=tuple(next(scores)))
+        return with_field("token_scores", scores_of, texts, results)
 
-        return [[scored(hypothesis) for hypothesis in found] for found in results]
+    def _with_alignments(self, texts, results):
+        return with_field("alignment", self.alignments, texts, results)
 
     def _encode_sources(self, texts):
         """The ids of sentences in their format, cut to what is allowed."""
@@ -181,6 +185,26 @@ class BaseTranslator:
         texts = self.target_tokenizer.decode(ids)
         rows = zip(texts, scores, ids, strict=True)
         return [Hypothesis(text, float(score), tuple(row)) for text, score, row in rows]
+
+
+def with_field(name, values_of, texts, results):
+    """The hypotheses of each text, with one more field.
+
+    Args:
+        name: of the field.
+        values_of: gives its values for lists of as many sources as hypotheses.
+        texts: sentences.
+        results: the hypotheses of each.
+    """
+    pairs = [(text, one) for text, found in zip(texts, results) for one in found]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of long sentences the search has warned
+        values = values_of([text for text, _ in pairs], [one for _, one in pairs])
+    values = map(tuple, values)
+    return [
+        [dataclasses.replace(one, **{name: next(values)}) for one in found]
+        for found in results
+    ]
 
 
 def has_text(line):

@@ -15,7 +15,7 @@ PIECES = ["</s>", "▁Mann", "▁ein"]
 
 
 class Parrot:
-    """Translates nothing, and notes in which order it was asked what."""
+    """Translates nothing, and notes which columns it was asked for."""
 
     config = DecodingConfig(batch_size=2, n_best=2)
     target_tokenizer = types.SimpleNamespace(pieces=PIECES)
@@ -23,14 +23,10 @@ class Parrot:
     def __init__(self):
         self.asked = []
 
-    def stream(self, lines, token_scores=False):
+    def stream(self, lines, token_scores=False, alignments=False):
         for line in lines:
-            self.asked.append(("stream", line, token_scores))
-            yield [Hypothesis(line, 0.0, (1,), (-0.5,))] * 2
-
-    def alignments(self, sources, targets):
-        self.asked.append(("alignments", sources))
-        return [[(0, len(target.text))] for target in targets]
+            self.asked.append((line, token_scores, alignments))
+            yield [Hypothesis(line, 0.0, (1,), (-0.5,), ((0, len(line)),))] * 2
 
 
 def test_a_translation_is_one_line():
@@ -44,16 +40,14 @@ def test_columns():
     assert row(HYPOTHESIS, [], 3, PIECES) == expected
 
 
-def test_alignments_come_in_batches_and_belong_to_their_line():
+def test_alignments_and_token_scores_belong_to_their_line():
     parrot = Parrot()
     texts = ["a", "bb", "ccc"]
     assert list(rows_of(parrot, iter(texts), True, True)) == [
         [f"{number}\t0.0000\t{text}\t0-{len(text)}\t▁Mann:-0.5000"] * 2
         for number, text in enumerate(texts, start=1)
     ]
-    alignments = [entry[1] for entry in parrot.asked if entry[0] == "alignments"]
-    assert alignments == [["a", "a", "bb", "bb"], ["ccc", "ccc"]]
-    assert all(entry[2] for entry in parrot.asked if entry[0] == "stream")
+    assert parrot.asked == [(text, True, True) for text in texts]
 
 
 def test_plain_rows_and_the_numbers_of_a_share():

@@ -1,10 +1,13 @@
 """What `translate` reads and writes."""
 
+import inspect
 import io
 
+import keras
 from layer_checks import ON_TORCH, marked
 
 from keras_transformer.cli import main as cli
+from keras_transformer.models.decoder import Decoder
 
 SEARCH = ["--beam", "2", "--extra-length", "2"]
 SENTENCES = ["A man sits.", "", "Two dogs run."]
@@ -69,3 +72,25 @@ def test_a_long_sentence_is_cut_with_a_warning(run, capsys):
     assert len(out.splitlines()) == 1 and err.count("\n") == 1
     warning = "keras-transformer: warning: cut to 6 tokens: 1 of 1 sentences"
     assert err.startswith(warning)
+
+
+# From the command to `Decoder.step`, both counted; the other backends have a function
+# of ours around what they compile.
+MOST_FRAMES = {"torch": 9, "tensorflow": 10, "jax": 11}
+
+
+def test_few_functions_lie_between_the_command_and_the_decoder(main, run, monkeypatch):
+    found = []
+    step = Decoder.step
+
+    def noted(*arguments, **options):
+        stack = inspect.stack()[1:]
+        ours = [frame for frame in stack if "/keras_transformer/" in frame.filename]
+        found.append([frame.function for frame in ours])
+        return step(*arguments, **options)
+
+    monkeypatch.setattr(Decoder, "step", noted)
+    main("translate", run, "A man.")
+    functions = ["step", *found[0]]
+    assert functions[-2:] == ["run", "main"], functions
+    assert len(functions) <= MOST_FRAMES[keras.backend.backend()], functions

@@ -209,3 +209,11 @@ def test_token_scores_add_up_to_the_score(translator, search):
     assert next(translator.stream(["a man"], token_scores=True))[0].token_scores
     assert BEGIN not in found[0][0].ids
     assert translator.hypotheses(["a man"])[0][0].token_scores == ()
+
+
+def test_a_stream_gives_alignments_with_its_hypotheses(translator):
+    texts = ["the dog sees a man", "", "a red bike"]
+    found = list(translator.stream(texts, alignments=True))
+    best = [hypotheses[0] for hypotheses in found]
+    expected = translator.alignments(texts, best)
+    assert [list(one.alignment) for one in best] == expected
