@@ -27,12 +27,7 @@ class AttentionWeights:
 
 
 def weights_of(model, source_ids, target_ids):
-    """What every layer and head looks at in one pass.
-
-    Args:
-        model: a `Transformer`.
-        source_ids: `(B, S)`.
-        target_ids: `(B, T)`, BEGIN first.
+    """What every layer and head looks at in one pass over `(B, S)` and `(B, T)` ids.
 
     Returns:
         the float32 weights `(layers, B, N, query, key)` of the encoder, of the decoder,
@@ -67,12 +62,6 @@ def words_of(tokenizer, pieces, ids, text):
     Words are what whitespace separates. It is None for punctuation in a word that is
     more than that: much attention rests on punctuation, whatever is being written, and
     would be the word's.
-
-    Args:
-        tokenizer: the tokenizer of the text.
-        pieces: its pieces.
-        ids: the ids of the text.
-        text: the sentence.
     """
     words = text.split()
     by_word = tokenizer.encode(words)
@@ -101,11 +90,8 @@ def links(weights_TS, source_words, target_words):
     """The source word that each target word is linked to.
 
     Args:
-        weights_TS: what each step looks at, the first of which writes the first target
-            token.
-        source_words: the word that each source token belongs to, None for one that does
-            not count.
-        target_words: that of each target token.
+        weights_TS: what each step looks at; the first writes the first target token.
+        source_words, target_words: the word of each token, None where it does not count.
 
     Returns:
         sorted pairs `(source, target)`.

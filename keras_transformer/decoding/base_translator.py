@@ -138,12 +138,7 @@ class BaseTranslator:
         return [sum(own) for own in scores]
 
     def _search(self, texts, prefixes):
-        """The hypotheses of sentences with text.
-
-        Args:
-            texts: the sentences.
-            prefixes: what each translation must begin with, or None.
-        """
+        """The hypotheses of sentences with text; `prefixes` may be None."""
         raise NotImplementedError
 
     def _token_scores(self, sources, labels):
@@ -190,11 +185,7 @@ class BaseTranslator:
 def with_field(name, values_of, texts, results):
     """The hypotheses of each text, with one more field.
 
-    Args:
-        name: of the field.
-        values_of: gives its values for lists of as many sources as hypotheses.
-        texts: sentences.
-        results: the hypotheses of each.
+    Its values come from `values_of(sources, hypotheses)`, lists of one length.
     """
     pairs = [(text, one) for text, found in zip(texts, results) for one in found]
     with warnings.catch_warnings():

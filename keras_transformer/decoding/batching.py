@@ -21,23 +21,13 @@ def pad(lists, rows, width, value, filler=()):
 
 
 def padded_width(length, longest):
-    """The width of the arrays for that many tokens: every second bucket edge.
-
-    Args:
-        length: tokens.
-        longest: the most tokens that are usual.
-    """
+    """The width of the arrays for that many tokens: every second bucket edge."""
     edges = bucket_edges(max(length, longest))
     return next(edge for edge in (*edges[1::2], edges[-1]) if edge >= length)
 
 
 def batches(lengths, batch_size, longest):
-    """Cut sentences, sorted by length, into batches.
-
-    Args:
-        lengths: tokens of each sentence.
-        batch_size: the most sentences of a batch.
-        longest: as for `padded_width`.
+    """Cut sentences of those lengths, sorted, into batches.
 
     Yields:
         `(indices, rows, width)`: the sentences, and the shape of the arrays: 1, 8 or

@@ -133,15 +133,9 @@ def beam_search(
 
 
 def extend(state, cache, log_probs_RK, ids_RK, max_lengths, charge, end):
-    """The next `BeamState`, from each row's candidates.
+    """The next `BeamState`, from each row's candidates and the cache after the step.
 
-    Args:
-        state: the `BeamState` before.
-        cache: the cache after the step.
-        log_probs_RK, ids_RK: what `search.candidates` gave.
-        max_lengths: (B,) int32, most tokens of each sentence.
-        charge: the length penalty of a hypothesis that ends now.
-        end: the id of END.
+    `charge` is the length penalty of a hypothesis that ends now.
     """
     beam = state.last.shape[1]
     k = ids_RK.shape[1]

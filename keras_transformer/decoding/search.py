@@ -120,14 +120,8 @@ def run(advance, going, state, lengths):
     when the search gets there: most translations are much shorter than the limit, and
     every step costs as much as the cache is long.
 
-    Args:
-        advance: `advance(state) -> (state,)`, as `keras.ops.while_loop` wants it.
-        going: `going(state) -> () bool`.
-        state: where to begin.
-        lengths: of the cache, increasing.
-
-    Returns:
-        the last state, with an empty cache.
+    `advance(state)` gives `(state,)`, as `keras.ops.while_loop` wants it, and
+    `going(state)` whether it is to go on. The last state has an empty cache.
     """
 
     def goes_on(state):

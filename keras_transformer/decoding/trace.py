@@ -35,13 +35,7 @@ def recorder(states):
 
 
 def step(state, pieces, pad):
-    """The `BeamStep` of the first sentence of a `BeamState`.
-
-    Args:
-        state: the state.
-        pieces: the vocabulary.
-        pad: the id of padding.
-    """
+    """The `BeamStep` of the first sentence of a `BeamState`."""
 
     def strings(ids, numbers):
         ids_WL = ops.convert_to_numpy(ids)[0]

@@ -41,21 +41,10 @@ def fetch(source, revision=None):
     which serves again when the hub cannot be reached. No token is read or sent: what
     needs one is downloaded by hand and passed as a folder.
 
-    Args:
-        source: a local folder, or a name on the hub such as
-            `"Helsinki-NLP/opus-mt-en-de"`.
-        revision: of a name on the hub: a branch, tag or commit; its main branch when
-            absent.
-
     Returns:
         the folder, and what a run's config.json is to say: `{"source": ...,
         "revision": ..., "files": {name: SHA-256}}` with the commit as the revision,
         None for a folder.
-
-    Raises:
-        ValueError: if there is no such folder, name or revision, it has no config.json,
-            or the hub cannot be reached.
-        ImportError: if `source` is no folder and `huggingface_hub` is not installed.
     """
     folder = Path(source)
     source = str(source)

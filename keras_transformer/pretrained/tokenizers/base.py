@@ -120,10 +120,8 @@ class CheckpointTokenizer:
     A subclass has `_encode_text(text)`, which gives the ids of a text between marks,
     and `_decode_pieces(pieces)`, which gives the text that the pieces of a line make.
 
-    Args:
-        vocabulary: a `Vocabulary`.
-        models: the contents of the files that cut text into pieces, bytes by name.
-        options: what else the tokenizer needs to be made again, as JSON can hold it.
+    `models` are the contents of the files that cut text into pieces, by name; `options`
+    is what else the tokenizer needs to be made again, as JSON can hold it.
     """
 
     kind = None  # what kind.json calls it

@@ -34,16 +34,6 @@ class FsmtTokenizer(CheckpointTokenizer):
         ImportError: if `sacremoses` or `subword-nmt` is not installed.
         ValueError: if `merges.txt` has other lines, or `language` is no code.
 
-    Example:
-        >>> from keras_transformer.pretrained.tokenizers.base import Vocabulary
-        >>> from keras_transformer.text.special_tokens import SpecialTokens
-        >>> pieces = ["<pad>", "</s>", "<unk>", "an</w>", "!</w>"]
-        >>> vocabulary = Vocabulary(pieces, SpecialTokens(0, 2, 1, 1))
-        >>> models = {"merges.txt": b"a n</w>\\n"}
-        >>> tokenizer = FsmtTokenizer(vocabulary, models, language="en")
-        >>> tokenizer.encode(["an!"]), tokenizer.decode([[3, 4, 1]])
-        ([[3, 4]], ['an!'])
-
     Source: Ng et al. 2019, arXiv 1907.06616; Sennrich et al. 2016, arXiv 1508.07909.
     """
 

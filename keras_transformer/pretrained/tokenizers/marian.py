@@ -31,22 +31,6 @@ class MarianTokenizer(CheckpointTokenizer):
     Raises:
         ValueError: if one of them is no SentencePiece model.
 
-    Example:
-        >>> from keras_transformer.pretrained.tokenizers.base import Vocabulary
-        >>> from keras_transformer.text.tokenizer import Tokenizer
-        >>> from keras_transformer.text.special_tokens import SpecialTokens
-        >>> lines = ["a man rides a bike", "a man rides a horse"]
-        >>> model = Tokenizer.train(lines, vocab_size=24).serialized
-        >>> models = {"encoder.spm": model, "decoder.spm": model}
-        >>> pieces = ["</s>", "<unk>", "\\u2581a", "\\u2581m", "an", ">>de<<", "<pad>"]
-        >>> special = SpecialTokens(pad=6, unknown=1, begin=6, end=0)
-        >>> vocabulary = Vocabulary(pieces, special, marks=["</s>"])
-        >>> tokenizer = MarianTokenizer(vocabulary, models)
-        >>> tokenizer.encode([">>de<< a man</s>"])
-        [[5, 2, 3, 4, 0]]
-        >>> tokenizer.decode([[2, 3, 4, 0]])
-        ['a man']
-
     Source: Junczys-Dowmunt et al. 2018, arXiv 1804.00344; Tiedemann and Thottingal
     2020, OPUS-MT.
     """

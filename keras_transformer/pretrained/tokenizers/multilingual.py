@@ -56,22 +56,6 @@ class MultilingualTokenizer(CheckpointTokenizer):
     Raises:
         ValueError: if the content is no SentencePiece model, or there is no such rule.
 
-    Example:
-        >>> from keras_transformer.text.tokenizer import Tokenizer
-        >>> from keras_transformer.text.special_tokens import SpecialTokens
-        >>> lines = ["a man rides a bike", "a man rides a horse"]
-        >>> model = Tokenizer.train(lines, vocab_size=24).serialized
-        >>> pieces = ["<s>", "<pad>", "</s>", "<unk>", "\\u2581a", "\\u2581m", "an"]
-        >>> pieces += ["__de__", "__en__"]
-        >>> special = SpecialTokens(pad=1, unknown=3, begin=2, end=2)
-        >>> around = dict(source_prefix=[8], source_suffix=[2], target_prefix=[7])
-        >>> vocabulary = Vocabulary(pieces, special, ["</s>"], hidden=[7, 8], **around)
-        >>> tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model})
-        >>> tokenizer.encode(["a man"])
-        [[4, 5, 6]]
-        >>> tokenizer.decode([[7, 4, 5, 6, 2]])
-        ['a man']
-
     Source: Fan et al. 2020, arXiv 2010.11125; NLLB team 2022, arXiv 2207.04672; Liu et
     al. 2020, arXiv 2001.08210.
     """
