@@ -42,8 +42,8 @@ def say_where(run):
 def row(hypothesis, links=None, number=None, pieces=None):
     """A hypothesis as columns: number, score, text, alignment, tokens.
 
-    The alignment, `links`, is written in Pharaoh's format, `0-0 1-2`. With `pieces`, the
-    target's vocabulary, each token is shown with its log-probability.
+    The alignment, `links`, is written in Pharaoh's format, `0-0 1-2`. With `pieces`,
+    the target's vocabulary, each token is shown with its log-probability.
     """
     columns = []
     if number is not None:

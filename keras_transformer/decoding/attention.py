@@ -91,7 +91,7 @@ def links(weights_TS, source_words, target_words):
 
     Args:
         weights_TS: what each step looks at; the first writes the first target token.
-        source_words, target_words: the word of each token, None where it does not count.
+        source_words, target_words: the word of each token, None if it does not count.
 
     Returns:
         sorted pairs `(source, target)`.

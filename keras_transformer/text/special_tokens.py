@@ -22,10 +22,6 @@ class SpecialTokens:
         unknown: stands for what the vocabulary does not have.
         begin: what the decoder starts with; Marian starts with `pad`.
         end: closes every sentence.
-
-    Example:
-        >>> SpecialTokens()
-        SpecialTokens(pad=0, unknown=1, begin=2, end=3)
     """
 
     pad: int = PAD

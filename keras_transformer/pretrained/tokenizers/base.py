@@ -57,15 +57,6 @@ class Vocabulary:
         source_prefix: ids before each source sentence.
         source_suffix: ids after it.
         target_prefix: ids that each translation must begin with.
-
-    Raises:
-        ValueError: if one of them is of another type, a piece stands twice, or an id or
-            mark is not in the vocabulary.
-
-    Example:
-        >>> special = SpecialTokens(pad=0, unknown=2, begin=0, end=1)
-        >>> Vocabulary(["<pad>", "</s>", "<unk>", "a"], special).pieces[3]
-        'a'
     """
 
     pieces: tuple[str, ...]
