@@ -34,9 +34,15 @@ def outputs(notebook):
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if ON_TENSORFLOW else pytest.mark.slow) for n in NAMES],
+)
 def test_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
-    if name != EVERY_BACKEND and keras.backend.backend() != "tensorflow":
+    if name != EVERY_BACKEND and not ON_TENSORFLOW:
         pytest.skip(f"{name} is run on TensorFlow")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())

@@ -12,6 +12,7 @@ import pytest
 from cases import CONFIG, ids
 from fresh import ORDERS
 from keras import ops
+from layer_checks import ON_TORCH
 
 import keras_transformer
 from keras_transformer.config import TrainingConfig
@@ -79,7 +80,14 @@ def opened(order, backend, folder):
     )
 
 
-@pytest.mark.parametrize("order", ORDERS)
+def marks(order):
+    """The order of the two packages is tried on each backend, the rest on torch."""
+    return [] if order.endswith("_first") else ON_TORCH
+
+
+@pytest.mark.parametrize(
+    "order", [pytest.param(order, marks=marks(order)) for order in ORDERS]
+)
 def test_in_whatever_order_the_packages_are_imported(order, folder):
     result = opened(order, keras.backend.backend(), folder)
     assert result.stdout == "opened\n", result.stderr[-2000:]

@@ -15,7 +15,7 @@ import pytest
 import small
 from distribution.launching import BACKEND, finish, start
 from export.making import make_run, sentences
-from layer_checks import NOT_ON_JAX
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
 from keras_transformer.cli.main import main
 from keras_transformer.runs.sealed_files import load_arrays
@@ -92,6 +92,7 @@ def test_two_processes_leave_the_run_of_one(flags, alone, tmp_path):
     assert "BLEU" in first and "BLEU" not in second
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp_path):
     run, command = (
