@@ -13,13 +13,14 @@ from keras_transformer.plots.canvas import canvas, suit
 COLOURS = {"may not look": "#eeeeee", "may look": "#4c8dc4"}
 
 
-def attention(weights, queries, keys):
+def attention(weights, queries, keys, title=None):
     """Attention weights as shades: one head, or a grid of all.
 
     Args:
         weights: `(T, S)` for one head, `(N, T, S)` for a grid of N.
         queries: T tokens, which look; the rows.
         keys: S tokens, which are looked at; the columns.
+        title: text above, if any.
 
     Raises:
         ValueError: if the weights are not of these shapes.
@@ -59,6 +60,7 @@ def attention(weights, queries, keys):
         if len(heads) > 1:
             axes.set_xlabel(f"head {number + 1}")
     figure.colorbar(picture, ax=figure.axes, shrink=0.6, label="weight")
+    figure.suptitle(title or "")
     return suit(figure)
 
 
