@@ -238,7 +238,7 @@ for before, after in follows.items():
         table[pieces.index(before), pieces.index(word)] = probability
 
 
-def next_word(ids, index, cache):
+def next_word(ids, cache, index):
     rows = keras.ops.take(keras.ops.convert_to_tensor(table), ids, axis=0)
     return keras.ops.log(rows), cache
 
