@@ -62,10 +62,6 @@ class TokenizerFiles:
     tokenizer_config.json and special_tokens_map.json are read, but either may be
     absent. All methods raise a `ValueError` about what cannot be kept.
 
-    Args:
-        folder: the checkpoint's folder.
-        config: the content of its config.json.
-
     Attributes:
         added: the special tokens that tokenizer_config.json gives an id, by that id.
     """
@@ -136,14 +132,10 @@ class TokenizerFiles:
         return [found.get(number, UNUSED.format(number)) for number in range(size)]
 
     def vocabulary(self, pieces, names, begin, end="eos", **fields):
-        """The `Vocabulary` of one side.
+        """The `Vocabulary` of one side, whose special tokens have these `names` by key.
 
-        Args:
-            pieces: its pieces.
-            names: the special tokens by key.
-            begin: key of what the decoder starts with, unless config.json gives its id.
-            end: key of what closes a sentence.
-            **fields: others of the `Vocabulary`.
+        `begin` and `end` are the keys of what the decoder starts with, unless
+        config.json gives its id, and of what closes a sentence.
         """
         ids = []
         for key in ("pad", "unk", begin, end):
