@@ -192,7 +192,7 @@ def test_a_line_without_an_end(tmp_path, monkeypatch):
     lines = read_lines(tmp_path / "a.en")
     assert next(lines) == "short"
     with pytest.raises(
-        ValueError, match="line 2, must have less than 1,000 bytes; received 1000"
+        ValueError, match="must have lines of less than 1,000 bytes; line 2 has more"
     ):
         next(lines)
 
