@@ -294,7 +294,8 @@ def test_a_checkpoint_is_not_replaced_by_its_run(marian, tmp_path):
         == before
     )
     with pytest.raises(
-        ValueError, match="run must be a directory that .* made; .*manifest.json' is missing"
+        ValueError,
+        match="run must be a directory that .* made; .*manifest.json' is missing",
     ):
         Translator.load(folder)
 
