@@ -103,7 +103,6 @@ class Transformer(keras.Model):
         inputs = {"source_ids": source_ids, "target_ids": target_ids}
         logits = layer(source_ids, target_ids)
         super().__init__(inputs=inputs, outputs=logits, name=name, **kwargs)
-        # After `super().__init__`: the torch backend tracks sub-modules only then.
         self.config = config
         # `compile` reads from it whether the loss needs scaling.
         self.dtype_policy = layer.dtype_policy
