@@ -8,7 +8,7 @@ import dataclasses
 import functools
 from typing import Literal, get_args, get_origin
 
-from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
+from .text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
 INFINITY = float("inf")
 

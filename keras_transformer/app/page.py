@@ -5,9 +5,9 @@ The page asks nothing of any machine but the one that serves it.
 
 from pathlib import Path
 
-from keras_transformer.config import DecodingConfig
-from keras_transformer.decoding.translator import Translator
-from keras_transformer.runs.extras import needed
+from ..config import DecodingConfig
+from ..decoding.translator import Translator
+from ..runs.extras import needed
 
 needed("gradio", "matplotlib", extra="app")
 
@@ -15,7 +15,7 @@ import gradio as gr  # noqa: E402
 from starlette.datastructures import MutableHeaders  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from keras_transformer.plots.model import alignment, attention  # noqa: E402
+from ..plots.model import alignment, attention  # noqa: E402
 
 # Characters of a sentence; weights of a layer whose heads are drawn one by one.
 LONGEST = 500

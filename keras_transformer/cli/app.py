@@ -1,6 +1,6 @@
 """Serve a page to type sentences into, on this machine."""
 
-from keras_transformer.cli.flags import RUN
+from .flags import RUN
 
 FLAGS = RUN | {
     "--host": dict(default="127.0.0.1", help="address (default: this machine only)"),
@@ -10,6 +10,6 @@ GROUPS = {}
 
 
 def run(options):
-    from keras_transformer.app.page import serve
+    from ..app.page import serve
 
     serve(options.run, options.host, options.port)

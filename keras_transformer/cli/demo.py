@@ -1,8 +1,8 @@
 """Train a small model on the bundled corpus and show what it can do."""
 
-from keras_transformer.cli.flags import NEW_RUN, OVERWRITE
-from keras_transformer.cli.output import say_where
-from keras_transformer.config import DataConfig, TrainingConfig, preset
+from ..config import DataConfig, TrainingConfig, preset
+from .flags import NEW_RUN, OVERWRITE
+from .output import say_where
 
 FLAGS = {"run": NEW_RUN["run"] | dict(nargs="?", default="demo-run")} | OVERWRITE
 GROUPS = {}
@@ -17,10 +17,10 @@ CONFIGS = {
 
 
 def run(options):
-    from keras_transformer.data.examples import captions
-    from keras_transformer.data.pairs import read_pairs
-    from keras_transformer.evaluation.evaluate import evaluate
-    from keras_transformer.training.train import train
+    from ..data.examples import captions
+    from ..data.pairs import read_pairs
+    from ..evaluation.evaluate import evaluate
+    from ..training.train import train
 
     print("Training a small model on 12,000 bundled pairs: minutes on two cores.")
     files = [*captions("train"), *captions("valid")]

@@ -3,8 +3,8 @@
 import dataclasses
 import json
 
-from keras_transformer.cli import translate
-from keras_transformer.cli.flags import RUN
+from . import translate
+from .flags import RUN
 
 FLAGS = {
     **RUN,
@@ -17,7 +17,7 @@ GROUPS = translate.GROUPS
 
 
 def run(options):
-    from keras_transformer.evaluation.evaluate import evaluate
+    from ..evaluation.evaluate import evaluate
 
     translator = translate.load_translator(options)
     result = evaluate(translator, options.source, options.target)

@@ -2,8 +2,8 @@
 
 import argparse
 
-from keras_transformer.cli.flags import OVERWRITE, RUN, chosen_fields
-from keras_transformer.config import DecodingConfig, expect
+from ..config import DecodingConfig, expect
+from .flags import OVERWRITE, RUN, chosen_fields
 
 FLAGS = {
     **RUN,
@@ -24,7 +24,7 @@ GROUPS = {"search: saved_model's own; ctranslate2's default": DecodingConfig}
 
 
 def run(options):
-    from keras_transformer import export
+    from .. import export
 
     to = options.to
     changes = chosen_fields(options, DecodingConfig)

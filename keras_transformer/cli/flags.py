@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
-from keras_transformer.config import (
+from ..config import (
     NO_FLAGS,
     DataConfig,
     TrainingConfig,

@@ -1,7 +1,7 @@
 """Make a run of a checkpoint of Marian, FSMT, M2M100, NLLB or mBART."""
 
-from keras_transformer.cli.flags import NEW_RUN, OVERWRITE
-from keras_transformer.cli.output import say_where
+from .flags import NEW_RUN, OVERWRITE
+from .output import say_where
 
 FLAGS = {
     "source": dict(metavar="SOURCE", help="folder of a checkpoint, or name on the hub"),
@@ -15,7 +15,7 @@ GROUPS = {}
 
 
 def run(options):
-    from keras_transformer import pretrained
+    from .. import pretrained
 
     arguments = dict(vars(options))
     del arguments["command"]

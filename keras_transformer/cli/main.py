@@ -4,9 +4,9 @@ import os
 import sys
 import warnings
 
-from keras_transformer.cli import translate
-from keras_transformer.cli.parser import parse
-from keras_transformer.cli.startup import start_keras
+from . import translate
+from .parser import parse
+from .startup import start_keras
 
 # The messages of these errors say all; those of others need the error's type as well.
 EXPECTED = (ValueError, OSError, ImportError, ArithmeticError)

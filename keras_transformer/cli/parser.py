@@ -2,8 +2,8 @@
 
 import argparse
 
-from keras_transformer import __version__
-from keras_transformer.cli import (
+from .. import __version__
+from . import (
     app,
     demo,
     evaluate,
@@ -12,7 +12,7 @@ from keras_transformer.cli import (
     train,
     translate,
 )
-from keras_transformer.cli.flags import add_config
+from .flags import add_config
 
 COMMANDS = {
     "demo": demo,

@@ -11,8 +11,8 @@ import itertools
 import json
 from pathlib import Path
 
-from keras_transformer.config import expect
-from keras_transformer.runs.sealed_files import locked, new_file
+from ..config import expect
+from ..runs.sealed_files import locked, new_file
 
 
 def parse_shard(text):

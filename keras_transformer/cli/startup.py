@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from keras_transformer.config import expect
-from keras_transformer.runs.extras import how_to_get, needed
+from ..config import expect
+from ..runs.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
 # Of malloc.h.

@@ -4,7 +4,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from keras_transformer.cli.flags import (
+from ..config import DISTRIBUTIONS, PRESETS, expect, preset
+from .flags import (
     NEW_RUN,
     OVERWRITE,
     TRAIN_FILES,
@@ -13,8 +14,7 @@ from keras_transformer.cli.flags import (
     flag,
     read_toml,
 )
-from keras_transformer.cli.output import say_where
-from keras_transformer.config import DISTRIBUTIONS, PRESETS, expect, preset
+from .output import say_where
 
 UNSET = argparse.SUPPRESS  # the options lack what the user does not choose
 FLAGS = {
@@ -56,7 +56,7 @@ def run(options):
         raise ValueError("--source is needed: a file of source sentences")
     configs = {name: config() for name, config in TRAIN_GROUPS.items()}
     if earlier is not None:
-        from keras_transformer.runs.run import Run
+        from ..runs.run import Run
 
         # A run that goes on keeps its training settings too.
         kept = TRAIN_GROUPS if goes_on else ("model", "data")
@@ -68,8 +68,8 @@ def run(options):
         changes = settings.get(name, {}) | chosen_fields(options, type(config))
         configs[name] = dataclasses.replace(config, **changes)
 
-    from keras_transformer.distribution.distribute import distribute
-    from keras_transformer.training.train import train
+    from ..distribution.distribute import distribute
+    from ..training.train import train
 
     distribution = distribute(options.distribute, options.model_devices)
     given = [*TRAIN_FILES, "overwrite", "resume", "init_from"]

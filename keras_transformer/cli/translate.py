@@ -5,12 +5,12 @@ import itertools
 import sys
 from pathlib import Path
 
-from keras_transformer.cli import shards
-from keras_transformer.cli.flags import RUN, chosen_fields
-from keras_transformer.cli.output import rows_of
-from keras_transformer.config import DecodingConfig, expect
-from keras_transformer.runs.sealed_files import new_file
-from keras_transformer.text.lines import read_lines
+from ..config import DecodingConfig, expect
+from ..runs.sealed_files import new_file
+from ..text.lines import read_lines
+from . import shards
+from .flags import RUN, chosen_fields
+from .output import rows_of
 
 RUNTIME = {
     "--runtime": dict(
@@ -43,10 +43,10 @@ def load_translator(options):
     """The translator that the options ask for; CTranslate2's imports no Keras."""
     search = chosen_fields(options, DecodingConfig)
     if options.runtime == "ctranslate2":
-        from keras_transformer.export import CTranslate2Translator
+        from ..export import CTranslate2Translator
 
         return CTranslate2Translator.load(options.run, **search)
-    from keras_transformer.decoding.translator import Translator
+    from ..decoding.translator import Translator
 
     return Translator.load(options.run, DecodingConfig(**search))
 
@@ -87,7 +87,7 @@ def shard_of(options):
     if options.shard:
         number, count = shards.parse_shard(options.shard)
     elif options.runtime == "keras":
-        from keras_transformer.distribution.launcher import launched, take_device
+        from ..distribution.launcher import launched, take_device
 
         number, count = launched()
         take_device()

@@ -5,10 +5,10 @@ import math
 import keras
 import numpy as np
 
-from keras_transformer.config import expect
-from keras_transformer.data.buckets import bucket_edges, cut, rows_per_bucket
-from keras_transformer.data.store import TokenStore
-from keras_transformer.text.sentence_format import SentenceFormat
+from ..config import expect
+from ..text.sentence_format import SentenceFormat
+from .buckets import bucket_edges, cut, rows_per_bucket
+from .store import TokenStore
 
 
 def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulation=1):

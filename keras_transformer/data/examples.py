@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from keras_transformer.config import expect
-from keras_transformer.runs.sealed_files import sha256
+from ..config import expect
+from ..runs.sealed_files import sha256
 
 CAPTIONS = Path(__file__).parent / "captions"
 CAPTION_SPLITS = ("train", "valid", "test")

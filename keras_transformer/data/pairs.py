@@ -2,8 +2,8 @@
 
 import itertools
 
-from keras_transformer.config import expect
-from keras_transformer.text.lines import read_lines
+from ..config import expect
+from ..text.lines import read_lines
 
 
 def read_pairs(source, target=None):

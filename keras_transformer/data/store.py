@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transformer.config import DataConfig, expect
-from keras_transformer.data.cleaning import FilterReport, judge
-from keras_transformer.runs.sealed_files import remove_partial, written_aside
-from keras_transformer.text.sentence_format import SentenceFormat
-from keras_transformer.text.special_tokens import PAD
+from ..config import DataConfig, expect
+from ..runs.sealed_files import remove_partial, written_aside
+from ..text.sentence_format import SentenceFormat
+from ..text.special_tokens import PAD
+from .cleaning import FilterReport, judge
 
 CHUNK = 1000  # pairs tokenised at a time
 ENORMOUS = 100_000  # characters; such a line is too long whatever its tokens

@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 from keras import ops
 
-from keras_transformer.layers.masks import padding_mask
+from ..layers.masks import padding_mask
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,8 +4,8 @@ import dataclasses
 import itertools
 import warnings
 
-from keras_transformer.config import expect
-from keras_transformer.text.sentence_format import SentenceFormat
+from ..config import expect
+from ..text.sentence_format import SentenceFormat
 
 SPACE = "\u2581"  # what SentencePiece writes for a space, and reads as one
 CHUNK = 32  # batches of a stream that are sorted by length together

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_transformer.data.buckets import bucket_edges
+from ..data.buckets import bucket_edges
 
 LONG = 64  # source tokens above which a batch has few rows, for the sake of memory
 FEW = 8

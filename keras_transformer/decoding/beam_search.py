@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_transformer.decoding import cache as caches
-from keras_transformer.decoding import search
+from . import cache as caches
+from . import search
 
 
 class BeamState(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_transformer.config import expect
-from keras_transformer.decoding import search
+from ..config import expect
+from . import search
 
 
 class SampleState(NamedTuple):

@@ -6,9 +6,9 @@ K candidates of a row, L positions, V vocabulary.
 
 from keras import ops
 
-from keras_transformer.config import expect
-from keras_transformer.decoding import cache as caches
-from keras_transformer.text.special_tokens import SpecialTokens
+from ..config import expect
+from ..text.special_tokens import SpecialTokens
+from . import cache as caches
 
 IMPOSSIBLE = float("-inf")
 OURS = SpecialTokens()  # those of our own tokenizers

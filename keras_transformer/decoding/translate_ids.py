@@ -4,11 +4,11 @@ import functools
 
 from keras import ops
 
-from keras_transformer.decoding import cache as caches
-from keras_transformer.decoding import search
-from keras_transformer.decoding.beam_search import beam_search
-from keras_transformer.decoding.sampling import sampling
-from keras_transformer.layers.masks import padding_mask
+from ..layers.masks import padding_mask
+from . import cache as caches
+from . import search
+from .beam_search import beam_search
+from .sampling import sampling
 
 SLACK = (
     8  # tokens beyond its source's length that nearly every translation stays within

@@ -6,18 +6,18 @@ import zlib
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import DecodingConfig, expect
-from keras_transformer.decoding import attention as attentions
-from keras_transformer.decoding import trace as traces
-from keras_transformer.decoding.base_translator import (
+from ..config import DecodingConfig, expect
+from . import attention as attentions
+from . import trace as traces
+from .base_translator import (
     BaseTranslator,
     Hypothesis,
     as_texts,
     check_pairs,
 )
-from keras_transformer.decoding.batching import batches, pad, padded_width
-from keras_transformer.decoding.compiled import compiled
-from keras_transformer.decoding.translate_ids import translate_ids
+from .batching import batches, pad, padded_width
+from .compiled import compiled
+from .translate_ids import translate_ids
 
 SLACK = (
     8  # tokens beyond its source's length that nearly every translation stays within
@@ -75,7 +75,7 @@ class Translator(BaseTranslator):
     @classmethod
     def load(cls, run, config=None):
         """The translator of a run directory, as `keras-transformer train` leaves it."""
-        from keras_transformer.runs.run import Run
+        from ..runs.run import Run
 
         return Run.open(run).translator(config)
 

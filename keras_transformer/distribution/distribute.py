@@ -5,9 +5,9 @@ import os
 
 import keras
 
-from keras_transformer.config import DISTRIBUTIONS, expect
-from keras_transformer.distribution.distribution import ONE_DEVICE
-from keras_transformer.distribution.launcher import launched
+from ..config import DISTRIBUTIONS, expect
+from .distribution import ONE_DEVICE
+from .launcher import launched
 
 
 def distribute(how="auto", model_devices=None):

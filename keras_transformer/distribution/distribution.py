@@ -6,7 +6,7 @@ import json
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import expect
+from ..config import expect
 
 
 class Distribution:

@@ -5,7 +5,7 @@ import os
 
 import keras
 
-from keras_transformer.config import expect
+from ..config import expect
 
 # Variables with the number of processes and the number of this one: of
 # `keras.distribution.initialize`, of Slurm's srun, of torchrun.

@@ -10,9 +10,9 @@ import numpy as np
 from jax.experimental.multihost_utils import broadcast_one_to_all, process_allgather
 from keras import distribution, utils
 
-from keras_transformer.config import expect
-from keras_transformer.distribution.distribution import Distribution, assign
-from keras_transformer.distribution.launcher import KERAS, launched
+from ..config import expect
+from .distribution import Distribution, assign
+from .launcher import KERAS, launched
 
 # Which axis of a weight is cut over the devices that share a model, by its path
 # (Shoeybi et al. 2019): between two cut products nothing has to be exchanged.

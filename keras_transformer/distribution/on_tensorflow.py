@@ -6,15 +6,15 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from keras_transformer.config import expect
-from keras_transformer.distribution.distribution import (
+from ..config import expect
+from .distribution import (
     Distribution,
     Processes,
     offset_seed,
     seeds,
     transform_gradients,
 )
-from keras_transformer.distribution.launcher import SLURM, launched
+from .launcher import SLURM, launched
 
 resolvers = tf.distribute.cluster_resolver
 

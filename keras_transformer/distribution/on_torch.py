@@ -6,8 +6,8 @@ import warnings
 import torch
 import torch.distributed as dist
 
-from keras_transformer.distribution.distribution import Processes, transform_gradients
-from keras_transformer.distribution.launcher import launched, take_device
+from .distribution import Processes, transform_gradients
+from .launcher import launched, take_device
 
 
 def engine(how, model_devices):

@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_transformer.decoding.translator import Translator
-from keras_transformer.distribution.distribution import ONE_DEVICE
-from keras_transformer.evaluation.scores import corpus_scores
+from ..decoding.translator import Translator
+from ..distribution.distribution import ONE_DEVICE
+from .scores import corpus_scores
 
 SAMPLES = 3  # translations to print
 

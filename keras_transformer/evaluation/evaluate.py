@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass
 
-from keras_transformer.data.pairs import read_pairs
-from keras_transformer.decoding.base_translator import BaseTranslator
-from keras_transformer.decoding.translator import Translator
-from keras_transformer.evaluation.scores import Scores, corpus_scores
+from ..data.pairs import read_pairs
+from ..decoding.base_translator import BaseTranslator
+from ..decoding.translator import Translator
+from .scores import Scores, corpus_scores
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from keras_transformer.config import expect
+from ..config import expect
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import expect
-from keras_transformer.decoding.batching import pad
-from keras_transformer.text.sentence_format import SentenceFormat
-from keras_transformer.text.special_tokens import END
+from ..config import expect
+from ..decoding.batching import pad
+from ..text.sentence_format import SentenceFormat
+from ..text.special_tokens import END
 
 # Sentences and tokens of the batches that are compared.
 SHAPES = ((1, 5), (4, 19))

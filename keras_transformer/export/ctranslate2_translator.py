@@ -6,12 +6,12 @@ import operator
 import os
 from pathlib import Path
 
-from keras_transformer.config import DecodingConfig, expect
-from keras_transformer.decoding.base_translator import BaseTranslator
-from keras_transformer.export.export_directory import check_search
-from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import read_tokenizers
-from keras_transformer.runs.sealed_files import UNREADABLE, Manifest
+from ..config import DecodingConfig, expect
+from ..decoding.base_translator import BaseTranslator
+from ..runs.extras import needed
+from ..runs.run import read_tokenizers
+from ..runs.sealed_files import UNREADABLE, Manifest
+from .export_directory import check_search
 
 # Finished hypotheses, in beams, after which the search of a sentence stops. Translator
 # stops when nothing better can come: of 1,000 sentences 15 were translated otherwise

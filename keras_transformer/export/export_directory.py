@@ -10,8 +10,8 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from keras_transformer.config import expect
-from keras_transformer.runs.sealed_files import (
+from ..config import expect
+from ..runs.sealed_files import (
     new_directory,
     new_file,
     read_json,

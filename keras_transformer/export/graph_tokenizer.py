@@ -4,14 +4,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
-from keras_transformer.config import expect
-from keras_transformer.pretrained.tokenizers.files import MASK
-from keras_transformer.pretrained.tokenizers.multilingual import (
+from ..config import expect
+from ..pretrained.tokenizers.files import MASK
+from ..pretrained.tokenizers.multilingual import (
     NO_NORMALISER,
     SPACE,
     WHITE,
 )
-from keras_transformer.text.tokenizer import Tokenizer
+from ..text.tokenizer import Tokenizer
 
 # Appended to a model, these bytes leave its normaliser the characters and take the
 # spaces from it.

@@ -3,9 +3,9 @@
 import tensorflow as tf
 import tf2onnx
 
-from keras_transformer.export.child_process import given_task
-from keras_transformer.layers.masks import padding_mask
-from keras_transformer.runs.run import Run
+from ..layers.masks import padding_mask
+from ..runs.run import Run
+from .child_process import given_task
 
 OPSET = 18
 SOURCE_IDS = tf.TensorSpec((None, None), tf.int32, "source_ids")

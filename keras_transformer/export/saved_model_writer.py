@@ -6,12 +6,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_transformer.config import DecodingConfig
-from keras_transformer.decoding.translate_ids import translate_ids
-from keras_transformer.export.child_process import given_task
-from keras_transformer.export.graph_tokenizer import graph_tokenizer
-from keras_transformer.runs.run import Run
-from keras_transformer.text.sentence_format import SentenceFormat
+from ..config import DecodingConfig
+from ..decoding.translate_ids import translate_ids
+from ..runs.run import Run
+from ..text.sentence_format import SentenceFormat
+from .child_process import given_task
+from .graph_tokenizer import graph_tokenizer
 
 # Positions of the cache at first; it doubles when a translation gets longer.
 FIRST_STAGE = 24

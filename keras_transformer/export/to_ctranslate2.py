@@ -3,22 +3,22 @@
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import DecodingConfig
-from keras_transformer.decoding.translator import Translator
-from keras_transformer.export.comparison import check_batches, compare
-from keras_transformer.export.ctranslate2_translator import (
+from ..config import DecodingConfig
+from ..decoding.translator import Translator
+from ..pretrained.tokenizers.base import one_of
+from ..runs.extras import needed
+from ..runs.run import Run, save_tokenizers
+from ..text.sentence_format import SentenceFormat
+from .comparison import check_batches, compare
+from .ctranslate2_translator import (
     CTranslate2Translator,
     adds_end,
 )
-from keras_transformer.export.export_directory import (
+from .export_directory import (
     check_model,
     check_search,
     new_export,
 )
-from keras_transformer.pretrained.tokenizers.base import one_of
-from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import Run, save_tokenizers
-from keras_transformer.text.sentence_format import SentenceFormat
 
 # Largest difference of a token's mean log-probability, in nats.
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 0.05, "int8": 0.2}

@@ -7,15 +7,15 @@ import numpy as np
 from keras import ops
 from safetensors.numpy import save_file
 
-from keras_transformer.config import expect
-from keras_transformer.export.comparison import compare_logits
-from keras_transformer.export.export_directory import check_model, new_export
-from keras_transformer.pretrained import names
-from keras_transformer.pretrained.families import SAME_NAME
-from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
-from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import Run
-from keras_transformer.text.tokenizer import Tokenizer
+from ..config import expect
+from ..pretrained import names
+from ..pretrained.families import SAME_NAME
+from ..pretrained.tokenizers.marian import MarianTokenizer
+from ..runs.extras import needed
+from ..runs.run import Run
+from ..text.tokenizer import Tokenizer
+from .comparison import compare_logits
+from .export_directory import check_model, new_export
 
 ACTIVATIONS = {"silu": "swish"}  # others have the same name
 

@@ -3,12 +3,12 @@
 import shutil
 from pathlib import Path
 
-from keras_transformer.export.child_process import run_under_tensorflow
-from keras_transformer.export.comparison import compare_logits
-from keras_transformer.export.export_directory import new_export
-from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import Run, save_tokenizers
-from keras_transformer.text.sentence_format import SentenceFormat
+from ..runs.extras import needed
+from ..runs.run import Run, save_tokenizers
+from ..text.sentence_format import SentenceFormat
+from .child_process import run_under_tensorflow
+from .comparison import compare_logits
+from .export_directory import new_export
 
 LOOP = Path(__file__).with_name("onnx_loop.py")
 WRITER = "keras_transformer.export.onnx_writer"
@@ -49,7 +49,7 @@ def onnx(run, out, overwrite=False):
     run = Run.open(run)
     needed("tensorflow", extra="tensorflow")
     needed("tf2onnx", "onnxruntime")
-    from keras_transformer.export.onnx_loop import OnnxTransformer
+    from .onnx_loop import OnnxTransformer
 
     packages = ("tensorflow", "tf2onnx", "onnxruntime")
     export = new_export(run, out, overwrite, "onnx", *packages)

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from keras_transformer.config import DecodingConfig, expect
-from keras_transformer.decoding.translator import Translator
-from keras_transformer.export.child_process import run_under_tensorflow
-from keras_transformer.export.comparison import check_batches, compare
-from keras_transformer.export.export_directory import check_search, new_export
-from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import Run
+from ..config import DecodingConfig, expect
+from ..decoding.translator import Translator
+from ..runs.extras import needed
+from ..runs.run import Run
+from .child_process import run_under_tensorflow
+from .comparison import check_batches, compare
+from .export_directory import check_search, new_export
 
 TOLERANCE = 1e-4  # of a score, in nats
 # The options of a search that count in it.

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_transformer.layers.encoder_block import EncoderBlock
-from keras_transformer.layers.masks import causal_mask, full_mask, positions_of
-from keras_transformer.layers.multi_head_attention import as_pair
+from .encoder_block import EncoderBlock
+from .masks import causal_mask, full_mask, positions_of
+from .multi_head_attention import as_pair
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_transformer.layers.feed_forward import FeedForward
-from keras_transformer.layers.multi_head_attention import MultiHeadAttention, as_pair
-from keras_transformer.layers.residual import Residual
-from keras_transformer.layers.transformer_layer import TransformerLayer
+from .feed_forward import FeedForward
+from .multi_head_attention import MultiHeadAttention, as_pair
+from .residual import Residual
+from .transformer_layer import TransformerLayer
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

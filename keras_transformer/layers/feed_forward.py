@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_transformer.config import expect
-from keras_transformer.layers.transformer_layer import TransformerLayer
+from ..config import expect
+from .transformer_layer import TransformerLayer
 
 ACTIVATIONS = ("relu", "gelu", "silu")
 

@@ -6,8 +6,8 @@ from keras import ops
 # has no public way to read the mask of one; `x._keras_mask` is not there on JAX.
 from keras.src.backend import get_keras_mask as implicit_mask  # noqa: F401
 
-from keras_transformer.config import expect
-from keras_transformer.text.special_tokens import PAD
+from ..config import expect
+from ..text.special_tokens import PAD
 
 
 def positions_of(ids):

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_transformer.config import expect
-from keras_transformer.layers.masks import causal_mask, full_mask, implicit_mask
-from keras_transformer.layers.transformer_layer import TransformerLayer
+from ..config import expect
+from .masks import causal_mask, full_mask, implicit_mask
+from .transformer_layer import TransformerLayer
 
 # Finite, so that a row with nothing to attend to gives the mean of its values, not NaN.
 MASKED_SCORE = -1e9

@@ -5,9 +5,9 @@ import numpy as np
 from keras import ops
 from keras.dtype_policies import DTypePolicyMap
 
-from keras_transformer.config import expect
-from keras_transformer.layers.masks import positions_of
-from keras_transformer.layers.transformer_layer import TransformerLayer
+from ..config import expect
+from .masks import positions_of
+from .transformer_layer import TransformerLayer
 
 POSITIONS = ("sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned")
 

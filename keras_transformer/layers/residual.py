@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_transformer.layers.transformer_layer import TransformerLayer
+from .transformer_layer import TransformerLayer
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_transformer.layers.decoder_block import DecoderBlock
-from keras_transformer.layers.masks import causal_mask, positions_of
-from keras_transformer.models.stack import Stack, block_options
+from ..layers.decoder_block import DecoderBlock
+from ..layers.masks import causal_mask, positions_of
+from .stack import Stack, block_options
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_transformer.layers.encoder_block import EncoderBlock
-from keras_transformer.layers.masks import padding_mask
-from keras_transformer.models.stack import Stack, block_options
+from ..layers.encoder_block import EncoderBlock
+from ..layers.masks import padding_mask
+from .stack import Stack, block_options
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

@@ -4,9 +4,9 @@ import dataclasses
 
 import keras
 
-from keras_transformer.config import TransformerConfig
-from keras_transformer.layers.positional_embedding import PositionalEmbedding
-from keras_transformer.layers.transformer_layer import TransformerLayer
+from ..config import TransformerConfig
+from ..layers.positional_embedding import PositionalEmbedding
+from ..layers.transformer_layer import TransformerLayer
 
 
 def block_options(config, d_ff):

@@ -4,12 +4,12 @@ import dataclasses
 
 import keras
 
-from keras_transformer.config import TransformerConfig
-from keras_transformer.layers.masks import padding_mask
-from keras_transformer.layers.transformer_layer import TransformerLayer, policy_config
-from keras_transformer.models.decoder import Decoder
-from keras_transformer.models.encoder import Encoder
-from keras_transformer.models.stack import make_embedding
+from ..config import TransformerConfig
+from ..layers.masks import padding_mask
+from ..layers.transformer_layer import TransformerLayer, policy_config
+from .decoder import Decoder
+from .encoder import Encoder
+from .stack import make_embedding
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

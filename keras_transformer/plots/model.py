@@ -7,8 +7,8 @@ from keras import ops
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
-from keras_transformer.config import expect
-from keras_transformer.plots.canvas import canvas, suit
+from ..config import expect
+from .canvas import canvas, suit
 
 COLOURS = {"may not look": "#eeeeee", "may look": "#4c8dc4"}
 

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from keras_transformer.config import expect
-from keras_transformer.plots.canvas import canvas, suit
+from ..config import expect
+from .canvas import canvas, suit
 
 COLOURS = dict(best="tab:blue", finished="tab:green", kept="black", dropped="0.6")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_transformer.config import expect
-from keras_transformer.plots.canvas import canvas, suit
-from keras_transformer.runs.run import read_log
+from ..config import expect
+from ..runs.run import read_log
+from .canvas import canvas, suit
 
 
 def learning_curve(run):

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from keras_transformer.config import expect
-from keras_transformer.pretrained.tokenizers.base import one_of
-from keras_transformer.pretrained.tokenizers.files import reading
-from keras_transformer.runs.extras import how_to_get, needed
-from keras_transformer.runs.sealed_files import sha256
+from ..config import expect
+from ..runs.extras import how_to_get, needed
+from ..runs.sealed_files import sha256
+from .tokenizers.base import one_of
+from .tokenizers.files import reading
 
 # What tokenizers and the model's configuration are read from.
 SMALL = (

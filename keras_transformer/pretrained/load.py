@@ -5,16 +5,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_transformer.config import DataConfig, TrainingConfig, expect
-from keras_transformer.layers.positional_embedding import PositionalEmbedding
-from keras_transformer.models.transformer import Transformer
-from keras_transformer.pretrained.checkpoint import fetch, open_checkpoint
-from keras_transformer.pretrained.families import transformer_config
-from keras_transformer.pretrained.names import TABLES, tensors
-from keras_transformer.pretrained.tokenizers.files import read_json
-from keras_transformer.pretrained.tokenizers.load import load_tokenizers
-from keras_transformer.runs.run import Run, RunConfig
-from keras_transformer.runs.sealed_files import new_directory
+from ..config import DataConfig, TrainingConfig, expect
+from ..layers.positional_embedding import PositionalEmbedding
+from ..models.transformer import Transformer
+from ..runs.run import Run, RunConfig
+from ..runs.sealed_files import new_directory
+from .checkpoint import fetch, open_checkpoint
+from .families import transformer_config
+from .names import TABLES, tensors
+from .tokenizers.files import read_json
+from .tokenizers.load import load_tokenizers
 
 NAMED = 5  # tensors that an error names
 ROUNDED = 1e-2  # most that a sinusoid in half precision may be off

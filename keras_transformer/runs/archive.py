@@ -7,9 +7,9 @@ import zipfile
 import h5py
 import numpy as np
 
-from keras_transformer.config import TransformerConfig, expect
-from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs.sealed_files import LARGEST_JSON
+from ..config import TransformerConfig, expect
+from ..models.transformer import Transformer
+from .sealed_files import LARGEST_JSON
 
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]

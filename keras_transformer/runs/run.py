@@ -18,15 +18,15 @@ import functools
 import json
 from pathlib import Path
 
-from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
-from keras_transformer.pretrained.tokenizers.load import load_folder
-from keras_transformer.runs.sealed_files import (
+from ..config import DataConfig, TrainingConfig, TransformerConfig
+from ..pretrained.tokenizers.load import load_folder
+from ..text.tokenizer import Tokenizer
+from .sealed_files import (
     UNREADABLE,
     Manifest,
     seal,
     written_aside,
 )
-from keras_transformer.text.tokenizer import Tokenizer
 
 FORMAT = 2  # of a run's files
 MADE = "run must be a directory that `keras-transformer train` or `import` made"
@@ -142,7 +142,7 @@ class Run:
             ValueError: if there is no model in the run, it cannot be read, or it is not
                 the one that `config.json` describes.
         """
-        from keras_transformer.runs.archive import read_model
+        from .archive import read_model
 
         path = self.path / "model.keras"
         if not path.is_file():
@@ -169,7 +169,7 @@ class Run:
 
     def translator(self, config=None):
         """The `Translator` of the run's model, for a `DecodingConfig`."""
-        from keras_transformer.decoding.translator import Translator
+        from ..decoding.translator import Translator
 
         return Translator(self.model(), *self.tokenizers, config=config)
 

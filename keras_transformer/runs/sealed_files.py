@@ -13,7 +13,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from keras_transformer.config import expect
+from ..config import expect
 
 try:
     import fcntl

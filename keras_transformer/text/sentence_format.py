@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_transformer.text.special_tokens import END, SpecialTokens
+from .special_tokens import END, SpecialTokens
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import sentencepiece
 
-from keras_transformer.config import expect
-from keras_transformer.runs.sealed_files import written_aside
-from keras_transformer.text.special_tokens import SpecialTokens
+from ..config import expect
+from ..runs.sealed_files import written_aside
+from .special_tokens import SpecialTokens
 
 SILENT = 2  # SentencePiece's log level that shows errors only
 LARGEST_MODEL = 1 << 26  # bytes: a hundred times what 30,000 tokens need

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_transformer.config import expect
+from ..config import expect
 
 
 def average_weights(checkpoints):

@@ -7,9 +7,9 @@ import warnings
 import keras
 from keras import ops
 
-from keras_transformer.config import expect
-from keras_transformer.distribution.random_state import random_state, set_random_state
-from keras_transformer.runs.sealed_files import (
+from ..config import expect
+from ..distribution.random_state import random_state, set_random_state
+from ..runs.sealed_files import (
     UNREADABLE,
     is_whole,
     load_arrays,
@@ -17,7 +17,7 @@ from keras_transformer.runs.sealed_files import (
     save_arrays,
     sha256,
 )
-from keras_transformer.training.progress import (
+from .progress import (
     Interrupted,
     Progress,
     SessionCallback,

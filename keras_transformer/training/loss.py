@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_transformer.config import expect
+from ..config import expect
 
 
 def negative_log_likelihood(labels, logits, smoothing=0.0):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_transformer.training.loss import (
+from .loss import (
     check_shapes,
     negative_log_likelihood,
     token_weights,

@@ -7,23 +7,23 @@ import operator
 
 import keras
 
-from keras_transformer.config import (
+from ..config import (
     FROM_TOKENIZER,
     DataConfig,
     TrainingConfig,
     expect,
     preset,
 )
-from keras_transformer.data.pairs import read_pairs
-from keras_transformer.data.store import TokenStore
-from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs.extras import needed
-from keras_transformer.runs.run import Run, RunConfig
-from keras_transformer.runs.sealed_files import new_directory
-from keras_transformer.text.tokenizer import Tokenizer
-from keras_transformer.training.checkpoints import Checkpoints
-from keras_transformer.training.progress import Session
-from keras_transformer.training.recipe import compile_for_training
+from ..data.pairs import read_pairs
+from ..data.store import TokenStore
+from ..models.transformer import Transformer
+from ..runs.extras import needed
+from ..runs.run import Run, RunConfig
+from ..runs.sealed_files import new_directory
+from ..text.tokenizer import Tokenizer
+from .checkpoints import Checkpoints
+from .progress import Session
+from .recipe import compile_for_training
 
 # Of the validation pairs, translated after every epoch when BLEU decides.
 BLEU_SENTENCES = 500

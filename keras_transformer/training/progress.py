@@ -13,10 +13,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_transformer.config import TrainingConfig
-from keras_transformer.data.batches import TokenBatches
-from keras_transformer.distribution.distribution import ONE_DEVICE, Distribution
-from keras_transformer.runs.run import Run
+from ..config import TrainingConfig
+from ..data.batches import TokenBatches
+from ..distribution.distribution import ONE_DEVICE, Distribution
+from ..runs.run import Run
 
 # Batches after which the processes of a run tell each other the time and the signals
 # they got.

@@ -2,15 +2,15 @@
 
 import keras
 
-from keras_transformer.config import TrainingConfig
-from keras_transformer.training.loss import LabelSmoothedCrossEntropy
-from keras_transformer.training.metrics import (
+from ..config import TrainingConfig
+from .loss import LabelSmoothedCrossEntropy
+from .metrics import (
     Perplexity,
     TokenAccuracy,
     TokenCrossEntropy,
 )
-from keras_transformer.training.optimizer import LossScaleOptimizer, paper_adam
-from keras_transformer.training.schedule import WarmupSchedule
+from .optimizer import LossScaleOptimizer, paper_adam
+from .schedule import WarmupSchedule
 
 
 def compile_for_training(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_transformer.config import expect
+from ..config import expect
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import keras
 
-from keras_transformer.config import preset
-from keras_transformer.data.batches import TokenBatches
-from keras_transformer.data.store import TokenStore
-from keras_transformer.distribution.distribution import ONE_DEVICE
-from keras_transformer.evaluation.callback import BleuCallback
-from keras_transformer.runs.run import Run
-from keras_transformer.runs.sealed_files import load_arrays, locked, remove_partial
-from keras_transformer.text.sentence_format import SentenceFormat
-from keras_transformer.training.averaging import average_weights
-from keras_transformer.training.checkpoints import (
+from ..config import preset
+from ..data.batches import TokenBatches
+from ..data.store import TokenStore
+from ..distribution.distribution import ONE_DEVICE
+from ..evaluation.callback import BleuCallback
+from ..runs.run import Run
+from ..runs.sealed_files import load_arrays, locked, remove_partial
+from ..text.sentence_format import SentenceFormat
+from .averaging import average_weights
+from .checkpoints import (
     Checkpoints,
     EpochWeights,
     KeepBest,
     RunLog,
 )
-from keras_transformer.training.prepare import TRANSLATED, begin, new_model, resumed
-from keras_transformer.training.progress import Session, signals_noted
+from .prepare import TRANSLATED, begin, new_model, resumed
+from .progress import Session, signals_noted
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 

@@ -13,9 +13,9 @@ import re
 
 import sentencepiece
 
-from keras_transformer.config import expect
-from keras_transformer.runs.sealed_files import written_aside
-from keras_transformer.text.special_tokens import SpecialTokens
+from ...config import expect
+from ...runs.sealed_files import written_aside
+from ...text.special_tokens import SpecialTokens
 
 # The piece of a row of the model that no token has: with its space no text spells it.
 UNUSED = "<unused {}>"

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from keras_transformer.config import expect
-from keras_transformer.pretrained.tokenizers.base import (
+from ...config import expect
+from ...runs.sealed_files import UNREADABLE
+from ...text.special_tokens import SpecialTokens
+from ...text.tokenizer import LARGEST_MODEL
+from .base import (
     LARGEST_VOCABULARY,
     UNUSED,
     Vocabulary,
     check_id,
     checked,
 )
-from keras_transformer.runs.sealed_files import UNREADABLE
-from keras_transformer.text.special_tokens import SpecialTokens
-from keras_transformer.text.tokenizer import LARGEST_MODEL
 
 MASK = "<mask>"
 NAMES = {

@@ -6,14 +6,14 @@ Moses cuts text into words, and byte-pair encoding cuts words into pieces.
 import io
 import re
 
-from keras_transformer.config import expect
-from keras_transformer.pretrained.tokenizers.base import CheckpointTokenizer
-from keras_transformer.pretrained.tokenizers.files import (
+from ...config import expect
+from ...runs.extras import needed
+from .base import CheckpointTokenizer
+from .files import (
     read_json,
     read_limited,
     reading,
 )
-from keras_transformer.runs.extras import needed
 
 WORD_END = "</w>"
 

@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
-from keras_transformer.pretrained.tokenizers.base import (
+from ...text.special_tokens import SpecialTokens
+from .base import (
     LISTS_OF_IDS,
     Vocabulary,
     one_of,
 )
-from keras_transformer.pretrained.tokenizers.files import (
+from .files import (
     TokenizerFiles,
     read_json,
     read_limited,
     reading,
 )
-from keras_transformer.pretrained.tokenizers.fsmt import FsmtTokenizer, read_fsmt
-from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer, read_marian
-from keras_transformer.pretrained.tokenizers.multilingual import (
+from .fsmt import FsmtTokenizer, read_fsmt
+from .marian import MarianTokenizer, read_marian
+from .multilingual import (
     MultilingualTokenizer,
     read_multilingual,
 )
-from keras_transformer.text.special_tokens import SpecialTokens
 
 READERS = {
     "marian": read_marian,

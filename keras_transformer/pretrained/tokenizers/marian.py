@@ -2,13 +2,13 @@
 
 import re
 
-from keras_transformer.config import expect
-from keras_transformer.pretrained.tokenizers.base import (
+from ...config import expect
+from .base import (
     CheckpointTokenizer,
     one_of,
     processor,
 )
-from keras_transformer.pretrained.tokenizers.files import (
+from .files import (
     read_json,
     read_limited,
 )

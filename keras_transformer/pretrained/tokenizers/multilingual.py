@@ -6,13 +6,13 @@ from pathlib import Path
 
 import sentencepiece
 
-from keras_transformer.pretrained.tokenizers.base import (
+from .base import (
     CheckpointTokenizer,
     Vocabulary,
     one_of,
     processor,
 )
-from keras_transformer.pretrained.tokenizers.files import (
+from .files import (
     MASK,
     read_json,
     read_limited,
