@@ -16,18 +16,22 @@ import small  # noqa: E402
 COMPILED_FOR_ONE_USE = ("citizen", "decoding", "layers", "models")
 
 
-@pytest.fixture(autouse=True)
-def fresh_state(request):
-    keras.utils.set_random_seed(1)
+def optimise_little(whether):
     if keras.backend.backend() == "jax":
         import jax
 
-        jax.config.update(
-            "jax_disable_most_optimizations",
-            request.path.parent.name in COMPILED_FOR_ONE_USE,
-        )
+        jax.config.update("jax_disable_most_optimizations", whether)
+
+
+@pytest.fixture(autouse=True)
+def fresh_state(request):
+    keras.utils.set_random_seed(1)
+    optimise_little(request.path.parent.name in COMPILED_FOR_ONE_USE)
     yield
     keras.config.set_dtype_policy("float32")
+    # The fixtures of the next module come before its tests, and some are compared
+    # bit for bit with a process of its own.
+    optimise_little(False)
 
 
 def one_width(patch):
