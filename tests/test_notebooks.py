@@ -35,12 +35,16 @@ def outputs(notebook):
 
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+# What they show has tests of its own in tests/export and tests/distribution.
+LONG = ("4_serving", "5_scaling")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[] if ON_TENSORFLOW else pytest.mark.slow) for n in NAMES],
-)
+def marks(name):
+    is_daily = ON_TENSORFLOW and name not in LONG
+    return [] if is_daily else pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=marks(n)) for n in NAMES])
 def test_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     if name != EVERY_BACKEND and not ON_TENSORFLOW:
         pytest.skip(f"{name} is run on TensorFlow")

@@ -76,6 +76,7 @@ def same(run, other):
         np.testing.assert_allclose(one, another, atol=1e-4)
 
 
+@marked(ON_TORCH)
 def test_two_processes_leave_the_run_of_one(flags, alone, tmp_path):
     first, second = finish(
         start(
