@@ -14,7 +14,7 @@ needed("gradio", "matplotlib", extra="app")
 import gradio as gr  # noqa: E402
 
 from ..plots.model import alignment, attention  # noqa: E402
-from .server import listen, served_names, server  # noqa: E402
+from .server import host_name, listen, page_server, served_names  # noqa: E402
 from .site import site  # noqa: E402
 
 # Characters of a sentence; weights of a layer whose heads are drawn one by one.
@@ -44,12 +44,14 @@ def serve(run, host="127.0.0.1", port=7860, allow_host=()):
         ValueError: if the run, an address or a name cannot be used.
         OSError: if the port is taken.
     """
+    host = host_name("host", host)
     with listen(host, port) as listening:
         names = served_names(listening, host, allow_host)
         translator = Translator.load(run, DecodingConfig(n_best=DecodingConfig().beam))
         blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
+        server = page_server(site(blocks, names))
         print(f"The page is at http://{host}:{port}/ (Ctrl-C ends it).", flush=True)
-        server(site(blocks, names)).run(sockets=[listening])
+        server.run(sockets=[listening])
 
 
 class Answers:

@@ -1,7 +1,7 @@
-"""What of the page can be reached, by which names, and with which requests.
+"""What of the page can be reached, under which names, and by which requests.
 
-Gradio has some sixty routes. The page needs few of them, and shows Gradio nothing of a
-request but what is read here.
+Gradio has some sixty routes: the page needs few of them. Of a request, Gradio sees only
+what is checked here.
 """
 
 import asyncio
@@ -20,28 +20,22 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-# Requests that wait for the model; sessions whose last attention is kept; bytes of a
-# body, and seconds to send it in.
+# Requests that wait for the model; sessions whose last attention is kept.
 WAITING = 16
 SESSIONS = 20
+# Bytes of a body, and seconds to send it in.
 LARGEST_BODY = 2**20
 PATIENCE = 10
-# Gradio's folders of what a browser loads; its routes that show the page, and the one
-# that keeps a session.
+# What a browser loads to show the page.
 FOLDERS = ("assets", "static")
-SHOWN = (
-    "/",
-    "/theme.css",
-    "/favicon.ico",
-    "/manifest.json",
-    "/gradio_api/heartbeat/{session_hash}",
-)
-JOIN = "/gradio_api/queue/join"
+FILES = ("/", "/theme.css", "/favicon.ico", "/manifest.json")
+# To ask for something; to get what was asked for; to say that the page is still open.
+ASK = "/gradio_api/queue/join"
 FOLLOW = "/gradio_api/queue/data"
-PASSED_ON = (b"host", b"accept-encoding")
-HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?")
+STAY = "/gradio_api/heartbeat/{session_hash}"
+HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?P<port>:[0-9]+)?")
 SESSION = re.compile(r"[A-Za-z0-9-]{1,64}")
-# The browser must load everything from here; Gradio itself serves all files it needs.
+# The browser must load everything from here.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -65,35 +59,42 @@ def site(blocks, names):
         # Gradio's own fonts would come from Google.
         theme=gr.themes.Default(font=["sans-serif"], font_mono=["monospace"]),
     )
-    open_routes = Routes(gradio, blocks)
-    routes = [Route(path, open_routes.show) for path in SHOWN]
+    endpoints = Endpoints(gradio, blocks)
+    routes = [Route(path, endpoints.show) for path in FILES]
     for name in FOLDERS:
         files = StaticFiles(packages=[("gradio", f"templates/frontend/{name}")])
         routes.append(Mount(f"/{name}", files))
-    routes.append(Route(JOIN, open_routes.join, methods=["POST"]))
-    routes.append(Route(FOLLOW, open_routes.follow))
+    routes.append(Route(ASK, endpoints.ask, methods=["POST"]))
+    routes.append(Route(FOLLOW, endpoints.follow))
+    routes.append(Route(STAY, endpoints.stay))
     return Starlette(
         routes=routes,
         middleware=[Middleware(Doorkeeper, names)],
-        exception_handlers={HTTPException: say},
+        exception_handlers={HTTPException: refusal},
         lifespan=gradio.router.lifespan_context,
     )
 
 
-async def say(request, error):
-    """The answer to a refused request; the page shows its sentence."""
+async def refusal(request, error):
+    """The answer to a request that is refused; the page shows its sentence."""
     return JSONResponse({"detail": error.detail}, error.status_code)
 
 
-def must(holds, name, expectation, received):
+def must(holds, name, expectation, received, status=400):
     """Refuse a request unless something in it meets an expectation."""
     if not holds:
         shown = reprlib.repr(received)
-        raise HTTPException(400, f"{name} must {expectation}; received {shown}.")
+        raise HTTPException(status, f"{name} must {expectation}; received {shown}.")
+
+
+def check_size(size):
+    must(
+        size <= LARGEST_BODY, "A body", f"have at most {LARGEST_BODY} bytes", size, 413
+    )
 
 
 class Doorkeeper:
-    """ASGI middleware: only the page's own names, and `POLICY` in every answer."""
+    """ASGI middleware: the page's own names and origin only; `POLICY` always."""
 
     def __init__(self, app, names):
         self.app = app
@@ -110,34 +111,25 @@ class Doorkeeper:
             try:
                 self.check(Headers(scope=scope))
             except HTTPException as error:
-                answer = await say(None, error)
+                answer = await refusal(None, error)
         await answer(scope, receive, send_with_policy)
 
     def check(self, headers):
-        """Refuse a request that another site makes, and one that is too large."""
+        """Refuse a request that another site makes, or that says it is too large."""
         host = headers.get("host", "").lower()
         match = HOST.fullmatch(host)
-        if not match or match[1] not in self.names:
-            served = ", ".join(sorted(self.names))
-            shown = reprlib.repr(host)
-            sentence = f"Host must be one of {served}; received {shown}. --allow-host"
-            raise HTTPException(403, f"{sentence} adds a name.")
-        origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2].lower() != host:
-            shown = reprlib.repr(origin)
-            sentence = f"Origin must be this page's, {host}; received {shown}."
-            raise HTTPException(403, sentence)
+        is_ours = match and match["name"] in self.names
+        known = f"be of {', '.join(sorted(self.names))}, or of --allow-host"
+        must(is_ours, "Host", known, host, 403)
+        # The browser says which site asks: one at another port is another site.
+        origin = headers.get("origin", f"http://{host}")
+        is_ours = origin.partition("://")[2] == host
+        must(is_ours, "Origin", f"be that of {host}", origin, 403)
         check_size(int(headers.get("content-length", 0)))
 
 
-def check_size(size):
-    if size > LARGEST_BODY:
-        sentence = f"A body must have at most {LARGEST_BODY:,} bytes."
-        raise HTTPException(413, sentence)
-
-
-class Routes:
-    """The endpoints that are open."""
+class Endpoints:
+    """What the open routes answer."""
 
     def __init__(self, gradio, blocks):
         self.gradio = gradio
@@ -145,35 +137,41 @@ class Routes:
         inside = httpx.ASGITransport(gradio)
         self.client = httpx.AsyncClient(transport=inside, trust_env=False)
 
-    async def show(self, request):
-        return self.answer_of_gradio(request)
-
-    async def follow(self, request):
-        """The stream of answers to what a session asked."""
-        session = request.query_params.get("session_hash", "")
-        known = session in self.blocks._queue.pending_messages_per_session
-        must(known, "session_hash", "be one that has asked for something", session)
-        return self.answer_of_gradio(request, f"session_hash={session}".encode())
-
-    def answer_of_gradio(self, request, query=b""):
-        """Gradio's answer, as an ASGI application, to a request without its trimmings."""
-        headers = [pair for pair in request.scope["headers"] if pair[0] in PASSED_ON]
-        scope = request.scope | {"headers": headers, "query_string": query}
+    def gradio_answer(self, request, query=""):
+        """Gradio's answer to a request without its headers, as an ASGI application."""
+        host = request.headers["host"]
+        headers = [(b"host", host.encode())]
+        scope = request.scope | {"headers": headers, "query_string": query.encode()}
 
         async def answer(_, receive, send):
             await self.gradio(scope, receive, send)
 
         return answer
 
-    async def join(self, request):
+    async def show(self, request):
+        return self.gradio_answer(request)
+
+    async def stay(self, request):
+        check_session(request.path_params["session_hash"])
+        return self.gradio_answer(request)
+
+    async def follow(self, request):
+        """The stream of what a session has asked for."""
+        session = request.query_params.get("session_hash")
+        check_session(session)
+        is_known = session in self.blocks._queue.pending_messages_per_session
+        must(is_known, "session_hash", "be of who asked for something", session)
+        return self.gradio_answer(request, f"session_hash={session}")
+
+    async def ask(self, request):
         """Let a request wait for the model, if it is one that the page makes."""
         asked = await read_json(request)
         self.check(asked)
         passed_on = {name: asked[name] for name in ("fn_index", "session_hash", "data")}
-        url = f"{request.base_url}{JOIN[1:]}"
-        answer = await self.client.post(url, json=passed_on)
+        url = request.url.replace(query="")
+        answer = await self.client.post(str(url), json=passed_on)
         if answer.status_code == 503:
-            sentence = f"{WAITING} requests are waiting already: please try again soon."
+            sentence = f"{WAITING} requests are waiting already. Please try again soon."
             raise HTTPException(429, sentence)
         return JSONResponse(answer.json(), answer.status_code)
 
@@ -183,20 +181,26 @@ class Routes:
         functions = self.blocks.fns
         index = asked.get("fn_index")
         is_known = type(index) is int and index in functions
-        must(is_known, "fn_index", f"be one of {', '.join(map(str, functions))}", index)
+        must(is_known, "fn_index", f"be one of {[*functions]}", index)
         session = asked.get("session_hash")
-        is_session = isinstance(session, str) and SESSION.fullmatch(session)
-        must(is_session, "session_hash", "be 1 to 64 letters and digits", session)
-        # What a session shows can differ: each kind of attention has its own layers.
-        holder = self.blocks.state_holder
-        shown = holder[session] if session in holder else {}
+        check_session(session)
         fields = functions[index].inputs
         data = asked.get("data")
         is_whole = isinstance(data, list) and len(data) == len(fields)
         must(is_whole, "data", f"be a list of {len(fields)} values", data)
+        # A session can show other choices: each kind of attention has its own layers.
+        sessions = self.blocks.state_holder
+        shown = sessions[session] if session in sessions else {}
         for field, value in zip(fields, data):
-            is_changed = field._id in shown
-            check_value(shown[field._id] if is_changed else field, value)
+            if field._id in shown:
+                field = shown[field._id]
+            check_value(field, value)
+
+
+def check_session(session):
+    """Refuse what names no session."""
+    is_name = isinstance(session, str) and SESSION.fullmatch(session)
+    must(is_name, "session_hash", "be 1 to 64 letters and digits", session)
 
 
 def check_value(field, value):
@@ -214,10 +218,7 @@ def check_value(field, value):
 
 
 async def read_json(request):
-    """The body of a request.
-
-    It is read no further than it may be long, and no longer than `PATIENCE` allows.
-    """
+    """The body of a request, which is read only while it is neither long nor late."""
     body = bytearray()
     try:
         async with asyncio.timeout(PATIENCE):
@@ -226,6 +227,6 @@ async def read_json(request):
                 check_size(len(body))
         return orjson.loads(body)
     except (TimeoutError, ClientDisconnect):
-        raise HTTPException(408, f"A body must arrive in {PATIENCE} seconds.") from None
+        raise HTTPException(408, f"A body must come within {PATIENCE} s.") from None
     except ValueError as error:
         raise HTTPException(400, f"The body must be JSON: {error}.") from None
