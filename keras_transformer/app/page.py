@@ -12,10 +12,10 @@ from ..runs.extras import needed
 needed("gradio", "matplotlib", extra="app")
 
 import gradio as gr  # noqa: E402
-from starlette.datastructures import MutableHeaders  # noqa: E402
-from starlette.middleware import Middleware  # noqa: E402
 
 from ..plots.model import alignment, attention  # noqa: E402
+from .server import host_name, listen, page_server, served_names  # noqa: E402
+from .site import site  # noqa: E402
 
 # Characters of a sentence; weights of a layer whose heads are drawn one by one.
 LONGEST = 500
@@ -28,16 +28,9 @@ KINDS = {
 }
 ALL_HEADS = "all"
 QUEUE = dict(concurrency_id="model", concurrency_limit=1, api_visibility="private")
-# The browser must load everything from here; Gradio itself serves all files it needs.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
-    "frame-ancestors 'none'; form-action 'self'"
-)
 
 
-def serve(run, host="127.0.0.1", port=7860, wait=True):
+def serve(run, host="127.0.0.1", port=7860, allow_host=()):
     """Serve the page of a run until interrupted.
 
     Args:
@@ -45,53 +38,20 @@ def serve(run, host="127.0.0.1", port=7860, wait=True):
         host: address to listen on; only with another than the default can other
             machines see the page.
         port: the port there.
-        wait: whether to return only when interrupted; otherwise the caller closes what
-            is returned.
-
-    Returns:
-        the running `gradio.Blocks`; its `local_url` is the page's address.
+        allow_host: names, other than `host`, under which browsers may ask for the page.
 
     Raises:
-        ValueError: if the run cannot be used.
+        ValueError: if the run, an address or a name cannot be used.
         OSError: if the port is taken.
     """
-    translator = Translator.load(run, DecodingConfig(n_best=DecodingConfig().beam))
-    blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
-    blocks.queue(max_size=16).launch(
-        server_name=host,
-        server_port=port,
-        share=False,
-        quiet=True,
-        prevent_thread_lock=True,
-        footer_links=[],
-        max_file_size=1,
-        # Each keeps the attention of its last sentence.
-        state_session_capacity=20,
-        # Gradio's own fonts would come from Google.
-        theme=gr.themes.Default(font=["sans-serif"], font_mono=["monospace"]),
-        app_kwargs={"middleware": [Middleware(with_policy)]},
-    )
-    if wait:
-        print(f"The page is at {blocks.local_url} (Ctrl-C ends it).", flush=True)
-        try:
-            blocks.block_thread()
-        finally:
-            blocks.close(verbose=False)
-    return blocks
-
-
-def with_policy(app):
-    """The ASGI application with `POLICY` in every answer."""
-
-    async def answer(scope, receive, send):
-        async def send_with_policy(message):
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["content-security-policy"] = POLICY
-            await send(message)
-
-        await app(scope, receive, send_with_policy)
-
-    return answer
+    host = host_name("host", host)
+    with listen(host, port) as listening:
+        names = served_names(listening, host, allow_host)
+        translator = Translator.load(run, DecodingConfig(n_best=DecodingConfig().beam))
+        blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
+        server = page_server(site(blocks, names))
+        print(f"The page is at http://{host}:{port}/ (Ctrl-C ends it).", flush=True)
+        server.run(sockets=[listening])
 
 
 class Answers:
@@ -101,10 +61,11 @@ class Answers:
         self.translator = translator
 
     def layers(self, kind):
-        """The numbers of the layers that have this kind of attention."""
+        """The layers to choose from that have this kind of attention."""
         side = "encoder" if kind == "encoder" else "decoder"
         last = getattr(self.translator.model.config, f"{side}_layers")
-        return list(range(1, last + 1))
+        layers = list(range(1, last + 1))
+        return gr.Dropdown(layers, value=max(1, last - 1), label="Layer")
 
     def translate(self, text, *choice):
         """Text -> best translation, all with scores, word links, attention, picture."""
@@ -121,11 +82,6 @@ class Answers:
         words = alignment(text, best.text, links)
         found = translator.attention(text, best)
         return best.text, rows, words, found, picture(found, *choice)
-
-    def choose_kind(self, kind, layer):
-        """The layers to choose from, when another kind of attention is chosen."""
-        layers = self.layers(kind)
-        return gr.Dropdown(layers, value=min(layer, layers[-1]))
 
 
 def picture(found, kind, layer, head):
@@ -150,7 +106,6 @@ def page(translator, title):
     """The `gradio.Blocks` of a `Translator`."""
     answers = Answers(translator)
     kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
-    layers = answers.layers("cross")
     heads = [str(n + 1) for n in range(translator.model.config.num_heads)]
     with gr.Blocks(title=title, analytics_enabled=False) as blocks:
         gr.Markdown(f"# {title}")
@@ -170,9 +125,7 @@ def page(translator, title):
             with gr.Column(scale=2):
                 with gr.Row():
                     kind = gr.Dropdown(kinds, value="cross", label="Attention of")
-                    layer = gr.Dropdown(
-                        layers, value=max(1, layers[-1] - 1), label="Layer"
-                    )
+                    layer = answers.layers("cross")
                     head = gr.Dropdown([ALL_HEADS, *heads], label="Head")
                 shades = gr.Plot(label="Attention", format="png")
         choice = [kind, layer, head]
@@ -181,7 +134,7 @@ def page(translator, title):
         gr.on(asked, answers.translate, [sentence, *choice], results, **QUEUE)
         drawn = dict(fn=picture, inputs=[found, *choice], outputs=shades, **QUEUE)
         gr.on([layer.input, head.input], **drawn)
-        chosen = kind.input(answers.choose_kind, [kind, layer], layer, **QUEUE)
+        chosen = kind.input(answers.layers, kind, layer, **QUEUE)
         # The picture comes after: a layer that the kind does not have would be refused.
         chosen.then(**drawn)
     return blocks

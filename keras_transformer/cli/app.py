@@ -5,6 +5,12 @@ from .flags import RUN
 FLAGS = RUN | {
     "--host": dict(default="127.0.0.1", help="address (default: this machine only)"),
     "--port": dict(default=7860, type=int, help="port (default: 7860)"),
+    "--allow-host": dict(
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="also serve the page under this name; may be repeated",
+    ),
 }
 GROUPS = {}
 
@@ -12,4 +18,4 @@ GROUPS = {}
 def run(options):
     from ..app.page import serve
 
-    serve(options.run, options.host, options.port)
+    serve(options.run, options.host, options.port, options.allow_host)

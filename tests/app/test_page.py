@@ -1,41 +1,28 @@
 """The page of `keras-transformer app`: its answers, and the same in a browser."""
 
+import contextlib
 import dataclasses
+import http.client
 import importlib
-import shutil
 import signal
 import socket
 import threading
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
 from layer_checks import NOT_ON_JAX, ON_TORCH, marked
-from small import MODEL
+from serving import SENTENCE, chromium, free_port, small_run, started
 
 from keras_transformer.app import page as app
+from keras_transformer.app.site import POLICY
 from keras_transformer.cli import main as cli
-from keras_transformer.config import DataConfig, TrainingConfig
-from keras_transformer.models.transformer import Transformer
-from keras_transformer.runs.run import Run, RunConfig
-from keras_transformer.text.tokenizer import Tokenizer
-
-SENTENCE = "a man rides a bike"
-SIZES = dict(source_vocab_size=24, target_vocab_size=24)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run of a model that has learned nothing, which is quicker and says as much."""
-    run = tmp_path_factory.mktemp("app") / "a-run"
-    run.mkdir()
-    model = dataclasses.replace(MODEL, **SIZES, decoder_layers=3)
-    tokenizer = Tokenizer.train([SENTENCE, "a man rides a horse"], vocab_size=24)
-    config = RunConfig(model, DataConfig(), TrainingConfig())
-    Run.begin(run, config, (tokenizer, tokenizer)).save_model(Transformer(model))
-    return run
+    return small_run(tmp_path_factory.mktemp("app") / "a-run")
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +42,6 @@ def strangers():
         yield reached
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def served(run, strangers):
-    blocks = app.serve(run, port=free_port(), wait=False)
-    yield blocks
-    blocks.close(verbose=False)
-
-
 @pytest.fixture(scope="module")
 def translator(run):
     return app.Translator.load(run, app.DecodingConfig(n_best=4))
@@ -76,6 +50,17 @@ def translator(run):
 @pytest.fixture(scope="module")
 def answers(translator):
     return app.Answers(translator)
+
+
+@pytest.fixture(scope="module")
+def blocks(translator, strangers):
+    return app.page(translator, "keras_transformer: a-run")
+
+
+@pytest.fixture(scope="module")
+def url(blocks):
+    with started(blocks) as url:
+        yield url
 
 
 def test_what_a_sentence_gives(translator, answers):
@@ -108,7 +93,8 @@ def test_what_a_sentence_gives(translator, answers):
 
 def test_before_a_sentence_and_of_a_layer_that_is_not_there(answers):
     assert app.picture(None, "cross", 1, "1") is None
-    assert answers.choose_kind("encoder", 3).choices == [("1", 1)]
+    assert answers.layers("encoder").choices == [("1", 1)]
+    assert answers.layers("cross").value == 2
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "a " * app.LONGEST])
@@ -119,58 +105,61 @@ def test_limits_on_length_hold_in_the_server_too(answers, text, monkeypatch):
     assert said[0].startswith("The sentence must have 1 to 500 characters; received")
 
 
-def test_the_page_calls_what_is_tested_here(served):
-    names = {function.fn.__name__ for function in served.fns.values()}
-    assert names == {"translate", "picture", "choose_kind"}
+def test_the_page_calls_what_is_tested_here(blocks):
+    names = {function.fn.__name__ for function in blocks.fns.values()}
+    assert names == {"translate", "picture", "layers"}
 
 
-def test_the_server_is_for_this_machine_and_asks_no_other(served, strangers):
-    assert served.local_url.startswith("http://127.0.0.1:") and not served.share
-    assert not served.analytics_enabled and served.max_file_size == 1
-    with urllib.request.urlopen(served.local_url) as answer:
+def test_the_server_asks_no_other(blocks, url, strangers):
+    assert not blocks.analytics_enabled
+    with urllib.request.urlopen(url) as answer:
         policy = answer.headers["content-security-policy"]
         text = answer.read().decode()
-    assert policy == app.POLICY
+    assert policy == POLICY
     assert "default-src 'self'" in policy and "//" not in policy
     assert "a-run" in text and strangers == []
 
 
 def test_the_command(run, tmp_path, capsys, monkeypatch):
-    assert cli.main(["app", str(tmp_path / "none")]) == 2
+    assert cli.main(["app", str(tmp_path / "none"), "--port", str(free_port())]) == 2
     expected = "run must be a directory that `keras-transformer train` or `import` made"
     assert expected in capsys.readouterr().err
     asked = []
     monkeypatch.setattr(app, "serve", lambda *arguments: asked.append(arguments))
-    assert cli.main(["app", str(run), "--port", "8001"]) == 0
-    assert asked == [(str(run), "127.0.0.1", 8001)]
+    flags = ["--port", "8001", "--allow-host", "a.name", "--allow-host", "b.name"]
+    assert cli.main(["app", str(run), *flags]) == 0
+    assert asked == [(str(run), "127.0.0.1", 8001, ["a.name", "b.name"])]
 
 
 @marked(ON_TORCH)
 def test_the_command_serves_until_interrupted(run, capsys, monkeypatch):
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
-    block = app.gr.Blocks.block_thread
+    page_server = app.page_server
     pages = []
 
-    def visit_and_interrupt(blocks):
+    def visit_and_interrupt():
         with urllib.request.urlopen(url) as answer:
             pages.append(answer.read().decode())
-        target = (threading.main_thread().ident, signal.SIGINT)
-        threading.Thread(target=signal.pthread_kill, args=target).start()
-        block(blocks)
+        # A browser that shows the page keeps this stream.
+        with urllib.request.urlopen(f"{url}gradio_api/heartbeat/a") as stream:
+            pages.append(stream.readline())
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            with contextlib.suppress(http.client.IncompleteRead):
+                stream.read()
 
-    monkeypatch.setattr(app.gr.Blocks, "block_thread", visit_and_interrupt)
-    assert cli.main(["app", str(run), "--port", str(port)]) in (0, 130)
+    def visited_server(application):
+        threading.Thread(target=visit_and_interrupt).start()
+        return page_server(application)
+
+    monkeypatch.setattr(app, "page_server", visited_server)
+    assert cli.main(["app", str(run), "--port", str(port)]) == 130
     out, err = capsys.readouterr()
     assert out.startswith(f"The page is at {url} (Ctrl-C ends it).\n")
-    assert "Traceback" not in err and "a-run" in pages[0]
+    assert "Traceback" not in err and "ERROR" not in err
+    assert "a-run" in pages[0] and pages[1] == b"data: ALIVE\n"
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url)
-
-
-def test_a_port_that_is_taken(run, served, capsys):
-    assert cli.main(["app", str(run), "--port", str(served.server_port)]) == 2
-    assert "port" in capsys.readouterr().err
 
 
 @marked(ON_TORCH)
@@ -181,26 +170,8 @@ def test_what_is_not_installed_is_named(monkeypatch):
         importlib.reload(app)
 
 
-def chromium():
-    """The path of a Chromium: playwright's own if it is there, else the system's."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed"
-    )
-    with playwright.sync_playwright() as driver:
-        own = driver.chromium.executable_path
-    if Path(own).exists():
-        return own
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip(
-            "there is no Chromium: `playwright install chromium`, or "
-            "`apt-get install chromium`"
-        )
-    return found
-
-
 @marked(NOT_ON_JAX)
-def test_in_a_browser(translator, served, tmp_path):
+def test_in_a_browser(translator, url, tmp_path):
     path = chromium()
     from playwright.sync_api import expect, sync_playwright
 
@@ -217,7 +188,7 @@ def test_in_a_browser(translator, served, tmp_path):
                 said.append(message.text) if message.type == "error" else None
             ),
         )
-        page.goto(served.local_url)
+        page.goto(url)
         page.get_by_label("Sentence").fill(SENTENCE)
         page.get_by_role("button", name="Translate").click()
         pictures = page.locator("img[src^='data:image/png']")
@@ -231,6 +202,7 @@ def test_in_a_browser(translator, served, tmp_path):
         page.get_by_role("option", name=app.KINDS["encoder"][0]).click()
         expect(pictures.nth(1)).not_to_have_attribute("src", all_heads, timeout=30_000)
         expect(page.get_by_label("Layer")).to_have_value("1")
+        expect(page.get_by_text("Error")).to_have_count(0)
         all_heads = pictures.nth(1).get_attribute("src")
         page.get_by_label("Head").click()
         page.get_by_role("option", name="2", exact=True).click()
@@ -246,9 +218,7 @@ def test_in_a_browser(translator, served, tmp_path):
             app.LONGEST
         )
         browser.close()
-    elsewhere = [
-        url for url in asked if not url.startswith((served.local_url, "data:", "blob:"))
-    ]
+    elsewhere = [url for url in asked if not url.startswith((url, "data:", "blob:"))]
     # The page ends these streams itself.
     broken = [url for url in failed if "/queue/data?" not in url]
     assert asked and elsewhere == [] and broken == [] and said == []
