@@ -28,7 +28,8 @@ notebooks: .venv/test.done
 	KERAS_BACKEND=tensorflow .venv/bin/python tools/make_notebooks.py
 
 docs: .venv/test.done
-	KERAS_BACKEND=tensorflow .venv/bin/python tools/make_docs.py
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	@echo "The site is in site: open site/index.html"
 
 .venv/demo.done: pyproject.toml constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
