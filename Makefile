@@ -28,7 +28,7 @@ notebooks: .venv/test.done
 	KERAS_BACKEND=tensorflow .venv/bin/python tools/make_notebooks.py
 
 docs: .venv/test.done
-	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
 	@echo "The site is in site: open site/index.html"
 
 .venv/demo.done: pyproject.toml constraints.txt

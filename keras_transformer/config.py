@@ -16,7 +16,7 @@ INFINITY = float("inf")
 def expect(holds, name, expectation, received):
     """Raise a `ValueError` unless it holds that a named argument meets an expectation.
 
-    Example:
+    Examples:
         >>> expect(0 > 0, "d_ff", "be at least 1", 0)
         Traceback (most recent call last):
         ValueError: d_ff must be at least 1; received 0
@@ -239,7 +239,7 @@ def preset(name, **changes):
     Raises:
         ValueError: if the name is unknown.
 
-    Example:
+    Examples:
         >>> preset("tiny", dropout=0.1).d_model
         128
     """

@@ -78,7 +78,7 @@ class TokenBatches(keras.utils.PyDataset):
         ValueError: if `batch_tokens` or `accumulation` is below 1, `seed` or `epoch` is
             below 0, or `shard` is none.
 
-    Example:
+    Examples:
         >>> tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
         >>> lines = ["ab", "ba ab"], ["ba", "ab"]
         >>> batches = TokenBatches.from_lines(*lines, tokenizer, batch_tokens=40)

@@ -16,7 +16,7 @@ def bucket_edges(longest):
     multiple of 8. They are few, because JAX compiles each shape once, and dense where
     most sentences lie, because padding costs time.
 
-    Example:
+    Examples:
         >>> bucket_edges(128)
         (4, 8, 12, 16, 20, 24, 28, 32, 40, 56, 72, 96, 120, 128)
         >>> bucket_edges(10)
@@ -35,7 +35,7 @@ def rows_per_bucket(edge, batch_tokens):
 
     A multiple of 8 where that many fit, and at least one.
 
-    Example:
+    Examples:
         >>> rows_per_bucket(12, 4096), rows_per_bucket(40, 100)
         (336, 2)
     """

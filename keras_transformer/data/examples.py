@@ -43,7 +43,7 @@ def captions(split):
     Raises:
         ValueError: for another split.
 
-    Example:
+    Examples:
         >>> source, target = captions("valid")
         >>> source.name, target.name
         ('valid.en.gz', 'valid.de.gz')

@@ -32,7 +32,7 @@ class TokenStore:
     Attributes:
         report: what the filters kept and dropped.
 
-    Example:
+    Examples:
         >>> tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
         >>> store = TokenStore.from_lines(["ab", "b"], ["ba", ""], tokenizer)
         >>> len(store), store.report.empty

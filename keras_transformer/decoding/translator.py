@@ -41,7 +41,7 @@ class Translator(BaseTranslator):
     Raises:
         ValueError: if a tokenizer's vocabulary or its special ids are not the model's.
 
-    Example:
+    Examples:
         >>> from keras_transformer.config import preset
         >>> from keras_transformer.models.transformer import Transformer
         >>> from keras_transformer.text.tokenizer import Tokenizer

@@ -45,7 +45,7 @@ def distribute(how="auto", model_devices=None):
         ValueError: if how is unknown, the backend has no engine for it, there are fewer
             devices than it needs, or model_devices does not divide them.
 
-    Example:
+    Examples:
         >>> distribute("none").processes
         1
 

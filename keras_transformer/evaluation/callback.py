@@ -22,7 +22,7 @@ class BleuCallback(keras.callbacks.Callback):
         distribution: the `Distribution` of the model; its processes share the
             sentences.
 
-    Example:
+    Examples:
         bleu = BleuCallback(valid_source, valid_target, tokenizer)
         model.fit(batches, callbacks=[bleu])
     """

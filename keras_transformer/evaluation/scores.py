@@ -34,7 +34,7 @@ def corpus_scores(translations, references):
     Raises:
         ValueError: if there are none, or the numbers differ.
 
-    Example:
+    Examples:
         >>> corpus_scores(["ein Mann fährt Rad"], ["ein Mann fährt Rad"]).bleu
         100.0
 

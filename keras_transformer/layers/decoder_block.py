@@ -31,7 +31,7 @@ class DecoderBlock(EncoderBlock):
     Raises:
         ValueError: as the layers inside.
 
-    Example:
+    Examples:
         >>> block = DecoderBlock(num_heads=2, key_dim=4, d_ff=16)
         >>> tuple(block(np.ones((1, 3, 8)), np.ones((1, 5, 8))).shape)
         (1, 3, 8)

@@ -31,7 +31,7 @@ class EncoderBlock(TransformerLayer):
     Raises:
         ValueError: as the layers inside.
 
-    Example:
+    Examples:
         >>> block = EncoderBlock(num_heads=2, key_dim=4, d_ff=16)
         >>> tuple(block(np.ones((1, 3, 8))).shape)
         (1, 3, 8)

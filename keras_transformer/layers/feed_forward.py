@@ -22,7 +22,7 @@ class FeedForward(TransformerLayer):
     Raises:
         ValueError: if the activation is unknown or d_ff is below 1.
 
-    Example:
+    Examples:
         >>> tuple(FeedForward(7)(np.ones((2, 3, 5))).shape)
         (2, 3, 5)
 

@@ -28,7 +28,7 @@ def padding_mask(ids, pad=PAD):
     Returns:
         `(B, 1, S)` boolean, to be broadcast over the query positions.
 
-    Example:
+    Examples:
         >>> np.asarray(padding_mask(np.array([[7, 3, 0]]))).tolist()
         [[[True, True, False]]]
     """
@@ -49,7 +49,7 @@ def causal_mask(queries, keys):
     Raises:
         ValueError: if positions have more than two axes.
 
-    Example:
+    Examples:
         >>> np.asarray(causal_mask(2, 3)).tolist()
         [[[True, False, False], [True, True, False]]]
 

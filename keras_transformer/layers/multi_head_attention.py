@@ -43,7 +43,7 @@ class MultiHeadAttention(TransformerLayer):
     Raises:
         ValueError: if a size is below 1, there is no position, or a mask does not fit.
 
-    Example:
+    Examples:
         >>> tuple(MultiHeadAttention(num_heads=2, key_dim=4)(np.ones((1, 3, 8))).shape)
         (1, 3, 8)
 

@@ -51,7 +51,7 @@ class PositionalEmbedding(TransformerLayer):
         ValueError: if positions is unknown, a size is below 1, or d_model is odd or too
             small for a sinusoidal table; or if ids are longer than the learned table.
 
-    Example:
+    Examples:
         >>> embedding = PositionalEmbedding(vocab_size=11, d_model=4)
         >>> tuple(embedding(np.array([[5, 7, 2]])).shape)
         (1, 3, 4)

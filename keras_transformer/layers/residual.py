@@ -24,7 +24,7 @@ class Residual(TransformerLayer):
     Returns:
         y, `(B, T, D)`.
 
-    Example:
+    Examples:
         >>> connection, feed_forward = Residual(), FeedForward(7)
         >>> x = np.ones((2, 3, 5))
         >>> connection.build(x.shape)

@@ -34,7 +34,7 @@ class Decoder(Stack):
         logits `(B, T, V)` float32; with return_attention_scores a pair of them and a
         tuple of the weights of each block, pairs of `(B, N, T, T)` and `(B, N, T, S)`.
 
-    Example:
+    Examples:
         >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
         >>> decoder = Decoder(config)
         >>> tuple(decoder(np.array([[2, 6]]), np.ones((1, 3, 128))).shape)

@@ -28,7 +28,7 @@ class Encoder(Stack):
         memory `(B, S, D)`; with return_attention_scores a pair of it and a tuple of the
         weights `(B, N, S, S)` of each block.
 
-    Example:
+    Examples:
         >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
         >>> encoder = Encoder(config)
         >>> tuple(encoder(np.array([[4, 5, 3, 0]])).shape)

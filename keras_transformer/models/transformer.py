@@ -86,7 +86,7 @@ class Transformer(keras.Model):
     Returns:
         logits `(B, T, V)`, float32.
 
-    Example:
+    Examples:
         >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
         >>> source_ids, target_ids = np.array([[4, 5, 3]]), np.array([[2, 6]])
         >>> model = Transformer(config)

@@ -25,7 +25,7 @@ def attention(weights, queries, keys, title=None):
     Raises:
         ValueError: if the weights are not of these shapes.
 
-    Example:
+    Examples:
         >>> figure = attention(np.eye(2), ["ein", "Mann"], ["a", "man"])
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['ein', 'Mann']
@@ -81,7 +81,7 @@ def alignment(source, target, links):
     Raises:
         ValueError: if a link names a word that is not there.
 
-    Example:
+    Examples:
         >>> figure = alignment("a man", "ein Mann", [(0, 0), (1, 1)])
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['a', 'man', 'ein', 'Mann']
@@ -120,7 +120,7 @@ def positions(embedding, length=64):
     Raises:
         ValueError: if length is below 1, or beyond a learned table.
 
-    Example:
+    Examples:
         >>> embedding = PositionalEmbedding(vocab_size=11, d_model=8)
         >>> figure = positions(embedding, length=5)
         >>> figure.axes[0].images[0].get_array().shape
@@ -157,7 +157,7 @@ def masks(masks):
         ValueError: if there is none, or one is not boolean or has not two or three
             axes.
 
-    Example:
+    Examples:
         >>> figure = masks({"causal": np.tri(3, dtype=bool)})
         >>> figure.axes[0].get_title(), figure.axes[0].images[0].get_array().tolist()
         ('causal', [[1, 0, 0], [1, 1, 0], [1, 1, 1]])

@@ -68,7 +68,7 @@ def schedule(schedules, updates=20_000):
     Raises:
         ValueError: if there is no schedule, or updates is below 2.
 
-    Example:
+    Examples:
         >>> figure = schedule({"base": WarmupSchedule(d_model=512)}, updates=8000)
         >>> round(float(figure.axes[0].get_lines()[0].get_ydata().max()), 6)
         0.000699

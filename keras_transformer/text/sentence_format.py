@@ -17,7 +17,7 @@ class SentenceFormat:
     given, such as the code of a language to translate into: no search chooses it, no
     score has it.
 
-    Example:
+    Examples:
         >>> SentenceFormat(source_prefix=(7,)).source([5, 6])
         [7, 5, 6, 3]
         >>> SentenceFormat(target_prefix=(8,)).labels([5, 6])

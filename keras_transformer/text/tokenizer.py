@@ -38,7 +38,7 @@ class Tokenizer:
         ValueError: if the content is no SentencePiece model or its special ids are
             others.
 
-    Example:
+    Examples:
         >>> lines = ["a man rides a bike", "a man rides a horse"]
         >>> tokenizer = Tokenizer.train(lines, vocab_size=24)
         >>> tokenizer.decode(tokenizer.encode(["a horse rides a man"]))

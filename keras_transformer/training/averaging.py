@@ -18,7 +18,7 @@ def average_weights(checkpoints):
     Raises:
         ValueError: if there is no checkpoint, or their shapes differ.
 
-    Example:
+    Examples:
         >>> average_weights([[np.array([1.0, 3.0])], [np.array([3.0, 5.0])]])
         [array([2., 4.])]
 

@@ -27,7 +27,7 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
         ValueError: if there is no position, or the shapes are not these; one-hot labels
             are not ids.
 
-    Example:
+    Examples:
         >>> float(negative_log_likelihood(np.array([[1]]), np.zeros((1, 1, 4)))[0, 0])
         1.3862943649291992
     """
@@ -93,7 +93,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     Raises:
         ValueError: if smoothing is not in [0, 1), or shapes are not these.
 
-    Example:
+    Examples:
         >>> labels, logits = np.array([[1, 0]]), np.zeros((1, 2, 4))
         >>> float(LabelSmoothedCrossEntropy(ignore_class=0)(labels, logits))  # log 4
         1.3862943649291992

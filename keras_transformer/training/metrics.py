@@ -53,7 +53,7 @@ class MeanOverTokens(keras.metrics.Metric):
 class TokenCrossEntropy(MeanOverTokens):
     """Cross entropy in nats per real target token, not smoothed.
 
-    Example:
+    Examples:
         >>> metric = TokenCrossEntropy(ignore_class=0)
         >>> metric.update_state(np.array([[1, 0]]), np.zeros((1, 2, 4)))
         >>> round(float(metric.result()), 4)  # log 4

@@ -16,7 +16,7 @@ class GradientTransform:
             list of this device's gradients and returns what is to be clipped,
             accumulated and applied. None applies the gradients as they are.
 
-    Example:
+    Examples:
         >>> class SGD(GradientTransform, keras.optimizers.SGD):
         ...     pass
     """
@@ -76,7 +76,7 @@ def paper_adam(schedule, **options):
         **options: further arguments of `keras.optimizers.Adam`, such as `weight_decay`,
             `global_clipnorm`, `gradient_accumulation_steps`.
 
-    Example:
+    Examples:
         >>> paper_adam(WarmupSchedule(d_model=512), global_clipnorm=1.0).beta_2
         0.98
 

@@ -34,7 +34,7 @@ def compile_for_training(
     Returns:
         the model.
 
-    Example:
+    Examples:
         >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
         >>> model = compile_for_training(Transformer(config))
         >>> inputs = {"source_ids": np.ones((8, 3)), "target_ids": np.ones((8, 4))}

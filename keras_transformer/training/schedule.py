@@ -25,7 +25,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     Raises:
         ValueError: if an argument is not above 0.
 
-    Example:
+    Examples:
         >>> round(float(WarmupSchedule(d_model=512)(3999)), 6)  # Keras counts from 0
         0.000699
 

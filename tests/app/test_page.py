@@ -12,8 +12,9 @@ import urllib.request
 
 import numpy as np
 import pytest
+from browser import chromium
 from layer_checks import NOT_ON_JAX, ON_TORCH, marked
-from serving import SENTENCE, chromium, free_port, small_run, started
+from serving import SENTENCE, free_port, small_run, started
 
 from keras_transformer.app import page as app
 from keras_transformer.app.site import POLICY

@@ -11,8 +11,9 @@ import urllib.request
 
 import gradio as gr
 import pytest
+from browser import chromium
 from layer_checks import ON_TORCH
-from serving import chromium, started
+from serving import started
 
 from keras_transformer.app import site
 
