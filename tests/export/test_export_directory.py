@@ -326,7 +326,8 @@ def test_a_killed_export_leaves_no_process_and_the_next_one_clears_up(run, tmp_p
             time.sleep(0.05)
         parent.kill()
     (left,) = tmp_path.iterdir()
-    assert left.name.startswith(".out.") and left.name.endswith(".partial")
+    assert left.name.startswith(".keras-transformer-")
+    assert left.name.endswith(".partial")
     deadline = time.monotonic() + 60
     while any(Path(f"/proc/{child}/task").exists() for child in children):
         assert time.monotonic() < deadline, "the child goes on"

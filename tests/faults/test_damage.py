@@ -40,7 +40,7 @@ def newest_checkpoint(run, model, expected):
 
     The arrays must be those of the whole checkpoint of that position.
     """
-    session = Session(Run(run, None, None), None)
+    session = Session(Run.open(run), None)
     Checkpoints(session).restore(model)
     whole = expected[session.progress.batches]
     variables = [*model.variables, *model.optimizer.variables]
@@ -53,7 +53,7 @@ def newest_checkpoint(run, model, expected):
 def session_of(run):
     scores = [1.0, 1.0, 1.0]
     training = TrainingConfig(average_last=3)
-    session = Session(Run(run, None, None), training)
+    session = Session(Run.open(run), training)
     session.progress = Progress(epoch=9, scores=scores)
     return session
 
@@ -94,9 +94,8 @@ def test_damaged_files(trained, tmp_path, count):
                     assert name.name not in [path.name for path in weights.paths()], (
                         what
                     )
-                    assert f"left out of the mean: {name.name} is damaged" in str(
-                        noted[0].message
-                    ), what
+                    said = f"left out of the mean: {name.name[:10]}.*.safetensors is damaged"
+                    assert said in str(noted[0].message), what
                     refused += 1
                 elif name.name == "log.jsonl":
                     log = RunLog(session_of(copy))

@@ -97,7 +97,9 @@ def test_a_checkpoint_of_another_model_or_run_is_refused(tmp_path):
         "received '.* others'",
     ):
         make(tmp_path).restore(other)
-    (tmp_path / "manifest.json").write_text("another")
+    (tmp_path / "manifest.json").write_text('{"another": {}}')
+    with pytest.raises(ValueError, match="run '.*' is another one by now"):
+        checkpoints.save()
     with (
         pytest.warns(UserWarning, match="batch-0.* is that of another run"),
         pytest.raises(ValueError, match="none of the checkpoints in .* can be used"),
