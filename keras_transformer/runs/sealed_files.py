@@ -209,10 +209,7 @@ def save_arrays(folder, stem, groups, metadata):
         arrays |= {f"{group}/{n:05d}": array for n, array in enumerate(found)}
     older = list(Path(folder).glob(f"{stem}.*.safetensors"))
     with work_folder(Path(folder) / stem) as aside:
-        try:
-            save_file(arrays, aside, {"json": json.dumps(metadata)})
-        except SafetensorError as error:  # the disk may be full
-            raise OSError(f"{str(folder)!r} cannot be written to: {error}") from None
+        save_file(arrays, aside, {"json": json.dumps(metadata)})
         path = Path(folder) / f"{stem}.{sha256(aside)[:16]}.safetensors"
         publish(aside, path)
     for other in {*older} - {path}:

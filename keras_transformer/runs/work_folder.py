@@ -11,13 +11,15 @@ import stat
 import tempfile
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
     fcntl = None
 
 WORK = ".keras-transformer-"  # how the names of work folders begin
-# Errors of writing, which name no file.
+# Errors of writing; the first three name no file.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 # What a file system says that has no locks.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
@@ -43,11 +45,14 @@ def work_folder(path):
 
 @contextlib.contextmanager
 def naming(path):
-    """Say in the error of a full disk what was written: the system does not."""
+    """Say what was written, where an error names nothing or a name in a work folder."""
     try:
         yield
+    except SafetensorError as error:
+        raise OSError(f"{str(path)!r} cannot be written: {error}") from None
     except OSError as error:
-        if error.errno in FULL:
+        name = error.filename
+        if WORK in str(name) or (name is None and error.errno in FULL):
             error.filename = str(path)
         raise
 

@@ -94,7 +94,7 @@ def test_damaged_files(trained, tmp_path, count):
                     assert name.name not in [path.name for path in weights.paths()], (
                         what
                     )
-                    said = f"left out of the mean: {name.name[:10]}.*.safetensors is damaged"
+                    said = f"{name.name[:10]}.*.safetensors is damaged"
                     assert said in str(noted[0].message), what
                     refused += 1
                 elif name.name == "log.jsonl":
