@@ -128,6 +128,26 @@ def test_damaged_files(trained, tmp_path, count):
     assert refused > count / 4
 
 
+@pytest.mark.parametrize("damaged", ["a digit", "a line", "all"])
+def test_the_log_is_mended(trained, tmp_path, damaged):
+    """Of what is done, the checkpoint knows what the log said."""
+    run = shutil.copytree(trained, tmp_path / "run")
+    path = run / "log.jsonl"
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    place = whole.index(b"nats") + 7
+    digit = b"1" if whole[place : place + 1] != b"1" else b"2"
+    content = {
+        "a digit": whole[:place] + digit + whole[place + 1 :],
+        "a line": lines[1],
+        "all": b"",
+    }
+    path.write_bytes(content[damaged])
+    with pytest.warns(UserWarning, match="log.jsonl is damaged: its 2 epochs are writ"):
+        train(run, resume=True)
+    assert path.read_bytes() == whole
+
+
 def test_no_checkpoint_is_whole(trained, tmp_path):
     run = shutil.copytree(trained, tmp_path / "run")
     paths = sorted(run.glob("checkpoints/batch-*"))

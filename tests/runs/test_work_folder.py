@@ -1,10 +1,13 @@
 """Kills at each step, links and names that are too long: nothing is lost or left."""
 
 import errno
+import itertools
 import os
+import random
 import signal
 import stat
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -22,8 +25,8 @@ from keras_transformer.runs.sealed_files import (
 STEPS = ("fcntl.", "open", "os.", "shutil.", "tempfile.")
 
 
-def in_child(task, *arguments):
-    """Fork a process that does a task; the status with which it ends."""
+def fork(task, *arguments):
+    """Begin a process that does a task."""
     child = os.fork()
     if child == 0:
         try:
@@ -31,6 +34,11 @@ def in_child(task, *arguments):
             os._exit(0)
         except BaseException:
             os._exit(3)
+    return child
+
+
+def ended(child):
+    """The status with which a process ends."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -48,7 +56,7 @@ def killed_at(step, task, *arguments):
         sys.addaudithook(count)
         task(*arguments)
 
-    return in_child(counted)
+    return ended(fork(counted))
 
 
 def statuses(task, *arguments):
@@ -145,10 +153,37 @@ def test_who_is_alive_keeps_its_work(tmp_path):
     run = tmp_path / "run"
     with new_directory(run) as aside:
         seal(aside)
-        assert in_child(work_folder.remove_partial, tmp_path) == 0
+        assert ended(fork(work_folder.remove_partial, tmp_path)) == 0
         with written_aside(tmp_path / "other") as other:
             other.touch()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "run"]
+
+
+def wait_and_make(path, text, overwrite, seconds):
+    time.sleep(seconds)
+    make_run(path, text, overwrite)
+
+
+def test_twenty_pairs_at_once(tmp_path):
+    """Each with and without a run that is there, and with and without --overwrite."""
+    draw = random.Random(0)
+    choices = [*itertools.product((False, True), repeat=3)]
+    for number in range(20):
+        is_there, *overwrite = choices[number % len(choices)]
+        run = tmp_path / str(number)
+        if is_there:
+            make_run(run, "old")
+        children = {}
+        for text in ("0", "1"):
+            delay = draw.uniform(0, 0.004)
+            how = (run, text, overwrite[int(text)], delay)
+            children[text] = fork(wait_and_make, *how)
+        won = [text for text, child in children.items() if ended(child) == 0]
+        assert text_of(run) in (won or ["old"])
+        if not any(overwrite):
+            assert len(won) == (not is_there)
+        assert won or is_there
+    assert len(list(tmp_path.iterdir())) == 20
 
 
 def test_what_another_made_meanwhile_stays(tmp_path):
@@ -157,7 +192,7 @@ def test_what_another_made_meanwhile_stays(tmp_path):
         with pytest.raises(ValueError, match=f"run '{run}' exists already; pass"):
             with new_directory(run, overwrite) as aside:
                 seal(aside)
-                assert in_child(make_run, run, "{}") == 0
+                assert ended(fork(make_run, run, "{}")) == 0
         assert text_of(run) == "{}"
     with pytest.raises(FileExistsError, match="it exists already: '.*store'"):
         with written_aside(tmp_path / "store") as aside:
