@@ -81,6 +81,15 @@ def test_non_finite_validation(tmp_path):
     assert fit(shared) == 12
 
 
+def test_a_run_that_was_replaced_meanwhile(tmp_path):
+    class Replace(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            (tmp_path / "manifest.json").write_text('{"config.json": {}}')
+
+    with pytest.raises(ValueError, match="run '.*' is another one by now"):
+        fit(session(tmp_path), Replace())
+
+
 def test_weights_that_the_last_update_broke(tmp_path):
     class Break(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
