@@ -7,6 +7,7 @@ import json
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
 from keras_transformer.data.examples import captions
 from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.runs.sealed_files import Manifest
 
 MODEL = TransformerConfig(
     encoder_layers=1, decoder_layers=1, d_model=16, d_ff=16, num_heads=2
@@ -29,9 +30,10 @@ def session(path, **options):
     from keras_transformer.training.progress import Session
 
     (path / "checkpoints").mkdir(exist_ok=True)
-    (path / "manifest.json").touch()
+    if not (path / "manifest.json").exists():
+        (path / "manifest.json").write_text("{}")
     config = RunConfig(MODEL, DATA, TrainingConfig(**options))
-    return Session(Run(path, config, None), config.training)
+    return Session(Run(path, config, Manifest(path)), config.training)
 
 
 def write_corpus(folder, train=200, valid=8):

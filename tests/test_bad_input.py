@@ -335,5 +335,6 @@ def test_a_killed_command_leaves_a_hidden_directory_only(folder, tmp_path):
     )
     assert done.returncode == 9
     first, second = sorted(path.name for path in tmp_path.iterdir())
-    assert first.startswith(".run.") and first.endswith(".partial") and second == "run"
+    assert first.startswith(".keras-transformer-") and first.endswith(".partial")
+    assert second == "run"
     assert (tmp_path / "run" / "config.json").read_text() == "{}"

@@ -15,6 +15,7 @@ PACKAGE = HOME.name
 RANKS = {
     "text.special_tokens": 0,
     "runs.extras": 0,
+    "runs.work_folder": 0,
     "config": 1,
     "runs.sealed_files": 2,
     "text": 3,

@@ -32,6 +32,9 @@ TRAIN_FILES = {
     "valid_target": "their translations",
 }
 
+# Bytes: one long key of many parts takes a second already.
+LARGEST_TOML = 1 << 14
+
 
 def add_config(parser, title, config):
     """Add a flag for each field of a config dataclass that may be chosen.
@@ -88,9 +91,13 @@ def read_toml(path):
         ValueError: if it is no TOML, or has an unknown key or a value of a wrong type.
     """
     where = f"config {path!r}"
+    size = Path(path).stat().st_size
+    must = f"have at most {LARGEST_TOML:,} bytes"
+    expect(size <= LARGEST_TOML, where, must, size)
     try:
         settings = tomllib.loads(Path(path).read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        repr(settings)  # an error must be able to show what is deep or has many digits
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
     check_names(where, settings, [*TRAIN_FILES, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():

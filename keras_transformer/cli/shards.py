@@ -6,13 +6,15 @@ finds all parts there joins them in the order of the input.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import itertools
 import json
+import os
 from pathlib import Path
 
 from ..config import expect
-from ..runs.sealed_files import locked, new_file
+from ..runs.sealed_files import new_file
 
 
 def parse_shard(text):
@@ -41,7 +43,10 @@ def write_part(path, found):
 def join_parts(output, parts, own):
     """Join the parts if all are there, and remove them; the numbers of the missing."""
     folder = parts[own].parent
-    with locked(folder, wait=True):
+    with contextlib.ExitStack() as held:
+        descriptor = os.open(folder, os.O_RDONLY)
+        held.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         missing = [number for number, part in enumerate(parts) if not part.exists()]
         if own in missing:
             return []  # another process was done at the same time and joined them

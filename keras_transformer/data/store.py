@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config import DataConfig, expect
-from ..runs.sealed_files import remove_partial, written_aside
+from ..runs.sealed_files import written_aside
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import PAD
 from .cleaning import FilterReport, judge
@@ -63,7 +63,6 @@ class TokenStore:
         folder = Path(folder)
         expect(not folder.exists(), "folder", "not exist yet", str(folder))
         folder.parent.mkdir(parents=True, exist_ok=True)
-        remove_partial(folder.parent, folder.stem)
         with written_aside(folder) as aside:
             aside.mkdir()
             paths = [aside / name for name in FILES]

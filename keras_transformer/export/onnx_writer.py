@@ -5,6 +5,7 @@ import tf2onnx
 
 from ..layers.masks import padding_mask
 from ..runs.run import Run
+from ..runs.work_folder import naming
 from .child_process import given_task
 
 OPSET = 18
@@ -59,8 +60,9 @@ def write_decoder(model, path):
 def main():
     run, out = given_task()
     model = Run.open(run).model("float32")
-    write_encoder(model, f"{out}/encoder.onnx")
-    write_decoder(model, f"{out}/decoder.onnx")
+    with naming(out):
+        write_encoder(model, f"{out}/encoder.onnx")
+        write_decoder(model, f"{out}/decoder.onnx")
 
 
 if __name__ == "__main__":

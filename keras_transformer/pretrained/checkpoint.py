@@ -12,6 +12,7 @@ from safetensors import safe_open
 from ..config import expect
 from ..runs.extras import how_to_get, needed
 from ..runs.sealed_files import sha256
+from ..runs.work_folder import FULL
 from .tokenizers.base import one_of
 from .tokenizers.files import reading
 
@@ -100,6 +101,8 @@ def _downloaded(source, revision):
     except (errors.RepositoryNotFoundError, errors.HFValidationError):
         must = "be a folder or a public model on the hub"
     except (errors.HTTPError, OSError) as error:
+        if getattr(error, "errno", None) in FULL:  # the disk of the cache
+            raise
         reason = str(error.__cause__ or error).splitlines()[0]
         must = f"be a folder: the hub cannot be reached ({reason})"
     expect(False, "source", must, source)

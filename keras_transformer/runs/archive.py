@@ -10,6 +10,7 @@ import numpy as np
 from ..config import TransformerConfig, expect
 from ..models.transformer import Transformer
 from .sealed_files import LARGEST_JSON
+from .work_folder import FULL, naming
 
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
@@ -26,27 +27,31 @@ def read_model(path, config, dtype):
 
     Raises:
         ValueError: if the file is not that of such a model, or is damaged.
+        OSError: if it cannot be unpacked, in the system's folder for such files.
     """
     blocks = config.encoder_layers + config.decoder_layers
     most = 4 * config.parameters + OVERHEAD * (2 + blocks)
-    try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-            check_members(archive, range(2 * config.parameters, most + 1))
-            check_config(archive, config)
-            # Out of the archive first: in there each step back would be a new
-            # beginning, and large models take many.
-            weights = archive.extract(WEIGHTS, folder)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                check_members(archive, range(2 * config.parameters, most + 1))
+                check_config(archive, config)
+                # Out of the archive first: in there each step back would be a new
+                # beginning, and large models take many.
+                with naming(folder):
+                    weights = archive.extract(WEIGHTS, folder)
             with h5py.File(weights, "r") as file:
                 check_arrays(file, most)
             model = Transformer(config, dtype=dtype)
             model.load_weights(weights)
             return model
-    except Exception as error:  # damaged files make zipfile and h5py raise many kinds
-        reason = (str(error) or repr(error)).splitlines()[0]
-        raise ValueError(
-            f"{str(path)!r} cannot be read as the model that config.json describes: "
-            f"{reason}"
-        ) from None
+        except Exception as error:
+            # Damaged files make zipfile and h5py raise many kinds.
+            if getattr(error, "errno", None) in FULL:
+                raise
+            reason = (str(error) or repr(error)).splitlines()[0]
+            what = "cannot be read as the model that config.json describes"
+            raise ValueError(f"{str(path)!r} {what}: {reason}") from None
 
 
 def check_members(archive, sizes):

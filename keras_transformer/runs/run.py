@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import warnings
 from pathlib import Path
 
 from ..config import DataConfig, TrainingConfig, TransformerConfig
@@ -27,6 +28,7 @@ from .sealed_files import (
     seal,
     written_aside,
 )
+from .work_folder import remove_partial
 
 FORMAT = 2  # of a run's files
 MADE = "run must be a directory that `keras-transformer train` or `import` made"
@@ -80,6 +82,9 @@ class Run:
         path = Path(path)
         for name in ("config.json", "manifest.json"):
             if not (path / name).is_file():
+                # A process that was to replace it may have been killed.
+                remove_partial(path.resolve().parent)
+            if not (path / name).is_file():
                 raise ValueError(f"{MADE}; '{path / name}' is missing")
         manifest = Manifest(path)
         content = manifest.read_json("config.json")
@@ -118,6 +123,11 @@ class Run:
         seal(folder)
         return cls(folder, config, Manifest(folder))
 
+    def check_place(self):
+        """Raise a `ValueError` if another run has taken the place of this one."""
+        if Manifest(self.path).sums != self.manifest.sums:
+            raise ValueError(f"run '{self.path}' is another one by now")
+
     @functools.cached_property
     def tokenizers(self):
         """The source and the target tokenizer: the same object if they are shared."""
@@ -126,7 +136,7 @@ class Run:
 
     @property
     def log(self):
-        """What `log.jsonl` says of each epoch, as dicts; damaged lines are left out."""
+        """What `log.jsonl` says of each epoch, as dicts; see `read_log`."""
         return read_log(self.path / "log.jsonl")
 
     def model(self, dtype=None):
@@ -202,12 +212,17 @@ def read_tokenizers(folder):
 
 
 def read_log(path):
-    """The rows of a `log.jsonl`, without the lines that are damaged."""
+    """The rows of a `log.jsonl`; a warning says which are damaged or missing."""
     rows = []
     text = path.read_text("utf-8", errors="replace") if path.exists() else ""
-    for line in text.splitlines():
+    lines = text.splitlines()
+    for line in lines:
         with contextlib.suppress(*UNREADABLE):
             row = json.loads(line)
             if isinstance(row["epoch"], int):
                 rows.append(row)
+    epochs = [row["epoch"] for row in rows]
+    if epochs != [*range(1, len(lines) + 1)]:
+        said = f"'{path}' is damaged: of {len(lines)} lines, those of epochs"
+        warnings.warn(f"{said} {epochs} can be read", stacklevel=2)
     return rows

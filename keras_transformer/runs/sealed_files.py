@@ -2,23 +2,15 @@
 
 import collections
 import contextlib
-import glob
 import hashlib
 import json
-import os
-import re
-import shutil
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..config import expect
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None
+from .work_folder import holding, publish, remove_partial, work_folder
 
 LARGEST_JSON = 1 << 20  # bytes
 # What reading a damaged file may raise.
@@ -30,42 +22,13 @@ UNREADABLE += (RecursionError, SafetensorError)
 def written_aside(path):
     """Give a name beside `path` to write to; it becomes `path` if the block ends well.
 
-    A loss of power leaves the old file or the new one, a failing block the old one.
+    A loss of power leaves the old file or the new one, a failing block the old one. A
+    directory takes no place but that of an empty one, see `publish`.
     """
     path = Path(path)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
+    with work_folder(path) as aside:
         yield aside
-        for written in aside.rglob("*"):
-            flush(written)
-        flush(aside)
-        replaced = path.with_name(f".{path.name}.{os.getpid()}.replaced")
-        if path.is_dir():  # a directory can take the place of an empty one only
-            os.replace(path, replaced)
-        os.replace(aside, path)
-        remove(replaced)
-        flush(path.parent)
-    finally:
-        remove(aside)
-
-
-def remove(path):
-    """Remove a file or a directory, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def flush(path):
-    """Make the system write a file, or the names in a directory, to the disk."""
-    if os.name == "nt" and Path(path).is_dir():
-        return  # Windows opens no directories
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        publish(aside, path)
 
 
 @contextlib.contextmanager
@@ -89,26 +52,43 @@ def new_directory(path, overwrite=False, kind="run"):
     """Give an empty directory to fill, which becomes `path` when the block ends well.
 
     With `overwrite` it may take the place of another of its kind, `"run"` or
-    `"export"`, or of an empty one; all others are refused with a `ValueError`.
+    `"export"`, or of an empty one; all others are refused with a `ValueError`, and so
+    is what another process made meanwhile.
     """
     path = Path(path)
     place = path.resolve()  # through a link, the directory that it names is replaced
-    remove_partial(place.parent, place.stem)
-    held = contextlib.nullcontext()
-    if path.exists():
-        what = f"{kind} {str(path)!r} exists"
-        if not overwrite:
-            raise ValueError(f"{what} already; pass --overwrite to replace it")
-        is_empty = path.is_dir() and not any(path.iterdir())
-        if not is_empty and kind_of(path) != kind:
-            raise ValueError(f"{what} and is no {kind} directory; it is left as it is")
-        held = locked(path)  # nobody may train it meanwhile
-    missing = [parent for parent in place.parents if not parent.exists()]
-    place.parent.mkdir(parents=True, exist_ok=True)
+    remove_partial(place.parent)
+    what = f"{kind} {str(path)!r} exists"
+    exists = ValueError(f"{what} already; pass --overwrite to replace it")
+    replaced = None
+    with contextlib.ExitStack() as held:
+        if path.exists():
+            if not overwrite:
+                raise exists
+            is_empty = path.is_dir() and not any(path.iterdir())
+            if not is_empty and kind_of(path) != kind:
+                message = f"{what} and is no {kind} directory; it is left as it is"
+                raise ValueError(message)
+            if not is_empty:
+                held.enter_context(locked(path))  # nobody may train it meanwhile
+                replaced = place.stat()
+        held.enter_context(parents_of(place))
+        aside = held.enter_context(work_folder(place))
+        aside.mkdir()
+        yield aside
+        try:
+            publish(aside, place, replaced)
+        except FileExistsError:
+            raise exists from None
+
+
+@contextlib.contextmanager
+def parents_of(path):
+    """Make the directories that a path lies in; they go again if the block fails."""
+    missing = [parent for parent in path.parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with held, written_aside(place) as aside:
-            aside.mkdir()
-            yield aside
+        yield
     except BaseException:
         for parent in missing:
             with contextlib.suppress(OSError):
@@ -128,53 +108,19 @@ def kind_of(path):
 
 
 @contextlib.contextmanager
-def locked(run, wait=False):
-    """Hold a run for this process; the system lets go of it when the process ends.
-
-    Args:
-        run: the directory, or any other.
-        wait: whether to wait while another process holds it.
+def locked(run):
+    """Hold a run for this process, whatever its name becomes, until the process ends.
 
     Raises:
         ValueError: if another process holds it.
     """
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(run, os.O_RDONLY)
-    at_once = 0 if wait else fcntl.LOCK_NB
-    try:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | at_once)
+            held.enter_context(holding(Path(run) / "manifest.json"))
         except BlockingIOError:
             message = f"run {str(run)!r} is being trained by another process"
             raise ValueError(message) from None
         yield
-    finally:
-        os.close(descriptor)
-
-
-def remove_partial(folder, stem=None):
-    """Remove from a folder what killed processes left half written: of a stem, or all.
-
-    A directory that was about to be replaced comes back if nothing has taken its place.
-    """
-    stem = glob.escape(stem) if stem else "*"
-    for left in Path(folder).glob(f".{stem}.*"):
-        owner = re.search(r"\.(\d+)\.(partial|replaced)", left.name)
-        if owner and is_gone(int(owner[1])):
-            place = left.with_name(left.name[1 : owner.start()])
-            if owner[2] == "replaced" and not place.exists():
-                left.rename(place)
-            else:
-                remove(left)
-
-
-def is_gone(process):
-    """Whether the process of an earlier writing has ended, as far as can be told."""
-    if process == os.getpid():
-        return True
-    return Path("/proc/self").exists() and not Path(f"/proc/{process}").exists()
 
 
 def sha256(path):
@@ -240,8 +186,10 @@ class Manifest:
         return content
 
     def _compare(self, name, found):
-        if found is None or found != self.sums.get(name):
+        what = "is missing or cannot be read"
+        if found is not None:
             what = "is not the file that was written with manifest.json"
+        if found is None or found != self.sums.get(name):
             raise ValueError(f"'{self.folder / name}' {what}")
 
 
@@ -260,17 +208,10 @@ def save_arrays(folder, stem, groups, metadata):
     for group, found in groups.items():
         arrays |= {f"{group}/{n:05d}": array for n, array in enumerate(found)}
     older = list(Path(folder).glob(f"{stem}.*.safetensors"))
-    aside = Path(folder) / f".{stem}.{os.getpid()}.partial"
-    try:
+    with work_folder(Path(folder) / stem) as aside:
         save_file(arrays, aside, {"json": json.dumps(metadata)})
-        flush(aside)
-        path = aside.with_name(f"{stem}.{sha256(aside)[:16]}.safetensors")
-        os.replace(aside, path)
-        flush(folder)
-    except SafetensorError as error:  # the disk may be full
-        raise OSError(f"{str(folder)!r} cannot be written to: {error}") from None
-    finally:
-        aside.unlink(missing_ok=True)
+        path = Path(folder) / f"{stem}.{sha256(aside)[:16]}.safetensors"
+        publish(aside, path)
     for other in {*older} - {path}:
         other.unlink()
 

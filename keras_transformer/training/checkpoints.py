@@ -33,14 +33,27 @@ class RunLog(SessionCallback):
     """Add a line to `log.jsonl` after every epoch: its number, seconds and logs."""
 
     def rewind(self):
-        """Leave only the lines of finished epochs: the others will be written again."""
-        finished = self.progress.epoch
-        self.write(row for row in self.run.log if row["epoch"] <= finished)
+        """Make the lines of finished epochs those that the checkpoint has.
+
+        Others go, for they will be written again, unless nothing is left to train.
+        """
+        progress = self.progress
+        found = self.run.log
+        rows = progress.rows
+        finished = [row for row in found if row["epoch"] <= progress.epoch]
+        if not rows:  # one of an older version has none
+            progress.rows = rows = finished
+        if finished != rows:
+            what = f"{len(rows)} epochs are written again, as in the checkpoint"
+            warnings.warn(f"log.jsonl is damaged: its {what}", stacklevel=2)
+        later = [row for row in found if row["epoch"] > progress.epoch]
+        self.write([*rows, *later] if self.session.is_done() else rows)
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, "seconds": round(self.progress.seconds, 2)}
         row |= {name: float(value) for name, value in logs.items()}
-        self.write([*self.run.log, row])
+        self.progress.rows[epoch:] = [row]
+        self.write(self.progress.rows)
 
     def write(self, rows):
         if self.writes:
@@ -90,6 +103,13 @@ class Checkpoints(SessionCallback):
         """
         path, arrays, metadata = self.newest()
         if path is None:
+            # What the first epoch leaves is written before its checkpoint.
+            epochs = len(self.run.log)
+            must = f"hold the checkpoints of {epochs} epochs; --overwrite begins anew"
+            expect(epochs < 2, f"'{self.folder}'", must, None)
+            if epochs:
+                said = "there is no checkpoint: the first epoch is trained again"
+                warnings.warn(said, stacklevel=2)
             return
         model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
@@ -189,7 +209,11 @@ class Checkpoints(SessionCallback):
             raise Interrupted(self.session.signal, self.progress.batches)
 
     def save(self):
-        """Write a checkpoint of now, and remove those that are too many."""
+        """Write a checkpoint of now, and remove those that are too many.
+
+        Raises:
+            ValueError: if the run's name is that of another one by now.
+        """
         distribution = self.distribution
         arrays = {
             "model": distribution.arrays(self.model.variables),
@@ -200,6 +224,7 @@ class Checkpoints(SessionCallback):
         self.written = self.progress.seconds
         if not self.writes:
             return
+        self.run.check_place()
         metadata = {
             "progress": dataclasses.asdict(self.progress),
             "backend": keras.backend.backend(),
@@ -241,15 +266,22 @@ class EpochWeights(SessionCallback):
                 path.unlink()
 
     def paths(self):
-        """The files of the last epochs, oldest first; a warning names damaged ones."""
+        """The files of the last epochs, oldest first.
+
+        A warning names each that is damaged or missing.
+        """
         paths = []
         epochs = range(len(self.progress.scores))
         for epoch in epochs[-self.training.average_last :]:
-            paths += self.folder.glob(f"{epoch_name(epoch)}.*.safetensors")
-        whole = [path for path in paths if is_whole(path)]
-        for path in set(paths) - set(whole):
-            warnings.warn(f"left out of the mean: {path.name} is damaged", stacklevel=2)
-        return whole
+            name = epoch_name(epoch)
+            found = [*self.folder.glob(f"{name}.*.safetensors")]
+            whole = [path for path in found if is_whole(path)]
+            paths += whole
+            if not whole:
+                what = "is damaged" if found else "is missing"
+                said = f"left out of the mean: {name}.*.safetensors {what}"
+                warnings.warn(said, stacklevel=2)
+        return paths
 
 
 def epoch_name(epoch):

@@ -19,7 +19,7 @@ from ..data.store import TokenStore
 from ..models.transformer import Transformer
 from ..runs.extras import needed
 from ..runs.run import Run, RunConfig
-from ..runs.sealed_files import new_directory
+from ..runs.sealed_files import locked, new_directory
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
 from .progress import Session
@@ -43,8 +43,11 @@ MAY_CHANGE = (
 )
 
 
-def begin(path, files, model, data, training, overwrite, init_from, distribution):
-    """Make a new run, ready to train; `files` are as in `prepare`."""
+def begin(path, files, model, data, training, overwrite, init_from, distribution, held):
+    """Make a new run, ready to train, which the `ExitStack` `held` holds from then on.
+
+    The `files` are as in `prepare`.
+    """
     source, _, valid_source, valid_target = files
     what = f"be given to begin a run, {str(path)!r} being none to resume"
     expect(source is not None, "source", what, source)
@@ -69,6 +72,7 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
         prepare(aside, files, RunConfig(model, data, training), begun)
+        held.enter_context(locked(aside))  # under its new name, too
 
 
 def resumed(run, model, data, training):

@@ -34,6 +34,7 @@ class Progress:
         seconds: of training, in all processes.
         scores: what the monitor said after each epoch.
         best: score of the model that is saved in the run; None before the first.
+        rows: what `log.jsonl` says of each epoch.
     """
 
     epoch: int = 0
@@ -42,6 +43,7 @@ class Progress:
     seconds: float = 0.0
     scores: list[float] = dataclasses.field(default_factory=list)
     best: float | None = None
+    rows: list[dict] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(eq=False)
@@ -149,6 +151,7 @@ class Session(keras.callbacks.Callback):
         self.check("loss", logs)
 
     def on_epoch_end(self, epoch, logs=None):
+        self.run.check_place()
         self.agree()
         self.check("val_loss", logs)
         if not all_finite(self.model):

@@ -15,7 +15,8 @@ from ..data.store import TokenStore
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
 from ..runs.run import Run
-from ..runs.sealed_files import load_arrays, locked, remove_partial
+from ..runs.sealed_files import load_arrays, locked
+from ..runs.work_folder import remove_partial
 from ..text.sentence_format import SentenceFormat
 from .averaging import average_weights
 from .checkpoints import (
@@ -91,16 +92,18 @@ def train(
     settings = (model, data, training)
     files = (source, target, valid_source, valid_target)
     with named(distribution), contextlib.ExitStack() as held:
+        remove_partial(path.resolve().parent)  # a run may come back
         # As process 0 sees it: the others may see what it makes meanwhile.
         is_there = distribution.gather((path / "config.json").is_file())[0]
         goes_on = resume and is_there
         with distribution.main_process_first() as is_first:
             if is_first:
                 if goes_on:
+                    held.enter_context(locked(path))
                     Run.open(path).manifest.verify("data")
                 else:
-                    begin(path, files, *settings, overwrite, init_from, distribution)
-                held.enter_context(locked(path))
+                    how = (overwrite, init_from, distribution, held)
+                    begin(path, files, *settings, *how)
         opened = Run.open(path)
         training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
@@ -182,9 +185,8 @@ def callbacks_of(session, bleu):
 def go_to_newest_checkpoint(model, session, checkpoints):
     """Bring a run that goes on to where it was; make its files ready in any case."""
     if session.writes:
-        run = session.run.path
-        remove_partial(run.parent, run.stem)
-        remove_partial(run)
+        session.folder.mkdir(exist_ok=True)
+        remove_partial(session.run.path)
         remove_partial(session.folder)
     checkpoints.restore(model)
     progress = session.progress
@@ -197,10 +199,9 @@ def go_to_newest_checkpoint(model, session, checkpoints):
             progress.best = None
     found = (progress.epoch, progress.batches, progress.best is None)
     session.distribution.must_agree("checkpoints", *found)
+    RunLog(session).rewind()
     if session.is_done():
         print("Nothing is left to train: move a limit, such as --epochs.")
-    else:
-        RunLog(session).rewind()
 
 
 def fit_epochs(model, session, callbacks):

@@ -7,7 +7,7 @@ import pytest
 from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
-from keras_transformer.cli.flags import chosen_fields
+from keras_transformer.cli.flags import LARGEST_TOML, chosen_fields, read_toml
 from keras_transformer.cli.parser import parse
 from keras_transformer.config import (
     NO_FLAGS,
@@ -68,3 +68,22 @@ def test_what_the_tokenizer_decides_is_chosen_with_the_data():
     options = parse(["train", "RUN", "--no-share-embeddings"])
     assert chosen_fields(options, DataConfig) == {"share_embeddings": False}
     assert chosen_fields(options, TransformerConfig) == {}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("#" * (LARGEST_TOML + 1), "must have at most 16,384 bytes; received 16385"),
+        ("source = " + "[" * 9000, "is not valid TOML: maximum recursion depth"),
+        ("source = " + "{a=" * 3000, "is not valid TOML: maximum recursion depth"),
+        ("source" + ".a" * 3000 + " = 1", "is not valid TOML: maximum recursion"),
+        ("source = " + "9" * 9000, "is not valid TOML: Exceeds the limit"),
+        ("source = 0x" + "f" * 9000, "is not valid TOML: Exceeds the limit"),
+    ],
+)
+def test_hostile_toml(tmp_path, text, message):
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"config '{path}' {message}") as caught:
+        read_toml(str(path))
+    assert len(str(caught.value)) < 500

@@ -80,7 +80,8 @@ def test_nothing_is_left_of_a_failed_build(tokenizer, tmp_path):
         yield "a", "ein"
         raise ValueError("source and target must have as many lines")
 
-    (tmp_path / ".store.99999999.partial").mkdir()  # of a build that was killed
+    # Of a build that was killed.
+    (tmp_path / ".keras-transformer-12345678.partial" / "new").mkdir(parents=True)
     with pytest.raises(ValueError, match="as many lines"):
         TokenStore.build(tmp_path / "store", pairs(), tokenizer)
     message = (

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -189,15 +190,23 @@ def test_a_run_does_not_take_the_place_of_an_export(out, capsys):
     )
 
 
-def test_what_was_changed_is_refused(out):
-    weights = bytearray((out / "model.bin").read_bytes())
-    weights[len(weights) // 2] ^= 1
-    (out / "model.bin").write_bytes(weights)
-    with pytest.raises(
-        ValueError,
-        match="model.bin' is not the file that was written with manifest.json",
-    ):
-        CTranslate2Translator.load(out)
+def test_what_is_damaged_is_refused(out):
+    """A bit, the end or the whole of each file."""
+    draw = random.Random(0)
+    whole = contents(out)
+    for path, content in whole.items():
+        flipped = bytearray(content)
+        flipped[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        for damaged in (flipped, content[:-1], content[: len(content) // 2], b"", None):
+            path.unlink()
+            if damaged is not None:
+                path.write_bytes(damaged)
+            with pytest.raises(ValueError) as caught:
+                CTranslate2Translator.load(out)
+            assert str(out) in str(caught.value)
+            assert len(str(caught.value).splitlines()) == 1
+            path.write_bytes(content)
+    assert len(whole) == 5 and CTranslate2Translator.load(out)
 
 
 def test_a_config_that_says_too_much_is_refused(out):
@@ -326,7 +335,8 @@ def test_a_killed_export_leaves_no_process_and_the_next_one_clears_up(run, tmp_p
             time.sleep(0.05)
         parent.kill()
     (left,) = tmp_path.iterdir()
-    assert left.name.startswith(".out.") and left.name.endswith(".partial")
+    assert left.name.startswith(".keras-transformer-")
+    assert left.name.endswith(".partial")
     deadline = time.monotonic() + 60
     while any(Path(f"/proc/{child}/task").exists() for child in children):
         assert time.monotonic() < deadline, "the child goes on"

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -147,6 +148,15 @@ def test_what_is_neither_folder_nor_name(source):
         match=f"must be a folder or a public model on the hub; received '{source}'",
     ):
         fetch(source)
+
+
+def test_a_cache_on_a_full_disk(monkeypatch):
+    def snapshot_download(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/cache")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    with pytest.raises(OSError, match="No space left on device: '/cache'"):
+        fetch("a/b")
 
 
 def test_without_huggingface_hub(monkeypatch):

@@ -2,6 +2,7 @@ import builtins
 import dataclasses
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -86,6 +87,37 @@ def test_the_log_as_rows(trained, tmp_path):
     assert Run.open(trained).log == log(trained)
     assert [row["epoch"] for row in Run.open(trained).log] == [1, 2]
     assert all(row["val_nats"] > 0 for row in Run.open(trained).log)
+
+
+def test_a_log_says_what_is_missing(begun):
+    path = begun.path / "log.jsonl"
+    rows = ['{"epoch": 1}', '{"epoch": 2, "na', '{"epoch": 3}']
+    said = re.escape(f"'{path}' is damaged: of 3 lines, those of epochs [1, 3] can be")
+    path.write_text("\n".join(rows))
+    with pytest.warns(UserWarning, match=said):
+        assert begun.log == [{"epoch": 1}, {"epoch": 3}]
+    path.write_text("\n".join(rows[::2]))
+    with pytest.warns(UserWarning, match=r"of 2 lines, those of epochs \[1, 3\]"):
+        assert len(begun.log) == 2
+
+
+def test_a_run_whose_replacement_was_killed_comes_back(begun, tmp_path):
+    left = tmp_path / ".keras-transformer-12345678.partial" / "old"
+    left.mkdir(parents=True)
+    begun.path.rename(left / "run")
+    assert Run.open(begun.path).config == begun.config
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_another_run_of_its_name_is_noticed(begun, tokenizer):
+    begun.check_place()
+    begun.path.rename(begun.path.with_name("moved"))
+    with pytest.raises(ValueError, match="manifest.json' cannot be used: .*No such"):
+        begun.check_place()
+    begun.path.mkdir()
+    Run.begin(begun.path, CONFIG, (tokenizer, tokenizer))
+    with pytest.raises(ValueError, match="run '.*' is another one by now"):
+        begun.check_place()
 
 
 def test_the_model_is_saved_without_its_optimizer(begun, tmp_path):

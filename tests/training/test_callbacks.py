@@ -81,6 +81,15 @@ def test_non_finite_validation(tmp_path):
     assert fit(shared) == 12
 
 
+def test_a_run_that_was_replaced_meanwhile(tmp_path):
+    class Replace(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            (tmp_path / "manifest.json").write_text('{"config.json": {}}')
+
+    with pytest.raises(ValueError, match="run '.*' is another one by now"):
+        fit(session(tmp_path), Replace())
+
+
 def test_weights_that_the_last_update_broke(tmp_path):
     class Break(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -129,11 +138,22 @@ def test_one_line_an_epoch(tmp_path):
     assert lines[1]["loss"] < lines[0]["loss"]
     whole = path.read_bytes()
     shared.progress.epoch = 2
-    with open(path, "a") as file:
-        file.write('[]\n{"epoch": "3"}\n{"epoch": 1, "lo')  # killed
-    written.rewind()
+    damaged = whole.replace(b"1", b"2", 1) + b'[]\n{"epoch": "3"}\n{"epoch": 1, "lo'
+    path.write_bytes(damaged)
+    with pytest.warns(UserWarning) as noted:
+        written.rewind()
+    of_reading, of_writing = [str(warning.message) for warning in noted]
+    assert (
+        of_reading
+        == f"'{path}' is damaged: of 5 lines, those of epochs [2, 2] can be read"
+    )
+    expected = (
+        "log.jsonl is damaged: its 2 epochs are written again, as in the checkpoint"
+    )
+    assert of_writing == expected
     assert path.read_bytes() == whole
     shared.progress.epoch = 1
+    del shared.progress.rows[1:]
     written.rewind()
     assert log(tmp_path) == lines[:1]
 

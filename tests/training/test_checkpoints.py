@@ -33,12 +33,30 @@ def test_the_last_and_the_best_weights_are_kept(tmp_path):
         UserWarning, match="left out of the mean: epoch-0005.* is damaged"
     ):
         assert weights.paths() == kept[-2:-1]
+    kept[-1].unlink()
+    with pytest.warns(UserWarning, match="mean: epoch-0005.* is missing"):
+        assert weights.paths() == kept[-2:-1]
 
 
 def make(run, **options):
     shared = session(run, **options)
     shared.batches = [None] * 4
     return Checkpoints(shared)
+
+
+def test_checkpoints_that_were_deleted(tmp_path):
+    """A kill leaves one line without a checkpoint at most."""
+    make(tmp_path).restore(model_of(1.0))
+    rows = ['{"epoch": 1}\n', '{"epoch": 2}\n']
+    (tmp_path / "log.jsonl").write_text(rows[0])
+    with pytest.warns(UserWarning, match="the first epoch is trained again"):
+        make(tmp_path).restore(model_of(1.0))
+    (tmp_path / "log.jsonl").write_text("".join(rows))
+    missing = (
+        "'.*checkpoints' must hold the checkpoints of 2 epochs; --overwrite begins"
+    )
+    with pytest.raises(ValueError, match=missing):
+        make(tmp_path).restore(model_of(1.0))
 
 
 def positions(checkpoints):
@@ -97,7 +115,9 @@ def test_a_checkpoint_of_another_model_or_run_is_refused(tmp_path):
         "received '.* others'",
     ):
         make(tmp_path).restore(other)
-    (tmp_path / "manifest.json").write_text("another")
+    (tmp_path / "manifest.json").write_text('{"another": {}}')
+    with pytest.raises(ValueError, match="run '.*' is another one by now"):
+        checkpoints.save()
     with (
         pytest.warns(UserWarning, match="batch-0.* is that of another run"),
         pytest.raises(ValueError, match="none of the checkpoints in .* can be used"),
