@@ -16,6 +16,7 @@ from ..config import (
     TransformerConfig,
     expect,
 )
+from ..runs.sealed_files import check_regular
 
 RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
 NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
@@ -88,8 +89,9 @@ def read_toml(path):
         ValueError: if it is no TOML, or has an unknown key or a value of a wrong type.
     """
     where = f"config {path!r}"
+    check_regular(path)
     try:
-        settings = tomllib.loads(Path(path).read_text("utf-8"))
+        settings = tomllib.loads(Path(path).read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
     check_names(where, settings, [*TRAIN_FILES, "preset", *TRAIN_GROUPS])

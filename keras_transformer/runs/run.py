@@ -204,7 +204,7 @@ def read_tokenizers(folder):
 def read_log(path):
     """The rows of a `log.jsonl`, without the lines that are damaged."""
     rows = []
-    text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
     for line in text.splitlines():
         with contextlib.suppress(*UNREADABLE):
             row = json.loads(line)

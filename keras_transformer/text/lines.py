@@ -4,6 +4,8 @@ import contextlib
 import gzip
 import zlib
 
+from ..runs.sealed_files import check_regular
+
 LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
 
 
@@ -13,7 +15,7 @@ def read_lines(file, name=None):
     A line ends at "\\n" or "\\r\\n" and nowhere else: other separators of Unicode occur
     inside sentences, and splitting there would pair the wrong lines. A byte order mark
     is dropped. `file` may also be an open binary stream, such as `sys.stdin.buffer`;
-    `name` is what errors call it.
+    `name` is what errors call it. No path of a pipe or a device is opened.
 
     Raises:
         ValueError: if the file cannot be read, is not UTF-8, or a line has no end (file
@@ -43,4 +45,5 @@ def read_lines(file, name=None):
 def _opened(file):
     if hasattr(file, "read"):
         return contextlib.nullcontext(file)
+    check_regular(file)
     return gzip.open(file) if str(file).endswith(".gz") else open(file, "rb")

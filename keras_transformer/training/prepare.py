@@ -52,6 +52,9 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     if valid_target is not None or training.monitor == "bleu":
         what = "be given with valid_target or monitor='bleu'"
         expect(valid_source is not None, "valid_source", what, valid_source)
+    for pair in (files[:2], files[2:]):
+        if pair[0] is not None:
+            next(read_pairs(*pair), None)  # what cannot be read is refused now
     if training.tensorboard:
         needed("tensorflow", "tensorboard", extra="tensorflow")
     begun = None

@@ -1,13 +1,14 @@
 """A flag for each setting, and what a settings file may hold."""
 
 import dataclasses
+import os
 import re
 
 import pytest
 from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
-from keras_transformer.cli.flags import chosen_fields
+from keras_transformer.cli.flags import chosen_fields, read_toml
 from keras_transformer.cli.parser import parse
 from keras_transformer.config import (
     NO_FLAGS,
@@ -68,3 +69,16 @@ def test_what_the_tokenizer_decides_is_chosen_with_the_data():
     options = parse(["train", "RUN", "--no-share-embeddings"])
     assert chosen_fields(options, DataConfig) == {"share_embeddings": False}
     assert chosen_fields(options, TransformerConfig) == {}
+
+
+def test_a_settings_file_may_have_a_byte_order_mark(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("preset = 'tiny'", "utf-8-sig")
+    assert read_toml(path) == {"preset": "tiny"}
+
+
+def test_a_settings_file_is_no_pipe(tmp_path):
+    path = tmp_path / "run.toml"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="run.toml must be a regular file, no pipe"):
+        read_toml(path)
