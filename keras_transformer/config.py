@@ -296,7 +296,9 @@ class TrainingConfig:
     label_smoothing: float = share(
         0.1, "share of the target probability spread over the vocabulary"
     )
-    gradient_accumulation: int = count(1, "batches summed into one update")
+    gradient_accumulation: int = count(
+        1, "batches summed into one update; what an epoch has left makes its last one"
+    )
     weight_decay: float | None = amount(None, "decoupled weight decay of Adam")
     clip_norm: float | None = option(None, "largest global norm of the gradient")
     monitor: Literal["loss", "bleu"] = option(

@@ -25,7 +25,7 @@ from .checkpoints import (
     RunLog,
 )
 from .prepare import TRANSLATED, begin, new_model, resumed
-from .progress import Session, signals_noted
+from .progress import Session, inner_optimizer, signals_noted
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
@@ -127,6 +127,7 @@ def fit(run, training, distribution):
     with distribution.scope():
         model = new_model(run, training)
         batches, held_out = open_batches(run, training, distribution)
+        inner_optimizer(model).epoch_batches = len(batches)
         session = Session(run, training, distribution, batches, held_out)
         bleu = None
         if training.monitor == "bleu":
