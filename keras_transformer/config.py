@@ -304,6 +304,19 @@ class TrainingConfig:
     monitor: Literal["loss", "bleu"] = option(
         "loss", "what decides which epoch is best, on the validation pairs"
     )
+    bleu_tokenize: Literal[
+        "auto",
+        "13a",
+        "intl",
+        "zh",
+        "ja-mecab",
+        "ko-mecab",
+        "flores101",
+        "flores200",
+        "spm",
+        "char",
+        "none",
+    ] = option("auto", "how BLEU cuts text; auto is by the script of the references")
     patience: int | None = count(None, "stop after so many epochs without a better one")
     average_last: int = count(5, "last epochs whose mean is compared with the best one")
     tensorboard: bool = option(False, "write TensorBoard files into the run")

@@ -117,12 +117,12 @@ class TokenBatches(keras.utils.PyDataset):
 
     @classmethod
     def from_lines(cls, source_lines, target_lines, *tokenizers, config=None, **kwargs):
-        """Batches straight from two lists of sentences.
+        """Batches straight from sentences and their translations.
 
         `.store.report` tells what the filters dropped.
 
         Args:
-            source_lines, target_lines: sentences and their translations.
+            source_lines, target_lines: two iterables of strings, each read once.
             *tokenizers: of the source and of the target, or one for both.
             config: the filters' limits; `DataConfig()` when absent.
             **kwargs: those of the class.

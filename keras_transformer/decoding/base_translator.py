@@ -66,7 +66,7 @@ class BaseTranslator:
         Args:
             lines: an iterable of sentences. One of more than `max_source_length` tokens
                 is cut, with a warning. An empty one has only the empty translation.
-            prefixes: what each translation must begin with, "" for no wish.
+            prefixes: what each translation must begin with, "" for no wish; as many.
             token_scores: whether to give the log-probability of each token as well;
                 costs one more pass of the model.
             alignments: whether to give the word alignments as well, as
@@ -74,10 +74,14 @@ class BaseTranslator:
 
         Yields:
             a list of `Hypothesis` for each line.
+
+        Raises:
+            ValueError: where lines or prefixes end before the others.
         """
         size = len(lines) if isinstance(lines, list) else self.config.batch_size
-        wishes = itertools.repeat("") if prefixes is None else prefixes
-        pairs = zip(lines, wishes)
+        pairs = zip(lines, itertools.repeat(""))
+        if prefixes is not None:
+            pairs = paired(lines, prefixes)
         while True:
             chunk = list(itertools.islice(pairs, size))
             if not chunk:
@@ -196,6 +200,13 @@ def with_field(name, values_of, texts, results):
         [dataclasses.replace(one, **{name: next(values)}) for one in found]
         for found in results
     ]
+
+
+def paired(lines, prefixes):
+    """Pairs of two iterables, one at a time; neither may end before the other."""
+    for pair in itertools.zip_longest(lines, prefixes):
+        expect(None not in pair, "prefixes", "be as many as lines", pair)
+        yield pair
 
 
 def has_text(line):

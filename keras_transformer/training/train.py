@@ -133,7 +133,8 @@ def fit(run, training, distribution):
         if training.monitor == "bleu":
             pairs = json.loads((run.path / TRANSLATED).read_text("utf-8"))
             texts = zip(*pairs)
-            bleu = BleuCallback(*texts, *run.tokenizers, distribution=distribution)
+            how = dict(distribution=distribution, bleu_tokenize=training.bleu_tokenize)
+            bleu = BleuCallback(*texts, *run.tokenizers, **how)
         callbacks = callbacks_of(session, bleu)
         checkpoints = callbacks[-1]
         with signals_noted(session.received):
