@@ -26,7 +26,7 @@ def run(options):
     files = [*captions("train"), *captions("valid")]
     train(options.run, *files, **CONFIGS, overwrite=options.overwrite)
     source, target = captions("test")
-    result = evaluate(options.run, source, target, "13a")
+    result = evaluate(options.run, source, target)
     rate = f"{result.sentences_per_second:.1f} a second"
     print(f"\n500 held-out sentences at {rate}:\n{result.scores}\n")
     shown = list(zip(read_pairs(source, target), result.translations))[::100]

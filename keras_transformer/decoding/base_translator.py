@@ -5,6 +5,7 @@ import itertools
 import warnings
 
 from ..config import expect
+from ..text.lines import checked_texts
 from ..text.sentence_format import SentenceFormat
 
 SPACE = "\u2581"  # what SentencePiece writes for a space, and reads as one
@@ -76,12 +77,14 @@ class BaseTranslator:
             a list of `Hypothesis` for each line.
 
         Raises:
-            ValueError: where lines or prefixes end before the others.
+            ValueError: where lines or prefixes end before the others, or are no
+                strings.
         """
         size = len(lines) if isinstance(lines, list) else self.config.batch_size
-        pairs = zip(lines, itertools.repeat(""))
+        texts = checked_texts(lines, "lines")
+        pairs = zip(texts, itertools.repeat(""))
         if prefixes is not None:
-            pairs = paired(lines, prefixes)
+            pairs = paired(texts, checked_texts(prefixes, "prefixes"))
         while True:
             chunk = list(itertools.islice(pairs, size))
             if not chunk:

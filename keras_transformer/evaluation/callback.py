@@ -23,8 +23,8 @@ class BleuCallback(keras.callbacks.Callback):
             tokenizer (the same when absent), `DecodingConfig`.
         distribution: the `Distribution` of the model; its processes share the
             sentences.
-        bleu_tokenize: how BLEU cuts text, see `corpus_scores`; what "auto" chooses is
-            said on standard error.
+        bleu_tokenize: how BLEU cuts text, see `corpus_scores`; on standard error stands
+            what "auto" chooses if not 13a.
 
     Raises:
         ValueError: if there are not as many references as sources, something is no

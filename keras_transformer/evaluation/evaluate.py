@@ -30,8 +30,8 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto"):
             run.
         source: path of the source sentences (plain, `.gz`), or of both sides (`.tsv`).
         target: path of the references, line by line; none for a `.tsv`.
-        bleu_tokenize: how BLEU cuts text, see `corpus_scores`; what "auto" chooses is
-            said on standard error.
+        bleu_tokenize: how BLEU cuts text, see `corpus_scores`; on standard error stands
+            what "auto" chooses if not 13a.
 
     Returns:
         `Evaluation`; its seconds include compiling the search for new shapes.

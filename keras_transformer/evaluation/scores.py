@@ -88,16 +88,18 @@ def corpus_scores(translations, references, bleu_tokenize="auto"):
 
 
 def chosen_tokenize(bleu_tokenize, references):
-    """The tokenisation that was asked for; of "auto" the one that suits, with a word.
+    """The tokenisation that was asked for; of "auto" the one that suits.
 
-    What cannot be used is refused, as by `corpus_scores`.
+    A word on standard error says when that is not the usual one. What cannot be used is
+    refused, as by `corpus_scores`.
     """
     if bleu_tokenize != "auto":
         bleu_metric(bleu_tokenize)
         return bleu_tokenize
     chosen = suited(references)
-    said = f"BLEU's tokenisation is {chosen}, for the script of the references"
-    print(f"{said}; bleu_tokenize chooses another.", file=sys.stderr)
+    if chosen != PLAIN:
+        said = f"BLEU's tokenisation is {chosen}, for the script of the references"
+        print(f"{said}; bleu_tokenize chooses another.", file=sys.stderr)
     return chosen
 
 

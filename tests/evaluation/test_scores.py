@@ -90,7 +90,8 @@ def test_the_script_chooses(monkeypatch, capsys, reference, installed, expected)
     monkeypatch.setattr("importlib.util.find_spec", find_or_not)
     assert chosen_tokenize("auto", [reference, ""]) == expected
     said = f"BLEU's tokenisation is {expected}, for the script of the references"
-    assert capsys.readouterr().err == f"{said}; bleu_tokenize chooses another.\n"
+    word = f"{said}; bleu_tokenize chooses another.\n"
+    assert capsys.readouterr() == ("", "" if expected == "13a" else word)
 
 
 def test_what_is_chosen_is_not_said(capsys):
