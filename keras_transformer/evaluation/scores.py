@@ -65,7 +65,7 @@ def corpus_scores(translations, references, bleu_tokenize="auto"):
         >>> corpus_scores(["ein Mann fährt Rad"], ["ein Mann fährt Rad"]).bleu
         100.0
         >>> corpus_scores(["一个男人骑自行车。"], ["一个男人在骑自行车。"]).bleu
-        57.8951
+        66.9048
 
     Source: Post 2018, "A Call for Clarity in Reporting BLEU Scores"; Popović 2015
     (chrF).
