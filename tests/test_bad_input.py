@@ -280,6 +280,18 @@ def test_other_commands(folder, monkeypatch, capsys, arguments, message):
 
 
 @marked(ON_TORCH)
+def test_a_pipe_is_refused_before_any_work(folder, tmp_path, monkeypatch, capsys):
+    """Whichever file it is: no tokenizer is learned before."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(Tokenizer, "train", None)
+    os.mkfifo(tmp_path / "pipe")
+    for flag in ("--source", "--target", "--valid-source", "--valid-target"):
+        files = ["--valid-source", "valid.en", "--valid-target", "valid.de"]
+        command = [*TRAIN, *files, flag, str(tmp_path / "pipe")]
+        assert "pipe must be a regular file, no pipe" in fails(folder, command, capsys)
+
+
+@marked(ON_TORCH)
 def test_a_vocabulary_too_large_names_the_largest(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     error = fails(folder, [*TRAIN, "--vocab-size", "100000"], capsys)

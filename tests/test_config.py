@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import get_args
 
 import pytest
 
@@ -52,7 +53,6 @@ REFUSED = {
         ("patience", 0, "be at least 1"),
         ("max_minutes", -1, "be at least 0.0"),
         ("learning_rate_scale", 0, "be above 0"),
-        ("learning_rate_scale", float("nan"), "be above 0"),
         ("clip_norm", -1.0, "be above 0"),
         ("label_smoothing", 1, "be between 0.0 and 0.99"),
         (
@@ -64,7 +64,9 @@ REFUSED = {
     ],
     DecodingConfig: [
         ("beam", 0, "be between 1 and 1000"),
-        ("length_penalty", -0.1, "be at least 0.0"),
+        ("length_penalty", -0.1, "be between 0.0 and 5.0"),
+        ("extra_length", 2**31, "be between 0 and 100000"),
+        ("seed", 2**32, "be between 0 and 4294967295"),
         ("temperature", 0.0, "be at least 0.001"),
         ("top_p", 1.5, "be between 1e-06 and 1.0"),
         ("batch_size", 0, "be between 1 and 1000000"),
@@ -126,6 +128,21 @@ def test_errors_name_field_expectation_and_value(config, field, value, expectati
         message = f"{field} must {expectation}; received {value!r}"
     with pytest.raises(ValueError, match=re.escape(message)):
         config(**{field: value})
+
+
+NUMBERS = [
+    (config, field.name)
+    for config in CONFIGS
+    for field in dataclasses.fields(config)
+    if {int, float} & {field.type, *get_args(field.type)}
+]
+
+
+@pytest.mark.parametrize("config, name", NUMBERS)
+def test_every_number_is_one_and_finite(config, name):
+    for value in (float("inf"), -float("inf"), float("nan"), 10**400, True, "2"):
+        with pytest.raises(ValueError, match=f"{name} must be .*; received "):
+            config(**{name: value})
 
 
 @pytest.mark.parametrize(

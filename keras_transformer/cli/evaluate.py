@@ -3,14 +3,21 @@
 import dataclasses
 import json
 
+from ..config import TrainingConfig
 from . import translate
-from .flags import RUN
+from .flags import RUN, flag_fields, value_options
 
+TOKENIZE = flag_fields(TrainingConfig)["bleu_tokenize"]
 FLAGS = {
     **RUN,
     **translate.RUNTIME,
     "--source": dict(required=True, help="test sentences (or a .tsv of both sides)"),
     "--target": dict(help="their reference translations"),
+    "--bleu-tokenize": dict(
+        default=TOKENIZE.default,
+        help=TOKENIZE.metadata["help"],
+        **value_options(TOKENIZE.type),
+    ),
     "--json": dict(action="store_true", help="print one JSON object"),
 }
 GROUPS = translate.GROUPS
@@ -20,7 +27,8 @@ def run(options):
     from ..evaluation.evaluate import evaluate
 
     translator = translate.load_translator(options)
-    result = evaluate(translator, options.source, options.target)
+    files = (options.source, options.target)
+    result = evaluate(translator, *files, options.bleu_tokenize)
     count = len(result.translations)
     rate = result.sentences_per_second
     if options.json:

@@ -16,6 +16,7 @@ from ..config import (
     TransformerConfig,
     expect,
 )
+from ..runs.sealed_files import check_regular
 
 RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
 NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
@@ -91,11 +92,12 @@ def read_toml(path):
         ValueError: if it is no TOML, or has an unknown key or a value of a wrong type.
     """
     where = f"config {path!r}"
+    check_regular(path)
     size = Path(path).stat().st_size
     must = f"have at most {LARGEST_TOML:,} bytes"
     expect(size <= LARGEST_TOML, where, must, size)
     try:
-        settings = tomllib.loads(Path(path).read_text("utf-8"))
+        settings = tomllib.loads(Path(path).read_text("utf-8-sig"))
         repr(settings)  # an error must be able to show what is deep or has many digits
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None

@@ -1,8 +1,11 @@
 """The parser of the command line, put together from the flags of each command."""
 
 import argparse
+import re
+import sys
 
 from .. import __version__
+from ..config import expect
 from . import (
     app,
     demo,
@@ -57,8 +60,13 @@ def parse(arguments):
     """The options of a command line.
 
     Raises:
-        ValueError: if it holds what the parser does not know.
+        ValueError: if it holds what the parser does not know, or is not UTF-8.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for number, argument in enumerate(arguments, 1):
+        # Python keeps bytes that are no UTF-8 as surrogates.
+        is_text = not re.search("[\ud800-\udfff]", argument)
+        expect(is_text, f"argument {number}", "be UTF-8", argument)
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     if "text" in options and not any(word.startswith("-") for word in rest):

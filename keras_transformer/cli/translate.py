@@ -65,6 +65,8 @@ def run(options):
     if options.input:
         lines = read_lines(options.input)
     elif not lines:
+        is_open = sys.stdin is not None
+        expect(is_open, "standard input", "be open", "a closed one")
         lines = read_lines(sys.stdin.buffer, "standard input")
         typed = sys.stdin.isatty()  # who types a line waits for its translation
     place = contextlib.nullcontext(sys.stdout)

@@ -11,7 +11,7 @@ from .buckets import bucket_edges, cut, rows_per_bucket
 from .store import TokenStore
 
 
-def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulation=1):
+def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True):
     """What each batch of an epoch holds: a list of (edge, rows).
 
     It is a pure function of its arguments.
@@ -21,8 +21,6 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulatio
         batch_tokens: target tokens of a batch, padding included.
         seed, epoch: choose the order; no effect without `shuffle`.
         shuffle: otherwise sorted by length.
-        accumulation: the number of batches becomes a multiple of this by batches
-            without rows at the end.
     """
     widths = lengths.max(axis=1)
     edges = bucket_edges(int(widths.max()))
@@ -37,8 +35,7 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, accumulatio
     others = np.flatnonzero(taken != taken[0])
     if len(others):
         batches.insert(1, batches.pop(others[0]))
-    missing = -len(batches) % accumulation
-    return batches + missing * [(int(taken.min()), order[:0])]
+    return batches
 
 
 class TokenBatches(keras.utils.PyDataset):
@@ -60,8 +57,8 @@ class TokenBatches(keras.utils.PyDataset):
         batch_tokens: target tokens of a batch, padding included.
         seed: of the order of the pairs.
         shuffle: otherwise the pairs are sorted by length, the same in each epoch.
-        accumulation: number of batches summed into one update; the epoch's number of
-            batches is a multiple of it.
+        accumulation: number of batches summed into one update. The last update of an
+            epoch has those that are left: see `GradientTransform.epoch_batches`.
         shard: `(process, processes, devices)`: of each batch, give this process its
             rows, every `processes`-th, and fill them up to a multiple of its `devices`.
             The weights stay shares of the whole batch.
@@ -120,12 +117,12 @@ class TokenBatches(keras.utils.PyDataset):
 
     @classmethod
     def from_lines(cls, source_lines, target_lines, *tokenizers, config=None, **kwargs):
-        """Batches straight from two lists of sentences.
+        """Batches straight from sentences and their translations.
 
         `.store.report` tells what the filters dropped.
 
         Args:
-            source_lines, target_lines: sentences and their translations.
+            source_lines, target_lines: two iterables of strings, each read once.
             *tokenizers: of the source and of the target, or one for both.
             config: the filters' limits; `DataConfig()` when absent.
             **kwargs: those of the class.
@@ -142,11 +139,12 @@ class TokenBatches(keras.utils.PyDataset):
     def epoch(self, epoch):
         _check("epoch", epoch, least=0)
         self._epoch = epoch
-        count = self.accumulation
-        options = (self.batch_tokens, self.seed, epoch, self.shuffle, count)
+        options = (self.batch_tokens, self.seed, epoch, self.shuffle)
         self._plan = batch_plan(self._lengths, *options)
         tokens = np.array([self._lengths[rows, 1].sum() for _, rows in self._plan])
-        self._weights = np.repeat(count / tokens.reshape(-1, count).sum(axis=1), count)
+        update = np.arange(len(tokens)) // self.accumulation
+        mean_tokens = np.bincount(update, tokens) / np.bincount(update)
+        self._weights = 1 / mean_tokens[update]
         # See `batch_plan`: of another width, the second may have as many rows. One
         # device's rows of weight 0 more make the first differ in these, too.
         first, *others = [self._rows(edge) for edge, _ in self._plan]

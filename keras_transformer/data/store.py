@@ -12,6 +12,7 @@ import numpy as np
 
 from ..config import DataConfig, expect
 from ..runs.sealed_files import written_aside
+from ..text.lines import checked_texts
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import PAD
 from .cleaning import FilterReport, judge
@@ -94,12 +95,13 @@ class TokenStore:
 
     @classmethod
     def from_lines(cls, source_lines, target_lines, *tokenizers, config=None):
-        """The same in memory, from two lists of sentences, of equal length."""
-        counts = [len(source_lines), len(target_lines)]
+        """The same in memory, from sentences and as many translations."""
+        sources = list(checked_texts(source_lines, "source_lines"))
+        targets = list(checked_texts(target_lines, "target_lines"))
+        counts = [len(sources), len(targets)]
         expect(counts[0] == counts[1], "both sides", "have as many lines", counts)
         files = [io.BytesIO() for _ in FILES]
-        pairs = zip(source_lines, target_lines)
-        dtype, report = _write(files, pairs, tokenizers, config)
+        dtype, report = _write(files, zip(sources, targets), tokenizers, config)
         types = 2 * (dtype, "int64")
         arrays = [np.frombuffer(file.getbuffer(), t) for file, t in zip(files, types)]
         return cls(arrays, report)

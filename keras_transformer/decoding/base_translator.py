@@ -5,6 +5,7 @@ import itertools
 import warnings
 
 from ..config import expect
+from ..text.lines import checked_texts
 from ..text.sentence_format import SentenceFormat
 
 SPACE = "\u2581"  # what SentencePiece writes for a space, and reads as one
@@ -66,7 +67,7 @@ class BaseTranslator:
         Args:
             lines: an iterable of sentences. One of more than `max_source_length` tokens
                 is cut, with a warning. An empty one has only the empty translation.
-            prefixes: what each translation must begin with, "" for no wish.
+            prefixes: what each translation must begin with, "" for no wish; as many.
             token_scores: whether to give the log-probability of each token as well;
                 costs one more pass of the model.
             alignments: whether to give the word alignments as well, as
@@ -74,10 +75,16 @@ class BaseTranslator:
 
         Yields:
             a list of `Hypothesis` for each line.
+
+        Raises:
+            ValueError: where lines or prefixes end before the others, or are no
+                strings.
         """
         size = len(lines) if isinstance(lines, list) else self.config.batch_size
-        wishes = itertools.repeat("") if prefixes is None else prefixes
-        pairs = zip(lines, wishes)
+        texts = checked_texts(lines, "lines")
+        pairs = zip(texts, itertools.repeat(""))
+        if prefixes is not None:
+            pairs = paired(texts, checked_texts(prefixes, "prefixes"))
         while True:
             chunk = list(itertools.islice(pairs, size))
             if not chunk:
@@ -196,6 +203,13 @@ def with_field(name, values_of, texts, results):
         [dataclasses.replace(one, **{name: next(values)}) for one in found]
         for found in results
     ]
+
+
+def paired(lines, prefixes):
+    """Pairs of two iterables, one at a time; neither may end before the other."""
+    for pair in itertools.zip_longest(lines, prefixes):
+        expect(None not in pair, "prefixes", "be as many as lines", pair)
+        yield pair
 
 
 def has_text(line):

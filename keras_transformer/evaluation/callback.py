@@ -2,9 +2,11 @@
 
 import keras
 
+from ..decoding.base_translator import must_be_as_many
 from ..decoding.translator import Translator
 from ..distribution.distribution import ONE_DEVICE
-from .scores import corpus_scores
+from ..text.lines import checked_texts
+from .scores import chosen_tokenize, corpus_scores
 
 SAMPLES = 3  # translations to print
 
@@ -16,21 +18,36 @@ class BleuCallback(keras.callbacks.Callback):
     before callbacks that read `val_bleu`.
 
     Args:
-        sources, references: lists of strings.
+        sources, references: strings, equally many.
         *options: what `Translator` takes after the model: source tokenizer, target
             tokenizer (the same when absent), `DecodingConfig`.
         distribution: the `Distribution` of the model; its processes share the
             sentences.
+        bleu_tokenize: how BLEU cuts text, see `corpus_scores`; on standard error stands
+            what "auto" chooses if not 13a.
+
+    Raises:
+        ValueError: if there are not as many references as sources, something is no
+            string, or BLEU cannot cut text so.
 
     Examples:
         bleu = BleuCallback(valid_source, valid_target, tokenizer)
         model.fit(batches, callbacks=[bleu])
     """
 
-    def __init__(self, sources, references, *options, distribution=ONE_DEVICE):
+    def __init__(
+        self,
+        sources,
+        references,
+        *options,
+        distribution=ONE_DEVICE,
+        bleu_tokenize="auto",
+    ):
         super().__init__()
-        self.sources = list(sources)
-        self.references = list(references)
+        self.sources = list(checked_texts(sources, "sources"))
+        self.references = list(checked_texts(references, "references"))
+        must_be_as_many(self.references, self.sources, "references", "sources")
+        self.bleu_tokenize = chosen_tokenize(bleu_tokenize, self.references)
         self.options = options
         self.distribution = distribution
         self.translator = None
@@ -45,7 +62,7 @@ class BleuCallback(keras.callbacks.Callback):
         translations = [""] * len(self.sources)
         for number, found in enumerate(self.distribution.gather(share)):
             translations[number::processes] = found
-        scores = corpus_scores(translations, self.references)
+        scores = corpus_scores(translations, self.references, self.bleu_tokenize)
         if process == 0:
             numbers = f"BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}"
             print(f"\n{numbers} on {len(translations)} held-out sentences")

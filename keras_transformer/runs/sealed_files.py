@@ -4,6 +4,8 @@ import collections
 import contextlib
 import hashlib
 import json
+import os
+import stat
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -123,8 +125,20 @@ def locked(run):
         yield
 
 
+def check_regular(path):
+    """Raise a `ValueError` for a pipe, a device or a socket, an `OSError` for nothing.
+
+    These may have no end, or keep a reader waiting; none can be read twice.
+    """
+    mode = os.stat(path).st_mode
+    is_usual = stat.S_ISREG(mode) or stat.S_ISDIR(mode)  # to open that says more
+    must = "be a regular file, no pipe or device"
+    expect(is_usual, path, must, stat.filemode(mode))
+
+
 def sha256(path):
     """The SHA-256 of a file, in hexadecimal digits."""
+    check_regular(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -142,6 +156,7 @@ def read_json(path):
 def read_with_bytes(path):
     """The bytes of a file, which is read once, and the JSON object that they are."""
     try:
+        check_regular(path)
         size = path.stat().st_size
         what = f"have at most {LARGEST_JSON:,} bytes"
         expect(size <= LARGEST_JSON, "it", what, size)

@@ -9,7 +9,7 @@ from pathlib import Path
 import sentencepiece
 
 from ..config import expect
-from ..runs.sealed_files import written_aside
+from ..runs.sealed_files import check_regular, written_aside
 from .special_tokens import SpecialTokens
 
 SILENT = 2  # SentencePiece's log level that shows errors only
@@ -122,6 +122,7 @@ class Tokenizer:
         """Read a model file that `save` wrote; a `ValueError` if it is no such file."""
         path = Path(path)
         try:
+            check_regular(path)
             size = path.stat().st_size
             limit = f"have at most {LARGEST_MODEL:,} bytes"
             expect(size <= LARGEST_MODEL, "model", limit, size)

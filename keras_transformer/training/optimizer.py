@@ -5,16 +5,21 @@ from keras import ops
 
 
 class GradientTransform:
-    """Lets `distribute` sum the gradients before one of Keras's optimizers sees them.
+    """What training needs of an optimizer and Keras has no hook for.
 
-    Keras has no hook there: TensorFlow's strategies sum what each device has clipped
-    already, and under PyTorch nothing sums between processes. Put it before any of
-    Keras's optimizers to train with that one on several devices.
+    `distribute` sums the gradients before one of Keras's optimizers sees them:
+    TensorFlow's strategies sum what each device has clipped already, and under PyTorch
+    nothing sums between processes. And accumulation ends with the epoch: Keras would
+    complete the last update with batches of the next epoch. Put it before any of
+    Keras's optimizers to train with that one.
 
     Attributes:
         gradient_transform: a function that `Distribution.prepare` sets; it receives the
             list of this device's gradients and returns what is to be clipped,
             accumulated and applied. None applies the gradients as they are.
+        epoch_batches: the number of batches of an epoch, whose last update is the mean
+            of those that are left under `gradient_accumulation_steps`. None completes
+            it in the next epoch, as Keras does.
 
     Examples:
         >>> class SGD(GradientTransform, keras.optimizers.SGD):
@@ -22,11 +27,32 @@ class GradientTransform:
     """
 
     gradient_transform = None
+    epoch_batches = None
 
     def apply(self, grads, trainable_variables=None):
         if self.gradient_transform is not None:
             grads = self.gradient_transform(grads)
+        if self.epoch_batches and self.gradient_accumulation_steps:
+            grads = self._complete_last_update(grads)
         super().apply(grads, trainable_variables)
+
+    def _complete_last_update(self, grads):
+        """Gradients that make a mean of an epoch's last batches, whatever their number.
+
+        Keras updates when the number of batches is a multiple of `steps`, by which it
+        divides. So the batches that are missing are counted as done.
+        """
+        steps = self.gradient_accumulation_steps
+        batches = self.epoch_batches
+        left = batches % steps
+        if left == 0:
+            return grads
+        missing = steps - left
+        place = self._iterations % (batches + missing)
+        skipped = ops.where(place == batches - 1, missing, 0)
+        share = ops.where(place >= batches - left, left / steps, 1.0)
+        self._iterations.assign_add(ops.cast(skipped, self._iterations.dtype))
+        return [None if grad is None else ops.divide(grad, share) for grad in grads]
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         # Only TensorFlow's optimizers have this method.

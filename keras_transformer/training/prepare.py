@@ -16,6 +16,7 @@ from ..config import (
 )
 from ..data.pairs import read_pairs
 from ..data.store import TokenStore
+from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.transformer import Transformer
 from ..runs.extras import needed
 from ..runs.run import Run, RunConfig
@@ -55,6 +56,11 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     if valid_target is not None or training.monitor == "bleu":
         what = "be given with valid_target or monitor='bleu'"
         expect(valid_source is not None, "valid_source", what, valid_source)
+    for pair in (files[:2], files[2:]):
+        if pair[0] is not None:
+            next(read_pairs(*pair), None)  # what cannot be read is refused now
+    if training.monitor == "bleu" and training.bleu_tokenize != "auto":
+        bleu_metric(training.bleu_tokenize)  # likewise
     if training.tensorboard:
         needed("tensorflow", "tensorboard", extra="tensorflow")
     begun = None
@@ -80,8 +86,11 @@ def resumed(run, model, data, training):
     why = "as when the run was begun"
     must_equal(run.config.model, model, FROM_TOKENIZER, why)
     must_equal(run.config.data, data, (), why)
-    must_equal(run.config.training, training, MAY_CHANGE, why)
-    return training or run.config.training
+    own = run.config.training
+    if training is not None and training.bleu_tokenize == "auto":
+        training = dataclasses.replace(training, bleu_tokenize=own.bleu_tokenize)
+    must_equal(own, training, MAY_CHANGE, why)
+    return training or own
 
 
 def continued(begun, model, data):
@@ -122,8 +131,12 @@ def prepare(folder, files, config, begun=None):
             store = TokenStore.build(place, pairs, *tokenizers, config=data)
             print(f"{name}: {store.report}", flush=True)
     if config.training.monitor == "bleu":
-        translated = itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES)
-        (folder / TRANSLATED).write_text(json.dumps(list(translated)), "utf-8")
+        translated = list(itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES))
+        (folder / TRANSLATED).write_text(json.dumps(translated), "utf-8")
+        references = [reference for _, reference in translated]
+        chosen = chosen_tokenize(config.training.bleu_tokenize, references)
+        training = dataclasses.replace(config.training, bleu_tokenize=chosen)
+        config = dataclasses.replace(config, training=training)
     source, target = tokenizers
     model = dataclasses.replace(
         config.model,

@@ -120,10 +120,20 @@ class Session(keras.callbacks.Callback):
     def limit_is_reached(self):
         """Whether there were as many updates or minutes as there may be."""
         training = self.training
-        updates = self.progress.batches / training.gradient_accumulation
+        if training.max_updates is not None and self.updates >= training.max_updates:
+            return True
         minutes = self.progress.seconds / 60
-        limits = ((training.max_updates, updates), (training.max_minutes, minutes))
-        return any(limit is not None and found >= limit for limit, found in limits)
+        return training.max_minutes is not None and minutes >= training.max_minutes
+
+    @property
+    def updates(self):
+        """Updates so far; of the one under way, the share of its batches."""
+        steps = self.training.gradient_accumulation
+        of_epoch = len(self.batches)
+        updates = self.progress.batch / steps
+        if self.progress.batch == of_epoch:  # the last one may have fewer
+            updates = math.ceil(updates)
+        return self.progress.epoch * math.ceil(of_epoch / steps) + updates
 
     def is_done(self):
         """Whether nothing is left to train."""
@@ -164,11 +174,8 @@ class Session(keras.callbacks.Callback):
             self.stop(f"{name} is {value}")
 
     def stop(self, what):
-        steps = self.training.gradient_accumulation
-        update = math.ceil(self.progress.batches / steps)
-        optimizer = self.model.optimizer
-        # With mixed_float16 it is inside of one that scales.
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        update = math.ceil(self.updates)
+        optimizer = inner_optimizer(self.model)
         found = [f"learning rate {float(optimizer.learning_rate):.3g}"]
         if hasattr(optimizer, "gradient_norm"):  # ours measures it
             found.append(f"gradient norm {float(optimizer.gradient_norm):.3g}")
@@ -185,6 +192,11 @@ class Session(keras.callbacks.Callback):
         self.progress.seconds += float(said[0, 0])
         self.signal = next((int(number) for number in said[:, 1] if number), 0)
         self.last = now
+
+
+def inner_optimizer(model):
+    """A model's optimizer, which with mixed_float16 is inside of one that scales."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
 class NonFiniteLoss(ArithmeticError):

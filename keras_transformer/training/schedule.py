@@ -23,7 +23,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             Keras then calls a schedule once for every batch, and s must count updates.
 
     Raises:
-        ValueError: if an argument is not above 0.
+        ValueError: if an argument is not above 0 and finite.
 
     Examples:
         >>> round(float(WarmupSchedule(d_model=512)(3999)), 6)  # Keras counts from 0
@@ -41,6 +41,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         for name, value in self.get_config().items():
             expect(value > 0, name, "be above 0", value)
+            expect(value < float("inf"), name, "be finite", value)
 
     def __call__(self, step):
         step = ops.cast(step, "float32")

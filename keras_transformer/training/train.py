@@ -26,7 +26,7 @@ from .checkpoints import (
     RunLog,
 )
 from .prepare import TRANSLATED, begin, new_model, resumed
-from .progress import Session, signals_noted
+from .progress import Session, inner_optimizer, signals_noted
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
@@ -130,12 +130,14 @@ def fit(run, training, distribution):
     with distribution.scope():
         model = new_model(run, training)
         batches, held_out = open_batches(run, training, distribution)
+        inner_optimizer(model).epoch_batches = len(batches)
         session = Session(run, training, distribution, batches, held_out)
         bleu = None
         if training.monitor == "bleu":
             pairs = json.loads((run.path / TRANSLATED).read_text("utf-8"))
             texts = zip(*pairs)
-            bleu = BleuCallback(*texts, *run.tokenizers, distribution=distribution)
+            how = dict(distribution=distribution, bleu_tokenize=training.bleu_tokenize)
+            bleu = BleuCallback(*texts, *run.tokenizers, **how)
         callbacks = callbacks_of(session, bleu)
         checkpoints = callbacks[-1]
         with signals_noted(session.received):

@@ -1,5 +1,7 @@
 import json
 
+from keras_transformer.cli import main as cli
+
 
 def test_scores_as_text_and_as_json(run, main):
     files = ("--source", run.parent / "valid.en", "--target", run.parent / "valid.de")
@@ -11,3 +13,17 @@ def test_scores_as_text_and_as_json(run, main):
     assert found["sentences"] == 8 and found["sentences_per_second"] > 0
     assert f"BLEU {found['bleu']:.2f} ({found['bleu_signature']})" in text
     assert "8 sentences, " in text
+
+
+def test_the_tokenisation_is_chosen_or_given(run, tmp_path, capsys):
+    (tmp_path / "test.tsv").write_text("A man.\t一个男人在街上骑自行车。\n", "utf-8")
+    command = ["evaluate", str(run), "--source", str(tmp_path / "test.tsv")]
+    command += ["--beam", "2", "--extra-length", "2", "--json"]
+    for flags, expected, word in (
+        ([], "zh", "BLEU's tokenisation is zh, for the script of the references"),
+        (["--bleu-tokenize", "char"], "char", ""),
+    ):
+        assert cli.main([*command, *flags]) == 0
+        out, err = capsys.readouterr()
+        assert f"tok:{expected}|" in json.loads(out)["bleu_signature"]
+        assert err.partition(";")[0].strip() == word

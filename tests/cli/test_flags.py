@@ -1,6 +1,7 @@
 """A flag for each setting, and what a settings file may hold."""
 
 import dataclasses
+import os
 import re
 
 import pytest
@@ -87,3 +88,16 @@ def test_hostile_toml(tmp_path, text, message):
     with pytest.raises(ValueError, match=f"config '{path}' {message}") as caught:
         read_toml(str(path))
     assert len(str(caught.value)) < 500
+
+
+def test_a_settings_file_may_have_a_byte_order_mark(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("preset = 'tiny'", "utf-8-sig")
+    assert read_toml(path) == {"preset": "tiny"}
+
+
+def test_a_settings_file_is_no_pipe(tmp_path):
+    path = tmp_path / "run.toml"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="run.toml must be a regular file, no pipe"):
+        read_toml(path)

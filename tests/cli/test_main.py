@@ -74,6 +74,66 @@ def test_a_reader_that_leaves_early_is_no_error(monkeypatch, capsys):
 
 
 @marked(ON_TORCH)
+@pytest.mark.parametrize(
+    "closed, arguments, message",
+    [
+        (">&-", "--version", "standard output must be open; received 'a closed one'"),
+        (">&-", "demo", "standard output must be open; received 'a closed one'"),
+        (
+            "<&-",
+            "translate none --runtime ctranslate2",
+            "standard input must be open; received 'a closed one'",
+        ),
+        ("2>&-", "serve", None),
+    ],
+)
+def test_a_closed_stream_is_no_success(tmp_path, closed, arguments, message):
+    command = [sys.executable, "-m", "keras_transformer", *arguments.split()]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+    )
+    expected = f"keras-transformer: error: {message}\n" if message else ""
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+    assert not list(tmp_path.iterdir())
+
+
+@marked(ON_TORCH)
+def test_no_file_gets_the_number_of_a_closed_stream():
+    program = (
+        "import os; from keras_transformer.cli.main import fill_closed_streams; "
+        "fill_closed_streams(); print(os.open(os.devnull, os.O_RDONLY) > 2)"
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", sys.executable, "-c", program],
+        capture_output=True,
+        cwd=ROOT,
+        text=True,
+    )
+    assert done.stdout == "True\n"
+
+
+@marked(ON_TORCH)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
+def test_output_that_cannot_be_written_is_an_error(monkeypatch, capsys):
+    monkeypatch.setattr("keras_transformer.cli.demo.run", lambda options: print("text"))
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert cli.main(["demo"]) == 2
+    assert "error: [Errno 28] No space left on device\n" in capsys.readouterr().err
+
+
+@marked(ON_TORCH)
+def test_an_argument_is_utf8(capsys):
+    assert cli.main(["translate", "run", "a\udcff"]) == 2
+    expected = "error: argument 3 must be UTF-8; received 'a\\udcff'\n"
+    assert capsys.readouterr().err.endswith(expected)
+
+
+@marked(ON_TORCH)
 def test_ctranslate2_starts_without_keras(tmp_path):
     program = (
         "import sys; from keras_transformer.cli.main import main; "

@@ -40,6 +40,15 @@ def test_filters_count_what_they_drop(tokenizer):
     assert len(store) == 1
 
 
+def test_any_two_iterables_are_read_once(tokenizer):
+    pairs = dict(zip(SOURCE, TARGET))
+    expected = ids_of(TokenStore.from_lines(SOURCE, TARGET, tokenizer))
+    for sides in (map(iter, (SOURCE, TARGET)), (pairs, pairs.values())):
+        assert ids_of(TokenStore.from_lines(*sides, tokenizer)) == expected
+    with pytest.raises(ValueError, match="target_lines must be a list of strings; rec"):
+        TokenStore.from_lines(SOURCE, "a man", tokenizer)
+
+
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 def test_store_on_disk_equals_store_in_memory(tokenizer, tmp_path, monkeypatch, chunk):
     monkeypatch.setattr("keras_transformer.data.store.CHUNK", chunk)

@@ -186,6 +186,46 @@ def test_learned_positions_are_a_limit(tokenizer):
     assert 1 <= len(best.ids) <= 12
 
 
+class Column:
+    """Has what a column of a data frame has to be read: an iterator."""
+
+    def __init__(self, texts):
+        self.texts = texts
+
+    def __iter__(self):
+        return iter(self.texts)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [iter, tuple, np.array, Column, dict.fromkeys, lambda texts: map(str, texts)],
+    ids=["iterator", "tuple", "array", "column", "keys", "map"],
+)
+def test_any_iterable_is_read_once(make, given):
+    translator = make(search="greedy")
+    texts = ["a man", "", "the red house"]
+    targets = ["house", "a", "bike"]
+    expected = translator(texts)
+    assert translator(given(texts)) == expected and expected[0] and expected[2]
+    found = list(translator.stream(given(texts), given(targets)))
+    same(found, translator.hypotheses(texts, targets))
+    same(translator.hypotheses(given(texts), given(targets)), found)
+    scores = translator.score(given(texts), given(targets))
+    np.testing.assert_allclose(scores, translator.score(texts, targets), atol=1e-4)
+    links = translator.alignments(given(texts), given(targets))
+    assert links == translator.alignments(texts, targets)
+
+
+def test_a_stream_refuses_what_does_not_belong_together(translator):
+    for lines, prefixes in ((["a", "b"], ["a"]), (["a"], iter(["a", "b"]))):
+        with pytest.raises(ValueError, match="prefixes must be as many as lines; rec"):
+            list(translator.stream(lines, prefixes))
+    with pytest.raises(ValueError, match="lines must be a list of strings; received"):
+        list(translator.stream("a man"))
+    with pytest.raises(ValueError, match="prefixes must be a list of strings; rec"):
+        list(translator.stream(["a", "b"], "ab"))
+
+
 def test_bad_arguments_are_refused(translator):
     def refuses(message):
         return pytest.raises(ValueError, match=message)

@@ -1,3 +1,5 @@
+import pytest
+
 from keras_transformer.evaluation import callback
 from keras_transformer.evaluation.callback import BleuCallback
 
@@ -23,3 +25,25 @@ def test_scores_go_into_the_logs_and_samples_are_shown(monkeypatch, capsys):
         in out
     )
     assert "e f g h" not in out
+
+
+@pytest.mark.parametrize(
+    "sources, references, message",
+    [
+        ("a man", ["ein Mann"], "sources must be a list of strings; received 'a man'"),
+        (["a man"], [], "references must be as many as sources, 1; received 0"),
+        (["a"], [b"a"], r"references\[0\] must be a string; received b'a'"),
+    ],
+)
+def test_bad_lists_are_refused_before_an_epoch(sources, references, message):
+    with pytest.raises(ValueError, match=message):
+        BleuCallback(sources, references, None)
+
+
+def test_any_iterable_once_and_the_tokenisation(capsys):
+    bleu = BleuCallback(iter(["a b"]), (line for line in ["一个男人"]), None)
+    assert (bleu.sources, bleu.references) == (["a b"], ["一个男人"])
+    assert bleu.bleu_tokenize == "zh"
+    assert "BLEU's tokenisation is zh" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="bleu_tokenize must be auto or one of"):
+        BleuCallback(["a"], ["a"], None, bleu_tokenize="klingon")

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from small import contents
 
+from keras_transformer.pretrained.tokenizers.files import read_json
 from keras_transformer.runs import sealed_files as files
+from keras_transformer.text.tokenizer import Tokenizer
 
 
 def make(run, text="{}"):
@@ -175,3 +177,18 @@ def test_what_is_sealed_is_verified(tmp_path):
         (tmp_path / "manifest.json").write_text(text)
         with pytest.raises(ValueError, match="manifest.json' cannot be used: "):
             files.Manifest(tmp_path).verify("data")
+
+
+def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path):
+    for name in ("config.json", "tokenizer.model"):
+        (tmp_path / name).write_text("{}")
+    files.seal(tmp_path)
+    for name in ("config.json", "tokenizer.model"):
+        (tmp_path / name).unlink()
+        os.mkfifo(tmp_path / name)
+    message = "must be a regular file, no pipe or device; received 'prw"
+    for read in (files.read_json, files.load_arrays, Tokenizer.load, read_json):
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path / "config.json")
+    with pytest.raises(ValueError, match="tokenizer.model' is not the file"):
+        files.Manifest(tmp_path).verify("tokenizer.model")

@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import pytest
 
@@ -28,3 +29,12 @@ def test_unreadable_files(tmp_path):
             ValueError, match=f"{path} must be a readable text file; received "
         ):
             list(read_lines(path))
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.gz"])
+def test_a_pipe_or_a_device_is_refused_by_name(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    for path in (tmp_path / name, "/dev/zero", "/dev/null"):
+        message = f"{path} must be a regular file, no pipe or device; received '[pc]rw"
+        with pytest.raises(ValueError, match=message):
+            next(read_lines(path))

@@ -1,5 +1,3 @@
-import types
-
 import keras
 import numpy as np
 import pytest
@@ -17,6 +15,13 @@ from keras_transformer.training.progress import NonFiniteLoss
 from keras_transformer.training.train import callbacks_of
 
 
+class Batches:
+    """What a session asks of its `TokenBatches`."""
+
+    def __len__(self):
+        return 6
+
+
 def fit(shared, *callbacks, bad_batch=None, bad_validation=False):
     """A fit of two epochs of 6 batches; how many batches of it ran."""
     steps = shared.training.gradient_accumulation
@@ -30,7 +35,7 @@ def fit(shared, *callbacks, bad_batch=None, bad_validation=False):
     count = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ran.append(batch)
     )
-    shared.batches = types.SimpleNamespace()
+    shared.batches = Batches()
     model.fit(
         x,
         np.ones((6, 1)),
@@ -116,6 +121,9 @@ def test_weights_that_the_last_update_broke(tmp_path):
         (dict(), 12),
         (dict(max_updates=4), 4),
         (dict(max_updates=2, gradient_accumulation=2), 4),
+        (dict(max_updates=1, gradient_accumulation=5), 5),
+        (dict(max_updates=2, gradient_accumulation=5), 6),
+        (dict(max_updates=1, gradient_accumulation=9), 6),
         (dict(max_updates=8), 8),
         (dict(max_minutes=0.0), 1),
         (dict(max_updates=100, max_minutes=100.0), 12),

@@ -3,7 +3,16 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_transformer.training.optimizer import Adam, paper_adam
+from keras_transformer.training.optimizer import (
+    Adam,
+    GradientTransform,
+    paper_adam,
+)
+from keras_transformer.training.schedule import WarmupSchedule
+
+
+class SGD(GradientTransform, keras.optimizers.SGD):
+    pass
 
 
 def test_papers_adam():
@@ -30,6 +39,30 @@ def test_it_is_keras_adam_that_remembers_the_norm_before_clipping(clipping):
         weights.append([ops.convert_to_numpy(variable) for variable in variables])
     for ours, theirs in zip(*weights):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("batches, steps", [(5, 3), (4, 2), (1, 1000)])
+def test_the_last_update_of_an_epoch_is_the_mean_of_what_is_left(batches, steps):
+    """Two epochs, beside one update of the mean of each group of batches."""
+    gradients = np.random.default_rng(0).normal(size=(2, batches, 7)).astype("float32")
+    schedule = WarmupSchedule(16, 2, gradient_accumulation_steps=steps)
+    accumulating = SGD(schedule, gradient_accumulation_steps=steps)
+    accumulating.epoch_batches = batches
+    plain = keras.optimizers.SGD(WarmupSchedule(16, 2))
+    found = keras.Variable(np.ones(7, "float32"))
+    expected = keras.Variable(np.ones(7, "float32"))
+    updates = 0
+    for epoch in gradients:
+        for first in range(0, batches, steps):
+            group = epoch[first : first + steps]
+            for gradient in group:
+                accumulating.apply([ops.convert_to_tensor(gradient)], [found])
+            plain.apply([ops.convert_to_tensor(group.mean(axis=0))], [expected])
+            updates += 1
+            np.testing.assert_allclose(
+                ops.convert_to_numpy(found), ops.convert_to_numpy(expected), rtol=1e-5
+            )
+    assert int(accumulating.iterations) == updates
 
 
 def test_saved_and_loaded_with_a_model(tmp_path):

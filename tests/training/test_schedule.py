@@ -39,5 +39,6 @@ def test_saved_and_loaded_with_the_model(tmp_path, accumulation):
     "name", ["d_model", "warmup_updates", "scale", "gradient_accumulation_steps"]
 )
 def test_bad_arguments(name):
-    with pytest.raises(ValueError, match=f"{name} must be above 0; received 0"):
-        WarmupSchedule(**{"d_model": 8, name: 0})
+    for value, what in ((0, "above 0; received 0"), (np.inf, "finite; received inf")):
+        with pytest.raises(ValueError, match=f"{name} must be {what}"):
+            WarmupSchedule(**{"d_model": 8, name: value})

@@ -9,6 +9,7 @@ from small import DATA, MODEL, log, training
 from keras_transformer import Translator
 from keras_transformer.config import DataConfig, DecodingConfig, preset
 from keras_transformer.data.batches import TokenBatches
+from keras_transformer.data.examples import captions
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays
@@ -16,6 +17,7 @@ from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import Perplexity, TokenAccuracy
 from keras_transformer.training.optimizer import paper_adam
+from keras_transformer.training.prepare import resumed
 from keras_transformer.training.progress import NonFiniteLoss
 from keras_transformer.training.schedule import WarmupSchedule
 from keras_transformer.training.train import train
@@ -74,6 +76,23 @@ def test_bleu_decides_and_tensorboard_is_written(tmp_path, corpus, capsys):
     assert "held-out sentences" in capsys.readouterr().out
     assert {"val_bleu", "val_chrf"} < set(log(tmp_path / "run")[0])
     assert list((tmp_path / "run" / "tensorboard").rglob("events.out.tfevents.*"))
+    # What was chosen stays, whatever is installed when the run goes on.
+    run = Run.open(tmp_path / "run")
+    kept = dataclasses.replace(recipe, bleu_tokenize="13a")
+    assert run.config.training == resumed(run, None, None, recipe) == kept
+    other = dataclasses.replace(recipe, bleu_tokenize="intl")
+    with pytest.raises(ValueError, match="bleu_tokenize must be '13a' as when the run"):
+        resumed(run, None, None, other)
+
+
+def test_a_tokenisation_that_is_not_installed_fails_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", {}.get)
+    source, target = captions("valid")
+    recipe = training(monitor="bleu", bleu_tokenize="ko-mecab")
+    hint = r'mecab_ko is not installed: pip install -e "\.\[bleu\]" in the clone'
+    with pytest.raises(ImportError, match=hint):
+        train(tmp_path / "run", source, target, source, target, training=recipe)
+    assert not list(tmp_path.iterdir())
 
 
 @one_width

@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from ...config import expect
-from ...runs.sealed_files import UNREADABLE
+from ...runs.sealed_files import UNREADABLE, check_regular
 from ...text.special_tokens import SpecialTokens
 from ...text.tokenizer import LARGEST_MODEL
 from .base import (
@@ -43,6 +43,7 @@ def reading(path):
 def read_limited(path):
     """The content of a checkpoint's file, unless it is too large to be one."""
     with reading(path):
+        check_regular(path)
         size = Path(path).stat().st_size
         must = f"have at most {LARGEST_MODEL:,} bytes"
         expect(size <= LARGEST_MODEL, "it", must, size)
@@ -53,7 +54,7 @@ def read_json(path, kind=dict):
     """The content of a checkpoint's JSON file, if it is of the type `kind`."""
     content = read_limited(path)
     with reading(path):
-        return checked("the content", json.loads(content.decode("utf-8")), kind)
+        return checked("the content", json.loads(content.decode("utf-8-sig")), kind)
 
 
 class TokenizerFiles:
