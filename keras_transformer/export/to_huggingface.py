@@ -166,7 +166,8 @@ def marian_logits(folder, pad):
     import torch
     import transformers
 
-    model = transformers.MarianMTModel.from_pretrained(folder)  # not for training
+    # `from_pretrained` gives it as for inference.
+    model = transformers.MarianMTModel.from_pretrained(folder)
 
     @torch.no_grad()
     def logits(source_ids, target_ids):

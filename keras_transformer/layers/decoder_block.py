@@ -1,5 +1,7 @@
 """One block of the decoder."""
 
+import functools
+
 import keras
 from keras import ops
 
@@ -59,24 +61,18 @@ class DecoderBlock(EncoderBlock):
     ):
         if use_causal_mask:
             attention_mask = self._with_causal_mask(attention_mask, x)
-
-        def attend(x):
-            return self.self_attention(
-                x,
-                attention_mask=attention_mask,
-                return_attention_scores=return_attention_scores,
-                training=training,
-            )
-
-        def attend_to_memory(x):
-            return self.cross_attention(
-                x,
-                memory,
-                attention_mask=cross_attention_mask,
-                return_attention_scores=return_attention_scores,
-                training=training,
-            )
-
+        options = dict(
+            return_attention_scores=return_attention_scores, training=training
+        )
+        attend = functools.partial(
+            self.self_attention, attention_mask=attention_mask, **options
+        )
+        attend_to_memory = functools.partial(
+            self.cross_attention,
+            memory=memory,
+            attention_mask=cross_attention_mask,
+            **options,
+        )
         x, *scores = self._forward(x, attend, attend_to_memory, training)
         return (x, tuple(scores)) if return_attention_scores else x
 
@@ -102,15 +98,17 @@ class DecoderBlock(EncoderBlock):
         Returns:
             `(output (R, T, D), cache)`.
         """
-
-        def attend(x):
-            return self.self_attention.step(x, cache, index, attention_mask)
-
-        def attend_to_memory(x):
-            return self.cross_attention.step(
-                x, cross_cache, attention_mask=cross_attention_mask
-            )
-
+        attend = functools.partial(
+            self.self_attention.step,
+            cache=cache,
+            index=index,
+            attention_mask=attention_mask,
+        )
+        attend_to_memory = functools.partial(
+            self.cross_attention.step,
+            cache=cross_cache,
+            attention_mask=cross_attention_mask,
+        )
         x, cache, _ = self._forward(x, attend, attend_to_memory)
         return x, cache
 

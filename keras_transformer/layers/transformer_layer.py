@@ -24,7 +24,8 @@ class TransformerLayer(keras.layers.Layer):
             return kind(*arguments, **{"dtype": self.dtype_policy, **options})
 
     def compute_output_spec(self, *args, **kwargs):
-        if kwargs.get("return_attention_scores"):  # then by a trace of `call`
+        # The shapes of scores come from a trace of `call`.
+        if kwargs.get("return_attention_scores"):
             return super(keras.layers.Layer, self).compute_output_spec(*args, **kwargs)
         return super().compute_output_spec(*args, **kwargs)
 

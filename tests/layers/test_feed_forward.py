@@ -54,7 +54,7 @@ def test_every_position_alone():
 
 def test_errors():
     with pytest.raises(
-        ValueError, match=r"activation must be one of .*'relu'.*; received 'tanh'"
+        ValueError, match=r"activation must be one of relu, .*; received 'tanh'"
     ):
         FeedForward(11, "tanh")
     with pytest.raises(ValueError, match="d_ff must be at least 1; received 0"):
