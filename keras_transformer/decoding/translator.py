@@ -281,8 +281,8 @@ def check_tokenizers(config, source_tokenizer, target_tokenizer):
         found = tokenizer.vocab_size
         what = f"have the model's {expected} tokens"
         expect(found == expected, f"{side}_tokenizer", what, found)
-    ids = ("pad", "begin", "end")
-    expected = tuple(getattr(config.special, name) for name in ids)
-    found = tuple(getattr(target_tokenizer.special, name) for name in ids)
+    special = target_tokenizer.special
+    expected = (config.pad_id, config.begin_id, config.end_id)
+    found = (special.pad, special.begin, special.end)
     what = f"have the model's ids {expected} of pad, begin and end"
     expect(found == expected, "target_tokenizer", what, found)

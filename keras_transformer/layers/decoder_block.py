@@ -129,6 +129,3 @@ class DecoderBlock(EncoderBlock):
         rows, length = x.shape[:2]
         mask = full_mask(attention_mask, (rows, self.num_heads, length, length))
         return ops.logical_and(mask, ops.expand_dims(causal, axis=1))
-
-    def compute_output_shape(self, x_shape, memory_shape):
-        return x_shape

@@ -117,6 +117,3 @@ class EncoderBlock(TransformerLayer):
     def _fed_forward(self, x, training=False):
         update = self.feed_forward(self.feed_forward_residual.prepare(x))
         return self.feed_forward_residual(x, update, training=training)
-
-    def compute_output_shape(self, x_shape):
-        return x_shape

@@ -44,6 +44,3 @@ class FeedForward(TransformerLayer):
 
     def call(self, x):
         return self.contract(self.expand(x))
-
-    def compute_output_shape(self, x_shape):
-        return x_shape

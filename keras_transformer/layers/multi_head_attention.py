@@ -196,9 +196,6 @@ class MultiHeadAttention(TransformerLayer):
         width = self.num_heads * self.value_dim
         return self.output_projection(ops.reshape(values, (-1, ops.shape(x)[1], width)))
 
-    def compute_output_shape(self, x_shape, memory_shape=None):
-        return x_shape
-
 
 def as_pair(output):
     """An attention's output and what it gave beside it, None if nothing."""

@@ -55,6 +55,3 @@ class Residual(TransformerLayer):
     def call(self, x, update, training=False):
         x = x + self.drop(update, training=training)
         return x if self.norm_first else self.norm(x)
-
-    def compute_output_shape(self, x_shape, update_shape=None):
-        return x_shape

@@ -10,7 +10,8 @@ class TransformerLayer(keras.layers.Layer):
     """A Keras layer whose arguments are its attributes, and whose parts are layers.
 
     Each argument of a subclass's `__init__` is kept as an attribute of the same name:
-    the configuration is read from there.
+    the configuration is read from there. An output has the shape of the first input
+    unless a subclass says another.
     """
 
     def __init__(self, **kwargs):
@@ -22,6 +23,9 @@ class TransformerLayer(keras.layers.Layer):
         # Under a `RematScope` the whole layer is computed again, not each part of it.
         with keras.RematScope(mode=None):
             return kind(*arguments, **{"dtype": self.dtype_policy, **options})
+
+    def compute_output_shape(self, x_shape, *others):
+        return x_shape
 
     def compute_output_spec(self, *args, **kwargs):
         # The shapes of scores come from a trace of `call`.

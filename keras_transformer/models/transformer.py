@@ -50,6 +50,9 @@ class EncoderDecoder(ConfiguredLayer):
         memory = self.encoder(source_ids, source_mask, training=training)
         return self.decoder(target_ids, memory, source_mask, training=training)
 
+    def compute_output_shape(self, source_ids_shape, target_ids_shape):
+        return (*target_ids_shape, self.config.target_vocab_size)
+
     def compute_output_spec(self, source_ids, target_ids, training=False):
         return self.decoder.compute_output_spec(target_ids, source_ids)
 

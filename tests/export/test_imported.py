@@ -136,16 +136,13 @@ def test_saved_model(run_of, name, tmp_path):
 
 @pytest.mark.slow
 def test_fsmts_tokenizer_is_in_no_graph(run_of, tmp_path):
-    with pytest.raises(
-        ValueError,
-        match="tokenizer must be SentencePiece's, Marian's or a multilingual one",
-    ):
+    message = "tokenizer must be SentencePiece's, Marian's or a multilingual one"
+    with pytest.raises(ValueError, match=message):
         export.saved_model(run_of("fsmt")[2], tmp_path / "out")
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "nllb")],
+    "name", [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "nllb")]
 )
 def test_onnx_and_its_loop(run_of, name, tmp_path):
     """It takes and gives ids, of the text alone."""
@@ -220,10 +217,8 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
         [*ids, target.special.end] for ids in target.encode(texts)
     ]
     if changes.get("positions") != "sinusoidal_halves":
-        with pytest.raises(
-            ValueError,
-            match="embed_positions.weight must hold the sinusoids of this family",
-        ):
+        message = "embed_positions.weight must hold the sinusoids of this family"
+        with pytest.raises(ValueError, match=message):
             pretrained.load(out, tmp_path / "again")
 
 
