@@ -15,7 +15,11 @@ from .base_translator import (
     as_texts,
     check_pairs,
 )
-from .batching import batches, pad, padded_width
+from .batching import (
+    batches,
+    pad,
+    padded_width,
+)
 from .compiled import compiled
 from .translate_ids import translate_ids
 

@@ -5,7 +5,11 @@ import os
 
 import keras
 
-from ..config import DISTRIBUTIONS, expect, one_of
+from ..config import (
+    DISTRIBUTIONS,
+    expect,
+    one_of,
+)
 from .distribution import ONE_DEVICE
 from .launcher import launched
 

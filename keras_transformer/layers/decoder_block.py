@@ -6,8 +6,11 @@ import keras
 from keras import ops
 
 from .encoder_block import EncoderBlock
-from .masks import causal_mask, full_mask, positions_of
-from .multi_head_attention import as_pair
+from .masks import (
+    causal_mask,
+    full_mask,
+    positions_of,
+)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -114,12 +117,10 @@ class DecoderBlock(EncoderBlock):
 
     def _forward(self, x, attend, attend_to_memory, training=False):
         """The three sub-layers; what an attention gives beside its output follows x."""
-        update, first = as_pair(attend(self.self_attention_residual.prepare(x)))
-        x = self.self_attention_residual(x, update, training=training)
-        prepared = self.cross_attention_residual.prepare(x)
-        update, second = as_pair(attend_to_memory(prepared))
-        x = self.cross_attention_residual(x, update, training=training)
-        return self._fed_forward(x, training), first, second
+        x, first = self.self_attention_residual.around(attend, x, training)
+        x, second = self.cross_attention_residual.around(attend_to_memory, x, training)
+        x, _ = self.feed_forward_residual.around(self.feed_forward, x, training)
+        return x, first, second
 
     def _with_causal_mask(self, attention_mask, x):
         positions_1T = positions_of(x[:1, :, 0])

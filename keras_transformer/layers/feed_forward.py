@@ -4,7 +4,11 @@ from typing import get_args
 
 import keras
 
-from ..config import Activation, expect, one_of
+from ..config import (
+    Activation,
+    expect,
+    one_of,
+)
 from .transformer_layer import TransformerLayer
 
 

@@ -7,7 +7,12 @@ import numpy as np
 from keras import ops
 from keras.dtype_policies import DTypePolicyMap
 
-from ..config import Positions, check_width, expect, one_of
+from ..config import (
+    Positions,
+    check_width,
+    expect,
+    one_of,
+)
 from .masks import positions_of
 from .transformer_layer import TransformerLayer
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ..layers.decoder_block import DecoderBlock
-from ..layers.masks import causal_mask, positions_of
+from ..layers.masks import causal_mask
 from .stack import Stack
 
 
@@ -77,17 +77,13 @@ class Decoder(Stack):
         return_attention_scores=False,
         training=False,
     ):
-        positions_1T = positions_of(target_ids[:1])
-        mask = causal_mask(positions_1T, positions_1T)
         scores = []
 
         def through(block, n, x):
             x = block(
                 x,
                 memory,
-                attention_mask=mask,
                 cross_attention_mask=source_mask,
-                use_causal_mask=False,
                 return_attention_scores=return_attention_scores,
                 training=training,
             )

@@ -15,7 +15,11 @@ from ..data.store import TokenStore
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
 from ..runs.run import Run
-from ..runs.sealed_files import load_arrays, locked, remove_partial
+from ..runs.sealed_files import (
+    load_arrays,
+    locked,
+    remove_partial,
+)
 from ..text.sentence_format import SentenceFormat
 from .averaging import average_weights
 from .checkpoints import (
@@ -24,7 +28,12 @@ from .checkpoints import (
     KeepBest,
     RunLog,
 )
-from .prepare import TRANSLATED, begin, new_model, resumed
+from .prepare import (
+    TRANSLATED,
+    begin,
+    new_model,
+    resumed,
+)
 from .progress import Session, signals_noted
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
@@ -245,7 +254,8 @@ def save_mean(model, session, bleu):
     session.distribution.must_agree("epochs' weights", len(paths))
     if len(paths) < 2:
         return
-    model.set_weights(average_weights(load_arrays(path)[0]["model"] for path in paths))
+    checkpoints = (load_arrays(path)[0]["model"] for path in paths)
+    model.set_weights(average_weights(checkpoints))
     best = KeepBest(session)
     best.set_model(model)
     said = "saved"

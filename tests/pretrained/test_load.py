@@ -69,8 +69,8 @@ def test_translates_as_transformers_do(made):
 def test_what_it_looks_at_is_what_transformers_say(made):
     decoding = DecodingConfig(beam=2, extra_length=5, length_penalty=0.0)
     translator = Translator.load(made.run, decoding)
-    sentence_format = translator.sentence_format
-    special = sentence_format.special
+    form = translator.sentence_format
+    special = form.special
     pieces = translator.target_tokenizer.pieces
     ((best, *_),) = translator.hypotheses(TEXTS[:1], token_scores=True)
     found = translator.attention(TEXTS[0], best)
@@ -81,7 +81,7 @@ def test_what_it_looks_at_is_what_transformers_say(made):
     assert found.input_tokens == (pieces[special.begin], *found.target_tokens[:-1])
 
     (source,) = translator.source_tokenizer.encode(TEXTS[:1])
-    rows = (sentence_format.source(source), sentence_format.target(list(written)))
+    rows = (form.source(source), form.target(list(written)))
     source, target = (torch.tensor([ids]) for ids in rows)
     made.theirs.set_attn_implementation("eager")
     with torch.no_grad():
@@ -95,7 +95,7 @@ def test_what_it_looks_at_is_what_transformers_say(made):
     ):
         np.testing.assert_allclose(weights, torch.cat(of_layers).numpy(), atol=1e-5)
 
-    given = len(sentence_format.target_prefix)
+    given = len(form.target_prefix)
     assert best.token_scores[:given] == (0.0,) * given
     assert max(best.token_scores[given:]) < 0.0
     np.testing.assert_allclose(sum(best.token_scores), best.score, atol=1e-4)
