@@ -1,7 +1,6 @@
 """What can be chosen, in frozen dataclasses: model, data, training and decoding.
 
-The command line makes a flag of every field, with the help text that stands beside it
-here.
+The command line makes a flag of every field, with the help text beside it.
 """
 
 import dataclasses
@@ -12,6 +11,8 @@ from .text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
 LARGEST = 3e38  # that a float32 holds, nearly
 LARGEST_COUNT = 2**31 - 1  # that an int32 holds
+Activation = Literal["relu", "gelu", "silu"]
+Positions = Literal["sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"]
 
 
 def expect(holds, name, expectation, received):
@@ -24,6 +25,21 @@ def expect(holds, name, expectation, received):
     """
     if not holds:
         raise ValueError(f"{name} must {expectation}; received {received!r}")
+
+
+def one_of(name, value, known):
+    """The value, if it is among those known; a `ValueError` otherwise."""
+    expect(value in list(known), name, f"be one of {', '.join(known)}", value)
+    return value
+
+
+def check_width(d_model, positions):
+    """Raise a `ValueError` unless there is such a position table of that width."""
+    if positions != "learned":
+        least = 4 if positions == "sinusoidal_fairseq" else 2
+        fits = d_model % 2 == 0 and d_model >= least
+        what = f"be even and at least {least} with positions={positions!r}"
+        expect(fits, "d_model", what, d_model)
 
 
 def option(default, help, least=-LARGEST, most=LARGEST):
@@ -40,17 +56,18 @@ share = functools.partial(option, least=0.0, most=0.99)
 def check_fields(config):
     """Raise a `ValueError` that names the first field of a wrong type or value."""
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
+        name = field.name
+        value = getattr(config, name)
         allowed = get_args(field.type) or (field.type,)
         if get_origin(field.type) is Literal:
-            expect(value in allowed, field.name, f"be one of {allowed}", value)
+            one_of(name, value, allowed)
             continue
         kinds = " or ".join(kind.__name__ for kind in allowed)
         kinds = kinds.replace("NoneType", "nothing")
         is_number = float in allowed and type(value) is int
-        expect(is_number or type(value) in allowed, field.name, f"be {kinds}", value)
+        expect(is_number or type(value) in allowed, name, f"be {kinds}", value)
         if type(value) in (int, float):
-            check_range(field.name, value, *field.metadata["range"])
+            check_range(name, value, *field.metadata["range"])
 
 
 def check_range(name, value, least, most):
@@ -83,15 +100,11 @@ class TransformerConfig:
         None, "size of one head's values (d_v); d_model / heads when absent"
     )
     decoder_d_ff: int | None = count(None, "the decoder's d_ff; d_ff when absent")
-    dropout: float = share(
-        0.1, "dropout on embeddings and on every sub-layer's output (P_drop)"
-    )
+    dropout: float = share(0.1, "dropout on embeddings and sub-layers (P_drop)")
     attention_dropout: float = share(
         0.0, "dropout on attention weights; above 0 the fused attention is not used"
     )
-    activation: Literal["relu", "gelu", "silu"] = option(
-        "relu", "non-linearity of the feed-forward layers"
-    )
+    activation: Activation = option("relu", "non-linearity of the feed-forward layers")
     norm_first: bool = option(
         False, "layer norm before each sub-layer; the paper's is after each residual"
     )
@@ -99,12 +112,8 @@ class TransformerConfig:
         None, "layer norm at the end of both stacks; with pre-norm only when absent"
     )
     embedding_norm: bool = option(False, "layer norm of embeddings and positions")
-    scale_embedding: bool = option(
-        True, "multiply the embeddings by the square root of d_model"
-    )
-    positions: Literal[
-        "sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"
-    ] = option(
+    scale_embedding: bool = option(True, "embeddings times the square root of d_model")
+    positions: Positions = option(
         "sinusoidal",
         "position table: the paper's, Marian's (sines, then cosines), fairseq's (other "
         "rates), or learned",
@@ -119,9 +128,7 @@ class TransformerConfig:
         True, "one learned position table for both sides, where they share embeddings"
     )
     attention_bias: bool = option(False, "biases in the attention projections")
-    tie_output: bool = option(
-        True, "the output projection is the target embedding's matrix"
-    )
+    tie_output: bool = option(True, "the output projection is the target embedding")
     output_bias: bool = option(
         False, "a bias of each target token's logit, fixed: an imported model's"
     )
@@ -141,25 +148,17 @@ class TransformerConfig:
         d = self.d_model
         has_own_sizes = None not in (self.key_dim, self.value_dim)
         is_multiple = has_own_sizes or d % self.num_heads == 0
-        expect(
-            is_multiple, "d_model", f"be a multiple of num_heads={self.num_heads}", d
-        )
+        what = f"be a multiple of num_heads={self.num_heads}"
+        expect(is_multiple, "d_model", what, d)
+        check_width(d, self.positions)
         first = self.first_position
-        with_these = f"with positions={self.positions!r}"
-        if self.positions == "learned":
-            expect(first == 0, "first_position", f"be 0 {with_these}", first)
-        else:
-            expect(d % 2 == 0, "d_model", f"be even {with_these}", d)
-        if self.positions == "sinusoidal_fairseq":
-            expect(d >= 4, "d_model", f"be at least 4 {with_these}", d)
+        is_learned = self.positions == "learned"
+        what = "be 0 with positions='learned'"
+        expect(first == 0 or not is_learned, "first_position", what, first)
         sizes = (self.source_vocab_size, self.target_vocab_size)
-        are_equal = sizes[0] == sizes[1]
-        expect(
-            are_equal or not self.share_embeddings,
-            "source_vocab_size and target_vocab_size",
-            "be equal with share_embeddings",
-            sizes,
-        )
+        are_right = sizes[0] == sizes[1] or not self.share_embeddings
+        names = "source_vocab_size and target_vocab_size"
+        expect(are_right, names, "be equal with share_embeddings", sizes)
 
     @property
     def special(self):
@@ -201,13 +200,13 @@ class TransformerConfig:
         attention = 2 * d * (keys + values)
         if self.attention_bias:
             attention += 2 * keys + values + d
-        attentions = self.encoder_layers + 2 * self.decoder_layers
-        encoder_d_ff, decoder_d_ff = self.d_ffs
-        widths = self.encoder_layers * encoder_d_ff + self.decoder_layers * decoder_d_ff
-        feed_forwards = (2 * d + 1) * widths
-        feed_forwards += d * (self.encoder_layers + self.decoder_layers)
-        norms = 2 * self.encoder_layers + 3 * self.decoder_layers
-        norms += 2 * (self.has_final_norm + self.embedding_norm)
+        norm = 2 * d
+        total = 2 * norm * (self.has_final_norm + self.embedding_norm)
+        layers = (self.encoder_layers, self.decoder_layers)
+        for attentions, count, d_ff in zip((1, 2), layers, self.d_ffs):
+            feed_forward = (2 * d + 1) * d_ff + d
+            block = attentions * (attention + norm) + feed_forward + norm
+            total += count * block
         rows = self.source_vocab_size
         if not self.share_embeddings:
             rows += self.target_vocab_size
@@ -215,11 +214,13 @@ class TransformerConfig:
             rows += (1 if self.shares_positions else 2) * self.max_positions
         if not self.tie_output:
             rows += self.target_vocab_size
-        biases = self.target_vocab_size if self.output_bias else 0
-        return attentions * attention + feed_forwards + (2 * norms + rows) * d + biases
+        if self.output_bias:
+            total += self.target_vocab_size
+        return total + rows * d
 
 
-DISTRIBUTIONS = ("auto", "none", "data", "model")  # what `distribute` can be asked for
+# What `distribute` can be asked for.
+DISTRIBUTIONS = ("auto", "none", "data", "model")
 # What a run takes from its tokenizers.
 VOCABULARY_SIZES = ("source_vocab_size", "target_vocab_size", "share_embeddings")
 FROM_TOKENIZER = (*VOCABULARY_SIZES, "pad_id", "begin_id", "end_id")
@@ -249,8 +250,7 @@ def preset(name, **changes):
         >>> preset("tiny", dropout=0.1).d_model
         128
     """
-    expect(name in PRESETS, "preset", f"be one of {', '.join(PRESETS)}", name)
-    sizes = dict(zip(SIZES, PRESETS[name]))
+    sizes = dict(zip(SIZES, PRESETS[one_of("preset", name, PRESETS)]))
     return TransformerConfig(**sizes | changes)
 
 
@@ -265,9 +265,7 @@ class DataConfig:
     byte_fallback: bool = option(
         False, "spell unknown characters as bytes, so that nothing is unknown"
     )
-    share_embeddings: bool = option(
-        True, "one vocabulary for both languages, or one each"
-    )
+    share_embeddings: bool = option(True, "one vocabulary for both languages")
     max_length: int = option(
         128, "longest sentence in tokens with its end; longer pairs go", 2, 100_000
     )
@@ -343,7 +341,7 @@ class DecodingConfig:
     beam: int = count(4, "hypotheses kept by beam search", most=1000)
     # Above, the penalty of the longest translations would be no float32.
     length_penalty: float = amount(
-        0.6, "alpha; 0 compares hypotheses by probability alone", most=5.0
+        0.6, "alpha; 0 compares by probability alone", most=5.0
     )
     penalty: Literal["gnmt", "power"] = option(
         "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha"
@@ -360,10 +358,7 @@ class DecodingConfig:
         LARGEST_COUNT,
     )
     top_p: float = option(
-        1.0,
-        "sampling: choose among the likeliest that hold this probability",
-        1e-6,
-        1.0,
+        1.0, "sampling: choose among the likeliest with this probability", 1e-6, 1.0
     )
     seed: int = option(0, "sampling: seed", 0, 2**32 - 1)
     batch_size: int = count(64, "sentences translated together", most=1_000_000)

@@ -1,5 +1,7 @@
 """Checkpoints of every family with random weights, as `transformers` writes them."""
 
+import collections
+import functools
 import logging
 
 import numpy as np
@@ -7,6 +9,7 @@ import torch
 import transformers
 from tokenizer_folders import FOLDERS, read
 
+from keras_transformer import pretrained
 from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import SpecialTokens
 
@@ -96,7 +99,7 @@ FAMILIES = {
 
 def make_model(family, seed=0, **changes):
     """A model of `transformers` whose tensors are all random, norms and biases too."""
-    model_class, config_class, settings, sentence_format = FAMILIES[family]
+    model_class, config_class, settings, form = FAMILIES[family]
     torch.manual_seed(seed)
     config = config_class(**{**SIZES, **settings, **changes})
     config.forced_eos_token_id = None
@@ -113,7 +116,7 @@ def make_model(family, seed=0, **changes):
                 + (tensor.ndim == 1 and "norm" in name and "weight" in name)
             )
     model.generation_config.forced_eos_token_id = None
-    return model, sentence_format
+    return model, form
 
 
 def padded(rows, pad):
@@ -129,7 +132,7 @@ def texts(lengths, seed=0):
     return [random.integers(4, 68, length).tolist() for length in lengths]
 
 
-def teach(model, sentence_format, updates=80):
+def teach(model, form, updates=80):
     """Train a random model a little: its translations end and depend on the source."""
     # FSMT's sinusoids are a parameter.
     learning = [
@@ -140,40 +143,34 @@ def teach(model, sentence_format, updates=80):
     optimizer, random = torch.optim.Adam(learning, 3e-3), np.random.default_rng(0)
     for update in range(updates):
         sources = texts(random.integers(1, 12, 32), seed=update)
-        labels = [
-            sentence_format.labels(sorted(text)[: 1 + len(text) // 2])
-            for text in sources
-        ]
+        labels = [form.labels(sorted(text)[: 1 + len(text) // 2]) for text in sources]
         rows = (
-            [sentence_format.source(text) for text in sources],
-            [sentence_format.target(ids) for ids in labels],
+            [form.source(text) for text in sources],
+            [form.target(ids) for ids in labels],
             labels,
         )
         source, target, label = (
-            torch.from_numpy(padded(ids, sentence_format.special.pad)).long()
-            for ids in rows
+            torch.from_numpy(padded(ids, form.special.pad)).long() for ids in rows
         )
         logits = model(
             source,
-            attention_mask=source != sentence_format.special.pad,
+            attention_mask=source != form.special.pad,
             decoder_input_ids=target,
             use_cache=False,
         ).logits
         loss = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), label, ignore_index=sentence_format.special.pad
+            logits.transpose(1, 2), label, ignore_index=form.special.pad
         )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
 
-def tempt(model, sentence_format):
+def tempt(model, form):
     """Make those ids the likeliest that no search may generate."""
     with torch.no_grad():
         if hasattr(model, "final_logits_bias"):
-            model.final_logits_bias[
-                0, list(sentence_format.special.never_generated)
-            ] += 25.0
+            model.final_logits_bias[0, list(form.special.never_generated)] += 25.0
         else:  # the last norm's bias is a part of each position's state
             decoder = model.get_decoder()
             norm = (
@@ -181,7 +178,7 @@ def tempt(model, sentence_format):
                 or decoder.layers[-1].final_layer_norm
             )
             matrix = getattr(decoder, "output_projection", decoder.embed_tokens).weight
-            matrix[list(sentence_format.special.never_generated)] = (
+            matrix[list(form.special.never_generated)] = (
                 25.0 * norm.bias / norm.bias.square().sum()
             )
 
@@ -208,7 +205,7 @@ def complete(folder, name, dtype=None, empty_pad=False, **changes):
         name, name
     )
     model, _ = make_model(family, **settings, **changes)
-    if empty_pad:  # as in Marian's own
+    if empty_pad and name.startswith("marian"):  # as in Marian's own
         with torch.no_grad():
             for stack in (model.get_encoder(), model.get_decoder()):
                 stack.embed_tokens.weight[settings["pad_token_id"]] = 0.0
@@ -216,11 +213,29 @@ def complete(folder, name, dtype=None, empty_pad=False, **changes):
     return model.float(), next(iter(pair.items()), (None, None))
 
 
+Imported = collections.namedtuple("Imported", "theirs checkpoint languages ours run")
+
+
+def importing(tmp_path_factory, **changes):
+    """A function of a name in `FOLDERS`: its checkpoint and its run, each made once."""
+
+    @functools.cache
+    def imported(name):
+        folder = tmp_path_factory.mktemp(name)
+        checkpoint = folder / "checkpoint"
+        run = folder / "run"
+        theirs, languages = complete(checkpoint, name, **changes)
+        ours = pretrained.load(checkpoint, run, *languages)
+        return Imported(theirs, checkpoint, languages, ours, run)
+
+    return imported
+
+
 def write(folder, family, taught=False, **changes):
     """Write a checkpoint, tempted if it is taught; its model and `SentenceFormat`."""
-    model, sentence_format = make_model(family, **changes)
+    model, form = make_model(family, **changes)
     if taught:
-        teach(model, sentence_format)
-        tempt(model, sentence_format)
+        teach(model, form)
+        tempt(model, form)
     model.save_pretrained(folder)
-    return model, sentence_format
+    return model, form

@@ -36,7 +36,7 @@ def test_a_benchmark_imports_no_test(path):
 @pytest.mark.parametrize(
     "source",
     [
-        "def f():\n    from tests.models.marian import marian_from",
+        "def f():\n    from tests.models.conftest import padded",
         "import tests.small",
         "from layer_checks import numpy",
     ],

@@ -16,15 +16,12 @@ from keras_transformer.config import (
 )
 
 CONFIGS = (TransformerConfig, DataConfig, TrainingConfig, DecodingConfig)
-ACTIVATIONS = "be one of ('relu', 'gelu', 'silu')"
-POSITIONS = (
-    "be one of ('sinusoidal', 'sinusoidal_halves', 'sinusoidal_fairseq', 'learned')"
-)
+POSITIONS = "be one of sinusoidal, sinusoidal_halves, sinusoidal_fairseq, learned"
 # What each value breaks.
 REFUSED = {
     TransformerConfig: [
         ("norm_first", "pre", "be bool"),
-        ("activation", "tanh", ACTIVATIONS),
+        ("activation", "tanh", "be one of relu, gelu, silu"),
         ("num_heads", 2.5, "be int"),
         ("num_heads", True, "be int"),
         ("dropout", "0.1", "be float"),
@@ -55,11 +52,7 @@ REFUSED = {
         ("learning_rate_scale", 0, "be above 0"),
         ("clip_norm", -1.0, "be above 0"),
         ("label_smoothing", 1, "be between 0.0 and 0.99"),
-        (
-            "dtype",
-            "bfloat16",
-            "be one of ('float32', 'mixed_bfloat16', 'mixed_float16')",
-        ),
+        ("dtype", "bfloat16", "be one of float32, mixed_bfloat16, mixed_float16"),
         ("seed", 2**32, "be between 0 and 4294967295"),
     ],
     DecodingConfig: [
@@ -69,6 +62,7 @@ REFUSED = {
         ("seed", 2**32, "be between 0 and 4294967295"),
         ("temperature", 0.0, "be at least 0.001"),
         ("top_p", 1.5, "be between 1e-06 and 1.0"),
+        ("top_k", -1, "be at least 0"),
         ("batch_size", 0, "be between 1 and 1000000"),
         ("max_source_length", 1, "be between 2 and 100000"),
         ("n_best", 5, "be at most 4 with search='beam'"),
@@ -156,7 +150,7 @@ def test_every_number_is_one_and_finite(config, name):
         (
             dict(d_model=15, num_heads=3, positions="learned"),
             dict(d_model=15, num_heads=3),
-            "d_model must be even with positions='sinusoidal'; received 15",
+            "must be even and at least 2 with positions='sinusoidal'; received 15",
         ),
         (
             dict(positions="sinusoidal", first_position=2),
@@ -166,7 +160,7 @@ def test_every_number_is_one_and_finite(config, name):
         (
             dict(positions="sinusoidal", d_model=2, num_heads=1),
             dict(positions="sinusoidal_fairseq", d_model=2, num_heads=1),
-            "must be at least 4 with positions='sinusoidal_fairseq'; received 2",
+            "at least 4 with positions='sinusoidal_fairseq'; received 2",
         ),
     ],
 )

@@ -14,16 +14,24 @@ from ..layers.masks import padding_mask
 class AttentionWeights:
     """The attention weights of a sentence and its translation, for pictures.
 
-    The arrays are `(layers, heads, query, key)`. Row t of the decoder's arrays is the
-    step that reads `input_tokens[t]` and writes `target_tokens[t]`.
+    Row t of the decoder's arrays is the step that reads `input_tokens[t]` and writes
+    `target_tokens[t]`.
+
+    Attributes:
+        source_tokens: S pieces, as the encoder reads them, END the last.
+        input_tokens: T pieces, BEGIN the first.
+        target_tokens: T pieces, those to write, END the last.
+        encoder: `(layers, N, S, S)`, the last two axes query and key.
+        decoder: `(layers, N, T, T)`.
+        cross: `(layers, N, T, S)`.
     """
 
-    source_tokens: tuple[str, ...]  # S pieces, as the encoder reads them: END the last
-    input_tokens: tuple[str, ...]  # T pieces, BEGIN the first
-    target_tokens: tuple[str, ...]  # T pieces, those to write: END the last
-    encoder: np.ndarray  # (layers, N, S, S)
-    decoder: np.ndarray  # (layers, N, T, T)
-    cross: np.ndarray  # (layers, N, T, S)
+    source_tokens: tuple[str, ...]
+    input_tokens: tuple[str, ...]
+    target_tokens: tuple[str, ...]
+    encoder: np.ndarray
+    decoder: np.ndarray
+    cross: np.ndarray
 
 
 def weights_of(model, source_ids, target_ids):

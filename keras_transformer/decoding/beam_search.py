@@ -103,23 +103,17 @@ def beam_search(
     `examples/wmt`.
     """
     max_lengths = ops.cast(max_lengths, "int32")
+    prefix = caches.repeat(prefix, beam)
 
     def advance(state):
         # A compiler makes one pass of this reordering and of the step's writing.
         cache = caches.reorder(state.cache, state.parents) if beam > 1 else state.cache
         last_R1 = ops.reshape(state.last, (-1, 1))
         logits_R1V, cache = step(last_R1, cache, state.index)
-        forced_R = None
-        if prefix is not None:
-            forced_B = search.at(prefix, state.index, special.pad)
-            forced_R = ops.repeat(forced_B, beam)
-        is_free = state.index < free_prefix if free_prefix else None
+        forced = search.forced_at(state.index, prefix, free_prefix, special)
         # One row supplies at most `beam` extensions that live on, and one that ends.
-        log_probs_RK, ids_RK = search.candidates(
-            logits_R1V[:, 0], beam + 1, special, forced_R, is_free
-        )
+        found = search.candidates(logits_R1V[:, 0], beam + 1, special, *forced)
         charge = search.length_penalty(state.index + 1, length_penalty, penalty)
-        found = (log_probs_RK, ids_RK)
         return (extend(state, cache, *found, max_lengths, charge, special.end),)
 
     def going(state):

@@ -10,12 +10,15 @@ from keras import ops
 
 
 def repeat(cache, width):
-    """Gives each of B sentences `width` rows: `(B, ...)` become `(B * width, ...)`."""
+    """Gives each of B sentences `width` rows: `(B, ...)` become `(B * width, ...)`.
+
+    None stays None.
+    """
 
     def repeated(leaf):
         return ops.repeat(leaf, width, axis=0)
 
-    return keras.tree.map_structure(repeated, cache)
+    return keras.tree.map_structure(repeated, cache, none_is_leaf=False)
 
 
 def rows(choices_BC, width):

@@ -7,19 +7,24 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from ..config import expect
 from . import search
 
 
 class SampleState(NamedTuple):
     """One hypothesis of each of B sentences, L positions at most."""
 
-    index: Any  # () int32, the position to be generated
-    last: Any  # (B,) int32, the token before it
-    tokens: Any  # (B, L) int32, generated so far, then PAD
-    log_probs: Any  # (B,) float32, of the tokens so far
-    live: Any  # (B,) bool, not ended and below its own limit
-    cache: Any  # leaves (B, ...)
+    # () int32, the position to be generated
+    index: Any
+    # (B,) int32, the token before it
+    last: Any
+    # (B, L) int32, generated so far, then PAD
+    tokens: Any
+    # (B,) float32, of the tokens so far
+    log_probs: Any
+    # (B,) bool, not ended and below its own limit
+    live: Any
+    # leaves (B, ...)
+    cache: Any
 
 
 def sampling(
@@ -55,7 +60,6 @@ def sampling(
     Source: Holtzman et al. 2020, section 3 (top-p); Fan et al. 2018, section 5.1
     (top-k).
     """
-    check_options(temperature, top_k, top_p)
     max_lengths = ops.cast(max_lengths, "int32")
     # All of the vocabulary when there is no top_k: `candidates` stops at its size.
     k = top_k or 1 << 30
@@ -63,11 +67,8 @@ def sampling(
     def advance(state):
         last = ops.expand_dims(state.last, 1)
         logits, cache = step(last, state.cache, state.index)
-        forced = None
-        if prefix is not None:
-            forced = search.at(prefix, state.index, special.pad)
-        is_free = state.index < free_prefix if free_prefix else None
-        log_probs, ids = search.candidates(logits[:, 0], k, special, forced, is_free)
+        forced = search.forced_at(state.index, prefix, free_prefix, special)
+        log_probs, ids = search.candidates(logits[:, 0], k, special, *forced)
         probs = restricted(log_probs, temperature, top_k, top_p)
         column = draw(probs, uniform(seeds, state.index))
         is_chosen = ops.arange(ids.shape[1]) == column
@@ -99,14 +100,6 @@ def sampling(
     )
     state = search.run(advance, going, begun, lengths)
     return state.tokens, state.log_probs
-
-
-def check_options(temperature, top_k, top_p):
-    """Raise a `ValueError` for what is no temperature, top_k or top_p."""
-    is_positive = 0 < temperature < float("inf")
-    expect(is_positive, "temperature", "be above 0 and finite", temperature)
-    expect(0 < top_p <= 1, "top_p", "be above 0 and at most 1", top_p)
-    expect(top_k >= 0, "top_k", "be 0 (all tokens) or more", top_k)
 
 
 def restricted(log_probs_BK, temperature, top_k, top_p):

@@ -68,7 +68,7 @@ def candidates(logits_RV, k, special, forced_R=None, is_free=None):
         special: the model's `SpecialTokens`.
         forced_R: (R,) int32 or None: where it is not `special.pad`, that token is the
             only possible one.
-        is_free: () bool or None: whether the forced tokens cost nothing.
+        is_free: () bool: whether the forced tokens cost nothing.
 
     Returns:
         log_probs_RK (float32, under the unrestricted softmax), ids_RK (int32). K is
@@ -88,8 +88,7 @@ def candidates(logits_RV, k, special, forced_R=None, is_free=None):
     flat = ops.reshape(logits_RV, (-1,))
     value_R = ops.take(flat, caches.rows(forced_R1, vocabulary))
     log_prob_R1 = ops.reshape(value_R, (-1, 1)) - total_R1
-    if is_free is not None:
-        log_prob_R1 = ops.where(is_free, 0.0, log_prob_R1)
+    log_prob_R1 = ops.where(is_free, 0.0, log_prob_R1)
     first_RK = ops.cumsum(ops.ones_like(ids_RK), axis=1) == 1
     only_RK = ops.where(first_RK, log_prob_R1, IMPOSSIBLE)
     is_open_R1 = forced_R1 == special.pad
@@ -106,11 +105,20 @@ def write(tokens, ids, index):
     return ops.where(here, ops.expand_dims(ids, -1), tokens)
 
 
-def at(prefix_BL, index, pad):
-    """The forced tokens (B,) at position `index`, `pad` where there is none."""
-    here_L = ops.arange(prefix_BL.shape[-1]) == index
-    offset_B = ops.sum(ops.where(here_L, prefix_BL - pad, 0), axis=-1)
-    return ops.cast(offset_B, "int32") + pad
+def forced_at(index, prefix_RP, free_prefix, special):
+    """What `candidates` must know of a prefix at a position: the token, if it is free.
+
+    Args:
+        index: () int32.
+        prefix_RP: (R, P) int32, padded; or None.
+        free_prefix: how many positions, the first ones, cost nothing.
+        special: the model's `SpecialTokens`.
+    """
+    if prefix_RP is None:
+        return None, None
+    here_P = ops.arange(prefix_RP.shape[1]) == index
+    offset_R = ops.sum(ops.where(here_P, prefix_RP - special.pad, 0), axis=1)
+    return ops.cast(offset_R, "int32") + special.pad, index < free_prefix
 
 
 def run(advance, going, state, lengths):

@@ -10,9 +10,8 @@ from . import search
 from .beam_search import beam_search
 from .sampling import sampling
 
-SLACK = (
-    8  # tokens beyond its source's length that nearly every translation stays within
-)
+# Tokens beyond its source's length that nearly every translation stays within.
+SLACK = 8
 
 
 def translate_ids(
@@ -56,23 +55,22 @@ def translate_ids(
     cache = decoder.empty_cache(ops.shape(source_ids)[0], lengths[0])
     if prefix is None or prefix.shape[1] == 0:
         prefix = every_row(target_prefix, max_lengths)
-    free_prefix = len(target_prefix)
+    options = dict(free_prefix=len(target_prefix), special=special)
     if config.search == "sampling":
         n_best = config.n_best
-        repeated = (cache, max_lengths, () if prefix is None else prefix)
-        cache, max_lengths, prefixes = caches.repeat(repeated, n_best)
+        repeated = caches.repeat((cache, max_lengths, prefix), n_best)
+        cache, max_lengths, prefix = repeated
         ids, scores = sampling(
             step,
             cache,
             max_lengths,
             lengths,
-            None if prefix is None else prefixes,
-            free_prefix,
+            prefix,
             seeds=ops.reshape(seeds, (-1,)),
             temperature=config.temperature,
             top_k=config.top_k,
             top_p=config.top_p,
-            special=special,
+            **options,
         )
         ids = ops.reshape(ids, (-1, n_best, lengths[-1]))
         return ids, ops.reshape(scores, (-1, n_best))
@@ -82,12 +80,11 @@ def translate_ids(
         max_lengths,
         lengths,
         prefix,
-        free_prefix,
         beam=1 if config.search == "greedy" else config.beam,
         length_penalty=config.length_penalty,
         penalty=config.penalty,
-        special=special,
         loop=loop,
+        **options,
     )
 
 

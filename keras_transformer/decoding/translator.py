@@ -15,13 +15,13 @@ from .base_translator import (
     as_texts,
     check_pairs,
 )
-from .batching import batches, pad, padded_width
+from .batching import (
+    batches,
+    pad,
+    padded_width,
+)
 from .compiled import compiled
 from .translate_ids import translate_ids
-
-SLACK = (
-    8  # tokens beyond its source's length that nearly every translation stays within
-)
 
 
 class Translator(BaseTranslator):
@@ -62,15 +62,17 @@ class Translator(BaseTranslator):
         super().__init__(source_tokenizer, target_tokenizer, config, longest)
         check_tokenizers(model.config, source_tokenizer, target_tokenizer)
         self.model = model
+        self._special = self.sentence_format.special
         self._prefix = self.sentence_format.target_prefix
-        prefix = dict(target_prefix=self._prefix)
-        translate = functools.partial(translate_ids, model, config, **prefix)
-        self._translate_ids = compiled(translate, model)
-        self._score_ids = compiled(self._scores, model)
-        weights = functools.partial(attentions.weights_of, model)
-        self._attend_ids = compiled(weights, model)
-        aligning = functools.partial(attentions.aligning, model)
-        self._align_ids = compiled(aligning, model)
+
+        def with_model(function, *arguments):
+            return compiled(functools.partial(function, model, *arguments), model)
+
+        translate = functools.partial(translate_ids, target_prefix=self._prefix)
+        self._translate_ids = with_model(translate, config)
+        self._score_ids = with_model(log_probs_of)
+        self._attend_ids = with_model(attentions.weights_of)
+        self._align_ids = with_model(attentions.aligning)
 
     @classmethod
     def load(cls, run, config=None):
@@ -96,9 +98,8 @@ class Translator(BaseTranslator):
         (target_ids,) = self._target_ids([target])
         labels = self.sentence_format.labels(target_ids)
         inputs = self.sentence_format.target(labels)
-        width = self._width(max(len(source_ids), len(inputs)))
-        source_rows = self._rows([source_ids], 1, width)
-        found = self._attend_ids(source_rows, self._rows([inputs], 1, width))
+        ((_, arrays),) = self._array_batches([source_ids], [inputs])
+        found = self._attend_ids(*arrays)
         encoder, decoder, cross = map(ops.convert_to_numpy, found)
         read = len(source_ids)
         written = len(inputs)
@@ -141,7 +142,7 @@ class Translator(BaseTranslator):
         texts = as_texts(targets)
         before = len(sentence_format.source_prefix)
         after = len(sentence_format.source_suffix)
-        given = len(sentence_format.target_prefix)
+        given = len(self._prefix)
         source_side = (self.source_tokenizer, self.source_tokenizer.pieces)
         target_side = (self.target_tokenizer, self.target_tokenizer.pieces)
         links = [[] for _ in sources]
@@ -182,8 +183,7 @@ class Translator(BaseTranslator):
             loop=traces.recorder(states),
         )
         pieces = self.target_tokenizer.pieces
-        pad_id = self.sentence_format.special.pad
-        return [traces.step(state, pieces, pad_id) for state in states]
+        return [traces.step(state, pieces, self._special.pad) for state in states]
 
     def _search(self, texts, prefixes):
         results = [None] * len(texts)
@@ -193,7 +193,7 @@ class Translator(BaseTranslator):
         if prefixes is not None:
             encoded = self.target_tokenizer.encode(prefixes)
             forced = [[*self._prefix, *ids] for ids in encoded]
-        filler = [self.sentence_format.special.end]
+        filler = [self._special.end]
         for batch, rows, width in self._batches([len(ids) for ids in sources]):
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
@@ -231,16 +231,16 @@ class Translator(BaseTranslator):
     def _target_ids(self, targets):
         """The ids of each translation, without what stands around them."""
         encoded = self.target_tokenizer.encode(as_texts(targets))
-        end = self.sentence_format.special.end
-        given = len(self.sentence_format.target_prefix)
+        end = self._special.end
         for n, target in enumerate(targets):
             if isinstance(target, Hypothesis):
-                encoded[n] = [number for number in target.ids[given:] if number != end]
+                own = target.ids[len(self._prefix) :]
+                encoded[n] = [number for number in own if number != end]
         return encoded
 
     def _array_batches(self, sources, inputs):
         """Batches of pairs: the indices, and the arrays of both sides, equally wide."""
-        special = self.sentence_format.special
+        special = self._special
         lengths = [max(map(len, pair)) for pair in zip(sources, inputs, strict=True)]
         for batch, *shape in self._batches(lengths):
             source_rows = self._rows([sources[n] for n in batch], *shape, [special.end])
@@ -254,8 +254,8 @@ class Translator(BaseTranslator):
         return padded_width(length, self._longest)
 
     def _rows(self, lists, rows, width, filler=()):
-        pad_id = self.sentence_format.special.pad
-        return ops.convert_to_tensor(pad(lists, rows, width, pad_id, filler))
+        array = pad(lists, rows, width, self._special.pad, filler)
+        return ops.convert_to_tensor(array)
 
     def _seed(self, text, sample):
         return zlib.crc32(f"{self.config.seed} {sample} {text}".encode()) >> 1
@@ -265,16 +265,17 @@ class Translator(BaseTranslator):
         best = [w for w in order if scores_W[w] > -np.inf][: self.config.n_best]
         what = "give finite scores: its weights are broken"
         expect(best, "the model", what, scores_W.tolist())
-        pad_id = self.sentence_format.special.pad
-        ids = [[int(number) for number in ids_WL[w] if number != pad_id] for w in best]
+        rows = [ids_WL[w] for w in best]
+        ids = [row[row != self._special.pad].tolist() for row in rows]
         return self._hypotheses(ids, scores_W[best])
 
-    def _scores(self, source_ids, target_ids, labels):
-        """The log-probability of each label `(B, T)`."""
-        inputs = {"source_ids": source_ids, "target_ids": target_ids}
-        logits = ops.cast(self.model(inputs, training=False), "float32")
-        chosen = ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2)
-        return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)
+
+def log_probs_of(model, source_ids, target_ids, labels):
+    """The log-probability of each label `(B, T)`."""
+    inputs = {"source_ids": source_ids, "target_ids": target_ids}
+    logits = ops.cast(model(inputs, training=False), "float32")
+    chosen = ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2)
+    return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)
 
 
 def check_tokenizers(config, source_tokenizer, target_tokenizer):
@@ -284,8 +285,8 @@ def check_tokenizers(config, source_tokenizer, target_tokenizer):
         found = tokenizer.vocab_size
         what = f"have the model's {expected} tokens"
         expect(found == expected, f"{side}_tokenizer", what, found)
-    ids = ("pad", "begin", "end")
-    expected = tuple(getattr(config.special, name) for name in ids)
-    found = tuple(getattr(target_tokenizer.special, name) for name in ids)
+    special = target_tokenizer.special
+    expected = (config.pad_id, config.begin_id, config.end_id)
+    found = (special.pad, special.begin, special.end)
     what = f"have the model's ids {expected} of pad, begin and end"
     expect(found == expected, "target_tokenizer", what, found)

@@ -5,7 +5,11 @@ import os
 
 import keras
 
-from ..config import DISTRIBUTIONS, expect
+from ..config import (
+    DISTRIBUTIONS,
+    expect,
+    one_of,
+)
 from .distribution import ONE_DEVICE
 from .launcher import launched
 
@@ -52,7 +56,7 @@ def distribute(how="auto", model_devices=None):
     Source: Vaswani et al. 2017, section 5.2 (data parallelism); Shoeybi et al. 2019,
     arXiv 1909.08053 ("model").
     """
-    expect(how in DISTRIBUTIONS, "how", f"be one of {', '.join(DISTRIBUTIONS)}", how)
+    one_of("how", how, DISTRIBUTIONS)
     if model_devices is not None:
         expect(how == "model", "how", "be 'model' with model_devices", how)
         expect(model_devices >= 1, "model_devices", "be at least 1", model_devices)

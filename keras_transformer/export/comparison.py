@@ -12,7 +12,8 @@ from ..text.special_tokens import END
 
 # Sentences and tokens of the batches that are compared.
 SHAPES = ((1, 5), (4, 19))
-LOGITS_TOLERANCE = 1e-5  # relative to the largest logit where that is above 1
+# Relative to the largest logit where that is above 1.
+LOGITS_TOLERANCE = 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,8 @@ class CheckBatch:
 
     sources: list[str]
     targets: list[str]
-    inputs: dict[str, np.ndarray]  # source_ids (B, S), target_ids (B, T)
+    # `source_ids (B, S)` and `target_ids (B, T)`.
+    inputs: dict[str, np.ndarray]
 
 
 def check_batches(run):

@@ -49,8 +49,10 @@ class TextToText(tf.Module):
     @tf.function(autograph=False, input_signature=[TEXT])
     def serving_default(self, text):
         found = self.n_best(text)
-        best = {"translation": found["translations"], "score": found["scores"]}
-        return {name: each[:, 0] for name, each in best.items()}
+        return {
+            "translation": found["translations"][:, 0],
+            "score": found["scores"][:, 0],
+        }
 
     @tf.function(autograph=False, input_signature=[TEXT])
     def n_best(self, text):

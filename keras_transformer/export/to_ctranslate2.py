@@ -3,9 +3,8 @@
 import numpy as np
 from keras import ops
 
-from ..config import DecodingConfig
+from ..config import DecodingConfig, one_of
 from ..decoding.translator import Translator
-from ..pretrained.tokenizers.base import one_of
 from ..runs.extras import needed
 from ..runs.run import Run, save_tokenizers
 from ..text.sentence_format import SentenceFormat
@@ -169,7 +168,8 @@ def position_table(stack, positions):
     """
     width = stack.config.d_model
     rows = np.arange(positions + 1)[:, None]
-    if stack.config.positions == "sinusoidal_halves":  # in float64, as Marian's own
+    # In float64, as Marian's own.
+    if stack.config.positions == "sinusoidal_halves":
         angles = rows / 10000 ** (np.arange(0, width, 2) / width)
         return array(np.concatenate([np.sin(angles), np.cos(angles)], axis=1))
     rows = np.minimum(rows, positions - 1)

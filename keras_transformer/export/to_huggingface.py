@@ -154,10 +154,10 @@ def sentencepiece_model(tokenizer):
     """The content of the SentencePiece model that cuts a side's text."""
     if isinstance(tokenizer, Tokenizer):
         return tokenizer.serialized
-    kind = type(tokenizer)
+    kind = type(tokenizer).__name__
+    is_marian = isinstance(tokenizer, MarianTokenizer)
     must = "be one of SentencePiece alone for Marian"
-    is_marian = kind is MarianTokenizer
-    expect(is_marian, "the tokenizer", must, kind.__name__)
+    expect(is_marian, "the tokenizer", must, kind)
     return tokenizer.models["encoder.spm"]
 
 
@@ -166,7 +166,8 @@ def marian_logits(folder, pad):
     import torch
     import transformers
 
-    model = transformers.MarianMTModel.from_pretrained(folder)  # not for training
+    # `from_pretrained` gives it as for inference.
+    model = transformers.MarianMTModel.from_pretrained(folder)
 
     @torch.no_grad()
     def logits(source_ids, target_ids):

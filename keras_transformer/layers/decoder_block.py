@@ -1,11 +1,16 @@
 """One block of the decoder."""
 
+import functools
+
 import keras
 from keras import ops
 
 from .encoder_block import EncoderBlock
-from .masks import causal_mask, full_mask, positions_of
-from .multi_head_attention import as_pair
+from .masks import (
+    causal_mask,
+    full_mask,
+    positions_of,
+)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -59,24 +64,18 @@ class DecoderBlock(EncoderBlock):
     ):
         if use_causal_mask:
             attention_mask = self._with_causal_mask(attention_mask, x)
-
-        def attend(x):
-            return self.self_attention(
-                x,
-                attention_mask=attention_mask,
-                return_attention_scores=return_attention_scores,
-                training=training,
-            )
-
-        def attend_to_memory(x):
-            return self.cross_attention(
-                x,
-                memory,
-                attention_mask=cross_attention_mask,
-                return_attention_scores=return_attention_scores,
-                training=training,
-            )
-
+        options = dict(
+            return_attention_scores=return_attention_scores, training=training
+        )
+        attend = functools.partial(
+            self.self_attention, attention_mask=attention_mask, **options
+        )
+        attend_to_memory = functools.partial(
+            self.cross_attention,
+            memory=memory,
+            attention_mask=cross_attention_mask,
+            **options,
+        )
         x, *scores = self._forward(x, attend, attend_to_memory, training)
         return (x, tuple(scores)) if return_attention_scores else x
 
@@ -102,26 +101,26 @@ class DecoderBlock(EncoderBlock):
         Returns:
             `(output (R, T, D), cache)`.
         """
-
-        def attend(x):
-            return self.self_attention.step(x, cache, index, attention_mask)
-
-        def attend_to_memory(x):
-            return self.cross_attention.step(
-                x, cross_cache, attention_mask=cross_attention_mask
-            )
-
+        attend = functools.partial(
+            self.self_attention.step,
+            cache=cache,
+            index=index,
+            attention_mask=attention_mask,
+        )
+        attend_to_memory = functools.partial(
+            self.cross_attention.step,
+            cache=cross_cache,
+            attention_mask=cross_attention_mask,
+        )
         x, cache, _ = self._forward(x, attend, attend_to_memory)
         return x, cache
 
     def _forward(self, x, attend, attend_to_memory, training=False):
         """The three sub-layers; what an attention gives beside its output follows x."""
-        update, first = as_pair(attend(self.self_attention_residual.prepare(x)))
-        x = self.self_attention_residual(x, update, training=training)
-        prepared = self.cross_attention_residual.prepare(x)
-        update, second = as_pair(attend_to_memory(prepared))
-        x = self.cross_attention_residual(x, update, training=training)
-        return self._fed_forward(x, training), first, second
+        x, first = self.self_attention_residual.around(attend, x, training)
+        x, second = self.cross_attention_residual.around(attend_to_memory, x, training)
+        x, _ = self.feed_forward_residual.around(self.feed_forward, x, training)
+        return x, first, second
 
     def _with_causal_mask(self, attention_mask, x):
         positions_1T = positions_of(x[:1, :, 0])
@@ -131,6 +130,3 @@ class DecoderBlock(EncoderBlock):
         rows, length = x.shape[:2]
         mask = full_mask(attention_mask, (rows, self.num_heads, length, length))
         return ops.logical_and(mask, ops.expand_dims(causal, axis=1))
-
-    def compute_output_shape(self, x_shape, memory_shape):
-        return x_shape

@@ -1,9 +1,11 @@
 """One block of the encoder."""
 
+import functools
+
 import keras
 
 from .feed_forward import FeedForward
-from .multi_head_attention import MultiHeadAttention, as_pair
+from .multi_head_attention import MultiHeadAttention
 from .residual import Residual
 from .transformer_layer import TransformerLayer
 
@@ -102,21 +104,12 @@ class EncoderBlock(TransformerLayer):
     def call(
         self, x, attention_mask=None, return_attention_scores=False, training=False
     ):
-        prepared = self.self_attention_residual.prepare(x)
-        attended = self.self_attention(
-            prepared,
+        attend = functools.partial(
+            self.self_attention,
             attention_mask=attention_mask,
             return_attention_scores=return_attention_scores,
             training=training,
         )
-        update, scores = as_pair(attended)
-        x = self.self_attention_residual(x, update, training=training)
-        x = self._fed_forward(x, training)
+        x, scores = self.self_attention_residual.around(attend, x, training)
+        x, _ = self.feed_forward_residual.around(self.feed_forward, x, training)
         return (x, scores) if return_attention_scores else x
-
-    def _fed_forward(self, x, training=False):
-        update = self.feed_forward(self.feed_forward_residual.prepare(x))
-        return self.feed_forward_residual(x, update, training=training)
-
-    def compute_output_shape(self, x_shape):
-        return x_shape

@@ -1,11 +1,15 @@
 """The position-wise feed-forward network."""
 
+from typing import get_args
+
 import keras
 
-from ..config import expect
+from ..config import (
+    Activation,
+    expect,
+    one_of,
+)
 from .transformer_layer import TransformerLayer
-
-ACTIVATIONS = ("relu", "gelu", "silu")
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -31,11 +35,9 @@ class FeedForward(TransformerLayer):
 
     def __init__(self, d_ff, activation="relu", **kwargs):
         super().__init__(**kwargs)
-        is_known = activation in ACTIVATIONS
-        expect(is_known, "activation", f"be one of {ACTIVATIONS}", activation)
         expect(d_ff >= 1, "d_ff", "be at least 1", d_ff)
         self.d_ff = d_ff
-        self.activation = activation
+        self.activation = one_of("activation", activation, get_args(Activation))
 
     def build(self, x_shape):
         dense = keras.layers.Dense
@@ -46,6 +48,3 @@ class FeedForward(TransformerLayer):
 
     def call(self, x):
         return self.contract(self.expand(x))
-
-    def compute_output_shape(self, x_shape):
-        return x_shape

@@ -4,7 +4,11 @@ import keras
 from keras import ops
 
 from ..config import expect
-from .masks import causal_mask, full_mask, implicit_mask
+from .masks import (
+    causal_mask,
+    full_mask,
+    implicit_mask,
+)
 from .transformer_layer import TransformerLayer
 
 # Finite, so that a row with nothing to attend to gives the mean of its values, not NaN.
@@ -195,14 +199,6 @@ class MultiHeadAttention(TransformerLayer):
         """The output `(B, T, D)` of the heads' values, whose rows are those of x."""
         width = self.num_heads * self.value_dim
         return self.output_projection(ops.reshape(values, (-1, ops.shape(x)[1], width)))
-
-    def compute_output_shape(self, x_shape, memory_shape=None):
-        return x_shape
-
-
-def as_pair(output):
-    """An attention's output and what it gave beside it, None if nothing."""
-    return output if isinstance(output, tuple) else (output, None)
 
 
 def write(cache, new, index):

@@ -1,15 +1,20 @@
 """Token embedding plus position, and the same matrix as output projection."""
 
+from typing import get_args
+
 import keras
 import numpy as np
 from keras import ops
 from keras.dtype_policies import DTypePolicyMap
 
-from ..config import expect
+from ..config import (
+    Positions,
+    check_width,
+    expect,
+    one_of,
+)
 from .masks import positions_of
 from .transformer_layer import TransformerLayer
-
-POSITIONS = ("sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned")
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -73,10 +78,11 @@ class PositionalEmbedding(TransformerLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.autocast = False  # half precision cannot tell large ids apart
+        # Half precision cannot tell large ids apart.
+        self.autocast = False
         self.vocab_size = vocab_size
         self.d_model = d_model
-        self.positions = positions
+        self.positions = one_of("positions", positions, get_args(Positions))
         self.max_positions = max_positions
         self.first_position = first_position
         self.scale = scale
@@ -84,7 +90,10 @@ class PositionalEmbedding(TransformerLayer):
         self.frozen_id = frozen_id
         self.token_embedding = token_embedding
         self.shares_tokens = token_embedding is not None
-        check_arguments(self)
+        for name in ("vocab_size", "d_model", "max_positions"):
+            size = getattr(self, name)
+            expect(size >= 1, name, "be at least 1", size)
+        check_width(d_model, positions)
 
     def build(self, ids_shape=None):
         if self.token_embedding is None:
@@ -172,18 +181,3 @@ class PositionalEmbedding(TransformerLayer):
     def from_config(cls, config):
         shared = keras.saving.deserialize_keras_object(config["token_embedding"])
         return cls(**{**config, "token_embedding": shared})
-
-
-def check_arguments(layer):
-    """Raise a `ValueError` for sizes and positions that no such layer can have."""
-    positions = layer.positions
-    width = layer.d_model
-    is_known = positions in POSITIONS
-    expect(is_known, "positions", f"be one of {POSITIONS}", positions)
-    for name in ("vocab_size", "d_model", "max_positions"):
-        size = getattr(layer, name)
-        expect(size >= 1, name, "be at least 1", size)
-    if positions != "learned":
-        least = 4 if positions == "sinusoidal_fairseq" else 2
-        fits = width % 2 == 0 and width >= least
-        expect(fits, "d_model", f"be even and at least {least} with {positions}", width)

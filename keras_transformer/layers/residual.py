@@ -56,5 +56,8 @@ class Residual(TransformerLayer):
         x = x + self.drop(update, training=training)
         return x if self.norm_first else self.norm(x)
 
-    def compute_output_shape(self, x_shape, update_shape=None):
-        return x_shape
+    def around(self, sub_layer, x, training=False):
+        """y of a sub-layer, and what it gives beside its output, None if nothing."""
+        output = sub_layer(self.prepare(x))
+        update, other = output if isinstance(output, tuple) else (output, None)
+        return self(x, update, training=training), other

@@ -10,7 +10,8 @@ class TransformerLayer(keras.layers.Layer):
     """A Keras layer whose arguments are its attributes, and whose parts are layers.
 
     Each argument of a subclass's `__init__` is kept as an attribute of the same name:
-    the configuration is read from there.
+    the configuration is read from there. An output has the shape of the first input
+    unless a subclass says another.
     """
 
     def __init__(self, **kwargs):
@@ -23,8 +24,12 @@ class TransformerLayer(keras.layers.Layer):
         with keras.RematScope(mode=None):
             return kind(*arguments, **{"dtype": self.dtype_policy, **options})
 
+    def compute_output_shape(self, x_shape, *others):
+        return x_shape
+
     def compute_output_spec(self, *args, **kwargs):
-        if kwargs.get("return_attention_scores"):  # then by a trace of `call`
+        # The shapes of scores come from a trace of `call`.
+        if kwargs.get("return_attention_scores"):
             return super(keras.layers.Layer, self).compute_output_spec(*args, **kwargs)
         return super().compute_output_spec(*args, **kwargs)
 

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from ..layers.decoder_block import DecoderBlock
-from ..layers.masks import causal_mask, positions_of
-from .stack import Stack, block_options
+from ..layers.masks import causal_mask
+from .stack import Stack
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -46,16 +46,13 @@ class Decoder(Stack):
     side = "target"
 
     def make_blocks(self):
-        self.output_projection = None
-        self.output_bias = None
-        options = block_options(self.config, self.config.d_ffs[1])
-        return [
-            DecoderBlock(**options, dtype=self.dtype_policy, name=f"block_{n}")
-            for n in range(self.config.decoder_layers)
-        ]
+        _, d_ff = self.config.d_ffs
+        return self.stacked(DecoderBlock, self.config.decoder_layers, d_ff)
 
     def build(self, target_ids_shape, memory_shape, source_mask_shape=None):
         self.build_stack(target_ids_shape, memory_shape)
+        self.output_projection = None
+        self.output_bias = None
         size = self.config.target_vocab_size
         width = self.config.d_model
         if not self.config.tie_output:
@@ -80,17 +77,13 @@ class Decoder(Stack):
         return_attention_scores=False,
         training=False,
     ):
-        positions_1T = positions_of(target_ids[:1])
-        mask = causal_mask(positions_1T, positions_1T)
         scores = []
 
         def through(block, n, x):
             x = block(
                 x,
                 memory,
-                attention_mask=mask,
                 cross_attention_mask=source_mask,
-                use_causal_mask=False,
                 return_attention_scores=return_attention_scores,
                 training=training,
             )
@@ -134,7 +127,7 @@ class Decoder(Stack):
         x = self.embed(target_ids, index, training)
         for n, block in enumerate(self.blocks):
             x = through(block, n, x)
-        x = self.normalize(x)
+        x = self.final_norm(x)
         if self.output_projection is None:
             logits = self.embedding.project(x)
         else:

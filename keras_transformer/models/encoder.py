@@ -4,7 +4,7 @@ import keras
 
 from ..layers.encoder_block import EncoderBlock
 from ..layers.masks import padding_mask
-from .stack import Stack, block_options
+from .stack import Stack
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -40,11 +40,8 @@ class Encoder(Stack):
     side = "source"
 
     def make_blocks(self):
-        options = block_options(self.config, self.config.d_ff)
-        return [
-            EncoderBlock(**options, dtype=self.dtype_policy, name=f"block_{n}")
-            for n in range(self.config.encoder_layers)
-        ]
+        config = self.config
+        return self.stacked(EncoderBlock, config.encoder_layers, config.d_ff)
 
     def build(self, source_ids_shape, source_mask_shape=None):
         self.build_stack(source_ids_shape)
@@ -70,7 +67,7 @@ class Encoder(Stack):
             if return_attention_scores:
                 x, weights = x
                 scores.append(weights)
-        memory = self.normalize(x)
+        memory = self.final_norm(x)
         return (memory, tuple(scores)) if return_attention_scores else memory
 
     def compute_output_shape(self, source_ids_shape, source_mask_shape=None):

@@ -9,22 +9,6 @@ from ..layers.positional_embedding import PositionalEmbedding
 from ..layers.transformer_layer import TransformerLayer
 
 
-def block_options(config, d_ff):
-    """The arguments that both kinds of blocks take from a `TransformerConfig`."""
-    return dict(
-        num_heads=config.num_heads,
-        key_dim=config.key_dim or config.head_size,
-        value_dim=config.value_dim or config.head_size,
-        d_ff=d_ff,
-        dropout=config.dropout,
-        attention_dropout=config.attention_dropout,
-        activation=config.activation,
-        norm_first=config.norm_first,
-        use_bias=config.attention_bias,
-        layer_norm_epsilon=config.layer_norm_epsilon,
-    )
-
-
 def make_embedding(config, side, token_embedding=None, dtype=None):
     """The `PositionalEmbedding` of a config's `"source"` or `"target"` ids."""
     # A begin token that is padding learns nothing as such; all other padding has no
@@ -44,7 +28,29 @@ def make_embedding(config, side, token_embedding=None, dtype=None):
     )
 
 
-class Stack(TransformerLayer):
+class ConfiguredLayer(TransformerLayer):
+    """A layer that reads ids, and that a `TransformerConfig` describes."""
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        # Half precision cannot tell large ids apart.
+        self.autocast = False
+        self.config = config
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        # Under a `RematScope` each block is computed again.
+        return layer_call
+
+    def get_config(self):
+        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config):
+        own = TransformerConfig(**config["config"])
+        return super().from_config({**config, "config": own})
+
+
+class Stack(ConfiguredLayer):
     """An embedding, dropout, blocks, and the layer norms before and after the blocks.
 
     A subclass says which `side` it reads, and gives `make_blocks`.
@@ -53,9 +59,7 @@ class Stack(TransformerLayer):
     side = None
 
     def __init__(self, config, embedding=None, **kwargs):
-        super().__init__(**kwargs)
-        self.autocast = False  # half precision cannot tell large ids apart
-        self.config = config
+        super().__init__(config, **kwargs)
         self.shares_embedding = embedding is not None
         if embedding is None:
             embedding = make_embedding(config, self.side, dtype=self.dtype_policy)
@@ -65,9 +69,27 @@ class Stack(TransformerLayer):
         self.embedding_norm = self._norm("embedding_norm", config.embedding_norm)
         self.final_norm = self._norm("final_norm", config.has_final_norm)
 
+    def stacked(self, kind, number, d_ff):
+        """That many blocks of a kind."""
+        config = self.config
+        options = dict(
+            num_heads=config.num_heads,
+            key_dim=config.key_dim or config.head_size,
+            value_dim=config.value_dim or config.head_size,
+            d_ff=d_ff,
+            dropout=config.dropout,
+            attention_dropout=config.attention_dropout,
+            activation=config.activation,
+            norm_first=config.norm_first,
+            use_bias=config.attention_bias,
+            layer_norm_epsilon=config.layer_norm_epsilon,
+            dtype=self.dtype_policy,
+        )
+        return [kind(**options, name=f"block_{n}") for n in range(number)]
+
     def _norm(self, name, is_wanted):
         if not is_wanted:
-            return None
+            return self.make(keras.layers.Identity, name=name)
         epsilon = self.config.layer_norm_epsilon
         return self.make(keras.layers.LayerNormalization, epsilon=epsilon, name=name)
 
@@ -76,36 +98,22 @@ class Stack(TransformerLayer):
         shape = (*ids_shape, self.config.d_model)
         if not self.embedding.built:
             self.embedding.build(ids_shape)
-        for norm in (self.embedding_norm, self.final_norm):
-            if norm is not None:
-                norm.build(shape)
+        self.embedding_norm.build(shape)
+        self.final_norm.build(shape)
         for block in self.blocks:
             block.build(shape, *memory_shape)
 
     def embed(self, ids, index=0, training=False):
         """What the first block reads: `(B, T, D)` of ids `(B, T)`."""
-        x = self.embedding(ids, index=index)
-        if self.embedding_norm is not None:
-            x = self.embedding_norm(x)
+        x = self.embedding_norm(self.embedding(ids, index=index))
         return self.drop(x, training=training)
-
-    def normalize(self, x):
-        """What the last block's output becomes."""
-        return x if self.final_norm is None else self.final_norm(x)
-
-    def rematerialized_call(self, layer_call, *args, **kwargs):
-        return layer_call  # under a `RematScope` each block is computed again
 
     def get_config(self):
         shared = self.embedding if self.shares_embedding else None
-        return {
-            **super().get_config(),
-            "config": dataclasses.asdict(self.config),
-            "embedding": keras.saving.serialize_keras_object(shared),
-        }
+        serialized = keras.saving.serialize_keras_object(shared)
+        return {**super().get_config(), "embedding": serialized}
 
     @classmethod
     def from_config(cls, config):
-        own = TransformerConfig(**config["config"])
         shared = keras.saving.deserialize_keras_object(config["embedding"])
-        return cls(**{**config, "config": own, "embedding": shared})
+        return super().from_config({**config, "embedding": shared})

@@ -1,19 +1,16 @@
 """The whole model as a functional `keras.Model`."""
 
-import dataclasses
-
 import keras
 
 from ..config import TransformerConfig
 from ..layers.masks import padding_mask
-from ..layers.transformer_layer import TransformerLayer, policy_config
 from .decoder import Decoder
 from .encoder import Encoder
-from .stack import make_embedding
+from .stack import ConfiguredLayer, make_embedding
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
-class EncoderDecoder(TransformerLayer):
+class EncoderDecoder(ConfiguredLayer):
     """An `Encoder` and a `Decoder` that share what their config says.
 
     They are one layer: `keras.models.clone_model` copies layer by layer, and two copies
@@ -30,9 +27,7 @@ class EncoderDecoder(TransformerLayer):
     """
 
     def __init__(self, config, **kwargs):
-        super().__init__(**kwargs)
-        self.autocast = False
-        self.config = config
+        super().__init__(config, **kwargs)
         policy = self.dtype_policy
         source_embedding = make_embedding(config, "source", dtype=policy)
         target_embedding = source_embedding
@@ -55,18 +50,11 @@ class EncoderDecoder(TransformerLayer):
         memory = self.encoder(source_ids, source_mask, training=training)
         return self.decoder(target_ids, memory, source_mask, training=training)
 
+    def compute_output_shape(self, source_ids_shape, target_ids_shape):
+        return (*target_ids_shape, self.config.target_vocab_size)
+
     def compute_output_spec(self, source_ids, target_ids, training=False):
         return self.decoder.compute_output_spec(target_ids, source_ids)
-
-    def rematerialized_call(self, layer_call, *args, **kwargs):
-        return layer_call  # under a `RematScope` each block is computed again
-
-    def get_config(self):
-        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "config": TransformerConfig(**config["config"])})
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -137,15 +125,9 @@ class Transformer(keras.Model):
         super().export(filepath, format=format, **options)
 
     def get_config(self):
-        return {
-            "config": dataclasses.asdict(self.config),
-            "dtype": policy_config(self),
-            "name": self.name,
-            "trainable": self.trainable,
-        }
+        config = self.get_layer("encoder_decoder").get_config()
+        return {**config, "name": self.name, "trainable": self.trainable}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        own = TransformerConfig(**config["config"])
-        policy = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**{**config, "config": own, "dtype": policy})
+        return cls(**{**config, "config": TransformerConfig(**config["config"])})

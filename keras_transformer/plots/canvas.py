@@ -43,21 +43,24 @@ def families_for(characters):
     # Spaces and control characters need no font.
     missing = {letter for letter in characters if category(letter)[0] not in "ZC"}
     missing -= characters_of(font_manager.findfont(DEFAULT), 0)
-    # Sorted, so that of equally good fonts it is always the same.
-    installed = sorted(font_manager.fontManager.ttflist, key=lambda font: font.name)
+
+    def found_in(font):
+        # Last Resort has a box for every character, and none of the characters.
+        if font.style != "normal" or "Last Resort" in font.name:
+            return set()
+        return missing & characters_of(font.fname, font.index)
+
+    # The name, so that of equally good fonts it is always the same.
+    def rank(font):
+        return -len(found_in(font)), font.name
+
     while missing:
-        best = set()
-        for font in installed:
-            # Last Resort has a box for every character, and none of the characters.
-            if font.style == "normal" and "Last Resort" not in font.name:
-                found = missing & characters_of(font.fname, font.index)
-                if len(found) > len(best):
-                    best = found
-                    family = font.name
-        if not best:
+        best = min(font_manager.fontManager.ttflist, key=rank)
+        found = found_in(best)
+        if not found:
             break
-        families.append(family)
-        missing -= best
+        families.append(best.name)
+        missing -= found
     return families, "".join(sorted(missing))
 
 

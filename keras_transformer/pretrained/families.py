@@ -1,7 +1,10 @@
 """A checkpoint's `config.json` as a `TransformerConfig`: switches of each family."""
 
-from ..config import TransformerConfig, expect
-from .tokenizers.base import one_of
+from ..config import (
+    TransformerConfig,
+    expect,
+    one_of,
+)
 
 FAIRSEQ = dict(positions="sinusoidal_fairseq", first_position=2)
 # How each family differs from the paper, beside biases and the norms' epsilon.

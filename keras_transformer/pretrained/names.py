@@ -39,14 +39,21 @@ UNUSED_POSITIONS = 2
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """One weight of a `Transformer`, and what it is in a checkpoint."""
+    """One weight of a `Transformer`, and what it is in a checkpoint.
 
-    path: str  # of our variable: attributes, from the model on
-    # In the checkpoint; where there are several, all are the same tensor.
+    Attributes:
+        path: the attributes that lead from the model to our variable.
+        names: in the checkpoint; where there are several, all are the same tensor.
+        shape: in the checkpoint.
+        transposed: whether it is there the other way round.
+        skipped: rows at the beginning that we do not have.
+    """
+
+    path: str
     names: tuple[str, ...]
-    shape: tuple[int, ...]  # in the checkpoint
+    shape: tuple[int, ...]
     transposed: bool = False
-    skipped: int = 0  # rows at the beginning that we do not have
+    skipped: int = 0
 
     def variable(self, model):
         """Our variable."""

@@ -31,9 +31,8 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
         >>> float(negative_log_likelihood(np.array([[1]]), np.zeros((1, 1, 4)))[0, 0])
         1.3862943649291992
     """
-    labels = ops.convert_to_tensor(labels)
-    logits = ops.cast(ops.convert_to_tensor(logits), "float32")
-    check_shapes(labels, logits)
+    labels, logits = as_tensors(labels, logits)
+    logits = ops.cast(logits, "float32")
     classes = logits.shape[-1]
     labels = ops.expand_dims(ops.cast(labels, "int32"), axis=-1)
     # A comparison and not a gather: under TensorFlow a gather's gradient is a slow
@@ -48,8 +47,10 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
     return ops.where(is_class, ops.logsumexp(logits, axis=-1) - expected, float("nan"))
 
 
-def check_shapes(labels, logits):
-    """Raise a `ValueError` unless labels are `(B, T)` and logits `(B, T, V)`."""
+def as_tensors(labels, logits):
+    """The two as tensors; a `ValueError` unless they are `(B, T)` and `(B, T, V)`."""
+    labels = ops.convert_to_tensor(labels)
+    logits = ops.convert_to_tensor(logits)
     # Not `ops.shape`: in a graph it holds tensors, which are neither 0 nor not.
     found = tuple(labels.shape)
     predicted = tuple(logits.shape)
@@ -59,10 +60,9 @@ def check_shapes(labels, logits):
     expect(holds_some, "y_pred", "hold at least one position and class", predicted)
     sizes = zip(found, predicted)
     fits = all(None in (size, full) or size == full for size, full in sizes)
-    if not fits:
-        what = "have the same rows and positions"
-        shapes = f"{found} and {predicted}"
-        raise ValueError(f"y_true and y_pred must {what}; received {shapes}")
+    what = "have the same rows and positions"
+    expect(fits, "y_true and y_pred", what, [found, predicted])
+    return labels, logits
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -116,9 +116,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         self.ignore_class = ignore_class
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        y_true = ops.convert_to_tensor(y_true)
-        y_pred = ops.convert_to_tensor(y_pred)
-        check_shapes(y_true, y_pred)
+        y_true, y_pred = as_tensors(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, self.ignore_class)
         counts = ops.not_equal(weights, 0)
         y_true = ops.where(counts, y_true, ops.zeros_like(y_true))

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from .loss import (
-    check_shapes,
+    as_tensors,
     negative_log_likelihood,
     token_weights,
 )
@@ -33,9 +33,7 @@ class MeanOverTokens(keras.metrics.Metric):
         raise NotImplementedError
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true = ops.convert_to_tensor(y_true)
-        y_pred = ops.convert_to_tensor(y_pred)
-        check_shapes(y_true, y_pred)
+        y_true, y_pred = as_tensors(y_true, y_pred)
         value = self.value(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, self.ignore_class)
         counts = ops.greater(weights, 0.0)

@@ -28,7 +28,8 @@ from .recipe import compile_for_training
 
 # Of the validation pairs, translated after every epoch when BLEU decides.
 BLEU_SENTENCES = 500
-TRANSLATED = "data/translated.json"  # where a run holds them
+# Where a run holds them.
+TRANSLATED = "data/translated.json"
 DROPOUT = ("dropout", "attention_dropout")
 FILTERS = ("max_length", "max_ratio", "batch_tokens")
 # When a run is resumed: its limits and what is kept.
@@ -151,7 +152,8 @@ def prepare(folder, files, config, begun=None):
     config = dataclasses.replace(config, model=model, origin=origin)
     run = Run.begin(folder, config, tokenizers)
     (folder / "checkpoints").mkdir()
-    if begun is not None:  # it can be resumed from before its first batch
+    # So that it can be resumed from before its first batch.
+    if begun is not None:
         model = new_model(run, config.training)
         model.set_weights(begun.model().get_weights())
         model.optimizer.build(model.trainable_variables)

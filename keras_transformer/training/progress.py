@@ -176,12 +176,12 @@ class Session(keras.callbacks.Callback):
     def stop(self, what):
         update = math.ceil(self.updates)
         optimizer = inner_optimizer(self.model)
-        found = [f"learning rate {float(optimizer.learning_rate):.3g}"]
-        if hasattr(optimizer, "gradient_norm"):  # ours measures it
-            found.append(f"gradient norm {float(optimizer.gradient_norm):.3g}")
+        rate = float(optimizer.learning_rate)
+        norm = float(optimizer.gradient_norm)
         raise NonFiniteLoss(
-            f"{what} at update {update} ({', '.join(found)}); the model saved last is "
-            "kept. Lower learning_rate_scale, or set more warmup_updates or clip_norm=1"
+            f"{what} at update {update} (learning rate {rate:.3g}, gradient norm "
+            f"{norm:.3g}); the model saved last is kept. Lower learning_rate_scale, or "
+            "set more warmup_updates or clip_norm=1"
         )
 
     def agree(self):

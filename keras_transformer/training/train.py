@@ -25,7 +25,12 @@ from .checkpoints import (
     KeepBest,
     RunLog,
 )
-from .prepare import TRANSLATED, begin, new_model, resumed
+from .prepare import (
+    TRANSLATED,
+    begin,
+    new_model,
+    resumed,
+)
 from .progress import Session, inner_optimizer, signals_noted
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
@@ -92,13 +97,10 @@ def train(
     settings = (model, data, training)
     files = (source, target, valid_source, valid_target)
     with named(distribution), contextlib.ExitStack() as held:
-        remove_partial(path.resolve().parent)  # a run may come back
-        # As process 0 sees it: the others may see what it makes meanwhile.
-        is_there = distribution.gather((path / "config.json").is_file())[0]
-        goes_on = resume and is_there
         with distribution.main_process_first() as is_first:
             if is_first:
-                if goes_on:
+                remove_partial(path.resolve().parent)  # a run may come back
+                if resume and (path / "config.json").is_file():
                     held.enter_context(locked(path))
                     Run.open(path).manifest.verify("data")
                 else:
@@ -173,13 +175,18 @@ def callbacks_of(session, bleu):
         folder = session.run.path / "tensorboard"
         board = keras.callbacks.TensorBoard(folder, write_graph=False)
     ordered = (
-        session,  # counts for all others, and raises before a broken model is written
-        bleu,  # adds to the logs that the next ones read
+        # Counts for all others, and raises before a broken model is written.
+        session,
+        # Adds to the logs that the next ones read.
+        bleu,
         board,
         RunLog(session),
-        KeepBest(session),  # notes the score of the epoch
-        EpochWeights(session),  # keeps the epochs of the best scores
-        Checkpoints(session),  # writes down what all others have noted
+        # Notes the score of the epoch.
+        KeepBest(session),
+        # Keeps the epochs of the best scores.
+        EpochWeights(session),
+        # Writes down what all others have noted.
+        Checkpoints(session),
     )
     return [callback for callback in ordered if callback is not None]
 
@@ -222,14 +229,16 @@ def fit_epochs(model, session, callbacks):
                 initial_epoch=progress.epoch,
                 epochs=epoch,
                 steps_per_epoch=steps,
-                shuffle=False,  # the batches shuffle themselves, by seed and epoch
+                # The batches shuffle themselves, by seed and epoch.
+                shuffle=False,
                 verbose=verbose,
                 callbacks=callbacks,
             )
 
     if progress.batch:
         fit_until(progress.epoch + 1, len(batches) - progress.batch)
-        batches.first = 0  # before Keras looks at the first batches again
+        # Before Keras looks at the first batches again.
+        batches.first = 0
     fit_until(session.training.epochs)
 
 
@@ -244,7 +253,8 @@ def save_mean(model, session, bleu):
     session.distribution.must_agree("epochs' weights", len(paths))
     if len(paths) < 2:
         return
-    model.set_weights(average_weights(load_arrays(path)[0]["model"] for path in paths))
+    checkpoints = (load_arrays(path)[0]["model"] for path in paths)
+    model.set_weights(average_weights(checkpoints))
     best = KeepBest(session)
     best.set_model(model)
     said = "saved"

@@ -3,7 +3,7 @@
     python fresh.py ORDER FOLDER
 
 FOLDER holds models as `*.keras` and the arrays to call them on, with the outputs that
-they gave when they were saved, as `*.npz`.
+they gave when they were saved, and the states of their optimizers, as `*.npz`.
 """
 
 import importlib
@@ -33,6 +33,8 @@ def main(order, folder):
         model = keras.models.load_model(path)
         arrays = dict(np.load(path.with_suffix(".npz")))
         expected = arrays.pop("output")
+        names = [name for name in arrays if name.startswith("state_")]
+        states = [arrays.pop(name) for name in names]
         output = keras.ops.convert_to_numpy(model(arrays))
         np.testing.assert_allclose(output, expected, atol=1e-5)
         is_compiled = path.stem in ("compiled", "functional")
@@ -42,6 +44,9 @@ def main(order, folder):
             assert names == ("Adam", "LabelSmoothedCrossEntropy"), names
             schedule = model.optimizer._learning_rate
             assert type(schedule).__name__ == "WarmupSchedule"
+            for variable, state in zip(model.optimizer.variables, states, strict=True):
+                found = keras.ops.convert_to_numpy(variable)
+                np.testing.assert_array_equal(found, state)
     print("opened")
 
 

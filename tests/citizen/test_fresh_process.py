@@ -66,7 +66,10 @@ def folder(tmp_path_factory):
         arrays = {tensor.name: INPUTS[tensor.name] for tensor in model.inputs}
         model.save(folder / f"{name}.keras")
         output = ops.convert_to_numpy(model(arrays))
-        np.savez(folder / f"{name}.npz", output=output, **arrays)
+        states = model.optimizer.variables if model.compiled else ()
+        states = [ops.convert_to_numpy(state) for state in states]
+        named = {f"state_{n}": state for n, state in enumerate(states)}
+        np.savez(folder / f"{name}.npz", output=output, **arrays, **named)
     return folder
 
 

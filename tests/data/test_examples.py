@@ -72,14 +72,11 @@ def test_captions_come_in_pairs(split, size):
 
 
 def test_unknown_splits():
-    with pytest.raises(
-        ValueError,
-        match="split must be one of .'train', 'valid', 'test'.; received 'dev'",
-    ):
+    message = "split must be one of .'train', 'valid', 'test'.; received 'dev'"
+    with pytest.raises(ValueError, match=message):
         captions("dev")
-    with pytest.raises(
-        ValueError, match="split must be one of .'train', 'val', .* received 'test'"
-    ):
+    message = "split must be one of .'train', 'val', .* received 'test'"
+    with pytest.raises(ValueError, match=message):
         multi30k("test")
 
 
@@ -89,9 +86,8 @@ def test_local_folder(published):
 
 
 def test_local_folder_without_the_file(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match="train.en.gz is missing: download it from https://"
-    ):
+    message = "train.en.gz is missing: download it from https://"
+    with pytest.raises(FileNotFoundError, match=message):
         multi30k("train", folder=tmp_path)
 
 
@@ -99,10 +95,8 @@ def test_local_file_with_another_checksum(published):
     (published / "val.de.gz").write_bytes(b"something else")
     received = hashlib.sha256(b"something else").hexdigest()
     expected = examples.MULTI30K_SHA256["val.de.gz"]
-    with pytest.raises(
-        ValueError,
-        match=f"val.de.gz must be https://.* of SHA-256 {expected}; .*{received}",
-    ):
+    message = f"val.de.gz must be https://.* of SHA-256 {expected}; .*{received}"
+    with pytest.raises(ValueError, match=message):
         multi30k("val", folder=published)
 
 
@@ -117,9 +111,8 @@ def test_a_download_with_another_checksum_is_refused_and_replaced(mirror, publis
     right = (published / "train.en.gz").read_bytes()
     (published / "train.en.gz").write_bytes(b"an error page")
     for _ in range(2):
-        with pytest.raises(
-            ValueError, match="train.en.gz is not the published file, of SHA-256"
-        ):
+        message = "train.en.gz is not the published file, of SHA-256"
+        with pytest.raises(ValueError, match=message):
             multi30k("train", url=mirror)
     (published / "train.en.gz").write_bytes(right)
     source, _ = multi30k("train", url=mirror)

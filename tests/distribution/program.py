@@ -82,9 +82,7 @@ def trained(distribution, recipe, initial):
     keras.utils.set_random_seed(1)
     steps = 2 if recipe == "accumulated" else 1
     options = dict(
-        batch_tokens=256,
-        shard=distribution.shard,
-        config=DataConfig(max_ratio=100),
+        batch_tokens=256, shard=distribution.shard, config=DataConfig(max_ratio=100)
     )
     with distribution.scope():
         model = Transformer(CONFIG, dtype=DTYPES.get(recipe, "float32"))

@@ -165,16 +165,14 @@ def test_a_model_that_is_not_a_number_leaves_nothing(run, tmp_path, monkeypatch)
 def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
     before = contents(tmp_path)
     assert "export" in fails(capsys, "export", run, out, "--to", "ctranslate2")
-    with pytest.raises(
-        ValueError, match="exists already; pass --overwrite to replace it"
-    ):
+    message = "exists already; pass --overwrite to replace it"
+    with pytest.raises(ValueError, match=message):
         export.ctranslate2(run, out)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text("{}")
     before = contents(tmp_path)
-    with pytest.raises(
-        ValueError, match="exists and is no export directory; it is left as it is"
-    ):
+    message = "exists and is no export directory; it is left as it is"
+    with pytest.raises(ValueError, match=message):
         export.ctranslate2(run, tmp_path / "mine", overwrite=True)
     for place in (run, run.parent):
         with pytest.raises(ValueError, match="out must not be the run or hold it"):
@@ -301,10 +299,8 @@ def test_what_is_not_installed(run, tmp_path, monkeypatch, format, module, extra
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == module else find(name)
     )
-    with pytest.raises(
-        ImportError,
-        match=rf"{module} is not installed: pip install .*\[{extra}\]",
-    ):
+    message = rf"{module} is not installed: pip install .*\[{extra}\]"
+    with pytest.raises(ImportError, match=message):
         getattr(export, format)(run, tmp_path / "out")
     assert contents(tmp_path) == {}
 
@@ -368,8 +364,7 @@ def test_a_child_that_fails_says_why(run, tmp_path, monkeypatch):
         "exit 1\n"
     )
     (tmp_path / "python").chmod(0o755)
-    with pytest.raises(
-        ValueError, match="TensorFlow failed: builtins.MemoryError: too much"
-    ):
+    message = "TensorFlow failed: builtins.MemoryError: too much"
+    with pytest.raises(ValueError, match=message):
         export.onnx(run, tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"python"}

@@ -98,8 +98,6 @@ def test_fsmt_is_refused(tmp_path):
     pytest.importorskip("sacremoses")
     folder = FOLDERS["fsmt"][0](tmp_path)
     source, _ = load_tokenizers(folder, read(folder))
-    with pytest.raises(
-        ValueError,
-        match="tokenizer must be SentencePiece's, .*; received 'FsmtTokenizer'",
-    ):
+    message = "tokenizer must be SentencePiece's, .*; received 'FsmtTokenizer'"
+    with pytest.raises(ValueError, match=message):
         graph_tokenizer(source, "source")

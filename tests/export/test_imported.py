@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from checkpoints import complete  # noqa: E402
+from checkpoints import importing  # noqa: E402
 from layer_checks import ON_TORCH, numpy  # noqa: E402
 from making import SIZES, make_run, sentences  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
@@ -37,23 +37,8 @@ def run_of(tmp_path_factory):
     Their random weights are the same on every processor. In the searches below the
     first choice is ahead of the second by 2e-3 or more.
     """
-    made = {}
-
-    def run_of(name):
-        if name not in made:
-            folder = tmp_path_factory.mktemp(name)
-            sizes = dict(encoder_layers=1, decoder_layers=2)
-            theirs, languages = complete(
-                folder / "checkpoint",
-                name,
-                **sizes,
-                empty_pad=name.startswith("marian"),
-            )
-            pretrained.load(folder / "checkpoint", folder / "run", *languages)
-            made[name] = folder / "checkpoint", theirs, folder / "run"
-        return made[name]
-
-    return run_of
+    sizes = dict(encoder_layers=1, decoder_layers=2)
+    return importing(tmp_path_factory, empty_pad=True, **sizes)
 
 
 def slow(*names):
@@ -62,7 +47,7 @@ def slow(*names):
 
 @pytest.mark.parametrize("name", ["marian", *slow(*[*FOLDERS][1:])])
 def test_ctranslate2(run_of, name, tmp_path):
-    _, _, run = run_of(name)
+    run = run_of(name).run
     check = export.ctranslate2(run, tmp_path / "out", **SEARCH)
     assert check.largest_difference < 1e-5
     for how in (dict(search="greedy"), dict(beam=4)):
@@ -89,7 +74,7 @@ def test_ctranslate2s_own_converter_makes_the_same_variables(run_of, name):
     """But for vocabularies: of a model with two, the converter writes one."""
     from ctranslate2.converters.transformers import MarianMTLoader
 
-    folder, theirs, run = run_of(name)
+    theirs, folder, _, _, run = run_of(name)
     tokenizers = Run.open(run).tokenizers
     ours = specification(
         Run.open(run).model(), tokenizers, theirs.config.max_position_embeddings - 1
@@ -121,7 +106,7 @@ def test_ctranslate2s_own_converter_makes_the_same_variables(run_of, name):
 def test_saved_model(run_of, name, tmp_path):
     tf = pytest.importorskip("tensorflow")
     pytest.importorskip("tensorflow_text")  # its operations
-    _, _, run = run_of(name)
+    run = run_of(name).run
     assert (
         export.saved_model(run, tmp_path / "out", beam=3, **SEARCH).largest_difference
         < 1e-4
@@ -136,20 +121,17 @@ def test_saved_model(run_of, name, tmp_path):
 
 @pytest.mark.slow
 def test_fsmts_tokenizer_is_in_no_graph(run_of, tmp_path):
-    with pytest.raises(
-        ValueError,
-        match="tokenizer must be SentencePiece's, Marian's or a multilingual one",
-    ):
-        export.saved_model(run_of("fsmt")[2], tmp_path / "out")
+    message = "tokenizer must be SentencePiece's, Marian's or a multilingual one"
+    with pytest.raises(ValueError, match=message):
+        export.saved_model(run_of("fsmt").run, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "nllb")],
+    "name", [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "nllb")]
 )
 def test_onnx_and_its_loop(run_of, name, tmp_path):
     """It takes and gives ids, of the text alone."""
-    _, _, run = run_of(name)
+    run = run_of(name).run
     out = tmp_path / "out"
     assert export.onnx(run, out).largest_difference < 1e-5
     translator = Translator.load(run, DecodingConfig(search="greedy"))
@@ -220,16 +202,14 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
         [*ids, target.special.end] for ids in target.encode(texts)
     ]
     if changes.get("positions") != "sinusoidal_halves":
-        with pytest.raises(
-            ValueError,
-            match="embed_positions.weight must hold the sinusoids of this family",
-        ):
+        message = "embed_positions.weight must hold the sinusoids of this family"
+        with pytest.raises(ValueError, match=message):
             pretrained.load(out, tmp_path / "again")
 
 
 @pytest.mark.parametrize("name", ["marian", *slow("marian-separate")])
 def test_there_and_back_again(run_of, tmp_path, name):
-    folder, theirs, run = run_of(name)
+    theirs, folder, _, _, run = run_of(name)
     export.huggingface(run, tmp_path / "out")
     np.testing.assert_allclose(*both_logits(run, tmp_path / "out"), atol=5e-6)
     back = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "out")
@@ -268,12 +248,12 @@ def test_what_an_engine_cannot_hold(engine, changes, message):
 def test_fsmts_tokenizer_is_not_marians(run_of, tmp_path):
     message = "must be one of SentencePiece alone for Marian; received 'FsmtTokenizer'"
     with pytest.raises(ValueError, match=message):
-        export.huggingface(run_of("fsmt")[2], tmp_path / "out")
+        export.huggingface(run_of("fsmt").run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_the_config_says_what_it_is(run_of, tmp_path):
-    export.huggingface(run_of("marian")[2], tmp_path / "out")
+    export.huggingface(run_of("marian").run, tmp_path / "out")
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["format"] == "huggingface" and config["model_type"] == "marian"
     assert {"keras", "torch", "transformers"} == set(config["made_with"])

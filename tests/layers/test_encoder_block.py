@@ -31,10 +31,7 @@ def test_exam(norm_first):
 
 @pytest.mark.parametrize(
     "norm_first, expected",
-    [
-        (False, np.array([1.0, 3.0, -1.0, -3.0]) / 5**0.5),
-        (True, [3.0, 5.0, 1.0, -1.0]),
-    ],
+    [(False, np.array([1.0, 3.0, -1.0, -3.0]) / 5**0.5), (True, [3.0, 5.0, 1.0, -1.0])],
 )
 def test_by_hand(norm_first, expected):
     block = EncoderBlock(1, 2, 3, norm_first=norm_first, use_bias=True)

@@ -45,9 +45,8 @@ def test_causal_mask_of_lengths():
 
 
 def test_causal_mask_of_something_else():
-    with pytest.raises(
-        ValueError, match="keys must be a length, or positions .*rank 3"
-    ):
+    message = "keys must be a length, or positions .*rank 3"
+    with pytest.raises(ValueError, match=message):
         causal_mask(2, np.zeros((1, 2, 3)))
 
 

@@ -166,9 +166,8 @@ def test_dropout_of_weights_in_training_only():
     [("num_heads", (0, 1, 1)), ("key_dim", (1, 0, 1)), ("value_dim", (1, 1, -1))],
 )
 def test_sizes_below_one(name, sizes):
-    with pytest.raises(
-        ValueError, match=f"{name} must be at least 1; received {min(sizes)}"
-    ):
+    message = f"{name} must be at least 1; received {min(sizes)}"
+    with pytest.raises(ValueError, match=message):
         MultiHeadAttention(*sizes)
 
 

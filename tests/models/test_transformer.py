@@ -1,17 +1,8 @@
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
-import other_backend
 import pytest
-from keras import ops
 from layer_checks import numpy
 
-import keras_transformer
 from keras_transformer.config import TransformerConfig, preset
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.training.loss import negative_log_likelihood
@@ -196,45 +187,6 @@ def test_plain_keras_and_nothing_around_it(batch, make, tmp_path):
     found = loaded.evaluate(inputs, labels, **options)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     loaded.fit(inputs, labels, **options)
-
-
-BACKENDS = {"jax", "tensorflow", "torch"}
-
-
-@pytest.mark.parametrize("other", sorted(BACKENDS - {keras.backend.backend()}))
-def test_a_saved_file_means_the_same_to_every_backend(make, batch, tmp_path, other):
-    """Logits within 1e-5, the optimizer's state to the bit."""
-    if importlib.util.find_spec(other) is None:
-        pytest.skip(f"{other} is not installed")
-    inputs, labels, weights = batch
-    model = make(norm_first=True, attention_bias=True, decoder_layers=1)
-    names = ("model.keras", "in.npz", "out.npz")
-    path, arrays, outputs = (tmp_path / name for name in names)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), loss)
-    model.fit(inputs, labels, sample_weight=weights, epochs=2, verbose=0)
-    model.save(path)
-    np.savez(arrays, **inputs)
-    home = Path(keras_transformer.__file__).parents[1]
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": other,
-        "PYTHONPATH": str(home),
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # each operation is used once
-    }
-    command = [sys.executable, other_backend.__file__, path, arrays, outputs]
-    subprocess.run(command, env=environment, check=True)
-
-    here = other_backend.read(path, inputs)
-    there = np.load(outputs)
-    states = 2 + 2 * len(model.trainable_variables)
-    assert set(here) == set(there) and len(here) == 1 + states
-    logits = numpy(model(inputs))
-    np.testing.assert_allclose(logits, there["logits"], atol=1e-5, rtol=0)
-    for n, variable in enumerate(model.optimizer.variables):
-        saved = here[f"state_{n}"]
-        np.testing.assert_array_equal(ops.convert_to_numpy(variable), saved)
-        np.testing.assert_array_equal(saved, there[f"state_{n}"])
 
 
 @pytest.mark.parametrize("changes", [dict(), dict(norm_first=True, value_dim=13)])

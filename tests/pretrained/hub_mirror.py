@@ -6,7 +6,35 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-NAME, COMMIT = "someone/opus-mt-xx-yy", "1234567890abcdef1234567890abcdef12345678"
+NAME = "someone/opus-mt-xx-yy"
+COMMIT = "1234567890abcdef1234567890abcdef12345678"
+
+
+def answer(path, files, refused):
+    """The status, the content and the headers for a path."""
+    path = path.partition("?")[0]
+    if path == f"/api/models/{NAME}/tree/{COMMIT}":
+        tree = [
+            {"type": "file", "path": name, "size": len(content), "oid": name}
+            for name, content in files.items()
+        ]
+        return 200, json.dumps(tree).encode(), {}
+    for revision in ("main", "v1", COMMIT):
+        if path == f"/api/models/{NAME}/revision/{revision}":
+            siblings = [{"rfilename": name} for name in files]
+            model = {"id": NAME, "sha": COMMIT, "siblings": siblings}
+            return 200, json.dumps(model).encode(), {}
+        name = path.removeprefix(f"/{NAME}/resolve/{revision}/")
+        if name in refused:
+            return 404, b"", {"X-Error-Code": "EntryNotFound"}
+        if name in files:
+            etag = hashlib.sha256(files[name]).hexdigest()
+            headers = {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}
+            return 200, files[name], headers
+    if "gated" in path:
+        return 403, b"{}", {"X-Error-Code": "GatedRepo"}
+    kind = "RevisionNotFound" if NAME in path else "RepoNotFound"
+    return 404, b"{}", {"X-Error-Code": kind}
 
 
 @contextlib.contextmanager
@@ -20,7 +48,7 @@ def mirror(files, refused=()):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             seen.append((self.command, self.path, dict(self.headers)))
-            status, content, headers = self.answer()
+            status, content, headers = answer(self.path, files, refused)
             self.send_response(status)
             for name, value in {"Content-Length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
@@ -29,41 +57,6 @@ def mirror(files, refused=()):
                 self.wfile.write(content)
 
         do_HEAD = do_GET
-
-        def answer(self):
-            path = self.path.partition("?")[0]
-            if path == f"/api/models/{NAME}/tree/{COMMIT}":
-                tree = [
-                    {"type": "file", "path": name, "size": len(content), "oid": name}
-                    for name, content in files.items()
-                ]
-                return 200, json.dumps(tree).encode(), {}
-            for revision in ("main", "v1", COMMIT):
-                if path == f"/api/models/{NAME}/revision/{revision}":
-                    siblings = [{"rfilename": name} for name in files]
-                    return (
-                        200,
-                        json.dumps(
-                            {"id": NAME, "sha": COMMIT, "siblings": siblings}
-                        ).encode(),
-                        {},
-                    )
-                prefix = f"/{NAME}/resolve/{revision}/"
-                if (
-                    path.startswith(prefix)
-                    and (name := path.removeprefix(prefix)) in files
-                ):
-                    if name in refused:
-                        return 404, b"", {"X-Error-Code": "EntryNotFound"}
-                    etag = hashlib.sha256(files[name]).hexdigest()
-                    return (
-                        200,
-                        files[name],
-                        {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT},
-                    )
-            kind = "RevisionNotFound" if NAME in path else "RepoNotFound"
-            kind = "GatedRepo" if "gated" in path else kind
-            return 403 if kind == "GatedRepo" else 404, b"{}", {"X-Error-Code": kind}
 
         def log_message(self, *arguments):
             pass

@@ -76,10 +76,8 @@ def test_a_vocabulary_is_not_extended(imported, tmp_path):
     data = Run.open(run).config.data
     size = data.vocab_size
     data = dataclasses.replace(data, vocab_size=size + 9)
-    with pytest.raises(
-        ValueError,
-        match=f"vocab_size must be {size} as in init_from=.*; received {size + 9}",
-    ):
+    message = f"vocab_size must be {size} as in init_from=.*; received {size + 9}"
+    with pytest.raises(ValueError, match=message):
         train(tmp_path / "fine", source, target, init_from=run, data=data)
     assert not (tmp_path / "fine").exists()
 

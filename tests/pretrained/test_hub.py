@@ -133,9 +133,8 @@ def test_a_local_folder(tmp_path):
         and sorted(origin["files"]) == NEEDED
     )
     assert origin["files"]["vocab.json"] == hashlib.sha256(b"{}").hexdigest()
-    with pytest.raises(
-        ValueError, match="revision must be absent for a local folder; received 'v1'"
-    ):
+    message = "revision must be absent for a local folder; received 'v1'"
+    with pytest.raises(ValueError, match=message):
         fetch(tmp_path, "v1")
 
 
@@ -143,10 +142,8 @@ def test_a_local_folder(tmp_path):
     "source", ["./absent", "/absent/folder", "a/b/c", "a b", "../x"]
 )
 def test_what_is_neither_folder_nor_name(source):
-    with pytest.raises(
-        ValueError,
-        match=f"must be a folder or a public model on the hub; received '{source}'",
-    ):
+    message = f"must be a folder or a public model on the hub; received '{source}'"
+    with pytest.raises(ValueError, match=message):
         fetch(source)
 
 
@@ -161,10 +158,8 @@ def test_a_cache_on_a_full_disk(monkeypatch):
 
 def test_without_huggingface_hub(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(
-        ImportError,
-        match=r"""'a/b' is no folder; .* pip install -e "\.\[pretrained\]\"""",
-    ):
+    message = r"""'a/b' is no folder; .* pip install -e "\.\[pretrained\]\""""
+    with pytest.raises(ImportError, match=message):
         fetch("a/b")
 
 

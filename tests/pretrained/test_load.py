@@ -69,8 +69,8 @@ def test_translates_as_transformers_do(made):
 def test_what_it_looks_at_is_what_transformers_say(made):
     decoding = DecodingConfig(beam=2, extra_length=5, length_penalty=0.0)
     translator = Translator.load(made.run, decoding)
-    sentence_format = translator.sentence_format
-    special = sentence_format.special
+    form = translator.sentence_format
+    special = form.special
     pieces = translator.target_tokenizer.pieces
     ((best, *_),) = translator.hypotheses(TEXTS[:1], token_scores=True)
     found = translator.attention(TEXTS[0], best)
@@ -81,7 +81,7 @@ def test_what_it_looks_at_is_what_transformers_say(made):
     assert found.input_tokens == (pieces[special.begin], *found.target_tokens[:-1])
 
     (source,) = translator.source_tokenizer.encode(TEXTS[:1])
-    rows = (sentence_format.source(source), sentence_format.target(list(written)))
+    rows = (form.source(source), form.target(list(written)))
     source, target = (torch.tensor([ids]) for ids in rows)
     made.theirs.set_attn_implementation("eager")
     with torch.no_grad():
@@ -95,7 +95,7 @@ def test_what_it_looks_at_is_what_transformers_say(made):
     ):
         np.testing.assert_allclose(weights, torch.cat(of_layers).numpy(), atol=1e-5)
 
-    given = len(sentence_format.target_prefix)
+    given = len(form.target_prefix)
     assert best.token_scores[:given] == (0.0,) * given
     assert max(best.token_scores[given:]) < 0.0
     np.testing.assert_allclose(sum(best.token_scores), best.score, atol=1e-4)
@@ -262,10 +262,8 @@ def test_sinusoids_are_the_familys_or_refused(marian, tmp_path):
     others = PositionalEmbedding(1, table.shape[1]).encode(np.arange(30)[None])
     others = np.ascontiguousarray(keras.ops.convert_to_numpy(others)[0])
     for number, wrong in enumerate((others, table[:, :8].copy())):
-        with pytest.raises(
-            ValueError,
-            match=f"{name} must hold the sinusoids of this family, sinusoidal_halves",
-        ):
+        message = f"{name} must hold the sinusoids of this family, sinusoidal_halves"
+        with pytest.raises(ValueError, match=message):
             read(
                 changed(
                     folder,
@@ -279,24 +277,20 @@ def test_a_checkpoint_is_not_replaced_by_its_run(marian, tmp_path):
     folder = changed(marian[0], tmp_path / "checkpoint")
     before = sorted(path.name for path in folder.iterdir())
     for run in (folder, tmp_path):
-        with pytest.raises(
-            ValueError, match="run must lie outside of source, .*checkpoint'; received"
-        ):
+        message = "run must lie outside of source, .*checkpoint'; received"
+        with pytest.raises(ValueError, match=message):
             pretrained.load(folder, run, overwrite=True)
     other = changed(marian[0], tmp_path / "other")
-    with pytest.raises(
-        ValueError, match="exists and is no run directory; it is left as it is"
-    ):
+    message = "exists and is no run directory; it is left as it is"
+    with pytest.raises(ValueError, match=message):
         pretrained.load(folder, other, overwrite=True)
     assert (
         sorted(path.name for path in folder.iterdir())
         == sorted(path.name for path in other.iterdir())
         == before
     )
-    with pytest.raises(
-        ValueError,
-        match="run must be a directory that .* made; .*manifest.json' is missing",
-    ):
+    message = "run must be a directory that .* made; .*manifest.json' is missing"
+    with pytest.raises(ValueError, match=message):
         Translator.load(folder)
 
 
@@ -308,10 +302,7 @@ BAD_SETTINGS = [
     (dict(model_type={}), f"{FAMILY_NAMES} {{}}"),
     (dict(activation_function="tanh"), f"{FUNCTIONS} 'tanh'"),
     (dict(activation_function=[]), rf"{FUNCTIONS} \[\]"),
-    (
-        dict(decoder_attention_heads=2),
-        "heads must be the encoder's 4; received 2",
-    ),
+    (dict(decoder_attention_heads=2), "heads must be the encoder's 4; received 2"),
     (dict(decoder_ffn_dim=95), SHAPE),
     (dict(d_model="absent"), "config.json must have d_model; it has not"),
     (dict(eos_token_id=1), "eos_token_id must be"),
@@ -345,10 +336,8 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="model.safetensors' cannot be used: "):
         read(folder)
     weights.unlink()
-    with pytest.raises(
-        ValueError,
-        match="source must hold one of model.safetensors, .*, pytorch_model.bin",
-    ):
+    message = "source must hold one of model.safetensors, .*, pytorch_model.bin"
+    with pytest.raises(ValueError, match=message):
         read(folder)
     for content, message in (
         (
@@ -362,10 +351,8 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
             read(folder)
     assert not Evil.made
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(
-        ImportError,
-        match="torch is not installed: pip install .*torch",
-    ):
+    message = "torch is not installed: pip install .*torch"
+    with pytest.raises(ImportError, match=message):
         read(folder)
     for content, message in (
         ("[]", "the content must be a dict; received "),

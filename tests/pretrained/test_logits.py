@@ -30,47 +30,48 @@ from keras_transformer.text.special_tokens import SpecialTokens  # noqa: E402
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
-    """Their model, ours and the sentence_format of a family; each made once."""
+    """Their model, ours and the form of a family; each made once."""
     made = {}
 
     def imported(family, **changes):
         key = (family, *changes)
         if key not in made:
             folder = tmp_path_factory.mktemp(family)
-            theirs, sentence_format = write(folder, family, **changes)
+            theirs, form = write(folder, family, **changes)
             settings = read_json(folder / "config.json")
-            config = transformer_config(settings, sentence_format.special)
-            made[key] = (theirs, read_model(folder, config), sentence_format)
+            config = transformer_config(settings, form.special)
+            made[key] = (theirs, read_model(folder, config), form)
         return made[key]
 
     return imported
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_logits(imported, family):
-    theirs, ours, sentence_format = imported(family)
-    sources = texts((1, 13, 7, 20, 3))
-    rows = (
-        [sentence_format.source(text) for text in sources],
-        [
-            sentence_format.target(sentence_format.labels(text[::-1][:9]))
-            for text in sources
-        ],
-    )
-    source_ids, target_ids = (padded(ids, sentence_format.special.pad) for ids in rows)
+def both_logits(theirs, ours, form, sources, targets):
+    """The logits of the two models for rows of ids, and the target ids, padded."""
+    pad = form.special.pad
+    source_ids = padded(sources, pad)
+    target_ids = padded(targets, pad)
+    source = torch.from_numpy(source_ids).long()
+    target = torch.from_numpy(target_ids).long()
     with torch.no_grad():
-        source, target = (
-            torch.from_numpy(ids).long() for ids in (source_ids, target_ids)
-        )
         expected = theirs(
             input_ids=source,
-            attention_mask=source != sentence_format.special.pad,
+            attention_mask=source != pad,
             decoder_input_ids=target,
             use_cache=False,
-        )
-        expected = expected.logits.numpy()
+        ).logits.numpy()
     found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
-    real = target_ids != sentence_format.special.pad
+    return found, expected, target_ids
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits(imported, family):
+    theirs, ours, form = imported(family)
+    drawn = texts((1, 13, 7, 20, 3))
+    sources = [form.source(text) for text in drawn]
+    targets = [form.target(form.labels(text[::-1][:9])) for text in drawn]
+    found, expected, ids = both_logits(theirs, ours, form, sources, targets)
+    real = ids != form.special.pad
     real[:, 0] = True  # the begin token, which may be the same as padding
     np.testing.assert_allclose(found[real], expected[real], atol=5e-6, rtol=0)
 
@@ -88,16 +89,14 @@ SEARCHES = {
 }
 
 
-def until_end(rows, sentence_format):
+def until_end(rows, form):
     """Each row's ids up to its end, behind which there is padding alone."""
     cut = []
     for row in rows.tolist():
-        place = (
-            row.index(sentence_format.special.end) + 1
-            if sentence_format.special.end in row
-            else len(row)
-        )
-        assert {*row[place:]} <= {sentence_format.special.pad}
+        place = len(row)
+        if form.special.end in row:
+            place = row.index(form.special.end) + 1
+        assert {*row[place:]} <= {form.special.pad}
         cut.append(row[:place])
     return cut
 
@@ -118,16 +117,13 @@ def marks(family):
 )
 def test_generate(imported, family, search):
     """Padding and the begin token are never generated, although they are likeliest."""
-    theirs, ours, sentence_format = imported(family, taught=True)
+    theirs, ours, form = imported(family, taught=True)
     decoding, options = SEARCHES[search]
     source_ids = padded(
-        [sentence_format.source(text) for text in texts(range(1, 17), seed=1000)],
-        sentence_format.special.pad,
+        [form.source(text) for text in texts(range(1, 17), seed=1000)], form.special.pad
     )
     limits = np.full(len(source_ids), LENGTH, "int32")
-    options_of_ours = dict(
-        lengths=(8, LENGTH), target_prefix=sentence_format.target_prefix
-    )
+    options_of_ours = dict(lengths=(8, LENGTH), target_prefix=form.target_prefix)
 
     def translate(ids, limits):
         return translate_ids(ours, decoding, ids, limits, **options_of_ours)
@@ -136,40 +132,34 @@ def test_generate(imported, family, search):
     tokens, scores = map(keras.ops.convert_to_numpy, compiled(translate, ours)(*arrays))
     with torch.no_grad():
         source = torch.from_numpy(source_ids).long()
-        given = dict(attention_mask=source != sentence_format.special.pad)
+        given = dict(attention_mask=source != form.special.pad)
         expected = theirs.generate(
             source,
             **given,
             max_new_tokens=LENGTH,
             do_sample=False,
-            bad_words_ids=[
-                [token] for token in sentence_format.special.never_generated
-            ],
-            decoder_start_token_id=sentence_format.special.begin,
-            forced_bos_token_id=sentence_format.target_prefix[0]
-            if sentence_format.target_prefix
-            else None,
+            bad_words_ids=[[token] for token in form.special.never_generated],
+            decoder_start_token_id=form.special.begin,
+            forced_bos_token_id=form.target_prefix[0] if form.target_prefix else None,
             **options,
         )
         likeliest = theirs(
             source, **given, decoder_input_ids=expected, use_cache=False
         ).logits.argmax(-1)
-    found = until_end(tokens[:, 0], sentence_format)
-    assert found == until_end(expected[:, 1:], sentence_format)
+    found = until_end(tokens[:, 0], form)
+    assert found == until_end(expected[:, 1:], form)
     assert (
-        sum(row[-1] == sentence_format.special.end for row in found) >= 8
+        sum(row[-1] == form.special.end for row in found) >= 8
         and len({*map(tuple, found)}) >= 10
     )
     tempted = [
-        np.isin(row[: len(ids)], sentence_format.special.never_generated)
+        np.isin(row[: len(ids)], form.special.never_generated)
         for row, ids in zip(likeliest.numpy(), found, strict=True)
     ]
     # Every translation would have such a token, at most of its positions.
     assert all(row.any() for row in tempted) and np.concatenate(tempted).mean() > 0.5
-    assert (
-        ours.config.special.never_generated == sentence_format.special.never_generated
-    )
-    assert not {*sentence_format.special.never_generated} & {
+    assert ours.config.special.never_generated == form.special.never_generated
+    assert not {*form.special.never_generated} & {
         token for row in found for token in row
     }
 
@@ -198,28 +188,14 @@ def test_logits_at_full_size(tmp_path):
     if OPUS_MT.is_dir():
         assert FULL_SIZE.items() <= read(OPUS_MT).items()
         shutil.copyfile(OPUS_MT / "config.json", tmp_path / "config.json")
-    sentence_format = SentenceFormat(
-        SpecialTokens(65000, 1, 65000, 0), source_suffix=(0,)
-    )
+    form = SentenceFormat(SpecialTokens(65000, 1, 65000, 0), source_suffix=(0,))
     settings = read_json(tmp_path / "config.json")
-    config = transformer_config(settings, sentence_format.special)
+    config = transformer_config(settings, form.special)
     ours = read_model(tmp_path, config)
     assert ours.count_params() == ours.config.parameters == 77_484_009
-    rows = (
-        [sentence_format.source(text) for text in texts((1, 50, 7))],
-        [sentence_format.target(text) for text in texts((30, 4, 9))],
-    )
-    source_ids, target_ids = (padded(ids, sentence_format.special.pad) for ids in rows)
-    with torch.no_grad():
-        source, target = (
-            torch.from_numpy(ids).long() for ids in (source_ids, target_ids)
-        )
-        expected = theirs(
-            input_ids=source,
-            attention_mask=source != sentence_format.special.pad,
-            decoder_input_ids=target,
-        ).logits.numpy()
-    found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
-    real = np.arange(target_ids.shape[1]) < np.array([[len(row)] for row in rows[1]])
+    sources = [form.source(text) for text in texts((1, 50, 7))]
+    targets = [form.target(text) for text in texts((30, 4, 9))]
+    found, expected, ids = both_logits(theirs, ours, form, sources, targets)
+    real = np.arange(ids.shape[1]) < np.array([[len(row)] for row in targets])
     print(np.abs(found - expected)[real].max(), np.abs(expected).max())
     np.testing.assert_allclose(found[real], expected[real], atol=1e-5, rtol=0)

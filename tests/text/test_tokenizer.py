@@ -71,10 +71,7 @@ def test_training_is_deterministic_and_silent(tokenizer, tmp_path, capfd):
             (LINES, 5000),
             r"vocab_size must be at most \d+ for these lines; received 5000",
         ),
-        (
-            (LINES, 10),
-            r"vocab_size must be at least \d+ for these lines; received 10",
-        ),
+        ((LINES, 10), r"vocab_size must be at least \d+ for these lines; received 10"),
         (([], 100), "lines must contain text; received none"),
         ((["", " "], 100), "lines must contain text; received none"),
         ((LINES, 80, "word"), "model_type must be 'bpe' or 'unigram'; received 'word'"),

@@ -19,13 +19,9 @@ def test_mean_of_each_array():
 
 
 def test_bad_checkpoints():
-    with pytest.raises(
-        ValueError,
-        match="checkpoints must hold at least one list of weights; received 0",
-    ):
+    message = "checkpoints must hold at least one list of weights; received 0"
+    with pytest.raises(ValueError, match=message):
         average_weights([])
-    with pytest.raises(
-        ValueError,
-        match=r"arrays of shapes \[\(2,\)\]; received \[\(3,\)\]",
-    ):
+    message = r"arrays of shapes \[\(2,\)\]; received \[\(3,\)\]"
+    with pytest.raises(ValueError, match=message):
         average_weights([[np.zeros(2)], [np.zeros(3)]])

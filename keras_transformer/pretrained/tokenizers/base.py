@@ -20,8 +20,10 @@ from ...text.special_tokens import SpecialTokens
 # The piece of a row of the model that no token has: with its space no text spells it.
 UNUSED = "<unused {}>"
 LARGEST_VOCABULARY = 1 << 22  # tokens: sixteen times NLLB's
-MOST_MARKS = 1 << 12  # each is looked for at each place of a text
-NOTHING = r"[^\s\S]"  # a pattern that is found nowhere, in Python and in TensorFlow
+# Each is looked for at each place of a text.
+MOST_MARKS = 1 << 12
+# A pattern that is found nowhere, in Python and in TensorFlow.
+NOTHING = r"[^\s\S]"
 # Fields of a `Vocabulary` that are lists of ids.
 LISTS_OF_IDS = ("hidden", "source_prefix", "source_suffix", "target_prefix")
 
@@ -29,12 +31,6 @@ LISTS_OF_IDS = ("hidden", "source_prefix", "source_suffix", "target_prefix")
 def checked(name, value, *kinds):
     """The value, if its type is one of `kinds`; a `ValueError` otherwise."""
     expect(type(value) in kinds, name, f"be a {kinds[0].__name__}", str(value)[:60])
-    return value
-
-
-def one_of(name, value, known):
-    """The value, if it is among those known; a `ValueError` otherwise."""
-    expect(value in list(known), name, f"be one of {', '.join(known)}", value)
     return value
 
 

@@ -100,7 +100,8 @@ def _merges(content):
     with reading("merges.txt"):
         lines = content.decode("utf-8").split("\n")
     lines = [line for line in lines if line and not line.startswith("#version")]
-    pairs = [line.split()[:2] for line in lines]  # without counts
+    # Without counts.
+    pairs = [line.split()[:2] for line in lines]
     is_pairs = pairs and all(len(pair) == 2 for pair in pairs)
     expect(is_pairs, "merges.txt", "have lines of two pieces", content[:40])
     return [" ".join(pair) for pair in pairs]

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from ...config import one_of
 from ...text.special_tokens import SpecialTokens
 from .base import (
     LISTS_OF_IDS,
     Vocabulary,
-    one_of,
 )
 from .files import (
     TokenizerFiles,

@@ -2,10 +2,9 @@
 
 import re
 
-from ...config import expect
+from ...config import expect, one_of
 from .base import (
     CheckpointTokenizer,
-    one_of,
     processor,
 )
 from .files import (

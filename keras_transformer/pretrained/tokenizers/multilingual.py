@@ -6,10 +6,10 @@ from pathlib import Path
 
 import sentencepiece
 
+from ...config import one_of
 from .base import (
     CheckpointTokenizer,
     Vocabulary,
-    one_of,
     processor,
 )
 from .files import (
@@ -142,7 +142,8 @@ def read_multilingual(files, source_lang, target_lang):
     hidden = [*codes.values()]
     special = vocabulary.special
     marks = [*vocabulary.marks]
-    if rule != "sentencepiece":  # M2M100's "__xx__" are no marks
+    # M2M100's "__xx__" are no marks.
+    if rule != "sentencepiece":
         marks += [pieces[number] for number in hidden]
     prefix = source
     suffix = [special.end]
@@ -177,7 +178,8 @@ def _learnt_pieces(files, name, model, names):
     if not codes:  # NLLB's are listed
         codes = languages(name.removesuffix("Tokenizer").lower())
     found = processor(model, "sentencepiece.bpe.model")
-    pieces = [names[key] for key in ("bos", "pad", "eos", "unk")]  # as fairseq
+    # In the order of fairseq.
+    pieces = [names[key] for key in ("bos", "pad", "eos", "unk")]
     # After SentencePiece's own unknown, begin and end.
     pieces += [found.id_to_piece(number) for number in range(3, found.vocab_size())]
     if not set(codes) & set(files.added.values()):

@@ -157,9 +157,8 @@ def test_a_missing_folder(tmp_path):
 def test_wrong_calls():
     tokenizer = MultilingualTokenizer(VOCABULARY, {"text.spm": MODEL})
     assert tokenizer.encode([]) == tokenizer.decode([]) == []
-    with pytest.raises(
-        ValueError, match="lines must be a list of strings; received <class 'str'>"
-    ):
+    message = "lines must be a list of strings; received <class 'str'>"
+    with pytest.raises(ValueError, match=message):
         tokenizer.encode("a man")
     with pytest.raises(ValueError, match="ids must lie between 0 and 9; received 10"):
         tokenizer.decode([[4], [4, 10]])

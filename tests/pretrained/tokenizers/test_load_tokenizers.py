@@ -119,10 +119,8 @@ def test_a_run_keeps_its_tokenizers(loaded, tmp_path):
     seal(tmp_path)
     kept = next(tmp_path.glob("tokenizer*/pieces.json"))
     kept.write_text(kept.read_text().replace("a", "b"))
-    with pytest.raises(
-        ValueError,
-        match="pieces.json' is not the file that was written with manifest.json",
-    ):
+    message = "pieces.json' is not the file that was written with manifest.json"
+    with pytest.raises(ValueError, match=message):
         Manifest(tmp_path).verify()
 
 
@@ -249,52 +247,17 @@ def test_older_nllb_has_the_language_behind(tmp_path):
 PAIR = {"source_lang": "en_XX", "target_lang": "de_DE"}
 WRONG = [
     ("marian", {}, {"model_type": "bert"}, "model_type must be .*; received 'bert'"),
-    (
-        "marian",
-        {"source_lang": "en"},
-        {},
-        "source_lang must be absent .*'en'",
-    ),
-    (
-        "marian",
-        {"target_lang": "xx"},
-        {},
-        "target_lang must be .* de, fr; .*'xx'",
-    ),
-    (
-        "fsmt",
-        {"target_lang": "de"},
-        {},
-        "target_lang must be absent .*'de'",
-    ),
-    (
-        "mbart",
-        {"target_lang": "de_DE"},
-        {},
-        "source_lang must be one of ar_AR, .*None",
-    ),
-    (
-        "m2m_100",
-        {"source_lang": "en"},
-        {},
-        "target_lang must be one of af, am.*None",
-    ),
+    ("marian", {"source_lang": "en"}, {}, "source_lang must be absent .*'en'"),
+    ("marian", {"target_lang": "xx"}, {}, "target_lang must be .* de, fr; .*'xx'"),
+    ("fsmt", {"target_lang": "de"}, {}, "target_lang must be absent .*'de'"),
+    ("mbart", {"target_lang": "de_DE"}, {}, "source_lang must be one of ar_AR, .*None"),
+    ("m2m_100", {"source_lang": "en"}, {}, "target_lang must be one of af, am.*None"),
     ("nllb", {"source_lang": "en"}, {}, "source_lang must be .* ace_Arab, deu.*'en'"),
-    (
-        "marian",
-        {},
-        {"vocab_size": 7},
-        r"vocab.json .* between 0 and 6; received \d+",
-    ),
+    ("marian", {}, {"vocab_size": 7}, r"vocab.json .* between 0 and 6; received \d+"),
     ("marian", {}, {"vocab_size": None}, "vocab_size must be .* 4,194,304 in .*None"),
     ("marian", {}, {"pad_token_id": 3}, r"pad_token_id must be \d+ as .* received 3"),
     ("marian", {}, {"decoder_start_token_id": -1}, r"special must have ids .* -1"),
-    (
-        "mbart",
-        PAIR,
-        {"vocab_size": 9},
-        "vocabulary must .* between 0 and 8; .* 9$",
-    ),
+    ("mbart", PAIR, {"vocab_size": 9}, "vocabulary must .* between 0 and 8; .* 9$"),
 ]
 
 
@@ -314,12 +277,7 @@ DAMAGED = [
     ("marian", "vocab.json", b"\xff", "vocab.json' cannot be used: .*utf-8"),
     ("marian", "vocab.json", b"[" * 100_000, "vocab.json' cannot be used: "),
     ("marian", "vocab.json", b"[]", r"vocab.json' .* must be a dict; received '\[\]'"),
-    (
-        "marian",
-        "vocab.json",
-        b'{"a": 0, "b": 0}',
-        "an id of its own; received 0",
-    ),
+    ("marian", "vocab.json", b'{"a": 0, "b": 0}', "an id of its own; received 0"),
     ("marian", "vocab.json", b'{"a": 1e9}', "between 0 .* received 1000000000.0"),
     ("marian", "vocab.json", b'{"a": 0}', "the vocabulary must have '<pad>'"),
     ("marian", "source.spm", b"junk", "encoder.spm must be .* received b'junk'"),
@@ -333,21 +291,11 @@ DAMAGED = [
     ("marian", SETTINGS, MISSING, "marks must be in the vocabulary; received '<new>'"),
     ("marian", SETTINGS, STRIPPED, "pad_token must have no lstrip; received '<pad>'"),
     ("marian", SETTINGS, OTHER, "must give each piece an id of its own; received 5"),
-    (
-        "marian",
-        SETTINGS,
-        b'{"extra_special_tokens": 3}',
-        "must be a list; .* '3'",
-    ),
+    ("marian", SETTINGS, b'{"extra_special_tokens": 3}', "must be a list; .* '3'"),
     ("mbart", SETTINGS, b'{"tokenizer_class": "T5"}', "tokenizer_class must be .*'T5'"),
     ("mbart", "sentencepiece.bpe.model", b"", "bpe.model must be the content of a S"),
     ("fsmt", "merges.txt", b"a\n", "merges.txt must have lines of .*; received b'a"),
-    (
-        "fsmt",
-        "merges.txt",
-        b"\xff",
-        "merges.txt' cannot be used: .* invalid start",
-    ),
+    ("fsmt", "merges.txt", b"\xff", "merges.txt' cannot be used: .* invalid start"),
     ("fsmt", SETTINGS, b'{"langs": ["en"]}', r"langs must be the two .* \['en'\]"),
     ("fsmt", SETTINGS, b'{"langs": ["../x", "de"]}', "language must be .* '../x'"),
 ]
