@@ -12,6 +12,7 @@ import numpy as np
 
 from ..config import DataConfig, expect
 from ..runs.sealed_files import remove_partial, written_aside
+from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import PAD
 from .cleaning import FilterReport, judge
@@ -145,9 +146,11 @@ def _write(files, pairs, tokenizers, config):
         file.write(ends[:1].tobytes())
 
     def is_usual(pair):
-        is_enormous = max(map(len, pair)) > ENORMOUS
+        is_empty = not all(map(has_text, pair))
+        is_enormous = not is_empty and max(map(len, pair)) > ENORMOUS
+        counts["empty"] += is_empty
         counts["too_long"] += is_enormous
-        return not is_enormous
+        return not is_empty and not is_enormous
 
     usual = filter(is_usual, pairs)
     while chunk := list(itertools.islice(usual, CHUNK)):

@@ -4,6 +4,7 @@ import keras
 
 from ..decoding.translator import Translator
 from ..distribution.distribution import ONE_DEVICE
+from ..text.lines import checked_texts
 from .scores import corpus_scores
 
 SAMPLES = 3  # translations to print
@@ -29,8 +30,8 @@ class BleuCallback(keras.callbacks.Callback):
 
     def __init__(self, sources, references, *options, distribution=ONE_DEVICE):
         super().__init__()
-        self.sources = list(sources)
-        self.references = list(references)
+        self.sources = list(checked_texts(sources, "sources"))
+        self.references = list(checked_texts(references, "references"))
         self.options = options
         self.distribution = distribution
         self.translator = None

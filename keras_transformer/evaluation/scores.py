@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from ..config import expect
+from ..text.lines import checked_texts
+from ..text.normalization import normalize
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class Scores:
 def corpus_scores(translations, references):
     """Score translations by one reference each: 13a tokens, cased, untokenised text.
 
+    Both are normalised by the rule of `text.normalization`, which changes nothing that
+    a reader sees: references may be written otherwise than models write.
+
     Args:
         translations: list of strings.
         references: list of strings, as many.
@@ -32,7 +37,7 @@ def corpus_scores(translations, references):
         `Scores`.
 
     Raises:
-        ValueError: if there are none, or the numbers differ.
+        ValueError: if there are none, the numbers differ, or they are no strings.
 
     Example:
         >>> corpus_scores(["ein Mann fährt Rad"], ["ein Mann fährt Rad"]).bleu
@@ -41,14 +46,18 @@ def corpus_scores(translations, references):
     Source: Post 2018, "A Call for Clarity in Reporting BLEU Scores"; Popović 2015
     (chrF).
     """
+    translations = list(checked_texts(translations, "translations"))
+    references = list(checked_texts(references, "references"))
     counts = (len(translations), len(references))
     fits = 0 < counts[0] == counts[1]
     what = "be equally many, and at least one"
     expect(fits, "translations and references", what, counts)
     from sacrebleu.metrics import BLEU, CHRF
 
+    pair = (translations, references)
+    ours, theirs = [[normalize(text) for text in texts] for texts in pair]
     found = []
     for metric in (BLEU(), CHRF()):
-        score = metric.corpus_score(translations, [references]).score
+        score = metric.corpus_score(ours, [theirs]).score
         found += [round(score, 4), str(metric.get_signature())]
     return Scores(*found)

@@ -1,8 +1,11 @@
-"""The lines of text files."""
+"""The lines of text files, and what may be a line or a sentence."""
 
 import contextlib
 import gzip
 import zlib
+from collections.abc import Iterable
+
+from ..config import expect
 
 LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
 
@@ -44,3 +47,34 @@ def _opened(file):
     if hasattr(file, "read"):
         return contextlib.nullcontext(file)
     return gzip.open(file) if str(file).endswith(".gz") else open(file, "rb")
+
+
+def checked_text(text, name):
+    """The text itself.
+
+    Raises:
+        ValueError: if it is no string, or has a lone surrogate, which is no character.
+    """
+    expect(isinstance(text, str), name, "be a string", text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        place = text[max(0, error.start - 20) : error.end]
+        message = f"{name} must be text without lone surrogates; received {place!r}"
+        raise ValueError(message) from None
+    return text
+
+
+def expect_list(texts, name):
+    """Raise a `ValueError` for one string and for what is no iterable."""
+    is_list = isinstance(texts, Iterable) and not isinstance(texts, (str, bytes))
+    expect(is_list, name, "be a list of strings", texts)
+
+
+def checked_texts(texts, name):
+    """The texts of an iterable, one at a time, each as `checked_text` gives it.
+
+    What is no iterable of strings is refused at once.
+    """
+    expect_list(texts, name)
+    return (checked_text(text, f"{name}[{n}]") for n, text in enumerate(texts))
