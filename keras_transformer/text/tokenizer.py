@@ -20,12 +20,12 @@ LARGEST_SAMPLE = 5_000_000  # lines: the trainer holds what it learns from in me
 # Characters: the trainer leaves out lines of more than 4,192 bytes if not told
 # otherwise, and fails with words of some hundred thousand characters.
 LONGEST_PART = 4192
-# In brackets that composition replaces: no text can spell them.
+# With a Greek dot, which composition replaces by another: no text spells them.
 PIECES = {
-    "pad_piece": "\u2329pad\u232a",
-    "unk_piece": "\u2329unk\u232a",
-    "bos_piece": "\u2329s\u232a",
-    "eos_piece": "\u2329/s\u232a",
+    "pad_piece": "<\u0387pad>",
+    "unk_piece": "<\u0387unk>",
+    "bos_piece": "<\u0387s>",
+    "eos_piece": "<\u0387/s>",
 }
 # How SentencePiece says that a size is wrong: one token a character, and the special
 # and byte tokens, or as many as the lines give.

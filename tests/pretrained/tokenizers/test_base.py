@@ -158,7 +158,7 @@ def test_wrong_calls():
     tokenizer = MultilingualTokenizer(VOCABULARY, {"text.spm": MODEL})
     assert tokenizer.encode([]) == tokenizer.decode([]) == []
     with pytest.raises(
-        ValueError, match="lines must be a list of strings; received <class 'str'>"
+        ValueError, match="lines must be a list of strings; received 'a man'"
     ):
         tokenizer.encode("a man")
     with pytest.raises(ValueError, match="ids must lie between 0 and 9; received 10"):
