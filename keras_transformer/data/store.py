@@ -12,6 +12,7 @@ import numpy as np
 
 from ..config import DataConfig, expect
 from ..runs.sealed_files import remove_partial, written_aside
+from ..text.lines import checked_text
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import PAD
@@ -146,6 +147,7 @@ def _write(files, pairs, tokenizers, config):
         file.write(ends[:1].tobytes())
 
     def is_usual(pair):
+        pair = [checked_text(text, "each text of the pairs") for text in pair]
         is_empty = not all(map(has_text, pair))
         is_enormous = not is_empty and max(map(len, pair)) > ENORMOUS
         counts["empty"] += is_empty

@@ -41,6 +41,7 @@ JOINERS = "\u200c\u200d"
 RESERVED = {SPACE: "\ufdd0", "\u2585": "\ufdd1"}
 # Marks that text has in other orders than the canonical one: Hebrew's and Arabic's.
 POINTS = "".join(map(chr, range(0x591, 0x700)))
+# What SentencePiece does to spaces.
 FLAGS = ("add_dummy_prefix", "escape_whitespaces", "remove_extra_whitespaces")
 
 compose = functools.partial(unicodedata.normalize, "NFC")
@@ -67,13 +68,12 @@ def normalize(text):
 def rule():
     """The rule as a `SentencePieceNormalizer`, which the trainer takes."""
     rows = {text: compose(text) for text in _spellings()}
-    for character in re.findall(f"[{INVISIBLE}]", CHARACTERS[1:]):
-        if unicodedata.category(character) in ("Cc", "Cf"):
+    for character in re.findall(f"[{INVISIBLE}]", CHARACTERS.strip("\0")):
+        is_format = unicodedata.category(character) in ("Cc", "Cf")
+        if is_format and character not in JOINERS:
             rows[character] = ""
     rows |= dict.fromkeys(WHITE, " ") | RESERVED
-    changes = [
-        row for row in rows.items() if row[0] != row[1] and row[0] not in JOINERS
-    ]
+    changes = [(text, left) for text, left in rows.items() if text != left]
     sentencepiece.set_min_log_level(SILENT)
     return sentencepiece.SentencePieceNormalizer(norm_map=changes)
 
