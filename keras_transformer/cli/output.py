@@ -1,6 +1,7 @@
 """What commands print: a row for each translation; where a new run is."""
 
 import itertools
+import json
 
 
 def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=None):
@@ -43,7 +44,8 @@ def row(hypothesis, links=None, number=None, pieces=None):
     """A hypothesis as columns: number, score, text, alignment, tokens.
 
     The alignment, `links`, is written in Pharaoh's format, `0-0 1-2`. With `pieces`,
-    the target's vocabulary, each token is shown with its log-probability.
+    the target's vocabulary, each token is shown with its log-probability, `token:-0.1`,
+    and a space between two.
     """
     columns = []
     if number is not None:
@@ -57,5 +59,20 @@ def row(hypothesis, links=None, number=None, pieces=None):
         columns.append(" ".join(f"{source}-{target}" for source, target in links))
     if pieces is not None:
         scores = zip(hypothesis.ids, hypothesis.token_scores, strict=True)
-        columns.append(" ".join(f"{pieces[id]}:{score:.4f}" for id, score in scores))
+        tokens = [f"{escaped(pieces[id])}:{score:.4f}" for id, score in scores]
+        columns.append(" ".join(tokens))
     return "\t".join(columns)
+
+
+def escaped(piece):
+    """A piece as JSON writes it between quotes, with all escaped that is not visible.
+
+    Example:
+        >>> print(escaped('a\\t"'))
+        a\\t\\"
+    """
+    text = json.dumps(piece, ensure_ascii=False)[1:-1].replace(" ", "\\u0020")
+    for character in piece:
+        if not character.isprintable():
+            text = text.replace(character, json.dumps(character)[1:-1])
+    return text

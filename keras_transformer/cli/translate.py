@@ -33,7 +33,8 @@ FLAGS = {
         action="store_true", help="add a column: word links, source-target from 0"
     ),
     "--token-scores": dict(
-        action="store_true", help="add a column: token:log-probability in nats"
+        action="store_true",
+        help="add a column: token:log-probability in nats, tokens escaped as in JSON",
     ),
 }
 GROUPS = {"search": DecodingConfig}

@@ -10,7 +10,7 @@ class FilterReport:
     """How many pairs were kept, and dropped, each for the first reason that holds."""
 
     kept: int = 0
-    empty: int = 0  # nothing on one side
+    empty: int = 0  # nothing on one side, or nothing to be seen
     too_long: int = 0  # more tokens than `max_length` on one side
     ratio: int = 0  # one side more than `max_ratio` times the other
 

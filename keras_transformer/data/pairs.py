@@ -4,6 +4,7 @@ import itertools
 
 from ..config import expect
 from ..text.lines import read_lines
+from ..text.normalization import has_text
 
 
 def read_pairs(source, target=None):
@@ -31,7 +32,7 @@ def read_pairs(source, target=None):
 def _tsv_pairs(path):
     number = 0
     for number, line in enumerate(read_lines(path), 1):
-        columns = line.split("\t") if line.strip() else ["", ""]
+        columns = line.split("\t") if has_text(line) else ["", ""]
         count = len(columns)
         expect(count == 2, f"{path}, line {number},", "have two columns", count)
         yield tuple(columns)

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..config import DataConfig, expect
 from ..runs.sealed_files import written_aside
-from ..text.lines import checked_texts
+from ..text.lines import checked_text, checked_texts
+from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import PAD
 from .cleaning import FilterReport, judge
@@ -146,9 +147,12 @@ def _write(files, pairs, tokenizers, config):
         file.write(ends[:1].tobytes())
 
     def is_usual(pair):
-        is_enormous = max(map(len, pair)) > ENORMOUS
+        pair = [checked_text(text, "each text of the pairs") for text in pair]
+        is_empty = not all(map(has_text, pair))
+        is_enormous = not is_empty and max(map(len, pair)) > ENORMOUS
+        counts["empty"] += is_empty
         counts["too_long"] += is_enormous
-        return not is_enormous
+        return not is_empty and not is_enormous
 
     usual = filter(is_usual, pairs)
     while chunk := list(itertools.islice(usual, CHUNK)):

@@ -5,10 +5,10 @@ import itertools
 import warnings
 
 from ..config import expect
-from ..text.lines import checked_texts
+from ..text.lines import checked_texts, expect_list
+from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
 
-SPACE = "\u2581"  # what SentencePiece writes for a space, and reads as one
 CHUNK = 32  # batches of a stream that are sorted by length together
 
 
@@ -66,7 +66,8 @@ class BaseTranslator:
 
         Args:
             lines: an iterable of sentences. One of more than `max_source_length` tokens
-                is cut, with a warning. An empty one has only the empty translation.
+                is cut, with a warning. An empty one, of white space and invisible
+                characters, has only the empty translation.
             prefixes: what each translation must begin with, "" for no wish; as many.
             token_scores: whether to give the log-probability of each token as well;
                 costs one more pass of the model.
@@ -81,16 +82,16 @@ class BaseTranslator:
                 strings.
         """
         size = len(lines) if isinstance(lines, list) else self.config.batch_size
-        texts = checked_texts(lines, "lines")
-        pairs = zip(texts, itertools.repeat(""))
+        sentences = checked_texts(lines, "lines")
+        pairs = zip(sentences, itertools.repeat(""))
         if prefixes is not None:
-            pairs = paired(texts, checked_texts(prefixes, "prefixes"))
+            pairs = paired(sentences, checked_texts(prefixes, "prefixes"))
         while True:
             chunk = list(itertools.islice(pairs, size))
             if not chunk:
                 return
             results = [[Hypothesis("", 0.0, ())] for _ in chunk]
-            filled = [n for n, (text, _) in enumerate(chunk) if has_text(text)]
+            filled = self._with_tokens([text for text, _ in chunk])
             texts = [chunk[n][0] for n in filled]
             wanted = None if prefixes is None else [chunk[n][1] for n in filled]
             searched = self._search(texts, wanted) if filled else []
@@ -113,12 +114,12 @@ class BaseTranslator:
             a list of lists of `Hypothesis`.
 
         Raises:
-            ValueError: if there are not as many prefixes as sentences, or texts is a
-                string.
+            ValueError: if there are not as many prefixes as sentences, or either is
+                something else than strings.
         """
-        texts = as_list(texts, "texts")
+        texts = list(checked_texts(texts, "texts"))
         if prefixes is not None:
-            prefixes = as_list(prefixes, "prefixes")
+            prefixes = list(checked_texts(prefixes, "prefixes"))
             must_be_as_many(prefixes, texts, "prefixes", "texts")
         return list(self.stream(texts, prefixes, token_scores))
 
@@ -135,8 +136,8 @@ class BaseTranslator:
             a list of numbers.
 
         Raises:
-            ValueError: if there are not as many targets as sources, or one of them is a
-                string.
+            ValueError: if there are not as many targets as sources, or either is
+                something else than strings.
         """
         sources, targets = check_pairs(sources, targets)
         encoded = self.target_tokenizer.encode(targets)
@@ -168,6 +169,11 @@ class BaseTranslator:
 
     def _with_alignments(self, texts, results):
         return with_field("alignment", self.alignments, texts, results)
+
+    def _with_tokens(self, texts):
+        """Which texts are not empty: neither to a reader nor to their tokenizer."""
+        ids = self.source_tokenizer.encode(texts)
+        return [n for n, text in enumerate(texts) if ids[n] and has_text(text)]
 
     def _encode_sources(self, texts):
         """The ids of sentences in their format, cut to what is allowed."""
@@ -212,22 +218,6 @@ def paired(lines, prefixes):
         yield pair
 
 
-def has_text(line):
-    """Whether a line is more than spaces."""
-    return bool(line.replace(SPACE, " ").strip())
-
-
-def as_list(texts, name):
-    """A list of strings from any iterable of them, which is read once.
-
-    Raises:
-        ValueError: if it is a string itself.
-    """
-    is_one = isinstance(texts, str)
-    expect(not is_one, name, "be a list of strings, not one string", texts)
-    return list(texts)
-
-
 def must_be_as_many(items, others, name, other_name):
     """Raise a `ValueError` unless two lists have the same length."""
     found = len(items)
@@ -237,17 +227,20 @@ def must_be_as_many(items, others, name, other_name):
 
 
 def as_texts(targets):
-    """The texts of strings and hypotheses."""
-    return [t.text if isinstance(t, Hypothesis) else t for t in targets]
+    """The texts of strings and hypotheses; a `ValueError` for anything else."""
+    texts = [t.text if isinstance(t, Hypothesis) else t for t in targets]
+    return list(checked_texts(texts, "targets"))
 
 
 def check_pairs(sources, targets):
-    """Two lists of one length.
+    """Two lists of one length, of strings; targets may be hypotheses as well.
 
     Raises:
-        ValueError: if one of them is a string, or they have not the same length.
+        ValueError: if they are something else, or have not the same length.
     """
-    sources = as_list(sources, "sources")
-    targets = as_list(targets, "targets")
+    sources = list(checked_texts(sources, "sources"))
+    expect_list(targets, "targets")
+    targets = list(targets)
+    as_texts(targets)
     must_be_as_many(targets, sources, "targets", "sources")
     return sources, targets

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from ..config import DecodingConfig, expect
+from ..text.lines import checked_text
 from . import attention as attentions
 from . import trace as traces
 from .base_translator import (
@@ -92,6 +93,7 @@ class Translator(BaseTranslator):
         Returns:
             an `AttentionWeights`.
         """
+        checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
         (source_ids,) = self._encode_sources([source])
@@ -130,8 +132,8 @@ class Translator(BaseTranslator):
             for each sentence a list of pairs of word numbers, `(source, target)`.
 
         Raises:
-            ValueError: if there are not as many targets as sources, or one of them is a
-                string.
+            ValueError: if there are not as many targets as sources, or either is
+                something else than texts.
         """
         sources, targets = check_pairs(sources, targets)
         sentence_format = self.sentence_format
@@ -170,6 +172,7 @@ class Translator(BaseTranslator):
         """
         search = self.config.search
         expect(search == "beam", "search", "be 'beam' for a trace", search)
+        checked_text(text, "text")
         (source_ids,) = self._encode_sources([text])
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..config import expect
 from ..runs.extras import needed
 from ..text.lines import checked_texts
+from ..text.normalization import normalize
 
 PLAIN = "13a"
 # What suits text of a script, by the first word of the names of its letters.
@@ -46,6 +47,9 @@ class Scores:
 def corpus_scores(translations, references, bleu_tokenize="auto"):
     """Score translations by one reference each: cased, untokenised text.
 
+    Both are normalised by the rule of `text.normalization`, which changes nothing that
+    a reader sees: references may be written otherwise than models write.
+
     Args:
         translations: strings.
         references: strings, as many.
@@ -80,9 +84,11 @@ def corpus_scores(translations, references, bleu_tokenize="auto"):
 
     if bleu_tokenize == "auto":
         bleu_tokenize = suited(references)
+    pair = (translations, references)
+    ours, theirs = [[normalize(text) for text in texts] for texts in pair]
     found = []
     for metric in (bleu_metric(bleu_tokenize), CHRF()):
-        score = metric.corpus_score(translations, [references]).score
+        score = metric.corpus_score(ours, [theirs]).score
         found += [round(score, 4), str(metric.get_signature())]
     return Scores(*found)
 

@@ -44,12 +44,26 @@ def graph_tokenizer(tokenizer, name):
         ValueError: if the tokenizer is another one.
     """
     if isinstance(tokenizer, Tokenizer):
-        return tensorflow_text.SentencepieceTokenizer(tokenizer.serialized, name=name)
+        return OwnGraph(tokenizer, name)
     graphs = {"marian": MarianGraph, "multilingual": MultilingualGraph}
     must = "be SentencePiece's, Marian's or a multilingual one to be in a graph"
     received = type(tokenizer).__name__
     expect(tokenizer.kind in graphs, "tokenizer", must, received)
     return graphs[tokenizer.kind](tokenizer, name)
+
+
+class OwnGraph(tf.Module):
+    """`Tokenizer` as a graph."""
+
+    def __init__(self, tokenizer, name):
+        super().__init__(name=name)
+        model = tokenizer.serialized
+        self._model = tensorflow_text.SentencepieceTokenizer(model, name=name)
+        self.detokenize = self._model.detokenize
+
+    def tokenize(self, text):
+        """Lines (B,) -> ids (B, None), ragged."""
+        return self._model.tokenize(replace(text, r"\x00", ""))
 
 
 class CheckpointGraph(tf.Module):

@@ -5,6 +5,7 @@ With an imported model, ids of pieces stand for the text: `python translate.py "
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -103,19 +104,45 @@ class OnnxTransformer:
 class Ids:
     """What stands for the tokenizers of imported models, which are not here."""
 
+    def __init__(self, size):
+        self.size = size
+
     def encode(self, text):
-        return [int(number) for number in text.split()]
+        numbers = text.split()
+        for number in numbers:
+            if not re.fullmatch("[0-9]{1,9}", number) or int(number) >= self.size:
+                must = f"ids must be numbers from 0 to {self.size - 1}"
+                sys.exit(f"translate.py: error: {must}; received {number!r}")
+        return list(map(int, numbers))
 
     def decode(self, ids):
         return " ".join(map(str, ids))
 
 
-def tokenizer(folder, side):
-    """That of `"source"` or `"target"`."""
+def tokenizer(folder, side, size):
+    """That of `"source"` or `"target"`, which has so many tokens."""
     for path in (folder / f"tokenizer.{side}.model", folder / "tokenizer.model"):
         if path.exists():
             return sentencepiece.SentencePieceProcessor(model_file=str(path))
-    return Ids()
+    return Ids(size)
+
+
+def given_texts():
+    """The command's arguments, or the lines of standard input, as text."""
+    name = "the text"
+    number = 0
+    try:
+        for text in sys.argv[1:]:
+            text.encode("utf-8")
+            yield text
+        lines = [] if sys.argv[1:] else sys.stdin.buffer
+        for number, line in enumerate(lines, start=1):
+            name = f"standard input, line {number},"
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+    except UnicodeError as error:
+        sys.exit(f"translate.py: error: {name} must be UTF-8: {error.reason}")
 
 
 def main():
@@ -129,15 +156,17 @@ def main():
     behind = form["source_suffix"]
     prefix = form["target_prefix"]
     room = min(LONGEST, longest) - len(before) - len(behind)
-    source = tokenizer(folder, "source")
-    target = tokenizer(folder, "target")
-    for text in sys.argv[1:] or sys.stdin:
+    sides = ("source", "target")
+    sizes = [config["model"][f"{side}_vocab_size"] for side in sides]
+    source, target = map(tokenizer, [folder, folder], sides, sizes)
+    for text in given_texts():
         found = []
-        if text.strip():
-            ids = source.encode(text.rstrip("\r\n"))[:room]
+        ids = source.encode(text.replace("\0", ""))[:room]
+        if ids and not re.fullmatch(config["blank"], text):
             ids = np.array([[*before, *ids, *behind]], "int32")
             found = model.greedy(ids, longest=longest, prefix=prefix)[0].tolist()
-        print(target.decode(found), flush=True)
+        # Line n translates line n.
+        print(" ".join(target.decode(found).splitlines()), flush=True)
 
 
 if __name__ == "__main__":

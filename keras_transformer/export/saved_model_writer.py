@@ -9,14 +9,13 @@ import tensorflow as tf
 from ..config import DecodingConfig
 from ..decoding.translate_ids import translate_ids
 from ..runs.run import Run
+from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat
 from .child_process import given_task
 from .graph_tokenizer import graph_tokenizer
 
 # Positions of the cache at first; it doubles when a translation gets longer.
 FIRST_STAGE = 24
-# What `BaseTranslator` takes for an empty sentence.
-BLANK = r"[\s\p{Z}\x0b\x1c-\x1f\x{85}\x{2581}]*"
 TEXT = tf.TensorSpec((None,), tf.string, "text")
 SIGNATURES = ("serving_default", "n_best")
 
@@ -63,7 +62,9 @@ class TextToText(tf.Module):
             row = tf.constant([around], tf.int32, (1, len(around)))
             parts.insert(place, tf.repeat(row, tf.shape(text)[0], axis=0))
         source_ids = tf.concat(parts, axis=1).to_tensor(form.special.pad)
-        wanted = ~tf.strings.regex_full_match(text, BLANK)
+        # As in `BaseTranslator`.
+        is_blank = tf.strings.regex_full_match(text, BLANK)
+        wanted = ~is_blank & (ids.row_lengths() > 0)
         limits = self._count(source_ids) + self._extra_length
         limits = tf.where(wanted, tf.minimum(limits, self._longest), 0)
         ids, scores = self._search(source_ids, limits)

@@ -28,7 +28,8 @@ def huggingface(run, out, overwrite=False):
     padding and the begin token are never generated. Positions end at `max_positions`;
     others than Marian's are written as tensors, which `transformers` reads and does not
     write again. A target language that was chosen at the import is not in the folder:
-    there texts begin with their `>>xx<<`.
+    there texts begin with their `>>xx<<`. Text is cut as here, but that transformers
+    takes any `>>xx<<` at the beginning for a language, and decodes "▁" to a space.
 
     Args:
         run: a run directory, trained on any backend, or imported.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..runs.extras import needed
 from ..runs.run import Run, save_tokenizers
+from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat
 from .child_process import run_under_tensorflow
 from .comparison import compare_logits
@@ -62,4 +63,5 @@ def onnx(run, out, overwrite=False):
         about["check"] = check
         about["sentence_format"] = SentenceFormat.of(*run.tokenizers)
         about["positions"] = model.config.longest
+        about["blank"] = BLANK
     return check

@@ -16,6 +16,8 @@ from ..config import (
 from .masks import positions_of
 from .transformer_layer import TransformerLayer
 
+NOWHERE = 2**31 - 1  # an id that no table has
+
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class PositionalEmbedding(TransformerLayer):
@@ -45,7 +47,9 @@ class PositionalEmbedding(TransformerLayer):
             with another layer; one of its own when absent.
 
     Call arguments:
-        ids: `(B, T)` token ids; floats are cast, as `keras.layers.Embedding` does.
+        ids: `(B, T)` token ids; floats are cast, as `keras.layers.Embedding` does. Ids
+            that no token has, negative ones too, are an error of TensorFlow's and
+            PyTorch's, and NaN on JAX, which cannot refuse a value.
         index: position of the first of them, an integer or a scalar integer tensor.
 
     Returns:
@@ -132,6 +136,8 @@ class PositionalEmbedding(TransformerLayer):
             limit = f"hold at most max_positions={self.max_positions} positions"
             expect(length <= self.max_positions, "ids", limit, length)
         ids = ops.cast(ids, "int32")
+        # Keras would count negative ids from the table's end.
+        ids = ops.where(ids < 0, NOWHERE, ids)
         # Half precision cannot tell neighbouring positions apart either.
         tokens_BTD = ops.cast(self.token_embedding(ids), "float32")
         if self.frozen_id is not None:

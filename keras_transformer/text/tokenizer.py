@@ -4,17 +4,29 @@ import contextlib
 import io
 import itertools
 import re
+import tempfile
 from pathlib import Path
 
 import sentencepiece
 
 from ..config import expect
 from ..runs.sealed_files import check_regular, written_aside
+from . import normalization
+from .lines import checked_texts
 from .special_tokens import SpecialTokens
 
-SILENT = 2  # SentencePiece's log level that shows errors only
 LARGEST_MODEL = 1 << 26  # bytes: a hundred times what 30,000 tokens need
 LARGEST_SAMPLE = 5_000_000  # lines: the trainer holds what it learns from in memory
+# Characters: the trainer leaves out lines of more than 4,192 bytes if not told
+# otherwise, and fails with words of some hundred thousand characters.
+LONGEST_PART = 4192
+# With a Greek dot, which composition replaces by another: no text spells them.
+PIECES = {
+    "pad_piece": "<\u0387pad>",
+    "unk_piece": "<\u0387unk>",
+    "bos_piece": "<\u0387s>",
+    "eos_piece": "<\u0387/s>",
+}
 # How SentencePiece says that a size is wrong: one token a character, and the special
 # and byte tokens, or as many as the lines give.
 BOUNDS = {
@@ -26,10 +38,10 @@ BOUNDS = {
 class Tokenizer:
     """A SentencePiece model whose special ids are ours.
 
-    They are pad 0, unknown 1, begin 2, end 3. Text is not normalised beyond its spaces
-    (runs of spaces become one, those at the ends go), so for text whose characters were
-    seen in training `decode(encode(lines)) == lines` up to spaces. What text says is
-    never read as a special token: `"</s>"` is four characters.
+    They are pad 0, unknown 1, begin 2, end 3. Text is normalised by the one rule of
+    `text.normalization`, so for text whose characters were seen in training
+    `decode(encode(lines))` is the text so normalised. What text says is never read as a
+    special token: `"</s>"` is four characters.
 
     Args:
         model: the content of a SentencePiece model file.
@@ -68,8 +80,10 @@ class Tokenizer:
     def train(cls, lines, vocab_size=8000, model_type="bpe", byte_fallback=False):
         """Learn a vocabulary from text; the same lines give the same tokenizer.
 
+        Every character of the lines is known afterwards.
+
         Args:
-            lines: sentences; read once, and only the first 5,000,000 of them.
+            lines: sentences; read once. Frequencies are those of the first 5,000,000.
             vocab_size: number of tokens, the four special ones included.
             model_type: "bpe" or "unigram".
             byte_fallback: spell characters not seen here as bytes (256 more tokens)
@@ -81,41 +95,32 @@ class Tokenizer:
         """
         is_known = model_type in ("bpe", "unigram")
         expect(is_known, "model_type", "be 'bpe' or 'unigram'", model_type)
-        failures = []
-
-        # SentencePiece turns what goes wrong in here into an error without a type: keep
-        # the original. A GeneratorExit is its own, when it has enough lines.
-        def feed():
-            try:
-                yield from lines
-            except (Exception, KeyboardInterrupt) as error:
-                failures.append(error)
-                raise
-
         model = io.BytesIO()
-        try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=feed(),
-                model_writer=model,
-                vocab_size=vocab_size,
-                model_type=model_type,
-                byte_fallback=byte_fallback,
-                character_coverage=1.0,
-                # NFKC would not give back "½", "ﬁ" or "…".
-                normalization_rule_name="identity",
-                input_sentence_size=LARGEST_SAMPLE,
-                shuffle_input_sentence=False,
-                pad_id=cls.special.pad,
-                unk_id=cls.special.unknown,
-                bos_id=cls.special.begin,
-                eos_id=cls.special.end,
-                minloglevel=SILENT,
-            )
-        except RuntimeError as error:
-            if failures:
-                raise failures[0] from None
-            raise ValueError(_reason(str(error), vocab_size)) from None
-        return cls(model.getvalue())
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as sample:
+            characters = _write_sample(lines, sample)
+            if not characters:
+                raise ValueError("lines must contain text; received none")
+            try:
+                sentencepiece.SentencePieceTrainer.train(
+                    sentence_iterator=_parts(sample),
+                    model_writer=model,
+                    vocab_size=vocab_size,
+                    model_type=model_type,
+                    byte_fallback=byte_fallback,
+                    required_chars=characters,
+                    character_coverage=1.0,
+                    normalizer=normalization.rule(),
+                    max_sentence_length=4 * LONGEST_PART,
+                    pad_id=cls.special.pad,
+                    unk_id=cls.special.unknown,
+                    bos_id=cls.special.begin,
+                    eos_id=cls.special.end,
+                    minloglevel=normalization.SILENT,
+                    **PIECES,
+                )
+            except RuntimeError as error:
+                raise ValueError(_reason(str(error), vocab_size)) from None
+        return cls(model.getvalue() + normalization.rule_of_decoding())
 
     @classmethod
     def load(cls, path):
@@ -153,9 +158,8 @@ class Tokenizer:
 
     def encode(self, lines):
         """The ids of each line, without special tokens other than unknown."""
-        is_list = not isinstance(lines, str)
-        expect(is_list, "lines", "be a list of strings", lines)
-        return self._processor.encode(list(lines))
+        lines = checked_texts(lines, "lines")
+        return self._processor.encode([line.replace("\0", "") for line in lines])
 
     def decode(self, ids):
         """The text of each list of ids.
@@ -172,10 +176,27 @@ class Tokenizer:
         return self._processor.decode(rows) if rows else []
 
 
+def _write_sample(lines, file):
+    """Write what the trainer reads, normalised; give the characters of all lines."""
+    characters = set()
+    for number, line in enumerate(checked_texts(lines, "lines")):
+        text = normalization.normalize(line)
+        characters.update(text)
+        if number < LARGEST_SAMPLE:
+            file.write(f"{text}\n")
+    file.seek(0)
+    return "".join(sorted(characters - {" "}))
+
+
+def _parts(lines):
+    """The lines; long ones are cut, between words where that is possible."""
+    part = f".{{1,{LONGEST_PART}}}(?: |$)|.{{{LONGEST_PART}}}"
+    for line in lines:
+        yield from re.findall(part, line)
+
+
 def _reason(message, vocab_size):
     """SentencePiece's internal error in the caller's terms."""
-    if "!sentences_.empty()" in message or "all_chars_count" in message:
-        return "lines must contain text; received none"
     reason = f"be possible ({message})"
     for bound, pattern in BOUNDS.items():
         if found := re.search(pattern, message):

@@ -122,6 +122,13 @@ def test_export(model, tmp_path, format):
     loaded = tf.saved_model.load(tmp_path / "export")
     served = np.asarray(loaded.serve(INPUTS))
     np.testing.assert_allclose(served, numpy(model(INPUTS)), atol=1e-5)
+    # An id that no token has is refused, or NaN where JAX wrote the graph.
+    wrong = {**INPUTS, "source_ids": np.where(INPUTS["source_ids"] == 0, 4, -1)}
+    if keras.backend.backend() == "jax":
+        assert np.isnan(np.asarray(loaded.serve(wrong))).all()
+        return
+    with pytest.raises(tf.errors.InvalidArgumentError, match="indices"):
+        loaded.serve(wrong)
 
 
 class Batches(keras.utils.PyDataset):

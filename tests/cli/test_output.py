@@ -1,11 +1,14 @@
 """Rows and their columns, and when they are given."""
 
+import json
 import types
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from layer_checks import ON_TORCH
 
-from keras_transformer.cli.output import row, rows_of
+from keras_transformer.cli.output import escaped, row, rows_of
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.base_translator import Hypothesis
 
@@ -38,6 +41,27 @@ def test_columns():
     assert row(HYPOTHESIS, [(0, 0), (2, 1)]) == "ein Mann\t0-0 2-1"
     expected = "3\t-0.5000\tein Mann\t\t▁ein:-0.2500 ▁Mann:-0.1250"
     assert row(HYPOTHESIS, [], 3, PIECES) == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(), max_size=4))
+def test_columns_can_be_parsed_whatever_the_tokens(pieces):
+    ids = tuple(range(len(pieces)))
+    hypothesis = Hypothesis("a", 0.0, ids, (-0.5,) * len(pieces))
+    line = row(hypothesis, [], None, pieces)
+    assert line.isprintable() or set(line) - {"\t"} <= set(
+        filter(str.isprintable, line)
+    )
+    text, links, column = line.split("\t")
+    tokens = [token.rpartition(":") for token in column.split(" ") if token]
+    assert [json.loads(f'"{piece}"') for piece, _, _ in tokens] == pieces
+    assert [float(score) for _, _, score in tokens] == [-0.5] * len(pieces)
+
+
+def test_what_is_not_visible_in_a_token_is_escaped():
+    assert escaped("▁Mädchen·👩") == "▁Mädchen·👩"
+    written = escaped('a\t\n\\" \u2028\xa0\u200b\U000e0041:')
+    assert written == r"a\t\n\\\"\u0020\u2028\u00a0\u200b\udb40\udc41:"
 
 
 def test_alignments_and_token_scores_belong_to_their_line():

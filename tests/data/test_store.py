@@ -30,13 +30,14 @@ def test_filters_count_what_they_drop(tokenizer):
         "a man": "ein Mann",
         " ": "ein",
         "a dog": "",
+        "two dogs": "\u200b\ufeff",
         "x" * 100_001: "ein Hund",
         "a" + " dog" * 40: "ein Hund",
         "a dog barks at a man": "a",
     }
     config = DataConfig(max_length=40)
     store = TokenStore.from_lines([*pairs], [*pairs.values()], tokenizer, config=config)
-    assert store.report == FilterReport(kept=1, empty=2, too_long=2, ratio=1)
+    assert store.report == FilterReport(kept=1, empty=3, too_long=2, ratio=1)
     assert len(store) == 1
 
 
@@ -123,3 +124,7 @@ def test_wrong_folders_and_lists(tokenizer, tmp_path):
         TokenStore.open(folder)
     with pytest.raises(ValueError, match=r"must have as many lines; received \[2, 1\]"):
         TokenStore.from_lines(["a", "a"], ["ein"], tokenizer)
+    with pytest.raises(
+        ValueError, match="text of the pairs must be a string; received 3"
+    ):
+        TokenStore.from_lines(["a", "a"], ["ein", 3], tokenizer)

@@ -234,10 +234,47 @@ def test_bad_arguments_are_refused(translator):
         translator.hypotheses(["a", "b"], ["a"])
     with refuses("targets must be as many as sources, 1; received 2"):
         translator.score(["a"], ["a", "b"])
-    with refuses("texts must be a list of strings, not one string; received 'a man'"):
+    with refuses("texts must be a list of strings; received 'a man'"):
         translator.hypotheses("a man")
-    with refuses("targets must be a list of strings, not one string; received 'a'"):
+    with refuses("targets must be a list of strings; received 'a'"):
         translator.score(["a"], "a")
+
+
+@pytest.mark.parametrize(
+    "wrong, what",
+    [
+        (None, "be a string; received None"),
+        (3, "be a string; received 3"),
+        (b"a man", "be a string; received b'a man'"),
+        ("a \ud800", r"be text without lone surrogates; received 'a \\ud800'"),
+    ],
+)
+def test_what_is_no_sentence_is_refused(translator, wrong, what):
+    calls = {
+        r"texts\[1\]": lambda: translator(["a", wrong]),
+        r"prefixes\[0\]": lambda: translator.hypotheses(["a"], [wrong]),
+        r"lines\[1\]": lambda: list(translator.stream(["a", wrong])),
+        r"sources\[0\]": lambda: translator.score([wrong], ["a"]),
+        r"targets\[0\]": lambda: translator.alignments(["a"], [wrong]),
+        "source": lambda: translator.attention(wrong),
+        "text": lambda: translator.trace(wrong),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ValueError, match=f"^{name} must {what}"):
+            call()
+    what = what.replace("be a string", "be a list of strings")
+    with pytest.raises(ValueError, match=what):
+        translator(wrong)
+
+
+def test_an_invisible_line_is_an_empty_one(translator):
+    nothing = [Hypothesis("", 0.0, ())]
+    hidden = ["\u200b", "\ufeff \u2060", "\u180e\t", "\u200d", "\u3000\u2800", "\0"]
+    assert translator.hypotheses(hidden) == [nothing] * len(hidden)
+    dressed = ["\ufeffa\u00a0\u200bdog \u2028", "a dog"]
+    one, other = translator.hypotheses(dressed)
+    assert one == other != nothing
+    assert list(translator.stream(iter(hidden[:2]), token_scores=True)) == [nothing] * 2
 
 
 def test_tokenizers_of_another_model_are_refused(model, tokenizer, sentences):

@@ -14,13 +14,14 @@ from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 
+# Two are text that looks like symbols.
 WORDS = (
     "a man woman child dog rides sees the red blue bike horse in near of house "
-    "garden tree big small"
+    "garden tree big </s>"
 ).split()
 OTHERS = (
     "ein Mann Frau Kind Hund fährt sieht das rote blaue Rad Pferd im nahe von Haus "
-    "Garten Baum groß klein"
+    "Garten Baum groß <unk>"
 ).split()
 SEARCH = dict(beam=3, extra_length=7, max_source_length=60)
 SIZES = dict(

@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 from layer_checks import ON_TORCH
 from scripts import sentences
@@ -86,12 +88,25 @@ def test_the_files_of_opus_mt():
         ] == tokenizer.decode(rows.to_list())
 
 
-def test_our_own_tokenizer():
-    tokenizer = Tokenizer.train(
-        ["a man rides a bike", "a man rides a horse"], vocab_size=24
-    )
-    found = graph_tokenizer(tokenizer, "source").tokenize(["a man", "a horse"])
-    assert found.to_list() == tokenizer.encode(["a man", "a horse"])
+@pytest.mark.parametrize("kind, size", [("bpe", 80), ("unigram", 295)])
+def test_our_own_tokenizer(kind, size):
+    seen = ["a man rides a bike <unk>", "größer ▁ ▅ ậ </s> <0x41>", "מִּ 한국어 ½ﬁ…"] * 3
+    tokenizer = Tokenizer.train(seen, size, kind, kind == "unigram")
+    graph = graph_tokenizer(tokenizer, f"own_{kind}")
+    hidden = [
+        "a\u00a0man\t\u3000rides\u200b\ufeff",
+        "\u200b",
+        "a\0b \x01",
+        "",
+        "\u2028",
+    ]
+    lines = [*seen, *hidden, *LINES]
+    lines += [unicodedata.normalize("NFD", line) for line in lines]
+    rows = graph.tokenize(tf.constant(lines))
+    assert rows.to_list() == tokenizer.encode(lines)
+    texts = [text.decode() for text in graph.detokenize(rows).numpy()]
+    assert texts == tokenizer.decode(rows.to_list())
+    assert texts[:3] == texts[len(lines) // 2 :][:3] == seen[:3]
 
 
 def test_fsmt_is_refused(tmp_path):

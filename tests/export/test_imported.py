@@ -194,10 +194,11 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
         transformers.AutoTokenizer.from_pretrained(out),
         Run.open(run).tokenizers,
     )
-    texts = sentences(20)
+    texts = [*sentences(20), "a\u00a0ma\u0308n\u200b", "\u2060", "<pad> <0x41>"]
     assert theirs(texts).input_ids == [
         [*ids, source.special.end] for ids in source.encode(texts)
     ]
+    assert "</s>" in " ".join(texts)  # which is text
     assert theirs(text_target=texts).input_ids == [
         [*ids, target.special.end] for ids in target.encode(texts)
     ]

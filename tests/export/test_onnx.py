@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import scripts
 from making import clear_sentences
 
@@ -74,13 +75,49 @@ runpy.run_path(path, run_name="__main__")
         assert whole == cut and not rest
 
 
+def loop(portable, *arguments, given=b""):
+    command = [sys.executable, portable / "translate.py", *arguments]
+    return subprocess.run(command, input=given, capture_output=True)
+
+
+def test_the_loop_reads_text_as_the_command_does(varied, portable):
+    translator = Translator.load(varied, DecodingConfig(search="greedy"))
+    first, second, third = clear_sentences(translator, 3)
+    lines = [
+        f"\ufeff{first}\r",
+        f" {second.replace(' ', chr(0xA0))}\u200b\0",
+        "\u200b\u2060\ufeff",
+        third.replace(" ", "\u2028\r"),
+    ]
+    answer = loop(portable, given="\n".join(lines).encode())
+    assert answer.returncode == 0, answer.stderr.decode()
+    expected = [*translator([first, second]), "", *translator([third])]
+    assert answer.stdout.decode().splitlines() == expected
+
+
+def test_the_loop_refuses_what_is_no_text(portable):
+    for arguments, given, name in (
+        ([b"a \xff"], b"", "the text"),
+        ([], b"\na \xff\n", "standard input, line 2,"),
+    ):
+        answer = loop(portable, *arguments, given=given)
+        assert answer.returncode == 1
+        message = f"translate.py: error: {name} must be UTF-8: "
+        (line,) = answer.stderr.decode().splitlines()
+        assert line.startswith(message)
+    for wrong in ("-1", "11", "x", "99999999999"):
+        with pytest.raises(SystemExit, match="must be numbers from 0 to 10; received"):
+            onnx_loop.Ids(11).encode(f"3 {wrong}")
+    assert onnx_loop.Ids(11).encode("3 10 0") == [3, 10, 0]
+
+
 def test_the_loop_cuts_text_as_our_tokenizers_do(varied, portable):
     lines = scripts.sentences(200)
     tokenizers = Run.open(varied).tokenizers
     for side, ours in zip(("source", "target"), tokenizers, strict=True):
-        theirs = onnx_loop.tokenizer(portable, side)
+        theirs = onnx_loop.tokenizer(portable, side, ours.vocab_size)
         rows = ours.encode(lines)
-        assert [theirs.encode(line) for line in lines] == rows
+        assert [theirs.encode(line.replace("\0", "")) for line in lines] == rows
         assert [theirs.decode(row) for row in rows] == ours.decode(rows)
 
 

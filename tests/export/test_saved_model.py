@@ -62,8 +62,8 @@ def test_a_process_with_tensorflow_alone_translates_the_same(varied, saved):
     texts = [
         *clear_sentences(translator, 44, seed=5),
         "",
-        " \t\u2003 ",
-        "Ünïcödé 火 🚲",
+        " \t\u2003\u200b\ufeff ",
+        "U\u0308nïcödé\u00a0火 🚲\u200b",
         "a " * 60,
         "a  man\n  runs ",
         "</s> a man",

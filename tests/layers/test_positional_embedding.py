@@ -123,6 +123,18 @@ def test_the_papers_table():
     )
 
 
+@pytest.mark.parametrize("wrong", [-1, -V, V])
+def test_ids_that_no_token_has_are_no_other_token(wrong):
+    """They are refused, or NaN on JAX, which cannot refuse a value."""
+    layer = PositionalEmbedding(V, D)
+    ids = np.array([[4, wrong]])
+    if keras.backend.backend() != "jax":
+        with pytest.raises(Exception, match="(?i)index|indices"):
+            layer(ids)
+        return
+    assert np.isnan(numpy(layer(ids))[0]).all(axis=1).tolist() == [False, True]
+
+
 def test_learned_table():
     layer = PositionalEmbedding(V, D, "learned", max_positions=5)
     layer.build()

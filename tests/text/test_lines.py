@@ -1,9 +1,10 @@
 import gzip
 import os
+import re
 
 import pytest
 
-from keras_transformer.text.lines import read_lines
+from keras_transformer.text.lines import checked_text, checked_texts, read_lines
 
 
 @pytest.mark.parametrize("name", ["text.en", "text.en.gz"])
@@ -38,3 +39,18 @@ def test_a_pipe_or_a_device_is_refused_by_name(tmp_path, name):
         message = f"{path} must be a regular file, no pipe or device; received '[pc]rw"
         with pytest.raises(ValueError, match=message):
             next(read_lines(path))
+
+
+def test_what_is_no_text_is_named():
+    assert list(checked_texts(iter(["a", "é 👩"]), "texts")) == ["a", "é 👩"]
+    for wrong in (None, 3, "a man", b"a man"):
+        message = re.escape(f"texts must be a list of strings; received {wrong!r}")
+        with pytest.raises(ValueError, match=message):
+            checked_texts(wrong, "texts")
+    for wrong in (None, 3.5, b"a man", ["a"]):
+        message = re.escape(f"texts[1] must be a string; received {wrong!r}")
+        with pytest.raises(ValueError, match=message):
+            list(checked_texts(["a", wrong], "texts"))
+    message = r"must be text without lone surrogates; received 'x{20}\\ud800'"
+    with pytest.raises(ValueError, match=message):
+        checked_text("x" * 500 + "\ud800" + "y" * 500, "text")

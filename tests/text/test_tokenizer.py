@@ -1,6 +1,9 @@
+import io
+
 import pytest
 import sentencepiece
 
+from keras_transformer.text.normalization import normalize
 from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
 from keras_transformer.text.tokenizer import Tokenizer
 
@@ -40,7 +43,59 @@ def test_special_tokens(tokenizer):
         tokenizer.target_prefix,
     ) == ((), (END,), ())
     # Text cannot spell them.
-    assert not {PAD, BEGIN, END} & set(tokenizer.encode(["<pad> <s> </s>"])[0])
+    ids = tokenizer.encode(["<pad> <s> </s>", " ".join(tokenizer.pieces[:4])])
+    assert not {PAD, BEGIN, END} & {*ids[0], *ids[1]}
+
+
+SYMBOLS = "<unk> <s> </s> <pad> <0x41> ▁ a▁b ▅ \u2047 <mask>"
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+@pytest.mark.parametrize("byte_fallback, size", [(False, 78), (True, 334)])
+def test_nothing_seen_in_training_is_unknown(kind, byte_fallback, size):
+    lines = [
+        *LINES,
+        SYMBOLS,
+        "\0ж" + "xy" * 9000 + "ß",  # the trainer would leave it out: it is long
+        "qrs" * 30_000 + " é",
+        "10\u00a0% e\u0301\tÆ",
+        "\ufffd\ue000\U0010fffd",
+    ]
+    tokenizer = Tokenizer.train(lines, size, kind, byte_fallback)
+    rows = tokenizer.encode(lines)
+    assert not any(tokenizer.special.unknown in row for row in rows)
+    texts = tokenizer.decode(rows)
+    assert texts[-5] == SYMBOLS
+    assert texts[-2] == "10 % é Æ"
+    assert [*map(normalize, texts)] == [*map(normalize, lines)]
+    assert "</s>" not in tokenizer.pieces[:4]
+
+
+def test_characters_after_the_sample_are_known(monkeypatch):
+    monkeypatch.setattr("keras_transformer.text.tokenizer.LARGEST_SAMPLE", 2)
+    tokenizer = Tokenizer.train(["ab ba", "ba ab", "ж", "<s>"], vocab_size=13)
+    assert tokenizer.decode(tokenizer.encode(["aж <s>"])) == ["aж <s>"]
+
+
+def test_an_older_model_keeps_its_rule():
+    """Runs of before have SentencePiece's identity, and its names of special tokens."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(LINES),
+        model_writer=model,
+        vocab_size=80,
+        model_type="bpe",
+        normalization_rule_name="identity",
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        minloglevel=2,
+    )
+    tokenizer = Tokenizer(model.getvalue())
+    assert tokenizer.pieces[:4] == ["<pad>", "<unk>", "<s>", "</s>"]
+    assert tokenizer.decode(tokenizer.encode(LINES)) == LINES
+    assert tokenizer.special.unknown in tokenizer.encode(["A\u00a0man"])[0]
 
 
 def test_nothing_in_nothing_out(tokenizer):
@@ -75,6 +130,10 @@ def test_training_is_deterministic_and_silent(tokenizer, tmp_path, capfd):
         (([], 100), "lines must contain text; received none"),
         ((["", " "], 100), "lines must contain text; received none"),
         ((LINES, 80, "word"), "model_type must be 'bpe' or 'unigram'; received 'word'"),
+        ((["\u200b", "\ufeff\t"], 100), "lines must contain text; received none"),
+        ((None, 100), "lines must be a list of strings; received None"),
+        (([b"a man"], 100), r"lines\[0\] must be a string; received b'a man'"),
+        ((["a", "\udcff"], 100), r"lines\[1\] must be text without lone surrogates"),
         ((LINES, -1), r"vocab_size must be possible \(.*\); received -1"),
     ],
 )
@@ -130,6 +189,8 @@ def test_wrong_calls(tokenizer):
         ValueError, match="lines must be a list of strings; received 'a man'"
     ):
         tokenizer.encode("a man")
+    with pytest.raises(ValueError, match=r"lines\[1\] must be a string; received None"):
+        tokenizer.encode(["a man", None])
     with pytest.raises(ValueError, match="ids must lie between 0 and 79; received 80"):
         tokenizer.decode([[5], [5, 80]])
     with pytest.raises(ValueError, match="ids must lie between 0 and 79; received -1"):

@@ -15,6 +15,7 @@ import sentencepiece
 
 from ...config import expect
 from ...runs.sealed_files import written_aside
+from ...text.lines import checked_texts
 from ...text.special_tokens import SpecialTokens
 
 # The piece of a row of the model that no token has: with its space no text spells it.
@@ -132,11 +133,9 @@ class CheckpointTokenizer:
         """The ids of each of a list of lines, without those around a sentence.
 
         Raises:
-            ValueError: if `lines` is a string.
+            ValueError: if `lines` is something else than strings.
         """
-        kind = type(lines)
-        expect(kind is not str, "lines", "be a list of strings", kind)
-        return [self._encode_line(line) for line in lines]
+        return [self._encode_line(line) for line in checked_texts(lines, "lines")]
 
     def decode(self, ids):
         """The text of each list of ids, without special tokens (unknown is one).
