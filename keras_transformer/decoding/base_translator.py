@@ -81,10 +81,10 @@ class BaseTranslator:
                 strings.
         """
         size = len(lines) if isinstance(lines, list) else self.config.batch_size
-        texts = checked_texts(lines, "lines")
-        pairs = zip(texts, itertools.repeat(""))
+        sentences = checked_texts(lines, "lines")
+        pairs = zip(sentences, itertools.repeat(""))
         if prefixes is not None:
-            pairs = paired(texts, checked_texts(prefixes, "prefixes"))
+            pairs = paired(sentences, checked_texts(prefixes, "prefixes"))
         while True:
             chunk = list(itertools.islice(pairs, size))
             if not chunk:
