@@ -49,6 +49,7 @@ def option(default, help, least=-LARGEST, most=LARGEST):
 
 
 count = functools.partial(option, least=1, most=LARGEST_COUNT)
+whole = functools.partial(option, least=0, most=LARGEST_COUNT)
 amount = functools.partial(option, least=0.0)
 share = functools.partial(option, least=0.0, most=0.99)
 
@@ -67,15 +68,11 @@ def check_fields(config):
         is_number = float in allowed and type(value) is int
         expect(is_number or type(value) in allowed, name, f"be {kinds}", value)
         if type(value) in (int, float):
-            check_range(name, value, *field.metadata["range"])
-
-
-def check_range(name, value, least, most):
-    """Raise a `ValueError` unless a number is within its range, which NaN never is."""
-    limits = f"be between {least} and {most}"
-    if most in (LARGEST, LARGEST_COUNT) and value < least:
-        limits = f"be at least {least}"
-    expect(least <= value <= most, name, limits, value)
+            least, most = field.metadata["range"]
+            limits = f"be between {least} and {most}"
+            if most in (LARGEST, LARGEST_COUNT) and value < least:
+                limits = f"be at least {least}"
+            expect(least <= value <= most, name, limits, value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,9 +115,7 @@ class TransformerConfig:
         "position table: the paper's, Marian's (sines, then cosines), fairseq's (other "
         "rates), or learned",
     )
-    first_position: int = option(
-        0, "first position in a sinusoidal table", 0, LARGEST_COUNT
-    )
+    first_position: int = whole(0, "first position in a sinusoidal table")
     max_positions: int = count(
         512, "rows of a learned position table, and of tables in exports for Marian"
     )
@@ -294,26 +289,14 @@ class TrainingConfig:
     label_smoothing: float = share(
         0.1, "share of the target probability spread over the vocabulary"
     )
-    gradient_accumulation: int = count(
-        1, "batches summed into one update; what an epoch has left makes its last one"
-    )
+    gradient_accumulation: int = count(1, "batches summed into one update")
     weight_decay: float | None = amount(None, "decoupled weight decay of Adam")
     clip_norm: float | None = option(None, "largest global norm of the gradient")
     monitor: Literal["loss", "bleu"] = option(
         "loss", "what decides which epoch is best, on the validation pairs"
     )
     bleu_tokenize: Literal[
-        "auto",
-        "13a",
-        "intl",
-        "zh",
-        "ja-mecab",
-        "ko-mecab",
-        "flores101",
-        "flores200",
-        "spm",
-        "char",
-        "none",
+        "auto", "13a", "intl", "zh", "ja-mecab", "ko-mecab", "flores200", "spm", "char"
     ] = option("auto", "how BLEU cuts text; auto is by the script of the references")
     patience: int | None = count(None, "stop after so many epochs without a better one")
     average_last: int = count(5, "last epochs whose mean is compared with the best one")
@@ -339,26 +322,17 @@ class DecodingConfig:
         "beam", "how the next token is chosen"
     )
     beam: int = count(4, "hypotheses kept by beam search", most=1000)
-    # Above, the penalty of the longest translations would be no float32.
-    length_penalty: float = amount(
-        0.6, "alpha; 0 compares by probability alone", most=5.0
-    )
+    # With more, the longest translations' penalty would be no float32.
+    length_penalty: float = amount(0.6, "alpha; 0 is probability alone", most=5.0)
     penalty: Literal["gnmt", "power"] = option(
         "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha"
     )
-    extra_length: int = option(
-        50, "most tokens of a translation beyond its source's", 0, 100_000
-    )
+    extra_length: int = whole(50, "most tokens beyond the source's", most=100_000)
     n_best: int = count(1, "translations of each sentence, best first", most=1000)
     temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter", 1e-3)
-    top_k: int = option(
-        0,
-        "sampling: choose among the k likeliest tokens; 0 is off",
-        0,
-        LARGEST_COUNT,
-    )
+    top_k: int = whole(0, "sampling: choose among the k likeliest tokens; 0 is off")
     top_p: float = option(
-        1.0, "sampling: choose among the likeliest with this probability", 1e-6, 1.0
+        1.0, "sampling: choose among the likeliest that hold this much", 1e-6, 1.0
     )
     seed: int = option(0, "sampling: seed", 0, 2**32 - 1)
     batch_size: int = count(64, "sentences translated together", most=1_000_000)

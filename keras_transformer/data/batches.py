@@ -204,5 +204,5 @@ class TokenBatches(keras.utils.PyDataset):
 
 
 def _check(name, value, least):
-    is_enough = isinstance(value, int) and value >= least
+    is_enough = type(value) is int and value >= least
     expect(is_enough, name, f"be an integer of at least {least}", value)

@@ -1,6 +1,7 @@
 """Parallel text from files: readers that give (source, target) pairs of strings."""
 
 import itertools
+import os
 
 from ..config import expect
 from ..text.lines import read_lines
@@ -20,6 +21,10 @@ def read_pairs(source, target=None):
         ValueError: if a file is empty or unreadable, the two are not of equal length
             (known only at their end), or a `.tsv` line has not two columns.
     """
+    for path in (source, target or source):
+        # No open file: it could not be read twice.
+        is_path = isinstance(path, (str, os.PathLike))
+        expect(is_path, "source and target", "be paths of files", path)
     if str(source).endswith((".tsv", ".tsv.gz")):
         expect(target is None, "target", "be absent when source is a .tsv file", target)
         return _tsv_pairs(source)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..config import DataConfig, expect
 from ..runs.sealed_files import written_aside
-from ..text.lines import checked_text, checked_texts
+from ..text.lines import checked_text, expect_list
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import PAD
@@ -97,8 +97,10 @@ class TokenStore:
     @classmethod
     def from_lines(cls, source_lines, target_lines, *tokenizers, config=None):
         """The same in memory, from sentences and as many translations."""
-        sources = list(checked_texts(source_lines, "source_lines"))
-        targets = list(checked_texts(target_lines, "target_lines"))
+        expect_list(source_lines, "source_lines")
+        expect_list(target_lines, "target_lines")
+        sources = list(source_lines)
+        targets = list(target_lines)
         counts = [len(sources), len(targets)]
         expect(counts[0] == counts[1], "both sides", "have as many lines", counts)
         files = [io.BytesIO() for _ in FILES]

@@ -278,6 +278,7 @@ def test_batches_from_lines():
     [
         ("batch_tokens", 0, "an integer of at least 1; received 0"),
         ("batch_tokens", 2.5, "an integer of at least 1; received 2.5"),
+        ("batch_tokens", True, "an integer of at least 1; received True"),
         ("accumulation", 0, "an integer of at least 1; received 0"),
         ("seed", -1, "an integer of at least 0; received -1"),
         ("shard", (2, 2, 1), "a process of processes, and devices; received"),

@@ -1,4 +1,5 @@
 import gzip
+import io
 
 import pytest
 
@@ -55,3 +56,7 @@ def test_bad_tables(tmp_path):
         read_pairs("s.tsv", "t.de")
     with pytest.raises(ValueError, match="target must be given unless source is a .ts"):
         read_pairs("s.en")
+    with pytest.raises(
+        ValueError, match="source and target must be paths of files; rec"
+    ):
+        read_pairs("s.en", io.BytesIO(b"a\n"))
