@@ -118,8 +118,8 @@ def locked(run):
         try:
             held.enter_context(holding(Path(run) / "manifest.json"))
         except BlockingIOError:
-            message = f"run {str(run)!r} is being trained by another process"
-            raise ValueError(message) from None
+            what = "is being trained or replaced by another process"
+            raise ValueError(f"{str(run)!r} {what}") from None
         yield
 
 

@@ -99,8 +99,9 @@ def train(
         with distribution.main_process_first() as is_first:
             if is_first:
                 if goes_on:
+                    manifest = Run.open(path).manifest
                     held.enter_context(locked(path))
-                    Run.open(path).manifest.verify("data")
+                    manifest.verify("data")
                 else:
                     how = (overwrite, init_from, distribution, held)
                     begin(path, files, *settings, *how)

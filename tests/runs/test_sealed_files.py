@@ -145,7 +145,9 @@ def test_one_process_at_a_time(tmp_path):
             files.new_directory(tmp_path / "run", overwrite=True),
         ):
             with (
-                pytest.raises(ValueError, match="is being trained by another process"),
+                pytest.raises(
+                    ValueError, match="is being trained or replaced by another process"
+                ),
                 other,
             ):
                 pass

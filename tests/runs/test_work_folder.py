@@ -278,6 +278,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch, number):
 
 def test_a_lock_on_what_was_replaced_is_none(tmp_path, monkeypatch):
     path = tmp_path / "lock"
+    path.touch()
     flock = work_folder.fcntl.flock
 
     def replaced_meanwhile(file, how):
