@@ -186,9 +186,9 @@ class Manifest:
         return content
 
     def _compare(self, name, found):
-        what = "is missing or cannot be read"
-        if found is not None:
-            what = "is not the file that was written with manifest.json"
+        what = "is not the file that was written with manifest.json"
+        if found is None:
+            what += ": it is missing or cannot be read"
         if found is None or found != self.sums.get(name):
             raise ValueError(f"'{self.folder / name}' {what}")
 
