@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from layer_checks import ON_TORCH
 from small import contents
 
 from keras_transformer.runs import work_folder
@@ -22,6 +23,7 @@ from keras_transformer.runs.sealed_files import (
     written_aside,
 )
 
+pytestmark = ON_TORCH
 STEPS = ("fcntl.", "open", "os.", "shutil.", "tempfile.")
 
 
