@@ -120,8 +120,8 @@ def locked(run):
         try:
             held.enter_context(holding(Path(run) / "manifest.json"))
         except BlockingIOError:
-            message = f"run {str(run)!r} is being trained by another process"
-            raise ValueError(message) from None
+            what = "is being trained or replaced by another process"
+            raise ValueError(f"{str(run)!r} {what}") from None
         yield
 
 
@@ -201,9 +201,9 @@ class Manifest:
         return content
 
     def _compare(self, name, found):
-        what = "is missing or cannot be read"
-        if found is not None:
-            what = "is not the file that was written with manifest.json"
+        what = "is not the file that was written with manifest.json"
+        if found is None:
+            what += ": it is missing or cannot be read"
         if found is None or found != self.sums.get(name):
             raise ValueError(f"'{self.folder / name}' {what}")
 

@@ -38,6 +38,7 @@ def work_folder(path):
     with naming(path), contextlib.ExitStack() as held:
         folder = fresh_folder(path.parent, held)
         try:
+            (folder / "new").mkdir()
             yield folder / "new" / path.name
         finally:
             clear(folder)
@@ -62,13 +63,14 @@ def fresh_folder(parent, held):
     while True:
         folder = Path(tempfile.mkdtemp(".partial", WORK, parent))
         try:
+            (folder / "lock").touch()
             held.enter_context(holding(folder / "lock"))
         except (FileNotFoundError, BlockingIOError):
             continue  # another process took it for a killed one's
         except OSError as error:
             if error.errno not in NO_LOCKS:  # else nobody will clear it up, either
+                clear(folder)
                 raise
-        (folder / "new").mkdir()
         return folder
 
 
@@ -91,6 +93,7 @@ def remove_partial(folder):
             about = left.lstat()
             is_ours = about.st_uid == os.geteuid()
             if is_ours and stat.S_ISDIR(about.st_mode):
+                (left / "lock").touch()
                 with holding(left / "lock"):
                     clear(left)
 
@@ -104,7 +107,7 @@ def publish(aside, path, replaced=None):
     Args:
         aside: what `work_folder` gave, written.
         path: its name from now on.
-        replaced: `os.stat` of the directory that is to be replaced, if there is one.
+        replaced: `os.stat` of the directory that may be replaced, if there is one.
 
     Raises:
         FileExistsError: if there is another directory, which stays as it is.
@@ -112,7 +115,7 @@ def publish(aside, path, replaced=None):
     for written in (*aside.rglob("*"), aside):
         flush(written)
     exists = FileExistsError(errno.EEXIST, "it exists already", str(path))
-    if replaced is not None:
+    if replaced is not None and path.exists():
         old = aside.parent.with_name("old") / path.name
         old.parent.mkdir()
         if not os.path.samestat(replaced, path.stat()):
@@ -147,7 +150,7 @@ def holding(path):
     if fcntl is None:
         yield
         return
-    with open(path, "ab") as file:
+    with open(path, "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Meanwhile another file may have taken its name.
         if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):

@@ -35,7 +35,8 @@ class RunLog(SessionCallback):
     def rewind(self):
         """Make the lines of finished epochs those that the checkpoint has.
 
-        Others go, for they will be written again, unless nothing is left to train.
+        Others go, for they will be written again, but for that of an epoch which a
+        limit has ended.
         """
         progress = self.progress
         found = self.run.log
@@ -46,8 +47,10 @@ class RunLog(SessionCallback):
         if finished != rows:
             what = f"{len(rows)} epochs are written again, as in the checkpoint"
             warnings.warn(f"log.jsonl is damaged: its {what}", stacklevel=2)
-        later = [row for row in found if row["epoch"] > progress.epoch]
-        self.write([*rows, *later] if self.session.is_done() else rows)
+        if progress.batch and self.session.is_done():
+            under_way = progress.epoch + 1
+            rows = rows + [row for row in found if row["epoch"] == under_way]
+        self.write(rows)
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, "seconds": round(self.progress.seconds, 2)}

@@ -101,8 +101,9 @@ def train(
             if is_first:
                 remove_partial(path.resolve().parent)  # a run may come back
                 if resume and (path / "config.json").is_file():
+                    manifest = Run.open(path).manifest
                     held.enter_context(locked(path))
-                    Run.open(path).manifest.verify("data")
+                    manifest.verify("data")
                 else:
                     how = (overwrite, init_from, distribution, held)
                     begin(path, files, *settings, *how)

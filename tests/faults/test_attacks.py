@@ -172,7 +172,7 @@ def test_a_manifest_that_points_elsewhere(run, name):
     sums = json.loads((run / "manifest.json").read_text())
     sums[f"data/{name}"] = {"bytes": 1, "sha256": "0"}
     (run / "manifest.json").write_text(json.dumps(sums))
-    with pytest.raises(ValueError, match=f"{name}' is (missing|not the file that was)"):
+    with pytest.raises(ValueError, match="is not the file that was written with"):
         Run.open(run).manifest.verify("data")
 
 

@@ -128,7 +128,7 @@ def test_damaged_files(trained, tmp_path, count):
     assert refused > count / 4
 
 
-@pytest.mark.parametrize("damaged", ["a digit", "a line", "all"])
+@pytest.mark.parametrize("damaged", ["a digit", "an epoch", "a line", "all"])
 def test_the_log_is_mended(trained, tmp_path, damaged):
     """Of what is done, the checkpoint knows what the log said."""
     run = shutil.copytree(trained, tmp_path / "run")
@@ -139,6 +139,7 @@ def test_the_log_is_mended(trained, tmp_path, damaged):
     digit = b"1" if whole[place : place + 1] != b"1" else b"2"
     content = {
         "a digit": whole[:place] + digit + whole[place + 1 :],
+        "an epoch": whole.replace(b'"epoch": 2', b'"epoch": 3'),
         "a line": lines[1],
         "all": b"",
     }

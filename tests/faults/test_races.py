@@ -79,7 +79,7 @@ def test_two_trainings(tmp_path, flag):
         output, _ = process.communicate(timeout=600)
         found[process.returncode] = output.splitlines()[-1]
     assert sorted(found) == [0, 2], found
-    refused = "is being trained by another process|exists already; pass --overwrite"
+    refused = "is being trained or replaced by another process|exists already; pass"
     assert re.search(refused, found[2])
     assert [row["epoch"] for row in Run.open(run).log] == [1, 2, 3]
     assert not list(tmp_path.glob(".*"))

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from layer_checks import ON_TORCH
 from small import contents
 
 from keras_transformer.runs import work_folder
@@ -22,6 +23,7 @@ from keras_transformer.runs.sealed_files import (
     written_aside,
 )
 
+pytestmark = ON_TORCH
 STEPS = ("fcntl.", "open", "os.", "shutil.", "tempfile.")
 
 
@@ -278,6 +280,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch, number):
 
 def test_a_lock_on_what_was_replaced_is_none(tmp_path, monkeypatch):
     path = tmp_path / "lock"
+    path.touch()
     flock = work_folder.fcntl.flock
 
     def replaced_meanwhile(file, how):
