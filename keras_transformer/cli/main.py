@@ -23,7 +23,7 @@ def main(arguments=None):
         warnings.showwarning = show_warning
         try:
             options = parse(arguments)
-            if options.command is not translate.run or options.runtime == "keras":
+            if needs_keras(options):
                 start_keras()
             options.command(options)
         except KeyboardInterrupt as interrupt:
@@ -39,6 +39,13 @@ def main(arguments=None):
             say(": ".join(["error", *lines]))
             return 2
     return 0
+
+
+def needs_keras(options):
+    """Whether this process computes with Keras, not CTranslate2 or a worker of it."""
+    if options.command is not translate.run:
+        return True
+    return options.runtime == "keras" and not options.bulk
 
 
 def say(text):

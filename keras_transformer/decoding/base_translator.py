@@ -75,13 +75,12 @@ class BaseTranslator:
         Yields:
             a list of `Hypothesis` for each line.
         """
-        size = len(lines) if isinstance(lines, list) else self.config.batch_size
         wishes = itertools.repeat("") if prefixes is None else prefixes
         pairs = zip(lines, wishes)
-        while True:
-            chunk = list(itertools.islice(pairs, size))
-            if not chunk:
-                return
+        chunks = in_chunks(pairs, self.config.batch_size)
+        if isinstance(lines, list):
+            chunks = [list(pairs)]
+        for chunk in chunks:
             results = [[Hypothesis("", 0.0, ())] for _ in chunk]
             filled = [n for n, (text, _) in enumerate(chunk) if has_text(text)]
             texts = [chunk[n][0] for n in filled]
@@ -94,7 +93,6 @@ class BaseTranslator:
             for n, found in zip(filled, searched, strict=True):
                 results[n] = found
             yield from results
-            size = min(2 * size, CHUNK * self.config.batch_size)
 
     def hypotheses(self, texts, prefixes=None, token_scores=False):
         """The `n_best` translations of each sentence, best first.
@@ -180,6 +178,15 @@ class BaseTranslator:
         texts = self.target_tokenizer.decode(ids)
         rows = zip(texts, scores, ids, strict=True)
         return [Hypothesis(text, float(score), tuple(row)) for text, score, row in rows]
+
+
+def in_chunks(items, batch_size):
+    """Lists of one batch of items, then of two, four and so on up to `CHUNK`."""
+    items = iter(items)
+    size = batch_size
+    while chunk := list(itertools.islice(items, size)):
+        yield chunk
+        size = min(2 * size, CHUNK * batch_size)
 
 
 def with_field(name, values_of, texts, results):
