@@ -67,7 +67,6 @@ def translate_file(
         ValueError: if a file is not as described; what a worker raises.
     """
     source = Path(source).resolve()
-    expect(source.is_file(), str(source), "be a file", "none")
     changed = source.stat().st_mtime_ns
     lines = functools.partial(read_lines, source)
     if column is not None:

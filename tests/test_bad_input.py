@@ -53,6 +53,7 @@ def folder(tmp_path_factory):
     lines[6] = "ein Mädchen".encode("latin-1")
     (folder / "latin.de").write_bytes(b"\n".join(lines))
     (folder / "empty.en").touch()
+    (folder / "train.parquet").touch()
     (folder / "blank.en").write_text("\n" * 60)
     (folder / "three.tsv").write_text("a\tb\nc\td\te\n")
     for name, text in TOML.items():
@@ -248,7 +249,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "files without; received ('train.en', 'out.parquet')",
         ),
         (
-            "translate run --bulk --input a.parquet --output b.parquet --column a "
+            "translate run --bulk --input train.parquet --output b.parquet --column a "
             "--n-best 2",
             "--n-best, --alignments and --token-scores must be absent with --column; "
             "received (2, False, False)",
@@ -259,7 +260,15 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ),
         (
             "translate run --bulk --input absent.en --output out.de",
-            "absent.en must be a file; received none",
+            "--input must be a file; received 'absent.en'",
+        ),
+        *(
+            (
+                f"translate run --bulk --input train.en --output o --address {address}",
+                "--address must be auto, or the HOST:PORT where a Ray cluster "
+                f"answers; received '{address}'",
+            )
+            for address in ("nonsense", "ray://127.0.0.1:1", "127.0.0.1:1")
         ),
         *(
             (

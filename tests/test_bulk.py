@@ -4,6 +4,8 @@ import contextlib
 import functools
 import gzip
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,21 +14,24 @@ import uuid
 import warnings
 from pathlib import Path
 
+import keras
 import pytest
 from layer_checks import ON_TORCH
 from small import contents
 
 from keras_transformer.cli.main import main
+from keras_transformer.cli.parser import build_parser
 from keras_transformer.export import ctranslate2
 
 pytest.importorskip("ray", reason="the extra `bulk` is not installed")
 
 import pyarrow as pa  # noqa: E402
 import ray  # noqa: E402
+import yaml  # noqa: E402
 from pyarrow import parquet  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from keras_transformer.bulk import translate_file  # noqa: E402
+from keras_transformer.bulk import THREADS, translate_file  # noqa: E402
 
 pytestmark = ON_TORCH
 LINES = ["a b", "", "  ", "c\u2028d", "e\x85f\tg", "ä\x0bö"] * 5
@@ -131,6 +136,31 @@ def test_an_error_is_the_workers_and_leaves_nothing(
     assert not ray.is_initialized()
     (tmp_path / "marks" / "killed").unlink(missing_ok=True)
     assert contents(tmp_path) == before
+
+
+def test_keras_translates_in_workers_as_in_one_process(
+    address, trained, corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    files = ["--input", corpus[2], "--output", tmp_path / "out"]
+    words = [*map(str, ["translate", trained, *files, "--batch-size", 3])]
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
+    command = [sys.executable, "-m", "keras_transformer", *words]
+    subprocess.run(command, env=environment, check=True)
+    expected = (tmp_path / "out").read_bytes()
+    (tmp_path / "out").unlink()
+    assert main([*words, "--bulk", "--address", address]) == 0
+    assert (tmp_path / "out").read_bytes() == expected and expected.count(b"\n") == 8
+
+
+def test_the_page_of_clusters_is_spelled_right():
+    page = (Path(__file__).parent.parent / "docs" / "bulk.md").read_text("utf-8")
+    for block in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL):
+        assert {"cluster_name", "kind"} & {*yaml.safe_load(block)}
+    commands = re.findall(r"keras-transformer (translate RUN .*?)['\n]", page)
+    assert len(commands) == 4
+    for command in commands:
+        assert build_parser().parse_args(shlex.split(command)).bulk
 
 
 @pytest.fixture(scope="module")

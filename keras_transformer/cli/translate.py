@@ -4,6 +4,7 @@ import contextlib
 import functools
 import itertools
 import os
+import socket
 import sys
 
 from ..config import DecodingConfig, expect
@@ -90,12 +91,15 @@ def translate_in_bulk(options):
     """Translate a file by the workers of Ray Data."""
     files = (options.input, options.output)
     expect(all(files), "--input and --output", "be given with --bulk", files)
+    expect(os.path.isfile(options.input), "--input", "be a file", options.input)
     are_tables = {file.endswith(".parquet") for file in files}
     is_table = options.column is not None
     what = "be .parquet files with --column, and no such files without"
     expect(are_tables == {is_table}, "--input and --output", what, files)
     workers = options.workers
     expect(workers is None or workers >= 1, "--workers", "be at least 1", workers)
+    if options.address not in (None, "auto"):
+        check_address(options.address)
     from ..bulk import translate_file
 
     if options.runtime == "keras":
@@ -117,6 +121,16 @@ def translate_in_bulk(options):
             print(f"keras-transformer: {text}", file=terminal, flush=True)
 
         translate_file(*files, start, search.batch_size, **how, say=say)
+
+
+def check_address(address):
+    """Raise a `ValueError` if nothing answers; Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError):
+        what = "be auto, or the HOST:PORT where a Ray cluster answers"
+        expect(False, "--address", what, address)
 
 
 def start_worker(options, backend):
