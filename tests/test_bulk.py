@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gzip
+import importlib.util
 import os
 import re
 import shlex
@@ -151,6 +152,19 @@ def test_keras_translates_in_workers_as_in_one_process(
     (tmp_path / "out").unlink()
     assert main([*words, "--bulk", "--address", address]) == 0
     assert (tmp_path / "out").read_bytes() == expected and expected.count(b"\n") == 8
+
+
+def test_without_the_extra(monkeypatch):
+    find = importlib.util.find_spec
+
+    def find_others(name):
+        return None if name == "ray" else find(name)
+
+    monkeypatch.setattr("importlib.util.find_spec", find_others)
+    monkeypatch.delitem(sys.modules, "keras_transformer.bulk")
+    expected = r'^ray is not installed: pip install -e "\.\[bulk\]" in the clone$'
+    with pytest.raises(ImportError, match=expected):
+        importlib.import_module("keras_transformer.bulk")
 
 
 def test_the_page_of_clusters_is_spelled_right():

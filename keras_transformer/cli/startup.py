@@ -77,7 +77,8 @@ def silenced():
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     try:
-        with open(kept[1], "w", closefd=False) as terminal:
+        how = dict(closefd=False, errors="backslashreplace")
+        with open(kept[1], "w", **how) as terminal:
             yield terminal
     finally:
         for number, descriptor in enumerate(kept, 1):
