@@ -53,6 +53,7 @@ def folder(tmp_path_factory):
     lines[6] = "ein Mädchen".encode("latin-1")
     (folder / "latin.de").write_bytes(b"\n".join(lines))
     (folder / "empty.en").touch()
+    (folder / "train.parquet").touch()
     (folder / "blank.en").write_text("\n" * 60)
     (folder / "three.tsv").write_text("a\tb\nc\td\te\n")
     for name, text in TOML.items():
@@ -235,13 +236,46 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "that config.json describes: ",
         ),
         (
-            "translate run A --shard 0/2",
-            "--input and --output must be given to process 0 of 2; "
-            "received (None, None)",
+            "translate run A --bulk",
+            "--input and --output must be given with --bulk; received (None, None)",
         ),
         (
-            "translate run A --shard 2/2",
-            "--shard must be K/N with K from 0 to N - 1; received '2/2'",
+            "translate run A --bulk --input train.en --output out.de",
+            "TEXT must be absent with --input; received ['A']",
+        ),
+        (
+            "translate run --bulk --input train.en --output out.parquet",
+            "--input and --output must be .parquet files with --column, and no such "
+            "files without; received ('train.en', 'out.parquet')",
+        ),
+        (
+            "translate run --bulk --input train.parquet --output b.parquet --column a "
+            "--n-best 2",
+            "--n-best, --alignments and --token-scores must be absent with --column; "
+            "received (2, False, False)",
+        ),
+        (
+            "translate run --bulk --workers 0 --input train.en --output out.de",
+            "--workers must be at least 1; received 0",
+        ),
+        (
+            "translate run --bulk --input absent.en --output out.de",
+            "--input must be a file; received 'absent.en'",
+        ),
+        *(
+            (
+                f"translate run --bulk --input train.en --output o --address {address}",
+                "--address must be auto, or the HOST:PORT where a Ray cluster "
+                f"answers; received '{address}'",
+            )
+            for address in ("nonsense", "ray://127.0.0.1:1", "127.0.0.1:1")
+        ),
+        *(
+            (
+                f"translate run A --{name} 2",
+                f"--{name} must be absent without --bulk; received",
+            )
+            for name in ("workers", "address", "column")
         ),
         (
             "translate run A --input train.en",

@@ -34,6 +34,7 @@ RANKS = {
     "evaluation": 7,
     "training": 8,  # `train` measures BLEU after its epochs
     "plots": 8,
+    "bulk": 8,
     "pretrained": 9,
     "export": 10,  # --to huggingface writes the names that imports read
     "": 11,

@@ -27,7 +27,7 @@ def main(arguments=None):
         try:
             expect(has_output, "standard output", "be open", "a closed one")
             options = parse(arguments)
-            if options.command is not translate.run or options.runtime == "keras":
+            if needs_keras(options):
                 start_keras()
             options.command(options)
             sys.stdout.flush()
@@ -72,6 +72,13 @@ def drop_output():
     except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
+
+
+def needs_keras(options):
+    """Whether this process computes with Keras, not CTranslate2 or a worker of it."""
+    if options.command is not translate.run:
+        return True
+    return options.runtime == "keras" and not options.bulk
 
 
 def say(text):

@@ -61,16 +61,26 @@ def keep_freed_memory():
 def start_keras():
     """Choose a backend, set the allocator, and import Keras without TensorFlow's lines.
 
-    TensorFlow writes them to standard error from C++, whatever its log level, so Python
-    cannot redirect them.
+    TensorFlow writes them to standard error from C++, whatever its log level.
     """
     choose_backend()
     keep_freed_memory()
-    kept = os.dup(2)
+    with silenced():
+        import keras  # noqa: F401
+
+
+@contextlib.contextmanager
+def silenced():
+    """Silence what libraries print, in C++ too; give standard error to write to."""
+    kept = [os.dup(1), os.dup(2)]
     with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     try:
-        import keras  # noqa: F401
+        how = dict(closefd=False, errors="backslashreplace")
+        with open(kept[1], "w", **how) as terminal:
+            yield terminal
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for number, descriptor in enumerate(kept, 1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)

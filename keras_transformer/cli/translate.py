@@ -1,16 +1,18 @@
 """Translate sentences with a trained run."""
 
 import contextlib
+import functools
 import itertools
+import os
+import socket
 import sys
-from pathlib import Path
 
 from ..config import DecodingConfig, expect
 from ..runs.sealed_files import new_file
 from ..text.lines import read_lines
-from . import shards
 from .flags import RUN, chosen_fields
 from .output import rows_of
+from .startup import choose_backend, silenced, start_keras
 
 RUNTIME = {
     "--runtime": dict(
@@ -23,12 +25,18 @@ FLAGS = {
     **RUN,
     **RUNTIME,
     "text": dict(metavar="TEXT", nargs="*", help="sentences"),
-    "--input": dict(help="file of sentences (default: standard input)"),
-    "--output": dict(help="file to write (default: standard output)"),
-    "--shard": dict(
-        metavar="K/N",
-        help="translate each N-th line from the K-th, from 0; the last of N joins all",
+    "--input": dict(help="file of sentences, also as .gz (default: standard input)"),
+    "--output": dict(help="file to write, also as .gz (default: standard output)"),
+    "--bulk": dict(
+        action="store_true", help="translate a large file in several processes (Ray)"
     ),
+    "--workers": dict(
+        type=int,
+        metavar="N",
+        help="processes of --bulk (default: one for each GPU, or else processor)",
+    ),
+    "--address": dict(help="Ray cluster of --bulk, or auto (default: this machine)"),
+    "--column": dict(help="column of sentences, with --bulk and .parquet files"),
     "--alignments": dict(
         action="store_true", help="add a column: word links, source-target from 0"
     ),
@@ -60,9 +68,11 @@ def run(options):
     if options.alignments:
         runtime = options.runtime
         expect(runtime == "keras", "--runtime", "be keras with --alignments", runtime)
-    number, count = shard_of(options)
-    if count > 1:
-        return translate_share(options, number, count)
+    if options.bulk:
+        return translate_in_bulk(options)
+    for name in ("workers", "address", "column"):
+        value = getattr(options, name)
+        expect(value is None, f"--{name}", "be absent without --bulk", value)
     if options.input:
         lines = read_lines(options.input)
     elif not lines:
@@ -74,45 +84,69 @@ def run(options):
     if options.output:
         place = new_file(options.output)
     with place as file:
-        for rows in found_rows(options, lines, at_once=typed):
+        translator = load_translator(options)
+        columns = (options.alignments, options.token_scores)
+        for rows in rows_of(translator, lines, *columns, at_once=typed):
             print(*rows, sep="\n", file=file, flush=not options.output)
 
 
-def found_rows(options, lines, **how):
+def translate_in_bulk(options):
+    """Translate a file by the workers of Ray Data."""
+    files = (options.input, options.output)
+    expect(all(files), "--input and --output", "be given with --bulk", files)
+    expect(os.path.isfile(options.input), "--input", "be a file", options.input)
+    are_tables = {file.endswith(".parquet") for file in files}
+    is_table = options.column is not None
+    what = "be .parquet files with --column, and no such files without"
+    expect(are_tables == {is_table}, "--input and --output", what, files)
+    workers = options.workers
+    expect(workers is None or workers >= 1, "--workers", "be at least 1", workers)
+    if options.address not in (None, "auto"):
+        check_address(options.address)
+    from ..bulk import translate_file
+
+    if options.runtime == "keras":
+        choose_backend()
+        search = DecodingConfig(**chosen_fields(options, DecodingConfig))
+    else:
+        search = load_translator(options).config
+    wanted = (search.n_best, options.alignments, options.token_scores)
+    is_text = not is_table or wanted == (1, False, False)
+    names = "--n-best, --alignments and --token-scores"
+    expect(is_text, names, "be absent with --column", wanted)
+    options.run = os.path.abspath(options.run)
+    backend = os.environ.get("KERAS_BACKEND", "")
+    start = functools.partial(start_worker, options, backend)
+    how = dict(column=options.column, workers=workers, address=options.address)
+    with silenced() as terminal:
+
+        def say(text):
+            print(f"keras-transformer: {text}", file=terminal, flush=True)
+
+        translate_file(*files, start, search.batch_size, **how, say=say)
+
+
+def check_address(address):
+    """Raise a `ValueError` if nothing answers; Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError):
+        what = "be auto, or the HOST:PORT where a Ray cluster answers"
+        expect(False, "--address", what, address)
+
+
+def start_worker(options, backend):
+    """What a worker of --bulk does with a list of lines and the number of the first."""
+    if options.runtime == "keras":
+        os.environ["KERAS_BACKEND"] = backend
+        start_keras()
     translator = load_translator(options)
-    return rows_of(translator, lines, options.alignments, options.token_scores, **how)
 
+    def texts_of(lines, number):
+        numbers = itertools.count(number)
+        columns = (options.alignments, options.token_scores)
+        found = rows_of(translator, lines, *columns, numbers=numbers)
+        return ["\n".join(rows) for rows in found]
 
-def shard_of(options):
-    """The number of this process, by --shard or by its launcher, and of all."""
-    number = 0
-    count = 1
-    if options.shard:
-        number, count = shards.parse_shard(options.shard)
-    elif options.runtime == "keras":
-        from ..distribution.launcher import launched, take_device
-
-        number, count = launched()
-        take_device()
-    if count > 1:
-        files = (options.input, options.output)
-        expectation = f"be given to process {number} of {count}"
-        expect(all(files), "--input and --output", expectation, files)
-    return number, count
-
-
-def translate_share(options, number, count):
-    """Translate a share of a file; join the shares if this was the last one."""
-    run = Path(options.run)
-    files = [Path(options.input), run / "manifest.json", run / "model.keras"]
-    stats = [path.stat() for path in files if path.is_file()]
-    mark = [[stat.st_size, stat.st_mtime_ns] for stat in stats]
-    mark += [options.runtime, options.alignments, options.token_scores]
-    mark.append(chosen_fields(options, DecodingConfig))
-    parts = shards.parts_of(options.output, count, mark)
-    if not parts[number].exists():
-        lines = itertools.islice(read_lines(options.input), number, None, count)
-        numbers = itertools.count(number + 1, count)
-        shards.write_part(parts[number], found_rows(options, lines, numbers=numbers))
-    for missing in shards.join_parts(options.output, parts, number):
-        print(f"--shard {missing}/{count} is still to be done", file=sys.stderr)
+    return texts_of

@@ -81,15 +81,14 @@ class BaseTranslator:
             ValueError: where lines or prefixes end before the others, or are no
                 strings.
         """
-        size = len(lines) if isinstance(lines, list) else self.config.batch_size
         sentences = checked_texts(lines, "lines")
         pairs = zip(sentences, itertools.repeat(""))
         if prefixes is not None:
             pairs = paired(sentences, checked_texts(prefixes, "prefixes"))
-        while True:
-            chunk = list(itertools.islice(pairs, size))
-            if not chunk:
-                return
+        chunks = in_chunks(pairs, self.config.batch_size)
+        if isinstance(lines, list):
+            chunks = [list(pairs)]
+        for chunk in chunks:
             results = [[Hypothesis("", 0.0, ())] for _ in chunk]
             filled = self._with_tokens([text for text, _ in chunk])
             texts = [chunk[n][0] for n in filled]
@@ -102,7 +101,6 @@ class BaseTranslator:
             for n, found in zip(filled, searched, strict=True):
                 results[n] = found
             yield from results
-            size = min(2 * size, CHUNK * self.config.batch_size)
 
     def hypotheses(self, texts, prefixes=None, token_scores=False):
         """The `n_best` translations of each sentence, best first.
@@ -193,6 +191,15 @@ class BaseTranslator:
         texts = self.target_tokenizer.decode(ids)
         rows = zip(texts, scores, ids, strict=True)
         return [Hypothesis(text, float(score), tuple(row)) for text, score, row in rows]
+
+
+def in_chunks(items, batch_size):
+    """Lists of one batch of items, then of two, four and so on up to `CHUNK`."""
+    items = iter(items)
+    size = batch_size
+    while chunk := list(itertools.islice(items, size)):
+        yield chunk
+        size = min(2 * size, CHUNK * batch_size)
 
 
 def with_field(name, values_of, texts, results):

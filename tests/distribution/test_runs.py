@@ -1,7 +1,6 @@
 """Whole runs as several processes.
 
-The tests show what is written once, what a killed process leaves, and how the processes
-share the translation of a file.
+The tests show what is written once, and what a killed process leaves.
 """
 
 import json
@@ -14,17 +13,14 @@ import numpy as np
 import pytest
 import small
 from distribution.launching import BACKEND, finish, start
-from export.making import make_run, sentences
 from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
-from keras_transformer.cli.main import main
 from keras_transformer.runs.sealed_files import load_arrays
 
 TRAINING = (
     "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 "
     "--checkpoint-minutes 0 --patience 1"
 ).split()
-SEARCH = "--beam 2 --n-best 2 --extra-length 2".split()
 # The second is JAX's.
 ENDED = "stops because another one ended; --resume continues|another task died"
 
@@ -134,44 +130,3 @@ def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(
     rest = [*flags, "--max-updates", "1000", "--resume", "--distribute", "none"]
     finish(start(["-m", "keras_transformer", "train", run, *rest]))
     same(run, alone)
-
-
-def same_lines(path, other):
-    """Two files of n-best lists hold as many lines, and the same best ones.
-
-    Scores depend a little on the other sentences of a batch, and so does what is second
-    best.
-    """
-    found, expected = (
-        [line.split("\t") for line in file.read_text().splitlines()]
-        for file in (path, other)
-    )
-    assert [number for number, *_ in found] == [number for number, *_ in expected]
-    for (number, score, text), (_, other_score, other_text) in zip(found, expected):
-        if number == "1":
-            assert text == other_text
-            assert float(score) == pytest.approx(float(other_score), abs=1e-3)
-
-
-def test_a_file_is_translated_in_shares_and_a_lost_one_done_again(tmp_path, capsys):
-    # Trained until every choice is clear, so that no rounding changes a word.
-    run = make_run(tmp_path / "run", epochs=7, encoder_layers=1)
-    source = tmp_path / "source"
-    source.write_text("".join(line + "\n" for line in sentences(24, seed=1)))
-    whole, shared = tmp_path / "whole", tmp_path / "shared"
-    command = ["-m", "keras_transformer", "translate", run]
-    command += ["--input", source, *SEARCH, "--output"]
-    before = {*tmp_path.iterdir()}
-    assert main([str(word) for word in [*command[2:], whole]]) == 0
-    finish(start([*command, shared], processes=2))
-    same_lines(shared, whole)
-    assert {*tmp_path.iterdir()} - before == {shared, whole}
-    redone = [str(word) for word in [*command[2:], tmp_path / "redone"]]
-    assert main([*redone, "--shard", "1/3"]) == 0 == main([*redone, "--shard", "0/3"])
-    assert "--shard 2/3 is still to be done" in capsys.readouterr().err
-    assert (
-        not (tmp_path / "redone").exists()
-        and len([*tmp_path.glob("redone.*.part")]) == 2
-    )
-    assert main([*redone, "--shard", "2/3"]) == 0
-    same_lines(tmp_path / "redone", whole)

@@ -1,3 +1,4 @@
+import gzip
 import os
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def test_a_new_file_appears_whole_or_not_at_all(tmp_path):
         file.write("two")
         raise KeyboardInterrupt
     assert contents(tmp_path) == {path: b"one\n"}
+
+
+def test_a_gz_file_is_packed_and_depends_on_its_text_alone(tmp_path):
+    for name in ("one.gz", "two.gz"):
+        with files.new_file(tmp_path / name) as file:
+            file.write("ein\nzwölf\n")
+    one, two = (tmp_path / name for name in ("one.gz", "two.gz"))
+    assert gzip.open(one).read() == "ein\nzwölf\n".encode()
+    assert one.read_bytes() == two.read_bytes()
 
 
 def test_a_link_stays_and_a_device_is_written_to(tmp_path):
