@@ -160,25 +160,25 @@ class BaseTranslator:
 
     def _with_token_scores(self, texts, results):
         def scores_of(sources, hypotheses):
-            encoded = self._encode_sources(sources)
+            encoded = self._encode_sources(sources, warns=False)
             return self._token_scores(encoded, [one.ids for one in hypotheses])
 
         return with_field("token_scores", scores_of, texts, results)
 
     def _with_alignments(self, texts, results):
-        return with_field("alignment", self.alignments, texts, results)
+        return with_field("alignment", self._alignments, texts, results)
 
     def _with_tokens(self, texts):
         """Which texts are not empty: neither to a reader nor to their tokenizer."""
         ids = self.source_tokenizer.encode(texts)
         return [n for n, text in enumerate(texts) if ids[n] and has_text(text)]
 
-    def _encode_sources(self, texts):
+    def _encode_sources(self, texts, warns=True):
         """The ids of sentences in their format, cut to what is allowed."""
         sources = self.source_tokenizer.encode(texts)
         longest = self._longest - self.sentence_format.around_source
         cut = [text for text, ids in zip(texts, sources) if len(ids) > longest]
-        if cut:
+        if cut and warns:
             warnings.warn(
                 f"cut to {self._longest} tokens: {len(cut)} of {len(texts)} sentences, "
                 f"first {cut[0][:60]!r}...",
@@ -208,9 +208,7 @@ def with_field(name, values_of, texts, results):
     Its values come from `values_of(sources, hypotheses)`, lists of one length.
     """
     pairs = [(text, one) for text, found in zip(texts, results) for one in found]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of long sentences the search has warned
-        values = values_of([text for text, _ in pairs], [one for _, one in pairs])
+    values = values_of([text for text, _ in pairs], [one for _, one in pairs])
     values = map(tuple, values)
     return [
         [dataclasses.replace(one, **{name: next(values)}) for one in found]

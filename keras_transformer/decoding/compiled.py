@@ -3,7 +3,14 @@
 This is the only code of the search that knows backends.
 """
 
+import threading
+
 import keras
+
+# Held by who computes: a backend gives one computation all processors, and compiles
+# each but once. On torch each thread that calls has OpenMP threads of its own, which
+# wait for each other busily: more of them than processors hinder each other.
+COMPUTING = threading.Lock()
 
 
 def compiled(function, model):
@@ -11,9 +18,16 @@ def compiled(function, model):
 
     JAX compiles once for each set of shapes, TensorFlow traces once for each but the
     number of rows, torch runs as it is. The variables may change between calls.
+    Threads that call take turns.
     """
     makers = {"jax": for_jax, "tensorflow": for_tensorflow, "torch": for_torch}
-    return makers[keras.backend.backend()](function, model)
+    compute = makers[keras.backend.backend()](function, model)
+
+    def call(*tensors):
+        with COMPUTING:
+            return compute(*tensors)
+
+    return call
 
 
 def for_jax(function, model):

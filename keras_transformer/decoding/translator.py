@@ -16,12 +16,8 @@ from .base_translator import (
     as_texts,
     check_pairs,
 )
-from .batching import (
-    batches,
-    pad,
-    padded_width,
-)
-from .compiled import compiled
+from .batching import batches, pad, padded_width
+from .compiled import COMPUTING, compiled
 from .translate_ids import translate_ids
 
 
@@ -31,7 +27,8 @@ class Translator(BaseTranslator):
     In float32 each sentence gets the same translation whatever is translated with it;
     in half precision rounding may depend on the shape of the batch. Sentences are
     sorted by length inside, and the compiled search meets few shapes: 1, 8 or
-    `batch_size` rows, and every second bucket edge of source tokens.
+    `batch_size` rows, and every second bucket edge of source tokens. Threads may share
+    a translator: they take turns, batch by batch.
 
     Args:
         model: a `Transformer`.
@@ -136,8 +133,11 @@ class Translator(BaseTranslator):
                 something else than texts.
         """
         sources, targets = check_pairs(sources, targets)
+        return self._alignments(sources, targets, warns=True)
+
+    def _alignments(self, sources, targets, warns=False):
         sentence_format = self.sentence_format
-        source_ids = self._encode_sources(sources)
+        source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)
         labels = [sentence_format.labels(ids) for ids in target_ids]
         inputs = [sentence_format.target(own) for own in labels]
@@ -176,15 +176,16 @@ class Translator(BaseTranslator):
         (source_ids,) = self._encode_sources([text])
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
-        translate_ids(
-            self.model,
-            self.config,
-            self._rows([source_ids], 1, len(source_ids)),
-            ops.convert_to_tensor([limit], dtype="int32"),
-            lengths=(limit,),
-            target_prefix=self._prefix,
-            loop=traces.recorder(states),
-        )
+        with COMPUTING:
+            translate_ids(
+                self.model,
+                self.config,
+                self._rows([source_ids], 1, len(source_ids)),
+                ops.convert_to_tensor([limit], dtype="int32"),
+                lengths=(limit,),
+                target_prefix=self._prefix,
+                loop=traces.recorder(states),
+            )
         pieces = self.target_tokenizer.pieces
         return [traces.step(state, pieces, self._special.pad) for state in states]
 

@@ -32,6 +32,8 @@ WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model-*-of-*.bin",
 )
+LARGEST_HEADER = 1 << 22  # bytes, of what says which tensors there are
+LONGEST_NAME = 200  # characters
 
 
 def fetch(source, revision=None):
@@ -131,19 +133,25 @@ class Safetensors:
         self.shapes = {}
         self._paths = {}
         for path in paths:
+            with open(path, "rb") as file:
+                size = int.from_bytes(file.read(8), "little")
+            check_header("its header", size)
             with safe_open(path, framework="np") as file:
                 for name in file.keys():
+                    check_name(name, self.shapes)
                     header = file.get_slice(name)
                     one_of(name, header.get_dtype(), ["F32", "F16", "BF16"])
                     self.shapes[name] = tuple(header.get_shape())
                     self._paths[name] = path
 
     def read(self, name):
-        """A tensor as a new float32 array."""
+        """A tensor as a new float32 array; a `ValueError` if a number is not finite."""
         # Opened anew each time: what is read stays mapped, and counts as memory, as
         # long as the file is open.
         with safe_open(self._paths[name], framework="np") as file:
-            return np.ascontiguousarray(file.get_tensor(name), dtype="float32")
+            array = np.ascontiguousarray(file.get_tensor(name), dtype="float32")
+        check_finite(name, array)
+        return array
 
 
 class Torch:
@@ -151,25 +159,86 @@ class Torch:
 
     def __init__(self, paths):
         needed("torch", extra="torch")
-        import torch
-
+        self.shapes = {}
         self._tensors = {}
         for path in paths:
-            # Where the format allows it, memory is taken by one tensor at a time.
-            mmap = zipfile.is_zipfile(path)
-            options = dict(map_location="cpu", weights_only=True, mmap=mmap)
-            try:
-                self._tensors |= torch.load(path, **options)
-            except Exception as error:  # of many kinds
-                reason = (str(error) or repr(error)).splitlines()[0]
-                raise ValueError(reason) from None
-        self.shapes = {}
-        for name, tensor in self._tensors.items():
-            is_float = isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
-            must = "be a tensor of floating-point numbers"
-            expect(is_float, name, must, type(tensor))
-            self.shapes[name] = tuple(tensor.shape)
+            for name, tensor in loaded(path).items():
+                check_name(name, self.shapes)
+                check_tensor(name, tensor)
+                self.shapes[name] = tuple(tensor.shape)
+                self._tensors[name] = tensor
 
     def read(self, name):
-        """A tensor as a new float32 array."""
-        return np.array(self._tensors[name].float().numpy())
+        """A tensor as a new float32 array; a `ValueError` if a number is not finite."""
+        import torch
+
+        copy = torch.empty(self.shapes[name], dtype=torch.float32)
+        array = copy.copy_(self._tensors[name].detach()).numpy()
+        check_finite(name, array)
+        return array
+
+
+def loaded(path):
+    """The dict in a file of `torch.save`; its tensors may be of any kind."""
+    import torch
+
+    # Where the format allows it, memory is taken by one tensor at a time.
+    mmap = zipfile.is_zipfile(path)
+    if mmap:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                is_stored = member.compress_type == zipfile.ZIP_STORED
+                must = "be stored as it is"
+                expect(is_stored, member.filename, must, "a compressed member")
+                if "/data/" not in member.filename:  # where tensors have their numbers
+                    check_header(member.filename, member.file_size)
+    options = dict(map_location="cpu", weights_only=True, mmap=mmap)
+    try:
+        content = torch.load(path, **options)
+    except Exception as error:  # of many kinds
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise ValueError(reason) from None
+    is_dict = isinstance(content, dict)
+    expect(is_dict, "the content", "be a dict of tensors", type(content))
+    return content
+
+
+def check_header(name, size):
+    """Raise a `ValueError` if what says which tensors there are is no such thing."""
+    must = f"have at most {LARGEST_HEADER:,} bytes"
+    expect(size <= LARGEST_HEADER, name, must, size)
+
+
+def check_name(name, known):
+    """Raise a `ValueError` unless what a tensor is called can be the name of one."""
+    kind = type(name)
+    expect(kind is str, "the name of each tensor", "be a string", kind)
+    is_name = name.isprintable() and len(name) <= LONGEST_NAME
+    must = f"be printable and have at most {LONGEST_NAME} characters"
+    expect(is_name, "the name of each tensor", must, name[:LONGEST_NAME])
+    expect(name not in known, name, "be one tensor", "several")
+
+
+def check_tensor(name, tensor):
+    """Raise a `ValueError` unless a tensor of torch is an array of floats."""
+    import torch
+
+    kind = type(tensor).__name__
+    is_dense = False
+    if type(tensor) in (torch.Tensor, torch.nn.Parameter):
+        kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device.type}"
+        is_dense = tensor.layout == torch.strided and not tensor.is_nested
+        is_dense = is_dense and tensor.device.type == "cpu"
+    floats = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+    is_float = is_dense and tensor.dtype in floats
+    expect(is_float, name, "be a dense tensor of floating-point numbers", kind)
+    # Otherwise it says some of its numbers many times, and a small file fills memory.
+    held = tensor.untyped_storage().nbytes()
+    must = f"have its {tensor.nbytes:,} bytes in the file"
+    expect(tensor.nbytes <= held, name, must, held)
+
+
+def check_finite(name, array):
+    """Raise a `ValueError` if a number of an array is not finite."""
+    others = array[~np.isfinite(array)]
+    expect(others.size == 0, name, "hold finite numbers", others[:1].tolist())

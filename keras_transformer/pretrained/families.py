@@ -50,7 +50,7 @@ def transformer_config(config, special):
     Raises:
         ValueError: if it lacks a setting, or has one that our model has not.
     """
-    family = config["model_type"]
+    family = one_of("model_type", config.get("model_type"), FAMILIES)
     config = Settings({**ABSENT, "tie_word_embeddings": family != "fsmt", **config})
     heads = config["encoder_attention_heads"]
     others = config["decoder_attention_heads"]

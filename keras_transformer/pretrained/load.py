@@ -9,11 +9,11 @@ from ..config import DataConfig, TrainingConfig, expect
 from ..layers.positional_embedding import PositionalEmbedding
 from ..models.transformer import Transformer
 from ..runs.run import Run, RunConfig
-from ..runs.sealed_files import new_directory
-from .checkpoint import fetch, open_checkpoint
+from ..runs.sealed_files import new_directory, read_json
+from ..text.special_tokens import SpecialTokens
+from .checkpoint import fetch, open_checkpoint, weights_in
 from .families import transformer_config
 from .names import TABLES, tensors
-from .tokenizers.files import read_json
 from .tokenizers.load import load_tokenizers
 
 NAMED = 5  # tensors that an error names
@@ -57,6 +57,7 @@ def load(
     with new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
         settings = read_json(folder / "config.json")
+        check_size(folder, transformer_config(settings, SpecialTokens()))
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
         config = transformer_config(settings, tokenizers[1].special)
         sizes = (config.source_vocab_size, config.target_vocab_size)
@@ -71,6 +72,14 @@ def load(
     return model
 
 
+def check_size(folder, config):
+    """Raise a `ValueError` if a config's weights cannot be in a checkpoint's files."""
+    least = 2 * config.parameters  # half precision
+    size = sum(path.stat().st_size for path in weights_in(folder))
+    must = f"have the {least:,} bytes that config.json's sizes take, or more"
+    expect(size >= least, "the files of weights", must, size)
+
+
 def read_model(folder, config):
     """The `Transformer` of a checkpoint folder and its `TransformerConfig`.
 
@@ -79,8 +88,11 @@ def read_model(folder, config):
         ImportError: as `load`.
     """
     checkpoint = open_checkpoint(folder)
-    check_tables(checkpoint, config)
     chosen = matched(checkpoint, config)
+    check_tables(checkpoint, config)
+    # What fails while Keras makes a model leaves it unable to make another.
+    for name in chosen.values():
+        checkpoint.read(name)  # and refuse numbers that are not finite
     # What is made in this scope gets its value when the scope ends. Random values,
     # replaced by the checkpoint's, would take more memory; and no argument of a model
     # says how its weights begin, so that Keras's own attribute is set.
@@ -109,11 +121,16 @@ def check_tables(checkpoint, config):
     if kind == "learned":
         return
     embedding = PositionalEmbedding(1, config.d_model, kind, first_position=first)
+    most = first + config.max_positions
     for name in sorted(TABLES & set(checkpoint.shapes)):
+        rows, *width = checkpoint.shapes[name] or (0,)
+        is_table = first < rows <= most and width == [config.d_model]
+        must = f"have at most {most} rows of {config.d_model} numbers"
+        expect(is_table, name, must, checkpoint.shapes[name])
         found = checkpoint.read(name)[first:]
         rows = np.arange(len(found))[None]
         (ours,) = keras.ops.convert_to_numpy(embedding.encode(rows))
-        is_same = found.shape == ours.shape and np.allclose(found, ours, 0, ROUNDED)
+        is_same = np.allclose(found, ours, 0, ROUNDED)
         must = f"hold the sinusoids of this family, {kind}"
         expect(is_same, name, must, "other numbers")
 

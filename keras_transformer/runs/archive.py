@@ -6,6 +6,7 @@ import zipfile
 
 import h5py
 import numpy as np
+from keras import ops
 
 from ..config import TransformerConfig, expect
 from ..models.transformer import Transformer
@@ -15,6 +16,7 @@ from .work_folder import FULL, naming
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
 OVERHEAD = 1 << 17  # bytes of HDF5's own: for the model, and as much for each block
+LONGEST_PATH = 500  # characters: the deepest of a model have a fifth of it
 CLASS = "keras_transformer>Transformer"
 
 
@@ -44,6 +46,9 @@ def read_model(path, config, dtype):
                 check_arrays(file, most)
             model = Transformer(config, dtype=dtype)
             model.load_weights(weights)
+            for weight in model.weights:
+                is_finite = bool(ops.all(ops.isfinite(weight)))
+                expect(is_finite, weight.path, "hold finite numbers", "others")
             return model
         except Exception as error:
             # Damaged files make zipfile and h5py raise many kinds.
@@ -78,13 +83,26 @@ def check_config(archive, config):
 def check_arrays(file, most):
     sizes = []
 
-    def visit(name, item):
-        if not isinstance(item, h5py.Dataset):
-            return
-        # Of Python's numbers, which do not overflow.
-        sizes.append(int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize)
-        is_here = not item.external and not item.is_virtual
-        is_plain = is_here and item.dtype.kind in "iuf" and sum(sizes) <= most
-        expect(is_plain, name, f"be a plain array, all at most {most:,} bytes", item)
+    def stranger(name, link):
+        # h5py goes on until something is returned; it cannot pass on what is raised.
+        is_own = isinstance(link, h5py.HardLink) and len(name) <= LONGEST_PATH
+        item = file[name] if is_own else link
+        if isinstance(item, h5py.Group) or is_plain(item, sizes, most):
+            return None
+        return name[:LONGEST_PATH], item
 
-    file.visititems(visit)
+    found = file.visititems_links(stranger)
+    if found is not None:
+        name, item = found
+        expect(False, name, f"be a plain array, all at most {most:,} bytes", item)
+
+
+def is_plain(item, sizes, most):
+    """Whether it is an array of numbers in this file; its size is added to `sizes`."""
+    if not isinstance(item, h5py.Dataset):
+        return False
+    # Of Python's numbers, which do not overflow.
+    sizes.append(int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize)
+    # A chunk may be packed, and far larger than its array.
+    is_here = item.chunks is None and not item.is_virtual and not item.external
+    return is_here and item.dtype.kind in "iuf" and sum(sizes) <= most

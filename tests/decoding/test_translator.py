@@ -297,3 +297,12 @@ def test_a_broken_model_is_an_error(model, make):
             make(search="greedy")("a man")
     finally:
         model.set_weights(weights)
+
+
+def test_further_passes_give_no_further_warning(make):
+    """Nor do they touch Python's filters, which belong to all threads."""
+    lines = iter(["bike " * 500])
+    options = dict(token_scores=True, alignments=True)
+    with pytest.warns(UserWarning, match="cut to 40 tokens") as caught:
+        list(make(search="greedy").stream(lines, **options))
+    assert sum(warning.category is UserWarning for warning in caught) == 1

@@ -1,3 +1,4 @@
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -220,3 +221,16 @@ sys.exit(status or " ".join(slow & set(sys.modules)) or 0)
     )
     assert answer.returncode == 0, answer.stderr
     assert len(answer.stdout.splitlines()) == 1
+
+
+def test_eight_threads_get_what_one_gets(fast):
+    engine = CTranslate2Translator.load(fast, n_best=2)
+    rows = [sentences(5, seed=seed) for seed in range(8)]
+
+    def work(texts):
+        found = list(engine.stream(iter(texts), token_scores=True))
+        return found, engine.score(texts, texts)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(work, rows))
+    assert together == [work(texts) for texts in rows]

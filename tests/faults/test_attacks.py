@@ -22,6 +22,7 @@ from keras_transformer.runs.sealed_files import load_arrays, seal, sha256
 from keras_transformer.text.lines import read_lines
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.prepare import prepare
+from keras_transformer.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,57 @@ def test_arrays_elsewhere(run):
         },
     )
     refused(run, "a must be a plain array")
+
+
+def packed(file):
+    options = dict(shape=(9, 9), dtype="f4", maxshape=(None, None), compression="gzip")
+    file.create_dataset("a", chunks=(8000, 8000), **options)
+
+
+def deep(file):
+    group = file
+    for _ in range(300):
+        group = group.create_group("a")
+
+
+STRANGE = [
+    (lambda file: file.update({"a": h5py.SoftLink("/b")}), "a", "<SoftLink to "),
+    (
+        lambda file: file.update({"a": h5py.ExternalLink("c", "/")}),
+        "a",
+        "<ExternalLink",
+    ),
+    (packed, "a", "<HDF5 dataset "),
+    (deep, "a/" * 250, "<"),
+    (lambda file: file.update({"a": np.zeros(2, "complex64")}), "a", "<HDF5 dataset "),
+    (lambda file: file.update({"a": np.zeros(2, bool)}), "a", "<HDF5 dataset "),
+    (lambda file: file.update({"a": np.dtype("f4")}), "a", "<HDF5 named type "),
+]
+
+
+@pytest.mark.parametrize("make, name, kind", STRANGE, ids=range(len(STRANGE)))
+def test_other_things_than_arrays(run, make, name, kind):
+    stream = io.BytesIO(weights(b=dict(data=np.zeros(50_000, "float32"))))
+    with h5py.File(stream, "a") as file:
+        make(file)
+    rewrite(run, {"model.weights.h5": stream.getvalue()})
+    refused(
+        run, f"{name} must be a plain array, all at most [0-9,]+ bytes; received {kind}"
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_weights_that_are_not_finite(run, corpus, value):
+    model = Run.open(run).model()
+    bias = model.decoder.blocks[0].feed_forward.expand.bias
+    bias.assign(np.full(bias.shape, value))
+    Run.open(run).save_model(model)
+    message = f"{bias.path} must hold finite numbers; received "
+    refused(run, message)
+    new = run.parent / "new"
+    with pytest.raises(ValueError, match=message):
+        train(new, *corpus, init_from=run, training=training())
+    assert not new.exists()
 
 
 @pytest.mark.parametrize("name", ["model.weights.h5", "config.json"])

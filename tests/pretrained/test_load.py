@@ -261,9 +261,19 @@ def test_sinusoids_are_the_familys_or_refused(marian, tmp_path):
     )
     others = PositionalEmbedding(1, table.shape[1]).encode(np.arange(30)[None])
     others = np.ascontiguousarray(keras.ops.convert_to_numpy(others)[0])
-    for number, wrong in enumerate((others, table[:, :8].copy())):
-        message = f"{name} must hold the sinusoids of this family, sinusoidal_halves"
-        with pytest.raises(ValueError, match=message):
+    sinusoids = "hold the sinusoids of this family, sinusoidal_halves"
+    sizes = r"have at most 160 rows of 64 numbers; received "
+    for number, (wrong, must) in enumerate(
+        [
+            (others, sinusoids),
+            (np.full_like(table, np.nan), "hold finite numbers"),
+            (table[:, :8].copy(), sizes + r"\(30, 8\)"),
+            (np.tile(table, (6, 1)), sizes + r"\(180, 64\)"),
+            (table[:0], sizes + r"\(0, 64\)"),
+            (table[0], sizes + r"\(64,\)"),
+        ]
+    ):
+        with pytest.raises(ValueError, match=f"{name} must {must}"):
             read(
                 changed(
                     folder,
@@ -342,7 +352,7 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
     for content, message in (
         (
             {"a": torch.ones(2, dtype=torch.int64)},
-            "a must be a tensor of floating-point numbers; received .*Tensor",
+            "a must be a dense tensor of floating-point numbers; received .*int64",
         ),
         ({"a": Evil()}, "pytorch_model.bin' cannot be used: Weights only load failed"),
     ):

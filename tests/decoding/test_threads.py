@@ -1,0 +1,85 @@
+"""A translator in eight threads gives each what it gives one."""
+
+import concurrent.futures
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+from keras import ops
+from layer_checks import ON_TORCH, marked
+
+from keras_transformer.config import DecodingConfig
+from keras_transformer.decoding.compiled import compiled
+from keras_transformer.decoding.translator import Translator
+
+THREADS = 8
+CONFIG = DecodingConfig(beam=2, extra_length=2, batch_size=3)
+
+
+def in_threads(work):
+    """What `work(number)` gives in each of eight threads that begin at once."""
+    together = threading.Barrier(THREADS)
+
+    def begin(number):
+        together.wait()
+        return work(number)
+
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(begin, range(THREADS)))
+
+
+def streamed(translator, texts):
+    options = dict(token_scores=True, alignments=True)
+    return list(translator.stream(iter(texts), **options))
+
+
+def attended(translator, texts):
+    found = translator.attention(texts[0])
+    return [weights.tolist() for weights in (found.encoder, found.decoder, found.cross)]
+
+
+WAYS = [
+    streamed,
+    attended,
+    lambda translator, texts: translator.hypotheses(texts, texts),
+    lambda translator, texts: translator.score(texts, texts),
+    # Not compiled: elsewhere its operations are, one by one.
+    pytest.param(lambda translator, texts: translator.trace(texts[0]), marks=ON_TORCH),
+]
+NAMES = ["stream", "attention", "hypotheses", "score", "trace"]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=NAMES)
+def test_eight_threads_get_what_one_gets(model, tokenizer, sentences, way):
+    # A new one: it is compiled by whichever thread comes first.
+    translator = Translator(model, tokenizer, config=CONFIG)
+
+    def work(number):
+        return way(translator, sentences(3, seed=number))
+
+    found = in_threads(work)
+    alone = [work(number) for number in range(THREADS)]
+    assert found == alone
+    assert len(set(map(repr, alone))) > 1
+
+
+@marked(ON_TORCH)
+def test_threads_take_turns():
+    """Which only torch shows: the others run what they compiled, and no Python."""
+    inside = []
+    most = []
+
+    def function(x):
+        inside.append(x)
+        most.append(len(inside))
+        time.sleep(0.01)  # lets another thread in, were it allowed
+        inside.remove(x)
+        return x
+
+    # Two functions, as of two translators.
+    calls = [compiled(function, types.SimpleNamespace(variables=())) for _ in "ab"]
+    one = ops.convert_to_tensor(np.array(1))
+    assert in_threads(lambda number: int(calls[number % 2](one))) == [1] * THREADS
+    assert most == [1] * THREADS
