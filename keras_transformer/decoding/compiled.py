@@ -3,14 +3,7 @@
 This is the only code of the search that knows backends.
 """
 
-import threading
-
 import keras
-
-# Held by who computes: a backend gives one computation all processors, and compiles
-# each but once. On torch each thread that calls has OpenMP threads of its own, which
-# wait for each other busily: more of them than processors hinder each other.
-COMPUTING = threading.Lock()
 
 
 def compiled(function, model):
@@ -18,16 +11,9 @@ def compiled(function, model):
 
     JAX compiles once for each set of shapes, TensorFlow traces once for each but the
     number of rows, torch runs as it is. The variables may change between calls.
-    Threads that call take turns.
     """
     makers = {"jax": for_jax, "tensorflow": for_tensorflow, "torch": for_torch}
-    compute = makers[keras.backend.backend()](function, model)
-
-    def call(*tensors):
-        with COMPUTING:
-            return compute(*tensors)
-
-    return call
+    return makers[keras.backend.backend()](function, model)
 
 
 def for_jax(function, model):

@@ -1,6 +1,7 @@
 """Sentences to sentences, with Keras."""
 
 import functools
+import threading
 import zlib
 
 import numpy as np
@@ -17,8 +18,13 @@ from .base_translator import (
     check_pairs,
 )
 from .batching import batches, pad, padded_width
-from .compiled import COMPUTING, compiled
+from .compiled import compiled
 from .translate_ids import translate_ids
+
+# Held by who computes: a backend gives one computation all processors, and compiles
+# each but once. On torch each thread that calls has OpenMP threads of its own, which
+# wait for each other busily: more of them than processors hinder each other.
+COMPUTING = threading.Lock()
 
 
 class Translator(BaseTranslator):
@@ -98,7 +104,8 @@ class Translator(BaseTranslator):
         labels = self.sentence_format.labels(target_ids)
         inputs = self.sentence_format.target(labels)
         ((_, arrays),) = self._array_batches([source_ids], [inputs])
-        found = self._attend_ids(*arrays)
+        with COMPUTING:
+            found = self._attend_ids(*arrays)
         encoder, decoder, cross = map(ops.convert_to_numpy, found)
         read = len(source_ids)
         written = len(inputs)
@@ -149,7 +156,8 @@ class Translator(BaseTranslator):
         target_side = (self.target_tokenizer, self.target_tokenizer.pieces)
         links = [[] for _ in sources]
         for batch, arrays in self._array_batches(source_ids, inputs):
-            found = ops.convert_to_numpy(self._align_ids(*arrays))
+            with COMPUTING:
+                found = ops.convert_to_numpy(self._align_ids(*arrays))
             for n, weights in zip(batch, found, strict=False):
                 inner_ids = source_ids[n][before : len(source_ids[n]) - after]
                 links[n] = attentions.links(
@@ -208,12 +216,14 @@ class Translator(BaseTranslator):
                 seeds[row] = [self._seed(texts[n], k) for k in range(n_best)]
             own = [forced[n] for n in batch]
             most = max(map(len, own))
-            found = self._translate_ids(
+            inputs = (
                 self._rows([sources[n] for n in batch], rows, width, filler),
                 ops.convert_to_tensor(limits),
                 ops.convert_to_tensor(seeds),
                 self._rows(own, rows, self._width(most) if most else 0),
             )
+            with COMPUTING:
+                found = self._translate_ids(*inputs)
             ids, scores = map(ops.convert_to_numpy, found)
             for row, n in enumerate(batch):
                 results[n] = self._best(ids[row], scores[row])
@@ -226,7 +236,8 @@ class Translator(BaseTranslator):
         for batch, arrays in self._array_batches(sources, inputs):
             shape = arrays[1].shape
             label_rows = self._rows([labels[n] for n in batch], *shape)
-            found = ops.convert_to_numpy(self._score_ids(*arrays, label_rows))
+            with COMPUTING:
+                found = ops.convert_to_numpy(self._score_ids(*arrays, label_rows))
             for n, score in zip(batch, found, strict=False):
                 chosen = score[given : len(labels[n])].tolist()
                 scores[n] = [0.0] * given + chosen

@@ -3,15 +3,11 @@
 import concurrent.futures
 import threading
 import time
-import types
 
-import numpy as np
 import pytest
-from keras import ops
-from layer_checks import ON_TORCH, marked
+from layer_checks import ON_TORCH
 
 from keras_transformer.config import DecodingConfig
-from keras_transformer.decoding.compiled import compiled
 from keras_transformer.decoding.translator import Translator
 
 THREADS = 8
@@ -65,21 +61,19 @@ def test_eight_threads_get_what_one_gets(model, tokenizer, sentences, way):
     assert len(set(map(repr, alone))) > 1
 
 
-@marked(ON_TORCH)
-def test_threads_take_turns():
-    """Which only torch shows: the others run what they compiled, and no Python."""
+def test_threads_take_turns(model, tokenizer, sentences, monkeypatch):
+    translator = Translator(model, tokenizer, config=CONFIG)
+    search = translator._translate_ids
     inside = []
     most = []
 
-    def function(x):
-        inside.append(x)
+    def watched(*tensors):
+        inside.append(tensors)
         most.append(len(inside))
         time.sleep(0.01)  # lets another thread in, were it allowed
-        inside.remove(x)
-        return x
+        inside.pop()
+        return search(*tensors)
 
-    # Two functions, as of two translators.
-    calls = [compiled(function, types.SimpleNamespace(variables=())) for _ in "ab"]
-    one = ops.convert_to_tensor(np.array(1))
-    assert in_threads(lambda number: int(calls[number % 2](one))) == [1] * THREADS
+    monkeypatch.setattr(translator, "_translate_ids", watched)
+    in_threads(lambda number: translator(sentences(1, seed=number)))
     assert most == [1] * THREADS
