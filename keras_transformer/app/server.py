@@ -92,7 +92,7 @@ class Connection(H11Protocol):
 
 def page_server(application):
     """The `uvicorn.Server` of an ASGI application."""
-    config = uvicorn.Config(
-        application, http=Connection, ws="none", log_level="warning"
-    )
+    # Its own logging would close the handlers of all others.
+    how = dict(log_config=None, log_level="warning")
+    config = uvicorn.Config(application, http=Connection, ws="none", **how)
     return uvicorn.Server(config)
