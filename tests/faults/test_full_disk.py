@@ -27,11 +27,11 @@ def mount(*arguments):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of a MiB."""
+    """A disk of four MiB."""
     place = tmp_path / "disk"
     place.mkdir()
     with contextlib.suppress(OSError):
-        if mount("-t", "tmpfs", "-o", f"size={KIB}k", "none", place):
+        if mount("-t", "tmpfs", "-o", f"size={4 * KIB}k", "none", place):
             yield place
             subprocess.run(["umount", "-l", place], check=True)
             return
@@ -113,7 +113,8 @@ def test_a_training(disk, corpus, fails, one_bucket):
     fill(disk, left=4 * KIB)
     assert fails(*command) == no_space(run)
     assert list(contents(disk)) == [disk / "filler"]
-    fill(disk, left=300 * KIB)
+    # A tokenizer is half a MiB.
+    fill(disk, left=800 * KIB)
     line = fails(*command, "--keep-last=99")
     assert f"'{run}/checkpoints/batch-" in line and "No space left" in line
     found = sorted(path.name for path in (run / "checkpoints").iterdir())
