@@ -318,7 +318,7 @@ BAD_SETTINGS = [
     (dict(eos_token_id=1), "eos_token_id must be"),
     (dict(tie_word_embeddings=False), "tie_word_embeddings must be true where source"),
     (dict(encoder_layers=2.5), "encoder_layers must be int; received 2.5"),
-    (dict(d_model=10**12), "another shape"),  # nothing of that size is made
+    (dict(d_model=10**12), "d_model must be between 1 and 2147483647"),
     (dict(encoder_layers=10**9), r"tensors must be those of 1000000003 layers; .* \d+"),
 ]
 
