@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import pytest
 import small
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import ON_TORCH, marked
 
 import keras_transformer
 from keras_transformer.cli.flags import read_toml
@@ -105,7 +105,7 @@ def write_checkpoints(folder):
     complete(folder / "MULTILINGUAL", "m2m_100")
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_commands_run(place, capsys):
     write_checkpoints(place)
     done = [FIRST]
@@ -155,7 +155,7 @@ def test_commands_of_console_blocks_are_spelled_right():
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=[] if p == "README.md" else NOT_ON_JAX) for p in PYTHON],
+    [pytest.param(p, marks=[] if p == "README.md" else ON_TORCH) for p in PYTHON],
 )
 def test_python_runs(page, place, capsys, monkeypatch):
     def cut(split):

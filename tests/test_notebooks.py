@@ -35,8 +35,9 @@ def outputs(notebook):
 
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
-# What they show has tests of its own in tests/export and tests/distribution.
-LONG = ("4_serving", "5_scaling")
+# What they show has tests of its own: tests/decoding, tests/plots, tests/export and
+# tests/distribution.
+LONG = ("3_attention", "4_serving", "5_scaling")
 
 
 def marks(name):

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from layer_checks import ON_TORCH
+from layer_checks import ON_TORCH, marked
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import Translator
@@ -36,18 +36,25 @@ def attended(translator, texts):
     return [weights.tolist() for weights in (found.encoder, found.decoder, found.cross)]
 
 
-WAYS = [
-    streamed,
-    attended,
-    lambda translator, texts: translator.hypotheses(texts, texts),
-    lambda translator, texts: translator.score(texts, texts),
-    # Not compiled: elsewhere its operations are, one by one.
-    pytest.param(lambda translator, texts: translator.trace(texts[0]), marks=ON_TORCH),
+def forced(translator, texts):
+    return translator.hypotheses(texts, texts)
+
+
+def scored(translator, texts):
+    return translator.score(texts, texts)
+
+
+def traced(translator, texts):
+    return translator.trace(texts[0])
+
+
+ON_TORCH_TOO = [
+    pytest.param(way, marks=ON_TORCH) for way in (attended, forced, scored, traced)
 ]
-NAMES = ["stream", "attention", "hypotheses", "score", "trace"]
+WAYS = [streamed, *ON_TORCH_TOO]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=NAMES)
+@pytest.mark.parametrize("way", WAYS)
 def test_eight_threads_get_what_one_gets(model, tokenizer, sentences, way):
     # A new one: it is compiled by whichever thread comes first.
     translator = Translator(model, tokenizer, config=CONFIG)
@@ -61,6 +68,7 @@ def test_eight_threads_get_what_one_gets(model, tokenizer, sentences, way):
     assert len(set(map(repr, alone))) > 1
 
 
+@marked(ON_TORCH)
 def test_threads_take_turns(model, tokenizer, sentences, monkeypatch):
     translator = Translator(model, tokenizer, config=CONFIG)
     search = translator._translate_ids

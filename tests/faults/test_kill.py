@@ -20,7 +20,7 @@ from killing import (
     start,
     write_digits,
 )
-from layer_checks import ON_TORCH
+from layer_checks import ON_TORCH, marked
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,7 @@ def test_many_kills(folder, whole, tmp_path, variant):
     assert met >= 2
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 )
@@ -130,9 +131,8 @@ KILLED = """whole(arrays, path, metadata)
 FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
 
 
-@pytest.mark.parametrize(
-    "how, status", [(KILLED, -signal.SIGKILL), pytest.param(FULL, 2, marks=ON_TORCH)]
-)
+@marked(ON_TORCH)
+@pytest.mark.parametrize("how, status", [(KILLED, -signal.SIGKILL), (FULL, 2)])
 def test_a_checkpoint_that_is_not_finished(folder, whole, tmp_path, how, status):
     program = tmp_path / "program.py"
     program.write_text(MIDDLE.format(how=how))
