@@ -33,9 +33,7 @@ CELLS = {
     "jax: eight devices": Cell(
         "jax", 1, 8, "auto", 0, [[0, 1, 8]], "accumulated mixed", "sgd"
     ),
-    "jax: two groups of four": Cell(
-        "jax", 1, 8, "model", 4, [[0, 1, 2]], "sgd", "adam"
-    ),
+    "jax: two groups of four": Cell("jax", 1, 8, "model", 4, [[0, 1, 2]], "adam"),
     "jax: two processes": Cell("jax", 2, 1, "data", 0, TWO, "adam", "sgd"),
     "jax: two processes of two that share": Cell(
         "jax", 2, 2, "model", 2, TWO, "", "accumulated"
