@@ -1,8 +1,11 @@
 import json
 
+from layer_checks import NOT_ON_JAX, marked
+
 from keras_transformer.cli import main as cli
 
 
+@marked(NOT_ON_JAX)
 def test_scores_as_text_and_as_json(run, main):
     files = ("--source", run.parent / "valid.en", "--target", run.parent / "valid.de")
     search = ("--beam", "2", "--extra-length", "2")

@@ -21,6 +21,8 @@ TRAINING = (
     "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 "
     "--checkpoint-minutes 0 --patience 1"
 ).split()
+# The data cell shows the same on TensorFlow; test_engines cuts a model on JAX.
+MODEL = [pytest.param("model", marks=pytest.mark.slow)] if BACKEND == "jax" else []
 # The second is JAX's.
 ENDED = "stops because another one ended; --resume continues|another task died"
 
@@ -114,7 +116,7 @@ def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp
 
 @pytest.mark.parametrize(
     "how",
-    [pytest.param("data", marks=NOT_ON_JAX), *(["model"] if BACKEND == "jax" else [])],
+    [pytest.param("data", marks=NOT_ON_JAX), *MODEL],
 )
 @pytest.mark.skipif(BACKEND == "torch", reason="torch has one device a process")
 def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(

@@ -27,8 +27,14 @@ OPTIONS = [
         decoder_layers=2,
     ),
     dict(activation="gelu", positions="learned", max_positions=44),
-    dict(activation="silu", norm_first=True, positions="sinusoidal_halves"),
-    dict(attention_bias=True, norm_first=True, key_dim=5, value_dim=5),
+    dict(
+        activation="silu",
+        norm_first=True,
+        positions="sinusoidal_halves",
+        attention_bias=True,
+        key_dim=5,
+        value_dim=5,
+    ),
 ]
 OTHERS = [pytest.mark.slow] if keras.backend.backend() != "tensorflow" else []
 CASES = [

