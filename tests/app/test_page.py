@@ -154,7 +154,12 @@ def test_the_command_serves_until_interrupted(run, capsys, monkeypatch):
         return page_server(application)
 
     monkeypatch.setattr(app, "page_server", visited_server)
-    assert cli.main(["app", str(run), "--port", str(port)]) == 130
+    # A shell makes what it starts in the background ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert cli.main(["app", str(run), "--port", str(port)]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     out, err = capsys.readouterr()
     assert out.startswith(f"The page is at {url} (Ctrl-C ends it).\n")
     assert "Traceback" not in err and "ERROR" not in err
