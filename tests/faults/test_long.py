@@ -15,6 +15,7 @@ from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.data.batches import TokenBatches
 from keras_transformer.decoding.compiled import compiled
+from keras_transformer.decoding.translate_ids import translate_ids
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
@@ -97,10 +98,15 @@ def test_two_thousand_translations():
     search = "greedy" if keras.backend.backend() == "torch" else "beam"
     config = DecodingConfig(search=search, batch_size=8, extra_length=0)
     translator = Translator(model, tokenizer, config=config)
-    traced, seen, search_batch = [], [], translator._search_batch
-    translator._search = compiled(
-        lambda *arrays: (traced.append(1), search_batch(*arrays))[1], model
-    )
+    traced = []
+    seen = []
+    prefix = dict(target_prefix=translator._prefix)
+
+    def watched(*arrays):
+        traced.append(1)
+        return translate_ids(model, config, *arrays, **prefix)
+
+    translator._translate_ids = compiled(watched, model)
     for _ in range(2000):
         translator(texts(draw.randint(1, 8), draw, longest=8))
         seen.append(resident())
@@ -110,7 +116,7 @@ def test_two_thousand_translations():
     )
     assert seen[-1] < 1.05 * seen[SETTLED]
     if keras.backend.backend() != "torch":
-        widths = {translator._edge(n) for n in range(1, 18)}
+        widths = {translator._width(n) for n in range(1, 18)}
         assert len(traced) <= 2 * len(widths)  # of 1 row and of 8
 
 
