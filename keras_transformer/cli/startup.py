@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..config import expect
+from ..config import one_of
 from ..runs.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -27,8 +27,8 @@ def choose_backend():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = os.environ.get("KERAS_BACKEND")
     wanted = chosen or backend_in_settings()
-    expectation = f"be one of {', '.join(BACKENDS)}"
-    expect(not wanted or wanted in BACKENDS, "KERAS_BACKEND", expectation, wanted)
+    if wanted:
+        one_of("KERAS_BACKEND", wanted, BACKENDS)
     if chosen:
         needed(chosen, extra=chosen)
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
