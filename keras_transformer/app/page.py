@@ -3,42 +3,62 @@
 The page asks nothing of any machine but the one that serves it.
 """
 
+import dataclasses
+import functools
 from pathlib import Path
 
-from ..config import DecodingConfig
+from ..config import DecodingConfig, TransformerConfig
+from ..data.store import TokenStore
+from ..decoding.attention import AttentionWeights
+from ..decoding.base_translator import BaseTranslator, Hypothesis
 from ..decoding.translator import Translator
+from ..export.ctranslate2_translator import CTranslate2Translator
 from ..runs.extras import needed
+from ..runs.run import Run
+from ..runs.sealed_files import Manifest
 
-needed("gradio", "matplotlib", extra="app")
+needed("gradio", "babel", extra="app")
 
 import gradio as gr  # noqa: E402
 
-from ..plots.model import alignment, attention  # noqa: E402
+from . import markup  # noqa: E402
+from .languages import fields, name_of  # noqa: E402
 from .server import host_name, listen, page_server, served_names  # noqa: E402
 from .site import site  # noqa: E402
 
-# Characters of a sentence; weights of a layer whose heads are drawn one by one.
-LONGEST = 500
-LARGEST_GRID = 50_000
-# Kind of attention: what it is called, whose tokens are queries, and whose are keys.
+LONGEST = 500  # characters of a sentence
+EXAMPLES = 3
+# Pairs of languages that are kept ready: a backend compiles a search for each.
+TRANSLATORS = 4
+NAMES = ("Sentence", "Translation")
+START = "Type a sentence, or take an example."
+SCORES = "log-probability in nats / length penalty: the nearer to 0, the better"
+READING = (
+    "Each row shows how a token shares out its attention among those above, in per "
+    "cent. ▁ begins a word."
+)
+# Kind of attention: whose tokens are queries, and whose are keys.
 KINDS = {
-    "cross": ("translation to sentence", "target_tokens", "source_tokens"),
-    "encoder": ("sentence to itself", "source_tokens", "source_tokens"),
-    "decoder": ("translation to itself", "input_tokens", "input_tokens"),
+    "cross": ("target_tokens", "source_tokens"),
+    "encoder": ("source_tokens", "source_tokens"),
+    "decoder": ("input_tokens", "input_tokens"),
 }
-ALL_HEADS = "all"
+MEAN = "mean"  # instead of the number of a head
+COLUMN = dict(min_width=340)  # pixels; narrower windows have one below the other
+SAME = "(text) => text"  # in the browser
 QUEUE = dict(concurrency_id="model", concurrency_limit=1, api_visibility="private")
 
 
-def serve(run, host="127.0.0.1", port=7860, allow_host=()):
+def serve(run, host="127.0.0.1", port=7860, allow_host=(), runtime="keras"):
     """Serve the page of a run until interrupted.
 
     Args:
-        run: directory that `train`, `demo` or `import` made.
+        run: directory that `train`, `demo` or `import` made, or an export.
         host: address to listen on; only with another than the default can other
             machines see the page.
         port: the port there.
         allow_host: names, other than `host`, under which browsers may ask for the page.
+        runtime: "keras", or "ctranslate2" for what was exported to it.
 
     Raises:
         ValueError: if the run, an address or a name cannot be used.
@@ -47,94 +67,190 @@ def serve(run, host="127.0.0.1", port=7860, allow_host=()):
     host = host_name("host", host)
     with listen(host, port) as listening:
         names = served_names(listening, host, allow_host)
-        translator = Translator.load(run, DecodingConfig(n_best=DecodingConfig().beam))
-        blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
+        beam = DecodingConfig().beam
+        sentences = []
+        if runtime == "ctranslate2":
+            translator = CTranslate2Translator.load(run, beam=beam, n_best=beam)
+        else:
+            opened = Run.open(run)
+            sentences = examples(opened)
+            translator = opened.translator(DecodingConfig(n_best=beam))
+        languages = Manifest(run).read_json("config.json").get("languages")
+        blocks = page(translator, Path(run).resolve().name, languages, sentences)
         server = page_server(site(blocks, names))
         print(f"The page is at http://{host}:{port}/ (Ctrl-C ends it).", flush=True)
         server.run(sockets=[listening])
 
 
-class Answers:
-    """What the page shows of a `Translator`."""
+def examples(run):
+    """Validation sentences of a `Run`, from short ones to one of middling length."""
+    folder = run.path / "data" / "valid"
+    if not folder.is_dir():
+        return []
+    store = TokenStore.open(folder)
+    lengths = store.lengths[:, 0]
+    by_length = lengths.argsort(kind="stable")
+    places = [len(store) * n // (2 * EXAMPLES) for n in range(1, EXAMPLES + 1)]
+    rows = by_length[places]
+    tokenizer, _ = run.tokenizers
+    ids, _ = store.padded(rows, lengths[rows].max(), tokenizer.special.pad)
+    texts = dict.fromkeys(tokenizer.decode(ids))
+    return [text for text in texts if 0 < len(text) <= LONGEST]
 
-    def __init__(self, translator):
-        self.translator = translator
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What a session sees: the hypotheses of a sentence, and the attention of one."""
+
+    translator: BaseTranslator
+    text: str
+    hypotheses: list[Hypothesis]
+    found: AttentionWeights | None = None
+
+
+class Answers:
+    """What the page shows of a translator.
+
+    Args:
+        translator: a `Translator`; one of another runtime shows no attention.
+        names: what a sentence and its translation are called.
+    """
+
+    def __init__(self, translator, names=NAMES):
+        self.names = names
+        self.has_attention = isinstance(translator, Translator)
+        self.config = TransformerConfig()
+        if self.has_attention:
+            self.config = translator.model.config
+
+        @functools.lru_cache(TRANSLATORS)
+        def translator_for(*codes):
+            if not any(codes):
+                return translator
+            sides = (translator.source_tokenizer, translator.target_tokenizer)
+            tokenizers = [side.with_languages(*codes) for side in sides]
+            return Translator(translator.model, *tokenizers, translator.config)
+
+        self.translator_for = translator_for
+
+    def kinds(self):
+        """What the kinds of attention are called."""
+        source, target = self.names
+        return f"{target} \u2192 {source}", f"within {source}", f"within {target}"
 
     def layers(self, kind):
         """The layers to choose from that have this kind of attention."""
         side = "encoder" if kind == "encoder" else "decoder"
-        last = getattr(self.translator.model.config, f"{side}_layers")
+        last = getattr(self.config, f"{side}_layers")
         layers = list(range(1, last + 1))
-        return gr.Dropdown(layers, value=max(1, last - 1), label="Layer")
+        return gr.Radio(layers, value=max(1, last - 1), label="Layer")
 
-    def translate(self, text, *choice):
-        """Text -> best translation, all with scores, word links, attention, picture."""
+    def translate(self, text, source, target, *choice):
+        """Text -> hypotheses, words and attention; or a sentence that says why not."""
         text = " ".join(text.split())
         if not 0 < len(text) <= LONGEST:
             limit = f"The sentence must have 1 to {LONGEST} characters"
-            gr.Warning(f"{limit}; received {len(text)}.")
-            return [gr.skip()] * 5
-        translator = self.translator
-        hypotheses = translator.hypotheses([text])[0]
-        best = hypotheses[0]
-        rows = [[f"{one.score:.4f}", one.text] for one in hypotheses]
-        links = translator.alignments([text], [best])[0]
-        words = alignment(text, best.text, links)
-        found = translator.attention(text, best)
-        return best.text, rows, words, found, picture(found, *choice)
+            return self.refusal(f"{limit}; received {len(text)}.")
+        translator = self.translator_for(source, target)
+        try:
+            hypotheses = translator.hypotheses([text])[0]
+        except ValueError as error:
+            return self.refusal(f"This cannot be translated: {error}.")
+        texts = [f"{one.score:.2f}\u2002{one.text}" for one in hypotheses]
+        choices = list(zip(texts, range(len(texts))))
+        rows = gr.Radio(choices, value=0, visible=True)
+        panel = gr.Row(visible=self.has_attention)
+        first = self.choose(Shown(translator, text, hypotheses), 0, *choice)
+        return rows, panel, *first
+
+    def refusal(self, sentence):
+        hidden = [gr.Radio(visible=False), gr.Row(visible=False)]
+        return *hidden, None, markup.notice(sentence), ""
+
+    def choose(self, shown, number, *choice):
+        """A hypothesis by its number -> its words, and its attention."""
+        text = shown.text
+        best = shown.hypotheses[number]
+        links = None
+        if self.has_attention:
+            links = shown.translator.alignments([text], [best])[0]
+            found = shown.translator.attention(text, best)
+            shown = dataclasses.replace(shown, found=found)
+        words = markup.words((text, best.text), self.names, links)
+        return shown, words, picture(shown, *choice)
 
 
-def picture(found, kind, layer, head):
-    """A layer's `AttentionWeights` as a figure; None if nothing is translated."""
-    if found is None:
-        return None
-    layers = getattr(found, kind)
+def picture(shown, kind, layer, head):
+    """The attention of a head, or the mean of all; nothing if nothing is translated."""
+    if shown is None or shown.found is None:
+        return ""
+    layers = getattr(shown.found, kind)
     weights = layers[min(layer, len(layers)) - 1]
-    is_mean = head == ALL_HEADS and weights.size > LARGEST_GRID
-    if is_mean:
-        weights = weights.mean(axis=0)
-    elif head != ALL_HEADS:
-        weights = weights[int(head) - 1]
-    _, queries, keys = KINDS[kind]
-    figure = attention(weights, getattr(found, queries), getattr(found, keys))
-    if is_mean:
-        figure.supxlabel("mean of all heads")
-    return figure
+    weights = weights.mean(axis=0) if head == MEAN else weights[int(head) - 1]
+    queries, keys = (getattr(shown.found, side) for side in KINDS[kind])
+    return markup.table(weights, queries, keys)
 
 
-def page(translator, title):
-    """The `gradio.Blocks` of a `Translator`."""
-    answers = Answers(translator)
-    kinds = [(name, kind) for kind, (name, *_) in KINDS.items()]
-    heads = [str(n + 1) for n in range(translator.model.config.num_heads)]
+def page(translator, run_name, languages=None, sentences=()):
+    """The `gradio.Blocks` of a translator.
+
+    Args:
+        translator: the translator.
+        run_name: what to call it.
+        languages: the codes of its two languages, if they are known.
+        sentences: examples to click.
+    """
+    codes = languages or NAMES
+    known = translator.source_tokenizer.languages
+    is_pair = not known and all(map(name_of, codes))
+    names = [name_of(code) for code in codes] if is_pair else NAMES
+    title = " to ".join(names) if is_pair else run_name
+    answers = Answers(translator, names)
+    heads = [str(head) for head in range(1, answers.config.num_heads + 1)]
     with gr.Blocks(title=title, analytics_enabled=False) as blocks:
-        gr.Markdown(f"# {title}")
-        found = gr.State()
+        gr.HTML(markup.heading(title, run_name), elem_classes="top")
         with gr.Row():
-            sentence = gr.Textbox(label="Sentence", lines=3, max_length=LONGEST)
-            best = gr.Textbox(label="Translation", lines=3, interactive=False)
-        button = gr.Button("Translate", variant="primary")
-        rows = gr.Dataframe(
-            headers=["score", "translation"],
-            label="Best translations",
-            interactive=False,
-            column_widths=["15%", "85%"],
-        )
-        with gr.Row():
-            links = gr.Plot(label="Which word comes from which", format="png")
-            with gr.Column(scale=2):
-                with gr.Row():
-                    kind = gr.Dropdown(kinds, value="cross", label="Attention of")
-                    layer = answers.layers("cross")
-                    head = gr.Dropdown([ALL_HEADS, *heads], label="Head")
-                shades = gr.Plot(label="Attention", format="png")
+            with gr.Column(**COLUMN):
+                between = fields(known if answers.has_attention else (), codes)
+                limits = dict(max_lines=8, max_length=LONGEST)
+                sentence = gr.Textbox(
+                    label=names[0], autofocus=True, elem_classes="sentence", **limits
+                )
+                button = gr.Button("Translate", variant="primary")
+                with gr.Column(elem_classes="examples", visible=bool(sentences)):
+                    gr.HTML("<p>Examples</p>")
+                    examples = [gr.Button(text, size="sm") for text in sentences]
+            with gr.Column(**COLUMN):
+                words = gr.HTML(markup.line(names[1], START), elem_classes="words")
+                best = dict(label="Best translations", info=SCORES, visible=False)
+                rows = gr.Radio(**best, elem_classes="hypotheses")
+        with gr.Row(visible=False, elem_classes="attention") as panel:
+            with gr.Column(**COLUMN):
+                kinds = list(zip(answers.kinds(), KINDS))
+                kind = gr.Radio(kinds, value="cross", label="Attention")
+                layer = answers.layers("cross")
+                head = gr.Radio([MEAN, *heads], value=MEAN, label="Head")
+                gr.HTML(f"<p>{READING}</p>")
+            with gr.Column(scale=2, **COLUMN):
+                weights = gr.HTML(apply_default_css=False)
+        shown = gr.State()
         choice = [kind, layer, head]
-        results = [best, rows, links, found, shades]
-        asked = [button.click, sentence.submit]
-        gr.on(asked, answers.translate, [sentence, *choice], results, **QUEUE)
-        drawn = dict(fn=picture, inputs=[found, *choice], outputs=shades, **QUEUE)
+        results = [shown, words, weights]
+        translated = dict(
+            fn=answers.translate,
+            inputs=[sentence, *between, *choice],
+            outputs=[rows, panel, *results],
+            show_progress_on=words,
+            **QUEUE,
+        )
+        gr.on([button.click, sentence.submit], **translated)
+        for example in examples:
+            filled = example.click(None, example, sentence, js=SAME)
+            filled.then(**translated)
+        rows.input(answers.choose, [shown, rows, *choice], results, **QUEUE)
+        drawn = dict(fn=picture, inputs=[shown, *choice], outputs=weights, **QUEUE)
         gr.on([layer.input, head.input], **drawn)
-        chosen = kind.input(answers.layers, kind, layer, **QUEUE)
+        moved = kind.input(answers.layers, kind, layer, **QUEUE)
         # The picture comes after: a layer that the kind does not have would be refused.
-        chosen.then(**drawn)
+        moved.then(**drawn)
     return blocks

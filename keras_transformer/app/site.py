@@ -7,6 +7,7 @@ what is checked here.
 import asyncio
 import re
 import reprlib
+from pathlib import Path
 
 import gradio as gr
 import httpx
@@ -20,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+HERE = Path(__file__).parent
 # Requests that wait for the model; sessions whose last attention is kept.
 WAITING = 16
 SESSIONS = 20
@@ -47,6 +49,7 @@ POLICY = (
 def site(blocks, names):
     """The ASGI application that serves `gradio.Blocks` under some host names."""
     blocks.state_session_capacity = SESSIONS
+    script = (HERE / "page.js").read_text("utf-8")
     gradio = gr.mount_gradio_app(
         Starlette(),
         blocks.queue(max_size=WAITING),
@@ -57,7 +60,11 @@ def site(blocks, names):
         mcp_server=False,
         show_error=False,
         # Gradio's own fonts would come from Google.
-        theme=gr.themes.Default(font=["sans-serif"], font_mono=["monospace"]),
+        theme=gr.themes.Default(
+            primary_hue="blue", font=["sans-serif"], font_mono=["monospace"]
+        ),
+        css_paths=HERE / "page.css",
+        head=f"<script>{script}</script>",
     )
     endpoints = Endpoints(gradio, blocks)
     routes = [Route(path, endpoints.show) for path in FILES]
@@ -209,9 +216,9 @@ def check_value(field, value):
         is_text = isinstance(value, str) and len(value) <= field.max_length
         limit = f"be text of at most {field.max_length} characters"
         must(is_text, field.label, limit, value)
-    elif isinstance(field, gr.Dropdown):
+    elif isinstance(field, gr.Dropdown | gr.Radio):
         choices = [choice for _, choice in field.choices]
-        is_choice = type(value) is type(choices[0]) and value in choices
+        is_choice = value in choices and type(value) in map(type, choices)
         must(is_choice, field.label, f"be one of {choices}", value)
     else:  # A gr.State stays with the server.
         must(value is None, "The state", "be null", value)

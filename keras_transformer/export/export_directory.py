@@ -43,6 +43,7 @@ def new_export(run, out, overwrite, format, *packages):
     expect(is_outside, "out", "not be the run or hold it", str(out))
     made_with = {name: version(name) for name in ("keras", *packages)}
     about = dict(format=format, model=run.config.model, made_with=made_with)
+    about["languages"] = run.config.languages
     with new_directory(out, overwrite, kind="export") as aside:
         with keras.device("cpu"):
             yield aside, about

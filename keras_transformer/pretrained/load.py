@@ -14,6 +14,7 @@ from ..text.special_tokens import SpecialTokens
 from .checkpoint import fetch, open_checkpoint, weights_in
 from .families import transformer_config
 from .names import TABLES, tensors
+from .tokenizers.files import TokenizerFiles
 from .tokenizers.load import load_tokenizers
 
 NAMED = 5  # tensors that an error names
@@ -67,9 +68,19 @@ def load(
         model = read_model(folder, config)
         data = DataConfig(sizes[1], share_embeddings=config.share_embeddings)
         training = TrainingConfig(dtype="float32")
-        settings = RunConfig(config, data, training, origin)
+        pair = languages_of(folder, settings, source_lang, target_lang)
+        settings = RunConfig(config, data, training, origin, pair)
         Run.begin(aside, settings, tokenizers).save_model(model)
     return model
+
+
+def languages_of(folder, settings, source_lang, target_lang):
+    """The codes of the two languages of a checkpoint, or None."""
+    files = TokenizerFiles(folder, settings)
+    said = [files.get(f"{side}_lang", str) for side in ("source", "target")]
+    pair = files.get("langs", list) or settings.get("langs") or said
+    pair = [source_lang or pair[0], target_lang or pair[1]]
+    return pair if all(pair) else None
 
 
 def check_size(folder, config):

@@ -43,12 +43,14 @@ class RunConfig:
         data: the `DataConfig`.
         training: the `TrainingConfig`.
         origin: where the checkpoint comes from that the run began with, if it did.
+        languages: the codes of source and target language, if they are known.
     """
 
     model: TransformerConfig
     data: DataConfig
     training: TrainingConfig
     origin: dict | None = None
+    languages: list | None = None
 
 
 @dataclasses.dataclass(eq=False)
@@ -102,6 +104,7 @@ class Run:
                 DataConfig(**content["data"]),
                 TrainingConfig(**content["training"]),
                 content.get("origin"),
+                content.get("languages"),
             )
         except UNREADABLE as error:
             message = f"'{path}/config.json' cannot be used: {error}"

@@ -63,6 +63,7 @@ class Tokenizer:
     source_prefix = ()  # ids before each source sentence
     source_suffix = (special.end,)  # ids after it
     target_prefix = ()  # ids that each translation must begin with
+    languages = {}  # from which to choose: ids by code
 
     def __init__(self, model):
         read = sentencepiece.SentencePieceProcessor()

@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 import json
 import operator
+import re
+from pathlib import Path
 
 import keras
 
@@ -30,6 +32,8 @@ from .recipe import compile_for_training
 BLEU_SENTENCES = 500
 # Where a run holds them.
 TRANSLATED = "data/translated.json"
+# The end of a file's name: train.en, train_en.txt, en.txt.gz.
+LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3})(?:\.txt)?(?:\.gz)?$")
 DROPOUT = ("dropout", "attention_dropout")
 FILTERS = ("max_length", "max_ratio", "batch_tokens")
 # When a run is resumed: its limits and what is kept.
@@ -148,8 +152,10 @@ def prepare(folder, files, config, begun=None):
         begin_id=target.special.begin,
         end_id=target.special.end,
     )
-    origin = begun and begun.config.origin
-    config = dataclasses.replace(config, model=model, origin=origin)
+    earlier = begun.config if begun else config
+    languages = earlier.languages or languages_in(files[:2])
+    known = dict(origin=earlier.origin, languages=languages)
+    config = dataclasses.replace(config, model=model, **known)
     run = Run.begin(folder, config, tokenizers)
     (folder / "checkpoints").mkdir()
     # So that it can be resumed from before its first batch.
@@ -169,6 +175,18 @@ def new_model(run, training):
     model = Transformer(run.config.model, dtype=training.dtype)
     # The weights of the batches make a mean of the sum, on any number of devices.
     return compile_for_training(model, training, loss_reduction="sum")
+
+
+def languages_in(pair):
+    """The codes of two languages that the names of their files end with, or None.
+
+    Examples:
+        >>> languages_in(["train.en", "train.de.gz"]), languages_in(["a.txt", "b.txt"])
+        (['en', 'de'], None)
+    """
+    found = [LANGUAGE.search(Path(path or "").name) for path in pair]
+    codes = [match[1] for match in found if match]
+    return codes if len(set(codes)) == 2 else None
 
 
 def train_tokenizers(pair, data):

@@ -154,6 +154,29 @@ class CheckpointTokenizer:
             texts.append(self._decode_pieces(shown))
         return texts
 
+    @property
+    def languages(self):
+        """The id of each language between which there is a choice, by its code."""
+        hidden = self.vocabulary.hidden
+        if self.special.begin in hidden:  # which is the model's, too
+            hidden = ()
+        return {self.pieces[number].strip("_"): number for number in hidden}
+
+    def with_languages(self, source, target):
+        """The tokenizer for other languages, given by their codes."""
+        ids = self.languages
+        sides = dict(source_prefix=source, source_suffix=source, target_prefix=target)
+        around = {}
+        for name, code in sides.items():
+            own = getattr(self, name)
+            around[name] = [ids[code] if n in ids.values() else n for n in own]
+        return self.with_ids(**around)
+
+    def with_ids(self, **around):
+        """The tokenizer with other ids around a sentence."""
+        vocabulary = dataclasses.replace(self.vocabulary, **around)
+        return type(self)(vocabulary, self.models, **self.options)
+
     def save(self, path):
         """Write the folder that keeps the tokenizer; it appears only when complete."""
         meaning = dataclasses.asdict(self.vocabulary)

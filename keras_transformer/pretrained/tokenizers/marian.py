@@ -42,6 +42,13 @@ class MarianTokenizer(CheckpointTokenizer):
         self._encoder = processor(models["encoder.spm"], "encoder.spm")
         self._decoder = processor(models["decoder.spm"], "decoder.spm")
 
+    @property
+    def languages(self):
+        return languages_in(self.pieces)
+
+    def with_languages(self, source, target):
+        return self.with_ids(source_prefix=[self.languages[target]])
+
     def _encode_text(self, text):
         code, mark, rest = text.partition("<<")
         if not (mark and text.startswith(">>")):
@@ -68,11 +75,7 @@ def read_marian(files, source_lang, target_lang):
         if files.config.get("decoder_vocab_size"):
             size = files.size("decoder_vocab_size")
         target = files.pieces(name, read_json(files.folder / name), size, {})
-    codes = {
-        piece[2:-2]: number
-        for number, piece in enumerate(source)
-        if re.fullmatch(">>.+<<", piece)
-    }
+    codes = languages_in(source)
     prefix = []
     if target_lang is not None:
         prefix = [codes[one_of("target_lang", target_lang, codes)]]
@@ -84,3 +87,12 @@ def read_marian(files, source_lang, target_lang):
     # Where both sides share a vocabulary, transformers decodes with the source's model.
     models = {"encoder.spm": other, "decoder.spm": other if separate else own}
     return forth, MarianTokenizer(files.vocabulary(target, names, "pad"), models)
+
+
+def languages_in(pieces):
+    """The id of each language of a vocabulary, by its code."""
+    found = {}
+    for number, piece in enumerate(pieces):
+        if re.fullmatch(">>.+<<", piece):
+            found[piece[2:-2]] = number
+    return found

@@ -1,0 +1,38 @@
+"""What languages are called, and the fields to choose them."""
+
+import gradio as gr
+from babel import Locale
+from babel.core import get_global
+
+ENGLISH = Locale("en").languages
+
+
+def name_of(code):
+    """The English name of a language; None if the code is not known.
+
+    Examples:
+        >>> name_of("de"), name_of("deu_Latn"), name_of("de_DE"), name_of("src")
+        ('German', 'German', 'German', None)
+    """
+    language = code.partition("_")[0]
+    language = get_global("language_aliases").get(language, language)
+    return ENGLISH.get(language)
+
+
+def fields(known, codes):
+    """The `gradio.Dropdown`s of source and target; invisible where there is no choice.
+
+    Args:
+        known: the codes of the languages that a tokenizer knows.
+        codes: those that it was made for, if they are known.
+    """
+    named = sorted((f"{name_of(code) or code} ({code})", code) for code in known)
+    found = []
+    for label, code in zip(("From", "Into"), codes):
+        # Some models are only told the language to translate into.
+        is_choice = code in known or (known and label == "Into")
+        choices = named if is_choice else [("", "")]
+        value = code if code in known else choices[0][1]
+        how = dict(label=label, visible=bool(is_choice))
+        found.append(gr.Dropdown(choices, value=value, **how))
+    return found
