@@ -46,7 +46,12 @@
   listen("pointerover", ({ target }) =>
     light(wordAt(target) || wordAt(document.activeElement)),
   );
-  listen("focusin", ({ target }) => light(wordAt(target)));
+  listen("focusin", ({ target }) => {
+    light(wordAt(target));
+    const group = target.closest("fieldset");
+    const name = group?.querySelector("[data-testid=block-info]").textContent;
+    group?.setAttribute("aria-label", name); // Gradio gives it none
+  });
   listen("focusout", () => light(null));
   listen("keydown", step);
 })();

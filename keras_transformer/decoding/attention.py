@@ -72,6 +72,8 @@ def words_of(tokenizer, pieces, ids, text):
     would be the word's.
     """
     words = text.split()
+    if not words:
+        return [None] * len(ids)
     by_word = tokenizer.encode(words)
     if list(itertools.chain(*by_word))[: len(ids)] == list(ids):
         numbers = [number for number, word in enumerate(by_word) for _ in word]

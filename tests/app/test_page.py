@@ -1,9 +1,9 @@
-"""The page of `keras-transformer app`: its answers, and the same in a browser."""
+"""The page of `keras-transformer app`: what it answers, and the command."""
 
 import contextlib
-import dataclasses
 import http.client
 import importlib
+import re
 import signal
 import socket
 import threading
@@ -12,13 +12,14 @@ import urllib.request
 
 import numpy as np
 import pytest
-from browser import chromium
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
-from serving import SENTENCE, free_port, small_run, started
+from layer_checks import ON_TORCH, marked
+from serving import EXAMPLES, SENTENCE, free_port, small_run, started
 
+from keras_transformer.app import markup
 from keras_transformer.app import page as app
 from keras_transformer.app.site import POLICY
 from keras_transformer.cli import main as cli
+from keras_transformer.decoding.base_translator import BaseTranslator, Hypothesis
 
 
 @pytest.fixture(scope="module")
@@ -50,70 +51,143 @@ def translator(run):
 
 @pytest.fixture(scope="module")
 def answers(translator):
-    return app.Answers(translator)
+    return app.Answers(translator, ("English", "German"))
 
 
 @pytest.fixture(scope="module")
 def blocks(translator, strangers):
-    return app.page(translator, "keras_transformer: a-run")
+    return app.page(translator, "a-run", ["en", "de"], EXAMPLES)
 
 
-@pytest.fixture(scope="module")
-def url(blocks):
-    with started(blocks) as url:
-        yield url
+def cells(table):
+    """The rows of a table of attention: per cent, 0 where a cell is empty."""
+    rows = re.findall("<tr><th scope=row>.*?</tr>", table)
+    found = [re.findall(r"<td(?: style=--w:(\d+)%)?>", row) for row in rows]
+    return [[int(number or 0) for number in row] for row in found]
+
+
+def percent(weights):
+    return np.round(100 * weights).astype(int).tolist()
 
 
 def test_what_a_sentence_gives(translator, answers):
-    ((best, *others),) = translator.hypotheses([SENTENCE])
-    text, rows, links, found, shades = answers.translate(
-        f"  {SENTENCE}\n", "cross", 2, "1"
+    (hypotheses,) = translator.hypotheses([SENTENCE])
+    rows, panel, shown, words, table = answers.translate(
+        f"  {SENTENCE}\n", "", "", "cross", 2, "1"
     )
-    assert text == best.text
-    assert rows == [[f"{one.score:.4f}", one.text] for one in (best, *others)]
-    words = [word.get_text() for word in links.axes[0].texts]
-    assert words[: len(SENTENCE.split())] == SENTENCE.split()
-    assert len(links.axes[0].get_lines()) == len(best.text.split())
-    drawn = shades.axes[0].images[0].get_array()
-    assert drawn.tolist() == found.cross[1, 0].tolist()
+    assert panel.visible and rows.visible and rows.value == 0
+    assert rows.choices == [
+        (f"{one.score:.2f}\u2002{one.text}", number)
+        for number, one in enumerate(hypotheses)
+    ]
+    for number in (1, 0):
+        chosen, again, drawn = answers.choose(shown, number, "cross", 2, "1")
+        best = hypotheses[number]
+        (links,) = translator.alignments([SENTENCE], [best])
+        assert again == markup.words((SENTENCE, best.text), answers.names, links)
+        assert (
+            chosen.found.target_tokens
+            == translator.attention(SENTENCE, best).target_tokens
+        )
+    assert (again, drawn) == (words, table)
 
-    for kind, layer, queries in (
-        ("encoder", 1, found.source_tokens),
-        ("decoder", 3, found.input_tokens),
+    found = shown.found
+    assert cells(table) == percent(found.cross[1, 0])
+    for kind, layer, head, queries, weights in (
+        ("encoder", 1, "2", found.source_tokens, found.encoder[0, 1]),
+        ("decoder", 3, "mean", found.input_tokens, found.decoder[2].mean(axis=0)),
     ):
-        *heads, _ = app.picture(found, kind, layer, app.ALL_HEADS).axes
-        assert len(heads) == 2
-        labels = [label.get_text() for label in heads[0].get_yticklabels()]
-        assert labels == list(queries)
-    long = dataclasses.replace(
-        found, source_tokens=("x",) * 200, encoder=np.full((1, 2, 200, 200), 0.005)
-    )
-    (one, _) = app.picture(long, "encoder", 1, app.ALL_HEADS).axes
-    assert one.images[0].get_array().shape == (200, 200)
+        table = app.picture(shown, kind, layer, head)
+        assert cells(table) == percent(weights)
+        labels = re.findall("<th scope=row>(.*?)</th>", table)
+        assert labels == [
+            token.replace("<", "&lt;").replace(">", "&gt;") for token in queries
+        ]
+
+
+def test_words_name_their_partners():
+    found = markup.words(("a <b>", "eine 'b'"), ("x", "y"), [(0, 0), (0, 1)])
+    words = re.findall(r'data-partners="(.*?)" aria-label="(.*?)">(.*?)</span>', found)
+    assert words == [
+        ("0", "eine: a", "eine"),
+        ("0", "&#x27;b&#x27;: a", "&#x27;b&#x27;"),
+        ("0 1", "a: eine &#x27;b&#x27;", "a"),
+        ("", "&lt;b&gt;", "&lt;b&gt;"),
+    ]
+    assert found.count('tabindex="0"') == 2 and found.count('tabindex="-1"') == 2
+    alone = markup.words(("a", "<b> c"), ("x", "y"), None)
+    assert "word" not in alone and "&lt;b&gt; c" in alone
+
+
+def test_a_table_shows_what_is_not_small():
+    found = markup.table(np.array([[0.004, 0.049], [0.05, 0.996]]), "ab", "cd")
+    expected = "<td><td style=--w:5%>5", "<td style=--w:5%>5<td style=--w:100%>100"
+    assert re.findall("</th>(<td.*?)</tr>", found) == list(expected)
 
 
 def test_before_a_sentence_and_of_a_layer_that_is_not_there(answers):
-    assert app.picture(None, "cross", 1, "1") is None
+    assert app.picture(None, "cross", 1, "1") == ""
     assert answers.layers("encoder").choices == [("1", 1)]
     assert answers.layers("cross").value == 2
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "a " * app.LONGEST])
-def test_limits_on_length_hold_in_the_server_too(answers, text, monkeypatch):
-    said = []
-    monkeypatch.setattr("gradio.Warning", said.append)
-    assert len(answers.translate(text, "cross", 1, "1")) == 5
-    assert said[0].startswith("The sentence must have 1 to 500 characters; received")
+def test_limits_on_length_hold_in_the_server_too(answers, text):
+    rows, panel, shown, words, _ = answers.translate(text, "", "", "cross", 1, "1")
+    assert not rows.visible and not panel.visible and shown is None
+    assert "The sentence must have 1 to 500 characters; received" in words
+
+
+def test_an_error_is_a_sentence_on_the_page(translator, answers, monkeypatch):
+    def fails(texts):
+        raise ValueError("the model must give finite scores; received <nan>")
+
+    monkeypatch.setattr(translator, "hypotheses", fails)
+    *_, words, _ = answers.translate(SENTENCE, "", "", "cross", 1, "1")
+    assert 'role="alert"' in words and "received &lt;nan&gt;." in words
+
+
+class Plain(BaseTranslator):
+    """A translator that gives no attention."""
+
+    def _search(self, texts, prefixes):
+        return [[Hypothesis("ein Mann", -0.5, (5,))] for _ in texts]
+
+
+def test_without_attention_there_is_none_to_choose(translator):
+    sides = (translator.source_tokenizer, translator.target_tokenizer)
+    answers = app.Answers(Plain(*sides, translator.config))
+    rows, panel, shown, words, table = answers.translate(
+        "a man", "", "", "cross", 1, "1"
+    )
+    assert not panel.visible and table == "" and shown.found is None
+    assert "ein Mann" in words and "Translation" in words and "word" not in words
+
+
+def test_names_of_the_languages(translator):
+    for languages, title, label in (
+        (["en", "deu_Latn"], "English to German", "English"),
+        (["src", "tgt"], "a-run", "Sentence"),
+        (None, "a-run", "Sentence"),
+    ):
+        blocks = app.page(translator, "a-run", languages)
+        labels = [getattr(field, "label", None) for field in blocks.blocks.values()]
+        assert blocks.title == title and label in labels
+
+
+def test_examples_are_the_runs_own(run, tmp_path):
+    assert app.examples(app.Run.open(run)) == EXAMPLES[:2]
+    assert app.examples(app.Run(tmp_path, None)) == []
 
 
 def test_the_page_calls_what_is_tested_here(blocks):
-    names = {function.fn.__name__ for function in blocks.fns.values()}
-    assert names == {"translate", "picture", "layers"}
+    names = {function.name for function in blocks.fns.values() if function.fn}
+    assert names == {"translate", "choose", "picture", "layers"}
 
 
-def test_the_server_asks_no_other(blocks, url, strangers):
+def test_the_server_asks_no_other(blocks, strangers):
     assert not blocks.analytics_enabled
-    with urllib.request.urlopen(url) as answer:
+    with started(blocks) as url, urllib.request.urlopen(url) as answer:
         policy = answer.headers["content-security-policy"]
         text = answer.read().decode()
     assert policy == POLICY
@@ -129,7 +203,8 @@ def test_the_command(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(app, "serve", lambda *arguments: asked.append(arguments))
     flags = ["--port", "8001", "--allow-host", "a.name", "--allow-host", "b.name"]
     assert cli.main(["app", str(run), *flags]) == 0
-    assert asked == [(str(run), "127.0.0.1", 8001, ["a.name", "b.name"])]
+    names = ["a.name", "b.name"]
+    assert asked == [(str(run), "127.0.0.1", 8001, names, "keras")]
 
 
 @marked(ON_TORCH)
@@ -174,57 +249,3 @@ def test_what_is_not_installed_is_named(monkeypatch):
     expected = r'gradio is not installed: pip install -e "\.\[app\]" in the clone'
     with pytest.raises(ImportError, match=expected):
         importlib.reload(app)
-
-
-@marked(NOT_ON_JAX)
-def test_in_a_browser(translator, url, tmp_path):
-    path = chromium()
-    from playwright.sync_api import expect, sync_playwright
-
-    best = translator.hypotheses([SENTENCE])[0][0]
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        asked, failed, said = [], [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("requestfailed", lambda request: failed.append(request.url))
-        page.on(
-            "console",
-            lambda message: (
-                said.append(message.text) if message.type == "error" else None
-            ),
-        )
-        page.goto(url)
-        page.get_by_label("Sentence").fill(SENTENCE)
-        page.get_by_role("button", name="Translate").click()
-        pictures = page.locator("img[src^='data:image/png']")
-        expect(pictures).to_have_count(2, timeout=60_000)
-        expect(page.get_by_label("Translation", exact=True)).to_have_value(best.text)
-        # Scores and texts of four translations.
-        expect(page.get_by_role("gridcell")).to_have_count(8)
-        all_heads = pictures.nth(1).get_attribute("src")
-
-        page.get_by_label("Attention of").click()  # of three layers to one
-        page.get_by_role("option", name=app.KINDS["encoder"][0]).click()
-        expect(pictures.nth(1)).not_to_have_attribute("src", all_heads, timeout=30_000)
-        expect(page.get_by_label("Layer")).to_have_value("1")
-        expect(page.get_by_text("Error")).to_have_count(0)
-        all_heads = pictures.nth(1).get_attribute("src")
-        page.get_by_label("Head").click()
-        page.get_by_role("option", name="2", exact=True).click()
-        expect(pictures.nth(1)).not_to_have_attribute("src", all_heads, timeout=30_000)
-        page.screenshot(path=tmp_path / "page.png", full_page=True)
-        assert (tmp_path / "page.png").stat().st_size > 10_000
-        page.get_by_label("Sentence").fill(" ")
-        page.get_by_role("button", name="Translate").click()
-        expect(
-            page.get_by_text("The sentence must have 1 to 500 characters; received 0.")
-        ).to_be_visible()
-        assert page.get_by_label("Sentence").get_attribute("maxlength") == str(
-            app.LONGEST
-        )
-        browser.close()
-    elsewhere = [url for url in asked if not url.startswith((url, "data:", "blob:"))]
-    # The page ends these streams itself.
-    broken = [url for url in failed if "/queue/data?" not in url]
-    assert asked and elsewhere == [] and broken == [] and said == []

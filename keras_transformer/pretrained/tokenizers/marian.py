@@ -47,7 +47,8 @@ class MarianTokenizer(CheckpointTokenizer):
         return languages_in(self.pieces)
 
     def with_languages(self, source, target):
-        return self.with_ids(source_prefix=[self.languages[target]])
+        ids = self.languages
+        return self.with_ids(source_prefix=[ids[target]]) if target in ids else self
 
     def _encode_text(self, text):
         code, mark, rest = text.partition("<<")
