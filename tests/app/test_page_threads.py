@@ -16,8 +16,8 @@ def test_eight_threads_get_what_one_gets(trained):
     texts = ["a man", "a dog", "two girls", "a bike", "one", "the man", "red", "a tree"]
 
     def work(text):
-        best, rows, _, found, _ = answers.translate(text, "cross", 1, "1")
-        return best, rows, found.cross.tolist()
+        rows, _, shown, *rest = answers.translate(text, "", "", "cross", 1, "1")
+        return rows.choices, shown.found.cross.tolist(), rest
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         together = list(pool.map(work, texts))

@@ -242,6 +242,18 @@ def test_values_that_no_field_holds(url, data, sentence):
     assert status == 400 and received.startswith(sentence)
 
 
+@pytest.mark.parametrize("value", [0, 3, True, "1", 1.0, None, [1], {}])
+def test_a_choice_that_is_not_there(value):
+    for choices in ([("one", 1), ("two", 2)], []):
+        field = gr.Radio(choices, label="Best")
+        numbers = [number for _, number in choices]
+        sentence = f"Best must be one of {numbers}; received"
+        with pytest.raises(site.HTTPException) as refused:
+            site.check_value(field, value)
+        assert refused.value.detail.startswith(sentence)
+    site.check_value(gr.Radio([1, 2]), 2)
+
+
 @pytest.mark.parametrize("session", ["", "nobody", "%00", "a" * 65])
 def test_who_asked_for_nothing_is_told_nothing(url, session):
     status, text = request(url, path=f"{site.FOLLOW}?session_hash={session}")

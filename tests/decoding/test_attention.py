@@ -145,6 +145,7 @@ def test_words_of_tokens(translator):
     assert found == expected and set(expected) >= {0, 1, 2}
     assert words_of(tokenizer, pieces, ids[:2], text) == found[:2]
     assert words_of(tokenizer, pieces, [], "") == []
+    assert words_of(tokenizer, pieces, ids[:2], " ") == [None, None]
     # A word in letters, which `encode` would not give: told by the text that its tokens
     # spell.
     letters = [pieces.index(piece) for piece in ("▁", "m", "a", "n", "▁", "d")]

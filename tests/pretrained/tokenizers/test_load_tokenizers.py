@@ -319,3 +319,20 @@ def test_without_the_extra_of_fsmt(tmp_path, monkeypatch):
     message = r"""subword_nmt is not installed: pip install -e "\.\[fsmt\]\""""
     with pytest.raises(ImportError, match=message):
         load_tokenizers(folder, read(folder))
+
+
+def test_other_languages_as_if_loaded_for_them(loaded):
+    name, tokenizers, _ = loaded
+    known = tokenizers[0].languages
+    # Of mBART the model itself knows the target language.
+    assert bool(known) == (name not in ("fsmt", "mbart")), known
+    for code in list(known)[:3]:
+        for tokenizer in tokenizers:
+            other = tokenizer.with_languages(code, code)
+            assert other.encode(LINES[:9]) == tokenizer.encode(LINES[:9])
+        changed = tokenizers[0].with_languages(code, code)
+        number = known[code]
+        assert number in changed.source_prefix
+        is_marian = name.startswith("marian")
+        assert changed.target_prefix == (() if is_marian else (number,))
+        assert changed.source_suffix == tokenizers[0].source_suffix
