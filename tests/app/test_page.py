@@ -207,6 +207,26 @@ def test_the_command(run, tmp_path, capsys, monkeypatch):
     assert asked == [(str(run), "127.0.0.1", 8001, names, "keras")]
 
 
+def test_an_export_is_served_with_its_runtime(run, translator, monkeypatch):
+    sides = (translator.source_tokenizer, translator.target_tokenizer)
+    asked = []
+    served = []
+
+    def load(export, **search):
+        asked.append((export, search))
+        return Plain(*sides, translator.config)
+
+    class Server:
+        def run(self, sockets):
+            served.append(sockets)
+
+    monkeypatch.setattr(app.CTranslate2Translator, "load", load)
+    monkeypatch.setattr(app, "page_server", lambda application: Server())
+    flags = ["--runtime", "ctranslate2", "--port", str(free_port())]
+    assert cli.main(["app", str(run), *flags]) == 0
+    assert asked == [(str(run), {"beam": 4, "n_best": 4})] and len(served) == 1
+
+
 @marked(ON_TORCH)
 def test_the_command_serves_until_interrupted(run, capsys, monkeypatch):
     port = free_port()

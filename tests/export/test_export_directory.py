@@ -47,6 +47,12 @@ def fails(capsys, *arguments):
     return line
 
 
+def test_an_export_keeps_the_languages_of_its_run(run, out):
+    config = json.loads((out / "config.json").read_text("utf-8"))
+    assert "languages" in config
+    assert config["languages"] == Run.open(run).config.languages
+
+
 def test_check_batches_have_the_shapes_and_are_the_same_each_time(run):
     first = check_batches(Run.open(run))
     second = check_batches(Run.open(run))

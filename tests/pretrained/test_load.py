@@ -116,6 +116,8 @@ def test_the_run_holds_the_model_and_where_it_is_from(made):
     assert made.ours.count_params() == made.ours.config.parameters
     origin = json.loads((made.run / "config.json").read_text())["origin"]
     assert origin["source"] == str(made.checkpoint)
+    languages = [code[:2] for code in Run.open(made.run).config.languages]
+    assert languages == ["en", "de"]
     assert origin["files"]["model.safetensors"] == sha256(
         made.checkpoint / "model.safetensors"
     )

@@ -17,7 +17,7 @@ from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import Perplexity, TokenAccuracy
 from keras_transformer.training.optimizer import paper_adam
-from keras_transformer.training.prepare import resumed
+from keras_transformer.training.prepare import languages_in, resumed
 from keras_transformer.training.progress import NonFiniteLoss
 from keras_transformer.training.schedule import WarmupSchedule
 from keras_transformer.training.train import train
@@ -70,6 +70,26 @@ def test_a_run_holds_what_the_documentation_says(tmp_path, corpus, capsys):
 
 
 @one_width
+@pytest.mark.parametrize(
+    "files, languages",
+    [
+        (("a/train.en", "b/train.de"), ["en", "de"]),
+        (("train.en.gz", "train_de.txt"), ["en", "de"]),
+        (("en.txt", "corpus-nds.txt.gz"), ["en", "nds"]),
+        (("source.txt", "target.txt"), None),
+        (("train.tok", "valid.tok"), None),
+        (("pairs.tsv", None), None),
+        (("train.en", "train"), None),
+    ],
+)
+def test_files_are_named_after_languages(files, languages):
+    assert languages_in(files) == languages
+
+
+def test_a_run_keeps_its_languages(trained):
+    assert Run.open(trained).config.languages == ["en", "de"]
+
+
 def test_bleu_decides_and_tensorboard_is_written(tmp_path, corpus, capsys):
     recipe = training(epochs=1, monitor="bleu", tensorboard=True, average_last=1)
     train(tmp_path / "run", *corpus, model=MODEL, data=DATA, training=recipe)
