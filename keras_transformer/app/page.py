@@ -219,7 +219,7 @@ def page(translator, run_name, languages=None, sentences=()):
                 button = gr.Button("Translate", variant="primary")
                 with gr.Column(elem_classes="examples", visible=bool(sentences)):
                     gr.HTML("<p>Examples</p>")
-                    examples = [gr.Button(text, size="sm") for text in sentences]
+                    buttons = [gr.Button(text, size="sm") for text in sentences]
             with gr.Column(**COLUMN):
                 words = gr.HTML(markup.line(names[1], START), elem_classes="words")
                 best = dict(label="Best translations", info=SCORES, visible=False)
@@ -244,7 +244,7 @@ def page(translator, run_name, languages=None, sentences=()):
             **QUEUE,
         )
         gr.on([button.click, sentence.submit], **translated)
-        for example in examples:
+        for example in buttons:
             filled = example.click(None, example, sentence, js=SAME)
             filled.then(**translated)
         rows.input(answers.choose, [shown, rows, *choice], results, **QUEUE)
