@@ -75,15 +75,17 @@ TRAIN = (
 )
 
 
+@pytest.mark.slow
 def test_it_works_installed_and_outside_of_the_clone(built, tmp_path):
     """In an environment of its own, with this one's other packages."""
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     (packages,) = (tmp_path / "env").glob("lib/*/site-packages")
-    run("pip", "install", "--no-deps", "--no-index", built[0], python=python)
-    (packages / "others.pth").write_text(str(Path(keras.__file__).parents[1]))
     environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
     environment.pop("PYTHONPATH", None)
+    offline = ("install", "--no-deps", "--no-index", built[0])
+    run("pip", *offline, python=python, env=environment)
+    (packages / "others.pth").write_text(str(Path(keras.__file__).parents[1]))
     place = tmp_path / "place"
     place.mkdir()
     command = tmp_path / "env" / "bin" / "keras-transformer"
