@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 from ..config import TrainingConfig
+from ..runs.sealed_files import kind_of
 from . import translate
-from .flags import RUN, flag_fields, value_options
+from .flags import JSON, RUN, flag_fields, value_options
 
 TOKENIZE = flag_fields(TrainingConfig)["bleu_tokenize"]
 FLAGS = {
@@ -18,17 +20,21 @@ FLAGS = {
         help=TOKENIZE.metadata["help"],
         **value_options(TOKENIZE.type),
     ),
-    "--json": dict(action="store_true", help="print one JSON object"),
+    **JSON,
 }
 GROUPS = translate.GROUPS
 
 
 def run(options):
     from ..evaluation.evaluate import evaluate
+    from ..runs.run import Run
 
+    own = None
+    if kind_of(Path(options.run)) == "run":
+        own = Run.open(options.run)
     translator = translate.load_translator(options)
     files = (options.source, options.target)
-    result = evaluate(translator, *files, options.bleu_tokenize)
+    result = evaluate(translator, *files, options.bleu_tokenize, run=own)
     count = len(result.translations)
     rate = result.sentences_per_second
     if options.json:

@@ -3,6 +3,7 @@
 import argparse
 
 from ..config import DecodingConfig, expect
+from ..export.export_directory import PACKAGES
 from .flags import OVERWRITE, RUN, chosen_fields
 
 FLAGS = {
@@ -10,7 +11,7 @@ FLAGS = {
     "out": dict(metavar="OUT", help="directory to make"),
     "--to": dict(
         required=True,
-        choices=["saved_model", "ctranslate2", "onnx", "huggingface"],
+        choices=[*PACKAGES],
         help="what to write",
     ),
     **OVERWRITE,

@@ -21,6 +21,7 @@ from ..runs.sealed_files import check_regular
 RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
 NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
 OVERWRITE = {"--overwrite": dict(action="store_true", help="replace RUN if it exists")}
+JSON = {"--json": dict(action="store_true", help="print one JSON object")}
 TRAIN_GROUPS = {
     "model": TransformerConfig,
     "data": DataConfig,

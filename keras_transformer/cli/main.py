@@ -5,7 +5,7 @@ import sys
 import warnings
 
 from ..config import expect
-from . import translate
+from . import info, translate
 from .parser import parse
 from .startup import start_keras
 
@@ -76,6 +76,8 @@ def drop_output():
 
 def needs_keras(options):
     """Whether this process computes with Keras, not CTranslate2 or a worker of it."""
+    if options.command is info.run:
+        return False
     if options.command is not translate.run:
         return True
     return options.runtime == "keras" and not options.bulk

@@ -1,8 +1,10 @@
 """The parser of the command line, put together from the flags of each command."""
 
 import argparse
+import os
 import re
 import sys
+from importlib.metadata import version
 
 from .. import __version__
 from ..config import expect
@@ -12,16 +14,19 @@ from . import (
     evaluate,
     export,
     import_checkpoint,
+    info,
     train,
     translate,
 )
 from .flags import add_config
+from .startup import choose_backend
 
 COMMANDS = {
     "demo": demo,
     "train": train,
     "translate": translate,
     "evaluate": evaluate,
+    "info": info,
     "export": export,
     "import": import_checkpoint,
     "app": app,
@@ -35,6 +40,24 @@ class Parser(argparse.ArgumentParser):
         raise ValueError(f"{message} (see {self.prog} --help)")
 
 
+class Version(argparse.Action):
+    """Print the versions of the package, of Keras and of the backend."""
+
+    def __call__(self, parser, *rest):
+        print(f"{parser.prog} {__version__} (Keras {version('keras')}, {backend()})")
+        parser.exit()
+
+
+def backend():
+    """The backend of this environment and its version; it is not imported."""
+    try:
+        choose_backend()
+        name = os.environ["KERAS_BACKEND"]
+        return f"{name} {version(name)}"
+    except ImportError as error:  # also of a version that is not known
+        return str(error)
+
+
 def build_parser():
     """The parser of all commands; `options.command(options)` runs the parsed one."""
     parser = Parser(
@@ -43,8 +66,8 @@ def build_parser():
         "KERAS_BACKEND: tensorflow, jax or torch.",
         epilog="Begin with: keras-transformer demo",
     )
-    version = f"%(prog)s {__version__}"
-    parser.add_argument("--version", action="version", version=version)
+    how = dict(nargs=0, default=argparse.SUPPRESS, help="say the versions used")
+    parser.add_argument("--version", action=Version, **how)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         added = commands.add_parser(name, help=command.__doc__)

@@ -51,6 +51,7 @@ class BleuCallback(keras.callbacks.Callback):
         self.options = options
         self.distribution = distribution
         self.translator = None
+        self.scores = None  # the newest
 
     def measure(self):
         """Translate with the model as it is now, print samples, give the `Scores`."""
@@ -63,6 +64,7 @@ class BleuCallback(keras.callbacks.Callback):
         for number, found in enumerate(self.distribution.gather(share)):
             translations[number::processes] = found
         scores = corpus_scores(translations, self.references, self.bleu_tokenize)
+        self.scores = scores
         if process == 0:
             numbers = f"BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}"
             print(f"\n{numbers} on {len(translations)} held-out sentences")

@@ -1,15 +1,17 @@
 """Translate a test set and score it."""
 
+import dataclasses
 import time
-from dataclasses import dataclass
+from pathlib import Path
 
 from ..data.pairs import read_pairs
 from ..decoding.base_translator import BaseTranslator
-from ..decoding.translator import Translator
+from ..runs.card import changed
+from ..runs.run import Run
 from .scores import Scores, chosen_tokenize, corpus_scores
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Evaluation:
     """What `evaluate` gives: the scores, the translations, and how long they took."""
 
@@ -22,7 +24,7 @@ class Evaluation:
         return len(self.translations) / self.seconds
 
 
-def evaluate(translator, source, target=None, bleu_tokenize="auto"):
+def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
     """Translate a source file and score it against a target file.
 
     Args:
@@ -32,6 +34,8 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto"):
         target: path of the references, line by line; none for a `.tsv`.
         bleu_tokenize: how BLEU cuts text, see `corpus_scores`; on standard error stands
             what "auto" chooses if not 13a.
+        run: the `Run` of the translator's model, if its scores are to be kept there,
+            for its card. Of a directory they are.
 
     Returns:
         `Evaluation`; its seconds include compiling the search for new shapes.
@@ -43,9 +47,18 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto"):
     sources, references = zip(*read_pairs(source, target), strict=True)
     bleu_tokenize = chosen_tokenize(bleu_tokenize, references)
     if not isinstance(translator, BaseTranslator):
-        translator = Translator.load(translator)
+        run = Run.open(translator)
+        translator = run.translator()
+    digest = run and run.model_digest()
     begin = time.perf_counter()
     translations = translator(list(sources))
     seconds = time.perf_counter() - begin
     scores = corpus_scores(translations, references, bleu_tokenize)
+    if run:
+        names = [Path(path).name for path in (source, target) if path]
+        count = f"{len(sources):,} sentences"
+        search = changed(translator.config)
+        options = [f"{name}={value}" for name, value in search.items()]
+        test = ", ".join([*names, count, *options])
+        run.note_scores(digest, test, dataclasses.asdict(scores))
     return Evaluation(scores, translations, seconds)

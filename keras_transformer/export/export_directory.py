@@ -1,7 +1,8 @@
-"""An export is a directory: the files of an engine, and two files about them.
+"""An export is a directory: the files of an engine, and three files about them.
 
 config.json       format, model, search, check, versions of what wrote it
-manifest.json     size and SHA-256 of every file
+manifest.json     size and SHA-256 of every file but the card
+README.md         the card: what the run knows, and how the export is opened
 """
 
 import contextlib
@@ -11,12 +12,32 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..config import expect
+from ..runs.card import CARD, card
+from ..runs.extras import needed
 from ..runs.sealed_files import (
     new_directory,
     new_file,
     read_json,
     seal,
 )
+
+# What each format needs: modules by the extra that has them.
+PACKAGES = {
+    "saved_model": dict(
+        tensorflow=("tensorflow", "tensorflow_text"), serve=("tensorflow_serving",)
+    ),
+    "ctranslate2": dict(ctranslate2=("ctranslate2",)),
+    "onnx": dict(tensorflow=("tensorflow",), serve=("tf2onnx", "onnxruntime")),
+    "huggingface": dict(huggingface=("torch", "transformers")),
+}
+# Whose models it holds, and which tokenizers, where not all of ours.
+ENGINES = {"ctranslate2": "CTranslate2", "huggingface": "Marian"}
+TOKENIZERS = {
+    "saved_model": ("sentencepiece", "marian", "multilingual"),
+    "huggingface": ("sentencepiece", "marian"),
+}
+# What a reader is told of a config.json.
+TOLD = ("format", "languages", "quantization", "decoding", "check", "made_with")
 
 
 @contextlib.contextmanager
@@ -53,6 +74,31 @@ def new_export(run, out, overwrite, format, *packages):
         with new_file(path) as file:
             json.dump(about, file, indent=2, default=dataclasses.asdict)
         seal(aside)
+        text = card(run, format, told_of(read_json(path)))
+        (aside / CARD).write_text(text, "utf-8")
+
+
+def told_of(about):
+    """What a reader is told of the content of an export's config.json."""
+    return {name: about[name] for name in TOLD if name in about}
+
+
+def check_format(run, format):
+    """Raise what says why a run cannot be exported to a format here.
+
+    Raises:
+        ValueError: if the format has no such model or tokenizer.
+        ImportError: if a package is not installed.
+    """
+    if format in ENGINES:
+        check_model(run.config.model, ENGINES[format])
+    if format in TOKENIZERS:
+        kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
+        known = TOKENIZERS[format]
+        must = f"be of {' or '.join(known)} for {format}"
+        expect(kind in known, "the tokenizer", must, kind)
+    for extra, modules in PACKAGES[format].items():
+        needed(*modules, extra=extra)
 
 
 def check_model(config, engine):

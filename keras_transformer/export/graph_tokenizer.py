@@ -4,7 +4,6 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
-from ..config import expect
 from ..pretrained.tokenizers.files import MASK
 from ..pretrained.tokenizers.multilingual import (
     NO_NORMALISER,
@@ -39,16 +38,10 @@ def graph_tokenizer(tokenizer, name):
 
     Returns:
         an object to keep as an attribute of what is saved.
-
-    Raises:
-        ValueError: if the tokenizer is another one.
     """
     if isinstance(tokenizer, Tokenizer):
         return OwnGraph(tokenizer, name)
     graphs = {"marian": MarianGraph, "multilingual": MultilingualGraph}
-    must = "be SentencePiece's, Marian's or a multilingual one to be in a graph"
-    received = type(tokenizer).__name__
-    expect(tokenizer.kind in graphs, "tokenizer", must, received)
     return graphs[tokenizer.kind](tokenizer, name)
 
 

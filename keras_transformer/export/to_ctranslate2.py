@@ -14,7 +14,7 @@ from .ctranslate2_translator import (
     adds_end,
 )
 from .export_directory import (
-    check_model,
+    check_format,
     check_search,
     new_export,
 )
@@ -54,9 +54,8 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
     one_of("quantization", quantization, TOLERANCES)
     run = Run.open(run)
     search = DecodingConfig(**{"penalty": "power", **decoding})
-    check_model(run.config.model, "CTranslate2")
     check_search(search, "CTranslate2")
-    needed("ctranslate2", extra="ctranslate2")
+    check_format(run, "ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
     export = new_export(run, out, overwrite, "ctranslate2", "ctranslate2")

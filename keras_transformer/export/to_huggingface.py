@@ -7,15 +7,13 @@ import numpy as np
 from keras import ops
 from safetensors.numpy import save_file
 
-from ..config import expect
 from ..pretrained import names
 from ..pretrained.families import SAME_NAME
 from ..pretrained.tokenizers.marian import MarianTokenizer
-from ..runs.extras import needed
 from ..runs.run import Run
 from ..text.tokenizer import Tokenizer
 from .comparison import compare_logits
-from .export_directory import check_model, new_export
+from .export_directory import check_format, new_export
 
 ACTIVATIONS = {"silu": "swish"}  # others have the same name
 
@@ -47,10 +45,8 @@ def huggingface(run, out, overwrite=False):
     """
     run = Run.open(run)
     config = run.config.model
-    check_model(config, "Marian")
-    packages = ("torch", "transformers")
-    needed(*packages, extra="huggingface")
-    export = new_export(run, out, overwrite, "huggingface", *packages)
+    check_format(run, "huggingface")
+    export = new_export(run, out, overwrite, "huggingface", "torch", "transformers")
     with export as (aside, about):
         write_tokenizers(aside, *run.tokenizers)
         model = run.model("float32")
@@ -155,10 +151,6 @@ def sentencepiece_model(tokenizer):
     """The content of the SentencePiece model that cuts a side's text."""
     if isinstance(tokenizer, Tokenizer):
         return tokenizer.serialized
-    kind = type(tokenizer).__name__
-    is_marian = isinstance(tokenizer, MarianTokenizer)
-    must = "be one of SentencePiece alone for Marian"
-    expect(is_marian, "the tokenizer", must, kind)
     return tokenizer.models["encoder.spm"]
 
 

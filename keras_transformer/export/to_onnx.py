@@ -3,13 +3,12 @@
 import shutil
 from pathlib import Path
 
-from ..runs.extras import needed
 from ..runs.run import Run, save_tokenizers
 from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat
 from .child_process import run_under_tensorflow
 from .comparison import compare_logits
-from .export_directory import new_export
+from .export_directory import check_format, new_export
 
 LOOP = Path(__file__).with_name("onnx_loop.py")
 WRITER = "keras_transformer.export.onnx_writer"
@@ -48,8 +47,7 @@ def onnx(run, out, overwrite=False):
         ImportError: if TensorFlow, tf2onnx or onnxruntime is not installed.
     """
     run = Run.open(run)
-    needed("tensorflow", extra="tensorflow")
-    needed("tf2onnx", "onnxruntime")
+    check_format(run, "onnx")
     from .onnx_loop import OnnxTransformer
 
     packages = ("tensorflow", "tf2onnx", "onnxruntime")

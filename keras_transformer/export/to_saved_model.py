@@ -5,11 +5,10 @@ from pathlib import Path
 
 from ..config import DecodingConfig, expect
 from ..decoding.translator import Translator
-from ..runs.extras import needed
 from ..runs.run import Run
 from .child_process import run_under_tensorflow
 from .comparison import check_batches, compare
-from .export_directory import check_search, new_export
+from .export_directory import check_format, check_search, new_export
 
 TOLERANCE = 1e-4  # of a score, in nats
 # The options of a search that count in it.
@@ -68,8 +67,7 @@ def saved_model(run, out, overwrite=False, **decoding):
     must = f"be among {', '.join(SEARCH)}"
     expect(not unused, "the search of a SavedModel", must, unused)
     check_search(search, "a SavedModel")
-    needed("tensorflow", "tensorflow_text", extra="tensorflow")
-    needed("tensorflow_serving")
+    check_format(run, "saved_model")
     packages = ("tensorflow", "tensorflow-text")
     export = new_export(run, out, overwrite, "saved_model", *packages)
     with export as (aside, about):

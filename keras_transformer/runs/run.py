@@ -10,6 +10,8 @@ manifest.json     size and SHA-256 of all of the above, which never changes
 model.keras       the model without optimizer; `keras.models.load_model` opens it
 checkpoints/      to resume from; weights of the last and the best epochs
 log.jsonl         one line an epoch
+scores.json       what `evaluate` said of the model
+README.md         the card: all that the run knows, for a reader
 """
 
 import contextlib
@@ -19,18 +21,24 @@ import json
 import warnings
 from pathlib import Path
 
-from ..config import DataConfig, TrainingConfig, TransformerConfig
+from ..config import DataConfig, TrainingConfig, TransformerConfig, expect
 from ..pretrained.tokenizers.load import load_folder
 from ..text.tokenizer import Tokenizer
+from .card import write_card
 from .sealed_files import (
     UNREADABLE,
     Manifest,
+    locked,
+    new_file,
+    read_json,
     seal,
+    sha256,
     written_aside,
 )
 from .work_folder import remove_partial
 
 FORMAT = 2  # of a run's files
+SCORES = "scores.json"
 MADE = "run must be a directory that `keras-transformer train` or `import` made"
 
 
@@ -124,7 +132,9 @@ class Run:
         content = {"format": FORMAT, **dataclasses.asdict(config)}
         (folder / "config.json").write_text(json.dumps(content, indent=2), "utf-8")
         seal(folder)
-        return cls(folder, config, Manifest(folder))
+        run = cls(folder, config, Manifest(folder))
+        write_card(run)
+        return run
 
     def check_place(self):
         """Raise a `ValueError` if another run has taken the place of this one."""
@@ -142,6 +152,40 @@ class Run:
         """What `log.jsonl` says of each epoch, as dicts; see `read_log`."""
         return read_log(self.path / "log.jsonl")
 
+    @property
+    def scores(self):
+        """What `note_scores` noted of the model that is saved now: a dict by test."""
+        with contextlib.suppress(*UNREADABLE):  # there are none, or a damaged file
+            found = read_json(self.path / SCORES)
+            if found["model"] == self.model_digest():
+                return dict(found["scores"])
+        return {}
+
+    def model_digest(self):
+        """The SHA-256 of `model.keras`, which another training may change."""
+        return sha256(self.path / "model.keras")
+
+    def note_scores(self, digest, test, scores):
+        """Keep scores in the run, for its card; warn where that cannot be.
+
+        Args:
+            digest: the `model_digest` of the model that was scored.
+            test: what it was scored on, in words.
+            scores: a dict.
+        """
+        try:
+            with locked(self.path):
+                is_same = self.model_digest() == digest
+                must = "be the one that was scored"
+                expect(is_same, "model.keras", must, "another one")
+                content = {"model": digest, "scores": self.scores | {test: scores}}
+                with new_file(self.path / SCORES) as file:
+                    json.dump(content, file, indent=2)
+                write_card(self)
+        except (OSError, ValueError) as error:
+            said = f"the scores are not kept in the run: {error}"
+            warnings.warn(said, stacklevel=2)
+
     def model(self, dtype=None):
         """The `Transformer`, not compiled.
 
@@ -157,11 +201,15 @@ class Run:
         """
         from .archive import read_model
 
+        self.check_model()
         path = self.path / "model.keras"
-        if not path.is_file():
+        return read_model(path, self.config.model, dtype or self.config.training.dtype)
+
+    def check_model(self):
+        """Raise a `ValueError` if no model is saved yet."""
+        if not (self.path / "model.keras").is_file():
             what = "model.keras is missing (was its training stopped early?)"
             raise ValueError(f"run '{self.path}' holds no model: {what}")
-        return read_model(path, self.config.model, dtype or self.config.training.dtype)
 
     def save_model(self, model):
         """Write `model.keras` without the optimizer; it appears when it is complete."""

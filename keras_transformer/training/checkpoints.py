@@ -9,6 +9,7 @@ from keras import ops
 
 from ..config import expect
 from ..distribution.random_state import random_state, set_random_state
+from ..runs.card import write_card
 from ..runs.sealed_files import (
     UNREADABLE,
     is_whole,
@@ -30,7 +31,16 @@ def stem(path):
 
 
 class RunLog(SessionCallback):
-    """Add a line to `log.jsonl` after every epoch: its number, seconds and logs."""
+    """Add a line to `log.jsonl` after every epoch: its number, seconds and logs.
+
+    Args:
+        session: the `Session`.
+        bleu: the `BleuCallback` that adds scores to the logs, or None.
+    """
+
+    def __init__(self, session, bleu=None):
+        super().__init__(session)
+        self.bleu = bleu
 
     def rewind(self):
         """Make the lines of finished epochs those that the checkpoint has.
@@ -55,6 +65,9 @@ class RunLog(SessionCallback):
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, "seconds": round(self.progress.seconds, 2)}
         row |= {name: float(value) for name, value in logs.items()}
+        if self.bleu is not None:
+            row["bleu_signature"] = self.bleu.scores.bleu_signature
+            row["chrf_signature"] = self.bleu.scores.chrf_signature
         self.progress.rows[epoch:] = [row]
         self.write(self.progress.rows)
 
@@ -235,6 +248,7 @@ class Checkpoints(SessionCallback):
         }
         name = f"batch-{self.progress.batches:08d}"
         save_arrays(self.folder, name, arrays, metadata)
+        write_card(self.run)
         paths = self.paths()
         older = [path for path in paths if stem(path) <= name]
         # Newer ones are damaged: one before them was resumed.
@@ -251,6 +265,7 @@ class Checkpoints(SessionCallback):
         if path is not None:
             metadata["progress"]["best"] = self.progress.best
             save_arrays(self.folder, stem(path), arrays, metadata)
+        write_card(self.run)
 
 
 class EpochWeights(SessionCallback):

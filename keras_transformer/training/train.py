@@ -181,7 +181,7 @@ def callbacks_of(session, bleu):
         # Adds to the logs that the next ones read.
         bleu,
         board,
-        RunLog(session),
+        RunLog(session, bleu),
         # Notes the score of the epoch.
         KeepBest(session),
         # Keeps the epochs of the best scores.

@@ -3,6 +3,13 @@
 #
 # "Attention Is All You Need" (Vaswani et al. 2017), section by section. All layers are
 # imported from the package: here they are only looked at.
+#
+# To open this page, in a clone of the repository:
+#
+# ```sh
+# pip install -e ".[tensorflow,notebooks]" jupyterlab
+# jupyter lab notebooks/2_the_paper_in_code.ipynb
+# ```
 
 # %%
 import os

@@ -4,6 +4,13 @@
 # A small model learns to translate captions in a minute or two. Then: the attention of
 # encoder and decoder as pictures, word alignments, and what is lost when a head is
 # removed.
+#
+# To open this page, in a clone of the repository:
+#
+# ```sh
+# pip install -e ".[tensorflow,notebooks]" jupyterlab
+# jupyter lab notebooks/3_attention.ipynb
+# ```
 
 # %%
 import os

@@ -5,13 +5,21 @@
 # CTranslate2, and ONNX. Here they are made, loaded in processes of their own, asked by
 # a client, and compared.
 #
-# It needs the extra `serve`, and a clone of the repository for the example client.
+# The example client is in the clone of the repository.
+#
+# To open this page, in a clone of the repository:
+#
+# ```sh
+# pip install -e ".[tensorflow,serve,notebooks]" jupyterlab
+# jupyter lab notebooks/4_serving.ipynb
+# ```
 
 # %%
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# %matplotlib inline
 
 import gzip
 import logging
@@ -21,6 +29,7 @@ import time
 from pathlib import Path
 
 import keras
+import matplotlib.pyplot as plt
 import tensorflow as tf
 import tensorflow_text  # noqa: F401, for the SavedModel's tokenizer
 
@@ -182,12 +191,20 @@ runtimes = {
     "ONNX, greedy": by_onnx,
 }
 expected = translator(texts)
+rates = {}
 for name, translate in runtimes.items():
     translate(texts)
     begin = time.perf_counter()
     found = translate(texts)
-    rate = len(texts) / (time.perf_counter() - begin)
+    rates[name] = len(texts) / (time.perf_counter() - begin)
     same = sum(a == b for a, b in zip(found, expected))
     bleu = corpus_scores(found, references).bleu
-    print(f"{name:14}{rate:6.0f} sentences a second, BLEU {bleu:.2f},", end=" ")
+    print(f"{name:14}{rates[name]:6.0f} sentences a second, BLEU {bleu:.2f},", end=" ")
     print(f"{same} of {len(texts)} as by Keras")
+
+# %%
+figure, axes = plt.subplots(figsize=(6.5, 2.2))
+axes.bar_label(axes.barh([*rates], rates.values()), fmt="%.0f", padding=3)
+axes.invert_yaxis()
+axes.set(xlabel="sentences a second, 128 at once")
+axes.margins(x=0.1)

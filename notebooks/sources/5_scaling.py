@@ -7,7 +7,14 @@
 # does not depend on the number of devices can be seen as well as on a rack of GPUs.
 # What real devices would gain is computed at the end.
 #
-# It needs a clone of the repository, for the formulas in `benchmarks`.
+# The formulas are in the clone of the repository, in `benchmarks`.
+#
+# To open this page, in a clone of the repository:
+#
+# ```sh
+# pip install -e ".[tensorflow,jax,torch,notebooks]" jupyterlab
+# jupyter lab notebooks/5_scaling.ipynb
+# ```
 
 # %%
 import os

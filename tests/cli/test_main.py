@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,32 @@ def test_version(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["--version"])
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    expected = tomllib.loads(text)["project"]["version"]
+    ours = tomllib.loads(text)["project"]["version"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {ours}\n" in citation
     assert stop.value.code == 0
-    assert capsys.readouterr().out == f"keras-transformer {expected}\n"
+    keras, torch = version("keras"), version("torch")
+    expected = f"keras-transformer {ours} (Keras {keras}, torch {torch})\n"
+    assert capsys.readouterr().out == expected
+
+
+@marked(ON_TORCH)
+def test_the_version_needs_no_backend():
+    program = (
+        "import sys; from keras_transformer.cli import main\n"
+        "try:\n    main.main(['--version'])\n"
+        "except SystemExit: print(*{'keras', 'torch'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, text=True)
+    assert done.stdout.endswith(")\n\n"), done.stderr
+
+
+@marked(ON_TORCH)
+def test_the_version_where_no_backend_is_installed(monkeypatch, capsys):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    said = 'no backend is installed: pip install -e ".[tensorflow]" in the clone)'
+    assert said in capsys.readouterr().out

@@ -107,12 +107,3 @@ def test_our_own_tokenizer(kind, size):
     texts = [text.decode() for text in graph.detokenize(rows).numpy()]
     assert texts == tokenizer.decode(rows.to_list())
     assert texts[:3] == texts[len(lines) // 2 :][:3] == seen[:3]
-
-
-def test_fsmt_is_refused(tmp_path):
-    pytest.importorskip("sacremoses")
-    folder = FOLDERS["fsmt"][0](tmp_path)
-    source, _ = load_tokenizers(folder, read(folder))
-    message = "tokenizer must be SentencePiece's, .*; received 'FsmtTokenizer'"
-    with pytest.raises(ValueError, match=message):
-        graph_tokenizer(source, "source")

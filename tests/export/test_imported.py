@@ -246,10 +246,11 @@ def test_what_an_engine_cannot_hold(engine, changes, message):
         check_model(TransformerConfig(**sizes), engine)
 
 
-def test_fsmts_tokenizer_is_not_marians(run_of, tmp_path):
-    message = "must be one of SentencePiece alone for Marian; received 'FsmtTokenizer'"
+@pytest.mark.parametrize("format", ["huggingface", "saved_model"])
+def test_fsmts_tokenizer_is_in_no_graph_and_not_marians(run_of, tmp_path, format):
+    message = f"tokenizer must be of sentencepiece or .* for {format}; received 'fsmt'"
     with pytest.raises(ValueError, match=message):
-        export.huggingface(run_of("fsmt").run, tmp_path / "out")
+        getattr(export, format)(run_of("fsmt").run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

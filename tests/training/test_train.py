@@ -40,6 +40,7 @@ def test_a_run_holds_what_the_documentation_says(tmp_path, corpus, capsys):
     assert "mean of the last 2 epochs: val_nats" in out
     run = tmp_path / "run"
     names = [
+        "README.md",
         "checkpoints",
         "config.json",
         "data",

@@ -1,0 +1,60 @@
+"""Say what a run or an export is: sizes, data, scores, files, possible exports."""
+
+import json
+from pathlib import Path
+
+from ..config import TransformerConfig, one_of
+from ..runs.sealed_files import UNREADABLE, Manifest, kind_of
+from .flags import JSON
+
+FLAGS = {"run": dict(metavar="RUN", help="a run, or an export of one")} | JSON
+GROUPS = {}
+
+
+def run(options):
+    from ..runs.card import outline, usage
+
+    path = Path(options.run)
+    about = about_export if kind_of(path) == "export" else about_run
+    found = about(path)
+    found["bytes"] = {entry.name: size_of(entry) for entry in sorted(path.iterdir())}
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        print(*outline(found), "", usage(found.get("format", "run")), sep="\n")
+
+
+def about_run(path):
+    from ..export.export_directory import PACKAGES, check_format
+    from ..runs.card import facts
+    from ..runs.run import Run
+
+    run = Run.open(path)
+    exports = {}
+    for format in PACKAGES:
+        exports[format] = "yes"
+        try:
+            run.check_model()
+            check_format(run, format)
+        except (ValueError, ImportError) as error:
+            exports[format] = f"no: {error}"
+    return {**facts(run), "exports": exports}
+
+
+def about_export(path):
+    from ..export.export_directory import PACKAGES, told_of
+
+    config = Manifest(path).read_json("config.json")
+    try:
+        one_of("format", config["format"], PACKAGES)
+        parameters = TransformerConfig(**config["model"]).parameters
+        return {**told_of(config), "parameters": parameters}
+    except UNREADABLE as error:
+        message = f"'{path}/config.json' cannot be used: {error}"
+        raise ValueError(message) from None
+
+
+def size_of(path):
+    """The bytes of a file, or of all that a folder holds."""
+    files = [path, *path.rglob("*")]
+    return sum(file.stat().st_size for file in files if file.is_file())
