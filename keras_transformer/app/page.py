@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..config import DecodingConfig
 from ..decoding.translator import Translator
+from ..runs.bars import doing
 from ..runs.extras import needed
 
 needed("gradio", "matplotlib", extra="app")
@@ -47,9 +48,11 @@ def serve(run, host="127.0.0.1", port=7860, allow_host=()):
     host = host_name("host", host)
     with listen(host, port) as listening:
         names = served_names(listening, host, allow_host)
-        translator = Translator.load(run, DecodingConfig(n_best=DecodingConfig().beam))
-        blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
-        server = page_server(site(blocks, names))
+        with doing(f"opening {run}"):
+            search = DecodingConfig(n_best=DecodingConfig().beam)
+            translator = Translator.load(run, search)
+            blocks = page(translator, f"keras_transformer: {Path(run).resolve().name}")
+            server = page_server(site(blocks, names))
         print(f"The page is at http://{host}:{port}/ (Ctrl-C ends it).", flush=True)
         server.run(sockets=[listening])
 

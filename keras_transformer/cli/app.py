@@ -1,5 +1,6 @@
 """Serve a page to type sentences into, on this machine."""
 
+from ..runs.bars import doing
 from .flags import RUN
 
 FLAGS = RUN | {
@@ -16,6 +17,7 @@ GROUPS = {}
 
 
 def run(options):
-    from ..app.page import serve
+    with doing("making the page"):
+        from ..app.page import serve
 
     serve(options.run, options.host, options.port, options.allow_host)

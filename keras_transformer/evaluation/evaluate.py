@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..data.pairs import read_pairs
 from ..decoding.base_translator import BaseTranslator
 from ..decoding.translator import Translator
+from ..runs.bars import doing
 from .scores import Scores, chosen_tokenize, corpus_scores
 
 
@@ -25,6 +26,8 @@ class Evaluation:
 def evaluate(translator, source, target=None, bleu_tokenize="auto"):
     """Translate a source file and score it against a target file.
 
+    How far it is stands on standard error, if it takes more than a second.
+
     Args:
         translator: a `Translator` or another `BaseTranslator`, or the directory of a
             run.
@@ -43,9 +46,11 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto"):
     sources, references = zip(*read_pairs(source, target), strict=True)
     bleu_tokenize = chosen_tokenize(bleu_tokenize, references)
     if not isinstance(translator, BaseTranslator):
-        translator = Translator.load(translator)
+        with doing(f"opening {translator}"):
+            translator = Translator.load(translator)
     begin = time.perf_counter()
-    translations = translator(list(sources))
+    with doing("translating", len(sources), "sentences"):
+        translations = translator(list(sources))
     seconds = time.perf_counter() - begin
     scores = corpus_scores(translations, references, bleu_tokenize)
     return Evaluation(scores, translations, seconds)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..config import expect
+from ..runs.bars import doing
 from ..runs.sealed_files import (
     new_directory,
     new_file,
@@ -43,7 +44,8 @@ def new_export(run, out, overwrite, format, *packages):
     expect(is_outside, "out", "not be the run or hold it", str(out))
     made_with = {name: version(name) for name in ("keras", *packages)}
     about = dict(format=format, model=run.config.model, made_with=made_with)
-    with new_directory(out, overwrite, kind="export") as aside:
+    shown = doing(f"exporting to {format}: writing")
+    with shown, new_directory(out, overwrite, kind="export") as aside:
         with keras.device("cpu"):
             yield aside, about
         path = aside / "config.json"
