@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .config import expect
 from .decoding.base_translator import in_chunks
+from .runs.bars import advance, doing
 from .runs.extras import needed
 from .runs.sealed_files import new_file
 from .text.lines import read_lines
@@ -29,7 +30,6 @@ from .data.parquet import read_column, write_translations  # noqa: E402
 
 RETRIES = 3  # of a chunk whose worker died
 STORE = 1 << 28  # bytes between reading and writing, when Ray is started here
-SAY_EVERY = 10  # seconds
 # Where OpenMP (PyTorch, CTranslate2), TensorFlow and XLA look for their threads.
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 THREADS += ("NPROC",)
@@ -61,7 +61,7 @@ def translate_file(
             for each processor.
         address: HOST:PORT of a Ray cluster with this machine in it, or "auto"; without
             it Ray is started on this machine for the time of the call.
-        say: called with each line about the progress, and with workers' warnings.
+        say: called with workers' warnings, and at the end with lines and seconds.
 
     Raises:
         ValueError: if a file is not as described; what a worker raises.
@@ -71,10 +71,13 @@ def translate_file(
     lines = functools.partial(read_lines, source)
     if column is not None:
         lines = functools.partial(read_column, source, column)
-    next(lines(), None)  # what cannot be read need not wait for Ray
+    with doing("counting the lines"):  # what cannot be read need not wait for Ray
+        total = sum(1 for _ in lines())
     chunks = functools.partial(read_chunks, lines, batch_size)
     with new_file(output) as file:
-        with ray_started(workers, address), DataContext.current(settings()):
+        translating = doing("translating", total, "lines")
+        started = ray_started(workers, address)
+        with translating, started, DataContext.current(settings()):
             texts = in_order(dataset_of(chunks, start, workers), say)
             if column is not None:
                 write_translations(file.buffer, texts, source, column)
@@ -142,7 +145,6 @@ def dataset_of(chunks, start, workers):
 def in_order(dataset, say):
     """The texts of a dataset."""
     begun = time.monotonic()
-    due = begun + SAY_EVERY
     done = 0
     try:
         for row in dataset.iter_rows():
@@ -150,10 +152,7 @@ def in_order(dataset, say):
                 say(f"warning: {warning}")
             yield from row["texts"]
             done += len(row["texts"])
-            now = time.monotonic()
-            if now > due:
-                due = now + SAY_EVERY
-                say(f"{done:,} lines, {done / (now - begun):,.0f} a second")
+            advance(len(row["texts"]))
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
     say(f"{done:,} lines in {time.monotonic() - begun:,.0f} s")

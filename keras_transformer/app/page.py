@@ -13,6 +13,7 @@ from ..decoding.attention import AttentionWeights
 from ..decoding.base_translator import BaseTranslator, Hypothesis
 from ..decoding.translator import Translator
 from ..export.ctranslate2_translator import CTranslate2Translator
+from ..runs.bars import doing
 from ..runs.extras import needed
 from ..runs.run import Run
 from ..runs.sealed_files import Manifest
@@ -67,17 +68,18 @@ def serve(run, host="127.0.0.1", port=7860, allow_host=(), runtime="keras"):
     host = host_name("host", host)
     with listen(host, port) as listening:
         names = served_names(listening, host, allow_host)
-        beam = DecodingConfig().beam
-        sentences = []
-        if runtime == "ctranslate2":
-            translator = CTranslate2Translator.load(run, beam=beam, n_best=beam)
-        else:
-            opened = Run.open(run)
-            sentences = examples(opened)
-            translator = opened.translator(DecodingConfig(n_best=beam))
-        languages = Manifest(run).read_json("config.json").get("languages")
-        blocks = page(translator, Path(run).resolve().name, languages, sentences)
-        server = page_server(site(blocks, names))
+        with doing(f"opening {run}"):
+            beam = DecodingConfig().beam
+            sentences = []
+            if runtime == "ctranslate2":
+                translator = CTranslate2Translator.load(run, beam=beam, n_best=beam)
+            else:
+                opened = Run.open(run)
+                sentences = examples(opened)
+                translator = opened.translator(DecodingConfig(n_best=beam))
+            languages = Manifest(run).read_json("config.json").get("languages")
+            blocks = page(translator, Path(run).resolve().name, languages, sentences)
+            server = page_server(site(blocks, names))
         print(f"The page is at http://{host}:{port}/ (Ctrl-C ends it).", flush=True)
         server.run(sockets=[listening])
 

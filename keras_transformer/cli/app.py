@@ -1,5 +1,6 @@
 """Serve a page to type sentences into, on this machine."""
 
+from ..runs.bars import doing
 from .flags import RUN
 from .translate import RUNTIME
 
@@ -23,7 +24,8 @@ GROUPS = {}
 
 
 def run(options):
-    from ..app.page import serve
+    with doing("making the page"):
+        from ..app.page import serve
 
     address = (options.host, options.port, options.allow_host)
     serve(options.run, *address, options.runtime)

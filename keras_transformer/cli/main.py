@@ -5,6 +5,7 @@ import sys
 import warnings
 
 from ..config import expect
+from ..runs import bars
 from . import info, translate
 from .parser import parse
 from .startup import start_keras
@@ -84,7 +85,7 @@ def needs_keras(options):
 
 
 def say(text):
-    print(f"keras-transformer: {text}", file=sys.stderr)
+    bars.say(f"keras-transformer: {text}", file=sys.stderr)
 
 
 def show_warning(message, *rest):

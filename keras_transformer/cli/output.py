@@ -38,6 +38,8 @@ def say_where(run):
     """Say where a new run is, and what to type next."""
     print(f"The run is in {run}. Next:")
     print(f"  keras-transformer translate {run} 'A sentence.'")
+    print(f"  keras-transformer evaluate {run} --source SOURCE --target TARGET")
+    print(f"  keras-transformer export {run} EXPORT --to ctranslate2")
 
 
 def row(hypothesis, links=None, number=None, pieces=None):

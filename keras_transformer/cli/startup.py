@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ..config import one_of
+from ..runs.bars import doing
 from ..runs.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -65,7 +66,8 @@ def start_keras():
     """
     choose_backend()
     keep_freed_memory()
-    with silenced():
+    starting = f"starting {os.environ['KERAS_BACKEND']}"
+    with silenced() as terminal, doing(starting, file=terminal):
         import keras  # noqa: F401
 
 

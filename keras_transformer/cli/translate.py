@@ -8,8 +8,9 @@ import socket
 import sys
 
 from ..config import DecodingConfig, expect
+from ..runs.bars import awaited, doing, say
 from ..runs.sealed_files import new_file
-from ..text.lines import read_lines
+from ..text.lines import count_lines, read_lines
 from .flags import RUN, chosen_fields
 from .output import rows_of
 from .startup import choose_backend, silenced, start_keras
@@ -51,17 +52,19 @@ GROUPS = {"search": DecodingConfig}
 def load_translator(options):
     """The translator that the options ask for; CTranslate2's imports no Keras."""
     search = chosen_fields(options, DecodingConfig)
-    if options.runtime == "ctranslate2":
-        from ..export import CTranslate2Translator
+    with doing(f"opening {options.run}"):
+        if options.runtime == "ctranslate2":
+            from ..export import CTranslate2Translator
 
-        return CTranslate2Translator.load(options.run, **search)
-    from ..decoding.translator import Translator
+            return CTranslate2Translator.load(options.run, **search)
+        from ..decoding.translator import Translator
 
-    return Translator.load(options.run, DecodingConfig(**search))
+        return Translator.load(options.run, DecodingConfig(**search))
 
 
 def run(options):
     lines = options.text
+    total = len(lines) or None
     typed = False
     if options.input:
         expect(not lines, "TEXT", "be absent with --input", lines)
@@ -74,20 +77,25 @@ def run(options):
         value = getattr(options, name)
         expect(value is None, f"--{name}", "be absent without --bulk", value)
     if options.input:
+        total = count_lines(options.input)
         lines = read_lines(options.input)
     elif not lines:
         is_open = sys.stdin is not None
         expect(is_open, "standard input", "be open", "a closed one")
-        lines = read_lines(sys.stdin.buffer, "standard input")
+        lines = awaited(read_lines(sys.stdin.buffer, "standard input"))
         typed = sys.stdin.isatty()  # who types a line waits for its translation
-    place = contextlib.nullcontext(sys.stdout)
+    place = contextlib.nullcontext()
     if options.output:
         place = new_file(options.output)
     with place as file:
         translator = load_translator(options)
         columns = (options.alignments, options.token_scores)
-        for rows in rows_of(translator, lines, *columns, at_once=typed):
-            print(*rows, sep="\n", file=file, flush=not options.output)
+        with doing("translating", total, "sentences"):
+            for rows in rows_of(translator, lines, *columns, at_once=typed):
+                if options.output:
+                    print(*rows, sep="\n", file=file)
+                else:
+                    say(*rows)
 
 
 def translate_in_bulk(options):
@@ -118,12 +126,12 @@ def translate_in_bulk(options):
     backend = os.environ.get("KERAS_BACKEND", "")
     start = functools.partial(start_worker, options, backend)
     how = dict(column=options.column, workers=workers, address=options.address)
-    with silenced() as terminal:
+    with silenced() as terminal, doing("starting", file=terminal):
 
-        def say(text):
-            print(f"keras-transformer: {text}", file=terminal, flush=True)
+        def tell(text):
+            say(f"keras-transformer: {text}", file=terminal)
 
-        translate_file(*files, start, search.batch_size, **how, say=say)
+        translate_file(*files, start, search.batch_size, **how, say=tell)
 
 
 def check_address(address):

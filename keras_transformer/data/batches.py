@@ -167,6 +167,10 @@ class TokenBatches(keras.utils.PyDataset):
     def __len__(self):
         return len(self._plan)
 
+    def width(self, number):
+        """The width of a batch, by its number in the epoch."""
+        return self._plan[number][0]
+
     def __getitem__(self, index):
         if index == len(self) - 1:
             self._read_to_end = True

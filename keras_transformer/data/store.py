@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config import DataConfig, expect
+from ..runs.bars import advance
 from ..runs.sealed_files import written_aside
 from ..text.lines import checked_text, expect_list
 from ..text.normalization import has_text
@@ -171,6 +172,7 @@ def _write(files, pairs, tokenizers, config):
             files[2 * side].write(ids.tobytes())
             files[2 * side + 1].write(offsets[:, side].tobytes())
         ends += lengths[kept].sum(axis=0)
+        advance(len(chunk))
     report = FilterReport(**counts)
     expect(
         report.kept, "pairs", "hold at least one that passes the filters", str(report)

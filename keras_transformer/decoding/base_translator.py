@@ -5,6 +5,7 @@ import itertools
 import warnings
 
 from ..config import expect
+from ..runs.bars import advance
 from ..text.lines import checked_texts, expect_list
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
@@ -94,6 +95,7 @@ class BaseTranslator:
             texts = [chunk[n][0] for n in filled]
             wanted = None if prefixes is None else [chunk[n][1] for n in filled]
             searched = self._search(texts, wanted) if filled else []
+            advance(len(chunk) - len(filled), kind="without text")
             if token_scores:
                 searched = self._with_token_scores(texts, searched)
             if alignments:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from ..config import DecodingConfig, expect
+from ..runs.bars import advance
 from ..text.lines import checked_text
 from . import attention as attentions
 from . import trace as traces
@@ -206,7 +207,9 @@ class Translator(BaseTranslator):
             encoded = self.target_tokenizer.encode(prefixes)
             forced = [[*self._prefix, *ids] for ids in encoded]
         filler = [self._special.end]
-        for batch, rows, width in self._batches([len(ids) for ids in sources]):
+        planned = [*self._batches([len(ids) for ids in sources])]
+        work = sum(rows * width for _, rows, width in planned)
+        for batch, rows, width in planned:
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
             seeds = np.zeros((rows, n_best), "int32")
@@ -227,6 +230,9 @@ class Translator(BaseTranslator):
             ids, scores = map(ops.convert_to_numpy, found)
             for row, n in enumerate(batch):
                 results[n] = self._best(ids[row], scores[row])
+            # Long sentences come last, and take longer.
+            share = rows * width / work
+            advance(share * len(texts), kind=(rows, width))
         return results
 
     def _token_scores(self, sources, labels):

@@ -5,6 +5,7 @@ import keras
 from ..decoding.base_translator import must_be_as_many
 from ..decoding.translator import Translator
 from ..distribution.distribution import ONE_DEVICE
+from ..runs.bars import doing, say
 from ..text.lines import checked_texts
 from .scores import chosen_tokenize, corpus_scores
 
@@ -59,7 +60,10 @@ class BleuCallback(keras.callbacks.Callback):
         with self.distribution.local(self.model) as model:
             if self.translator is None:
                 self.translator = Translator(model, *self.options)
-            share = self.translator(self.sources[process::processes])
+            share = self.sources[process::processes]
+            what = "translating held-out sentences"
+            with doing(what, len(share), "sentences", shown=process == 0):
+                share = self.translator(share)
         translations = [""] * len(self.sources)
         for number, found in enumerate(self.distribution.gather(share)):
             translations[number::processes] = found
@@ -67,9 +71,9 @@ class BleuCallback(keras.callbacks.Callback):
         self.scores = scores
         if process == 0:
             numbers = f"BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}"
-            print(f"\n{numbers} on {len(translations)} held-out sentences")
+            say(f"\n{numbers} on {len(translations)} held-out sentences")
             for source, translation in zip(self.sources[:SAMPLES], translations):
-                print(f"  {source}\n  -> {translation}")
+                say(f"  {source}", f"  -> {translation}")
         return scores
 
     def on_epoch_end(self, epoch, logs):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..data.pairs import read_pairs
 from ..decoding.base_translator import BaseTranslator
+from ..runs.bars import doing
 from ..runs.card import changed
 from ..runs.run import Run
 from .scores import Scores, chosen_tokenize, corpus_scores
@@ -27,6 +28,8 @@ class Evaluation:
 def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
     """Translate a source file and score it against a target file.
 
+    How far it is stands on standard error, if it takes more than a second.
+
     Args:
         translator: a `Translator` or another `BaseTranslator`, or the directory of a
             run.
@@ -47,11 +50,13 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
     sources, references = zip(*read_pairs(source, target), strict=True)
     bleu_tokenize = chosen_tokenize(bleu_tokenize, references)
     if not isinstance(translator, BaseTranslator):
-        run = Run.open(translator)
-        translator = run.translator()
+        with doing(f"opening {translator}"):
+            run = Run.open(translator)
+            translator = run.translator()
     digest = run and run.model_digest()
     begin = time.perf_counter()
-    translations = translator(list(sources))
+    with doing("translating", len(sources), "sentences"):
+        translations = translator(list(sources))
     seconds = time.perf_counter() - begin
     scores = corpus_scores(translations, references, bleu_tokenize)
     if run:

@@ -7,6 +7,7 @@ from keras import ops
 
 from ..config import expect
 from ..decoding.batching import pad
+from ..runs.bars import describe
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import END
 
@@ -92,6 +93,7 @@ def compare(of, tolerance, batches, answers):
         batches: what `check_batches` gave.
         answers: a function of a batch that gives the model's numbers and the export's.
     """
+    describe(f"comparing the {of.partition(',')[0]} with the model's")
     shapes = []
     differences = []
     for batch in batches:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..config import DecodingConfig, expect
 from ..decoding.base_translator import BaseTranslator
+from ..runs.bars import advance
 from ..runs.extras import needed
 from ..runs.run import read_tokenizers
 from ..runs.sealed_files import UNREADABLE, Manifest
@@ -139,12 +140,14 @@ class CTranslate2Translator(BaseTranslator):
                 asynchronous=True,
             )
             answers.update(zip(rows, found, strict=True))
-        results = []
-        for row in range(len(sources)):
-            found = answers[row].result()
+        results = {}
+        work = sum(map(len, sources))
+        for row, answer in answers.items():
+            found = answer.result()
             ids = [[self._target_ids[p] for p in pieces] for pieces in found.hypotheses]
-            results.append(self._hypotheses(ids, found.scores))
-        return results
+            results[row] = self._hypotheses(ids, found.scores)
+            advance(len(sources[row]) / work * len(sources))
+        return [results[row] for row in range(len(sources))]
 
     def _token_scores(self, sources, labels):
         end = self.sentence_format.special.end

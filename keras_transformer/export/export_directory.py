@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..config import expect
+from ..runs.bars import doing
 from ..runs.card import CARD, card
 from ..runs.extras import needed
 from ..runs.sealed_files import (
@@ -65,7 +66,8 @@ def new_export(run, out, overwrite, format, *packages):
     made_with = {name: version(name) for name in ("keras", *packages)}
     about = dict(format=format, model=run.config.model, made_with=made_with)
     about["languages"] = run.config.languages
-    with new_directory(out, overwrite, kind="export") as aside:
+    shown = doing(f"exporting to {format}: writing")
+    with shown, new_directory(out, overwrite, kind="export") as aside:
         with keras.device("cpu"):
             yield aside, about
         path = aside / "config.json"

@@ -8,6 +8,7 @@ import numpy as np
 from ..config import DataConfig, TrainingConfig, expect
 from ..layers.positional_embedding import PositionalEmbedding
 from ..models.transformer import Transformer
+from ..runs.bars import describe, doing
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import new_directory, read_json
 from ..text.special_tokens import SpecialTokens
@@ -55,8 +56,9 @@ def load(
     is_outside = Path(run).resolve() not in (place, *place.parents)
     must = f"lie outside of source, {str(source)!r}"
     expect(is_outside or not place.is_dir(), "run", must, str(run))
-    with new_directory(run, overwrite) as aside:
+    with doing(f"fetching {source}"), new_directory(run, overwrite) as aside:
         folder, origin = fetch(source, revision)
+        describe(f"reading {source}")
         settings = read_json(folder / "config.json")
         check_size(folder, transformer_config(settings, SpecialTokens()))
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
@@ -70,6 +72,7 @@ def load(
         training = TrainingConfig(dtype="float32")
         pair = languages_of(folder, settings, source_lang, target_lang)
         settings = RunConfig(config, data, training, origin, pair)
+        describe(f"writing {run}")
         Run.begin(aside, settings, tokenizers).save_model(model)
     return model
 

@@ -44,6 +44,11 @@ def read_lines(file, name=None):
         raise ValueError(message) from None
 
 
+def count_lines(path):
+    """The number of lines of a file; raises as `read_lines`."""
+    return sum(1 for _ in read_lines(path))
+
+
 def _opened(file):
     if hasattr(file, "read"):
         return contextlib.nullcontext(file)

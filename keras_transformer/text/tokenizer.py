@@ -10,6 +10,7 @@ from pathlib import Path
 import sentencepiece
 
 from ..config import expect
+from ..runs.bars import advance
 from ..runs.sealed_files import check_regular, written_aside
 from . import normalization
 from .lines import checked_texts
@@ -185,6 +186,7 @@ def _write_sample(lines, file):
         characters.update(text)
         if number < LARGEST_SAMPLE:
             file.write(f"{text}\n")
+        advance()
     file.seek(0)
     return "".join(sorted(characters - {" "}))
 

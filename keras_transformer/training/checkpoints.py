@@ -138,6 +138,7 @@ class Checkpoints(SessionCallback):
             variable.assign(value)
         self.session.progress = Progress(**metadata["progress"])
         self.written = self.progress.seconds
+        self.session.earlier = self.progress.seconds
         if self.progress.batch:
             self.metrics = arrays["metrics"]
         self.random = arrays["random"]

@@ -20,9 +20,11 @@ from ..data.pairs import read_pairs
 from ..data.store import TokenStore
 from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.transformer import Transformer
+from ..runs.bars import doing, say
 from ..runs.extras import needed
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import locked, new_directory
+from ..text.lines import count_lines
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
 from .progress import Session
@@ -128,13 +130,19 @@ def prepare(folder, files, config, begun=None):
     """
     data = config.data
     sides = {"train": files[:2], "valid": files[2:]}
-    tokenizers = begun.tokenizers if begun else train_tokenizers(files[:2], data)
-    for name, pair in sides.items():
-        if pair[0] is not None:
-            place = folder / "data" / name
-            pairs = read_pairs(*pair)
+    counts = {name: count_lines(pair[0]) for name, pair in sides.items() if pair[0]}
+    if begun:
+        tokenizers = begun.tokenizers
+    else:
+        lines = f"{2 * counts['train']:,} sentences"
+        with doing(f"learning the vocabulary of {lines}", unit="read"):
+            tokenizers = train_tokenizers(files[:2], data)
+    for name, count in counts.items():
+        place = folder / "data" / name
+        pairs = read_pairs(*sides[name])
+        with doing(f"cutting {name} into tokens", count, "pairs"):
             store = TokenStore.build(place, pairs, *tokenizers, config=data)
-            print(f"{name}: {store.report}", flush=True)
+        say(f"{name}: {store.report}")
     if config.training.monitor == "bleu":
         translated = list(itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES))
         (folder / TRANSLATED).write_text(json.dumps(translated), "utf-8")

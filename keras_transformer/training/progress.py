@@ -63,6 +63,7 @@ class Session(keras.callbacks.Callback):
         progress: the `Progress`.
         received: the signals that this process was sent.
         signal: one of them when all processes know of it, else 0.
+        earlier: the seconds of training before this call.
     """
 
     run: Run
@@ -73,6 +74,7 @@ class Session(keras.callbacks.Callback):
     progress: Progress = dataclasses.field(default_factory=Progress)
     received: list[int] = dataclasses.field(default_factory=list)
     signal: int = 0
+    earlier: float = 0.0
 
     def __post_init__(self):
         super().__init__()
@@ -119,11 +121,16 @@ class Session(keras.callbacks.Callback):
 
     def limit_is_reached(self):
         """Whether there were as many updates or minutes as there may be."""
-        training = self.training
-        if training.max_updates is not None and self.updates >= training.max_updates:
-            return True
-        minutes = self.progress.seconds / 60
-        return training.max_minutes is not None and minutes >= training.max_minutes
+        return self.updates_are_done() or self.minutes_are_over()
+
+    def updates_are_done(self):
+        most = self.training.max_updates
+        return most is not None and self.updates >= most
+
+    def minutes_are_over(self):
+        most = self.training.max_minutes
+        seconds = self.progress.seconds - self.earlier
+        return most is not None and seconds >= 60 * most
 
     @property
     def updates(self):
@@ -135,11 +142,28 @@ class Session(keras.callbacks.Callback):
             updates = math.ceil(updates)
         return self.progress.epoch * math.ceil(of_epoch / steps) + updates
 
+    @property
+    def planned(self):
+        """Batches of all epochs, or of as many updates as there may be."""
+        planned = self.training.epochs * len(self.batches)
+        most = self.training.max_updates
+        if most is None:
+            return planned
+        return min(planned, most * self.training.gradient_accumulation)
+
+    def limit(self):
+        """The field of `TrainingConfig` that leaves nothing to train, None if any."""
+        found = {
+            "epochs": self.progress.epoch >= self.training.epochs,
+            "max_updates": self.updates_are_done(),
+            "max_minutes": self.minutes_are_over(),
+            "patience": self.patience_is_over(),
+        }
+        return next((name for name, is_reached in found.items() if is_reached), None)
+
     def is_done(self):
         """Whether nothing is left to train."""
-        if self.progress.epoch >= self.training.epochs:
-            return True
-        return self.limit_is_reached() or self.patience_is_over()
+        return self.limit() is not None
 
     def on_train_begin(self, logs=None):
         self.last = time.monotonic()

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import sys
 import warnings
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ..data.batches import TokenBatches
 from ..data.store import TokenStore
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
+from ..runs.bars import doing, say
 from ..runs.run import Run
 from ..runs.sealed_files import load_arrays, locked
 from ..runs.work_folder import remove_partial
@@ -32,6 +32,7 @@ from .prepare import (
     resumed,
 )
 from .progress import Session, inner_optimizer, signals_noted
+from .report import EpochLines, report, why_over
 
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
@@ -96,7 +97,8 @@ def train(
         model = preset(model)
     settings = (model, data, training)
     files = (source, target, valid_source, valid_target)
-    with named(distribution), contextlib.ExitStack() as held:
+    prepares = doing("preparing the training", shown=distribution.process == 0)
+    with named(distribution), prepares, contextlib.ExitStack() as held:
         with distribution.main_process_first() as is_first:
             if is_first:
                 remove_partial(path.resolve().parent)  # a run may come back
@@ -147,11 +149,15 @@ def fit(run, training, distribution):
             go_to_newest_checkpoint(model, session, checkpoints)
             distribution.prepare(model)
             fit_epochs(model, session, callbacks)
-        save_mean(model, session, bleu)
+        with doing("taking the mean of the last epochs", shown=session.writes):
+            save_mean(model, session, bleu)
         with distribution.main_process_first() as is_first:
             if is_first:
                 checkpoints.note_best()
-    return run.model()
+    model = run.model()
+    if session.writes:
+        report(session, model)
+    return model
 
 
 def open_batches(run, training, distribution):
@@ -184,6 +190,7 @@ def callbacks_of(session, bleu):
         RunLog(session, bleu),
         # Notes the score of the epoch.
         KeepBest(session),
+        EpochLines(session),
         # Keeps the epochs of the best scores.
         EpochWeights(session),
         # Writes down what all others have noted.
@@ -211,16 +218,15 @@ def go_to_newest_checkpoint(model, session, checkpoints):
     session.distribution.must_agree("checkpoints", *found)
     RunLog(session).rewind()
     if session.is_done():
-        print("Nothing is left to train: move a limit, such as --epochs.")
+        say(f"Nothing is left to train: {why_over(session)}")
 
 
 def fit_epochs(model, session, callbacks):
     """Fit the rest of an epoch, if one was begun, and then all others."""
     batches = session.batches
     progress = session.progress
-    verbose = 0
-    if session.writes:
-        verbose = 1 if sys.stdout.isatty() else 2
+    minutes = session.training.max_minutes
+    seconds = None if minutes is None else 60 * minutes
 
     def fit_until(epoch, steps=None):
         if not session.is_done():
@@ -232,15 +238,18 @@ def fit_epochs(model, session, callbacks):
                 steps_per_epoch=steps,
                 # The batches shuffle themselves, by seed and epoch.
                 shuffle=False,
-                verbose=verbose,
+                verbose=0,
                 callbacks=callbacks,
             )
 
-    if progress.batch:
-        fit_until(progress.epoch + 1, len(batches) - progress.batch)
-        # Before Keras looks at the first batches again.
-        batches.first = 0
-    fit_until(session.training.epochs)
+    how = dict(done=progress.batches, seconds=seconds, shown=session.writes)
+    shown = doing("compiling the first step", session.planned, "batches", **how)
+    with shown:
+        if progress.batch:
+            fit_until(progress.epoch + 1, len(batches) - progress.batch)
+            # Before Keras looks at the first batches again.
+            batches.first = 0
+        fit_until(session.training.epochs)
 
 
 def save_mean(model, session, bleu):
@@ -272,4 +281,4 @@ def save_mean(model, session, bleu):
             said = "not better than what is saved"
         said = f"{session.monitor} {score:.4f}, {said}"
     if session.writes:
-        print(f"mean of the last {len(paths)} epochs: {said}")
+        say(f"mean of the last {len(paths)} epochs: {said}")

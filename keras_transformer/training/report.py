@@ -1,0 +1,74 @@
+"""What training says: a line after each epoch, and a report at the end."""
+
+import numpy as np
+
+from ..data.store import TokenStore
+from ..decoding.translator import Translator
+from ..runs.bars import advance, describe, doing, say
+from .progress import SessionCallback
+
+SAMPLES = 5  # validation pairs to show at the end
+WHY = {
+    "epochs": "all {} epochs are done",
+    "max_updates": "all {} updates of max_updates are done",
+    "max_minutes": "the {} minutes of max_minutes are over",
+    "patience": "the last {} epochs were not better, which is all the patience",
+}
+
+
+class EpochLines(SessionCallback):
+    """Say how far the training is, and after each epoch what it gave."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.name = f"epoch {epoch + 1}/{self.training.epochs}"
+        self.begun = self.progress.seconds
+
+    def on_train_batch_end(self, batch, logs=None):
+        describe(self.name)
+        advance(kind=self.session.batches.width(self.progress.batch - 1))
+
+    def on_test_begin(self, logs=None):
+        describe(f"{self.name}, validating")
+
+    def on_epoch_end(self, epoch, logs=None):
+        advance(0, kind="end of an epoch")
+        if self.writes:
+            seconds = self.progress.seconds - self.begun
+            found = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
+            is_best = self.session.ranked_epochs()[0] == epoch
+            best = "; the best so far" if is_best else ""
+            say(f"{self.name}, {seconds:.0f} s: {found}{best}")
+
+
+def why_over(session):
+    """Why nothing is left to train, and what to type to go on."""
+    limit = session.limit()
+    most = getattr(session.training, limit)
+    more = f"--resume --{limit.replace('_', '-')} {2 * most}"
+    goes_on = f"keras-transformer train {session.run.path} {more}"
+    return f"{WHY[limit].format(most)}. To go on: {goes_on}"
+
+
+def report(session, model):
+    """Say why training is over, which epoch was the best, and what the model can do."""
+    scores = session.progress.scores
+    if scores:
+        best = session.ranked_epochs()[0]
+        score = f"{session.monitor} {scores[best]:.4f}"
+        say(f"Best epoch: {best + 1} of {len(scores)}, {score}.")
+    say(f"Training is over: {why_over(session)}")
+    place = session.run.path / "data" / "valid"
+    if not place.exists():
+        return
+    tokenizers = session.run.tokenizers
+    store = TokenStore.open(place)
+    rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
+    width = store.lengths[rows].max()
+    padding = tokenizers[1].special.pad
+    sides = store.padded(rows, width, padding)
+    pairs = [one.decode(ids) for one, ids in zip(tokenizers, sides, strict=True)]
+    with doing(f"translating {len(rows)} validation sentences"):
+        translations = Translator(model, *tokenizers)(pairs[0])
+    for source, reference, translation in zip(*pairs, translations, strict=True):
+        say(f"\n  {source}", f"  reference: {reference}", f"  model:     {translation}")
+    say("")
