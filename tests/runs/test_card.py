@@ -43,7 +43,8 @@ def test_what_a_trained_run_knows(run):
     best = min(run.log, key=lambda row: row["val_nats"])
     assert found["training"] == {"epochs": 2, "best epoch": best}
     text = (run.path / "README.md").read_text("utf-8")
-    assert text.startswith("---\npipeline_tag: translation\nlanguage: []\n---\n")
+    first = '---\npipeline_tag: translation\nlanguage: ["en", "de"]\n---\n'
+    assert text.startswith(first)
     assert f"\n- parameters: {found['parameters']:,}\n" in text
     assert f"    - val_nats: {best['val_nats']:.6g}\n" in text
     assert "- It has seen no sentence of more than 128 tokens" in text
