@@ -3,14 +3,18 @@
 The command line makes a flag of every field, with the help text beside it.
 """
 
+import contextvars
 import dataclasses
 import functools
+import re
 from typing import Literal, get_args, get_origin
 
 from .text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
 LARGEST = 3e38  # that a float32 holds, nearly
 LARGEST_COUNT = 2**31 - 1  # that an int32 holds
+# The fields and arguments that are flags of the command that runs, if one does.
+FLAG_NAMES = contextvars.ContextVar("flags", default=())
 Activation = Literal["relu", "gelu", "silu"]
 Positions = Literal["sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"]
 
@@ -25,6 +29,52 @@ def expect(holds, name, expectation, received):
     """
     if not holds:
         raise ValueError(f"{name} must {expectation}; received {received!r}")
+
+
+def flag(name):
+    """The flag of an argument.
+
+    Examples:
+        >>> flag("max_length")
+        '--max-length'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def spelled(message):
+    """A message with flags for the arguments it names, while a command runs.
+
+    What was received stays as it is.
+    """
+    names = FLAG_NAMES.get()
+
+    def as_flag(found):
+        name = found[1]
+        return flag(name) if name in names else found[0]
+
+    def with_value(found):
+        name, value = found.groups()
+        return f"{flag(name)} {value}" if name in names else found[0]
+
+    said, mark, received = message.partition("; received ")
+    said = re.sub(r"(?<![\w/'.-])([a-z]\w*)='?([\w.]*\w)'?", with_value, said)
+    said = re.sub(r"^([a-z]\w*)(?= must )", as_flag, said)
+    said = re.sub(r"(?<![\w/'.-])([a-z]+_\w+)(?![\w/'])", as_flag, said)
+    return said + mark + received
+
+
+def check_only(config, names):
+    """Raise a `ValueError` if one of these fields would be ignored.
+
+    The metadata `only` of a field says with which value of which other it counts.
+    """
+    for field in dataclasses.fields(config):
+        only = field.metadata.get("only")
+        if only and field.name in names:
+            other, value = only
+            counts = getattr(config, other) == value
+            must = f"be absent without {other}={value!r}"
+            expect(counts, field.name, must, getattr(config, field.name))
 
 
 def one_of(name, value, known):
@@ -42,9 +92,12 @@ def check_width(d_model, positions):
         expect(fits, "d_model", what, d_model)
 
 
-def option(default, help, least=-LARGEST, most=LARGEST):
-    """A dataclass field: its help on the command line, and the range of its values."""
-    metadata = {"help": help, "range": (least, most)}
+def option(default, help, least=-LARGEST, most=LARGEST, only=None):
+    """A dataclass field: its help on the command line, and the range of its values.
+
+    `only` is the other field, and its value, without which this one is ignored.
+    """
+    metadata = {"help": help, "range": (least, most), "only": only}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -120,7 +173,9 @@ class TransformerConfig:
         512, "rows of a learned position table, and of tables in exports for Marian"
     )
     share_positions: bool = option(
-        True, "one learned position table for both sides, where they share embeddings"
+        True,
+        "one learned position table for both sides, where they share embeddings",
+        only=("positions", "learned"),
     )
     attention_bias: bool = option(False, "biases in the attention projections")
     tie_output: bool = option(True, "the output projection is the target embedding")
@@ -297,7 +352,11 @@ class TrainingConfig:
     )
     bleu_tokenize: Literal[
         "auto", "13a", "intl", "zh", "ja-mecab", "ko-mecab", "flores200", "spm", "char"
-    ] = option("auto", "how BLEU cuts text; auto is by the script of the references")
+    ] = option(
+        "auto",
+        "how BLEU cuts text; auto is by the script of the references",
+        only=("monitor", "bleu"),
+    )
     patience: int | None = count(None, "stop after so many epochs without a better one")
     average_last: int = count(5, "last epochs whose mean is compared with the best one")
     tensorboard: bool = option(False, "write TensorBoard files into the run")
@@ -314,6 +373,10 @@ class TrainingConfig:
             expect(value is None or value > 0, name, "be above 0", value)
 
 
+BEAM = ("search", "beam")
+SAMPLING = ("search", "sampling")
+
+
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig:
     """How a translation is searched; the defaults are the paper's (section 6.1)."""
@@ -321,27 +384,50 @@ class DecodingConfig:
     search: Literal["beam", "greedy", "sampling"] = option(
         "beam", "how the next token is chosen"
     )
-    beam: int = count(4, "hypotheses kept by beam search", most=1000)
+    beam: int = count(4, "hypotheses kept by beam search", most=1000, only=BEAM)
     # With more, the longest translations' penalty would be no float32.
-    length_penalty: float = amount(0.6, "alpha; 0 is probability alone", most=5.0)
+    length_penalty: float = amount(
+        0.6, "alpha; 0 is probability alone", most=5.0, only=BEAM
+    )
     penalty: Literal["gnmt", "power"] = option(
-        "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha"
+        "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha", only=BEAM
     )
     extra_length: int = whole(50, "most tokens beyond the source's", most=100_000)
     n_best: int = count(1, "translations of each sentence, best first", most=1000)
-    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter", 1e-3)
-    top_k: int = whole(0, "sampling: choose among the k likeliest tokens; 0 is off")
-    top_p: float = option(
-        1.0, "sampling: choose among the likeliest that hold this much", 1e-6, 1.0
+    temperature: float = option(
+        1.0, "sampling: below 1 sharper, above 1 flatter", 1e-3, only=SAMPLING
     )
-    seed: int = option(0, "sampling: seed", 0, 2**32 - 1)
+    top_k: int = whole(
+        0, "sampling: choose among the k likeliest tokens; 0 is off", only=SAMPLING
+    )
+    top_p: float = option(
+        1.0,
+        "sampling: choose among the likeliest that hold this much",
+        1e-6,
+        1.0,
+        only=SAMPLING,
+    )
+    seed: int = option(0, "sampling: seed", 0, 2**32 - 1, only=SAMPLING)
     batch_size: int = count(64, "sentences translated together", most=1_000_000)
-    max_source_length: int = option(
-        256, "tokens of a source sentence with its end; the rest is cut off", 2, 100_000
+    max_source_length: int | None = option(
+        None,
+        "tokens of a source sentence with its end, the rest is cut off; when absent "
+        "the max_length of the run, at least 256",
+        2,
+        100_000,
     )
 
     def __post_init__(self):
         check_fields(self)
+        # Greedy search has a length penalty: it divides the scores.
+        fields = dataclasses.fields(self)
+        set_fields = [f.name for f in fields if getattr(self, f.name) != f.default]
+        check_only(self, {*set_fields} - {"length_penalty", "penalty"})
         most = {"beam": self.beam, "greedy": 1}.get(self.search, self.n_best)
         expectation = f"be at most {most} with search={self.search!r}"
         expect(self.n_best <= most, "n_best", expectation, self.n_best)
+
+    @property
+    def longest_source(self):
+        """`max_source_length`, or 256 when it is absent."""
+        return self.max_source_length or 256

@@ -12,7 +12,9 @@ FLAGS = RUN | {
         help="also serve the page under this name; may be repeated",
     ),
 }
+FIRST = ("--host", "--port", "--allow-host")
 GROUPS = {}
+ONLY = {}
 
 
 def run(options):

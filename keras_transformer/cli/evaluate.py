@@ -20,7 +20,10 @@ FLAGS = {
     ),
     "--json": dict(action="store_true", help="print one JSON object"),
 }
-GROUPS = translate.GROUPS
+FIRST = ("--source", "--target", "--runtime", "--beam", "--bleu-tokenize", "--json")
+# Of several translations by beam search the best alone is scored.
+ONLY = {"n_best": ("search", "sampling")}
+GROUPS = translate.SEARCH
 
 
 def run(options):

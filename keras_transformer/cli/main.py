@@ -4,7 +4,7 @@ import os
 import sys
 import warnings
 
-from ..config import expect
+from ..config import FLAG_NAMES, expect, spelled
 from . import translate
 from .parser import parse
 from .startup import start_keras
@@ -22,6 +22,7 @@ def main(arguments=None):
     """
     has_output = sys.stdout is not None
     fill_closed_streams()
+    FLAG_NAMES.set(())
     with warnings.catch_warnings():
         warnings.showwarning = show_warning
         try:
@@ -38,7 +39,7 @@ def main(arguments=None):
             drop_output()
             return 141
         except Exception as error:
-            lines = str(error).splitlines()[:1]
+            lines = spelled(str(error)).splitlines()[:1]
             if not lines or not isinstance(error, EXPECTED):
                 lines.insert(0, type(error).__name__)
             say(": ".join(["error", *lines]))
@@ -86,4 +87,4 @@ def say(text):
 
 
 def show_warning(message, *rest):
-    say(f"warning: {message}")
+    say(f"warning: {spelled(str(message))}")

@@ -10,7 +10,7 @@ from ..config import DecodingConfig, expect
 from ..decoding.base_translator import BaseTranslator
 from ..runs.extras import needed
 from ..runs.run import read_tokenizers
-from ..runs.sealed_files import UNREADABLE, Manifest
+from ..runs.sealed_files import UNREADABLE, Manifest, similar
 from .export_directory import check_search
 
 # Finished hypotheses, in beams, after which the search of a sentence stops. Translator
@@ -68,6 +68,9 @@ class CTranslate2Translator(BaseTranslator):
             ImportError: if CTranslate2 is not installed.
         """
         path = Path(export) / "config.json"
+        if not Path(export).exists():
+            near = similar(Path(export), "export")
+            raise ValueError(f"no export at '{export}'{near}")
         must = "be a directory that `keras-transformer export` wrote"
         expect(path.is_file(), "export", must, str(export))
         manifest = Manifest(export)
@@ -76,7 +79,10 @@ class CTranslate2Translator(BaseTranslator):
         found = config.get("format")
         expect(found == "ctranslate2", "its format", "be 'ctranslate2'", found)
         try:
-            search = DecodingConfig(**config["decoding"])
+            decoding = dict(config["decoding"])
+            if changes.get("search", "beam") != "beam":
+                decoding.pop("beam")  # of another search
+            search = DecodingConfig(**decoding)
             positions = int(config["positions"])
         except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} cannot be used: {error}") from None

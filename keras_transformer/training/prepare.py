@@ -13,8 +13,10 @@ from ..config import (
     TrainingConfig,
     expect,
     preset,
+    spelled,
 )
 from ..data.pairs import read_pairs
+from ..data.sides import check_sides
 from ..data.store import TokenStore
 from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.transformer import Transformer
@@ -60,6 +62,7 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     for pair in (files[:2], files[2:]):
         if pair[0] is not None:
             next(read_pairs(*pair), None)  # what cannot be read is refused now
+    check_sides(*files)
     if training.monitor == "bleu" and training.bleu_tokenize != "auto":
         bleu_metric(training.bleu_tokenize)  # likewise
     if training.tensorboard:
@@ -130,7 +133,7 @@ def prepare(folder, files, config, begun=None):
             place = folder / "data" / name
             pairs = read_pairs(*pair)
             store = TokenStore.build(place, pairs, *tokenizers, config=data)
-            print(f"{name}: {store.report}", flush=True)
+            print(spelled(f"{name}: {store.report}"), flush=True)
     if config.training.monitor == "bleu":
         translated = list(itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES))
         (folder / TRANSLATED).write_text(json.dumps(translated), "utf-8")
