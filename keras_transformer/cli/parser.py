@@ -65,10 +65,11 @@ def build_parser(shows_all=False):
                 if is_rare and not shows_all:
                     how = how | dict(help=argparse.SUPPRESS)
                 action = group.add_argument(flag, **how)
-                names.append(action.dest)
+                if flag.startswith("--"):
+                    names.append(action.dest)
                 if flag == "run":
                     action.completer = folders
-        if len(names) > len(command.FIRST) + 2:
+        if len(names) > len(command.FIRST):
             text = "show all flags, grouped"
             added.add_argument("--help-all", action="help", help=text)
         if shows_all:

@@ -15,11 +15,13 @@ class FilterReport:
     empty: int = 0  # nothing on one side, or nothing to be seen
     too_long: int = 0  # more tokens than `max_length` on one side
     ratio: int = 0  # one side more than `max_ratio` times the other
-    max_length: int | None = None
-    max_ratio: float | None = None
-    longest: int = 0  # tokens of the longest sentence, with its end
+    max_length: int | None = dataclasses.field(default=None, compare=False)
+    max_ratio: float | None = dataclasses.field(default=None, compare=False)
+    longest: int = dataclasses.field(
+        default=0, compare=False
+    )  # tokens of the longest sentence, with its end
     # Limits as `name=value`, and how many pairs would be kept with each.
-    others: dict = dataclasses.field(default_factory=dict)
+    others: dict = dataclasses.field(default_factory=dict, compare=False)
 
     def __str__(self):
         dropped = self.empty + self.too_long + self.ratio
