@@ -419,10 +419,9 @@ class DecodingConfig:
 
     def __post_init__(self):
         check_fields(self)
-        # Greedy search has a length penalty: it divides the scores.
-        fields = dataclasses.fields(self)
-        set_fields = [f.name for f in fields if getattr(self, f.name) != f.default]
-        check_only(self, {*set_fields} - {"length_penalty", "penalty"})
+        # A beam may stay: programs take one configuration for several searches.
+        fields = [f for f in dataclasses.fields(self) if f.metadata["only"] == SAMPLING]
+        check_only(self, [f.name for f in fields if getattr(self, f.name) != f.default])
         most = {"beam": self.beam, "greedy": 1}.get(self.search, self.n_best)
         expectation = f"be at most {most} with search={self.search!r}"
         expect(self.n_best <= most, "n_best", expectation, self.n_best)

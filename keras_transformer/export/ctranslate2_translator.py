@@ -79,10 +79,7 @@ class CTranslate2Translator(BaseTranslator):
         found = config.get("format")
         expect(found == "ctranslate2", "its format", "be 'ctranslate2'", found)
         try:
-            decoding = dict(config["decoding"])
-            if changes.get("search", "beam") != "beam":
-                decoding.pop("beam")  # of another search
-            search = DecodingConfig(**decoding)
+            search = DecodingConfig(**config["decoding"])
             positions = int(config["positions"])
         except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
