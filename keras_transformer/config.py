@@ -3,18 +3,14 @@
 The command line makes a flag of every field, with the help text beside it.
 """
 
-import contextvars
 import dataclasses
 import functools
-import re
 from typing import Literal, get_args, get_origin
 
 from .text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
 LARGEST = 3e38  # that a float32 holds, nearly
 LARGEST_COUNT = 2**31 - 1  # that an int32 holds
-# The fields and arguments that are flags of the command that runs, if one does.
-FLAG_NAMES = contextvars.ContextVar("flags", default=())
 Activation = Literal["relu", "gelu", "silu"]
 Positions = Literal["sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"]
 
@@ -29,38 +25,6 @@ def expect(holds, name, expectation, received):
     """
     if not holds:
         raise ValueError(f"{name} must {expectation}; received {received!r}")
-
-
-def flag(name):
-    """The flag of an argument.
-
-    Examples:
-        >>> flag("max_length")
-        '--max-length'
-    """
-    return "--" + name.replace("_", "-")
-
-
-def spelled(message):
-    """A message with flags for the arguments it names, while a command runs.
-
-    What was received stays as it is.
-    """
-    names = FLAG_NAMES.get()
-
-    def as_flag(found):
-        name = found[1]
-        return flag(name) if name in names else found[0]
-
-    def with_value(found):
-        name, value = found.groups()
-        return f"{flag(name)} {value}" if name in names else found[0]
-
-    said, mark, received = message.partition("; received ")
-    said = re.sub(r"(?<![\w/'.-])([a-z]\w*)='?([\w.]*\w)'?", with_value, said)
-    said = re.sub(r"^([a-z]\w*)(?= must )", as_flag, said)
-    said = re.sub(r"(?<![\w/'.-])([a-z]+_\w+)(?![\w/'])", as_flag, said)
-    return said + mark + received
 
 
 def check_only(config, names):

@@ -15,8 +15,8 @@ from ..config import (
     TrainingConfig,
     TransformerConfig,
     expect,
-    flag,
 )
+from ..runs.flag_names import flag
 from ..runs.sealed_files import check_regular
 
 RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}

@@ -4,7 +4,8 @@ import os
 import sys
 import warnings
 
-from ..config import FLAG_NAMES, expect, spelled
+from ..config import expect
+from ..runs.flag_names import FLAG_NAMES, spelled
 from . import translate
 from .parser import parse
 from .startup import start_keras

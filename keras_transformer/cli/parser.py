@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from .. import __version__
-from ..config import FLAG_NAMES, expect
+from ..config import expect
+from ..runs.flag_names import FLAG_NAMES
 from ..runs.sealed_files import kind_of
 from . import (
     app,

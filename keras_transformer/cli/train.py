@@ -9,9 +9,9 @@ from ..config import (
     PRESETS,
     check_only,
     expect,
-    flag,
     preset,
 )
+from ..runs.flag_names import flag
 from .flags import (
     NEW_RUN,
     OVERWRITE,

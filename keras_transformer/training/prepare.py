@@ -13,7 +13,6 @@ from ..config import (
     TrainingConfig,
     expect,
     preset,
-    spelled,
 )
 from ..data.pairs import read_pairs
 from ..data.sides import check_sides
@@ -21,6 +20,7 @@ from ..data.store import TokenStore
 from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.transformer import Transformer
 from ..runs.extras import needed
+from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import locked, new_directory
 from ..text.tokenizer import Tokenizer
