@@ -27,6 +27,20 @@ def expect(holds, name, expectation, received):
         raise ValueError(f"{name} must {expectation}; received {received!r}")
 
 
+def check_only(config, names):
+    """Raise a `ValueError` if one of these fields would be ignored.
+
+    The metadata `only` of a field says with which value of which other it counts.
+    """
+    for field in dataclasses.fields(config):
+        only = field.metadata.get("only")
+        if only and field.name in names:
+            other, value = only
+            counts = getattr(config, other) == value
+            must = f"be absent without {other}={value!r}"
+            expect(counts, field.name, must, getattr(config, field.name))
+
+
 def one_of(name, value, known):
     """The value, if it is among those known; a `ValueError` otherwise."""
     expect(value in list(known), name, f"be one of {', '.join(known)}", value)
@@ -42,9 +56,12 @@ def check_width(d_model, positions):
         expect(fits, "d_model", what, d_model)
 
 
-def option(default, help, least=-LARGEST, most=LARGEST):
-    """A dataclass field: its help on the command line, and the range of its values."""
-    metadata = {"help": help, "range": (least, most)}
+def option(default, help, least=-LARGEST, most=LARGEST, only=None):
+    """A dataclass field: its help on the command line, and the range of its values.
+
+    `only` is the other field, and its value, without which this one is ignored.
+    """
+    metadata = {"help": help, "range": (least, most), "only": only}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -120,7 +137,9 @@ class TransformerConfig:
         512, "rows of a learned position table, and of tables in exports for Marian"
     )
     share_positions: bool = option(
-        True, "one learned position table for both sides, where they share embeddings"
+        True,
+        "one learned position table for both sides, where they share embeddings",
+        only=("positions", "learned"),
     )
     attention_bias: bool = option(False, "biases in the attention projections")
     tie_output: bool = option(True, "the output projection is the target embedding")
@@ -297,7 +316,11 @@ class TrainingConfig:
     )
     bleu_tokenize: Literal[
         "auto", "13a", "intl", "zh", "ja-mecab", "ko-mecab", "flores200", "spm", "char"
-    ] = option("auto", "how BLEU cuts text; auto is by the script of the references")
+    ] = option(
+        "auto",
+        "how BLEU cuts text; auto is by the script of the references",
+        only=("monitor", "bleu"),
+    )
     patience: int | None = count(None, "stop after so many epochs without a better one")
     average_last: int = count(5, "last epochs whose mean is compared with the best one")
     tensorboard: bool = option(False, "write TensorBoard files into the run")
@@ -314,6 +337,10 @@ class TrainingConfig:
             expect(value is None or value > 0, name, "be above 0", value)
 
 
+BEAM = ("search", "beam")
+SAMPLING = ("search", "sampling")
+
+
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig:
     """How a translation is searched; the defaults are the paper's (section 6.1)."""
@@ -321,27 +348,49 @@ class DecodingConfig:
     search: Literal["beam", "greedy", "sampling"] = option(
         "beam", "how the next token is chosen"
     )
-    beam: int = count(4, "hypotheses kept by beam search", most=1000)
+    beam: int = count(4, "hypotheses kept by beam search", most=1000, only=BEAM)
     # With more, the longest translations' penalty would be no float32.
-    length_penalty: float = amount(0.6, "alpha; 0 is probability alone", most=5.0)
+    length_penalty: float = amount(
+        0.6, "alpha; 0 is probability alone", most=5.0, only=BEAM
+    )
     penalty: Literal["gnmt", "power"] = option(
-        "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha"
+        "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha", only=BEAM
     )
     extra_length: int = whole(50, "most tokens beyond the source's", most=100_000)
     n_best: int = count(1, "translations of each sentence, best first", most=1000)
-    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter", 1e-3)
-    top_k: int = whole(0, "sampling: choose among the k likeliest tokens; 0 is off")
-    top_p: float = option(
-        1.0, "sampling: choose among the likeliest that hold this much", 1e-6, 1.0
+    temperature: float = option(
+        1.0, "sampling: below 1 sharper, above 1 flatter", 1e-3, only=SAMPLING
     )
-    seed: int = option(0, "sampling: seed", 0, 2**32 - 1)
+    top_k: int = whole(
+        0, "sampling: choose among the k likeliest tokens; 0 is off", only=SAMPLING
+    )
+    top_p: float = option(
+        1.0,
+        "sampling: choose among the likeliest that hold this much",
+        1e-6,
+        1.0,
+        only=SAMPLING,
+    )
+    seed: int = option(0, "sampling: seed", 0, 2**32 - 1, only=SAMPLING)
     batch_size: int = count(64, "sentences translated together", most=1_000_000)
-    max_source_length: int = option(
-        256, "tokens of a source sentence with its end; the rest is cut off", 2, 100_000
+    max_source_length: int | None = option(
+        None,
+        "tokens of a source sentence with its end, the rest is cut off; when absent "
+        "the max_length of the run, at least 256",
+        2,
+        100_000,
     )
 
     def __post_init__(self):
         check_fields(self)
+        # A beam may stay: programs take one configuration for several searches.
+        fields = [f for f in dataclasses.fields(self) if f.metadata["only"] == SAMPLING]
+        check_only(self, [f.name for f in fields if getattr(self, f.name) != f.default])
         most = {"beam": self.beam, "greedy": 1}.get(self.search, self.n_best)
         expectation = f"be at most {most} with search={self.search!r}"
         expect(self.n_best <= most, "n_best", expectation, self.n_best)
+
+    @property
+    def longest_source(self):
+        """`max_source_length`, or 256 when it is absent."""
+        return self.max_source_length or 256

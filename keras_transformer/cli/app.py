@@ -20,7 +20,9 @@ FLAGS = (
         ),
     }
 )
+FIRST = ("--runtime", "--host", "--port", "--allow-host")
 GROUPS = {}
+ONLY = {}
 
 
 def run(options):

@@ -5,7 +5,9 @@ from .flags import NEW_RUN, OVERWRITE
 from .output import say_where
 
 FLAGS = {"run": NEW_RUN["run"] | dict(nargs="?", default="demo-run")} | OVERWRITE
+FIRST = ("--overwrite",)
 GROUPS = {}
+ONLY = {}
 # It learns from few updates; 12,000 pairs of one grammar need no regularisation.
 CONFIGS = {
     "model": preset("tiny", norm_first=True, dropout=0.0),

@@ -22,7 +22,10 @@ FLAGS = {
     ),
     **JSON,
 }
-GROUPS = translate.GROUPS
+FIRST = ("--source", "--target", "--runtime", "--beam", "--bleu-tokenize", "--json")
+# Of several translations by beam search the best alone is scored.
+ONLY = {"n_best": ("search", "sampling")}
+GROUPS = translate.SEARCH
 
 
 def run(options):

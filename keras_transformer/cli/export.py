@@ -21,6 +21,8 @@ FLAGS = {
         help="ctranslate2: how the weights are stored (default: float32)",
     ),
 }
+FIRST = ("--to", "--overwrite", "--quantization")
+ONLY = {"quantization": ("to", "ctranslate2")}
 GROUPS = {"search: saved_model's own; ctranslate2's default": DecodingConfig}
 
 
@@ -32,7 +34,6 @@ def run(options):
     if to not in ("saved_model", "ctranslate2"):
         expect(not changes, f"--to {to}", "have no search", [*changes])
     if "quantization" in options:
-        expect(to == "ctranslate2", "--to", "be ctranslate2 with --quantization", to)
         changes["quantization"] = options.quantization
     out = options.out
     write = getattr(export, to)

@@ -16,6 +16,7 @@ from ..config import (
     TransformerConfig,
     expect,
 )
+from ..runs.flag_names import flag
 from ..runs.sealed_files import check_regular
 
 RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
@@ -38,22 +39,39 @@ TRAIN_FILES = {
 LARGEST_TOML = 1 << 14
 
 
-def add_config(parser, title, config):
-    """Add a flag for each field of a config dataclass that may be chosen.
+def config_flags(config):
+    """A flag for each field of a config dataclass that may be chosen.
 
     The parsed options hold only the fields that the user chose.
     """
-    group = parser.add_argument_group(title, argument_default=argparse.SUPPRESS)
+    flags = {}
     for name, field in flag_fields(config).items():
         text = field.metadata["help"]
         # The defaults of a model come from its preset.
         if config is not TransformerConfig and field.default is not None:
             text += f" (default: {field.default})"
-        group.add_argument(flag(name), help=text, **value_options(field.type))
+        how = value_options(field.type)
+        flags[flag(name)] = dict(help=text, default=argparse.SUPPRESS, **how)
+    return flags
 
 
-def flag(name):
-    return "--" + name.replace("_", "-")
+def check_used(options, only):
+    """Raise a `ValueError` if a flag would be ignored.
+
+    Args:
+        options: the parsed options.
+        only: for the name of an option the other, and its value, without which it is
+            ignored; True is any value.
+    """
+    given = vars(options)
+    for name, (other, value) in only.items():
+        found = given.get(name)
+        present = given.get(other)
+        is_used = bool(present) if value is True else present == value
+        is_given = found is not None and found is not False
+        what = flag(other) if value is True else f"{flag(other)} {value}"
+        must = f"be absent without {what}"
+        expect(is_used or not is_given, flag(name), must, found)
 
 
 def flag_fields(config):

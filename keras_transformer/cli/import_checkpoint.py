@@ -11,14 +11,17 @@ FLAGS = {
     "--revision": dict(help="branch, tag or commit on the hub"),
     **OVERWRITE,
 }
+FIRST = ("--source-lang", "--target-lang", "--revision", "--overwrite")
 GROUPS = {}
+ONLY = {}
 
 
 def run(options):
     from .. import pretrained
 
     arguments = dict(vars(options))
-    del arguments["command"]
+    for name in ("command", "names", "only"):
+        del arguments[name]
     model = pretrained.load(**arguments)
     print(f"{model.count_params():,} parameters.")
     say_where(options.run)

@@ -8,7 +8,9 @@ from ..runs.sealed_files import UNREADABLE, Manifest, kind_of
 from .flags import JSON
 
 FLAGS = {"run": dict(metavar="RUN", help="a run, or an export of one")} | JSON
+FIRST = ("--json",)
 GROUPS = {}
+ONLY = {}
 
 
 def run(options):

@@ -6,6 +6,7 @@ import warnings
 
 from ..config import expect
 from ..runs import bars
+from ..runs.flag_names import FLAG_NAMES, spelled
 from . import info, translate
 from .parser import parse
 from .startup import start_keras
@@ -39,12 +40,14 @@ def main(arguments=None):
             drop_output()
             return 141
         except Exception as error:
-            lines = str(error).splitlines()[:1]
+            lines = spelled(str(error)).splitlines()[:1]
             if not lines or not isinstance(error, EXPECTED):
                 lines.insert(0, type(error).__name__)
             say(": ".join(["error", *lines]))
             drop_output()
             return 2
+        finally:
+            FLAG_NAMES.set(())
     return 0
 
 
@@ -89,4 +92,4 @@ def say(text):
 
 
 def show_warning(message, *rest):
-    say(f"warning: {message}")
+    say(f"warning: {spelled(str(message))}")

@@ -4,7 +4,15 @@ import itertools
 import json
 
 
-def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=None):
+def rows_of(
+    translator,
+    lines,
+    alignments,
+    token_scores,
+    prefixes=None,
+    at_once=False,
+    numbers=None,
+):
     """What to print of each line: a list of rows, one for each hypothesis.
 
     Args:
@@ -12,15 +20,17 @@ def rows_of(translator, lines, alignments, token_scores, at_once=False, numbers=
         lines: sentences.
         alignments: whether to give the word alignments.
         token_scores: whether to give the log-probability of each token.
+        prefixes: what the translation of each line must begin with.
         at_once: whether to answer each line before the next is read.
         numbers: the numbers of the lines; from 1 on by default.
     """
     columns = dict(alignments=alignments, token_scores=token_scores)
+    chunks = [(lines, prefixes)]
     if at_once:
-        answers = (translator.stream([line], **columns) for line in lines)
-        found = itertools.chain.from_iterable(answers)
-    else:
-        found = translator.stream(lines, **columns)
+        wishes = itertools.repeat("") if prefixes is None else prefixes
+        chunks = (([line], prefixes and [wish]) for line, wish in zip(lines, wishes))
+    answers = (translator.stream(*chunk, **columns) for chunk in chunks)
+    found = itertools.chain.from_iterable(answers)
     shown = numbers or itertools.count(1)
     if translator.config.n_best == 1:
         shown = itertools.repeat(None)

@@ -1,13 +1,17 @@
 """The parser of the command line, put together from the flags of each command."""
 
 import argparse
+import glob
 import os
 import re
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from .. import __version__
 from ..config import expect
+from ..runs.flag_names import FLAG_NAMES
+from ..runs.sealed_files import kind_of
 from . import (
     app,
     demo,
@@ -18,7 +22,7 @@ from . import (
     train,
     translate,
 )
-from .flags import add_config
+from .flags import check_used, config_flags
 from .startup import choose_backend
 
 COMMANDS = {
@@ -58,25 +62,57 @@ def backend():
         return str(error)
 
 
-def build_parser():
-    """The parser of all commands; `options.command(options)` runs the parsed one."""
+def build_parser(shows_all=False):
+    """The parser of all commands; `options.command(options)` runs the parsed one.
+
+    Its help shows the flags that a command calls `FIRST`, or all of them.
+    """
     parser = Parser(
         prog="keras-transformer",
         description="Train a Transformer and translate with it, on the backend in "
         "KERAS_BACKEND: tensorflow, jax or torch.",
-        epilog="Begin with: keras-transformer demo",
+        epilog="Begin with: keras-transformer demo. Flags of a command: "
+        "keras-transformer COMMAND --help, and --help-all for the rare ones.",
     )
     how = dict(nargs=0, default=argparse.SUPPRESS, help="say the versions used")
     parser.add_argument("--version", action=Version, **how)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        added = commands.add_parser(name, help=command.__doc__)
-        for flag, how in command.FLAGS.items():
-            added.add_argument(flag, **how)
-        for title, config in command.GROUPS.items():
-            add_config(added, title, config)
-        added.set_defaults(command=command.run)
+        about = dict(help=command.__doc__, description=command.__doc__)
+        added = commands.add_parser(name, **about)
+        names = []
+        for title, flags in all_flags(command).items():
+            group = added.add_argument_group(title) if title else added
+            for flag, how in flags.items():
+                is_rare = flag.startswith("--") and flag not in command.FIRST
+                if is_rare and not shows_all:
+                    how = how | dict(help=argparse.SUPPRESS)
+                action = group.add_argument(flag, **how)
+                if flag.startswith("--"):
+                    names.append(action.dest)
+                if flag == "run":
+                    action.completer = folders
+        if len(names) > len(command.FIRST):
+            text = "show all flags, grouped"
+            added.add_argument("--help-all", action="help", help=text)
+        if shows_all:
+            added.usage = f"{added.prog} [FLAG ...] RUN ..."
+        added.set_defaults(command=command.run, names=names, only=command.ONLY)
     return parser
+
+
+def all_flags(command):
+    """The flags of a command by the titles of their groups; "" for those without."""
+    groups = {"": command.FLAGS}
+    for title, flags in command.GROUPS.items():
+        groups[title] = flags if isinstance(flags, dict) else config_flags(flags)
+    return groups
+
+
+def folders(prefix, **_):
+    """The runs and exports, and other folders, that a shell may complete a RUN to."""
+    found = glob.glob(f"{glob.escape(prefix)}*/")
+    return [name.rstrip("/") if kind_of(Path(name)) else name for name in found]
 
 
 def parse(arguments):
@@ -90,10 +126,19 @@ def parse(arguments):
         # Python keeps bytes that are no UTF-8 as surrogates.
         is_text = not re.search("[\ud800-\udfff]", argument)
         expect(is_text, f"argument {number}", "be UTF-8", argument)
-    parser = build_parser()
+    shows_all = any(argument.startswith("--help-") for argument in arguments)
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks
+        import argcomplete
+
+        argcomplete.autocomplete(build_parser(shows_all=True))
+    parser = build_parser(shows_all)
     options, rest = parser.parse_known_args(arguments)
     if "text" in options and not any(word.startswith("-") for word in rest):
         options.text += rest  # argparse takes no TEXT after a flag
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    FLAG_NAMES.set(options.names)
+    if "runtime" in options:
+        options.runtime = options.runtime or translate.runtime_of(options.run)
+    check_used(options, options.only)
     return options

@@ -4,14 +4,21 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from ..config import DISTRIBUTIONS, PRESETS, expect, preset
+from ..config import (
+    DISTRIBUTIONS,
+    PRESETS,
+    check_only,
+    expect,
+    preset,
+)
+from ..runs.flag_names import flag
 from .flags import (
     NEW_RUN,
     OVERWRITE,
     TRAIN_FILES,
     TRAIN_GROUPS,
+    check_used,
     chosen_fields,
-    flag,
     read_toml,
 )
 from .output import say_where
@@ -42,6 +49,25 @@ FLAGS = {
     "--init-from": dict(help="run whose tokenizer and weights to begin with"),
 }
 GROUPS = TRAIN_GROUPS
+FIRST = (
+    *map(flag, TRAIN_FILES),
+    "--preset",
+    "--vocab-size",
+    "--max-length",
+    "--epochs",
+    "--max-minutes",
+    "--dtype",
+    "--overwrite",
+    "--resume",
+    "--init-from",
+)
+ONLY = {"model_devices": ("distribute", "model")}
+# With a settings file, too.
+ONLY_WITH_FILES = {
+    "target": ("source", True),
+    "valid_target": ("valid_source", True),
+    "patience": ("valid_source", True),
+}
 
 
 def run(options):
@@ -50,6 +76,8 @@ def run(options):
         expect(not replaces, "--overwrite", "be absent with --resume", replaces)
     settings = read_toml(options.config) if options.config else {}
     chosen = {**settings, **vars(options)}
+    if not options.resume:
+        check_used(argparse.Namespace(**chosen), ONLY_WITH_FILES)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
     earlier = options.run if goes_on else options.init_from
     if earlier is None and "source" not in chosen:
@@ -67,6 +95,7 @@ def run(options):
     for name, config in configs.items():
         changes = settings.get(name, {}) | chosen_fields(options, type(config))
         configs[name] = dataclasses.replace(config, **changes)
+        check_only(configs[name], changes)
 
     from ..distribution.distribute import distribute
     from ..training.train import train

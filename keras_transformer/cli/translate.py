@@ -6,10 +6,11 @@ import itertools
 import os
 import socket
 import sys
+from pathlib import Path
 
-from ..config import DecodingConfig, expect
+from ..config import DecodingConfig, check_only, expect
 from ..runs.bars import awaited, doing, say
-from ..runs.sealed_files import new_file
+from ..runs.sealed_files import new_file, read_json
 from ..text.lines import count_lines, read_lines
 from .flags import RUN, chosen_fields
 from .output import rows_of
@@ -17,9 +18,8 @@ from .startup import choose_backend, silenced, start_keras
 
 RUNTIME = {
     "--runtime": dict(
-        default="keras",
         choices=["keras", "ctranslate2"],
-        help="what computes; ctranslate2: what export made",
+        help="what computes (default: ctranslate2 for an export of it, else keras)",
     )
 }
 FLAGS = {
@@ -28,6 +28,19 @@ FLAGS = {
     "text": dict(metavar="TEXT", nargs="*", help="sentences"),
     "--input": dict(help="file of sentences, also as .gz (default: standard input)"),
     "--output": dict(help="file to write, also as .gz (default: standard output)"),
+    "--prefix": dict(metavar="WORDS", help="what each translation begins with"),
+    "--prefix-file": dict(
+        help="what each begins with, line by line; an empty line is no wish"
+    ),
+    "--alignments": dict(
+        action="store_true", help="add a column: word links, source-target from 0"
+    ),
+    "--token-scores": dict(
+        action="store_true",
+        help="add a column: token:log-probability in nats, tokens escaped as in JSON",
+    ),
+}
+BULK = {
     "--bulk": dict(
         action="store_true", help="translate a large file in several processes (Ray)"
     ),
@@ -38,15 +51,39 @@ FLAGS = {
     ),
     "--address": dict(help="Ray cluster of --bulk, or auto (default: this machine)"),
     "--column": dict(help="column of sentences, with --bulk and .parquet files"),
-    "--alignments": dict(
-        action="store_true", help="add a column: word links, source-target from 0"
-    ),
-    "--token-scores": dict(
-        action="store_true",
-        help="add a column: token:log-probability in nats, tokens escaped as in JSON",
-    ),
 }
-GROUPS = {"search": DecodingConfig}
+SEARCH = {"search": DecodingConfig}
+GROUPS = {"a large file": BULK} | SEARCH
+FIRST = (
+    "--input",
+    "--output",
+    "--prefix",
+    "--alignments",
+    "--token-scores",
+    "--runtime",
+    "--search",
+    "--beam",
+    "--n-best",
+    "--temperature",
+    "--bulk",
+)
+ONLY = {
+    "workers": ("bulk", True),
+    "address": ("bulk", True),
+    "column": ("bulk", True),
+    "prefix": ("runtime", "keras"),
+    "prefix_file": ("runtime", "keras"),
+    "alignments": ("runtime", "keras"),
+}
+
+
+def runtime_of(path):
+    """The runtime of a run or an export."""
+    with contextlib.suppress(ValueError):  # who opens it says what is wrong
+        config = Path(path) / "config.json"
+        if config.is_file() and read_json(config).get("format") == "ctranslate2":
+            return "ctranslate2"
+    return "keras"
 
 
 def load_translator(options):
@@ -59,7 +96,9 @@ def load_translator(options):
             return CTranslate2Translator.load(options.run, **search)
         from ..decoding.translator import Translator
 
-        return Translator.load(options.run, DecodingConfig(**search))
+        config = DecodingConfig(**search)
+        check_only(config, search)
+        return Translator.load(options.run, config)
 
 
 def run(options):
@@ -68,14 +107,14 @@ def run(options):
     typed = False
     if options.input:
         expect(not lines, "TEXT", "be absent with --input", lines)
-    if options.alignments:
-        runtime = options.runtime
-        expect(runtime == "keras", "--runtime", "be keras with --alignments", runtime)
+    if options.prefix_file:
+        prefix = options.prefix
+        expect(prefix is None, "--prefix", "be absent with --prefix-file", prefix)
     if options.bulk:
+        expect(not lines, "TEXT", "be absent with --bulk", lines)
+        wishes = options.prefix_file
+        expect(wishes is None, "--prefix-file", "be absent with --bulk", wishes)
         return translate_in_bulk(options)
-    for name in ("workers", "address", "column"):
-        value = getattr(options, name)
-        expect(value is None, f"--{name}", "be absent without --bulk", value)
     if options.input:
         total = count_lines(options.input)
         lines = read_lines(options.input)
@@ -89,13 +128,29 @@ def run(options):
         place = new_file(options.output)
     with place as file:
         translator = load_translator(options)
-        columns = (options.alignments, options.token_scores)
+        lines, prefixes = with_prefixes(options, lines)
+        columns = (options.alignments, options.token_scores, prefixes)
         with doing("translating", total, "sentences"):
             for rows in rows_of(translator, lines, *columns, at_once=typed):
                 if options.output:
                     print(*rows, sep="\n", file=file)
                 else:
                     say(*rows)
+
+
+def with_prefixes(options, lines):
+    """Lines, and what the translation of each must begin with; None without a wish."""
+    if options.prefix_file:
+        lines = list(lines)
+        prefixes = list(read_lines(options.prefix_file))
+        found = len(prefixes)
+        must = f"have a line for each of the {len(lines)} sentences"
+        expect(found == len(lines), "--prefix-file", must, found)
+        return lines, prefixes
+    if options.prefix is None:
+        return lines, None
+    lines, counted = itertools.tee(lines)
+    return lines, (options.prefix for _ in counted)
 
 
 def translate_in_bulk(options):
@@ -115,7 +170,9 @@ def translate_in_bulk(options):
 
     if options.runtime == "keras":
         choose_backend()
-        search = DecodingConfig(**chosen_fields(options, DecodingConfig))
+        chosen = chosen_fields(options, DecodingConfig)
+        search = DecodingConfig(**chosen)
+        check_only(search, chosen)
     else:
         search = load_translator(options).config
     wanted = (search.n_best, options.alignments, options.token_scores)
@@ -153,7 +210,8 @@ def start_worker(options, backend):
 
     def texts_of(lines, number):
         numbers = itertools.count(number)
-        columns = (options.alignments, options.token_scores)
+        lines, prefixes = with_prefixes(options, lines)
+        columns = (options.alignments, options.token_scores, prefixes)
         found = rows_of(translator, lines, *columns, numbers=numbers)
         return ["\n".join(rows) for rows in found]
 

@@ -17,7 +17,7 @@ from ..text.lines import checked_text, expect_list
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import PAD
-from .cleaning import FilterReport, judge
+from .cleaning import FilterReport, judge, other_limits
 
 CHUNK = 1000  # pairs tokenised at a time
 ENORMOUS = 100_000  # characters; such a line is too long whatever its tokens
@@ -141,10 +141,12 @@ def _write(files, pairs, tokenizers, config):
     # The limit counts the end token already.
     layout = SentenceFormat.of(*tokenizers)
     around = max(layout.around_source, layout.around_labels) - 1
-    config = dataclasses.replace(config, max_length=config.max_length - around)
+    limits = {"kept": config, **other_limits(config)}
     largest = max(tokenizer.vocab_size for tokenizer in tokenizers)
     dtype = "uint16" if largest <= 2**16 else "uint32"
     counts = collections.Counter()
+    others = collections.Counter()
+    longest = 0
     ends = np.zeros(2, np.int64)
     for file in files[1::2]:
         file.write(ends[:1].tobytes())
@@ -162,9 +164,15 @@ def _write(files, pairs, tokenizers, config):
         lines = zip(*chunk)
         sides = [tokenizer.encode(list(next(lines))) for tokenizer in tokenizers]
         lengths = np.array([[len(ids) for ids in side] for side in sides]).T
-        verdicts = judge(lengths, config)
-        counts.update(verdicts.tolist())
-        kept = verdicts == "kept"
+        verdicts = {
+            name: judge(lengths, limit, around) for name, limit in limits.items()
+        }
+        for name, found in verdicts.items():
+            others[name] += np.count_nonzero(found == "kept")
+        verdict = verdicts["kept"]
+        counts.update(verdict.tolist())
+        longest = max(longest, int(lengths.max()) + around + 1)
+        kept = verdict == "kept"
         offsets = ends + np.cumsum(lengths[kept], axis=0)
         for side in (0, 1):
             sentences = itertools.compress(sides[side], kept)
@@ -173,7 +181,14 @@ def _write(files, pairs, tokenizers, config):
             files[2 * side + 1].write(offsets[:, side].tobytes())
         ends += lengths[kept].sum(axis=0)
         advance(len(chunk))
-    report = FilterReport(**counts)
+    del others["kept"]
+    report = FilterReport(
+        **counts,
+        max_length=config.max_length,
+        max_ratio=config.max_ratio,
+        longest=longest,
+        others={name: int(kept) for name, kept in others.items()},
+    )
     expect(
         report.kept, "pairs", "hold at least one that passes the filters", str(report)
     )

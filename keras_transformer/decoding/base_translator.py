@@ -50,7 +50,7 @@ class BaseTranslator:
         self.config = config
         self.sentence_format = SentenceFormat.of(source_tokenizer, target_tokenizer)
         self._limit = float("inf") if positions is None else positions
-        self._longest = min(config.max_source_length, self._limit)
+        self._longest = min(config.longest_source, self._limit)
 
     def __call__(self, texts):
         """The best translation of a sentence, or a list of those of several."""

@@ -11,7 +11,7 @@ from ..decoding.base_translator import BaseTranslator
 from ..runs.bars import advance
 from ..runs.extras import needed
 from ..runs.run import read_tokenizers
-from ..runs.sealed_files import UNREADABLE, Manifest
+from ..runs.sealed_files import UNREADABLE, Manifest, similar
 from .export_directory import check_search
 
 # Finished hypotheses, in beams, after which the search of a sentence stops. Translator
@@ -69,6 +69,9 @@ class CTranslate2Translator(BaseTranslator):
             ImportError: if CTranslate2 is not installed.
         """
         path = Path(export) / "config.json"
+        if not Path(export).exists():
+            near = similar(Path(export), "export")
+            raise ValueError(f"no export at '{export}'{near}")
         must = "be a directory that `keras-transformer export` wrote"
         expect(path.is_file(), "export", must, str(export))
         manifest = Manifest(export)

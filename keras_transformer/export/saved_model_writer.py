@@ -31,7 +31,7 @@ class TextToText(tf.Module):
         self._source = graph_tokenizer(source, "source_tokenizer")
         self._target = graph_tokenizer(target, "target_tokenizer")
         limit = model.config.longest or 10**9
-        self._longest_source = min(config.max_source_length, limit)
+        self._longest_source = min(config.longest_source, limit)
         self._longest = min(self._longest_source + config.extra_length, limit)
         stages = {min(FIRST_STAGE * 2**n, self._longest) for n in range(32)}
         # As an attribute the model would be saved as well, with a second copy of its

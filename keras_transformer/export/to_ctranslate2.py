@@ -53,7 +53,7 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
     """
     one_of("quantization", quantization, TOLERANCES)
     run = Run.open(run)
-    search = DecodingConfig(**{"penalty": "power", **decoding})
+    search = run.search(DecodingConfig(**{"penalty": "power", **decoding}))
     check_search(search, "CTranslate2")
     check_format(run, "ctranslate2")
     if quantization == "bfloat16":
@@ -62,7 +62,7 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
     with export as (aside, about):
         tokenizers = run.tokenizers
         model = run.model("float32")
-        longest = search.max_source_length + search.extra_length
+        longest = search.longest_source + search.extra_length
         positions = model.config.longest or max(POSITIONS, longest)
         save_tokenizers(aside, *tokenizers)
         spec = specification(model, tokenizers, positions)

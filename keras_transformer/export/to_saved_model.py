@@ -62,11 +62,12 @@ def saved_model(run, out, overwrite=False, **decoding):
             installed.
     """
     run = Run.open(run)
-    search = DecodingConfig(**decoding)
+    search = run.search(DecodingConfig(**decoding))
     unused = sorted(set(decoding) - set(SEARCH))
     must = f"be among {', '.join(SEARCH)}"
     expect(not unused, "the search of a SavedModel", must, unused)
     check_search(search, "a SavedModel")
+    decoding["max_source_length"] = search.max_source_length
     check_format(run, "saved_model")
     packages = ("tensorflow", "tensorflow-text")
     export = new_export(run, out, overwrite, "saved_model", *packages)

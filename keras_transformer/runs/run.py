@@ -21,7 +21,13 @@ import json
 import warnings
 from pathlib import Path
 
-from ..config import DataConfig, TrainingConfig, TransformerConfig, expect
+from ..config import (
+    DataConfig,
+    DecodingConfig,
+    TrainingConfig,
+    TransformerConfig,
+    expect,
+)
 from ..pretrained.tokenizers.load import load_folder
 from ..text.tokenizer import Tokenizer
 from .card import write_card
@@ -33,6 +39,7 @@ from .sealed_files import (
     read_json,
     seal,
     sha256,
+    similar,
     written_aside,
 )
 from .work_folder import remove_partial
@@ -94,12 +101,15 @@ class Run:
             if not (path / name).is_file():
                 # A process that was to replace it may have been killed.
                 remove_partial(path.resolve().parent)
+            if not path.exists():
+                raise ValueError(f"no run at '{path}'{similar(path, 'run')}")
             if not (path / name).is_file():
                 raise ValueError(f"{MADE}; '{path / name}' is missing")
         manifest = Manifest(path)
         content = manifest.read_json("config.json")
         if "made_with" in content:
-            raise ValueError(f"{MADE}; '{path}' is an export of one")
+            kind = content.get("format")
+            raise ValueError(f"{MADE}; '{path}' is an export of one, as {kind}")
         found = content.get("format", "none, as of an older version")
         if found != FORMAT:
             raise ValueError(
@@ -232,7 +242,15 @@ class Run:
         """The `Translator` of the run's model, for a `DecodingConfig`."""
         from ..decoding.translator import Translator
 
-        return Translator(self.model(), *self.tokenizers, config=config)
+        search = self.search(config)
+        return Translator(self.model(), *self.tokenizers, config=search)
+
+    def search(self, config=None):
+        """A `DecodingConfig` that cuts no sentence as long as those of the training."""
+        config = config or DecodingConfig()
+        longest = max(config.longest_source, self.config.data.max_length)
+        length = config.max_source_length or longest
+        return dataclasses.replace(config, max_source_length=length)
 
 
 def save_tokenizers(folder, source, target):

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import difflib
 import gzip
 import hashlib
 import io
@@ -44,7 +45,7 @@ def new_file(path):
     """
     path = Path(path)
     fits = path.parent.is_dir() and not path.is_dir()
-    expect(fits, "path", "be that of a file in an existing directory", str(path))
+    expect(fits, "output", "be that of a file in an existing directory", str(path))
     place = written_aside(path.resolve())
     if path.exists() and not path.is_file():
         place = contextlib.nullcontext(path)
@@ -114,6 +115,15 @@ def kind_of(path):
         if "made_with" in read_json(config):
             return "export"
     return "run"
+
+
+def similar(path, kind):
+    """What to say of a path where no run or export is: the likeliest one beside it."""
+    folders = path.parent.iterdir() if path.parent.is_dir() else []
+    names = [other.name for other in folders if kind_of(other) == kind]
+    for name in difflib.get_close_matches(path.name, names, n=1):
+        return f"; did you mean '{path.with_name(name)}'?"
+    return ""
 
 
 @contextlib.contextmanager

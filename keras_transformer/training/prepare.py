@@ -17,11 +17,13 @@ from ..config import (
     preset,
 )
 from ..data.pairs import read_pairs
+from ..data.sides import check_sides
 from ..data.store import TokenStore
 from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.transformer import Transformer
 from ..runs.bars import doing, say
 from ..runs.extras import needed
+from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import locked, new_directory
 from ..text.lines import count_lines
@@ -66,6 +68,7 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     for pair in (files[:2], files[2:]):
         if pair[0] is not None:
             next(read_pairs(*pair), None)  # what cannot be read is refused now
+    check_sides(*files)
     if training.monitor == "bleu" and training.bleu_tokenize != "auto":
         bleu_metric(training.bleu_tokenize)  # likewise
     if training.tensorboard:
@@ -142,7 +145,7 @@ def prepare(folder, files, config, begun=None):
         pairs = read_pairs(*sides[name])
         with doing(f"cutting {name} into tokens", count, "pairs"):
             store = TokenStore.build(place, pairs, *tokenizers, config=data)
-        say(f"{name}: {store.report}")
+        say(spelled(f"{name}: {store.report}"))
     if config.training.monitor == "bleu":
         translated = list(itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES))
         (folder / TRANSLATED).write_text(json.dumps(translated), "utf-8")

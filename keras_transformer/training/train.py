@@ -142,7 +142,7 @@ def fit(run, training, distribution):
             pairs = json.loads((run.path / TRANSLATED).read_text("utf-8"))
             texts = zip(*pairs)
             how = dict(distribution=distribution, bleu_tokenize=training.bleu_tokenize)
-            bleu = BleuCallback(*texts, *run.tokenizers, **how)
+            bleu = BleuCallback(*texts, *run.tokenizers, run.search(), **how)
         callbacks = callbacks_of(session, bleu)
         checkpoints = callbacks[-1]
         with signals_noted(session.received):

@@ -39,7 +39,7 @@ def squeezed(text):
 @pytest.mark.parametrize("command", SETTINGS)
 def test_help_mentions_every_setting(command, capsys):
     with pytest.raises(SystemExit) as stop:
-        cli.main([*command.split(), "--help"])
+        cli.main([*command.split(), "--help-all" if SETTINGS[command] else "--help"])
     assert stop.value.code == 0
     out = squeezed(capsys.readouterr().out)
     assert out.startswith("usage:kerastransformer")

@@ -26,7 +26,7 @@ class Parrot:
     def __init__(self):
         self.asked = []
 
-    def stream(self, lines, token_scores=False, alignments=False):
+    def stream(self, lines, prefixes=None, token_scores=False, alignments=False):
         for line in lines:
             self.asked.append((line, token_scores, alignments))
             yield [Hypothesis(line, 0.0, (1,), (-0.5,), ((0, len(line)),))] * 2

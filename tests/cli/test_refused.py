@@ -1,0 +1,72 @@
+"""What a command refuses, with the flag; and what it takes."""
+
+import pytest
+from layer_checks import ON_TORCH
+
+from keras_transformer.cli import main as cli
+from keras_transformer.cli.parser import parse
+from keras_transformer.config import DecodingConfig
+
+pytestmark = ON_TORCH
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        ("translate RUN A --temperature 0.5", "--temperature must be absent without"),
+        ("translate RUN A --seed 0", "--seed must be absent without --search sampling"),
+        ("translate RUN A --search sampling --beam 4", "--beam must be absent without"),
+        ("translate RUN A --search greedy --penalty gnmt", "--penalty must be absent"),
+        ("translate RUN A --n-best 5", "--n-best must be at most 4 with --search beam"),
+        ("translate RUN A --beam 0", "--beam must be between 1 and 1000; received 0"),
+        ("translate RUN A --workers 2", "--workers must be absent without --bulk"),
+        ("translate RUN A --bulk", "TEXT must be absent with --bulk"),
+        ("translate RUN --bulk --prefix-file A", "--prefix-file must be absent with"),
+        ("translate RUN A --prefix B --prefix-file C", "--prefix must be absent with"),
+        ("evaluate RUN --source A --n-best 2", "--n-best must be absent without"),
+        ("export RUN A --to onnx --quantization int8", "--quantization must be absent"),
+        ("train NEW --source A --model-devices 2", "--model-devices must be absent"),
+        ("train NEW --target A", "--target must be absent without --source"),
+        ("train NEW --source A --patience 2", "--patience must be absent without"),
+        ("train NEW --source A --bleu-tokenize zh", "--bleu-tokenize must be absent"),
+    ],
+)
+def test_refused(run, command, message, capsys):
+    words = [str(run) if word == "RUN" else word for word in command.split()]
+    assert cli.main(words) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+
+
+def test_a_mistyped_run(run, capsys):
+    assert cli.main(["translate", f"{run}n", "A"]) == 2
+    assert f"no run at '{run}n'; did you mean '{run}'?" in capsys.readouterr().err
+
+
+def test_python_names_arguments():
+    with pytest.raises(ValueError, match="^top_k must be absent without search='samp"):
+        DecodingConfig(top_k=3)
+    assert DecodingConfig(search="greedy", beam=2).beam == 2
+    assert DecodingConfig(search="sampling", seed=3).seed == 3
+
+
+def test_the_runtime_of_a_run_is_keras(run):
+    assert parse(["translate", str(run)]).runtime == "keras"
+
+
+def test_prefixes(run, main, tmp_path):
+    begun = ["translate", run, "A man.", "Two dogs.", "--extra-length", 4]
+    rows = main(*begun, "--prefix", "Ein Mann").splitlines()
+    assert all(row.startswith("Ein Mann") for row in rows)
+    wishes = tmp_path / "wishes"
+    wishes.write_text("Ein Mann\n\n")
+    free = main(*begun).splitlines()
+    found = main(*begun, "--prefix-file", wishes).splitlines()
+    assert found == [rows[0], free[1]]
+
+
+def test_as_many_prefixes_as_sentences(run, tmp_path, capsys):
+    (tmp_path / "wishes").write_text("Ein\n")
+    command = ["translate", str(run), "A", "B", "--prefix-file"]
+    assert cli.main([*command, str(tmp_path / "wishes")]) == 2
+    expected = "--prefix-file must have a line for each of the 2 sentences; received 1"
+    assert expected in capsys.readouterr().err
