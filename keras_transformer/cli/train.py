@@ -54,24 +54,39 @@ def run(options):
     earlier = options.run if goes_on else options.init_from
     if earlier is None and "source" not in chosen:
         raise ValueError("--source is needed: a file of source sentences")
-    configs = {name: config() for name, config in TRAIN_GROUPS.items()}
+    changes = {
+        name: settings.get(name, {}) | chosen_fields(options, config)
+        for name, config in TRAIN_GROUPS.items()
+    }
+    own = None
     if earlier is not None:
         from ..runs.run import Run
 
-        # A run that goes on keeps its training settings too.
-        kept = TRAIN_GROUPS if goes_on else ("model", "data")
         own = Run.open(earlier).config
-        configs |= {name: getattr(own, name) for name in kept}
-    if "preset" in chosen or earlier is None:
-        configs["model"] = preset(chosen.get("preset", "tiny"))
-    for name, config in configs.items():
-        changes = settings.get(name, {}) | chosen_fields(options, type(config))
-        configs[name] = dataclasses.replace(config, **changes)
+    said = ""
+    if goes_on:
+        configs = {name: getattr(own, name) for name in TRAIN_GROUPS}
+        if "preset" in chosen:
+            configs["model"] = preset(chosen["preset"])
+        for name, config in configs.items():
+            configs[name] = dataclasses.replace(config, **changes[name])
+    else:
+        from ..training.fitted import fitted_settings
+
+        given = {name: chosen[name] for name in ("preset",) if name in chosen}
+        for fields in changes.values():
+            given |= fields
+        files = (chosen["source"], chosen.get("target"))
+        fitted = fitted_settings(*files, own, **given)
+        configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
+        said = fitted
 
     from ..distribution.distribute import distribute
     from ..training.train import train
 
     distribution = distribute(options.distribute, options.model_devices)
+    if distribution.process == 0:
+        print(said, flush=True)
     given = [*TRAIN_FILES, "overwrite", "resume", "init_from"]
     how = {name: chosen.get(name) for name in given}
     train(options.run, **how, **configs, distribution=distribution)
