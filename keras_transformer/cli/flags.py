@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from ..config import (
+    FITTED,
     NO_FLAGS,
     DataConfig,
     TrainingConfig,
@@ -46,7 +47,9 @@ def add_config(parser, title, config):
     for name, field in flag_fields(config).items():
         text = field.metadata["help"]
         # The defaults of a model come from its preset.
-        if config is not TransformerConfig and field.default is not None:
+        if config in TRAIN_GROUPS.values() and name in FITTED:
+            text += " (default: fitted to the text)"
+        elif config is not TransformerConfig and field.default is not None:
             text += f" (default: {field.default})"
         group.add_argument(flag(name), help=text, **value_options(field.type))
 

@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import math
 import re
-import warnings
 from dataclasses import dataclass
 
 from ..config import (
@@ -16,9 +15,7 @@ from ..config import (
     expect,
     preset,
 )
-from ..data.batches import TokenBatches
 from ..data.pairs import read_pairs
-from ..data.store import TokenStore
 from ..text.normalization import compose, has_text
 from ..text.special_tokens import SpecialTokens
 
@@ -28,10 +25,8 @@ WORD = re.compile(rf"[{UNSPACED}]{{1,2}}|\d+|[^\W\d{UNSPACED}]+")
 SAMPLE = 200_000  # pairs whose words are counted; of more, these stand for all
 SPECIAL = len(dataclasses.fields(SpecialTokens))
 BYTES = 256
-# How often a token occurs on average: as chosen here; what is too rare to be learnt.
+# How often a token occurs on average.
 OFTEN = 30
-RARE = 20
-FEWEST_PAIRS = 1000
 # Target tokens of the batches, padding included, for each word: measured on captions.
 TOKENS_A_WORD = 1.6
 # A plan has at least this many times the updates of its warm-up.
@@ -136,7 +131,7 @@ class CorpusSize:
         """Count the text of parallel files, read once."""
         pairs = 0
         words = 0
-        characters = set()
+        characters = {" "}  # that before a sentence is a token
         seen = collections.Counter()
         for pair in read_pairs(source, target):
             lines = [compose(line) for line in pair]
@@ -147,7 +142,9 @@ class CorpusSize:
                 words += len(found)
                 seen.update(found)
         share = min(1, SAMPLE / max(1, pairs))
-        repeated = [word for word, count in seen.items() if min(count, len(word)) > 1]
+        # Tokens hold one digit or none; single letters are characters already.
+        words_seen = [word for word in seen if len(word) > 1 and word.isalpha()]
+        repeated = [word for word in words_seen if seen[word] > 1]
         return cls(pairs, int(words / share / 2), len(characters), len(repeated))
 
     def vocabulary(self, wanted, data):
@@ -187,7 +184,7 @@ class FittedSettings:
         return f"{self.why}\nThe same settings as flags: {self.flags}"
 
 
-def fitted_settings(source, target=None, begun=None, **given):
+def fitted_settings(source, target=None, begun=None, validated=True, **given):
     """The settings of model, data and training that suit a corpus.
 
     Its pairs and words are counted in one pass over the files. The rule is the table of
@@ -196,6 +193,8 @@ def fitted_settings(source, target=None, begun=None, **given):
     Args:
         source, target: training sentences and translations: paths, as for `train`.
         begun: the `RunConfig` of a run to fine-tune, which keeps its model and data.
+        validated: whether there are validation pairs; without, nothing tells when to
+            stop, and the epochs are a quarter.
         **given: what stands whatever the corpus: `preset`, and fields of
             `TransformerConfig`, `DataConfig` and `TrainingConfig`.
 
@@ -212,12 +211,16 @@ def fitted_settings(source, target=None, begun=None, **given):
 
     Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
     """
-    return settings_for(CorpusSize.of(source, target), begun, **given)
+    size = CorpusSize.of(source, target)
+    return settings_for(size, begun, validated, **given)
 
 
-def settings_for(size, begun=None, **given):
+def settings_for(size, begun=None, validated=True, **given):
     """The `FittedSettings` of a `CorpusSize`; the rest as in `fitted_settings`."""
     rule = rule_for(size, begun)
+    if not validated:
+        rule["epochs"] //= 4
+        rule.pop("patience", None)
     if "preset" in given:  # it keeps its sizes
         rule = {name: rule[name] for name in rule if name not in SIZES[:-1]}
     why = rule.pop("why")
@@ -241,6 +244,8 @@ def settings_for(size, begun=None, **given):
         # The peak stays where it is, however long the warm-up.
         ratio = training.warmup_updates / rule["warmup_updates"]
         scale = rescaled(rule["learning_rate_scale"], ratio)
+        if rule.get("norm_first") and not model.norm_first:
+            scale /= 2  # the paper's layer norm bears less
         training = dataclasses.replace(training, learning_rate_scale=scale)
     configs = (model, data, training)
     flags = flags_of(zip(configs, plain), rule)
@@ -308,58 +313,6 @@ def chosen_by(*configs):
             names = flag_names(config)
             chosen |= {name: getattr(config, name) for name in names}
     return chosen
-
-
-def warn_of_plan(run, begun=None):
-    """Warn of a plan that cannot end well, before a new run is trained.
-
-    Args:
-        run: the `Run` that is ready to train.
-        begun: the `Run` that it begins with, if any.
-    """
-    data = run.config.data
-    store = TokenStore.open(run.path / "data" / "train")
-    warn_of_warmup(store, data.batch_tokens, run.config.training)
-    if begun is not None:
-        return
-    if len(store) < FEWEST_PAIRS:
-        warn(
-            f"{len(store)} pairs are few to learn a language from, {FEWEST_PAIRS:,} "
-            "being the least: begin with a run that knows more, --init-from RUN"
-        )
-    pieces = run.tokenizers[-1].pieces
-    least = SPECIAL + sum(len(piece) == 1 for piece in pieces)
-    words = int(store.lengths.sum())
-    if not data.share_embeddings:
-        words //= 2
-    most = max(words // RARE, 2 * least)
-    if data.vocab_size > most and not data.byte_fallback:
-        better = max(words // OFTEN, 2 * least)
-        warn(
-            f"--vocab-size {data.vocab_size} is more than the text supports: its "
-            f"tokens occur {words // data.vocab_size} times on average; "
-            f"type --vocab-size {better}"
-        )
-
-
-def warn_of_warmup(store, batch_tokens, training):
-    """Warn if the learning rate would never reach its peak."""
-    steps = training.gradient_accumulation
-    batches = TokenBatches(store, batch_tokens, accumulation=steps)
-    updates = math.ceil(len(batches) / steps) * training.epochs
-    updates = min(updates, training.max_updates or updates)
-    warmup = training.warmup_updates
-    if warmup > updates:
-        shorter = max(1, updates // WARMUPS)
-        scale = rescaled(training.learning_rate_scale, shorter / warmup)
-        warn(
-            f"--warmup-updates {warmup} is longer than the {updates} updates planned: "
-            f"type --warmup-updates {shorter} --learning-rate-scale {scale}"
-        )
-
-
-def warn(message):
-    warnings.warn(message, stacklevel=2)
 
 
 def rescaled(scale, ratio):

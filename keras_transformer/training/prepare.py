@@ -20,7 +20,8 @@ from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import locked, new_directory
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
-from .fitted import chosen_by, fitted_settings, warn_of_plan
+from .fitted import chosen_by, fitted_settings
+from .plan import warn_of_plan
 from .progress import Session
 from .recipe import compile_for_training
 
@@ -61,7 +62,8 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     if None in (model, data, training):
         own = begun and begun.config
         given = chosen_by(model, data, training)
-        settings = fitted_settings(*files[:2], own, **given)
+        is_validated = valid_source is not None
+        settings = fitted_settings(*files[:2], own, is_validated, **given)
         print(settings, flush=True)
         model = model or settings.model
         data = data or settings.data
