@@ -42,4 +42,4 @@ def test_a_vocabulary_of_rare_tokens(trained):
     *_, said = warned(trained, warmup_updates=1, vocab_size=8000)
     assert said.startswith("--vocab-size 8000 is more than the text supports")
     value = re.search(r"; type --vocab-size (\d+)$", said)[1]
-    assert 80 < int(value) < 300
+    assert 100 < int(value) < 400
