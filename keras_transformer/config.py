@@ -221,21 +221,6 @@ VOCABULARY_SIZES = ("source_vocab_size", "target_vocab_size", "share_embeddings"
 FROM_TOKENIZER = (*VOCABULARY_SIZES, "pad_id", "begin_id", "end_id")
 # Fields that are not chosen when a model is trained.
 NO_FLAGS = (*FROM_TOKENIZER, "output_bias")
-# Fields that `train` fits to the corpus where they are not chosen.
-FITTED = (
-    "dropout",
-    "norm_first",
-    "vocab_size",
-    "batch_tokens",
-    "warmup_updates",
-    "learning_rate_scale",
-    "weight_decay",
-    "gradient_accumulation",
-    "epochs",
-    "max_updates",
-    "patience",
-    "average_last",
-)
 
 SIZES = ("encoder_layers", "decoder_layers", "d_model", "d_ff", "num_heads", "dropout")
 PRESETS = {

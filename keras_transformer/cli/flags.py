@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from ..config import (
-    FITTED,
     NO_FLAGS,
     DataConfig,
     TrainingConfig,
@@ -27,6 +26,21 @@ TRAIN_GROUPS = {
     "data": DataConfig,
     "training": TrainingConfig,
 }
+# Fields that `train` fits to the corpus where they are not chosen.
+FITTED = (
+    "dropout",
+    "norm_first",
+    "vocab_size",
+    "batch_tokens",
+    "warmup_updates",
+    "learning_rate_scale",
+    "weight_decay",
+    "gradient_accumulation",
+    "epochs",
+    "max_updates",
+    "patience",
+    "average_last",
+)
 TRAIN_FILES = {
     "source": "source sentences, one a line, or a .tsv of both sides; also as .gz",
     "target": "their translations, line by line",

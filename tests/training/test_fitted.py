@@ -10,9 +10,9 @@ import pytest
 from layer_checks import ON_TORCH
 from small import MODEL
 
+from keras_transformer.cli.flags import FITTED
 from keras_transformer.cli.parser import parse
 from keras_transformer.config import (
-    FITTED,
     NO_FLAGS,
     SIZES,
     DataConfig,
