@@ -31,6 +31,7 @@ from .models.transformer import Transformer as Transformer
 from .runs.run import Run as Run
 from .text.tokenizer import Tokenizer as Tokenizer
 from .training.averaging import average_weights as average_weights
+from .training.fitted import fitted_settings as fitted_settings
 from .training.loss import LabelSmoothedCrossEntropy as LabelSmoothedCrossEntropy
 from .training.metrics import Perplexity as Perplexity
 from .training.metrics import TokenAccuracy as TokenAccuracy

@@ -28,6 +28,21 @@ TRAIN_GROUPS = {
     "data": DataConfig,
     "training": TrainingConfig,
 }
+# Fields that `train` fits to the corpus where they are not chosen.
+FITTED = (
+    "dropout",
+    "norm_first",
+    "vocab_size",
+    "batch_tokens",
+    "warmup_updates",
+    "learning_rate_scale",
+    "weight_decay",
+    "gradient_accumulation",
+    "epochs",
+    "max_updates",
+    "patience",
+    "average_last",
+)
 TRAIN_FILES = {
     "source": "source sentences, one a line, or a .tsv of both sides; also as .gz",
     "target": "their translations, line by line",
@@ -48,7 +63,9 @@ def config_flags(config):
     for name, field in flag_fields(config).items():
         text = field.metadata["help"]
         # The defaults of a model come from its preset.
-        if config is not TransformerConfig and field.default is not None:
+        if config in TRAIN_GROUPS.values() and name in FITTED:
+            text += " (default: fitted to the text)"
+        elif config is not TransformerConfig and field.default is not None:
             text += f" (default: {field.default})"
         how = value_options(field.type)
         flags[flag(name)] = dict(help=text, default=argparse.SUPPRESS, **how)

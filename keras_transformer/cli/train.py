@@ -32,7 +32,7 @@ FLAGS = {
     "--preset": dict(
         default=UNSET,
         choices=PRESETS,
-        help="size of the model (default: tiny)",
+        help="size of the model (default: fitted to the text)",
     ),
     "--config": dict(help="TOML file: source, preset ..., [model], [data], [training]"),
     "--distribute": dict(
@@ -80,29 +80,56 @@ def run(options):
         check_used(argparse.Namespace(**chosen), ONLY_WITH_FILES)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
     earlier = options.run if goes_on else options.init_from
-    if earlier is None and "source" not in chosen:
+    if not goes_on and "source" not in chosen:
         raise ValueError("--source is needed: a file of source sentences")
-    configs = {name: config() for name, config in TRAIN_GROUPS.items()}
+    given = {
+        name: settings.get(name, {}) | chosen_fields(options, config)
+        for name, config in TRAIN_GROUPS.items()
+    }
+    own = None
     if earlier is not None:
         from ..runs.run import Run
 
-        # A run that goes on keeps its training settings too.
-        kept = TRAIN_GROUPS if goes_on else ("model", "data")
         own = Run.open(earlier).config
-        configs |= {name: getattr(own, name) for name in kept}
-    if "preset" in chosen or earlier is None:
-        configs["model"] = preset(chosen.get("preset", "tiny"))
+    fitted = None
+    if goes_on:
+        configs = kept_configs(own, given, chosen.get("preset"))
+    else:
+        fitted = fitted_configs(own, given, chosen)
+        configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
     for name, config in configs.items():
-        changes = settings.get(name, {}) | chosen_fields(options, type(config))
-        configs[name] = dataclasses.replace(config, **changes)
-        check_only(configs[name], changes)
+        check_only(config, given[name])
 
     from ..distribution.distribute import distribute
     from ..training.train import train
 
     distribution = distribute(options.distribute, options.model_devices)
-    given = [*TRAIN_FILES, "overwrite", "resume", "init_from"]
-    how = {name: chosen.get(name) for name in given}
+    if fitted and distribution.process == 0:
+        print(fitted, flush=True)
+    files = [*TRAIN_FILES, "overwrite", "resume", "init_from"]
+    how = {name: chosen.get(name) for name in files}
     train(options.run, **how, **configs, distribution=distribution)
     if distribution.process == 0:
         say_where(options.run)
+
+
+def kept_configs(own, given, size):
+    """The configs of a run that goes on, with the fields and the preset given."""
+    configs = {name: getattr(own, name) for name in TRAIN_GROUPS}
+    if size is not None:
+        configs["model"] = preset(size)
+    for name, config in configs.items():
+        configs[name] = dataclasses.replace(config, **given[name])
+    return configs
+
+
+def fitted_configs(own, given, chosen):
+    """The `FittedSettings` of the files chosen, in which the fields given stand."""
+    from ..training.fitted import fitted_settings
+
+    fields = {**given["model"], **given["data"], **given["training"]}
+    if "preset" in chosen:
+        fields["preset"] = chosen["preset"]
+    files = (chosen["source"], chosen.get("target"))
+    is_validated = "valid_source" in chosen
+    return fitted_settings(*files, own, is_validated, **fields)

@@ -11,10 +11,7 @@ import keras
 
 from ..config import (
     FROM_TOKENIZER,
-    DataConfig,
-    TrainingConfig,
     expect,
-    preset,
 )
 from ..data.pairs import read_pairs
 from ..data.sides import check_sides
@@ -29,6 +26,8 @@ from ..runs.sealed_files import locked, new_directory
 from ..text.lines import count_lines
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
+from .fitted import chosen_by, fitted_settings
+from .plan import warn_of_plan
 from .progress import Session
 from .recipe import compile_for_training
 
@@ -61,24 +60,30 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     source, _, valid_source, valid_target = files
     what = f"be given to begin a run, {str(path)!r} being none to resume"
     expect(source is not None, "source", what, source)
-    training = training or TrainingConfig()
-    if valid_target is not None or training.monitor == "bleu":
-        what = "be given with valid_target or monitor='bleu'"
-        expect(valid_source is not None, "valid_source", what, valid_source)
     for pair in (files[:2], files[2:]):
         if pair[0] is not None:
             next(read_pairs(*pair), None)  # what cannot be read is refused now
     check_sides(*files)
-    if training.monitor == "bleu" and training.bleu_tokenize != "auto":
-        bleu_metric(training.bleu_tokenize)  # likewise
-    if training.tensorboard:
-        needed("tensorflow", "tensorboard", extra="tensorflow")
     begun = None
     if init_from is not None:
         begun = Run.open(init_from)
         model, data = continued(begun, model, data)
-    model = model or preset("tiny")
-    data = data or DataConfig()
+    if None in (model, data, training):
+        own = begun and begun.config
+        given = chosen_by(model, data, training)
+        is_validated = valid_source is not None
+        settings = fitted_settings(*files[:2], own, is_validated, **given)
+        print(settings, flush=True)
+        model = model or settings.model
+        data = data or settings.data
+        training = training or settings.training
+    if valid_target is not None or training.monitor == "bleu":
+        what = "be given with valid_target or monitor='bleu'"
+        expect(valid_source is not None, "valid_source", what, valid_source)
+    if training.monitor == "bleu" and training.bleu_tokenize != "auto":
+        bleu_metric(training.bleu_tokenize)  # likewise
+    if training.tensorboard:
+        needed("tensorflow", "tensorboard", extra="tensorflow")
     fits = model.longest is None or data.max_length <= model.longest
     limit = f"max_positions={model.max_positions} with positions='learned'"
     expect(fits, "max_length", f"be at most {limit}", data.max_length)
@@ -87,7 +92,8 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
         model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
-        prepare(aside, files, RunConfig(model, data, training), begun)
+        run = prepare(aside, files, RunConfig(model, data, training), begun)
+        warn_of_plan(run, begun)
         held.enter_context(locked(aside))  # under its new name, too
 
 

@@ -68,9 +68,10 @@ def train(
         valid_source, valid_target: held-out pairs, likewise.
         model: the name of a preset, or a `TransformerConfig`; its vocabulary sizes come
             from the tokenizer, and its `share_embeddings` from `data.share_embeddings`.
-            "tiny" when absent.
+            those of a run that begins with another's (`init_from`) are its own.
         data: a `DataConfig`.
-        training: a `TrainingConfig`.
+        training: a `TrainingConfig`. What is absent of these three is fitted to the
+            corpus, see `fitted_settings`, and printed.
         overwrite: replace an existing run, once the new one's data are ready.
         resume: go on with `run` where it was interrupted; begin it if there is none.
             What is given beside must be as when it was begun, but for limits (`epochs`,

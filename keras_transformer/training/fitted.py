@@ -1,0 +1,320 @@
+"""Settings fitted to a corpus: what to train, by how much text there is."""
+
+import collections
+import dataclasses
+import math
+import re
+from dataclasses import dataclass
+
+from ..config import (
+    NO_FLAGS,
+    SIZES,
+    DataConfig,
+    TrainingConfig,
+    TransformerConfig,
+    expect,
+    preset,
+)
+from ..data.pairs import read_pairs
+from ..text.normalization import compose, has_text
+from ..text.special_tokens import SpecialTokens
+
+# Scripts without spaces between words: two characters count as a word.
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+WORD = re.compile(rf"[{UNSPACED}]{{1,2}}|\d+|[^\W\d{UNSPACED}]+")
+SAMPLE = 200_000  # pairs whose words are counted; of more, these stand for all
+SPECIAL = len(dataclasses.fields(SpecialTokens))
+BYTES = 256
+# How often a token occurs on average.
+OFTEN = 30
+# Target tokens of the batches, padding included, for each word: measured on captions.
+TOKENS_A_WORD = 1.6
+# A plan has at least this many times the updates of its warm-up.
+WARMUPS = 4
+
+# What suits a corpus of so many words a side and more. The first three were measured on
+# the captions of Multi30k; the others are published.
+RULES = {
+    0: dict(
+        why="so little text needs a thin model, few tokens and small batches",
+        preset="tiny",
+        norm_first=True,
+        dropout=0.3,
+        vocab_size=2000,
+        batch_tokens=1024,
+        warmup_updates=400,
+        learning_rate_scale=0.5,
+        epochs=200,
+        patience=10,
+    ),
+    190_000: dict(
+        why="little text needs a small model, strong dropout and many epochs",
+        preset="small",
+        norm_first=True,
+        dropout=0.3,
+        vocab_size=6000,
+        batch_tokens=2048,
+        warmup_updates=600,
+        learning_rate_scale=0.7,
+        epochs=100,
+        patience=10,
+    ),
+    # fairseq's for IWSLT'14
+    1_000_000: dict(
+        why="this is about as much text as IWSLT'14, and these are fairseq's settings",
+        preset="base",
+        d_ff=1024,
+        num_heads=4,
+        dropout=0.3,
+        vocab_size=10_000,
+        batch_tokens=4096,
+        warmup_updates=4000,
+        learning_rate_scale=0.715,
+        weight_decay=1e-4,
+        epochs=50,
+        patience=10,
+    ),
+    # the paper's for WMT'14, English-German and English-French
+    20_000_000: dict(
+        why="there is text for the paper's base model, and these are its settings",
+        preset="base",
+        dropout=0.1,
+        vocab_size=37_000,
+        batch_tokens=4096,
+        gradient_accumulation=6,
+        warmup_updates=4000,
+        learning_rate_scale=1.0,
+        epochs=30,
+        max_updates=100_000,
+    ),
+    350_000_000: dict(
+        why="there is text for the paper's big model, and these are its settings",
+        preset="big",
+        dropout=0.1,
+        vocab_size=32_000,
+        batch_tokens=4096,
+        gradient_accumulation=6,
+        warmup_updates=4000,
+        learning_rate_scale=1.0,
+        epochs=30,
+        max_updates=300_000,
+        average_last=20,
+    ),
+}
+FINE_TUNING = dict(
+    why="a model that has learnt already needs few epochs and a low learning rate",
+    warmup_updates=200,
+    learning_rate_scale=0.05,
+    epochs=10,
+    patience=3,
+)
+
+
+@dataclass(frozen=True)
+class CorpusSize:
+    """How much text there is.
+
+    Args:
+        pairs: pairs with words on both sides.
+        words: words a side, the mean of the two.
+        characters: how many different ones.
+        repeated: how many different words, of two characters or more, occur twice.
+    """
+
+    pairs: int
+    words: int
+    characters: int
+    repeated: int
+
+    @classmethod
+    def of(cls, source, target=None):
+        """Count the text of parallel files, read once."""
+        pairs = 0
+        words = 0
+        characters = {" "}  # that before a sentence is a token
+        seen = collections.Counter()
+        for pair in read_pairs(source, target):
+            lines = [compose(line) for line in pair]
+            characters.update(*lines)
+            pairs += all(map(has_text, lines))
+            if pairs <= SAMPLE:
+                found = WORD.findall("\n".join(lines))
+                words += len(found)
+                seen.update(found)
+        share = min(1, SAMPLE / max(1, pairs))
+        # Tokens hold one digit or none; single letters are characters already.
+        words_seen = [word for word in seen if len(word) > 1 and word.isalpha()]
+        repeated = [word for word in words_seen if seen[word] > 1]
+        return cls(pairs, int(words / share / 2), len(characters), len(repeated))
+
+    def vocabulary(self, wanted, data):
+        """How many tokens of those wanted the text supports, by a `DataConfig`.
+
+        There may be one for each character and each word that occurs twice. Of unigrams
+        the trainer finds a third as many; so does one that sees one side alone.
+        """
+        least = SPECIAL + self.characters
+        if data.byte_fallback:
+            least += BYTES
+        text = 2 * self.words
+        repeated = self.repeated
+        if data.tokenizer == "unigram":
+            repeated //= 3
+        if not data.share_embeddings:
+            text //= 2
+            repeated //= 3
+        suitable = max(min(wanted, text // OFTEN), 2 * least)
+        return min(suitable, least + repeated)
+
+
+@dataclass(frozen=True)
+class FittedSettings:
+    """What `fitted_settings` gives: three configs, and why they are such.
+
+    `flags` are the settings as the command takes them.
+    """
+
+    model: TransformerConfig
+    data: DataConfig
+    training: TrainingConfig
+    why: str
+    flags: str
+
+    def __str__(self):
+        return f"{self.why}\nThe same settings as flags: {self.flags}"
+
+
+def fitted_settings(source, target=None, begun=None, validated=True, **given):
+    """The settings of model, data and training that suit a corpus.
+
+    Its pairs and words are counted in one pass over the files. The rule is the table of
+    `docs/settings.md`.
+
+    Args:
+        source, target: training sentences and translations: paths, as for `train`.
+        begun: the `RunConfig` of a run to fine-tune, which keeps its model and data.
+        validated: whether there are validation pairs; without, nothing tells when to
+            stop, and the epochs are a quarter.
+        **given: what stands whatever the corpus: `preset`, and fields of
+            `TransformerConfig`, `DataConfig` and `TrainingConfig`.
+
+    Returns:
+        `FittedSettings`, whose `model`, `data` and `training` are for `train`.
+
+    Raises:
+        ValueError: if a file cannot be read, or for a name or value that is not known.
+
+    Examples:
+        >>> settings = fitted_settings(*captions("train"), epochs=20)
+        >>> settings.model.d_model, settings.training.epochs
+        (128, 20)
+
+    Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
+    """
+    size = CorpusSize.of(source, target)
+    return settings_for(size, begun, validated, **given)
+
+
+def settings_for(size, begun=None, validated=True, **given):
+    """The `FittedSettings` of a `CorpusSize`; the rest as in `fitted_settings`."""
+    rule = rule_for(size, begun)
+    if not validated:
+        rule["epochs"] //= 4
+        rule.pop("patience", None)
+    if "preset" in given:  # it keeps its sizes
+        rule = {name: rule[name] for name in rule if name not in SIZES[:-1]}
+    why = rule.pop("why")
+    fields = rule | given
+    size_name = fields.get("preset")
+    model = preset(size_name) if size_name else begun.model
+    data = begun.data if begun else DataConfig()
+    plain = (model, data, TrainingConfig())
+    known = {"preset"}.union(*map(flag_names, plain))
+    unknown = sorted(given.keys() - known)
+    expect(not unknown, "given", "be names of settings", unknown)
+    model, data, training = [replaced(config, fields) for config in plain]
+    if "vocab_size" in rule.keys() - given.keys():
+        found = size.vocabulary(rule["vocab_size"], data)
+        data = dataclasses.replace(data, vocab_size=found)
+    if "warmup_updates" not in given:
+        most = max(1, planned_updates(size, data, training) // WARMUPS)
+        warmup = min(most, rule["warmup_updates"])
+        training = dataclasses.replace(training, warmup_updates=warmup)
+    if "learning_rate_scale" not in given:
+        # The peak stays where it is, however long the warm-up.
+        ratio = training.warmup_updates / rule["warmup_updates"]
+        scale = rescaled(rule["learning_rate_scale"], ratio)
+        if rule.get("norm_first") and not model.norm_first:
+            scale /= 2  # the paper's layer norm bears less
+        training = dataclasses.replace(training, learning_rate_scale=scale)
+    configs = (model, data, training)
+    flags = flags_of(zip(configs, plain), rule)
+    if size_name:
+        flags.insert(0, f"--preset {size_name}")
+    counted = f"{size.pairs:,} pairs, {size.words:,} words a side"
+    return FittedSettings(*configs, f"{counted}: {why}.", " ".join(flags))
+
+
+def rule_for(size, begun):
+    """The fields that suit a `CorpusSize`, and `why`."""
+    if begun is not None:
+        return dict(FINE_TUNING)
+    fitting = [rule for least, rule in RULES.items() if size.words >= least]
+    return dict(fitting[-1])
+
+
+def replaced(config, fields):
+    """A config with those of the fields that it has and that may be chosen."""
+    names = fields.keys() & flag_names(config)
+    return dataclasses.replace(config, **{name: fields[name] for name in names})
+
+
+def flag_names(config):
+    """The names of a config's fields that may be chosen."""
+    names = [field.name for field in dataclasses.fields(config)]
+    if isinstance(config, TransformerConfig):
+        names = [name for name in names if name not in NO_FLAGS]
+    return names
+
+
+def planned_updates(size, data, training):
+    """How many updates a plan has at most, roughly."""
+    tokens = TOKENS_A_WORD * (size.words + size.pairs)
+    batches = math.ceil(tokens / data.batch_tokens)
+    updates = training.epochs * batches // training.gradient_accumulation
+    return min(updates, training.max_updates or updates)
+
+
+def flags_of(configs, rule):
+    """The flags of what a rule says, and of what differs from the plain config."""
+    flags = []
+    for config, plain in configs:
+        for name in flag_names(config):
+            value = getattr(config, name)
+            is_chosen = name in rule or value != getattr(plain, name)
+            if is_chosen and value is not None:
+                flags.append(written(name, value))
+    return flags
+
+
+def written(name, value):
+    """A setting as a flag of the command."""
+    name = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {value}"
+
+
+def chosen_by(*configs):
+    """The fields of the configs that are there, which may be chosen."""
+    chosen = {}
+    for config in configs:
+        if config is not None:
+            names = flag_names(config)
+            chosen |= {name: getattr(config, name) for name in names}
+    return chosen
+
+
+def rescaled(scale, ratio):
+    """The scale that keeps the peak of the learning rate when the warm-up changes."""
+    return float(f"{scale * math.sqrt(ratio):.3g}")

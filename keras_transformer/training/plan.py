@@ -1,0 +1,63 @@
+"""Plans of training that cannot end well, and what to type instead."""
+
+import math
+import warnings
+
+from ..data.batches import TokenBatches
+from ..data.store import TokenStore
+from .fitted import OFTEN, SPECIAL, WARMUPS, rescaled
+
+FEWEST_PAIRS = 1000
+RARE = 20  # how often a token occurs on average that can hardly be learnt
+
+
+def warn_of_plan(run, begun=None):
+    """Warn of a plan that cannot end well, before a new run is trained.
+
+    Args:
+        run: the `Run` that is ready to train.
+        begun: the `Run` that it begins with, if any.
+    """
+    data = run.config.data
+    store = TokenStore.open(run.path / "data" / "train")
+    warn_of_warmup(store, data.batch_tokens, run.config.training)
+    if begun is not None:
+        return
+    if len(store) < FEWEST_PAIRS:
+        warn(
+            f"{len(store)} pairs are few to learn a language from, {FEWEST_PAIRS:,} "
+            "being the least: begin with a run that knows more, --init-from RUN"
+        )
+    pieces = run.tokenizers[-1].pieces
+    least = SPECIAL + sum(len(piece) == 1 for piece in pieces)
+    words = int(store.lengths.sum())
+    if not data.share_embeddings:
+        words //= 2
+    most = max(words // RARE, 2 * least)
+    if data.vocab_size > most and not data.byte_fallback:
+        better = max(words // OFTEN, 2 * least)
+        warn(
+            f"--vocab-size {data.vocab_size} is more than the text supports, which has "
+            f"{words:,} tokens: most are too rare to be learnt; "
+            f"type --vocab-size {better}"
+        )
+
+
+def warn_of_warmup(store, batch_tokens, training):
+    """Warn if the learning rate would never reach its peak."""
+    steps = training.gradient_accumulation
+    batches = TokenBatches(store, batch_tokens, accumulation=steps)
+    updates = math.ceil(len(batches) / steps) * training.epochs
+    updates = min(updates, training.max_updates or updates)
+    warmup = training.warmup_updates
+    if warmup > updates:
+        shorter = max(1, updates // WARMUPS)
+        scale = rescaled(training.learning_rate_scale, shorter / warmup)
+        warn(
+            f"--warmup-updates {warmup} is longer than the {updates} updates planned: "
+            f"type --warmup-updates {shorter} --learning-rate-scale {scale}"
+        )
+
+
+def warn(message):
+    warnings.warn(message, stacklevel=2)
