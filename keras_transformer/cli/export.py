@@ -10,14 +10,14 @@ FLAGS = {
     "out": dict(metavar="OUT", help="directory to make"),
     "--to": dict(
         required=True,
-        choices=["saved_model", "ctranslate2", "onnx", "huggingface"],
+        choices=["saved_model", "ctranslate2", "onnx", "huggingface", "keras"],
         help="what to write",
     ),
     **OVERWRITE,
     "--quantization": dict(
         choices=["float32", "float16", "bfloat16", "int8"],
         default=argparse.SUPPRESS,
-        help="ctranslate2: how the weights are stored (default: float32)",
+        help="how ctranslate2 or keras (float32, int8) stores weights",
     ),
 }
 GROUPS = {"search: saved_model's own; ctranslate2's default": DecodingConfig}
@@ -31,7 +31,8 @@ def run(options):
     if to not in ("saved_model", "ctranslate2"):
         expect(not changes, f"--to {to}", "have no search", [*changes])
     if "quantization" in options:
-        expect(to == "ctranslate2", "--to", "be ctranslate2 with --quantization", to)
+        is_right = to in ("ctranslate2", "keras")
+        expect(is_right, "--to", "be ctranslate2 or keras with --quantization", to)
         changes["quantization"] = options.quantization
     out = options.out
     write = getattr(export, to)

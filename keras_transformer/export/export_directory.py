@@ -39,8 +39,7 @@ def new_export(run, out, overwrite, format, *packages):
     """
     import keras
 
-    is_outside = not run.path.resolve().is_relative_to(Path(out).resolve())
-    expect(is_outside, "out", "not be the run or hold it", str(out))
+    check_place(run, out)
     made_with = {name: version(name) for name in ("keras", *packages)}
     about = dict(format=format, model=run.config.model, made_with=made_with)
     with new_directory(out, overwrite, kind="export") as aside:
@@ -52,6 +51,14 @@ def new_export(run, out, overwrite, format, *packages):
         with new_file(path) as file:
             json.dump(about, file, indent=2, default=dataclasses.asdict)
         seal(aside)
+
+
+def check_place(run, out):
+    """Raise a `ValueError` if a run cannot be exported there."""
+    is_outside = not run.path.resolve().is_relative_to(Path(out).resolve())
+    expect(is_outside, "out", "not be the run or hold it", str(out))
+    quantization = run.config.quantization
+    expect(quantization is None, "run", "hold float weights", quantization)
 
 
 def check_model(config, engine):

@@ -5,6 +5,7 @@ import tempfile
 import zipfile
 
 import h5py
+import keras
 import numpy as np
 from keras import ops
 
@@ -20,7 +21,17 @@ LONGEST_PATH = 500  # characters: the deepest of a model have a fifth of it
 CLASS = "keras_transformer>Transformer"
 
 
-def read_model(path, config, dtype):
+def quantize(model, mode):
+    """Quantize the layers of a model that Keras can quantize."""
+
+    def is_matrix(layer):
+        return isinstance(layer, (keras.layers.Dense, keras.layers.Embedding))
+
+    # Of others Keras warns that it cannot.
+    model.quantize(mode, filters=is_matrix)
+
+
+def read_model(path, config, dtype, quantization=None):
     """The `Transformer` in a `.keras` file that is that of a `TransformerConfig`.
 
     Members that do not belong there, sizes that do not fit the model's, another
@@ -36,7 +47,7 @@ def read_model(path, config, dtype):
     with tempfile.TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(path) as archive:
-                check_members(archive, range(2 * config.parameters, most + 1))
+                check_members(archive, range(config.parameters, most + 1))
                 check_config(archive, config)
                 # Out of the archive first: in there each step back would be a new
                 # beginning, and large models take many.
@@ -45,6 +56,8 @@ def read_model(path, config, dtype):
             with h5py.File(weights, "r") as file:
                 check_arrays(file, most)
             model = Transformer(config, dtype=dtype)
+            if quantization is not None:
+                quantize(model, quantization)
             model.load_weights(weights)
             for weight in model.weights:
                 is_finite = bool(ops.all(ops.isfinite(weight)))

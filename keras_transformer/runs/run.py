@@ -43,12 +43,14 @@ class RunConfig:
         data: the `DataConfig`.
         training: the `TrainingConfig`.
         origin: where the checkpoint comes from that the run began with, if it did.
+        quantization: `"int8"` if `model.keras` is quantized; None for floats.
     """
 
     model: TransformerConfig
     data: DataConfig
     training: TrainingConfig
     origin: dict | None = None
+    quantization: str | None = None
 
 
 @dataclasses.dataclass(eq=False)
@@ -102,6 +104,7 @@ class Run:
                 DataConfig(**content["data"]),
                 TrainingConfig(**content["training"]),
                 content.get("origin"),
+                content.get("quantization"),
             )
         except UNREADABLE as error:
             message = f"'{path}/config.json' cannot be used: {error}"
@@ -158,7 +161,9 @@ class Run:
         if not path.is_file():
             what = "model.keras is missing (was its training stopped early?)"
             raise ValueError(f"run '{self.path}' holds no model: {what}")
-        return read_model(path, self.config.model, dtype or self.config.training.dtype)
+        config = self.config
+        dtype = dtype or config.training.dtype
+        return read_model(path, config.model, dtype, config.quantization)
 
     def save_model(self, model):
         """Write `model.keras` without the optimizer; it appears when it is complete."""
