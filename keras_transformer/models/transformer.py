@@ -134,7 +134,7 @@ class Transformer(keras.Model):
         """
         most = self.config.d_model
         what = f"be between 1 and d_model={most}"
-        expect(1 <= rank <= most, "rank", what, rank)
+        expect(1 <= rank <= most, "lora_rank", what, rank)
         for variable in self.variables:
             variable.trainable = False
         for layer in self._block_kernels():

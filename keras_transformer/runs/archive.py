@@ -1,7 +1,9 @@
 """A `.keras` file read as data: its arrays and settings, nothing that names code."""
 
+import gc
 import json
 import tempfile
+import warnings
 import zipfile
 
 import h5py
@@ -27,8 +29,13 @@ def quantize(model, mode):
     def is_matrix(layer):
         return isinstance(layer, (keras.layers.Dense, keras.layers.Embedding))
 
-    # Of others Keras warns that it cannot.
+    # Keras collects garbage for each layer, among all objects that are not frozen.
+    gc.freeze()
+    # Of other layers Keras warns that it cannot.
     model.quantize(mode, filters=is_matrix)
+    gc.unfreeze()
+    # Of Keras's own, about its vectors of scales.
+    warnings.filterwarnings("ignore", "The use of `x.T`", UserWarning)
 
 
 def read_model(path, config, dtype, quantization=None):
