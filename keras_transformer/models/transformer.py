@@ -135,13 +135,15 @@ class Transformer(keras.Model):
         most = self.config.d_model
         what = f"be between 1 and d_model={most}"
         expect(1 <= rank <= most, "lora_rank", what, rank)
-        for variable in self.variables:
-            variable.trainable = False
+        frozen = self.variables
         for layer in self._block_kernels():
             layer.enable_lora(rank)
+        for variable in frozen:
+            variable.trainable = False
         self.lora_rank = rank
 
     def _block_kernels(self):
+        """The layers of the blocks that have a kernel."""
         for block in (*self.encoder.blocks, *self.decoder.blocks):
             for layer in block._flatten_layers():
                 if isinstance(layer, keras.layers.Dense):
