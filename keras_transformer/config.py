@@ -300,6 +300,7 @@ class TrainingConfig:
     max_updates: int | None = count(None, "stop after this many updates")
     max_minutes: float | None = amount(None, "stop after this many minutes of training")
     seed: int = option(1, "seed of weights, dropout and shuffling", 0, 2**32 - 1)
+    lora_rank: int | None = count(None, "LoRA of this rank learns, with --init-from")
     dtype: Literal["float32", "mixed_bfloat16", "mixed_float16"] = option(
         "float32", "Keras's dtype policy"
     )

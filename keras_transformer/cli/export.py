@@ -18,11 +18,11 @@ FLAGS = {
     "--quantization": dict(
         choices=["float32", "float16", "bfloat16", "int8"],
         default=argparse.SUPPRESS,
-        help="ctranslate2: how the weights are stored (default: float32)",
+        help="how ctranslate2 or keras (float32, int8) stores weights",
     ),
 }
 FIRST = ("--to", "--overwrite", "--quantization")
-ONLY = {"quantization": ("to", "ctranslate2")}
+ONLY = {}
 GROUPS = {"search: saved_model's own; ctranslate2's default": DecodingConfig}
 
 
@@ -34,6 +34,8 @@ def run(options):
     if to not in ("saved_model", "ctranslate2"):
         expect(not changes, f"--to {to}", "have no search", [*changes])
     if "quantization" in options:
+        is_right = to in ("ctranslate2", "keras")
+        expect(is_right, "--to", "be ctranslate2 or keras with --quantization", to)
         changes["quantization"] = options.quantization
     out = options.out
     write = getattr(export, to)

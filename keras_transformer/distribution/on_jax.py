@@ -68,8 +68,11 @@ def own_gpus():
 
 @functools.lru_cache(maxsize=1)
 def copy_of(model):
-    """A model of the same config, made once for each."""
-    return type(model).from_config(model.get_config())
+    """A model of the same config and LoRA, made once for each."""
+    copy = type(model).from_config(model.get_config())
+    if model.lora_rank:
+        copy.enable_lora(model.lora_rank)
+    return copy
 
 
 class OnJax(Distribution):

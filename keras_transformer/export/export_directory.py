@@ -30,6 +30,7 @@ PACKAGES = {
     "ctranslate2": dict(ctranslate2=("ctranslate2",)),
     "onnx": dict(tensorflow=("tensorflow",), serve=("tf2onnx", "onnxruntime")),
     "huggingface": dict(huggingface=("torch", "transformers")),
+    "keras": {},
 }
 # Whose models it holds, and which tokenizers, where not all of ours.
 ENGINES = {"ctranslate2": "CTranslate2", "huggingface": "Marian"}
@@ -61,8 +62,7 @@ def new_export(run, out, overwrite, format, *packages):
     """
     import keras
 
-    is_outside = not run.path.resolve().is_relative_to(Path(out).resolve())
-    expect(is_outside, "out", "not be the run or hold it", str(out))
+    check_place(run, out)
     made_with = {name: version(name) for name in ("keras", *packages)}
     about = dict(format=format, model=run.config.model, made_with=made_with)
     about["languages"] = run.config.languages
@@ -101,6 +101,14 @@ def check_format(run, format):
         expect(kind in known, "the tokenizer", must, kind)
     for extra, modules in PACKAGES[format].items():
         needed(*modules, extra=extra)
+
+
+def check_place(run, out):
+    """Raise a `ValueError` if a run cannot be exported there."""
+    is_outside = not run.path.resolve().is_relative_to(Path(out).resolve())
+    expect(is_outside, "out", "not be the run or hold it", str(out))
+    quantization = run.config.quantization
+    expect(quantization is None, "run", "hold float weights", quantization)
 
 
 def check_model(config, engine):

@@ -1,10 +1,13 @@
 """A `.keras` file read as data: its arrays and settings, nothing that names code."""
 
+import gc
 import json
 import tempfile
+import warnings
 import zipfile
 
 import h5py
+import keras
 import numpy as np
 from keras import ops
 
@@ -20,7 +23,22 @@ LONGEST_PATH = 500  # characters: the deepest of a model have a fifth of it
 CLASS = "keras_transformer>Transformer"
 
 
-def read_model(path, config, dtype):
+def quantize(model, mode):
+    """Quantize the layers of a model that Keras can quantize."""
+
+    def is_matrix(layer):
+        return isinstance(layer, (keras.layers.Dense, keras.layers.Embedding))
+
+    # Keras collects garbage for each layer, among all objects that are not frozen.
+    gc.freeze()
+    # Of other layers Keras warns that it cannot.
+    model.quantize(mode, filters=is_matrix)
+    gc.unfreeze()
+    # Of Keras's own, about its vectors of scales.
+    warnings.filterwarnings("ignore", "The use of `x.T`", UserWarning)
+
+
+def read_model(path, config, dtype, quantization=None):
     """The `Transformer` in a `.keras` file that is that of a `TransformerConfig`.
 
     Members that do not belong there, sizes that do not fit the model's, another
@@ -36,7 +54,7 @@ def read_model(path, config, dtype):
     with tempfile.TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(path) as archive:
-                check_members(archive, range(2 * config.parameters, most + 1))
+                check_members(archive, range(config.parameters, most + 1))
                 check_config(archive, config)
                 # Out of the archive first: in there each step back would be a new
                 # beginning, and large models take many.
@@ -45,6 +63,8 @@ def read_model(path, config, dtype):
             with h5py.File(weights, "r") as file:
                 check_arrays(file, most)
             model = Transformer(config, dtype=dtype)
+            if quantization is not None:
+                quantize(model, quantization)
             model.load_weights(weights)
             for weight in model.weights:
                 is_finite = bool(ops.all(ops.isfinite(weight)))

@@ -59,6 +59,7 @@ class RunConfig:
         training: the `TrainingConfig`.
         origin: where the checkpoint comes from that the run began with, if it did.
         languages: the codes of source and target language, if they are known.
+        quantization: `"int8"` if `model.keras` is quantized; None for floats.
     """
 
     model: TransformerConfig
@@ -66,6 +67,7 @@ class RunConfig:
     training: TrainingConfig
     origin: dict | None = None
     languages: list | None = None
+    quantization: str | None = None
 
 
 @dataclasses.dataclass(eq=False)
@@ -123,6 +125,7 @@ class Run:
                 TrainingConfig(**content["training"]),
                 content.get("origin"),
                 content.get("languages"),
+                content.get("quantization"),
             )
         except UNREADABLE as error:
             message = f"'{path}/config.json' cannot be used: {error}"
@@ -213,7 +216,9 @@ class Run:
 
         self.check_model()
         path = self.path / "model.keras"
-        return read_model(path, self.config.model, dtype or self.config.training.dtype)
+        config = self.config
+        dtype = dtype or config.training.dtype
+        return read_model(path, config.model, dtype, config.quantization)
 
     def check_model(self):
         """Raise a `ValueError` if no model is saved yet."""

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 import operator
 import re
 from pathlib import Path
@@ -65,6 +66,9 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
             next(read_pairs(*pair), None)  # what cannot be read is refused now
     check_sides(*files)
     begun = None
+    rank = training.lora_rank
+    is_right = rank is None or init_from is not None
+    expect(is_right, "lora_rank", "be absent without init_from", rank)
     if init_from is not None:
         begun = Run.open(init_from)
         model, data = continued(begun, model, data)
@@ -113,6 +117,8 @@ def continued(begun, model, data):
     """The settings of model and data of a run that begins with another's weights."""
     why = f"as in init_from={str(begun.path)!r}"
     own = begun.config
+    is_float = own.quantization is None
+    expect(is_float, "init_from", "hold float weights", own.quantization)
     must_equal(own.model, model, (*FROM_TOKENIZER, *DROPOUT), why)
     must_equal(own.data, data, FILTERS, why)
     given = model or own.model
@@ -177,8 +183,9 @@ def prepare(folder, files, config, begun=None):
     (folder / "checkpoints").mkdir()
     # So that it can be resumed from before its first batch.
     if begun is not None:
-        model = new_model(run, config.training)
-        model.set_weights(begun.model().get_weights())
+        model = new_model(run, config.training, begun.model().get_weights())
+        trained = sum(math.prod(one.shape) for one in model.trainable_variables)
+        print(f"{trained:,} of {model.config.parameters:,} parameters are trained")
         model.optimizer.build(model.trainable_variables)
         checkpoints = Checkpoints(Session(run, config.training))
         checkpoints.set_model(model)
@@ -186,10 +193,14 @@ def prepare(folder, files, config, begun=None):
     return run
 
 
-def new_model(run, training):
-    """A run's model as it begins, compiled."""
+def new_model(run, training, weights=None):
+    """A run's model as it begins, compiled, with the weights of another if given."""
     keras.utils.set_random_seed(training.seed)
     model = Transformer(run.config.model, dtype=training.dtype)
+    if weights is not None:
+        model.set_weights(weights)
+    if training.lora_rank is not None:
+        model.enable_lora(training.lora_rank)
     # The weights of the batches make a mean of the sum, on any number of devices.
     return compile_for_training(model, training, loss_reduction="sum")
 

@@ -26,7 +26,7 @@ def compile_for_training(
     Args:
         model: a `Transformer`.
         training: a `TrainingConfig`; the paper's when absent. What it says of epochs,
-            checkpoints and data types is not for `compile`.
+            checkpoints, LoRA and data types is not for `compile`.
         loss_reduction: `"sum"` for batches that carry the weights `real / number of
             real target tokens`, as those of `TokenBatches` do; otherwise the loss is
             the mean over the real target tokens of a batch.

@@ -247,7 +247,7 @@ def test_a_config_that_says_too_much_is_refused(out):
         ),
         (
             "export RUN OUT --to onnx --quantization int8",
-            "--to must be ctranslate2 with --quantization; received 'onnx'",
+            "--to must be ctranslate2 or keras with --quantization; received 'onnx'",
         ),
         (
             "export RUN OUT --to ctranslate2 --penalty gnmt",

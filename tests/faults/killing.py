@@ -33,6 +33,7 @@ VARIANTS = {
     "both": ["--dtype", "mixed_bfloat16", "--gradient-accumulation", "3"],
     "bleu": ["--monitor", "bleu"],
     "fine-tuning": ["--init-from", "{begin}"],
+    "lora": ["--init-from", "{begin}", "--lora-rank", "2"],
 }
 
 

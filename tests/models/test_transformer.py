@@ -247,3 +247,45 @@ def test_mixed_bfloat16(make, batch, norm_first):
 
     exact = loss("float32")
     assert abs(loss("mixed_bfloat16") - exact) < 0.02 * exact
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_lora_is_a_sum_that_is_saved_in_float32(make, batch, tmp_path, dtype):
+    inputs, _, _ = batch
+    model = make(dtype=dtype)
+    before = numpy(model(inputs))
+    model.enable_lora(2)
+    np.testing.assert_array_equal(numpy(model(inputs)), before)  # B is zero
+    expand = model.encoder.blocks[0].feed_forward.expand
+    expand.lora_kernel_a.assign(expand.lora_kernel_a * 0 + 0.25)
+    expand.lora_kernel_b.assign(expand.lora_kernel_b * 0 + 0.5)
+    kernel = numpy(expand._kernel)
+    model.save(tmp_path / "model.keras")
+    assert expand.compute_dtype == dtype.removeprefix("mixed_")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    found = loaded.encoder.blocks[0].feed_forward.expand
+    # Two products of 1/4 and 1/2.
+    np.testing.assert_allclose(numpy(found.kernel), kernel + 0.25, atol=1e-7)
+    assert len(loaded.weights) == len(make().weights)
+    assert len(loaded.trainable_weights) == len(loaded.weights)
+
+
+def test_lora_trains_two_matrices_a_kernel(make):
+    """Beside attention's kernels and feed-forward's, and nothing else."""
+    model = make()
+    config = model.config
+    heads = config.num_heads * config.key_dim
+    attentions = config.encoder_layers + 2 * config.decoder_layers
+    blocks = config.encoder_layers + config.decoder_layers
+    expected = 4 * attentions * (config.d_model + heads) * 3
+    expected += 2 * blocks * (config.d_model + config.d_ff) * 3
+    model.enable_lora(3)
+    assert sum(np.prod(one.shape) for one in model.trainable_variables) == expected
+    assert len(model.trainable_variables) == 2 * (4 * attentions + 2 * blocks)
+    with pytest.raises(ValueError, match="lora is already enabled"):
+        model.enable_lora(3)
+    assert len(model.trainable_variables) == 2 * (4 * attentions + 2 * blocks)
+    for rank in (0, config.d_model + 1):
+        message = f"lora_rank must be between 1 and d_model={config.d_model}; received"
+        with pytest.raises(ValueError, match=message):
+            make().enable_lora(rank)
