@@ -66,9 +66,6 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
             next(read_pairs(*pair), None)  # what cannot be read is refused now
     check_sides(*files)
     begun = None
-    rank = training.lora_rank
-    is_right = rank is None or init_from is not None
-    expect(is_right, "lora_rank", "be absent without init_from", rank)
     if init_from is not None:
         begun = Run.open(init_from)
         model, data = continued(begun, model, data)
@@ -81,6 +78,9 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
         model = model or settings.model
         data = data or settings.data
         training = training or settings.training
+    rank = training.lora_rank
+    is_right = rank is None or init_from is not None
+    expect(is_right, "lora_rank", "be absent without init_from", rank)
     if valid_target is not None or training.monitor == "bleu":
         what = "be given with valid_target or monitor='bleu'"
         expect(valid_source is not None, "valid_source", what, valid_source)
