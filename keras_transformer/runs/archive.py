@@ -49,12 +49,13 @@ def read_model(path, config, dtype, quantization=None):
         ValueError: if the file is not that of such a model, or is damaged.
         OSError: if it cannot be unpacked, in the system's folder for such files.
     """
+    least = config.parameters if quantization else 2 * config.parameters
     blocks = config.encoder_layers + config.decoder_layers
     most = 4 * config.parameters + OVERHEAD * (2 + blocks)
     with tempfile.TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(path) as archive:
-                check_members(archive, range(config.parameters, most + 1))
+                check_members(archive, range(least, most + 1))
                 check_config(archive, config)
                 # Out of the archive first: in there each step back would be a new
                 # beginning, and large models take many.
