@@ -12,6 +12,7 @@ from keras_transformer.training.checkpoints import (
 )
 from keras_transformer.training.optimizer import paper_adam
 from keras_transformer.training.progress import NonFiniteLoss
+from keras_transformer.training.report import EpochLines
 from keras_transformer.training.train import callbacks_of
 
 
@@ -55,7 +56,7 @@ def test_the_order_is_fixed(tmp_path):
     """Each after those whose work it needs, the checkpoint last."""
     shared = session(tmp_path)
     bleu = BleuCallback([], [], None)
-    kinds = [RunLog, KeepBest, EpochWeights, Checkpoints]
+    kinds = [RunLog, KeepBest, EpochLines, EpochWeights, Checkpoints]
     first, *others = callbacks_of(shared, None)
     assert first is shared and [type(other) for other in others] == kinds
     first, second, *others = callbacks_of(shared, bleu)
