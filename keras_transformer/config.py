@@ -298,7 +298,9 @@ class TrainingConfig:
 
     epochs: int = count(30, "passes over the training pairs")
     max_updates: int | None = count(None, "stop after this many updates")
-    max_minutes: float | None = amount(None, "stop after this many minutes of training")
+    max_minutes: float | None = amount(
+        None, "stop after this many minutes of training in one call"
+    )
     seed: int = option(1, "seed of weights, dropout and shuffling", 0, 2**32 - 1)
     lora_rank: int | None = count(None, "LoRA of this rank learns, with --init-from")
     dtype: Literal["float32", "mixed_bfloat16", "mixed_float16"] = option(

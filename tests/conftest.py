@@ -28,6 +28,20 @@ def optimise_little(whether):
         jax.config.update("jax_disable_most_optimizations", whether)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_samples():
+    """A training ends without translations, which take long to compile.
+
+    They have a test of their own, which calls what it finds here.
+    """
+    from keras_transformer.training import report
+
+    with pytest.MonkeyPatch.context() as patch:
+        show_samples = report.show_samples
+        patch.setattr(report, "show_samples", lambda run, model: None)
+        yield show_samples
+
+
 @pytest.fixture(autouse=True)
 def fresh_state(request):
     keras.utils.set_random_seed(1)

@@ -57,10 +57,15 @@ def report(session, model):
         score = f"{session.monitor} {scores[best]:.4f}"
         say(f"Best epoch: {best + 1} of {len(scores)}, {score}.")
     say(f"Training is over: {why_over(session)}")
-    place = session.run.path / "data" / "valid"
+    show_samples(session.run, model)
+
+
+def show_samples(run, model):
+    """Print some validation pairs of a run, if it has any, and their translations."""
+    place = run.path / "data" / "valid"
     if not place.exists():
         return
-    tokenizers = session.run.tokenizers
+    tokenizers = run.tokenizers
     store = TokenStore.open(place)
     rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
     width = store.lengths[rows].max()

@@ -38,6 +38,8 @@ def test_a_run_holds_what_the_documentation_says(tmp_path, corpus, capsys):
     out = capsys.readouterr().out
     assert "train: kept 200 of 200 pairs" in out and "valid: kept 8 of 8 pairs" in out
     assert "mean of the last 2 epochs: val_nats" in out
+    assert "epoch 1/2, " in out and "; the best so far" in out
+    assert "Best epoch: " in out and "Training is over: all 2 epochs are done" in out
     run = tmp_path / "run"
     names = [
         "README.md",
