@@ -211,6 +211,8 @@ def fitted_settings(source, target=None, begun=None, validated=True, **given):
 
     Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
     """
+    # A wrong setting is refused before the files are read.
+    settings_for(CorpusSize(1, 1, 1, 1), begun, validated, **given)
     size = CorpusSize.of(source, target)
     return settings_for(size, begun, validated, **given)
 
