@@ -164,7 +164,7 @@ class CorpusSize:
             text //= 2
             repeated //= 3
         suitable = max(min(wanted, text // OFTEN), 2 * least)
-        return min(suitable, least + repeated)
+        return max(8, min(suitable, least + repeated))
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def fitted_settings(source, target=None, begun=None, validated=True, **given):
     Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
     """
     # A wrong setting is refused before the files are read.
-    settings_for(CorpusSize(1, 1, 1, 1), begun, validated, **given)
+    settings_for(CorpusSize(1000, 9000, 99, 999), begun, validated, **given)
     size = CorpusSize.of(source, target)
     return settings_for(size, begun, validated, **given)
 
