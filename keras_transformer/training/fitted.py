@@ -32,7 +32,7 @@ TOKENS_A_WORD = 1.6
 # A plan has at least this many times the updates of its warm-up.
 WARMUPS = 4
 
-# What suits a corpus of so many words a side and more. The first three were measured on
+# What suits a corpus of so many words a side and more. The first two were measured on
 # the captions of Multi30k; the others are published.
 RULES = {
     0: dict(
