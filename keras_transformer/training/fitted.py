@@ -32,7 +32,7 @@ TOKENS_A_WORD = 1.6
 # A plan has at least this many times the updates of its warm-up.
 WARMUPS = 4
 
-# What suits a corpus of so many words a side and more. The first three were measured on
+# What suits a corpus of so many words a side and more. The first two were measured on
 # the captions of Multi30k; the others are published.
 RULES = {
     0: dict(
@@ -164,7 +164,7 @@ class CorpusSize:
             text //= 2
             repeated //= 3
         suitable = max(min(wanted, text // OFTEN), 2 * least)
-        return min(suitable, least + repeated)
+        return max(8, min(suitable, least + repeated))
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,8 @@ def fitted_settings(source, target=None, begun=None, validated=True, **given):
 
     Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
     """
+    # A wrong setting is refused before the files are read.
+    settings_for(CorpusSize(1000, 9000, 99, 999), begun, validated, **given)
     size = CorpusSize.of(source, target)
     return settings_for(size, begun, validated, **given)
 
