@@ -10,7 +10,7 @@ FLAGS = {
     "out": dict(metavar="OUT", help="directory to make"),
     "--to": dict(
         required=True,
-        choices=["saved_model", "ctranslate2", "onnx", "huggingface"],
+        choices=["saved_model", "ctranslate2", "onnx", "huggingface", "kerashub"],
         help="what to write",
     ),
     **OVERWRITE,
@@ -34,6 +34,9 @@ def run(options):
         expect(to == "ctranslate2", "--to", "be ctranslate2 with --quantization", to)
         changes["quantization"] = options.quantization
     out = options.out
-    write = getattr(export, to)
+    if to == "kerashub":
+        from ..kerashub.presets import from_run as write
+    else:
+        write = getattr(export, to)
     check = write(options.run, out, overwrite=options.overwrite, **changes)
     print(f"{check}\nThe export is in {out}.")
