@@ -22,9 +22,7 @@ def task_of(run):
     """The `TransformerSeq2SeqLM` of a `Run`, with its weights."""
     config = run.config.model
     source, target = run.tokenizers
-    longest = config.longest or float("inf")
-    width = min(DecodingConfig().max_source_length, longest)
-    length = 1 + min(width + DecodingConfig().extra_length, longest)
+    width, length = sequence_lengths(config)
     own = None
     if source is not target:
         own = TransformerTokenizer(source, config_file=SOURCE)
@@ -34,6 +32,13 @@ def task_of(run):
     backbone = TransformerBackbone(config, dtype="float32")
     copy_weights(run.model("float32"), backbone)
     return TransformerSeq2SeqLM(backbone, preprocessor)
+
+
+def sequence_lengths(config):
+    """What `Translator` allows at most: source tokens, and target tokens with begin."""
+    longest = config.longest or float("inf")
+    width = min(DecodingConfig().max_source_length, longest)
+    return width, 1 + min(width + DecodingConfig().extra_length, longest)
 
 
 def copy_weights(source, target):
@@ -90,7 +95,7 @@ def to_run(preset, run, overwrite=False):
     Example (needs a preset):
         keras_transformer.kerashub.to_run("preset", "run")
     """
-    task = TransformerSeq2SeqLM.from_preset(str(preset), dtype="float32")
+    task = TransformerSeq2SeqLM.from_preset(str(preset))
     modes = {layer.quantization_mode for layer in task.backbone._flatten_layers()}
     expect(modes == {None}, "preset", "be not quantized", str(preset))
     config = task.backbone.config
@@ -106,6 +111,10 @@ def to_run(preset, run, overwrite=False):
         copy_weights(task.backbone, model)
         made = Run.begin(aside, settings, tokenizers)
         made.save_model(model)
+        # Those of the fine-tuning may be shorter than what the run translates.
+        width, length = sequence_lengths(config)
+        task.preprocessor.encoder_sequence_length = width
+        task.preprocessor.decoder_sequence_length = length
         return compared(Run.open(aside), task)
 
 
