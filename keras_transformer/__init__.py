@@ -24,3 +24,9 @@ def register_classes(keras):
     import keras_transformer.training.metrics
     import keras_transformer.training.optimizer
     import keras_transformer.training.schedule  # noqa: F401
+
+
+@wrapt.when_imported("keras_hub")
+def register_kerashub_classes(keras_hub):
+    """Make KerasHub know our classes: `from_preset` finds those that are registered."""
+    import keras_transformer.kerashub.seq_2_seq_lm  # noqa: F401

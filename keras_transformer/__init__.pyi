@@ -1,4 +1,5 @@
 from . import export as export
+from . import kerashub as kerashub
 from . import plots as plots
 from . import pretrained as pretrained
 from .config import DataConfig as DataConfig

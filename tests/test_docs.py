@@ -279,6 +279,7 @@ def test_every_public_name_is_documented_and_used():
     for home in (
         keras_transformer,
         keras_transformer.export,
+        keras_transformer.kerashub,
         keras_transformer.plots,
         keras_transformer.pretrained,
     ):

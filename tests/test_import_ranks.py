@@ -38,10 +38,11 @@ RANKS = {
     "bulk": 8,
     "pretrained": 9,
     "export": 10,  # --to huggingface writes the names that imports read
-    "": 11,
-    "app": 12,
-    "cli": 13,
-    "__main__": 14,
+    "kerashub": 11,  # reads texts as the SavedModel does, writes as an export
+    "": 12,
+    "app": 13,
+    "cli": 14,
+    "__main__": 15,
 }
 # What may be imported from above, inside a function.
 UPWARDS = {("decoding.translator", "runs.run")}  # Translator.load
@@ -50,6 +51,7 @@ MAY_NAME_A_BACKEND = {
     "decoding.compiled",
     "distribution",
     "export",
+    "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
     "pretrained.checkpoint",  # reads what torch wrote
 }
 # The searches know a step function and no model; nor do they know who calls them.
@@ -150,7 +152,7 @@ FROM = "from keras_transformer"
         ("layers.masks", f"{FROM}.models import Decoder", "rank 3.*models.*rank 4"),
         ("data.pairs", "def f():\n  import keras_transformer.runs.run", "4.*rank 6"),
         ("evaluation.scores", f"{FROM} import training", "7.*training.*rank 8"),
-        ("training.train", f"{FROM} import Translator", r"rank 8.*imports  \(rank 11"),
+        ("training.train", f"{FROM} import Translator", r"rank 8.*imports  \(rank 12"),
         ("training.loss", f"{FROM}.training.train import train", "rank 5.*rank 8"),
         ("layers.masks", f"{FROM}.text import Tokenizer", "rank 3.*text.*rank 3"),
         ("text.special_tokens", f"{FROM}.layers import masks", "rank 0.*rank 3"),

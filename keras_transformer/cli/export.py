@@ -38,6 +38,9 @@ def run(options):
         expect(is_right, "--to", "be ctranslate2 or keras with --quantization", to)
         changes["quantization"] = options.quantization
     out = options.out
-    write = getattr(export, to)
+    if to == "kerashub":
+        from ..kerashub.presets import from_run as write
+    else:
+        write = getattr(export, to)
     check = write(options.run, out, overwrite=options.overwrite, **changes)
     print(f"{check}\nThe export is in {out}.")

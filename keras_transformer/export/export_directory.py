@@ -31,12 +31,14 @@ PACKAGES = {
     "onnx": dict(tensorflow=("tensorflow",), serve=("tf2onnx", "onnxruntime")),
     "huggingface": dict(huggingface=("torch", "transformers")),
     "keras": {},
+    "kerashub": dict(kerashub=("keras_hub",)),
 }
 # Whose models it holds, and which tokenizers, where not all of ours.
 ENGINES = {"ctranslate2": "CTranslate2", "huggingface": "Marian"}
 TOKENIZERS = {
     "saved_model": ("sentencepiece", "marian", "multilingual"),
     "huggingface": ("sentencepiece", "marian"),
+    "kerashub": ("sentencepiece", "marian", "multilingual"),
 }
 # What a reader is told of a config.json.
 TOLD = ("format", "languages", "quantization", "decoding", "check", "made_with")

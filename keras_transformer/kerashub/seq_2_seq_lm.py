@@ -1,0 +1,146 @@
+"""Translation as a KerasHub task."""
+
+import keras
+from keras import ops
+from keras_hub.models import Seq2SeqLM
+from keras_hub.samplers import ContrastiveSampler
+
+from ..config import expect
+from ..layers.masks import padding_mask
+from ..training.loss import LabelSmoothedCrossEntropy
+from ..training.metrics import Perplexity, TokenAccuracy, TokenCrossEntropy
+from ..training.optimizer import paper_adam
+from ..training.schedule import WarmupSchedule
+from .backbone import TransformerBackbone
+from .preprocessor import TransformerSeq2SeqLMPreprocessor
+from .sampler import TransformerBeamSampler
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class TransformerSeq2SeqLM(Seq2SeqLM):
+    """Translates and trains on texts, as KerasHub's other tasks do.
+
+    Args:
+        backbone: a `TransformerBackbone`.
+        preprocessor: a `TransformerSeq2SeqLMPreprocessor`; none for ids in, ids out.
+
+    Example (needs a preset):
+        lm = keras_hub.models.Seq2SeqLM.from_preset("preset")
+        lm.generate(["a man rides a bike"])
+        lm.generate({"encoder_text": "a man", "decoder_text": "ein"})  # a prefix
+
+    Source: Vaswani et al. 2017.
+    """
+
+    backbone_cls = TransformerBackbone
+    preprocessor_cls = TransformerSeq2SeqLMPreprocessor
+
+    def __init__(self, backbone, preprocessor=None, **kwargs):
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        inputs = backbone.input
+        super().__init__(inputs=inputs, outputs=backbone(inputs), **kwargs)
+
+    @property
+    def free_prefix(self):
+        """How many tokens after the first begin every translation at no cost."""
+        if self.preprocessor is None:
+            return 0
+        return len(self.preprocessor.sentence_format().target_prefix)
+
+    def compile(
+        self,
+        optimizer="auto",
+        loss="auto",
+        *,
+        weighted_metrics="auto",
+        sampler="auto",
+        **kwargs,
+    ):
+        """Configure training and translation; the paper's recipe when absent.
+
+        Args:
+            optimizer: Adam with the paper's warm-up when "auto".
+            loss: label-smoothed cross entropy when "auto".
+            weighted_metrics: nats a token, perplexity and accuracy when "auto".
+            sampler: a KerasHub sampler or its name; `TransformerBeamSampler` when
+                "auto".
+            **kwargs: those of `keras.Model.compile`.
+
+        Raises:
+            ValueError: if the sampler is contrastive, which needs hidden states.
+        """
+        config = self.backbone.config
+        if optimizer == "auto":
+            optimizer = paper_adam(WarmupSchedule(config.d_model))
+        if loss == "auto":
+            loss = LabelSmoothedCrossEntropy(0.1, ignore_class=config.pad_id)
+        if weighted_metrics == "auto":
+            kinds = (TokenCrossEntropy, Perplexity, TokenAccuracy)
+            weighted_metrics = [kind(ignore_class=config.pad_id) for kind in kinds]
+        if sampler == "auto":
+            sampler = TransformerBeamSampler()
+        # As in `compile_for_training`.
+        kwargs.setdefault("jit_compile", keras.backend.backend() == "jax")
+        options = dict(weighted_metrics=weighted_metrics, sampler=sampler)
+        super().compile(optimizer, loss, **options, **kwargs)
+        is_other = not isinstance(self.sampler, ContrastiveSampler)
+        must = "be one that needs no hidden states"
+        expect(is_other, "sampler", must, "contrastive")
+
+    def generate_step(self, inputs, stop_token_ids=None):
+        """The ids of translations; what KerasHub compiles.
+
+        Args:
+            inputs: a dictionary of the backbone's four inputs; the decoder's ids are
+                what each translation begins with.
+            stop_token_ids: ids that end a translation.
+        """
+        inputs = keras.tree.map_structure(ops.convert_to_tensor, inputs)
+        source_ids = inputs["encoder_token_ids"]
+        mask = ops.cast(inputs["encoder_padding_mask"], "bool")
+        prompt = inputs["decoder_token_ids"]
+        prompt_mask = ops.cast(inputs["decoder_padding_mask"], "bool")
+        decoder = self.backbone.decoder
+        pad = self.backbone.config.pad_id
+        # Of the ids: a text without words has a mask of nothing.
+        seen = padding_mask(source_ids, pad)
+        memory = self.backbone.encoder(source_ids, seen)
+        cache = {
+            "decoder": decoder.empty_cache(*ops.shape(prompt)),
+            "memory": decoder.cross_cache(memory),
+            "seen": seen,
+            "source_mask": mask,
+        }
+
+        def next(prompt, cache, index):
+            rows = ops.shape(prompt)[0]
+            last = ops.slice(prompt, [0, index - 1], [rows, 1])
+            logits, own = decoder.step(
+                last, cache["decoder"], index - 1, cache["memory"], cache["seen"]
+            )
+            return ops.squeeze(logits, 1), None, {**cache, "decoder": own}
+
+        ids = self.sampler(
+            next=next,
+            prompt=prompt,
+            cache=cache,
+            index=1,  # the prompt is read token by token
+            mask=prompt_mask,
+            stop_token_ids=stop_token_ids,
+            model=self,
+        )
+        is_filled = ops.any(mask, axis=1, keepdims=True)
+        is_kept = ops.logical_and(is_filled, ops.ones_like(prompt_mask))
+        for token in stop_token_ids or ():
+            ends = ops.logical_and(ids == token, ops.logical_not(prompt_mask))
+            ends = ops.cast(ends, "int32")
+            is_before = ops.cumsum(ends, axis=1) - ends == 0
+            is_kept = ops.logical_and(is_kept, is_before)
+        kept = ops.where(is_kept, ids, ops.cast(pad, ids.dtype))
+        return {"decoder_token_ids": kept, "decoder_padding_mask": is_kept}
+
+    def quantize(self, mode, **kwargs):
+        """Quantize the layers of the backbone; as for `keras.Model`."""
+        self.backbone.quantize(mode, **kwargs)
+        self.generate_function = None

@@ -1,0 +1,199 @@
+"""A preset translates as its run does, and is trained as KerasHub's are."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import small
+from checkpoints import importing
+from layer_checks import ON_TORCH, marked
+
+keras_hub = pytest.importorskip("keras_hub")
+from keras_transformer import Translator, kerashub  # noqa: E402
+from keras_transformer.cli.main import main  # noqa: E402
+from keras_transformer.config import DecodingConfig  # noqa: E402
+from keras_transformer.runs.run import Run  # noqa: E402
+
+LINES = ["A man rides a bike.", "", "Two dogs play in the snow.", " \u200b ", "a"]
+TARGETS = ["Ein Mann fährt Rad.", "", "Zwei Hunde.", "", "ein"]
+SHORT = 6
+
+
+@pytest.fixture
+def lm(preset):
+    return keras_hub.models.Seq2SeqLM.from_preset(str(preset))
+
+
+def check_strings(run, lm, lines=LINES, beams=(1, 4)):
+    for beam in beams:
+        search = "beam" if beam > 1 else "greedy"
+        decoding = DecodingConfig(search=search, beam=beam, extra_length=SHORT)
+        expected = Translator.load(run, decoding)(lines)
+        sampler = kerashub.TransformerBeamSampler(beam, extra_length=SHORT)
+        lm.compile(sampler=sampler)
+        assert lm.generate(lines) == expected
+        assert lm.generate(lines[0]) == expected[0]
+    return expected
+
+
+def test_strings_are_the_translators(trained, lm):
+    found = check_strings(trained, lm)
+    assert found[1] == found[3] == ""
+
+
+@marked(ON_TORCH)
+def test_a_prefix_begins_the_translation(trained, lm):
+    decoding = DecodingConfig(extra_length=SHORT)
+    translator = Translator.load(trained, decoding)
+    found = translator.hypotheses(LINES[:1], prefixes=["Ein Mann"])
+    lm.compile(sampler=kerashub.TransformerBeamSampler(extra_length=SHORT))
+    given = {"encoder_text": LINES[0], "decoder_text": "Ein Mann"}
+    assert lm.generate(given) == found[0][0].text
+    assert found[0][0].text.startswith("Ein Mann")
+
+
+@marked(ON_TORCH)
+def test_kerashubs_samplers_leave_blank_lines_empty(lm):
+    for sampler in ("greedy", "beam", "top_k"):
+        lm.compile(sampler=sampler)
+        found = lm.generate(LINES[:2], max_length=12)
+        assert found[1] == ""
+    with pytest.raises(ValueError, match="sampler must be one that needs no hidden"):
+        lm.compile(sampler="contrastive")
+
+
+@marked(ON_TORCH)
+def test_the_command_and_the_way_back(trained, tmp_path, capsys):
+    out = str(tmp_path / "preset")
+    main(["export", str(trained), out, "--to", "kerashub"])
+    assert "largest difference of logits" in capsys.readouterr().out
+    back = tmp_path / "back"
+    kerashub.to_run(out, back)
+    pairs = zip(Run.open(back).model().weights, Run.open(trained).model().weights)
+    for found, expected in pairs:
+        np.testing.assert_array_equal(
+            *map(keras.ops.convert_to_numpy, (found, expected))
+        )
+
+
+@pytest.mark.parametrize("first", ["keras_transformer", "keras_hub"])
+def test_a_fresh_process_opens_it(preset, first):
+    others = {"keras_transformer", "keras_hub"} - {first}
+    code = (
+        f"import {first}, {others.pop()}\n"
+        f"lm = keras_hub.models.Seq2SeqLM.from_preset({str(preset)!r})\n"
+        "assert type(lm).__name__ == 'TransformerSeq2SeqLM'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@marked(ON_TORCH)
+def test_only_who_asks_imports_kerashub(trained):
+    code = (
+        "import sys, keras_transformer as k\n"
+        f"k.Run.open({str(trained)!r}).translator()\n"
+        "assert 'keras_hub' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Pairs(keras.utils.PyDataset):
+    def __init__(self, preprocess):
+        super().__init__()
+        self.preprocess = preprocess
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, n):
+        return self.preprocess({"encoder_text": LINES, "decoder_text": TARGETS})
+
+
+def test_fits_on_strings(lm):
+    import tensorflow as tf
+
+    assert lm.optimizer.beta_2 == 0.98
+    assert lm.loss.smoothing == 0.1
+    lm.preprocessor.encoder_sequence_length = 40
+    lm.preprocessor.decoder_sequence_length = 40
+    pairs = {"encoder_text": LINES, "decoder_text": TARGETS}
+    data = tf.data.Dataset.from_tensor_slices(pairs).batch(5)
+    by_tf_data = lm.evaluate(data, verbose=0)
+    preprocess = lm.preprocessor
+    lm.preprocessor = None
+    by_py_dataset = lm.evaluate(Pairs(preprocess), verbose=0)
+    np.testing.assert_allclose(by_py_dataset, by_tf_data, rtol=1e-5)
+    history = lm.fit(Pairs(preprocess), epochs=1, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+@marked(ON_TORCH)
+def test_lora_is_trained_saved_loaded_and_merged(preset, lm, tmp_path):
+    lm.backbone.enable_lora(2)
+    lm.compile(optimizer=keras.optimizers.Adam(0.01))
+    pairs = {"encoder_text": LINES, "decoder_text": TARGETS}
+    lm.preprocessor.encoder_sequence_length = 40
+    lm.preprocessor.decoder_sequence_length = 40
+    frozen = keras.ops.convert_to_numpy(lm.backbone.token_embedding.embeddings)
+    inputs, labels, weights = lm.preprocessor(pairs)
+    preprocess = lm.preprocessor
+    lm.preprocessor = None
+    before = lm.backbone.predict(inputs, verbose=0)
+    lm.fit(inputs, labels, sample_weight=weights, epochs=3, verbose=0)
+    lm.preprocessor = preprocess
+    after = lm.backbone.predict(inputs, verbose=0)
+    assert np.abs(after - before).max() > 1e-3
+    now = keras.ops.convert_to_numpy(lm.backbone.token_embedding.embeddings)
+    np.testing.assert_array_equal(now, frozen)
+    lm.backbone.save_lora_weights(str(tmp_path / "a.lora.h5"))
+    other = keras_hub.models.Seq2SeqLM.from_preset(str(preset))
+    other.backbone.load_lora_weights(str(tmp_path / "a.lora.h5"))
+    found = other.backbone.predict(inputs, verbose=0)
+    np.testing.assert_array_equal(found, after)
+    lm.save_to_preset(str(tmp_path / "merged"))
+    merged = keras_hub.models.Seq2SeqLM.from_preset(str(tmp_path / "merged"))
+    found = merged.backbone.predict(inputs, verbose=0)
+    np.testing.assert_allclose(found, after, atol=1e-5)
+    kerashub.to_run(tmp_path / "merged", tmp_path / "run")
+
+
+@marked(ON_TORCH)
+def test_int8_is_saved_and_loaded(lm, tmp_path):
+    lm.quantize("int8")
+    expected = lm.generate(LINES)
+    lm.save_to_preset(str(tmp_path / "int8"))
+    loaded = keras_hub.models.Seq2SeqLM.from_preset(str(tmp_path / "int8"))
+    assert loaded.generate(LINES) == expected
+    with pytest.raises(ValueError, match="preset must be not quantized"):
+        kerashub.to_run(tmp_path / "int8", tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory):
+    return importing(tmp_path_factory, max_position_embeddings=160)
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize("family", ["marian", "m2m_100", "nllb", "mbart"])
+def test_imported_checkpoints_become_presets(imported, family, tmp_path):
+    run = imported(family).run
+    kerashub.from_run(run, tmp_path / "preset")
+    lm = keras_hub.models.Seq2SeqLM.from_preset(str(tmp_path / "preset"))
+    check_strings(run, lm, LINES, beams=(1,))
+
+
+@marked(ON_TORCH)
+def test_fsmt_is_refused(imported, tmp_path):
+    with pytest.raises(ValueError, match="tokenizer must be SentencePiece's.*fsmt"):
+        kerashub.from_run(imported("fsmt").run, tmp_path / "preset")
+    assert small.contents(tmp_path) == {}
+
+
+def test_a_beam_out_of_range():
+    with pytest.raises(ValueError, match="beam must be between 1 and 1000; received 0"):
+        kerashub.TransformerBeamSampler(num_beams=0)
+    sampler = kerashub.TransformerBeamSampler(2, penalty="power")
+    again = type(sampler).from_config(sampler.get_config())
+    assert again.get_config() == sampler.get_config()
