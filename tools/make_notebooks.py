@@ -55,6 +55,7 @@ def run(notebook, folder, timeout=600):
         notebook,
         timeout=timeout,
         kernel_name="python3",
+        coalesce_streams=True,  # what a bar has written over is not kept
         resources={"metadata": {"path": folder}},
     ).execute()
     for cell in notebook.cells:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 SHORT = 1  # seconds; of what takes no longer nothing is shown
 REDRAW = 0.5  # seconds between two drawings of a bar
-LINES = 4  # seconds between two lines
+LINES = 3  # seconds between two lines
 INNERMOST = contextvars.ContextVar("the innermost work", default=None)
 # In the format of tqdm's bars, but for `left`.
 COUNT = "{n:,.0f} {unit}, {elapsed}"
@@ -90,6 +90,7 @@ class Work(tqdm):
             leave=False,
             position=0,
             ncols=shutil.get_terminal_size().columns - 1,
+            nrows=24,  # a terminal that does not tell its size has -1
             delay=float("inf"),  # tqdm draws nothing unasked
         )
 

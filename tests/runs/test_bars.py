@@ -162,6 +162,20 @@ def test_a_terminal_has_a_bar_that_goes_away(at_once, monkeypatch):
     assert written.rstrip("\r").endswith(" ")
 
 
+def test_a_notebook_has_its_bar_between_the_lines(at_once, monkeypatch):
+    class Stream(io.StringIO):
+        __module__ = "ipykernel.iostream"
+
+    cell = Stream()
+    monkeypatch.setattr(sys, "stdout", cell)
+    with doing("training", 4, "batches"):
+        advance()
+        show()
+        say("epoch 1/2")
+    assert cell.getvalue().startswith("\rtraining:  25%|")
+    assert "\repoch 1/2\n" in cell.getvalue()
+
+
 def test_waiting_for_input_is_not_shown(at_once, capsys):
     def typed():
         show()
