@@ -1,6 +1,7 @@
 """Errors in one line, exit statuses, and the command as its users start it."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -26,7 +27,10 @@ def test_as_a_module_in_a_pipe(run):
         text=True,
         encoding="utf-8",
     )
-    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+    # A busy machine takes long enough for lines that say how far it is.
+    lines = done.stderr.splitlines()
+    assert not [line for line in lines if not re.search(r"\d\d:\d\d", line)], lines
     numbers = [line.split("\t")[0] for line in done.stdout.splitlines()]
     assert numbers == ["1", "1", "2", "2"]
 
