@@ -4,47 +4,23 @@ The command line makes a flag of every field, with the help text beside it.
 """
 
 import dataclasses
-import functools
-from typing import Literal, get_args, get_origin
+from typing import Literal
 
+from .config_fields import (
+    amount,
+    check_fields,
+    check_only,
+    count,
+    expect,
+    one_of,
+    option,
+    share,
+    whole,
+)
 from .text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
-LARGEST = 3e38  # that a float32 holds, nearly
-LARGEST_COUNT = 2**31 - 1  # that an int32 holds
 Activation = Literal["relu", "gelu", "silu"]
 Positions = Literal["sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"]
-
-
-def expect(holds, name, expectation, received):
-    """Raise a `ValueError` unless it holds that a named argument meets an expectation.
-
-    Examples:
-        >>> expect(0 > 0, "d_ff", "be at least 1", 0)
-        Traceback (most recent call last):
-        ValueError: d_ff must be at least 1; received 0
-    """
-    if not holds:
-        raise ValueError(f"{name} must {expectation}; received {received!r}")
-
-
-def check_only(config, names):
-    """Raise a `ValueError` if one of these fields would be ignored.
-
-    The metadata `only` of a field says with which value of which other it counts.
-    """
-    for field in dataclasses.fields(config):
-        only = field.metadata.get("only")
-        if only and field.name in names:
-            other, value = only
-            counts = getattr(config, other) == value
-            must = f"be absent without {other}={value!r}"
-            expect(counts, field.name, must, getattr(config, field.name))
-
-
-def one_of(name, value, known):
-    """The value, if it is among those known; a `ValueError` otherwise."""
-    expect(value in list(known), name, f"be one of {', '.join(known)}", value)
-    return value
 
 
 def check_width(d_model, positions):
@@ -54,42 +30,6 @@ def check_width(d_model, positions):
         fits = d_model % 2 == 0 and d_model >= least
         what = f"be even and at least {least} with positions={positions!r}"
         expect(fits, "d_model", what, d_model)
-
-
-def option(default, help, least=-LARGEST, most=LARGEST, only=None):
-    """A dataclass field: its help on the command line, and the range of its values.
-
-    `only` is the other field, and its value, without which this one is ignored.
-    """
-    metadata = {"help": help, "range": (least, most), "only": only}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-count = functools.partial(option, least=1, most=LARGEST_COUNT)
-whole = functools.partial(option, least=0, most=LARGEST_COUNT)
-amount = functools.partial(option, least=0.0)
-share = functools.partial(option, least=0.0, most=0.99)
-
-
-def check_fields(config):
-    """Raise a `ValueError` that names the first field of a wrong type or value."""
-    for field in dataclasses.fields(config):
-        name = field.name
-        value = getattr(config, name)
-        allowed = get_args(field.type) or (field.type,)
-        if get_origin(field.type) is Literal:
-            one_of(name, value, allowed)
-            continue
-        kinds = " or ".join(kind.__name__ for kind in allowed)
-        kinds = kinds.replace("NoneType", "nothing")
-        is_number = float in allowed and type(value) is int
-        expect(is_number or type(value) in allowed, name, f"be {kinds}", value)
-        if type(value) in (int, float):
-            least, most = field.metadata["range"]
-            limits = f"be between {least} and {most}"
-            if most in (LARGEST, LARGEST_COUNT) and value < least:
-                limits = f"be at least {least}"
-            expect(least <= value <= most, name, limits, value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,10 +157,10 @@ class TransformerConfig:
         norm = 2 * d
         total = 2 * norm * (self.has_final_norm + self.embedding_norm)
         layers = (self.encoder_layers, self.decoder_layers)
-        for attentions, count, d_ff in zip((1, 2), layers, self.d_ffs):
+        for attentions, number, d_ff in zip((1, 2), layers, self.d_ffs):
             feed_forward = (2 * d + 1) * d_ff + d
             block = attentions * (attention + norm) + feed_forward + norm
-            total += count * block
+            total += number * block
         rows = self.source_vocab_size
         if not self.share_embeddings:
             rows += self.target_vocab_size

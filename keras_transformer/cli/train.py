@@ -11,7 +11,7 @@ from ..config import (
     expect,
     preset,
 )
-from ..runs.flag_names import flag
+from ..runs.flag_names import FLAG_NAMES, flag
 from .flags import (
     NEW_RUN,
     OVERWRITE,
@@ -75,6 +75,12 @@ def run(options):
         replaces = options.overwrite
         expect(not replaces, "--overwrite", "be absent with --resume", replaces)
     settings = read_toml(options.config) if options.config else {}
+    in_file = {*settings}
+    for group in TRAIN_GROUPS:
+        in_file |= settings.get(group, {}).keys()
+    # Errors name what a settings file says as it does.
+    in_file -= vars(options).keys()
+    FLAG_NAMES.set([name for name in options.names if name not in in_file])
     chosen = {**settings, **vars(options)}
     if not options.resume:
         check_used(argparse.Namespace(**chosen), ONLY_WITH_FILES)

@@ -28,10 +28,10 @@ class FilterReport:
         long = f"{self.too_long:,} too long"
         if self.too_long and self.max_length:
             limit = f"longer than max_length={self.max_length} tokens"
-            long += f": {limit}; the longest has {self.longest:,}"
+            long += f" ({limit}; the longest has {self.longest:,})"
         ratio = f"{self.ratio:,} of unlikely length ratio"
         if self.ratio and self.max_ratio:
-            ratio += f", above max_ratio={self.max_ratio}"
+            ratio += f" (above max_ratio={self.max_ratio})"
         lines = [
             f"kept {self.kept:,} of {self.kept + dropped:,} pairs; dropped "
             f"{dropped:,}: {self.empty:,} empty, {long}, {ratio}"

@@ -13,11 +13,6 @@ SAMPLE = 10_000  # pairs of each corpus that are looked at
 def check_sides(source, target, valid_source=None, valid_target=None):
     """Raise a `ValueError` if files are mistaken for each other.
 
-    The validation pairs are swapped if the words of the training sources cover the
-    validation targets, and those of the training targets the validation sources, much
-    better than the other way round. Characters count as words, for languages without
-    spaces.
-
     Args:
         source, target, valid_source, valid_target: paths, as for `read_pairs`.
 
@@ -43,16 +38,25 @@ def check_sides(source, target, valid_source=None, valid_target=None):
                 "about new sentences; hold some pairs out",
                 stacklevel=2,
             )
-    known = words_of(source, target)
-    held_out = words_of(valid_source, valid_target)
-    straight = covered(known[0], held_out[0]) + covered(known[1], held_out[1])
-    crossed = covered(known[0], held_out[1]) + covered(known[1], held_out[0])
-    shares = (
-        f"words found in the training: {straight / 2:.0%}, swapped {crossed / 2:.0%}"
-    )
+    shares = swapped(read_pairs(source, target), read_pairs(valid_source, valid_target))
     what = "be in the languages of source and target; swap them (or a .tsv's columns)"
-    is_straight = crossed <= 1.2 * straight + 0.1
-    expect(is_straight, "valid_source and valid_target", what, shares)
+    expect(not shares, "valid_source and valid_target", what, shares)
+
+
+def swapped(known, pairs):
+    """What tells that pairs have their sides swapped against known ones, or "".
+
+    The words of the known sources then cover the other targets, and those of the known
+    targets the other sources, much better than the other way round. Characters count as
+    words, for languages without spaces.
+    """
+    ours = words_of(known)
+    theirs = words_of(pairs)
+    straight = covered(ours[0], theirs[0]) + covered(ours[1], theirs[1])
+    crossed = covered(ours[0], theirs[1]) + covered(ours[1], theirs[0])
+    if crossed <= 1.2 * straight + 0.1:
+        return ""
+    return f"words found in the training: {straight / 2:.0%}, swapped {crossed / 2:.0%}"
 
 
 def are_equal(one, other):
@@ -62,10 +66,10 @@ def are_equal(one, other):
     return filecmp.cmp(one, other, shallow=False)
 
 
-def words_of(source, target):
+def words_of(pairs):
     """The words and characters of both sides of a sample of pairs."""
     found = (set(), set())
-    for pair in itertools.islice(read_pairs(source, target), SAMPLE):
+    for pair in itertools.islice(pairs, SAMPLE):
         for words, line in zip(found, pair, strict=True):
             words.update(line.casefold().split(), line)
     return found

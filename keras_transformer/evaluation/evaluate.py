@@ -1,15 +1,24 @@
 """Translate a test set and score it."""
 
+import contextlib
 import dataclasses
 import time
+import warnings
 from pathlib import Path
 
+import numpy as np
+
+from ..config import expect
 from ..data.pairs import read_pairs
+from ..data.sides import swapped
+from ..data.store import TokenStore
 from ..decoding.base_translator import BaseTranslator
 from ..runs.bars import doing
 from ..runs.card import changed
 from ..runs.run import Run
 from .scores import Scores, chosen_tokenize, corpus_scores
+
+KNOWN = 2_000  # training pairs with which the test's are compared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Evaluation:
 def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
     """Translate a source file and score it against a target file.
 
-    How far it is stands on standard error, if it takes more than a second.
+    How far it is stands on standard error, if it takes more than three seconds.
 
     Args:
         translator: a `Translator` or another `BaseTranslator`, or the directory of a
@@ -44,15 +53,24 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
         `Evaluation`; its seconds include compiling the search for new shapes.
 
     Raises:
-        ValueError: if a file cannot be read, they are of unequal length, or BLEU cannot
-            cut text so.
+        ValueError: if a file cannot be read, they are of unequal length or the same, or
+            BLEU cannot cut text so.
+
+    Warns:
+        UserWarning: if the two files are swapped, by the words of the run's training.
     """
     sources, references = zip(*read_pairs(source, target), strict=True)
+    is_one = sources == references
+    must = "be in two languages, not the same text"
+    expect(not is_one, "source and target", must, [source, target])
     bleu_tokenize = chosen_tokenize(bleu_tokenize, references)
     if not isinstance(translator, BaseTranslator):
         with doing(f"opening {translator}"):
             run = Run.open(translator)
             translator = run.translator()
+    shares = run and swapped(training_pairs(run), zip(sources, references))
+    if shares:
+        warnings.warn(f"source and target seem to be swapped: {shares}", stacklevel=2)
     digest = run and run.model_digest()
     begin = time.perf_counter()
     with doing("translating", len(sources), "sentences"):
@@ -67,3 +85,15 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
         test = ", ".join([*names, count, *options])
         run.note_scores(digest, test, dataclasses.asdict(scores))
     return Evaluation(scores, translations, seconds)
+
+
+def training_pairs(run):
+    """Some pairs that a run was trained on; none where it has no data."""
+    with contextlib.suppress(ValueError):
+        store = TokenStore.open(run.path / "data" / "train")
+        rows = np.arange(min(KNOWN, len(store)))
+        width = store.lengths[rows].max()
+        ids = store.padded(rows, width, run.config.model.pad_id)
+        source, target = run.tokenizers
+        return list(zip(source.decode(ids[0]), target.decode(ids[1])))
+    return []

@@ -16,7 +16,7 @@ import time
 
 from tqdm import tqdm
 
-SHORT = 1  # seconds; of what takes no longer nothing is shown
+SHORT = 3  # seconds; of what takes no longer nothing is shown
 REDRAW = 0.5  # seconds between two drawings of a bar
 LINES = 3  # seconds between two lines
 INNERMOST = contextvars.ContextVar("the innermost work", default=None)

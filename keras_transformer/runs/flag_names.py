@@ -5,6 +5,11 @@ import re
 
 # The fields and arguments that are flags of the command that runs, if one does.
 FLAG_NAMES = contextvars.ContextVar("flags", default=())
+# A name of several words, or one that must be something or has a value.
+ARGUMENT = re.compile(
+    r"(?<![\w/'.-])([a-z]+_\w+|[a-z]+(?==)|^[a-z]+(?= must ))"
+    r"(?:='?([\w.]*\w)'?)?(?![\w/'])"
+)
 
 
 def flag(name):
@@ -20,20 +25,17 @@ def flag(name):
 def spelled(message):
     """A message with flags for the arguments it names, while a command runs.
 
-    What was received stays as it is.
+    What was received stays as it is, and so do the names in a settings file.
     """
     names = FLAG_NAMES.get()
 
     def as_flag(found):
-        name = found[1]
-        return flag(name) if name in names else found[0]
-
-    def with_value(found):
         name, value = found.groups()
-        return f"{flag(name)} {value}" if name in names else found[0]
+        if name not in names:
+            return found[0]
+        return " ".join([flag(name), *filter(None, [value])])
 
+    if message.startswith("config "):
+        return message
     said, mark, received = message.partition("; received ")
-    said = re.sub(r"(?<![\w/'.-])([a-z]\w*)='?([\w.]*\w)'?", with_value, said)
-    said = re.sub(r"^([a-z]\w*)(?= must )", as_flag, said)
-    said = re.sub(r"(?<![\w/'.-])([a-z]+_\w+)(?![\w/'])", as_flag, said)
-    return said + mark + received
+    return ARGUMENT.sub(as_flag, said) + mark + received

@@ -111,7 +111,8 @@ class Run:
         content = manifest.read_json("config.json")
         if "made_with" in content:
             kind = content.get("format")
-            raise ValueError(f"{MADE}; '{path}' is an export of one, as {kind}")
+            what = f"{MADE}; '{path}' is an export of one, as {kind}"
+            raise ValueError(f"{what}: its README.md says what opens it")
         found = content.get("format", "none, as of an older version")
         if found != FORMAT:
             raise ValueError(
@@ -253,9 +254,10 @@ class Run:
     def search(self, config=None):
         """A `DecodingConfig` that cuts no sentence as long as those of the training."""
         config = config or DecodingConfig()
-        longest = max(config.longest_source, self.config.data.max_length)
-        length = config.max_source_length or longest
-        return dataclasses.replace(config, max_source_length=length)
+        trained = self.config.data.max_length
+        if config.max_source_length is None and trained > config.longest_source:
+            config = dataclasses.replace(config, max_source_length=trained)
+        return config
 
 
 def save_tokenizers(folder, source, target):

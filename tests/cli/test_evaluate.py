@@ -1,6 +1,6 @@
 import json
 
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
 from keras_transformer.cli import main as cli
 
@@ -30,3 +30,16 @@ def test_the_tokenisation_is_chosen_or_given(run, tmp_path, capsys):
         out, err = capsys.readouterr()
         assert f"tok:{expected}|" in json.loads(out)["bleu_signature"]
         assert err.partition(";")[0].strip() == word
+
+
+@marked(ON_TORCH)
+def test_files_that_are_swapped_or_the_same(run, capsys):
+    source = str(run.parent / "valid.en")
+    target = str(run.parent / "valid.de")
+    command = ["evaluate", str(run), "--beam", "2", "--extra-length", "2"]
+    assert cli.main([*command, "--source", target, "--target", source]) == 0
+    said = "warning: source and target seem to be swapped: words found in the training"
+    assert said in capsys.readouterr().err
+    assert cli.main([*command, "--source", source, "--target", source]) == 2
+    said = "source and target must be in two languages, not the same text; received"
+    assert said in capsys.readouterr().err

@@ -3,6 +3,9 @@
 import dataclasses
 import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from layer_checks import ON_TORCH
@@ -19,6 +22,7 @@ from keras_transformer.config import (
 )
 
 pytestmark = ON_TORCH
+ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "": (),
     "demo": (),
@@ -101,3 +105,53 @@ def test_a_settings_file_is_no_pipe(tmp_path):
     os.mkfifo(path)
     with pytest.raises(ValueError, match="run.toml must be a regular file, no pipe"):
         read_toml(path)
+
+
+@pytest.mark.parametrize(
+    "command, shown, hidden",
+    [
+        ("train", "--valid-source --epochs --resume", "--d-model --max-ratio"),
+        ("translate", "--prefix --beam --bulk", "--workers --top-k --prefix-file"),
+    ],
+)
+def test_help_in_two_steps(command, shown, hidden, capsys):
+    found = []
+    for flag in ("--help", "--help-all"):
+        with pytest.raises(SystemExit):
+            cli.main([command, flag])
+        found.append(capsys.readouterr().out.split())
+    short, full = found
+    for flag in shown.split():
+        assert flag in short and flag in full
+    for flag in hidden.split():
+        assert flag not in short and flag in full
+    assert "--help-all" in short and "--help-all" in full
+
+
+@pytest.mark.parametrize(
+    "typed, expected",
+    [
+        ("tra", ["train", "translate"]),
+        ("translate ru", ["run"]),
+        ("translate run --search g", ["greedy"]),
+        ("train new --max-m", ["--max-minutes"]),
+    ],
+)
+def test_a_shell_completes(run, typed, expected):
+    """As bash asks; the answer comes through a descriptor, here a file."""
+    pytest.importorskip("argcomplete")
+    line = f"keras-transformer {typed}"
+    asked = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(run.parent / "completions"),
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "PYTHONPATH": str(ROOT),
+    }
+    program = "from keras_transformer.cli.main import main; main()"
+    command = [sys.executable, "-c", program]
+    environment = {**os.environ, **asked}
+    subprocess.run(command, cwd=run.parent, env=environment, check=False)
+    found = (run.parent / "completions").read_text().split("\v")
+    assert sorted(word.strip() for word in found) == expected

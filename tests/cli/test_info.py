@@ -92,4 +92,6 @@ def test_an_export(own, main, tmp_path, capsys):
 @marked(ON_TORCH)
 def test_what_is_neither(tmp_path, capsys):
     assert cli.main(["info", str(tmp_path / "absent")]) == 2
+    assert "error: no run at '" in capsys.readouterr().err
+    assert cli.main(["info", str(tmp_path)]) == 2
     assert "run must be a directory that `keras-tran" in capsys.readouterr().err

@@ -1,11 +1,14 @@
 """What a command refuses, with the flag; and what it takes."""
 
+import json
+
 import pytest
 from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.parser import parse
 from keras_transformer.config import DecodingConfig
+from keras_transformer.runs.sealed_files import seal
 
 pytestmark = ON_TORCH
 
@@ -70,3 +73,38 @@ def test_as_many_prefixes_as_sentences(run, tmp_path, capsys):
     assert cli.main([*command, str(tmp_path / "wishes")]) == 2
     expected = "--prefix-file must have a line for each of the 2 sentences; received 1"
     assert expected in capsys.readouterr().err
+
+
+def test_a_prefix_in_bulk(run, main, tmp_path):
+    pytest.importorskip("ray")
+    (tmp_path / "in").write_text("A man.\nTwo dogs.\n")
+    files = ["--input", tmp_path / "in", "--output", tmp_path / "out"]
+    begun = ["--prefix", "Ein Mann", "--extra-length", 4]
+    plain = main("translate", run, *files[:2], *begun)
+    command = ["translate", run, "--bulk", "--workers", 1, *files, *begun]
+    assert cli.main([str(word) for word in command]) == 0
+    assert (tmp_path / "out").read_text() == plain
+    assert plain.startswith("Ein Mann") and plain.count("\nEin Mann") == 1
+
+
+def test_exports_choose_their_runtime(run, main, tmp_path, capsys):
+    pytest.importorskip("ctranslate2")
+    out = str(tmp_path / "out")
+    main("export", run, out, "--to", "ctranslate2")
+    assert parse(["evaluate", out, "--source", "a"]).runtime == "ctranslate2"
+    assert parse(["app", out]).runtime == "ctranslate2"
+    assert parse(["translate", out, "--runtime", "keras"]).runtime == "keras"
+    assert cli.main(["translate", out, "A", "--prefix", "Ein"]) == 2
+    expected = "--prefix must be absent without --runtime keras; received 'Ein'"
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format", ["saved_model", "onnx", "huggingface"])
+def test_an_export_of_another_format_says_what_opens_it(tmp_path, capsys, format):
+    config = {"made_with": "0.0", "format": format}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    seal(tmp_path)
+    for command in ("translate", "app"):
+        assert cli.main([command, str(tmp_path)]) == 2
+        said = f"is an export of one, as {format}: its README.md says what opens it\n"
+        assert said in capsys.readouterr().err

@@ -186,7 +186,9 @@ def test_imported_checkpoints_become_presets(imported, family, tmp_path):
 
 @marked(ON_TORCH)
 def test_fsmt_is_refused(imported, tmp_path):
-    with pytest.raises(ValueError, match="tokenizer must be of sentencepiece or .*fsmt"):
+    with pytest.raises(
+        ValueError, match="tokenizer must be of sentencepiece or .*fsmt"
+    ):
         kerashub.from_run(imported("fsmt").run, tmp_path / "preset")
     assert small.contents(tmp_path) == {}
 

@@ -231,3 +231,12 @@ def test_what_changed_is_not_used(begun):
         match="tokenizer.model' is not the file that was written with manifest.json",
     ):
         _ = opened.tokenizers
+
+
+def test_a_search_cuts_nothing_as_long_as_the_training(begun):
+    assert begun.search() == DecodingConfig()
+    data = dataclasses.replace(DATA, max_length=1000)
+    longer = Run(begun.path, dataclasses.replace(begun.config, data=data))
+    assert longer.search().longest_source == 1000
+    chosen = DecodingConfig(max_source_length=9)
+    assert longer.search(chosen) == chosen

@@ -1,0 +1,76 @@
+"""Fields of the configurations: their help, the range of their values, their checks."""
+
+import dataclasses
+import functools
+from typing import Literal, get_args, get_origin
+
+LARGEST = 3e38  # that a float32 holds, nearly
+LARGEST_COUNT = 2**31 - 1  # that an int32 holds
+
+
+def expect(holds, name, expectation, received):
+    """Raise a `ValueError` unless it holds that a named argument meets an expectation.
+
+    Examples:
+        >>> expect(0 > 0, "d_ff", "be at least 1", 0)
+        Traceback (most recent call last):
+        ValueError: d_ff must be at least 1; received 0
+    """
+    if not holds:
+        raise ValueError(f"{name} must {expectation}; received {received!r}")
+
+
+def check_only(config, names):
+    """Raise a `ValueError` if one of these fields would be ignored.
+
+    The metadata `only` of a field says with which value of which other it counts.
+    """
+    for field in dataclasses.fields(config):
+        only = field.metadata.get("only")
+        if only and field.name in names:
+            other, value = only
+            counts = getattr(config, other) == value
+            must = f"be absent without {other}={value!r}"
+            expect(counts, field.name, must, getattr(config, field.name))
+
+
+def one_of(name, value, known):
+    """The value, if it is among those known; a `ValueError` otherwise."""
+    expect(value in list(known), name, f"be one of {', '.join(known)}", value)
+    return value
+
+
+def option(default, help, least=-LARGEST, most=LARGEST, only=None):
+    """A dataclass field: its help on the command line, and the range of its values.
+
+    `only` is the other field, and its value, without which this one is ignored.
+    """
+    metadata = {"help": help, "range": (least, most), "only": only}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+count = functools.partial(option, least=1, most=LARGEST_COUNT)
+whole = functools.partial(option, least=0, most=LARGEST_COUNT)
+amount = functools.partial(option, least=0.0)
+share = functools.partial(option, least=0.0, most=0.99)
+
+
+def check_fields(config):
+    """Raise a `ValueError` that names the first field of a wrong type or value."""
+    for field in dataclasses.fields(config):
+        name = field.name
+        value = getattr(config, name)
+        allowed = get_args(field.type) or (field.type,)
+        if get_origin(field.type) is Literal:
+            one_of(name, value, allowed)
+            continue
+        kinds = " or ".join(kind.__name__ for kind in allowed)
+        kinds = kinds.replace("NoneType", "nothing")
+        is_number = float in allowed and type(value) is int
+        expect(is_number or type(value) in allowed, name, f"be {kinds}", value)
+        if type(value) in (int, float):
+            least, most = field.metadata["range"]
+            limits = f"be between {least} and {most}"
+            if most in (LARGEST, LARGEST_COUNT) and value < least:
+                limits = f"be at least {least}"
+            expect(least <= value <= most, name, limits, value)
