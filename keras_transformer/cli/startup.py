@@ -13,6 +13,7 @@ from ..runs.bars import doing
 from ..runs.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
+LARGEST_CACHE = 1 << 29  # bytes
 # Of malloc.h.
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
@@ -59,13 +60,34 @@ def keep_freed_memory():
         library.mallopt(M_TRIM_THRESHOLD, 1 << 30)  # bytes
 
 
+def keep_programs():
+    """Let JAX keep what it compiles, for later processes of this user.
+
+    JAX's own variables say otherwise: `JAX_COMPILATION_CACHE_DIR` another folder,
+    `JAX_ENABLE_COMPILATION_CACHE=false` none.
+    """
+    if importlib.util.find_spec("filelock") is None:
+        return  # without it JAX cannot bound the folder
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    settings = {
+        "JAX_COMPILATION_CACHE_DIR": str(Path(home, "keras-transformer", "jax")),
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(LARGEST_CACHE),
+        # Small programs too: there are hundreds, each compiled in some milliseconds.
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+
+
 def start_keras():
-    """Choose a backend, set the allocator, and import Keras without TensorFlow's lines.
+    """Choose a backend, set it up, and import Keras without TensorFlow's lines.
 
     TensorFlow writes them to standard error from C++, whatever its log level.
     """
     choose_backend()
     keep_freed_memory()
+    keep_programs()
     starting = f"starting {os.environ['KERAS_BACKEND']}"
     with silenced() as terminal, doing(starting, file=terminal):
         import keras  # noqa: F401
