@@ -86,19 +86,25 @@ def runtime_of(path):
     return "keras"
 
 
+def chosen_search(options):
+    """The `DecodingConfig` that the options ask for."""
+    chosen = chosen_fields(options, DecodingConfig)
+    config = DecodingConfig(**chosen)
+    check_only(config, chosen)
+    return config
+
+
 def load_translator(options):
     """The translator that the options ask for; CTranslate2's imports no Keras."""
-    search = chosen_fields(options, DecodingConfig)
     with doing(f"opening {options.run}"):
         if options.runtime == "ctranslate2":
             from ..export import CTranslate2Translator
 
+            search = chosen_fields(options, DecodingConfig)
             return CTranslate2Translator.load(options.run, **search)
         from ..decoding.translator import Translator
 
-        config = DecodingConfig(**search)
-        check_only(config, search)
-        return Translator.load(options.run, config)
+        return Translator.load(options.run, chosen_search(options))
 
 
 def run(options):
@@ -170,9 +176,7 @@ def translate_in_bulk(options):
 
     if options.runtime == "keras":
         choose_backend()
-        chosen = chosen_fields(options, DecodingConfig)
-        search = DecodingConfig(**chosen)
-        check_only(search, chosen)
+        search = chosen_search(options)
     else:
         search = load_translator(options).config
     wanted = (search.n_best, options.alignments, options.token_scores)

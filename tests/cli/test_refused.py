@@ -7,6 +7,7 @@ from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.parser import parse
+from keras_transformer.cli.translate import start_worker
 from keras_transformer.config import DecodingConfig
 from keras_transformer.runs.sealed_files import seal
 
@@ -75,16 +76,13 @@ def test_as_many_prefixes_as_sentences(run, tmp_path, capsys):
     assert expected in capsys.readouterr().err
 
 
-def test_a_prefix_in_bulk(run, main, tmp_path):
-    pytest.importorskip("ray")
-    (tmp_path / "in").write_text("A man.\nTwo dogs.\n")
-    files = ["--input", tmp_path / "in", "--output", tmp_path / "out"]
-    begun = ["--prefix", "Ein Mann", "--extra-length", 4]
-    plain = main("translate", run, *files[:2], *begun)
-    command = ["translate", run, "--bulk", "--workers", 1, *files, *begun]
-    assert cli.main([str(word) for word in command]) == 0
-    assert (tmp_path / "out").read_text() == plain
-    assert plain.startswith("Ein Mann") and plain.count("\nEin Mann") == 1
+def test_a_prefix_in_bulk(run):
+    command = ["translate", str(run), "--bulk", "--prefix", "Ein Mann"]
+    options = parse([*command, "--extra-length", "4"])
+    texts_of = start_worker(options, "torch")
+    texts = texts_of(["A man.", "Two dogs."], 1)
+    assert len(texts) == 2
+    assert all(text.startswith("Ein Mann") for text in texts)
 
 
 def test_exports_choose_their_runtime(run, main, tmp_path, capsys):
