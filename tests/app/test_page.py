@@ -197,7 +197,7 @@ def test_the_server_asks_no_other(blocks, strangers):
 
 def test_the_command(run, tmp_path, capsys, monkeypatch):
     assert cli.main(["app", str(tmp_path / "none"), "--port", str(free_port())]) == 2
-    expected = "run must be a directory that `keras-transformer train` or `import` made"
+    expected = f"no run at '{tmp_path / 'none'}'"
     assert expected in capsys.readouterr().err
     asked = []
     monkeypatch.setattr(app, "serve", lambda *arguments: asked.append(arguments))

@@ -7,6 +7,7 @@ import pytest
 from layer_checks import ON_TORCH, marked
 
 from keras_transformer.cli import main as cli
+from keras_transformer.export.export_directory import PACKAGES
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import seal
 
@@ -20,7 +21,7 @@ def test_a_run(own, main):
     found = json.loads(main("info", own, "--json"))
     assert found["parameters"] == Run.open(own).config.model.parameters
     assert found["data"]["train"].startswith("kept 200 of 200 pairs")
-    assert found["exports"]["huggingface"].startswith("no: layer_norm_epsilon must be")
+    assert found["exports"]["huggingface"].startswith("no: norm_first must be False")
     assert found["bytes"]["model.keras"] == (own / "model.keras").stat().st_size
     inside = [path for path in (own / "data").rglob("*") if path.is_file()]
     assert found["bytes"]["data"] == sum(path.stat().st_size for path in inside)
@@ -32,7 +33,7 @@ def test_a_run(own, main):
 def test_what_cannot_be_exported_and_why(own, main, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     found = json.loads(main("info", own, "--json"))["exports"]
-    assert {*found} == {"saved_model", "ctranslate2", "onnx", "huggingface"}
+    assert {*found} == {*PACKAGES}
     missing = 'no: ctranslate2 is not installed: pip install -e ".[ctranslate2]" in the'
     assert found["ctranslate2"].startswith(missing)
     (own / "model.keras").unlink()

@@ -28,15 +28,18 @@ pytestmark = ON_TORCH
         ("translate RUN --bulk --prefix-file A", "--prefix-file must be absent with"),
         ("translate RUN A --prefix B --prefix-file C", "--prefix must be absent with"),
         ("evaluate RUN --source A --n-best 2", "--n-best must be absent without"),
-        ("export RUN A --to onnx --quantization int8", "--quantization must be absent"),
+        ("export RUN A --to onnx --quantization int8", "--to must be ctranslate2 or"),
         ("train NEW --source A --model-devices 2", "--model-devices must be absent"),
         ("train NEW --target A", "--target must be absent without --source"),
         ("train NEW --source A --patience 2", "--patience must be absent without"),
-        ("train NEW --source A --bleu-tokenize zh", "--bleu-tokenize must be absent"),
+        ("train NEW --source PAIRS --bleu-tokenize zh", "--bleu-tokenize must be abse"),
     ],
 )
-def test_refused(run, command, message, capsys):
-    words = [str(run) if word == "RUN" else word for word in command.split()]
+def test_refused(run, command, message, tmp_path, capsys):
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("a man\tein Mann\n" * 9)
+    places = {"RUN": str(run), "PAIRS": str(pairs)}
+    words = [places.get(word, word) for word in command.split()]
     assert cli.main(words) == 2
     assert f"error: {message}" in capsys.readouterr().err
 

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from layer_checks import ON_TORCH
 
-from keras_transformer.cli.startup import BACKENDS, choose_backend, keep_freed_memory
+from keras_transformer.cli.startup import (
+    BACKENDS,
+    choose_backend,
+    keep_freed_memory,
+    keep_programs,
+)
 
 pytestmark = ON_TORCH
 
@@ -52,3 +57,24 @@ def test_what_was_freed_is_used_again():
     keep_freed_memory()
     page_faults(passes=1)
     assert page_faults(passes=20) < 512
+
+
+FOLDER = "JAX_COMPILATION_CACHE_DIR"
+
+
+def test_jax_keeps_its_programs_where_the_user_says(monkeypatch, tmp_path):
+    # So that monkeypatch takes away what is set here.
+    for name in (FOLDER, "JAX_COMPILATION_CACHE_MAX_SIZE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    keep_programs()
+    assert os.environ[FOLDER] == str(tmp_path / "keras-transformer" / "jax")
+    assert os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] == str(512 * 1024**2)
+    monkeypatch.setenv(FOLDER, "elsewhere")
+    keep_programs()
+    assert os.environ[FOLDER] == "elsewhere"
+    monkeypatch.delenv(FOLDER)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    keep_programs()
+    assert FOLDER not in os.environ
