@@ -247,7 +247,13 @@ def check(process, words, tmp_path, monkeypatch):
     """The command has written what the plain one writes, and left nothing else."""
     printed, said = process.communicate(timeout=600)
     assert process.returncode == 0 and printed == "", said
-    assert all(line.startswith("keras-transformer: ") for line in said.splitlines())
+    begin = (
+        "keras-transformer: ",
+        "starting: ",
+        "counting the lines: ",
+        "translating: ",
+    )
+    assert all(line.startswith(begin) for line in said.splitlines()), said
     bulk = (tmp_path / "out").read_bytes()
     monkeypatch.chdir(tmp_path)
     assert main(words) == 0

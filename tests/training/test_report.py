@@ -6,6 +6,8 @@ from small import session
 
 from keras_transformer import Translator
 from keras_transformer.data.pairs import read_pairs
+from keras_transformer.evaluation.evaluate import evaluate
+from keras_transformer.runs import bars
 from keras_transformer.runs.run import Run
 from keras_transformer.training.report import EpochLines, report, why_over
 
@@ -104,3 +106,23 @@ def test_five_validation_pairs(trained, corpus, no_samples, capsys):
     assert out == f"{expected}\n"
     no_samples(SimpleNamespace(path=trained / "none"), None)
     assert capsys.readouterr().out == ""
+
+
+def test_evaluate_says_how_far_it_is_and_a_translator_nothing(
+    trained, corpus, monkeypatch, capsys
+):
+    monkeypatch.setattr(bars, "SHORT", 0)
+    monkeypatch.setattr(bars, "LINES", 0)
+    own = bars.Work.close
+
+    def show_and_close(work):
+        work.refresh()
+        own(work)
+
+    monkeypatch.setattr(bars.Work, "close", show_and_close)
+    translator = Translator.load(trained)
+    translator(["a man", "", "a horse"])
+    assert capsys.readouterr() == ("", "")
+    evaluate(translator, *corpus[2:])
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("translating: 100%, 8/8 sentences, ")
