@@ -49,7 +49,8 @@ def strings():
     for tree in trees():
         for node in ast.walk(tree):
             text = pattern(node)
-            if text and "\\ " in text and "\n" not in text:
+            fixed = (text or "").replace(".+", "")
+            if "\\ " in fixed and len(fixed) > 7:
                 found.add(text)
     return found
 
@@ -84,5 +85,9 @@ def test_each_expectation_is_on_the_page():
 
 @pytest.mark.parametrize("quote", sorted(set(quotes()) - set(FAMILIES)))
 def test_each_quote_is_in_the_source(quote):
-    said = quote.strip(". ").split(" must ")[-1]
-    assert any(re.search(each, said) or said in each for each in strings())
+    said = quote.lstrip(". ").split(" must ")[-1]
+    known = False
+    for each in strings():
+        fits = re.search(each, quote) or re.search(each, said)
+        known = known or bool(fits) or re.escape(said) in each
+    assert known
