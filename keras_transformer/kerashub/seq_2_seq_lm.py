@@ -15,6 +15,7 @@ from .backbone import TransformerBackbone
 from .preprocessor import TransformerSeq2SeqLMPreprocessor
 from .py_dataset import IdDataset
 from .sampler import TransformerBeamSampler
+from .tokenizer import as_texts
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -127,6 +128,20 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
             return data.map(self.preprocess_samples)
         parts = keras.utils.unpack_x_y_sample_weight(data)
         return self.preprocess_samples(*parts)
+
+    def _normalize_generate_inputs(self, inputs):
+        """As KerasHub's, where the last key says whether a text alone is given."""
+        if self.preprocessor is None or not isinstance(inputs, dict):
+            return super()._normalize_generate_inputs(inputs)
+        texts, is_one = as_texts(inputs["encoder_text"])
+        if inputs.get("decoder_text") is not None:
+            prefixes, _ = as_texts(inputs["decoder_text"])
+            is_paired = len(prefixes) == len(texts)
+            must = "be one prefix for each text of encoder_text"
+            expect(is_paired, "decoder_text", must, prefixes)
+        given = {name: value for name, value in inputs.items() if value is not None}
+        batches, _ = super()._normalize_generate_inputs(given)
+        return batches, is_one
 
     def generate_step(self, inputs, stop_token_ids=None):
         """The ids of translations; what KerasHub compiles.

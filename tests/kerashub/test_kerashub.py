@@ -11,9 +11,10 @@ from checkpoints import importing
 from layer_checks import ON_TORCH, marked
 
 keras_hub = pytest.importorskip("keras_hub")
-from keras_transformer import Translator, kerashub  # noqa: E402
+from keras_transformer import Translator, kerashub, pretrained  # noqa: E402
 from keras_transformer.cli.main import main  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
+from keras_transformer.kerashub.presets import task_of  # noqa: E402
 from keras_transformer.runs.run import Run  # noqa: E402
 
 LINES = ["A man rides a bike.", "", "Two dogs play in the snow.", " \u200b ", "a"]
@@ -204,6 +205,46 @@ def test_imported_checkpoints_become_presets(imported, family, tmp_path):
     kerashub.from_run(run, tmp_path / "preset")
     lm = keras_hub.models.Seq2SeqLM.from_preset(str(tmp_path / "preset"))
     check_strings(run, lm, LINES, beams=(1,))
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize(
+    ("family", "languages"),
+    [("m2m_100", ("de", "fr")), ("nllb", ("deu_Latn", "eng_Latn"))],
+)
+def test_other_languages_than_those_of_the_import(
+    imported, family, languages, tmp_path
+):
+    made = imported(family)
+    lm = task_of(Run.open(made.run))
+    pretrained.load(made.checkpoint, tmp_path / "run", *languages)
+    decoding = DecodingConfig(beam=1, extra_length=SHORT)
+    expected = Translator.load(tmp_path / "run", decoding)(LINES)
+    lm.compile(sampler=kerashub.TransformerBeamSampler(1, extra_length=SHORT))
+    source, target = languages
+    given = {"encoder_text": LINES, "source_lang": source, "target_lang": target}
+    before = dict(given)
+    assert lm.generate(given) == expected != lm.generate(LINES)
+    assert given == before
+    one = {"target_lang": target, "source_lang": source, "encoder_text": LINES[0]}
+    assert lm.generate(one) == expected[0]
+    for side in ("source_lang", "target_lang"):
+        with pytest.raises(ValueError, match=f"{side} must be .*; received 'xx'"):
+            lm.generate({**given, side: "xx"})
+
+
+@marked(ON_TORCH)
+def test_languages_that_cannot_be_chosen(imported, lm):
+    given = {"encoder_text": LINES, "target_lang": "de"}
+    with pytest.raises(ValueError, match="target_lang must be absent without lang"):
+        lm.generate(given)
+    with pytest.raises(ValueError, match="target_lang must be one language for all"):
+        lm.generate({**given, "target_lang": ["de", "fr", "de", "de", "de"]})
+    mbart = task_of(Run.open(imported("mbart").run))
+    with pytest.raises(ValueError, match="target_lang must be the language of the im"):
+        mbart.generate({**given, "target_lang": "en_XX"})
+    with pytest.raises(ValueError, match="decoder_text must be one prefix for each"):
+        lm.generate({"encoder_text": LINES, "decoder_text": "Ein"})
 
 
 @marked(ON_TORCH)
