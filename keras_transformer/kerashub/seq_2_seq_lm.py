@@ -194,8 +194,3 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
             is_kept = ops.logical_and(is_kept, is_before)
         kept = ops.where(is_kept, ids, ops.cast(pad, ids.dtype))
         return {"decoder_token_ids": kept, "decoder_padding_mask": is_kept}
-
-    def quantize(self, mode, **kwargs):
-        """Quantize the layers of the backbone; as for `keras.Model`."""
-        self.backbone.quantize(mode, **kwargs)
-        self.generate_function = None
