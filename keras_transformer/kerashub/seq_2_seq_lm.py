@@ -13,7 +13,9 @@ from ..training.optimizer import paper_adam
 from ..training.schedule import WarmupSchedule
 from .backbone import TransformerBackbone
 from .preprocessor import TransformerSeq2SeqLMPreprocessor
+from .py_dataset import IdDataset
 from .sampler import TransformerBeamSampler
+from .tokenizer import as_texts
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -88,6 +90,59 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
         must = "be one that needs no hidden states"
         expect(is_other, "sampler", must, "contrastive")
 
+    def fit(self, x=None, y=None, validation_data=None, **kwargs):
+        """Train on texts, as `keras.Model.fit`, or on a `PyDataset` of them.
+
+        Raises:
+            ValueError: if `x` is arrays and `validation_data` a `PyDataset`.
+        """
+        given = (x, validation_data)
+        if not any(isinstance(data, keras.utils.PyDataset) for data in given):
+            return super().fit(x, y, validation_data=validation_data, **kwargs)
+        x = self._of_ids(x)
+        must = "be a dataset where validation_data is a PyDataset"
+        expect(not isinstance(x, tuple), "x", must, type(x))
+        kwargs["validation_data"] = self._of_ids(validation_data)
+        return keras.Model.fit(self, x, y, **kwargs)
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """Evaluate on texts, as `keras.Model.evaluate`, or on a `PyDataset` of them."""
+        is_ready = kwargs.get("_use_cached_eval_dataset", False)
+        if is_ready or not isinstance(x, keras.utils.PyDataset):
+            return super().evaluate(x, y, **kwargs)
+        return keras.Model.evaluate(self, self._of_ids(x), y, **kwargs)
+
+    def predict(self, x=None, **kwargs):
+        """Logits of texts, as `keras.Model.predict`, or of a `PyDataset` of them."""
+        if not isinstance(x, keras.utils.PyDataset):
+            return super().predict(x, **kwargs)
+        return keras.Model.predict(self, self._of_ids(x), **kwargs)
+
+    def _of_ids(self, data):
+        """What `keras.Model` takes, of texts."""
+        if data is None:
+            return None
+        if isinstance(data, keras.utils.PyDataset):
+            return IdDataset(data, self.preprocess_samples)
+        if hasattr(data, "map"):
+            return data.map(self.preprocess_samples)
+        parts = keras.utils.unpack_x_y_sample_weight(data)
+        return self.preprocess_samples(*parts)
+
+    def _normalize_generate_inputs(self, inputs):
+        """As KerasHub's, where the last key says whether a text alone is given."""
+        if self.preprocessor is None or not isinstance(inputs, dict):
+            return super()._normalize_generate_inputs(inputs)
+        texts, is_one = as_texts(inputs["encoder_text"])
+        if inputs.get("decoder_text") is not None:
+            prefixes, _ = as_texts(inputs["decoder_text"])
+            is_paired = len(prefixes) == len(texts)
+            must = "be one prefix for each text of encoder_text"
+            expect(is_paired, "decoder_text", must, prefixes)
+        given = {name: value for name, value in inputs.items() if value is not None}
+        batches, _ = super()._normalize_generate_inputs(given)
+        return batches, is_one
+
     def generate_step(self, inputs, stop_token_ids=None):
         """The ids of translations; what KerasHub compiles.
 
@@ -139,8 +194,3 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
             is_kept = ops.logical_and(is_kept, is_before)
         kept = ops.where(is_kept, ids, ops.cast(pad, ids.dtype))
         return {"decoder_token_ids": kept, "decoder_padding_mask": is_kept}
-
-    def quantize(self, mode, **kwargs):
-        """Quantize the layers of the backbone; as for `keras.Model`."""
-        self.backbone.quantize(mode, **kwargs)
-        self.generate_function = None
