@@ -17,9 +17,8 @@ class FilterReport:
     ratio: int = 0  # one side more than `max_ratio` times the other
     max_length: int | None = dataclasses.field(default=None, compare=False)
     max_ratio: float | None = dataclasses.field(default=None, compare=False)
-    longest: int = dataclasses.field(
-        default=0, compare=False
-    )  # tokens of the longest sentence, with its end
+    # Tokens of the longest sentence, with its end.
+    longest: int = dataclasses.field(default=0, compare=False)
     # Limits as `name=value`, and how many pairs would be kept with each.
     others: dict = dataclasses.field(default_factory=dict, compare=False)
 
