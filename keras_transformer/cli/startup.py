@@ -66,6 +66,8 @@ def keep_programs():
     JAX's own variables say otherwise: `JAX_COMPILATION_CACHE_DIR` another folder,
     `JAX_ENABLE_COMPILATION_CACHE=false` none.
     """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return  # other programs may use it, without a bound
     if importlib.util.find_spec("filelock") is None:
         return  # without it JAX cannot bound the folder
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
