@@ -11,7 +11,7 @@ def name_of(code):
     """The English name of a language; None if the code is not known.
 
     Examples:
-        >>> name_of("de"), name_of("deu_Latn"), name_of("de_DE"), name_of("src")
+        >>> name_of("de"), name_of("deu_Latn"), name_of("de_DE"), name_of("xyz")
         ('German', 'German', 'German', None)
     """
     language = code.partition("_")[0]

@@ -38,7 +38,7 @@ def sequence_lengths(run):
     """What its translator allows at most: source tokens, target tokens with begin."""
     search = run.search(DecodingConfig())
     longest = run.config.model.longest or float("inf")
-    width = min(search.max_source_length, longest)
+    width = min(search.longest_source, longest)
     return width, 1 + min(width + search.extra_length, longest)
 
 

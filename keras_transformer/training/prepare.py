@@ -36,6 +36,7 @@ from .recipe import compile_for_training
 BLEU_SENTENCES = 500
 # Where a run holds them.
 TRANSLATED = "data/translated.json"
+SIDES = ("src", "tgt", "trg", "tok")  # names that would be codes of languages
 # The end of a file's name: train.en, train_en.txt, en.txt.gz.
 LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3})(?:\.txt)?(?:\.gz)?$")
 DROPOUT = ("dropout", "attention_dropout")
@@ -209,11 +210,11 @@ def languages_in(pair):
     """The codes of two languages that the names of their files end with, or None.
 
     Examples:
-        >>> languages_in(["train.en", "train.de.gz"]), languages_in(["a.txt", "b.txt"])
+        >>> languages_in(["train.en", "train.de.gz"]), languages_in(["a.src", "a.tgt"])
         (['en', 'de'], None)
     """
     found = [LANGUAGE.search(Path(path or "").name) for path in pair]
-    codes = [match[1] for match in found if match]
+    codes = [match[1] for match in found if match and match[1] not in SIDES]
     return codes if len(set(codes)) == 2 else None
 
 

@@ -237,7 +237,7 @@ def test_a_config_that_says_too_much_is_refused(out):
     [
         (
             "export absent OUT --to onnx",
-            "run must be a directory that `keras-transformer train` or `import` made",
+            "no run at 'absent'",
         ),
         ("export RUN OUT --to tflite", "argument --to: invalid choice: 'tflite'"),
         ("export RUN OUT", "the following arguments are required: --to"),

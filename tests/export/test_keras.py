@@ -27,7 +27,8 @@ def small(trained, tmp_path_factory):
 
 
 def test_int8_is_a_run_that_everything_opens(small, trained):
-    names = ["config.json", "manifest.json", "model.keras", "tokenizer.model"]
+    names = ["README.md", "config.json", "manifest.json", "model.keras"]
+    names += ["tokenizer.model"]
     assert sorted(path.name for path in small.iterdir()) == names
     run = Run.open(small)
     assert run.config.quantization == "int8"

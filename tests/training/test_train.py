@@ -246,7 +246,7 @@ def test_fine_tuning_begins_with_another_run(tmp_path, corpus, trained):
         ),
         (
             dict(init_from=tmp_path / "absent"),
-            "run must be a directory that `keras-transformer train` or `import` made",
+            "no run at '.*absent'",
         ),
     ):
         with pytest.raises(ValueError, match=message):
