@@ -46,8 +46,7 @@ def test_an_evaluation_is_in_it(own, main, capsys):
     (own.parent / "a.tsv").write_text("A man.\tEin Mann.\n", "utf-8")
     scores = json.loads(main("evaluate", own, *files, "--json"))
     found = json.loads(main("info", own, "--json"))["scores"]
-    (name,) = found
-    assert name == "a.tsv, 1 sentences, beam=1, extra_length=2"
+    name = "a.tsv, 1 sentences, beam=1, extra_length=2"
     assert found[name] == {key: scores[key] for key in found[name]}
     assert name in (own / "README.md").read_text("utf-8")
 
