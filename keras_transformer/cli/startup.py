@@ -14,6 +14,8 @@ from ..runs.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
 LARGEST_CACHE = 1 << 29  # bytes
+# What Keras imports if it is installed, for features that no command uses: a second.
+UNUSED = ("matplotlib", "pandas", "sklearn")
 # Of malloc.h.
 M_TRIM_THRESHOLD = -1
 M_MMAP_MAX = -4
@@ -91,8 +93,21 @@ def start_keras():
     keep_freed_memory()
     keep_programs()
     starting = f"starting {os.environ['KERAS_BACKEND']}"
-    with silenced() as terminal, doing(starting, file=terminal):
+    with silenced() as terminal, doing(starting, file=terminal), hidden(UNUSED):
         import keras  # noqa: F401
+
+
+@contextlib.contextmanager
+def hidden(names):
+    """Packages cannot be imported meanwhile, unless they are already."""
+    absent = [name for name in names if name not in sys.modules]
+    # Python's own mark for what is not to be found.
+    sys.modules.update(dict.fromkeys(absent))
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import subprocess
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ from layer_checks import ON_TORCH
 from keras_transformer.cli.startup import (
     BACKENDS,
     choose_backend,
+    hidden,
     keep_freed_memory,
     keep_programs,
 )
@@ -78,3 +80,27 @@ def test_jax_keeps_its_programs_where_the_user_says(monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     keep_programs()
     assert FOLDER not in os.environ
+
+
+def test_what_is_hidden_is_absent_for_a_while(monkeypatch):
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with hidden(["colorsys", "os"]):
+        with pytest.raises(ImportError):
+            import colorsys
+        import os  # was there before
+    import colorsys
+
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+    assert os.sep
+
+
+def test_a_command_starts_without_what_it_does_not_use():
+    code = """
+import sys
+from keras_transformer.cli.startup import UNUSED, start_keras
+start_keras()
+print([name for name in (*UNUSED, "tensorflow") if name in sys.modules])
+import matplotlib, pandas
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
