@@ -3,6 +3,7 @@
 from ..config import DataConfig, TrainingConfig, preset
 from .flags import NEW_RUN, OVERWRITE
 from .output import say_where
+from .startup import beside_tensorflow
 
 FLAGS = {"run": NEW_RUN["run"] | dict(nargs="?", default="demo-run")} | OVERWRITE
 FIRST = ("--overwrite",)
@@ -26,7 +27,8 @@ def run(options):
 
     print("Training a small model on 12,000 bundled pairs: minutes on two cores.")
     files = [*captions("train"), *captions("valid")]
-    train(options.run, *files, **CONFIGS, overwrite=options.overwrite)
+    with beside_tensorflow(is_used=False):
+        train(options.run, *files, **CONFIGS, overwrite=options.overwrite)
     source, target = captions("test")
     result = evaluate(options.run, source, target)
     rate = f"{result.sentences_per_second:.1f} a second"

@@ -5,6 +5,7 @@ import argparse
 from ..config import DecodingConfig, expect
 from ..export.export_directory import PACKAGES
 from .flags import OVERWRITE, RUN, chosen_fields
+from .startup import beside_tensorflow
 
 FLAGS = {
     **RUN,
@@ -23,6 +24,7 @@ FLAGS = {
 }
 FIRST = ("--to", "--overwrite", "--quantization")
 ONLY = {}
+WITH_TENSORFLOW = ("saved_model", "onnx", "kerashub")
 GROUPS = {"search: saved_model's own; ctranslate2's default": DecodingConfig}
 
 
@@ -42,5 +44,6 @@ def run(options):
         from ..kerashub.presets import from_run as write
     else:
         write = getattr(export, to)
-    check = write(options.run, out, overwrite=options.overwrite, **changes)
+    with beside_tensorflow(is_used=to in WITH_TENSORFLOW):
+        check = write(options.run, out, overwrite=options.overwrite, **changes)
     print(f"{check}\nThe export is in {out}.")

@@ -2,6 +2,7 @@
 
 from .flags import NEW_RUN, OVERWRITE
 from .output import say_where
+from .startup import beside_tensorflow
 
 FLAGS = {
     "source": dict(metavar="SOURCE", help="folder of a checkpoint, or name on the hub"),
@@ -22,6 +23,7 @@ def run(options):
     arguments = dict(vars(options))
     for name in ("command", "names", "only"):
         del arguments[name]
-    model = pretrained.load(**arguments)
+    with beside_tensorflow(is_used=False):
+        model = pretrained.load(**arguments)
     print(f"{model.count_params():,} parameters.")
     say_where(options.run)

@@ -92,9 +92,30 @@ def start_keras():
     choose_backend()
     keep_freed_memory()
     keep_programs()
-    starting = f"starting {os.environ['KERAS_BACKEND']}"
-    with silenced() as terminal, doing(starting, file=terminal), hidden(UNUSED):
+    backend = os.environ["KERAS_BACKEND"]
+    unused = {*UNUSED, "jax"} - {backend}
+    starting = f"starting {backend}"
+    with silenced() as terminal, doing(starting, file=terminal), hidden(unused):
         import keras  # noqa: F401
+
+
+@contextlib.contextmanager
+def beside_tensorflow(is_used):
+    """Under another backend, TensorFlow is imported without its lines, or not at all.
+
+    Keras would import it, in five seconds, when it seeds or saves a model.
+    """
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        yield
+    elif is_used:
+        starting = "starting tensorflow"
+        with silenced() as terminal, doing(starting, file=terminal):
+            with contextlib.suppress(ImportError):
+                import tensorflow  # noqa: F401
+        yield
+    else:
+        with hidden(("tensorflow",)):
+            yield
 
 
 @contextlib.contextmanager

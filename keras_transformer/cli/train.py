@@ -22,6 +22,7 @@ from .flags import (
     read_toml,
 )
 from .output import say_where
+from .startup import beside_tensorflow
 
 UNSET = argparse.SUPPRESS  # the options lack what the user does not choose
 FLAGS = {
@@ -114,7 +115,8 @@ def run(options):
         print(fitted, flush=True)
     files = [*TRAIN_FILES, "overwrite", "resume", "init_from"]
     how = {name: chosen.get(name) for name in files}
-    train(options.run, **how, **configs, distribution=distribution)
+    with beside_tensorflow(is_used=configs["training"].tensorboard):
+        train(options.run, **how, **configs, distribution=distribution)
     if distribution.process == 0:
         say_where(options.run)
 

@@ -99,8 +99,26 @@ def test_a_command_starts_without_what_it_does_not_use():
 import sys
 from keras_transformer.cli.startup import UNUSED, start_keras
 start_keras()
-print([name for name in (*UNUSED, "tensorflow") if name in sys.modules])
-import matplotlib, pandas
+print([name for name in (*UNUSED, "jax", "tensorflow") if name in sys.modules])
+import jax, matplotlib, pandas
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_tensorflow_beside_another_backend_says_nothing(is_used, tmp_path):
+    code = f"""
+import sys
+import keras
+from keras_transformer.cli.startup import beside_tensorflow
+with beside_tensorflow({is_used}):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.save({str(tmp_path / "a.keras")!r})
+    print(sys.modules.get("tensorflow") is not None)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    lines = done.stderr.splitlines()
+    others = [line for line in lines if not line.startswith("starting tensorflow: ")]
+    assert (done.stdout, others) == (f"{is_used}\n", [])
