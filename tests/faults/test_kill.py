@@ -93,7 +93,7 @@ def test_a_signal_leaves_after_one_more_checkpoint(folder, tmp_path, number):
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if line.startswith("Epoch 3"):
+        if line.startswith("epoch 3/"):
             break
     process.send_signal(number)
     output = "".join([*lines, process.communicate(timeout=120)[0]])
