@@ -181,6 +181,16 @@ FROM_TOKENIZER = (*VOCABULARY_SIZES, "pad_id", "begin_id", "end_id")
 # Fields that are not chosen when a model is trained.
 NO_FLAGS = (*FROM_TOKENIZER, "output_bias")
 
+
+def flag_fields(config):
+    """The fields of a config, or of its class, that may be chosen, by their names."""
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    if TransformerConfig in (config, type(config)):
+        for name in NO_FLAGS:
+            del fields[name]
+    return fields
+
+
 SIZES = ("encoder_layers", "decoder_layers", "d_model", "d_ff", "num_heads", "dropout")
 PRESETS = {
     "tiny": (4, 4, 128, 256, 4, 0.3),

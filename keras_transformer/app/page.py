@@ -93,11 +93,8 @@ def examples(run):
     lengths = store.lengths[:, 0]
     by_length = lengths.argsort(kind="stable")
     places = [len(store) * n // (2 * EXAMPLES) for n in range(1, EXAMPLES + 1)]
-    rows = by_length[places]
-    tokenizer, _ = run.tokenizers
-    ids, _ = store.padded(rows, lengths[rows].max(), tokenizer.special.pad)
-    texts = dict.fromkeys(tokenizer.decode(ids))
-    return [text for text in texts if 0 < len(text) <= LONGEST]
+    sources, _ = store.texts(by_length[places], *run.tokenizers)
+    return [text for text in dict.fromkeys(sources) if 0 < len(text) <= LONGEST]
 
 
 @dataclasses.dataclass(frozen=True)

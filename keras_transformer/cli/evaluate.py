@@ -4,10 +4,10 @@ import dataclasses
 import json
 from pathlib import Path
 
-from ..config import TrainingConfig
+from ..config import TrainingConfig, flag_fields
 from ..runs.sealed_files import kind_of
 from . import translate
-from .flags import JSON, RUN, flag_fields, value_options
+from .flags import JSON, RUN, value_options
 
 TOKENIZE = flag_fields(TrainingConfig)["bleu_tokenize"]
 FLAGS = {

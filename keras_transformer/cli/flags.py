@@ -4,17 +4,16 @@ A command lists its flags as argparse takes them: `{"--port": {"type": int, ...}
 """
 
 import argparse
-import dataclasses
 import tomllib
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from ..config import (
-    NO_FLAGS,
     DataConfig,
     TrainingConfig,
     TransformerConfig,
     expect,
+    flag_fields,
 )
 from ..runs.flag_names import flag
 from ..runs.sealed_files import check_regular
@@ -89,15 +88,6 @@ def check_used(options, only):
         what = flag(other) if value is True else f"{flag(other)} {value}"
         must = f"be absent without {what}"
         expect(is_used or not is_given, flag(name), must, found)
-
-
-def flag_fields(config):
-    """The fields of a config dataclass that may be chosen, by their names."""
-    fields = {field.name: field for field in dataclasses.fields(config)}
-    if config is TransformerConfig:
-        for name in NO_FLAGS:
-            del fields[name]
-    return fields
 
 
 def value_options(kind):

@@ -133,6 +133,14 @@ class TokenStore:
             padded.append(np.where(inside, found, pad).astype(np.int32))
         return padded
 
+    def texts(self, rows, *tokenizers):
+        """The sentences of some pairs: two lists, sources and targets."""
+        sides = []
+        for tokenizer, (ids, offsets) in zip(tokenizers, self._sides, strict=True):
+            sentences = [ids[offsets[row] : offsets[row + 1]] for row in rows]
+            sides.append(tokenizer.decode(sentences))
+        return sides
+
 
 def _write(files, pairs, tokenizers, config):
     """Tokenise and filter pairs into open `FILES`; give the type of ids, a report."""
@@ -141,7 +149,7 @@ def _write(files, pairs, tokenizers, config):
     # The limit counts the end token already.
     layout = SentenceFormat.of(*tokenizers)
     around = max(layout.around_source, layout.around_labels) - 1
-    limits = {"kept": config, **other_limits(config)}
+    limits = other_limits(config)
     largest = max(tokenizer.vocab_size for tokenizer in tokenizers)
     dtype = "uint16" if largest <= 2**16 else "uint32"
     counts = collections.Counter()
@@ -164,15 +172,12 @@ def _write(files, pairs, tokenizers, config):
         lines = zip(*chunk)
         sides = [tokenizer.encode(list(next(lines))) for tokenizer in tokenizers]
         lengths = np.array([[len(ids) for ids in side] for side in sides]).T
-        verdicts = {
-            name: judge(lengths, limit, around) for name, limit in limits.items()
-        }
-        for name, found in verdicts.items():
-            others[name] += np.count_nonzero(found == "kept")
-        verdict = verdicts["kept"]
-        counts.update(verdict.tolist())
+        for name, limit in limits.items():
+            others[name] += int(np.sum(judge(lengths, limit, around) == "kept"))
+        verdicts = judge(lengths, config, around)
+        counts.update(verdicts.tolist())
         longest = max(longest, int(lengths.max()) + around + 1)
-        kept = verdict == "kept"
+        kept = verdicts == "kept"
         offsets = ends + np.cumsum(lengths[kept], axis=0)
         for side in (0, 1):
             sentences = itertools.compress(sides[side], kept)
@@ -181,13 +186,12 @@ def _write(files, pairs, tokenizers, config):
             files[2 * side + 1].write(offsets[:, side].tobytes())
         ends += lengths[kept].sum(axis=0)
         advance(len(chunk))
-    del others["kept"]
     report = FilterReport(
         **counts,
         max_length=config.max_length,
         max_ratio=config.max_ratio,
         longest=longest,
-        others={name: int(kept) for name, kept in others.items()},
+        others=dict(others),
     )
     expect(
         report.kept, "pairs", "hold at least one that passes the filters", str(report)

@@ -6,8 +6,6 @@ import time
 import warnings
 from pathlib import Path
 
-import numpy as np
-
 from ..config import expect
 from ..data.pairs import read_pairs
 from ..data.sides import swapped
@@ -91,9 +89,6 @@ def training_pairs(run):
     """Some pairs that a run was trained on; none where it has no data."""
     with contextlib.suppress(ValueError):
         store = TokenStore.open(run.path / "data" / "train")
-        rows = np.arange(min(KNOWN, len(store)))
-        width = store.lengths[rows].max()
-        ids = store.padded(rows, width, run.config.model.pad_id)
-        source, target = run.tokenizers
-        return list(zip(source.decode(ids[0]), target.decode(ids[1])))
+        rows = range(min(KNOWN, len(store)))
+        return list(zip(*store.texts(rows, *run.tokenizers)))
     return []

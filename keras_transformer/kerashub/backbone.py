@@ -1,17 +1,15 @@
 """Our encoder and decoder as a KerasHub backbone."""
 
-import dataclasses
-
 import keras
 from keras import ops
 from keras_hub.models import Backbone
 
-from ..config import TransformerConfig
+from ..models.stack import Configured
 from ..models.transformer import EncoderDecoder
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
-class TransformerBackbone(Backbone):
+class TransformerBackbone(Configured, Backbone):
     """The encoder-decoder Transformer as KerasHub's tasks take it.
 
     Its weights are those of a `Transformer` of the same config, in the same order, and
@@ -58,11 +56,3 @@ class TransformerBackbone(Backbone):
     def _padded(self, inputs, side, pad):
         mask = ops.cast(inputs[f"{side}_padding_mask"], "bool")
         return ops.where(mask, inputs[f"{side}_token_ids"], pad)
-
-    def get_config(self):
-        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
-
-    @classmethod
-    def from_config(cls, config):
-        own = TransformerConfig(**config["config"])
-        return super().from_config({**config, "config": own})

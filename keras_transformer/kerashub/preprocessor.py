@@ -133,18 +133,18 @@ class TransformerSeq2SeqLMPreprocessor(Seq2SeqLMPreprocessor):
         target = self.tokenizer.own
         form = SentenceFormat.of(source, target)
         if source_lang is not None:
-            wanted = language_id("source_lang", source_lang, source)
-            changes = {
-                name: replaced(getattr(form, name), source, wanted)
-                for name in ("source_prefix", "source_suffix")
-            }
-            form = dataclasses.replace(form, **changes)
+            language_id("source_lang", source_lang, source)
+            form = dataclasses.replace(
+                form,
+                source_prefix=source.in_language(form.source_prefix, source_lang),
+                source_suffix=source.in_language(form.source_suffix, source_lang),
+            )
         if target_lang is not None:
             wanted = language_id("target_lang", target_lang, target)
             must = "be the language of the import, whose id begins every translation"
             can_change = bool(form.target_prefix) or wanted == form.special.begin
             expect(can_change, "target_lang", must, target_lang)
-            prefix = replaced(form.target_prefix, target, wanted)
+            prefix = target.in_language(form.target_prefix, target_lang)
             form = dataclasses.replace(form, target_prefix=prefix)
         return form
 
@@ -197,12 +197,5 @@ def language_id(side, language, tokenizer):
     """The id of a language of a multilingual tokenizer."""
     is_multilingual = getattr(tokenizer, "kind", None) == "multilingual"
     expect(is_multilingual, side, "be absent without languages to choose", language)
-    hidden = tokenizer.vocabulary.hidden
-    codes = {tokenizer.pieces[number].strip("_"): number for number in hidden}
+    codes = tokenizer.language_ids
     return codes[one_of(side, language, codes)]
-
-
-def replaced(ids, tokenizer, wanted):
-    """The ids, with a wanted language in place of any other."""
-    hidden = set(tokenizer.vocabulary.hidden)
-    return tuple(wanted if number in hidden else number for number in ids)

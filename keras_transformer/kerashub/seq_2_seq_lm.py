@@ -5,12 +5,9 @@ from keras import ops
 from keras_hub.models import Seq2SeqLM
 from keras_hub.samplers import ContrastiveSampler
 
-from ..config import expect
+from ..config import TrainingConfig, expect
 from ..layers.masks import padding_mask
-from ..training.loss import LabelSmoothedCrossEntropy
-from ..training.metrics import Perplexity, TokenAccuracy, TokenCrossEntropy
-from ..training.optimizer import paper_adam
-from ..training.schedule import WarmupSchedule
+from ..training.recipe import compile_options
 from .backbone import TransformerBackbone
 from .preprocessor import TransformerSeq2SeqLMPreprocessor
 from .py_dataset import IdDataset
@@ -72,20 +69,16 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
         Raises:
             ValueError: if the sampler is contrastive, which needs hidden states.
         """
-        config = self.backbone.config
-        if optimizer == "auto":
-            optimizer = paper_adam(WarmupSchedule(config.d_model))
-        if loss == "auto":
-            loss = LabelSmoothedCrossEntropy(0.1, ignore_class=config.pad_id)
-        if weighted_metrics == "auto":
-            kinds = (TokenCrossEntropy, Perplexity, TokenAccuracy)
-            weighted_metrics = [kind(ignore_class=config.pad_id) for kind in kinds]
-        if sampler == "auto":
-            sampler = TransformerBeamSampler()
-        # As in `compile_for_training`.
-        kwargs.setdefault("jit_compile", keras.backend.backend() == "jax")
-        options = dict(weighted_metrics=weighted_metrics, sampler=sampler)
-        super().compile(optimizer, loss, **options, **kwargs)
+        options = compile_options(self.backbone.config, TrainingConfig())
+        options["sampler"] = TransformerBeamSampler()
+        given = dict(
+            optimizer=optimizer,
+            loss=loss,
+            weighted_metrics=weighted_metrics,
+            sampler=sampler,
+        )
+        options |= {name: one for name, one in given.items() if one != "auto"}
+        super().compile(**options | kwargs)
         is_other = not isinstance(self.sampler, ContrastiveSampler)
         must = "be one that needs no hidden states"
         expect(is_other, "sampler", must, "contrastive")

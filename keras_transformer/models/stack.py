@@ -28,7 +28,19 @@ def make_embedding(config, side, token_embedding=None, dtype=None):
     )
 
 
-class ConfiguredLayer(TransformerLayer):
+class Configured:
+    """What a Keras object that a `TransformerConfig` describes has in common."""
+
+    def get_config(self):
+        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config):
+        own = TransformerConfig(**config["config"])
+        return super().from_config({**config, "config": own})
+
+
+class ConfiguredLayer(Configured, TransformerLayer):
     """A layer that reads ids, and that a `TransformerConfig` describes."""
 
     def __init__(self, config, **kwargs):
@@ -40,14 +52,6 @@ class ConfiguredLayer(TransformerLayer):
     def rematerialized_call(self, layer_call, *args, **kwargs):
         # Under a `RematScope` each block is computed again.
         return layer_call
-
-    def get_config(self):
-        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
-
-    @classmethod
-    def from_config(cls, config):
-        own = TransformerConfig(**config["config"])
-        return super().from_config({**config, "config": own})
 
 
 class Stack(ConfiguredLayer):

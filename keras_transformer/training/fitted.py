@@ -7,15 +7,16 @@ import re
 from dataclasses import dataclass
 
 from ..config import (
-    NO_FLAGS,
     SIZES,
     DataConfig,
     TrainingConfig,
     TransformerConfig,
     expect,
+    flag_fields,
     preset,
 )
 from ..data.pairs import read_pairs
+from ..runs.flag_names import flag
 from ..text.normalization import compose, has_text
 from ..text.special_tokens import SpecialTokens
 
@@ -231,7 +232,7 @@ def settings_for(size, begun=None, validated=True, **given):
     model = preset(size_name) if size_name else begun.model
     data = begun.data if begun else DataConfig()
     plain = (model, data, TrainingConfig())
-    known = {"preset"}.union(*map(flag_names, plain))
+    known = {"preset"}.union(*map(flag_fields, plain))
     unknown = sorted(given.keys() - known)
     expect(not unknown, "given", "be names of settings", unknown)
     model, data, training = [replaced(config, fields) for config in plain]
@@ -267,16 +268,8 @@ def rule_for(size, begun):
 
 def replaced(config, fields):
     """A config with those of the fields that it has and that may be chosen."""
-    names = fields.keys() & flag_names(config)
+    names = fields.keys() & flag_fields(config).keys()
     return dataclasses.replace(config, **{name: fields[name] for name in names})
-
-
-def flag_names(config):
-    """The names of a config's fields that may be chosen."""
-    names = [field.name for field in dataclasses.fields(config)]
-    if isinstance(config, TransformerConfig):
-        names = [name for name in names if name not in NO_FLAGS]
-    return names
 
 
 def planned_updates(size, data, training):
@@ -291,7 +284,7 @@ def flags_of(configs, rule):
     """The flags of what a rule says, and of what differs from the plain config."""
     flags = []
     for config, plain in configs:
-        for name in flag_names(config):
+        for name in flag_fields(config):
             value = getattr(config, name)
             is_chosen = name in rule or value != getattr(plain, name)
             if is_chosen and value is not None:
@@ -301,10 +294,9 @@ def flags_of(configs, rule):
 
 def written(name, value):
     """A setting as a flag of the command."""
-    name = name.replace("_", "-")
     if isinstance(value, bool):
-        return f"--{name}" if value else f"--no-{name}"
-    return f"--{name} {value}"
+        return flag(name) if value else flag(f"no_{name}")
+    return f"{flag(name)} {value}"
 
 
 def chosen_by(*configs):
@@ -312,8 +304,7 @@ def chosen_by(*configs):
     chosen = {}
     for config in configs:
         if config is not None:
-            names = flag_names(config)
-            chosen |= {name: getattr(config, name) for name in names}
+            chosen |= {name: getattr(config, name) for name in flag_fields(config)}
     return chosen
 
 

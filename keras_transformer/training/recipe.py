@@ -43,27 +43,34 @@ def compile_for_training(
     Source: Vaswani et al. 2017, section 5.
     """
     training = training or TrainingConfig()
+    options = compile_options(model.config, training, loss_reduction)
+    if model.dtype_policy.name == "mixed_float16":
+        # The one that Keras would make could not be distributed.
+        options["optimizer"] = LossScaleOptimizer(options["optimizer"])
+    model.compile(**options)
+    return model
+
+
+def compile_options(config, training, loss_reduction="mean_with_sample_weight"):
+    """The arguments of `compile` for a `TransformerConfig` and a `TrainingConfig`."""
     steps = training.gradient_accumulation
-    padding = model.config.pad_id
+    padding = config.pad_id
     warmup = (training.warmup_updates, training.learning_rate_scale, steps)
     optimizer = paper_adam(
-        WarmupSchedule(model.config.d_model, *warmup),
+        WarmupSchedule(config.d_model, *warmup),
         weight_decay=training.weight_decay,
         global_clipnorm=training.clip_norm,
         gradient_accumulation_steps=steps if steps > 1 else None,
     )
-    if model.dtype_policy.name == "mixed_float16":
-        # The one that Keras would make could not be distributed.
-        optimizer = LossScaleOptimizer(optimizer)
+    loss = LabelSmoothedCrossEntropy(
+        training.label_smoothing, ignore_class=padding, reduction=loss_reduction
+    )
     kinds = (TokenCrossEntropy, Perplexity, TokenAccuracy)
-    model.compile(
-        optimizer,
-        LabelSmoothedCrossEntropy(
-            training.label_smoothing, ignore_class=padding, reduction=loss_reduction
-        ),
+    return dict(
+        optimizer=optimizer,
+        loss=loss,
         weighted_metrics=[kind(ignore_class=padding) for kind in kinds],
         # XLA is JAX's own compiler; under the others a plain graph or eager run starts
         # sooner and is as fast.
         jit_compile=keras.backend.backend() == "jax",
     )
-    return model

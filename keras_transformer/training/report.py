@@ -5,6 +5,7 @@ import numpy as np
 from ..data.store import TokenStore
 from ..decoding.translator import Translator
 from ..runs.bars import advance, describe, doing, say
+from ..runs.flag_names import flag
 from .progress import SessionCallback
 
 SAMPLES = 5  # validation pairs to show at the end
@@ -44,7 +45,7 @@ def why_over(session):
     """Why nothing is left to train, and what to type to go on."""
     limit = session.limit()
     most = getattr(session.training, limit)
-    more = f"--resume --{limit.replace('_', '-')} {2 * most}"
+    more = f"--resume {flag(limit)} {2 * most}"
     goes_on = f"keras-transformer train {session.run.path} {more}"
     return f"{WHY[limit].format(most)}. To go on: {goes_on}"
 
@@ -68,10 +69,7 @@ def show_samples(run, model):
     tokenizers = run.tokenizers
     store = TokenStore.open(place)
     rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
-    width = store.lengths[rows].max()
-    padding = tokenizers[1].special.pad
-    sides = store.padded(rows, width, padding)
-    pairs = [one.decode(ids) for one, ids in zip(tokenizers, sides, strict=True)]
+    pairs = store.texts(rows, *tokenizers)
     with doing(f"translating {len(rows)} validation sentences"):
         translations = Translator(model, *tokenizers)(pairs[0])
     for source, reference, translation in zip(*pairs, translations, strict=True):

@@ -155,21 +155,29 @@ class CheckpointTokenizer:
         return texts
 
     @property
-    def languages(self):
-        """The id of each language between which there is a choice, by its code."""
+    def language_ids(self):
+        """The id of each language, by its code."""
         hidden = self.vocabulary.hidden
-        if self.special.begin in hidden:  # which is the model's, too
-            hidden = ()
         return {self.pieces[number].strip("_"): number for number in hidden}
+
+    @property
+    def languages(self):
+        """Those of the `language_ids` between which there is a choice."""
+        is_fixed = self.special.begin in self.vocabulary.hidden  # the model's, too
+        return {} if is_fixed else self.language_ids
+
+    def in_language(self, ids, code):
+        """Ids around a sentence, with that language in place of any other."""
+        known = self.language_ids
+        hidden = known.values()
+        return tuple(known[code] if number in hidden else number for number in ids)
 
     def with_languages(self, source, target):
         """The tokenizer for other languages, given by their codes."""
-        ids = self.languages
         sides = dict(source_prefix=source, source_suffix=source, target_prefix=target)
         around = {}
         for name, code in sides.items():
-            own = getattr(self, name)
-            around[name] = [ids[code] if n in ids.values() else n for n in own]
+            around[name] = self.in_language(getattr(self, name), code)
         return self.with_ids(**around)
 
     def with_ids(self, **around):
