@@ -231,6 +231,25 @@ def importing(tmp_path_factory, **changes):
     return imported
 
 
+def generate(made, text, form, extra_length):
+    """What `transformers` makes of a text, greedily; its sequences and scores."""
+    source, target = made.languages
+    named = {} if source is None else dict(src_lang=source, tgt_lang=target)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(made.checkpoint, **named)
+    source = tokenizer(text, return_tensors="pt")
+    return made.theirs.generate(
+        **source,
+        num_beams=1,
+        do_sample=False,
+        max_new_tokens=source.input_ids.shape[1] + extra_length,
+        decoder_start_token_id=form.special.begin,
+        forced_bos_token_id=form.target_prefix[0] if form.target_prefix else None,
+        bad_words_ids=[[token] for token in form.special.never_generated],
+        output_scores=True,
+        return_dict_in_generate=True,
+    )
+
+
 def write(folder, family, taught=False, **changes):
     """Write a checkpoint, tempted if it is taught; its model and `SentenceFormat`."""
     model, form = make_model(family, **changes)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import small
-from checkpoints import importing
+from checkpoints import generate, importing
 from layer_checks import ON_TORCH, marked
 
 keras_hub = pytest.importorskip("keras_hub")
@@ -204,10 +204,15 @@ def imported(tmp_path_factory):
 @marked(ON_TORCH)
 @pytest.mark.parametrize("family", ["marian", "m2m_100", "nllb", "mbart"])
 def test_imported_checkpoints_become_presets(imported, family, tmp_path):
-    run = imported(family).run
-    kerashub.from_run(run, tmp_path / "preset")
+    made = imported(family)
+    kerashub.from_run(made.run, tmp_path / "preset")
     lm = keras_hub.models.Seq2SeqLM.from_preset(str(tmp_path / "preset"))
-    check_strings(run, lm, LINES, beams=(1,))
+    found = check_strings(made.run, lm, LINES, beams=(1,))
+    translator = Translator.load(made.run)
+    for number in (0, 2, 4):
+        theirs = generate(made, LINES[number], translator.sentence_format, SHORT)
+        ids = theirs.sequences[0, 1:].tolist()
+        assert [found[number]] == translator.target_tokenizer.decode([ids])
 
 
 @marked(ON_TORCH)

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from checkpoints import complete  # noqa: E402
+from checkpoints import complete, generate  # noqa: E402
 from layer_checks import NOT_ON_JAX, ON_TORCH  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
 
@@ -42,24 +42,10 @@ def made(request, imported):
 
 def test_translates_as_transformers_do(made):
     translator = Translator.load(made.run, GREEDY)
-    source, target = made.languages
-    named = {} if source is None else dict(src_lang=source, tgt_lang=target)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(made.checkpoint, **named)
-    prefix = translator.sentence_format.target_prefix
-    special = translator.sentence_format.special
+    form = translator.sentence_format
+    prefix = form.target_prefix
     for text, (found,) in zip(TEXTS, translator.hypotheses(TEXTS), strict=True):
-        source = tokenizer(text, return_tensors="pt")
-        expected = made.theirs.generate(
-            **source,
-            num_beams=1,
-            do_sample=False,
-            max_new_tokens=source.input_ids.shape[1] + GREEDY.extra_length,
-            decoder_start_token_id=special.begin,
-            forced_bos_token_id=prefix[0] if prefix else None,
-            bad_words_ids=[[token] for token in special.never_generated],
-            output_scores=True,
-            return_dict_in_generate=True,
-        )
+        expected = generate(made, text, form, GREEDY.extra_length)
         best, second = torch.cat(expected.scores).topk(2).values.T
         assert (best - second).min() > 1e-4  # rounding decides nothing
         assert list(found.ids) == expected.sequences[0, 1:].tolist()
