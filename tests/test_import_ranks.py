@@ -49,6 +49,7 @@ RANKS = {
 UPWARDS = {("decoding.translator", "runs.run")}  # Translator.load
 BACKENDS = {"jax", "tensorflow", "torch"}
 MAY_NAME_A_BACKEND = {
+    "cli.startup",  # TensorFlow without its lines
     "decoding.compiled",
     "distribution",
     "export",

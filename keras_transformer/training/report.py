@@ -71,7 +71,8 @@ def show_samples(run, model):
     rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
     pairs = store.texts(rows, *tokenizers)
     with doing(f"translating {len(rows)} validation sentences"):
-        translations = Translator(model, *tokenizers)(pairs[0])
+        translator = Translator(model, *tokenizers, run.search())
+        translations = translator(pairs[0])
     for source, reference, translation in zip(*pairs, translations, strict=True):
         say(f"\n  {source}", f"  reference: {reference}", f"  model:     {translation}")
     say("")
