@@ -5,9 +5,10 @@ import re
 
 # The fields and arguments that are flags of the command that runs, if one does.
 FLAG_NAMES = contextvars.ContextVar("flags", default=())
-# A name of several words, or one that must be something or has a value.
+# A name of several words, or one or two that must be something, or one with a value.
 ARGUMENT = re.compile(
-    r"(?<![\w/'.-])([a-z]+_\w+|[a-z]+(?==)|^[a-z]+(?= must ))"
+    r"(?<![\w/'.-])([a-z]+_\w+|[a-z]+(?==)"
+    r"|^[a-z]+(?= must | and [a-z]+ must )|(?<= and )[a-z]+(?= must ))"
     r"(?:='?([\w.]*\w)'?)?(?![\w/'])"
 )
 

@@ -41,5 +41,5 @@ def test_files_that_are_swapped_or_the_same(run, capsys):
     said = "warning: source and target seem to be swapped: words found in the training"
     assert said in capsys.readouterr().err
     assert cli.main([*command, "--source", source, "--target", source]) == 2
-    said = "source and target must be in two languages, not the same text; received"
+    said = "--source and --target must be in two languages, not the same text; received"
     assert said in capsys.readouterr().err

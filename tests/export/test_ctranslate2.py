@@ -8,7 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX
+from layer_checks import NOT_ON_JAX, marked
 from making import clear_sentences, is_clear, make_run, sentences, translation
 
 from keras_transformer import Translator, evaluate, export
@@ -51,6 +51,7 @@ def test_same_translations_as_translator(tmp_path, one_width, changes):
     same_translations(run, tmp_path / "out")
 
 
+@marked(NOT_ON_JAX)
 def test_same_translations_with_the_papers_options(paper, fast, one_width):
     same_translations(paper, fast)
 

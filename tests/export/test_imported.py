@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import importing  # noqa: E402
-from layer_checks import ON_TORCH, numpy  # noqa: E402
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy  # noqa: E402
 from making import SIZES, make_run, sentences  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
 
@@ -45,6 +45,7 @@ def slow(*names):
     return [pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("name", ["marian", *slow(*[*FOLDERS][1:])])
 def test_ctranslate2(run_of, name, tmp_path):
     run = run_of(name).run
@@ -179,6 +180,7 @@ OWN = [
 ]
 
 
+@marked(NOT_ON_JAX)
 @pytest.mark.parametrize(
     "changes", [*OWN[:2], *slow(*OWN[2:])], ids=lambda changes: "-".join(changes)
 )
@@ -208,6 +210,7 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
             pretrained.load(out, tmp_path / "again")
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("name", ["marian", *slow("marian-separate")])
 def test_there_and_back_again(run_of, tmp_path, name):
     theirs, folder, _, _, run = run_of(name)

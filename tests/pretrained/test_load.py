@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete, generate  # noqa: E402
-from layer_checks import NOT_ON_JAX, ON_TORCH  # noqa: E402
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
 
 from keras_transformer import Translator, pretrained  # noqa: E402
@@ -52,6 +52,7 @@ def test_translates_as_transformers_do(made):
         assert found.ids[: len(prefix)] == prefix
 
 
+@marked(NOT_ON_JAX)
 def test_what_it_looks_at_is_what_transformers_say(made):
     decoding = DecodingConfig(beam=2, extra_length=5, length_penalty=0.0)
     translator = Translator.load(made.run, decoding)

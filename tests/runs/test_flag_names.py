@@ -24,6 +24,8 @@ def flags():
         ("max_length=128.5.", "--max-length 128.5."),
         ("the beam of a source must end", "the beam of a source must end"),
         ("'n_best/max_length' is missing", "'n_best/max_length' is missing"),
+        ("source and beam must fit", "--source and --beam must fit"),
+        ("source and rest must fit", "--source and rest must fit"),
         ("top_k must be absent", "top_k must be absent"),
         ("config 'a': [data] must have max_length", None),
     ],
