@@ -155,7 +155,8 @@ def fit(run, training, distribution):
         with distribution.main_process_first() as is_first:
             if is_first:
                 checkpoints.note_best()
-    model = run.model()
+    with doing("opening the best model", shown=session.writes):
+        model = run.model()
     if session.writes:
         report(session, model)
     return model
