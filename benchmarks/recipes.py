@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import itertools
 import shlex
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -54,7 +55,7 @@ def measured(options, flags, folder):
     files += ["--valid-source", valid[0], "--valid-target", valid[1]]
     limit = ["--max-minutes", str(options.minutes), "--overwrite"]
     begin = time.perf_counter()
-    with contextlib.redirect_stdout(None):
+    with contextlib.redirect_stdout(sys.stderr):
         status = command(["train", run, *files, *limit, *shlex.split(flags)])
     if status:
         raise SystemExit(status)
