@@ -264,7 +264,7 @@ def test_a_config_that_says_too_much_is_refused(out):
         ),
         (
             "export RUN OUT --to saved_model --n-best 2 --batch-size 1",
-            "the search of a SavedModel must be among beam, ",
+            "the search of a SavedModel must be among beam, --extra-length, ",
         ),
         (
             "translate --runtime ctranslate2 RUN hello",
