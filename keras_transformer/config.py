@@ -19,7 +19,7 @@ from .config_fields import (
 )
 from .text.special_tokens import BEGIN, END, PAD, SpecialTokens
 
-Activation = Literal["relu", "gelu", "silu"]
+Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
 Positions = Literal["sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned"]
 
 
