@@ -103,6 +103,9 @@ def check_format(run, format):
         ValueError: if the format has no such model or tokenizer.
         ImportError: if a package is not installed.
     """
+    markup = run.tokenizers[0].markup
+    must = f"have no markup for {format}, which takes texts without Python"
+    expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
     if format in ENGINES:
         check_model(run.config.model, ENGINES[format])
     if format in TOKENIZERS:
@@ -110,9 +113,6 @@ def check_format(run, format):
         known = TOKENIZERS[format]
         must = f"be of {' or '.join(known)} for {format}"
         expect(kind in known, "the tokenizer", must, kind)
-    markup = run.tokenizers[0].markup
-    must = f"have no markup for {format}, which takes texts without Python"
-    expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
     for extra, modules in PACKAGES[format].items():
         needed(*modules, extra=extra)
 
