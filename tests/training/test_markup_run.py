@@ -52,7 +52,7 @@ def test_what_says_the_markup_is_sealed(run, tmp_path):
     try:
         path.write_text(content.replace("rst", "icu"))
         with pytest.raises(ValueError, match="markup.json"):
-            Run.open(run).tokenizers
+            assert Run.open(run).tokenizers
     finally:
         path.write_text(content)
 
