@@ -25,6 +25,7 @@ from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import locked, new_directory
 from ..text.lines import count_lines
+from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
 from .fitted import chosen_by, fitted_settings
@@ -220,10 +221,15 @@ def languages_in(pair):
 
 def train_tokenizers(pair, data):
     """The tokenizers of two files: one object if they share a vocabulary."""
-    options = (data.vocab_size, data.tokenizer, data.byte_fallback)
+    markup = Markup.of(data)
+    options = (data.vocab_size, data.tokenizer, data.byte_fallback, markup)
+
+    def protected(lines):
+        return lines if markup is None else (markup.protect(line)[0] for line in lines)
+
     if data.share_embeddings:
         lines = itertools.chain.from_iterable(read_pairs(*pair))
-        shared = Tokenizer.train(lines, *options)
+        shared = Tokenizer.train(protected(lines), *options)
         return shared, shared
     sides = [map(operator.itemgetter(side), read_pairs(*pair)) for side in (0, 1)]
-    return [Tokenizer.train(lines, *options) for lines in sides]
+    return [Tokenizer.train(protected(lines), *options) for lines in sides]
