@@ -48,7 +48,7 @@ def document_kind(options):
         must = "be absent without a document as --input"
         expect(options.review is None, "--review", must, options.review)
         found = format_of(options.output or "")
-        must = f"be {found} for an --output that is"
+        must = f"have the format of --output, {found}"
         expect(found not in STRUCTURED, "--input", must, options.input)
     return kind
 
@@ -59,14 +59,14 @@ def check_options(options, kind):
     expect(output, "--output", f"be given with {kind}", output)
     found = format_of(output)
     fits = found == kind or kind == PARAGRAPHS and found is None
-    expect(fits, "--output", f"be {kind}, as --input is", output)
+    expect(fits, "--output", f"have the format of --input, {kind}", output)
     for name in ("bulk", "alignments", "token_scores", "prefix_file"):
         value = getattr(options, name)
         expect(not value, flag(name), f"be absent with {kind}", value)
     is_told = kind not in TABLES or options.column
     expect(is_told, "--column", f"be given with {kind}", options.column)
     is_other = options.review != output
-    expect(is_other, "--review", "be another file than --output", output)
+    expect(is_other, "--review", "differ from --output", output)
 
 
 def translate_file(options, kind, load_translator):

@@ -190,4 +190,9 @@ def check_languages(path, own, options):
     for mine, other in zip(map(primary, own), map(primary, options.languages)):
         is_known = mine and other and len(mine) == len(other) == 2
         pair = " to ".join(map(str, options.languages))
-        expect(not is_known or mine == other, path, f"be for {pair}", own)
+        expect(
+            not is_known or mine == other,
+            path,
+            f"have the run's languages, {pair}",
+            own,
+        )

@@ -11,7 +11,7 @@ from .document import spans
 from .prose import Prose
 
 FRONT = re.compile(
-    r"\A(---|\+\+\+)\r?\n.*?^(?:\1|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE
+    r"\A(---|\+\+\+)\r?\n.*?^(?:\1|\.\.\.)\s*?$", re.DOTALL | re.MULTILINE
 )
 # What dialects of Markdown add: footnotes, mathematics, templates, attributes, tasks,
 # admonitions; code in HTML; line breaks that are meant.

@@ -27,32 +27,28 @@ class PO(Document):
     declared = CHARSET
 
     def find_segments(self):
-        self.store = self.parsed()
-        units = [unit for unit in self.store.units if not unit.isobsolete()]
-        places = list(STRINGS.finditer(self.text))
-        found = len(places)
-        what = f"have a msgstr for each of its {len(units)} entries"
-        expect(found == len(units), self.path, what, found)
-        self.entries = list(zip(units, places))
+        # In other encodings, and with mixed ends of lines, it does not read all.
+        text = CHARSET.sub(b"charset=UTF-8", self.text.encode(), count=1)
+        self.store = pypo.pofile(encoding="utf-8")
+        try:
+            self.store.parse(text.replace(b"\r\n", b"\n"))
+            units = [unit for unit in self.store.units if not unit.isobsolete()]
+            places = STRINGS.finditer(self.text)
+            self.entries = list(zip(units, places, strict=True))
+        except ValueError as error:
+            message = f"{self.path} must be a readable PO file; received {error}"
+            raise ValueError(message) from None
         self.filled = {}
         for number, (unit, place) in enumerate(self.entries):
             if unit.isheader() or all(texts(unit.target)):
                 continue
             where = f"line {self.line_of(place.start())}"
-            self.forms(unit, where)
-            for text in texts(unit.source):
-                yield Segment(text, where, *place.span(), key=number)
-
-    def parsed(self):
-        """The catalogue as translate-toolkit reads it."""
-        store = pypo.pofile(encoding="utf-8")
-        try:
-            # In other encodings it cannot read all.
-            store.parse(CHARSET.sub(b"charset=UTF-8", self.text.encode(), count=1))
-        except ValueError as error:
-            message = f"{self.path} must be a readable PO file; received {error}"
-            raise ValueError(message) from None
-        return store
+            forms = self.forms(unit, where)
+            given = [*texts(unit.target), *[""] * len(forms)]
+            missing = {form for form, text in zip(forms, given) if not text}
+            for form, text in enumerate(texts(unit.source)):
+                if form in missing:
+                    yield Segment(text, where, *place.span(), key=number, details=form)
 
     def forms(self, unit, where):
         """Which of an entry's two texts each of its translations is of, 0 or 1."""
@@ -67,7 +63,7 @@ class PO(Document):
 
     def fill(self, segment, pieces):
         text = spliced(segment.text, pieces)
-        self.filled.setdefault(segment.key, []).append(text)
+        self.filled.setdefault(segment.key, {})[segment.details] = text
 
     def data(self):
         last = 0

@@ -5,6 +5,7 @@ Source: docutils' reStructuredText Markup Specification.
 
 import collections
 import re
+import warnings
 
 from docutils import frontend, nodes, utils
 from docutils.parsers.rst import Directive, Parser, directives
@@ -69,6 +70,10 @@ class RST(Prose):
         settings.file_insertion_enabled = settings.raw_enabled = False
         self.tree = utils.new_document(str(self.path), settings)
         Parser().parse(self.text, self.tree)
+        tables = len(list(self.tree.findall(nodes.table)))
+        if tables:
+            message = f"{self.path}: the cells of {tables} tables stay as they are"
+            warnings.warn(message, stacklevel=2)
         last = 0
         for node in self.tree.findall(lambda node: isinstance(node, TEXTS)):
             if not node.rawsource or is_aside(node):
@@ -121,7 +126,7 @@ class RST(Prose):
 
     def widen(self, number, width):
         """Make a line above or below a title at least as long as the title is."""
-        for found in re.finditer(r"([!-/:-@\[-`{-~])\1+[ \t]*$", self.line(number)):
+        for found in re.finditer(r"([!-/:-@\[-`{-~])\1*[ \t]*$", self.line(number)):
             end = self.starts[number] + found.end()
             more = width - len(found[0].rstrip())
             if found.start() == 0 and more > 0:

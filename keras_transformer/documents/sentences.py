@@ -2,15 +2,24 @@
 
 import itertools
 import re
-
-import pysbd
-from pysbd.languages import LANGUAGE_CODES
+import warnings
 
 from .document import primary
+
+with warnings.catch_warnings():  # of Python 3.12 about its regular expressions
+    warnings.simplefilter("ignore", SyntaxWarning)
+    import pysbd
+    from pysbd.languages import LANGUAGE_CODES
 
 WEB = re.compile(
     r"(?:https?|ftp)://[^\s<>\"]*[^\s<>\".,;:!?)\]]|\b[\w.+-]+@[\w-]+\.\w+"
 )
+
+# White space around a sentence; and punctuation, which cuts no entity such as &amp;.
+BEFORE = re.compile(r"\s*")
+AFTER = re.compile(r"\s*\Z")
+MARKS_BEFORE = re.compile(r"(?:(?!&#?\w+;)[\W_])*")
+MARKS_AFTER = re.compile(r"(?:[^\w;]|_)*\Z")
 
 
 def splitter_for(language):
@@ -27,8 +36,9 @@ def pieces_of(segment, splitter):
     """What of a segment is translated: `(start, end, text)`, in order.
 
     A piece is a sentence without the white space around it. Markup inside a sentence
-    cuts it, and its pieces are translated one by one: what protects markup, has the
-    whole sentence translated and restores it would stand here.
+    cuts it, and its pieces are translated one by one, without the punctuation beside
+    the markup: what protects markup, has the whole sentence translated and restores it
+    would stand here.
     """
     text = hidden(segment.text, segment.soft)
     fixed = [*segment.fixed, *(match.span() for match in WEB.finditer(text))]
@@ -38,11 +48,17 @@ def pieces_of(segment, splitter):
     for start, end in fixed:
         edges.difference_update(range(start + 1, end))
         edges.update([start, end])
+    begins = {start for start, _ in fixed}
+    ends = {end for _, end in fixed}
     for start, end in itertools.pairwise(sorted(edges)):
         piece = text[start:end]
-        if any(map(str.isalpha, piece)):
-            start += len(piece) - len(piece.lstrip())
-            yield start, start + len(piece.strip()), " ".join(piece.split())
+        if not any(map(str.isalpha, piece)):
+            continue
+        before = MARKS_BEFORE if start in ends else BEFORE
+        after = MARKS_AFTER if end in begins else AFTER
+        first = before.match(piece).end()
+        last = after.search(piece).start()
+        yield start + first, start + last, " ".join(piece[first:last].split())
 
 
 def hidden(text, places):

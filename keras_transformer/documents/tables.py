@@ -14,19 +14,18 @@ from .document import Document, Segment, spliced
 class CSV(Document):
     """Comma-separated values with a header; a semicolon may separate them, too."""
 
-    delimiters = ",;"
+    delimiter = ","
     field = r'"(?:[^"]|"")*"|[^"{0}\r\n][^{0}\r\n]*|'
     has_quotes = True
 
     def find_segments(self):
         column = self.options.column
         expect(column is not None, "column", f"be given for {self.path}", column)
-        for delimiter in self.delimiters:
-            self.delimiter = delimiter
-            rows = list(self.rows())
-            names = [self.value(cell) for cell in rows[0]] if rows else []
-            if column in names:
-                break
+        header = self.text.partition("\n")[0]
+        if self.has_quotes and "," not in header and ";" in header:
+            self.delimiter = ";"
+        rows = list(self.rows())
+        names = [self.value(cell) for cell in rows[0]] if rows else []
         for name in (column, self.options.into):
             is_there = names.count(name) == 1
             is_new = name == self.options.into and name not in names
@@ -115,6 +114,6 @@ class CSV(Document):
 class TSV(CSV):
     """Tab-separated values with a header."""
 
-    delimiters = "\t"
+    delimiter = "\t"
     field = "[^{0}\r\n]*"
     has_quotes = False

@@ -43,11 +43,14 @@ class TMX(XML):
         expect(source, self.path, must, source)
         others = sorted({*codes} - {primary(source)})
         target = wanted[1]
-        if len(others) == 1 or primary(target) in others:
-            target = codes[others[0] if len(others) == 1 else primary(target)]
+        known = primary(target) or ""
+        if known in codes:
+            target = codes[known]
+        elif len(others) == 1 and len(known) != 2:
+            target = codes[others[0]]
         must = f"have one language beside {source}, for a run that knows none"
         expect(target, self.path, must, others)
-        check_languages(self.path, (source, target), self.options)
+        check_languages(self.path, (source, None), self.options)
         return source, target
 
     def seg(self, tuv):

@@ -72,19 +72,24 @@ def translate_document(
     with contextlib.ExitStack() as opened:
         file = opened.enter_context(new_file(output))
         review_file = review and opened.enter_context(new_file(review))
-        document = make(source, read_bytes(source), options)
+        data = read_bytes(source)
+        document = make(source, data, options)
         splitter = splitter_for(document.language or options.languages[0])
         pieces = [list(pieces_of(one, splitter)) for one in document.segments]
         best = best_of(document, pieces, translate)
+        changes = []
         rows = []
         for segment, own in zip(document.segments, pieces):
             found = [best[document.plain(text)] for *_, text in own]
-            changes = joined(document, segment, own, found)
-            document.fill(segment, changes)
-            rows.append((certainty(found), segment, spliced(segment.text, changes)))
-        data = document.data()
-        check(document, make(output, data, options))
-        file.buffer.write(data)
+            changes.append(joined(document, segment, own, found))
+            new = spliced(segment.text, changes[-1])
+            if found:
+                rows.append((certainty(found), segment, new))
+
+        def remake(content):
+            return make(source, content, options)
+
+        file.buffer.write(checked(remake, data, changes))
         if review:
             write_review(review_file, rows)
 
@@ -128,22 +133,48 @@ def joined(document, segment, pieces, hypotheses):
 
 
 def certainty(hypotheses):
-    """The mean log-probability of all tokens; 0 without any."""
+    """The mean log-probability of all tokens; 0 where none is known."""
     scores = [score for one in hypotheses for score in one.token_scores]
     return sum(scores) / max(1, len(scores))
 
 
-def check(document, again):
-    """Raise a `ValueError` unless a written document has kept its structure."""
-    filled = {segment.key for segment in document.segments}
-    before = document.structure(filled)
-    after = again.structure(filled)
-    if before == after:
-        return
-    differing = [pair for pair in zip(before, after) if pair[0] != pair[1]]
-    was, found = differing[0] if differing else (len(before), len(after))
-    what = f"keep its structure in translation: {was!r}"
-    expect(False, document.path, what, found)
+def checked(remake, data, changes):
+    """The bytes of a document with the changes of its segments.
+
+    Raises:
+        ValueError: if something else changes; it names the first segment to blame.
+    """
+    written, keeps = filled(remake, data, changes)
+    if keeps:
+        return written
+    good, bad = 0, len(changes)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        _, keeps = filled(remake, data, changes[:middle])
+        if keeps:
+            good = middle
+        else:
+            bad = middle
+    document = remake(data)
+    segment = document.segments[bad - 1]
+    new = spliced(segment.text, changes[bad - 1])
+    where = f"{document.path}, {segment.place},"
+    must = f"keep its markup in translation: {segment.text!r}"
+    raise ValueError(f"{where} must {must}; received {new!r}")
+
+
+def filled(remake, data, changes):
+    """A document's bytes with changes of its first segments; if it keeps all else."""
+    document = remake(data)
+    pairs = list(zip(document.segments, changes))
+    for segment, own in pairs:
+        document.fill(segment, own)
+    written = document.data()
+    keys = {segment.key for segment, _ in pairs}
+    try:
+        return written, remake(written).structure(keys) == document.structure(keys)
+    except ValueError:  # it cannot be read any more
+        return written, False
 
 
 def write_review(file, rows):

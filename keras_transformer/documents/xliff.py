@@ -48,7 +48,7 @@ class XLIFF(XML):
             if "trgLang" not in own[0]:
                 must = "say trgLang, the language to translate into"
                 expect(code, self.path, must, sorted(own[0]))
-                end = self.root.inner - 1
+                end = self.root.start + len(f"<{self.root.tag}")
                 self.change(end, end, f' trgLang="{code.replace("_", "-")}"')
         for attributes in own:
             codes = [attributes.get(name) for name in names]

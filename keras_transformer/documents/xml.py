@@ -152,8 +152,9 @@ class XML(Document):
 
     def indent(self, element):
         """The white space before an element."""
-        before = self.text[: element.start]
-        return before[len(before.rstrip()) :]
+        begin = self.text.rfind(">", 0, element.start) + 1
+        found = self.text[begin : element.start]
+        return "" if found.strip() else found
 
     def plain(self, text):
         return html.unescape(text)
