@@ -1,5 +1,6 @@
 """Translate a document, a file in a format of its own."""
 
+import os
 from pathlib import Path
 
 from ..config import expect
@@ -23,8 +24,6 @@ FLAGS = {
         metavar="FILE", help="also write the translated texts, least certain first"
     ),
 }
-
-
 TABLES = ("CSV", "TSV", "JSON lines")
 # What lines cannot be written to.
 STRUCTURED = ("PO", "XLIFF", "TMX", "JSON lines", "HTML")
@@ -65,8 +64,13 @@ def check_options(options, kind):
         expect(not value, flag(name), f"be absent with {kind}", value)
     is_told = kind not in TABLES or options.column
     expect(is_told, "--column", f"be given with {kind}", options.column)
-    is_other = options.review != output
-    expect(is_other, "--review", "differ from --output", output)
+    review = options.review
+    if review is not None:
+        others = map(os.path.realpath, (options.input, output))
+        is_other = os.path.realpath(review) not in others
+        expect(is_other, "--review", "differ from --input and --output", review)
+        must = "be that of a file in an existing directory"
+        expect(Path(review).parent.is_dir(), "--review", must, review)
 
 
 def translate_file(options, kind, load_translator):

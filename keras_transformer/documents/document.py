@@ -58,8 +58,7 @@ class Document:
         options: an `Options`.
     """
 
-    declared = None  # finds the name of the encoding in the bytes
-    default = "utf-8"
+    declared = None  # finds the name of the encoding in the bytes; UTF-8 without
     errors = "strict"
     language = None
 
@@ -129,7 +128,7 @@ class Document:
             if data.startswith(bom):
                 return bom, encoding
         found = self.declared and self.declared.search(data[:4096])
-        name = found[1].decode("ascii") if found else self.default
+        name = found[1].decode("ascii") if found else "utf-8"
         try:
             return b"", codecs.lookup(name).name
         except LookupError:
@@ -190,9 +189,5 @@ def check_languages(path, own, options):
     for mine, other in zip(map(primary, own), map(primary, options.languages)):
         is_known = mine and other and len(mine) == len(other) == 2
         pair = " to ".join(map(str, options.languages))
-        expect(
-            not is_known or mine == other,
-            path,
-            f"have the run's languages, {pair}",
-            own,
-        )
+        must = f"have the run's languages, {pair}"
+        expect(not is_known or mine == other, path, must, own)

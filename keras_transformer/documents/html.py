@@ -52,23 +52,11 @@ class Events(HTMLParser):
     def handle_data(self, data):
         self.add("text")
 
-    def handle_entityref(self, name):
-        self.add("text")
-
-    def handle_charref(self, name):
-        self.add("text")
-
     def handle_comment(self, data):
         self.add("aside")
 
-    def handle_decl(self, decl):
-        self.add("aside")
-
-    def handle_pi(self, data):
-        self.add("aside")
-
-    def unknown_decl(self, data):
-        self.add("aside")
+    handle_entityref = handle_charref = handle_data
+    handle_decl = handle_pi = unknown_decl = handle_comment
 
 
 class HTML(Document):

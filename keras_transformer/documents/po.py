@@ -9,7 +9,7 @@ import re
 from translate.storage import pypo
 
 from ..config import expect
-from .document import Document, Segment, spliced
+from .document import Document, Segment, check_languages, spliced
 
 CHARSET = re.compile(rb"charset=([\w-]+)")
 QUOTED = r'[ \t]*"[^\r\n]*"[ \t]*'
@@ -38,6 +38,8 @@ class PO(Document):
         except ValueError as error:
             message = f"{self.path} must be a readable PO file; received {error}"
             raise ValueError(message) from None
+        header = self.store.parseheader()
+        check_languages(self.path, (None, header.get("Language")), self.options)
         self.filled = {}
         for number, (unit, place) in enumerate(self.entries):
             if unit.isheader() or all(texts(unit.target)):
@@ -82,7 +84,8 @@ class PO(Document):
         lines = []
         for form, (source, text) in enumerate(zip(forms, given)):
             name = f"msgstr[{form}]" if unit.hasplural() else "msgstr"
-            quoted = pypo.quoteforpo(text or self.filled[number][source])
+            text = text or self.filled[number].get(source, "")
+            quoted = pypo.quoteforpo(text) or ['""']
             lines += [f"{name} {quoted[0]}", *quoted[1:]]
         return self.line_end.join(lines)
 

@@ -41,8 +41,8 @@ class Prose(Document):
             fixed: spans of it that are never translated.
         """
         where = f"line {line + 1}"
-        must = f"have a text that can be found again: {content!r}"
-        expect(places, f"{self.path}, {where},", must, "another")
+        must = "be without tabs and odd ends of lines in a text"
+        expect(places, f"{self.path}, {where},", must, content)
         start = places[0]
         end = places[len(content) - 1] + 1
         kept = [

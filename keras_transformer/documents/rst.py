@@ -9,6 +9,7 @@ import warnings
 
 from docutils import frontend, nodes, utils
 from docutils.parsers.rst import Directive, Parser, directives
+from docutils.parsers.rst.directives.admonitions import Note
 
 from .document import spans, spliced
 from .prose import Prose
@@ -27,7 +28,7 @@ CLASSIFIER = re.compile(r" : .*\Z")
 SPECIAL = re.compile(r"([\\`*|]|_(?![^\W_])|:(?=:))")
 FIRST = re.compile(r"^(?=[-+:.>=~#^\"']|\(?\w{1,4}[.)]\s)")
 # Directives of Sphinx that hold prose; the others stay as they are.
-VERSIONS = "versionadded versionchanged deprecated versionremoved seealso".split()
+VERSIONS = "versionadded versionchanged deprecated versionremoved".split()
 OBJECTS = (
     "function class method classmethod staticmethod attribute data exception module "
     "decorator property describe option envvar confval"
@@ -41,17 +42,23 @@ class Described(Directive):
     optional_arguments = 1
     final_argument_whitespace = True
     has_content = True
+    holder = nodes.container
     option_spec = collections.defaultdict(lambda: directives.unchanged, noindex=str)
 
     def run(self):
-        node = nodes.container(names=[self.name])
+        node = self.holder()
         self.state.nested_parse(self.content, self.content_offset, node)
         return [node]
 
 
-class Version(Described):
-    """What changed; its text begins beside the number of the version."""
+class Change(nodes.container):
+    """What a version changed, a paragraph that begins with its number."""
 
+
+class Version(Described):
+    """Gives a `Change`."""
+
+    holder = Change
     optional_arguments = 0
     option_spec = None
 
@@ -62,6 +69,7 @@ class RST(Prose):
     def find_segments(self):
         for name in VERSIONS:
             directives.register_directive(name, Version)
+        directives.register_directive("seealso", Note)
         for domain in DOMAINS:
             for name in OBJECTS:
                 directives.register_directive(domain + name, Described)
@@ -79,16 +87,24 @@ class RST(Prose):
             if not node.rawsource or is_aside(node):
                 continue
             content = node.rawsource
-            # Of a title it is the line of its underline; and so on.
-            guesses = [node.line + by for by in (-1, -2, -3, 0)]
-            found = [(line, self.place_of(content, line, last)) for line in guesses]
-            found = [pair for pair in found if pair[1]] or [(guesses[0], None)]
-            line, places = found[0]
+            line, places = self.found(content, node.line, last)
             is_title = isinstance(node, nodes.title)
             details = "title" if is_title else None
             segment = self.segment(content, places, line, self.fixed(node), details)
             last = segment.end
             yield segment
+
+    def found(self, content, line, last):
+        """The first line of a text, from 0, and its `place_of`, behind the last one."""
+        # Of a title the line is that of its underline; of some there is none.
+        guesses = range(self.line_of(last) - 1, len(self.starts))
+        if line is not None:
+            guesses = (line - 1, line - 2, line - 3, line)
+        for guess in guesses:
+            places = self.place_of(content, guess, last)
+            if places:
+                return guess, places
+        return guesses[0], None
 
     def fixed(self, node):
         """The spans of a text that are never translated."""
@@ -96,7 +112,7 @@ class RST(Prose):
         found = spans(KEPT, content)
         if isinstance(node, nodes.term):
             found += spans(CLASSIFIER, content)
-        if "version" in str(node.parent.get("names")) and node is node.parent[0]:
+        if isinstance(node.parent, Change) and node is node.parent[0]:
             found += spans(r"\A\S+", content)
         last = 0
         for child in node.children:
@@ -139,7 +155,7 @@ class RST(Prose):
         return self.text[self.starts[number] :].partition("\n")[0].rstrip("\r")
 
     def plain(self, text):
-        return re.sub(r"\\(\S)", r"\1", text)
+        return re.sub(r"\\(?:\s|(\S))", r"\1", text)
 
     def written(self, segment, text):
         return FIRST.sub(r"\\", SPECIAL.sub(r"\\\1", text))

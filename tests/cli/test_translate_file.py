@@ -107,7 +107,11 @@ def test_text_without_a_flag_stays_lines(run, main, folder):
         ),
         (
             "--input a.md --output b.md --review b.md",
-            "--review must differ from --output; received 'b.md'",
+            "--review must differ from --input and --output; received 'b.md'",
+        ),
+        (
+            "--input a.md --output b.md --review no/r.tsv",
+            "--review must be that of a file in an existing directory; received 'no/r",
         ),
         ("--paragraphs", "--input must be given with --paragraphs; received None"),
         (

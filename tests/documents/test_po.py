@@ -135,6 +135,14 @@ def test_what_is_no_catalogue_is_refused(tmp_path, text, message):
     assert [path.name for path in tmp_path.iterdir()] == ["a.po"]
 
 
+def test_a_catalogue_for_another_language_is_refused(tmp_path):
+    text = HEADER.format("") + '"Language: es_MX\\n"\n\nmsgid "a"\nmsgstr ""\n'
+    assert "A" in shouted(tmp_path, "a.po", text, languages=("en", "es"))
+    message = "a.po must have the run's languages, en to de; received .None, 'es_MX'"
+    with pytest.raises(ValueError, match=message):
+        shouted(tmp_path, "a.po", text, languages=("en", "de"))
+
+
 def test_a_character_that_the_encoding_lacks_is_refused(tmp_path):
     text = HEADER.format("").replace("UTF-8", "ASCII") + '\nmsgid "a"\nmsgstr ""\n'
 

@@ -32,7 +32,13 @@ term : classifier
 .. versionchanged:: 3.5
    Now *it* is.
 
-.. function:: foo(x)
+.. deprecated:: next
+   Gone.
+
+.. seealso:: this
+
+.. py:function:: foo(x)
+   :noindex:
 
    It does.
 
@@ -55,11 +61,6 @@ term : classifier
 
 .. comment
 """
-UPPER = (
-    "Title|An |em| and |strong| with |a link| see |So |x|item|wraps|A note|goes on|term"
-    "|definition|Now |it| is|It does|a thing|line|caption|foot"
-)
-JOINED = {"dict` AND\n`": "dict` AND\n`", "ITEM\n  WRAPS": "ITEM WRAPS"}
 
 
 def test_only_text_is_translated(tmp_path):
@@ -69,7 +70,8 @@ def test_only_text_is_translated(tmp_path):
 |`A LINK <http://x.y>`_ SEE `name`_ \\|sub\\| [1]_ http://x.y/c. SO \\*X\\*::
 |    code stays|- ITEM WRAPS :func:`foo`|  .. note:: A NOTE GOES ON.
 |TERM : classifier|   DEFINITION|.. versionchanged:: 3.5|   NOW *IT* IS.
-|.. function:: foo(x)|   IT DOES.|   :param x: A THING
+|.. deprecated:: next|   GONE.|.. seealso:: THIS
+|.. py:function:: foo(x)|   :noindex:|   IT DOES.|   :param x: A THING
 |.. code-block:: python|   code = 1|\\| LINE
 |.. figure:: a.png|   :alt: kept|   CAPTION|.. [1] FOOT
 |.. \\|sub\\| replace:: kept|.. _name: http://x.y|.. comment"""
@@ -106,7 +108,7 @@ def test_tables_stay_and_are_told_of(tmp_path):
 
 
 def test_a_tab_inside_a_line_is_refused(tmp_path):
-    message = r"a.rst, line 1, must have a text that can be found again: 'a +b'"
+    message = "a.rst, line 1, must be without tabs and odd ends of lines in a text; re"
     with pytest.raises(ValueError, match=message):
         shouted(tmp_path, "a.rst", "a\tb\n")
 
