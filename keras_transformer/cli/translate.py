@@ -62,6 +62,7 @@ GROUPS = {"a document": DOCUMENT, "a large file": BULK} | SEARCH
 FIRST = (
     "--input",
     "--output",
+    "--review",
     "--prefix",
     "--alignments",
     "--token-scores",

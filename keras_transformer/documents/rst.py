@@ -24,6 +24,8 @@ MARKS = {nodes.emphasis: 1, nodes.strong: 2}  # and the characters of each
 LINK = re.compile(r"`(.+?)\s*<[^<>`]+>`__?", re.DOTALL)
 KEPT = re.compile(r"\s*::\s*\Z")
 CLASSIFIER = re.compile(r" : .*\Z")
+# A line above or below a title.
+RULE = re.compile(r"([!-/:-@\[-`{-~])\1*(?=[ \t]*\r?$)", re.MULTILINE)
 # What could begin markup in a translation, anywhere and at the beginning.
 SPECIAL = re.compile(r"([\\`*|]|_(?![^\W_])|:(?=:))")
 FIRST = re.compile(r"^(?=[-+:.>=~#^\"']|\(?\w{1,4}[.)]\s)")
@@ -137,22 +139,11 @@ class RST(Prose):
             return
         width = utils.column_width(spliced(segment.text, pieces))
         number = self.line_of(segment.start) - 1
-        for other in (number - 1, number + 1):
-            self.widen(other, width)
-
-    def widen(self, number, width):
-        """Make a line above or below a title at least as long as the title is."""
-        for found in re.finditer(r"([!-/:-@\[-`{-~])\1*[ \t]*$", self.line(number)):
-            end = self.starts[number] + found.end()
-            more = width - len(found[0].rstrip())
-            if found.start() == 0 and more > 0:
-                self.change(end, end, found[1] * more)
-
-    def line(self, number):
-        """A line of the document, from 0; empty where there is none."""
-        if not 0 <= number < len(self.starts):
-            return ""
-        return self.text[self.starts[number] :].partition("\n")[0].rstrip("\r")
+        for begin in self.starts[max(0, number - 1) : number + 2]:
+            found = RULE.match(self.text, begin)
+            if found:  # it must be as long as the title
+                more = width - len(found[0])
+                self.change(found.end(), found.end(), found[1] * more)
 
     def plain(self, text):
         return re.sub(r"\\(?:\s|(\S))", r"\1", text)

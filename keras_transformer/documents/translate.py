@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import operator
 import zlib
 
 from ..config import expect
@@ -180,13 +181,9 @@ def filled(remake, data, changes):
 def write_review(file, rows):
     """Write the segments, least certain first, as tab-separated columns."""
     print(*REVIEW, sep="\t", file=file)
-    for score, segment, translation in sorted(rows, key=score_of):
+    for score, segment, translation in sorted(rows, key=operator.itemgetter(0)):
         texts = [segment.place, segment.text, translation]
         print(f"{score:.4f}", *map(in_one_cell, texts), sep="\t", file=file)
-
-
-def score_of(row):
-    return row[0]
 
 
 def in_one_cell(text):

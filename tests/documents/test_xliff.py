@@ -4,7 +4,7 @@ import pytest
 from layer_checks import ON_TORCH
 from shouting import saying, shouted
 
-pytest.importorskip("translate")
+xliff = pytest.importorskip("translate.storage.xliff")
 pytestmark = ON_TORCH
 
 OLD = """<?xml version='1.0' encoding="UTF-8"?>
@@ -19,6 +19,10 @@ OLD = """<?xml version='1.0' encoding="UTF-8"?>
   <trans-unit id="3"><source>By</source><target>By</target></trans-unit>
   <trans-unit id="4"><source>C</source><target state='new' a="b">C</target></trans-unit>
   <trans-unit id="5"><source>&#233;t</source><target/></trans-unit>
+  <trans-unit id="7"><source>D. E.</source>
+    <seg-source><mrk mtype="seg" mid="0">D.</mrk> <mrk mtype="seg" mid="1">E.</mrk>
+    </seg-source>
+    <target><mrk mtype="seg" mid="0"/><mrk mtype="seg" mid="1"/></target></trans-unit>
   <trans-unit id="6"><source><![CDATA[T & <b>J]]></source></trans-unit>
  </body></file>
 </xliff>
@@ -33,6 +37,11 @@ CHANGES = [
     ),
     ("""<target state='new' a="b">C<""", f"""<target a="b"{STATE}>C<"""),
     ("<target/>", f"<target{STATE}>ÉT</target>"),
+    (
+        '<target><mrk mtype="seg" mid="0"/><mrk mtype="seg" mid="1"/></target>',
+        f'<target{STATE}><mrk mtype="seg" mid="0">D.</mrk> '
+        '<mrk mtype="seg" mid="1">E.</mrk>\n    </target>',
+    ),
     ("J]]></source>", f"J]]></source><target{STATE}>T &amp; &lt;B&gt;J</target>"),
 ]
 NEW = """<xliff version="2.0" srcLang="en"
@@ -54,6 +63,9 @@ def test_version_1(tmp_path):
     found = shouted(tmp_path, "a.xlf", OLD)
     assert found == expected
     assert shouted(tmp_path, "again.xlf", found) == found
+    store = xliff.Xliff1File.parsestring(found.encode())
+    asked = [unit.target for unit in store.units if unit.isreview()]
+    assert asked == ["A BIG DOG & {x} CAT. BYE.", "C", "ÉT", "D. E.", "T & <B>J"]
 
 
 def test_version_2(tmp_path):
