@@ -4,7 +4,7 @@ import itertools
 import re
 import warnings
 
-from .document import primary
+from .document import primary, spans
 
 with warnings.catch_warnings():  # of Python 3.12 about its regular expressions
     warnings.simplefilter("ignore", SyntaxWarning)
@@ -14,7 +14,8 @@ with warnings.catch_warnings():  # of Python 3.12 about its regular expressions
 WEB = re.compile(
     r"(?:https?|ftp)://[^\s<>\"]*[^\s<>\".,;:!?)\]]|\b[\w.+-]+@[\w-]+\.\w+"
 )
-
+# Markup of any format, inside of which no sentence ends.
+WHOLE = re.compile(r"`+[^`\n]+`+|\*\*[^*\n]+\*\*|<[^<>\n]+>|\{[^{}\n]*\}")
 # White space around a sentence; and punctuation, which cuts no entity such as &amp;.
 BEFORE = re.compile(r"\s*")
 AFTER = re.compile(r"\s*\Z")
@@ -41,13 +42,15 @@ def pieces_of(segment, splitter):
     would stand here.
     """
     text = hidden(segment.text, segment.soft)
-    fixed = [*segment.fixed, *(match.span() for match in WEB.finditer(text))]
+    fixed = [*segment.fixed, *spans(WEB, text)]
+    whole = [*fixed, *spans(WHOLE, text)]
     text = hidden(text, fixed)
     edges = {0, len(text)}
     edges.update(span.start for span in splitter.segment(text))
-    for start, end in fixed:
+    for start, end in whole:
         edges.difference_update(range(start + 1, end))
-        edges.update([start, end])
+    for span in fixed:
+        edges.update(span)
     begins = {start for start, _ in fixed}
     ends = {end for _, end in fixed}
     for start, end in itertools.pairwise(sorted(edges)):

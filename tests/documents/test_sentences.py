@@ -27,6 +27,7 @@ from keras_transformer.documents.sentences import (  # noqa: E402
         ("en", "Mail me@x.org or https://x.org/A. Bye", [], ["Mail", "or", "Bye"]),
         ("de", "Das gilt z. B. hier. Ja.", [], ["Das gilt z. B. hier.", "Ja."]),
         ("ja_XX", "犬。猫。", [], ["犬。", "猫。"]),
+        ("en", "Say ``a. B`` now. Ok", [], ["Say ``a. B`` now.", "Ok"]),
         ("xx", "42, 43. One.", [], ["One."]),
         (None, "A line\nOther", [], ["A line", "Other"]),
     ],
