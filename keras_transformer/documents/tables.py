@@ -100,7 +100,8 @@ class CSV(Document):
         """The cells as the standard library reads them, without new translations."""
         quoting = csv.QUOTE_MINIMAL if self.has_quotes else csv.QUOTE_NONE
         how = dict(delimiter=self.delimiter, quoting=quoting)
-        csv.field_size_limit(len(self.text) + 1)
+        # It holds for the process: never less than others asked for.
+        csv.field_size_limit(max(csv.field_size_limit(), len(self.text)))
         rows = filter(None, csv.reader(io.StringIO(self.text, newline=""), **how))
         found = []
         for number, row in enumerate(rows):
