@@ -274,7 +274,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
                 f"translate run A --{name} 2",
                 f"--{name} must be absent without --bulk; received",
             )
-            for name in ("workers", "address", "column")
+            for name in ("workers", "address")
         ),
         (
             "translate run A --input train.en",

@@ -39,6 +39,12 @@ FILES = {
     "valid": ("val", 20),
     "test": ("test", 10),
 }  # split -> the pages' name, its lines here
+# What docs/documents.md translates, beside the catalogue that it shows.
+DOCUMENTS = {
+    "guide.md": "# Two *dogs*\n\nA man sits. `code`\n",
+    "shop.csv": "id,text\n1,Two dogs run.\n",
+    "letter.txt": "Two dogs\nrun. A man sits.\n",
+}
 # Whose `sh` blocks tests/distribution/test_launch_page.py runs.
 LAUNCH_PAGE = "docs/devices.md"
 # Exports that TensorFlow makes: on another backend a child process imports it first.
@@ -83,6 +89,9 @@ def begun(tmp_path_factory):
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 text = "".join(itertools.islice(lines, count))
             (folder / f"{name}.{language}").write_text(text, encoding="utf-8")
+    (catalogue,) = blocks("po", PAGES["docs/documents.md"])
+    for name, text in {**DOCUMENTS, "messages.po": catalogue}.items():
+        (folder / name).write_text(text, encoding="utf-8")
     few = ["--decoder-layers", "2", "--max-updates", "2"]
     with contextlib.chdir(folder):
         assert main([*FIRST, *small.FLAGS, *few]) == 0
