@@ -151,7 +151,7 @@ def fails(folder, arguments, capsys):
         ),
         (
             "--config setting.toml",
-            "[model] must have settings of encoder_layers, decoder_layers, ",
+            "[model] must have settings of d_model, d_ff, num_heads, key_dim, ",
         ),
         (
             "--config vocabulary.toml",
