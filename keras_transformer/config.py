@@ -6,6 +6,9 @@ The command line makes a flag of every field, with the help text beside it.
 import dataclasses
 from typing import Literal
 
+from .config_data import CleaningConfig as CleaningConfig
+from .config_data import DataConfig as DataConfig
+from .config_data import FilterConfig as FilterConfig
 from .config_fields import (
     amount,
     check_fields,
@@ -216,30 +219,6 @@ def preset(name, **changes):
     """
     sizes = dict(zip(SIZES, PRESETS[one_of("preset", name, PRESETS)]))
     return TransformerConfig(**sizes | changes)
-
-
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """How text becomes batches."""
-
-    vocab_size: int = option(
-        8000, "SentencePiece tokens, special ones included", least=8, most=1_000_000
-    )
-    tokenizer: Literal["bpe", "unigram"] = option("bpe", "kind of SentencePiece model")
-    byte_fallback: bool = option(
-        False, "spell unknown characters as bytes, so that nothing is unknown"
-    )
-    share_embeddings: bool = option(True, "one vocabulary for both languages")
-    max_length: int = option(
-        128, "longest sentence in tokens with its end; longer pairs go", 2, 100_000
-    )
-    max_ratio: float = option(
-        4.0, "largest ratio of two lengths in tokens; pairs beyond it are dropped", 1.0
-    )
-    batch_tokens: int = count(4096, "target tokens in a batch, padding included")
-
-    def __post_init__(self):
-        check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True)

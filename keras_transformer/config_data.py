@@ -1,0 +1,82 @@
+"""The configurations of a corpus: how pairs are cleaned, and how text becomes batches."""
+
+import dataclasses
+from typing import Literal
+
+from .config_fields import check_fields, count, option, whole
+
+LENGTHS = ("drop_lengths", True)
+ENTITIES = "read entities, such as &amp;, that one side alone has"
+DUPLICATES = "drop pairs that came before"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FilterConfig:
+    """Which pairs are dropped, and which are repaired.
+
+    By default those are that are clearly wrong, and clean text is left as it is.
+    """
+
+    repair_encoding: bool = option(
+        True, "decode again what was decoded wrongly; drop what is lost (U+FFFD)"
+    )
+    repair_controls: bool = option(True, "take out control characters")
+    # Tokenised text is full of them.
+    repair_entities: bool = option(False, ENTITIES)
+    drop_lengths: bool = option(True, "drop sides too long, or too unlike in length")
+    max_characters: int = count(5000, "characters of a side", only=LENGTHS)
+    max_character_ratio: float = option(
+        6.0, "ratio of the lengths of two sides, each plus 20", 1.0, only=LENGTHS
+    )
+    drop_copies: bool = option(
+        True, "drop pairs of equal sides, unless they are a name or code"
+    )
+    drop_script: bool = option(True, "drop sides in a script that is rare there")
+    drop_language: bool = option(
+        False, "drop sides in another language, as py3langid sees it"
+    )
+    drop_markup: bool = option(
+        True, "drop pairs with unbalanced tags or quotes of code on one side alone"
+    )
+    # Natural text says some sentences twice.
+    drop_duplicates: bool = option(False, DUPLICATES)
+    drop_near_duplicates: bool = option(
+        False, f"{DUPLICATES}, whatever their case, digits and punctuation"
+    )
+
+    def __post_init__(self):
+        check_fields(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CleaningConfig(FilterConfig):
+    """The filters of `clean`: those of a training, entities and duplicates."""
+
+    repair_entities: bool = option(True, ENTITIES)
+    drop_duplicates: bool = option(True, DUPLICATES)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig(FilterConfig):
+    """How text becomes batches."""
+
+    vocab_size: int = option(
+        8000, "SentencePiece tokens, special ones included", least=8, most=1_000_000
+    )
+    tokenizer: Literal["bpe", "unigram"] = option("bpe", "kind of SentencePiece model")
+    byte_fallback: bool = option(
+        False, "spell unknown characters as bytes, so that nothing is unknown"
+    )
+    share_embeddings: bool = option(True, "one vocabulary for both languages")
+    max_length: int = option(
+        128, "longest sentence in tokens with its end; longer pairs go", 2, 100_000
+    )
+    max_ratio: float = option(
+        4.0, "largest ratio of two lengths in tokens; pairs beyond it are dropped", 1.0
+    )
+    batch_tokens: int = count(4096, "target tokens in a batch, padding included")
+    valid_size: int | None = whole(
+        None,
+        "source sentences held out if no validation files are given; a twentieth, at "
+        "most 1,000, when absent; 0 for none",
+    )
