@@ -1,4 +1,4 @@
-"""The configurations of a corpus: how pairs are cleaned, and how text becomes batches."""
+"""The configurations of a corpus: how pairs are cleaned, how text becomes batches."""
 
 import dataclasses
 from typing import Literal
