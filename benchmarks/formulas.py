@@ -66,8 +66,8 @@ def activations_per_token(config, length, model_devices=1):
     whole = config.d_model * (each * sublayers(config) + 6)
     cut = attentions(config) * config.num_heads * (4 * size + 3 * length)
     cut += 2 * (
-        config.d_ffs[0] * config.encoder_layers
-        + config.d_ffs[1] * config.decoder_layers
+        config.side("source")[2] * config.encoder_layers
+        + config.side("target")[2] * config.decoder_layers
     )
     cut += 4 * config.target_vocab_size
     return whole + cut / model_devices

@@ -8,6 +8,7 @@ import pytest
 
 from keras_transformer.config import (
     PRESETS,
+    SIZES,
     DataConfig,
     DecodingConfig,
     TrainingConfig,
@@ -16,12 +17,15 @@ from keras_transformer.config import (
 )
 
 CONFIGS = (TransformerConfig, DataConfig, TrainingConfig, DecodingConfig)
-POSITIONS = "be one of sinusoidal, sinusoidal_halves, sinusoidal_fairseq, learned"
+POSITIONS = (
+    "be one of sinusoidal, sinusoidal_halves, sinusoidal_fairseq, learned, none, "
+    "rotary, relative"
+)
 # What each value breaks.
 REFUSED = {
     TransformerConfig: [
         ("norm_first", "pre", "be bool"),
-        ("activation", "tanh", "be one of relu, gelu, silu"),
+        ("activation", "tanh", "be one of relu, gelu, gelu_tanh, silu"),
         ("num_heads", 2.5, "be int"),
         ("num_heads", True, "be int"),
         ("dropout", "0.1", "be float"),
@@ -33,8 +37,12 @@ REFUSED = {
         ("layer_norm_epsilon", -1e-6, "be between 0.0 and 1.0"),
         ("num_heads", 7, "d_model must be a multiple of num_heads=7; received 512"),
         ("source_vocab_size", 9, "be equal with share_embeddings; received (9, 8000)"),
-        ("positions", "rotary", POSITIONS),
+        ("positions", "alibi", POSITIONS),
         ("first_position", -1, "be at least 0"),
+        ("num_key_value_heads", 3, "divide num_heads=8"),
+        ("rotary_base", 0.5, "be at least 1.0"),
+        ("relative_buckets", 6, "be a multiple of 4"),
+        ("relative_distance", 16, "be above relative_buckets / 2 = 16"),
         ("final_norm", 1, "be bool or nothing"),
         ("pad_id", 8000, "be between 0 and 7999"),
         ("end_id", 0, "pad_id must not be end_id; received 0"),
@@ -81,7 +89,10 @@ def test_frozen_and_every_field_explained(config):
 
 def test_presets():
     assert preset("base") == TransformerConfig()
-    sizes = {name: dataclasses.astuple(preset(name))[3:8] for name in PRESETS}
+    sizes = {
+        name: tuple(getattr(preset(name), size) for size in SIZES[:-1])
+        for name in PRESETS
+    }
     assert sizes == {
         "tiny": (4, 4, 128, 256, 4),
         "small": (3, 3, 256, 512, 8),

@@ -17,8 +17,6 @@ RANKS = {
     "runs.bars": 0,
     "runs.extras": 0,
     "runs.work_folder": 0,
-    "config_fields": 0,
-    "config_data": 0.5,
     "config": 1,
     "runs.sealed_files": 2,
     "text": 3,

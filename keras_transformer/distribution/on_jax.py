@@ -17,14 +17,21 @@ from .launcher import KERAS, launched
 # Which axis of a weight is cut over the devices that share a model, by its path
 # (Shoeybi et al. 2019): between two cut products nothing has to be exchanged.
 AXES = {
-    ".*(query|key|value|expand)/kernel": (None, "model"),
-    ".*((query|key|value|expand)/|output_)bias": ("model",),
+    ".*(query|key|value|expand|gate)/kernel": (None, "model"),
+    ".*((query|key|value|expand|gate)/|output_)bias": ("model",),
     ".*(attention/output|contract)/kernel": ("model", None),
     ".*embeddings": ("model", None),
     ".*output_projection/kernel": (None, "model"),
 }
 # The sizes of a `TransformerConfig` along these axes.
-CUT = "num_heads d_ff decoder_d_ff source_vocab_size target_vocab_size".split()
+CUT = (
+    "num_heads",
+    "num_key_value_heads",
+    "d_ff",
+    "decoder_d_ff",
+    "source_vocab_size",
+    "target_vocab_size",
+)
 
 
 def engine(how, model_devices):

@@ -35,6 +35,13 @@ PACKAGES = {
 }
 # Whose models it holds, and which tokenizers, where not all of ours.
 ENGINES = {"ctranslate2": "CTranslate2", "huggingface": "Marian"}
+OTHERS_LACK = dict(
+    norm="layer",
+    gated=False,
+    feed_forward_bias=True,
+    num_key_value_heads=None,
+    window=None,
+)
 TOKENIZERS = {
     "saved_model": ("sentencepiece", "marian", "multilingual"),
     "huggingface": ("sentencepiece", "marian"),
@@ -115,14 +122,15 @@ def check_place(run, out):
 
 def check_model(config, engine):
     """Raise a `ValueError` if CTranslate2 or Marian has no such model."""
-    size = config.head_size
+    size = config.d_model // config.num_heads
+    key_dim, value_dim = config.head_sizes
     found = {
         **vars(config),
         "final_norm": config.has_final_norm,
-        "key_dim": config.key_dim or size,
-        "value_dim": config.value_dim or size,
+        "key_dim": key_dim,
+        "value_dim": value_dim,
     }
-    only = {"value_dim": found["key_dim"]}
+    only = {"value_dim": key_dim, **OTHERS_LACK}
     if engine == "Marian":
         only = dict(
             norm_first=False,
@@ -134,6 +142,9 @@ def check_model(config, engine):
         )
     if not config.norm_first:
         only["final_norm"] = False
+    has_table = config.table != "none"
+    must = f"be a position table for {engine}"
+    expect(has_table, "positions", must, config.positions)
     for name, value in only.items():
         own = found[name]
         must = f"be {value!r} for {engine} in such a model"

@@ -23,7 +23,12 @@ from .export_directory import (
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 0.05, "int8": 0.2}
 # Rows of a sinusoidal table, at least: a CTranslate2 model cannot go beyond them.
 POSITIONS = 2048
-ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "silu": "SWISH"}
+ACTIVATIONS = {
+    "relu": "RELU",
+    "gelu": "GELU",
+    "gelu_tanh": "GELUTanh",
+    "silu": "SWISH",
+}
 
 
 def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):

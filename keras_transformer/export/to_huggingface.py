@@ -15,7 +15,8 @@ from ..text.tokenizer import Tokenizer
 from .comparison import compare_logits
 from .export_directory import check_format, new_export
 
-ACTIVATIONS = {"silu": "swish"}  # others have the same name
+# Others have the same name.
+ACTIVATIONS = {"silu": "swish", "gelu_tanh": "gelu_pytorch_tanh"}
 
 
 def huggingface(run, out, overwrite=False):
@@ -60,7 +61,8 @@ def huggingface(run, out, overwrite=False):
 
 def marian_config(config):
     """What transformers' `MarianConfig` has for a `TransformerConfig`."""
-    encoder_d_ff, decoder_d_ff = config.d_ffs
+    _, _, encoder_d_ff = config.side("source")
+    _, _, decoder_d_ff = config.side("target")
     activation = config.activation
     return {
         **{name: getattr(config, name) for name in SAME_NAME},

@@ -3,35 +3,33 @@
 import functools
 
 import keras
-from keras import ops
 
+from ..config import expect
 from .encoder_block import EncoderBlock
-from .masks import (
-    causal_mask,
-    full_mask,
-    positions_of,
-)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class DecoderBlock(EncoderBlock):
-    """An `EncoderBlock` that also attends to a memory, between its two sub-layers.
+    """An `EncoderBlock` that sees no later position, and attends to a memory as well.
+
+    Attention to the memory stands between the two sub-layers. A block that is first
+    called without a memory has none, as in a language model.
 
     Args:
         as in `EncoderBlock`.
 
     Call arguments:
         x: `(B, T, D)` target positions.
-        memory: `(B, S, D)` output of the encoder.
-        attention_mask: what the target positions may see of each other, as in
-            `MultiHeadAttention`.
+        memory: `(B, S, D)` output of the encoder, or None.
+        attention_mask, position_bias: what the target positions may see of each other,
+            and its scores' bias, as in `MultiHeadAttention`.
         cross_attention_mask: what they may see of the memory, likewise.
         use_causal_mask: whether no position sees a later one, whatever the mask says.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
         `(B, T, D)`; with return_attention_scores a pair of it and the weights of the
-        two attentions, `(B, N, T, T)` and `(B, N, T, S)`.
+        two attentions, `(B, N, T, T)` and `(B, N, T, S)`, or None without a memory.
 
     Raises:
         ValueError: as the layers inside.
@@ -44,8 +42,11 @@ class DecoderBlock(EncoderBlock):
     Source: Vaswani et al. 2017, section 3.1.
     """
 
-    def build(self, x_shape, memory_shape):
+    def build(self, x_shape, memory_shape=None):
         super().build(x_shape)
+        self.cross_attention = None
+        if memory_shape is None:
+            return
         self.cross_attention = self._attention("cross_attention")
         self.cross_attention.build(x_shape, memory_shape)
         self.cross_attention_residual = self._residual(
@@ -55,27 +56,33 @@ class DecoderBlock(EncoderBlock):
     def call(
         self,
         x,
-        memory,
+        memory=None,
         attention_mask=None,
         cross_attention_mask=None,
+        position_bias=None,
         use_causal_mask=True,
         return_attention_scores=False,
         training=False,
     ):
-        if use_causal_mask:
-            attention_mask = self._with_causal_mask(attention_mask, x)
         options = dict(
             return_attention_scores=return_attention_scores, training=training
         )
         attend = functools.partial(
-            self.self_attention, attention_mask=attention_mask, **options
-        )
-        attend_to_memory = functools.partial(
-            self.cross_attention,
-            memory=memory,
-            attention_mask=cross_attention_mask,
+            self.self_attention,
+            attention_mask=attention_mask,
+            position_bias=position_bias,
+            use_causal_mask=use_causal_mask,
             **options,
         )
+
+        def attend_to_memory(x):
+            mask = cross_attention_mask
+            return self.cross_attention(x, memory, attention_mask=mask, **options)
+
+        given = memory is not None
+        has_memory = self.cross_attention is not None
+        what = "be given, or not, as when the block was built"
+        expect(given == has_memory, "memory", what, memory)
         x, *scores = self._forward(x, attend, attend_to_memory, training)
         return (x, tuple(scores)) if return_attention_scores else x
 
@@ -84,9 +91,10 @@ class DecoderBlock(EncoderBlock):
         x,
         cache,
         index,
-        cross_cache,
+        cross_cache=(),
         attention_mask=None,
         cross_attention_mask=None,
+        position_bias=None,
     ):
         """The output for T new positions: `call` with caches.
 
@@ -95,8 +103,8 @@ class DecoderBlock(EncoderBlock):
             cache: the keys and values of the self-attention.
             index: the position of the first of x.
             cross_cache: those of the memory, `cross_attention.project(memory)`.
-            attention_mask, cross_attention_mask: as `MultiHeadAttention.step` takes
-                them.
+            attention_mask, cross_attention_mask, position_bias: as
+                `MultiHeadAttention.step` takes them.
 
         Returns:
             `(output (R, T, D), cache)`.
@@ -106,27 +114,22 @@ class DecoderBlock(EncoderBlock):
             cache=cache,
             index=index,
             attention_mask=attention_mask,
+            position_bias=position_bias,
         )
-        attend_to_memory = functools.partial(
-            self.cross_attention.step,
-            cache=cross_cache,
-            attention_mask=cross_attention_mask,
-        )
+
+        def attend_to_memory(x):
+            mask = cross_attention_mask
+            return self.cross_attention.step(x, cross_cache, attention_mask=mask)
+
         x, cache, _ = self._forward(x, attend, attend_to_memory)
         return x, cache
 
     def _forward(self, x, attend, attend_to_memory, training=False):
-        """The three sub-layers; what an attention gives beside its output follows x."""
+        """The sub-layers; what an attention gives beside its output follows x."""
         x, first = self.self_attention_residual.around(attend, x, training)
-        x, second = self.cross_attention_residual.around(attend_to_memory, x, training)
+        second = None
+        if self.cross_attention is not None:
+            residual = self.cross_attention_residual
+            x, second = residual.around(attend_to_memory, x, training)
         x, _ = self.feed_forward_residual.around(self.feed_forward, x, training)
         return x, first, second
-
-    def _with_causal_mask(self, attention_mask, x):
-        positions_1T = positions_of(x[:1, :, 0])
-        causal = causal_mask(positions_1T, positions_1T)
-        if attention_mask is None:
-            return causal
-        rows, length = x.shape[:2]
-        mask = full_mask(attention_mask, (rows, self.num_heads, length, length))
-        return ops.logical_and(mask, ops.expand_dims(causal, axis=1))

@@ -16,14 +16,18 @@ class EncoderBlock(TransformerLayer):
 
     Args:
         num_heads, key_dim, value_dim, use_bias: as in `MultiHeadAttention`.
-        d_ff, activation: as in `FeedForward`.
+        num_key_value_heads: likewise, in each attention.
+        rotary, window: likewise, in self-attention.
+        d_ff, activation, gated: as in `FeedForward`.
+        feed_forward_bias: its `use_bias`.
         dropout, norm_first, layer_norm_epsilon: as in `Residual`. A stack of pre-norm
             blocks needs one more norm at its end: `Encoder` adds it.
+        norm: kind of norm, `"layer"` or `"rms"`.
         attention_dropout: rate on the attention weights.
 
     Call arguments:
         x: `(B, S, D)`. An implicit Keras mask of it is honoured and passed on.
-        attention_mask: as in `MultiHeadAttention`.
+        attention_mask, position_bias: as in `MultiHeadAttention`.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
@@ -53,33 +57,39 @@ class EncoderBlock(TransformerLayer):
         norm_first=False,
         use_bias=False,
         layer_norm_epsilon=1e-6,
+        norm="layer",
+        gated=False,
+        feed_forward_bias=True,
+        num_key_value_heads=None,
+        rotary=None,
+        window=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.d_ff = d_ff
-        self.value_dim = value_dim
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.activation = activation
-        self.norm_first = norm_first
-        self.use_bias = use_bias
-        self.layer_norm_epsilon = layer_norm_epsilon
+        self.keep(locals())
 
     def build(self, x_shape):
-        self.self_attention = self._attention("self_attention")
+        self.self_attention = self._attention(
+            "self_attention",
+            rotary=self.rotary,
+            window=self.window,
+        )
         self.self_attention.build(x_shape)
         self.self_attention_residual = self._residual(
             "self_attention_residual", x_shape
         )
         self.feed_forward = self.make(
-            FeedForward, self.d_ff, self.activation, name="feed_forward"
+            FeedForward,
+            self.d_ff,
+            self.activation,
+            self.gated,
+            self.feed_forward_bias,
+            name="feed_forward",
         )
         self.feed_forward.build(x_shape)
         self.feed_forward_residual = self._residual("feed_forward_residual", x_shape)
 
-    def _attention(self, name):
+    def _attention(self, name, **options):
         return self.make(
             MultiHeadAttention,
             self.num_heads,
@@ -87,7 +97,9 @@ class EncoderBlock(TransformerLayer):
             self.value_dim,
             self.attention_dropout,
             self.use_bias,
+            self.num_key_value_heads,
             name=name,
+            **options,
         )
 
     def _residual(self, name, shape):
@@ -96,17 +108,24 @@ class EncoderBlock(TransformerLayer):
             self.dropout,
             self.norm_first,
             self.layer_norm_epsilon,
+            self.norm,
             name=name,
         )
         connection.build(shape)
         return connection
 
     def call(
-        self, x, attention_mask=None, return_attention_scores=False, training=False
+        self,
+        x,
+        attention_mask=None,
+        position_bias=None,
+        return_attention_scores=False,
+        training=False,
     ):
         attend = functools.partial(
             self.self_attention,
             attention_mask=attention_mask,
+            position_bias=position_bias,
             return_attention_scores=return_attention_scores,
             training=training,
         )

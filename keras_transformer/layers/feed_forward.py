@@ -16,9 +16,14 @@ from .transformer_layer import TransformerLayer
 class FeedForward(TransformerLayer):
     """Two dense layers, applied to each position: `FFN(x) = act(x W1 + b1) W2 + b2`.
 
+    Gated: `FFN(x) = (act(x Wg + bg) * (x W1 + b1)) W2 + b2`.
+
     Args:
         d_ff: width between the two layers.
-        activation: `"relu"` (the paper), `"gelu"` (with erf) or `"silu"`.
+        activation: `"relu"` (the paper), `"gelu"` (with erf), `"gelu_tanh"` (its
+            approximation) or `"silu"`.
+        gated: whether a third dense layer says how much of each unit passes.
+        use_bias: whether there are b1, b2 and bg.
 
     Shapes:
         `(B, T, D) -> (B, T, D)`; `W1 (D, d_ff)`, `W2 (d_ff, D)`.
@@ -30,21 +35,42 @@ class FeedForward(TransformerLayer):
         >>> tuple(FeedForward(7)(np.ones((2, 3, 5))).shape)
         (2, 3, 5)
 
-    Source: Vaswani et al. 2017, section 3.3.
+    Source: Vaswani et al. 2017, section 3.3; gated: Shazeer 2020.
     """
 
-    def __init__(self, d_ff, activation="relu", **kwargs):
+    def __init__(self, d_ff, activation="relu", gated=False, use_bias=True, **kwargs):
         super().__init__(**kwargs)
         expect(d_ff >= 1, "d_ff", "be at least 1", d_ff)
-        self.d_ff = d_ff
-        self.activation = one_of("activation", activation, get_args(Activation))
+        one_of("activation", activation, get_args(Activation))
+        self.keep(locals())
 
     def build(self, x_shape):
+        activation = self.activation
+        if activation == "gelu_tanh":
+            activation = gelu_tanh
+        self.gate = None
+        if self.gated:
+            self.gate = self._dense("gate", self.d_ff, x_shape, activation)
+            activation = None
+        self.expand = self._dense("expand", self.d_ff, x_shape, activation)
+        wide_shape = (*x_shape[:-1], self.d_ff)
+        self.contract = self._dense("contract", x_shape[-1], wide_shape)
+
+    def _dense(self, name, units, input_shape, activation=None):
         dense = keras.layers.Dense
-        self.expand = self.make(dense, self.d_ff, self.activation, name="expand")
-        self.contract = self.make(dense, x_shape[-1], name="contract")
-        self.expand.build(x_shape)
-        self.contract.build((*x_shape[:-1], self.d_ff))
+        options = dict(use_bias=self.use_bias, name=name)
+        layer = self.make(dense, units, activation, **options)
+        layer.build(input_shape)
+        return layer
 
     def call(self, x):
-        return self.contract(self.expand(x))
+        wide = self.expand(x)
+        if self.gate is not None:
+            wide = self.gate(x) * wide
+        return self.contract(wide)
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+def gelu_tanh(x):
+    """GELU by tanh: `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`."""
+    return keras.ops.gelu(x, approximate=True)

@@ -1,5 +1,7 @@
 """Multi-head attention: self, cross and cached."""
 
+import functools
+
 import keras
 from keras import ops
 
@@ -8,8 +10,11 @@ from .masks import (
     causal_mask,
     full_mask,
     implicit_mask,
+    positions_of,
 )
+from .rotary import rates, rotate
 from .transformer_layer import TransformerLayer
+from .window import attend_in_blocks, window_mask
 
 # Finite, so that a row with nothing to attend to gives the mean of its values, not NaN.
 MASKED_SCORE = -1e9
@@ -31,6 +36,13 @@ class MultiHeadAttention(TransformerLayer):
             computed one by one in training; at 0 the backend's fused attention does the
             work, unless `value_dim` is not `key_dim` or the scores are asked for.
         use_bias: biases in the four projections; the paper's have none.
+        num_key_value_heads: number of key and value heads G, each for N / G consecutive
+            heads of queries; N when absent.
+        rotary: `(base,)` or `(base, factor, length)` of rotary positions, as in
+            `rotary.rates`; none when absent. In self-attention only.
+        window: how many positions are seen on one side, the own one included; all of
+            them when absent. Memory and time then grow with T x window, unless the
+            scores are asked for. In self-attention only.
 
     Call arguments:
         x: `(B, T, D)` queries, and keys and values too unless there is a memory.
@@ -38,6 +50,9 @@ class MultiHeadAttention(TransformerLayer):
         attention_mask: boolean, True where attention is allowed: `(T, S)`, `(B, T, S)`
             or `(B, N, T, S)`, each axis of that size or 1. Positions that an implicit
             Keras mask of x, or of memory, leaves out are not attended to either.
+        position_bias: `(1, N, T, S)` or `(B, N, T, S)`, added to the scores, such as a
+            `RelativeBias` gives.
+        use_causal_mask: whether no position sees a later one, whatever the mask says.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
@@ -45,36 +60,55 @@ class MultiHeadAttention(TransformerLayer):
         `(B, N, T, S)`.
 
     Raises:
-        ValueError: if a size is below 1, there is no position, or a mask does not fit.
+        ValueError: if a size is below 1, heads do not divide, there is no position, a
+            mask does not fit, or an option is for self-attention only.
 
     Examples:
         >>> tuple(MultiHeadAttention(num_heads=2, key_dim=4)(np.ones((1, 3, 8))).shape)
         (1, 3, 8)
 
-    Source: Vaswani et al. 2017, section 3.2.
+    Source: Vaswani et al. 2017, section 3.2; fewer key heads: Ainslie et al. 2023.
     """
 
     def __init__(
-        self, num_heads, key_dim, value_dim=None, dropout=0.0, use_bias=False, **kwargs
+        self,
+        num_heads,
+        key_dim,
+        value_dim=None,
+        dropout=0.0,
+        use_bias=False,
+        num_key_value_heads=None,
+        rotary=None,
+        window=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.key_dim = key_dim
+        self.keep(locals())
         self.value_dim = key_dim if value_dim is None else value_dim
-        self.dropout = dropout
-        self.use_bias = use_bias
-        for name in ("num_heads", "key_dim", "value_dim"):
+        self.num_key_value_heads = num_key_value_heads or num_heads
+        for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
             size = getattr(self, name)
             expect(size >= 1, name, "be at least 1", size)
+        groups = self.num_key_value_heads
+        what = f"divide num_heads={num_heads}"
+        expect(num_heads % groups == 0, "num_key_value_heads", what, groups)
+        expect(window is None or window >= 1, "window", "be at least 1", window)
+        if rotary is not None:
+            expect(key_dim % 2 == 0, "key_dim", "be even with rotary", key_dim)
+            self.rates = rates(key_dim, *rotary)
 
     def build(self, x_shape, memory_shape=None):
+        knows_order = self.rotary is not None or self.window is not None
+        what = "be absent with rotary or window"
+        expect(not (knows_order and memory_shape), "memory", what, memory_shape)
         source_shape = memory_shape or x_shape
-        keys = self.num_heads * self.key_dim
-        values = self.num_heads * self.value_dim
-        self.query = self._projection("query", keys, x_shape)
+        queries = self.num_heads * self.key_dim
+        keys = self.num_key_value_heads * self.key_dim
+        values = self.num_key_value_heads * self.value_dim
+        self.query = self._projection("query", queries, x_shape)
         self.key = self._projection("key", keys, source_shape)
         self.value = self._projection("value", values, source_shape)
-        heads_shape = (*x_shape[:-1], values)
+        heads_shape = (*x_shape[:-1], self.num_heads * self.value_dim)
         self.output_projection = self._projection("output", x_shape[-1], heads_shape)
         self.drop = self.make(keras.layers.Dropout, self.dropout, name="drop")
 
@@ -91,33 +125,75 @@ class MultiHeadAttention(TransformerLayer):
         x,
         memory=None,
         attention_mask=None,
+        position_bias=None,
+        use_causal_mask=False,
         return_attention_scores=False,
         training=False,
     ):
         source = x if memory is None else memory
-        query_BTNH = self._by_head(self.query(x))
-        key_BSNH = self._by_head(self.key(source))
-        value_BSNH = self._by_head(self.value(source))
-        mask = self._mask(attention_mask, query_BTNH, key_BSNH.shape[1])
-        seen_BS = implicit_mask(source)
-        if seen_BS is not None:
-            seen = ops.cast(ops.expand_dims(seen_BS, axis=(1, 2)), "bool")
-            mask = seen if mask is None else ops.logical_and(mask, seen)
-        is_dropping = self.dropout > 0 and training
-        is_fused = self.key_dim == self.value_dim and not is_dropping
-        if is_fused and not return_attention_scores:
-            # `flash_attention` is left to the backend: asking for it raises on a CPU.
-            values = ops.dot_product_attention(
-                query_BTNH, key_BSNH, value_BSNH, mask=mask
-            )
+        query_BTNH = self._by_head(self.query(x), self.key_dim)
+        key_BSGH = self._by_head(self.key(source), self.key_dim)
+        value_BSGH = self._by_head(self.value(source), self.value_dim)
+        if self.rotary is not None:
+            positions = positions_of(x[:1, :, 0])
+            query_BTNH = rotate(query_BTNH, positions, self.rates)
+            key_BSGH = rotate(key_BSGH, positions, self.rates)
+        heads = (query_BTNH, key_BSGH, value_BSGH)
+        mask = self._mask(attention_mask, query_BTNH, key_BSGH.shape[1])
+        mask = both(mask, self._seen(source))
+        if self.window is not None and not return_attention_scores:
+            what = "be absent with window"
+            expect(position_bias is None, "position_bias", what, position_bias)
+            attend = functools.partial(self._values, training=training)
+            near = (self.window, use_causal_mask)
+            values = attend_in_blocks(attend, *heads, mask, *near)
             return self._joined(values, x)
-        key_BNSH = ops.swapaxes(key_BSNH, 1, 2)
-        value_BNSH = ops.swapaxes(value_BSNH, 1, 2)
-        values, scores = self._attend(query_BTNH, key_BNSH, value_BNSH, mask, training)
-        output = self._joined(values, x)
-        return (output, scores) if return_attention_scores else output
+        mask = both(mask, self._order(x, use_causal_mask))
+        if not return_attention_scores:
+            values = self._values(*heads, mask, position_bias, training)
+            return self._joined(values, x)
+        cached = (ops.swapaxes(key_BSGH, 1, 2), ops.swapaxes(value_BSGH, 1, 2))
+        how = (mask, position_bias, training)
+        values, scores = self._attend(query_BTNH, *cached, *how)
+        return self._joined(values, x), scores
 
-    def step(self, x, cache, index=None, attention_mask=None):
+    def _order(self, x, use_causal_mask):
+        """What positions may see of each other by their order, `(1, 1, T, T)`."""
+        if self.window is None and not use_causal_mask:
+            return None
+        positions = positions_of(x[:1, :, 0])
+        seen = causal_mask(positions, positions) if use_causal_mask else None
+        if self.window is not None:
+            seen = both(seen, window_mask(positions, positions, self.window))
+        return ops.expand_dims(seen, axis=1)
+
+    def _seen(self, source):
+        """The implicit Keras mask of what is attended to, `(B, 1, 1, S)`, or None."""
+        seen_BS = implicit_mask(source)
+        if seen_BS is None:
+            return None
+        return ops.cast(ops.expand_dims(seen_BS, axis=(1, 2)), "bool")
+
+    def _values(
+        self, query_BTNH, key_BSGH, value_BSGH, mask, bias=None, training=False
+    ):
+        """The gathered values `(B, T, N, H)`, by a fused attention where it can be."""
+        is_dropping = self.dropout > 0 and training
+        has_one_size = self.key_dim == self.value_dim
+        if has_one_size and not is_dropping and bias is None:
+            sharing = self.num_heads // self.num_key_value_heads
+            if sharing > 1:
+                key_BSGH = ops.repeat(key_BSGH, sharing, axis=2)
+                value_BSGH = ops.repeat(value_BSGH, sharing, axis=2)
+            # `flash_attention` is left to the backend: asking for it raises on a CPU.
+            return ops.dot_product_attention(
+                query_BTNH, key_BSGH, value_BSGH, mask=mask
+            )
+        key_BGSH = ops.swapaxes(key_BSGH, 1, 2)
+        value_BGSH = ops.swapaxes(value_BSGH, 1, 2)
+        return self._attend(query_BTNH, key_BGSH, value_BGSH, mask, bias, training)[0]
+
+    def step(self, x, cache, index=None, attention_mask=None, position_bias=None):
         """The output for T new positions, with the keys and values of a cache.
 
         With an index (self-attention) the keys and values of x are written into the
@@ -133,53 +209,66 @@ class MultiHeadAttention(TransformerLayer):
             cache: keys `(B, N, S, key_dim)` and values `(B, N, S, value_dim)`.
             index: the position of the first of x, an integer or a scalar tensor.
             attention_mask: as for a call; the causal mask of the cache when absent.
+            position_bias: `(1, N, T, L)`, as for a call.
 
         Returns:
             `(output (R, T, D), cache)`.
         """
-        query_RTNH = self._by_head(self.query(x))
+        query_RTNH = self._by_head(self.query(x), self.key_dim)
         if index is None:
             rows = ops.shape(cache[0])[0]
             heads = (self.num_heads, self.key_dim)
             query_RTNH = ops.reshape(query_RTNH, (rows, -1, *heads))
         else:
-            cache = write(cache, self.project(x), index)
+            positions = ops.arange(x.shape[1]) + index
+            if self.rotary is not None:
+                query_RTNH = rotate(query_RTNH, positions[None], self.rates)
+            cache = write(cache, self.project(x, positions), index)
+            places = ops.shape(cache[0])[2]
             if attention_mask is None:
-                new = ops.arange(x.shape[1]) + index
-                attention_mask = causal_mask(new, ops.shape(cache[0])[2])
+                attention_mask = causal_mask(positions, places)
+            if self.window is not None:
+                near = window_mask(positions, places, self.window)
+                attention_mask = ops.logical_and(attention_mask, near)
         mask = self._mask(attention_mask, query_RTNH, cache[0].shape[2])
-        values, _ = self._attend(query_RTNH, *cache, mask)
+        values, _ = self._attend(query_RTNH, *cache, mask, position_bias)
         return self._joined(values, x), cache
 
-    def project(self, memory):
-        """The keys and values of a memory `(B, S, M)` as a cache: `(B, N, S, H)` each.
+    def project(self, memory, positions=None):
+        """The keys and values of a memory `(B, S, M)` as a cache: `(B, G, S, H)` each.
 
         Heads come before positions: otherwise every step of a search would transpose
-        all that it has cached.
+        all that it has cached. The positions, `(S,)`, are what rotary keys turn by.
         """
-        key_BSNH = self._by_head(self.key(memory))
-        value_BSNH = self._by_head(self.value(memory))
-        return ops.swapaxes(key_BSNH, 1, 2), ops.swapaxes(value_BSNH, 1, 2)
+        key_BSGH = self._by_head(self.key(memory), self.key_dim)
+        value_BSGH = self._by_head(self.value(memory), self.value_dim)
+        if self.rotary is not None:
+            key_BSGH = rotate(key_BSGH, positions[None], self.rates)
+        return ops.swapaxes(key_BSGH, 1, 2), ops.swapaxes(value_BSGH, 1, 2)
 
     def empty_cache(self, rows, length):
         """A cache of zeros for `length` positions of each of `rows` rows."""
-        shape = (rows, self.num_heads, length)
+        shape = (rows, self.num_key_value_heads, length)
         keys = ops.zeros((*shape, self.key_dim), dtype=self.compute_dtype)
         values = ops.zeros((*shape, self.value_dim), dtype=self.compute_dtype)
         return keys, values
 
-    def _attend(self, query_BTNH, key_BNSH, value_BNSH, mask, training=False):
+    def _attend(
+        self, query_BTNH, key_BGSH, value_BGSH, mask, bias=None, training=False
+    ):
         """The gathered values `(B, T, N, H)` and the weights `(B, N, T, S)`."""
         query_BNTH = ops.swapaxes(query_BTNH * self.key_dim**-0.5, 1, 2)
         # Plain products of matrices: XLA gives an einsum a layout that its fast kernels
         # do not take.
-        scores_BNTS = ops.matmul(query_BNTH, ops.swapaxes(key_BNSH, 2, 3))
+        scores_BNTS = shared_matmul(query_BNTH, ops.swapaxes(key_BGSH, 2, 3))
         scores_BNTS = ops.cast(scores_BNTS, "float32")
+        if bias is not None:
+            scores_BNTS = scores_BNTS + ops.cast(bias, "float32")
         if mask is not None:
             scores_BNTS = ops.where(mask, scores_BNTS, MASKED_SCORE)
         weights_BNTS = ops.cast(ops.softmax(scores_BNTS, axis=-1), self.compute_dtype)
         dropped_BNTS = self.drop(weights_BNTS, training=training)
-        values_BTNH = ops.swapaxes(ops.matmul(dropped_BNTS, value_BNSH), 1, 2)
+        values_BTNH = ops.swapaxes(shared_matmul(dropped_BNTS, value_BGSH), 1, 2)
         return values_BTNH, weights_BNTS
 
     def _mask(self, attention_mask, query_BTNH, keys):
@@ -188,17 +277,36 @@ class MultiHeadAttention(TransformerLayer):
         rows, queries = query_BTNH.shape[:2]
         return full_mask(attention_mask, (rows, self.num_heads, queries, keys))
 
-    def _by_head(self, x):
-        """Cuts `(B, T, N H)` into heads `(B, T, N, H)`."""
+    def _by_head(self, x, size):
+        """Cuts `(B, T, N H)` into heads `(B, T, N, H)` of a size H."""
         shape = tuple(x.shape)
         expect(shape[1] != 0, "x and memory", "hold at least one position", shape)
-        heads = (self.num_heads, x.shape[2] // self.num_heads)
-        return ops.reshape(x, (-1, ops.shape(x)[1], *heads))
+        return ops.reshape(x, (-1, ops.shape(x)[1], shape[2] // size, size))
 
     def _joined(self, values, x):
         """The output `(B, T, D)` of the heads' values, whose rows are those of x."""
         width = self.num_heads * self.value_dim
         return self.output_projection(ops.reshape(values, (-1, ops.shape(x)[1], width)))
+
+
+def both(mask, other):
+    """Where both masks allow attention; None allows all of it."""
+    if mask is None or other is None:
+        return other if mask is None else mask
+    return ops.logical_and(mask, other)
+
+
+def shared_matmul(x_BNTK, y_BGKM):
+    """The product, where each of y's G heads serves N / G consecutive heads of x."""
+    heads, groups = x_BNTK.shape[1], y_BGKM.shape[1]
+    if heads == groups:
+        return ops.matmul(x_BNTK, y_BGKM)
+    length = ops.shape(x_BNTK)[2]
+    rows = (heads // groups) * length
+    x_BGRK = ops.reshape(x_BNTK, (-1, groups, rows, ops.shape(x_BNTK)[3]))
+    product_BGRM = ops.matmul(x_BGRK, y_BGKM)
+    width = ops.shape(product_BGRM)[3]
+    return ops.reshape(product_BGRM, (-1, heads, length, width))
 
 
 def write(cache, new, index):

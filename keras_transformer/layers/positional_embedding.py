@@ -7,12 +7,7 @@ import numpy as np
 from keras import ops
 from keras.dtype_policies import DTypePolicyMap
 
-from ..config import (
-    Positions,
-    check_width,
-    expect,
-    one_of,
-)
+from ..config import Table, check_width, expect, one_of
 from .masks import positions_of
 from .transformer_layer import TransformerLayer
 
@@ -35,8 +30,8 @@ class PositionalEmbedding(TransformerLayer):
     Args:
         vocab_size: number of tokens V.
         d_model: width D; even for the sinusoidal tables.
-        positions: `"sinusoidal"`, `"sinusoidal_halves"`, `"sinusoidal_fairseq"` or
-            `"learned"`.
+        positions: `"sinusoidal"`, `"sinusoidal_halves"`, `"sinusoidal_fairseq"`,
+            `"learned"`, or `"none"` where attention knows the order by itself.
         max_positions: rows of the learned table; the sinusoidal tables have no end.
         first_position: the t of the first token: 0, in fairseq's models 2.
         scale: whether E is multiplied by sqrt(D).
@@ -84,15 +79,8 @@ class PositionalEmbedding(TransformerLayer):
         super().__init__(**kwargs)
         # Half precision cannot tell large ids apart.
         self.autocast = False
-        self.vocab_size = vocab_size
-        self.d_model = d_model
-        self.positions = one_of("positions", positions, get_args(Positions))
-        self.max_positions = max_positions
-        self.first_position = first_position
-        self.scale = scale
-        self.mask_zero = mask_zero
-        self.frozen_id = frozen_id
-        self.token_embedding = token_embedding
+        self.keep(locals())
+        one_of("positions", positions, get_args(Table))
         self.shares_tokens = token_embedding is not None
         for name in ("vocab_size", "d_model", "max_positions"):
             size = getattr(self, name)
@@ -146,8 +134,9 @@ class PositionalEmbedding(TransformerLayer):
             tokens_BTD = ops.where(frozen_BT1, constant_BTD, tokens_BTD)
         if self.scale:
             tokens_BTD = tokens_BTD * self.d_model**0.5
-        positions_BTD = self.encode(positions_of(ids) + index)
-        return ops.cast(tokens_BTD + positions_BTD, self.compute_dtype)
+        if self.positions != "none":
+            tokens_BTD = tokens_BTD + self.encode(positions_of(ids) + index)
+        return ops.cast(tokens_BTD, self.compute_dtype)
 
     def encode(self, positions_BT):
         """The position vectors `(B, T, D)`, float32, of integer positions `(B, T)`.

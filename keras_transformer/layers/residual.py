@@ -2,7 +2,13 @@
 
 import keras
 
+from ..config import one_of
 from .transformer_layer import TransformerLayer
+
+NORMS = {
+    "layer": keras.layers.LayerNormalization,
+    "rms": keras.layers.RMSNormalization,
+}
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -16,6 +22,7 @@ class Residual(TransformerLayer):
         dropout: rate on the sub-layer's output.
         norm_first: whether the layer norm comes before the sub-layer (pre-norm).
         layer_norm_epsilon: epsilon of the layer norm.
+        norm_kind: `"layer"`, or `"rms"`: `g x / sqrt(mean(x^2) + epsilon)`.
 
     Call arguments:
         x: `(B, T, D)`.
@@ -30,21 +37,25 @@ class Residual(TransformerLayer):
         >>> connection.build(x.shape)
         >>> y = connection(x, feed_forward(connection.prepare(x)))
 
-    Source: Vaswani et al. 2017, section 3.1; pre-norm: Wang et al. 2019.
+    Source: Vaswani et al. 2017, section 3.1; pre-norm: Wang et al. 2019; RMS norm:
+    Zhang and Sennrich 2019.
     """
 
     def __init__(
-        self, dropout=0.1, norm_first=False, layer_norm_epsilon=1e-6, **kwargs
+        self,
+        dropout=0.1,
+        norm_first=False,
+        layer_norm_epsilon=1e-6,
+        norm_kind="layer",
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        self.dropout = dropout
-        self.norm_first = norm_first
-        self.layer_norm_epsilon = layer_norm_epsilon
+        self.keep(locals())
+        one_of("norm_kind", norm_kind, NORMS)
 
     def build(self, x_shape, update_shape=None):
         epsilon = self.layer_norm_epsilon
-        norm = keras.layers.LayerNormalization
-        self.norm = self.make(norm, epsilon=epsilon, name="norm")
+        self.norm = self.make(NORMS[self.norm_kind], epsilon=epsilon, name="norm")
         self.norm.build(x_shape)
         self.drop = self.make(keras.layers.Dropout, self.dropout, name="drop")
 

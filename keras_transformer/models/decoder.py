@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ..layers.decoder_block import DecoderBlock
-from ..layers.masks import causal_mask
+from ..layers.masks import as_positions, causal_mask, positions_of
 from .stack import Stack
 
 
@@ -13,26 +13,30 @@ class Decoder(Stack):
     """Embedding, dropout, a stack of `DecoderBlock`s, and the output projection.
 
     The projection is the embedding's matrix again. Where the config says so, there are
-    layer norms before and after the blocks, the projection has a matrix of its own, and
+    norms before and after the blocks, the projection has a matrix of its own, and
     its logits have a bias. Training leaves that bias as it is: in the checkpoints that
     have one it is no parameter either.
 
     Args:
-        config: a `TransformerConfig`.
+        config: a `TransformerConfig`, or a `CausalLMConfig` for a decoder that has no
+            memory.
         embedding: the `PositionalEmbedding` of the target ids, to share it with another
             layer; one of its own when absent.
 
     Call arguments:
         target_ids: `(B, T)` token ids, shifted right: the first is the config's
             `begin_id`.
-        memory: `(B, S, D)` output of the encoder.
+        memory: `(B, S, D)` output of the encoder, or None.
         source_mask: boolean `(B, 1, S)`, True at the real source tokens; all of them
             when absent.
+        attention_mask: boolean `(B, T, T)`, what target positions may see of each other
+            beside causality, such as their own document; all when absent.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
         logits `(B, T, V)` float32; with return_attention_scores a pair of them and a
-        tuple of the weights of each block, pairs of `(B, N, T, T)` and `(B, N, T, S)`.
+        tuple of the weights of each block, pairs of `(B, N, T, T)` and `(B, N, T, S)`,
+        or None without a memory.
 
     Examples:
         >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
@@ -44,16 +48,19 @@ class Decoder(Stack):
     """
 
     side = "target"
+    block = DecoderBlock
 
-    def make_blocks(self):
-        _, d_ff = self.config.d_ffs
-        return self.stacked(DecoderBlock, self.config.decoder_layers, d_ff)
-
-    def build(self, target_ids_shape, memory_shape, source_mask_shape=None):
+    def build(
+        self,
+        target_ids_shape,
+        memory_shape=None,
+        source_mask_shape=None,
+        attention_mask_shape=None,
+    ):
         self.build_stack(target_ids_shape, memory_shape)
         self.output_projection = None
         self.output_bias = None
-        size = self.config.target_vocab_size
+        size, _, _ = self.config.side(self.side)
         width = self.config.d_model
         if not self.config.tie_output:
             self.output_projection = self.make(
@@ -72,18 +79,23 @@ class Decoder(Stack):
     def call(
         self,
         target_ids,
-        memory,
+        memory=None,
         source_mask=None,
+        attention_mask=None,
         return_attention_scores=False,
         training=False,
     ):
         scores = []
+        positions = positions_of(target_ids[:1])
+        bias = self.position_bias(positions, positions)
 
         def through(block, n, x):
             x = block(
                 x,
                 memory,
+                attention_mask=attention_mask,
                 cross_attention_mask=source_mask,
+                position_bias=bias,
                 return_attention_scores=return_attention_scores,
                 training=training,
             )
@@ -95,7 +107,7 @@ class Decoder(Stack):
         logits = self._forward(target_ids, 0, through, training)
         return (logits, tuple(scores)) if return_attention_scores else logits
 
-    def step(self, target_ids, cache, index, cross_cache, source_mask=None):
+    def step(self, target_ids, cache, index, cross_cache=None, source_mask=None):
         """The logits of T new positions: `call` with caches.
 
         Args:
@@ -104,7 +116,7 @@ class Decoder(Stack):
             cache: `empty_cache(R, L)` at the start, then what the step before gave.
             index: the position of the first of the new ids, an integer or a scalar
                 integer tensor.
-            cross_cache: `cross_cache(memory)`.
+            cross_cache: `cross_cache(memory)`, or None without a memory.
             source_mask: boolean `(B, 1, S)`, as for a call.
 
         Returns:
@@ -113,10 +125,17 @@ class Decoder(Stack):
         new_caches = []
         positions = ops.arange(target_ids.shape[1]) + index
         # In an exported graph the length is a scalar tensor.
-        mask = causal_mask(positions, ops.shape(cache[0][0])[2])
+        places = ops.shape(cache[0][0])[2]
+        mask = causal_mask(positions, places)
+        bias = None
+        if self.relative_bias is not None:
+            keys = as_positions(places, "cache")
+            bias = self.position_bias(ops.expand_dims(positions, 0), keys)
 
         def through(block, n, x):
-            x, new = block.step(x, cache[n], index, cross_cache[n], mask, source_mask)
+            memory = () if cross_cache is None else cross_cache[n]
+            masks = (mask, source_mask)
+            x, new = block.step(x, cache[n], index, memory, *masks, bias)
             new_caches.append(new)
             return x
 
@@ -124,7 +143,7 @@ class Decoder(Stack):
         return logits, tuple(new_caches)
 
     def _forward(self, target_ids, index, through, training=False):
-        x = self.embed(target_ids, index, training)
+        x = self.prepare(self.embedding(target_ids, index=index), training)
         for n, block in enumerate(self.blocks):
             x = through(block, n, x)
         x = self.final_norm(x)
@@ -146,10 +165,9 @@ class Decoder(Stack):
         """
         return tuple(block.cross_attention.project(memory) for block in self.blocks)
 
-    def compute_output_shape(
-        self, target_ids_shape, memory_shape, source_mask_shape=None
-    ):
-        return (*target_ids_shape, self.config.target_vocab_size)
+    def compute_output_shape(self, target_ids_shape, *others, **other_shapes):
+        vocab_size, _, _ = self.config.side(self.side)
+        return (*target_ids_shape, vocab_size)
 
     def compute_output_spec(self, target_ids, *args, **kwargs):
         spec = super().compute_output_spec(target_ids, *args, **kwargs)

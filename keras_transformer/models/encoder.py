@@ -3,7 +3,7 @@
 import keras
 
 from ..layers.encoder_block import EncoderBlock
-from ..layers.masks import padding_mask
+from ..layers.masks import padding_mask, positions_of
 from .stack import Stack
 
 
@@ -11,15 +11,17 @@ from .stack import Stack
 class Encoder(Stack):
     """Embedding, dropout, and a stack of `EncoderBlock`s.
 
-    Where the config says so, there are layer norms before and after the blocks.
+    Where the config says so, there are norms before and after the blocks.
 
     Args:
-        config: a `TransformerConfig`.
-        embedding: the `PositionalEmbedding` of the source ids, to share it with another
-            layer; one of its own when absent.
+        config: a `TransformerConfig` or an `EncoderConfig`.
+        embedding: what makes `(B, S, D)` of the ids: a `PositionalEmbedding`, to share
+            it with another layer, or another layer in its place, of patches or frames;
+            a `PositionalEmbedding` of its own when absent.
 
     Call arguments:
-        source_ids: `(B, S)` token ids, the config's `pad_id` after the sentence.
+        source_ids: `(B, S)` token ids, the config's `pad_id` after the sentence; or
+            what another `embedding` reads.
         source_mask: boolean `(B, 1, S)`, True at the real tokens; made from the ids
             when absent.
         return_attention_scores: whether to give the attention weights as well.
@@ -38,10 +40,7 @@ class Encoder(Stack):
     """
 
     side = "source"
-
-    def make_blocks(self):
-        config = self.config
-        return self.stacked(EncoderBlock, config.encoder_layers, config.d_ff)
+    block = EncoderBlock
 
     def build(self, source_ids_shape, source_mask_shape=None):
         self.build_stack(source_ids_shape)
@@ -53,14 +52,17 @@ class Encoder(Stack):
         return_attention_scores=False,
         training=False,
     ):
-        if source_mask is None:
+        if source_mask is None and reads_ids(source_ids):
             source_mask = padding_mask(source_ids, self.config.pad_id)
-        x = self.embed(source_ids, training=training)
+        x = self.prepare(self.embedding(source_ids), training)
+        positions = positions_of(x[:1, :, 0])
+        bias = self.position_bias(positions, positions)
         scores = []
         for block in self.blocks:
             x = block(
                 x,
                 attention_mask=source_mask,
+                position_bias=bias,
                 return_attention_scores=return_attention_scores,
                 training=training,
             )
@@ -71,4 +73,9 @@ class Encoder(Stack):
         return (memory, tuple(scores)) if return_attention_scores else memory
 
     def compute_output_shape(self, source_ids_shape, source_mask_shape=None):
-        return (*source_ids_shape, self.config.d_model)
+        return self.embedding.compute_output_shape(source_ids_shape)
+
+
+def reads_ids(inputs):
+    """Whether inputs are token ids, among which padding can be told."""
+    return len(inputs.shape) == 2

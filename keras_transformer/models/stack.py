@@ -4,9 +4,26 @@ import dataclasses
 
 import keras
 
-from ..config import TransformerConfig
+from ..config import config_from
 from ..layers.positional_embedding import PositionalEmbedding
+from ..layers.relative_bias import RelativeBias
+from ..layers.residual import NORMS
 from ..layers.transformer_layer import TransformerLayer
+
+# Of a config and of a block.
+SAME_NAME = (
+    "num_heads",
+    "num_key_value_heads",
+    "dropout",
+    "attention_dropout",
+    "activation",
+    "gated",
+    "feed_forward_bias",
+    "norm",
+    "norm_first",
+    "layer_norm_epsilon",
+    "window",
+)
 
 
 def make_embedding(config, side, token_embedding=None, dtype=None):
@@ -14,10 +31,11 @@ def make_embedding(config, side, token_embedding=None, dtype=None):
     # A begin token that is padding learns nothing as such; all other padding has no
     # gradient anyway.
     begins_with_padding = config.begin_id == config.pad_id
+    vocab_size, _, _ = config.side(side)
     return PositionalEmbedding(
-        getattr(config, f"{side}_vocab_size"),
+        vocab_size,
         config.d_model,
-        positions=config.positions,
+        positions=config.table,
         max_positions=config.max_positions,
         first_position=config.first_position,
         scale=config.scale_embedding,
@@ -29,19 +47,19 @@ def make_embedding(config, side, token_embedding=None, dtype=None):
 
 
 class Configured:
-    """What a Keras object that a `TransformerConfig` describes has in common."""
+    """What a Keras object that a config describes has in common."""
 
     def get_config(self):
         return {**super().get_config(), "config": dataclasses.asdict(self.config)}
 
     @classmethod
     def from_config(cls, config):
-        own = TransformerConfig(**config["config"])
+        own = config_from(config["config"])
         return super().from_config({**config, "config": own})
 
 
 class ConfiguredLayer(Configured, TransformerLayer):
-    """A layer that reads ids, and that a `TransformerConfig` describes."""
+    """A layer that reads ids, and that a config describes."""
 
     def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
@@ -55,12 +73,13 @@ class ConfiguredLayer(Configured, TransformerLayer):
 
 
 class Stack(ConfiguredLayer):
-    """An embedding, dropout, blocks, and the layer norms before and after the blocks.
+    """An embedding, dropout, blocks, and the norms before and after the blocks.
 
-    A subclass says which `side` it reads, and gives `make_blocks`.
+    A subclass says which `side` it reads, and the kind of its blocks.
     """
 
     side = None
+    block = None
 
     def __init__(self, config, embedding=None, **kwargs):
         super().__init__(config, **kwargs)
@@ -70,47 +89,65 @@ class Stack(ConfiguredLayer):
         self.embedding = embedding
         self.drop = self.make(keras.layers.Dropout, config.dropout, name="drop")
         self.blocks = self.make_blocks()
+        self.relative_bias = self._relative_bias()
         self.embedding_norm = self._norm("embedding_norm", config.embedding_norm)
         self.final_norm = self._norm("final_norm", config.has_final_norm)
 
-    def stacked(self, kind, number, d_ff):
-        """That many blocks of a kind."""
+    def make_blocks(self):
+        """The blocks of this side, as the config says."""
         config = self.config
-        options = dict(
-            num_heads=config.num_heads,
-            key_dim=config.key_dim or config.head_size,
-            value_dim=config.value_dim or config.head_size,
-            d_ff=d_ff,
-            dropout=config.dropout,
-            attention_dropout=config.attention_dropout,
-            activation=config.activation,
-            norm_first=config.norm_first,
-            use_bias=config.attention_bias,
-            layer_norm_epsilon=config.layer_norm_epsilon,
-            dtype=self.dtype_policy,
+        key_dim, value_dim = config.head_sizes
+        _, number, d_ff = config.side(self.side)
+        options = {name: getattr(config, name) for name in SAME_NAME}
+        if config.positions == "rotary":
+            scaling = (config.rotary_factor, config.rotary_length)
+            options |= dict(rotary=(config.rotary_base, *scaling))
+        sizes = dict(key_dim=key_dim, value_dim=value_dim, d_ff=d_ff)
+        options |= dict(use_bias=config.attention_bias, **sizes)
+        options |= dict(dtype=self.dtype_policy)
+        return [self.block(**options, name=f"block_{n}") for n in range(number)]
+
+    def _relative_bias(self):
+        """The layer that gives the blocks' `position_bias`, or None."""
+        config = self.config
+        if config.positions != "relative":
+            return None
+        return self.make(
+            RelativeBias,
+            config.num_heads,
+            config.relative_buckets,
+            config.relative_distance,
+            bidirectional=self.side == "source",
+            name="relative_bias",
         )
-        return [kind(**options, name=f"block_{n}") for n in range(number)]
+
+    def position_bias(self, queries, keys):
+        """What is added to the scores of integer positions, or None."""
+        if self.relative_bias is None:
+            return None
+        return self.relative_bias(queries, keys)
 
     def _norm(self, name, is_wanted):
         if not is_wanted:
             return self.make(keras.layers.Identity, name=name)
-        epsilon = self.config.layer_norm_epsilon
-        return self.make(keras.layers.LayerNormalization, epsilon=epsilon, name=name)
+        kind = NORMS[self.config.norm]
+        return self.make(kind, epsilon=self.config.layer_norm_epsilon, name=name)
 
     def build_stack(self, ids_shape, *memory_shape):
         """Build every part for ids `(B, T)`."""
-        shape = (*ids_shape, self.config.d_model)
         if not self.embedding.built:
             self.embedding.build(ids_shape)
+        shape = self.embedding.compute_output_shape(ids_shape)
+        if self.relative_bias is not None:
+            self.relative_bias.build(ids_shape)
         self.embedding_norm.build(shape)
         self.final_norm.build(shape)
         for block in self.blocks:
             block.build(shape, *memory_shape)
 
-    def embed(self, ids, index=0, training=False):
-        """What the first block reads: `(B, T, D)` of ids `(B, T)`."""
-        x = self.embedding_norm(self.embedding(ids, index=index))
-        return self.drop(x, training=training)
+    def prepare(self, x, training=False):
+        """What the first block reads, of embedded ids, `(B, T, D)` both."""
+        return self.drop(self.embedding_norm(x), training=training)
 
     def get_config(self):
         shared = self.embedding if self.shares_embedding else None

@@ -2,7 +2,7 @@
 
 import keras
 
-from ..config import TransformerConfig, expect
+from ..config import config_from, expect
 from ..layers.masks import padding_mask
 from .decoder import Decoder
 from .encoder import Encoder
@@ -184,4 +184,4 @@ class Transformer(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(**{**config, "config": TransformerConfig(**config["config"])})
+        return cls(**{**config, "config": config_from(config["config"])})

@@ -26,6 +26,7 @@ ATTENTIONS = {
     "encoder": ["self_attention"],
     "decoder": ["self_attention", "cross_attention"],
 }
+SIDES = {"encoder": "source", "decoder": "target"}
 SOURCE = "model.encoder.embed_tokens.weight"
 TARGET = "model.decoder.embed_tokens.weight"
 SHARED = "model.shared.weight"
@@ -77,8 +78,8 @@ def tensors(config):
     """The `Tensor`s of a `TransformerConfig` with the head sizes of a checkpoint."""
     yield from matrices(config)
     width = config.d_model
-    layers = (config.encoder_layers, config.decoder_layers)
-    for stack, count, d_ff in zip(ATTENTIONS, layers, config.d_ffs):
+    for stack, side in SIDES.items():
+        _, count, d_ff = config.side(side)
         if config.embedding_norm:
             yield from layer(f"{stack}.embedding_norm", width)
         if config.has_final_norm:

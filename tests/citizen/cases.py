@@ -8,6 +8,7 @@ from keras_transformer.layers.encoder_block import EncoderBlock
 from keras_transformer.layers.feed_forward import FeedForward
 from keras_transformer.layers.multi_head_attention import MultiHeadAttention
 from keras_transformer.layers.positional_embedding import PositionalEmbedding
+from keras_transformer.layers.relative_bias import RelativeBias
 from keras_transformer.layers.residual import Residual
 from keras_transformer.models.decoder import Decoder
 from keras_transformer.models.encoder import Encoder
@@ -47,9 +48,25 @@ LAYERS = {
         dict(num_heads=3, key_dim=5),
         dict(x=X, memory=MEMORY),
     ),
+    "attention with options": (
+        MultiHeadAttention,
+        dict(num_heads=4, key_dim=6, num_key_value_heads=2, rotary=[9.0], window=2),
+        dict(x=X),
+    ),
+    "RelativeBias": (
+        RelativeBias,
+        dict(num_heads=3, num_buckets=8, max_distance=9),
+        dict(queries=ids(2, 4), keys=ids(2, 5)),
+    ),
+    "gated": (
+        FeedForward,
+        dict(d_ff=7, activation="gelu_tanh", gated=True, use_bias=False),
+        dict(x=X),
+    ),
     "FeedForward": (FeedForward, dict(d_ff=7), dict(x=X)),
     "Residual": (Residual, {}, dict(x=X, update=normal(2, 4, 6))),
     "EncoderBlock": (EncoderBlock, BLOCK, dict(x=X)),
+    "decoder alone": (DecoderBlock, {**BLOCK, "norm": "rms"}, dict(x=X)),
     "DecoderBlock": (DecoderBlock, BLOCK, dict(x=X, memory=MEMORY)),
     "PositionalEmbedding": (
         PositionalEmbedding,

@@ -7,7 +7,7 @@ from layer_checks import check_layer, normal, numpy
 from keras_transformer.layers.feed_forward import FeedForward
 
 
-@pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_tanh", "silu"])
 def test_exam(activation):
     check_layer(
         lambda **options: FeedForward(11, activation, **options), normal(2, 3, 5)
@@ -33,6 +33,7 @@ def test_by_hand():
     [
         ("relu", 0.0),
         ("gelu", -0.5 * (1 + math.erf(-(0.5**0.5)))),
+        ("gelu_tanh", -0.5 * (1 - math.tanh((2 / math.pi) ** 0.5 * 1.044715))),
         ("silu", -1 / (1 + math.e)),
     ],
 )
@@ -43,6 +44,17 @@ def test_activation_at_minus_one(activation, expected):
     np.testing.assert_allclose(
         numpy(layer(np.full((1, 1, 1), -1.0)))[0, 0, 0], expected, atol=1e-6
     )
+
+
+def test_gated_by_hand():
+    layer = FeedForward(2, gated=True, use_bias=False)
+    x = np.array([[[1.0, 2.0]]])
+    layer(x)
+    layer.gate.set_weights([np.array([[1.0, -1.0], [1.0, 0.0]])])
+    layer.expand.set_weights([np.array([[2.0, 1.0], [0.5, 1.0]])])
+    layer.contract.set_weights([np.array([[1.0, -1.0], [7.0, 7.0]])])
+    # relu(x Wg) = [3, 0]; x W1 = [3, 3]; their product [9, 0]
+    np.testing.assert_allclose(numpy(layer(x)), [[[9.0, -9.0]]], atol=1e-6)
 
 
 def test_every_position_alone():

@@ -199,7 +199,10 @@ def test_logits_are_float32():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((V, D, "rotary"), r"positions must be one of .*, learned; received 'rotary'"),
+        (
+            (V, D, "rotary"),
+            r"positions must be one of .*, learned, none; received 'rotary'",
+        ),
         ((0, D), "vocab_size must be at least 1; received 0"),
         ((V, 0), "d_model must be at least 1; received 0"),
         ((V, D, "learned", 0), "max_positions must be at least 1; received 0"),

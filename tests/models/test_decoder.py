@@ -54,6 +54,24 @@ def stepped(decoder, memory, mask, ids, sizes):
             final_norm=False,
         ),
         dict(positions="sinusoidal_fairseq", first_position=2, output_bias=True),
+        # As in Llama and in T5, and a window.
+        dict(
+            norm="rms",
+            norm_first=True,
+            gated=True,
+            feed_forward_bias=False,
+            positions="rotary",
+            key_dim=6,
+            num_key_value_heads=1,
+        ),
+        dict(
+            positions="relative",
+            relative_buckets=4,
+            relative_distance=5,
+            norm="rms",
+            activation="gelu_tanh",
+        ),
+        dict(positions="none", window=3),
     ],
 )
 def test_steps_of_every_hypothesis_equal_one_call(make, encoded, changes):
@@ -69,9 +87,11 @@ def test_steps_of_every_hypothesis_equal_one_call(make, encoded, changes):
         np.testing.assert_allclose(logits, numpy(full), atol=5e-6)
     keys, values = cache[1]
     cross_keys, _ = decoder.cross_cache(memory)[1]
-    assert keys.shape == (B * W, 2, T, 5)
-    assert values.shape == (B * W, 2, T, changes.get("value_dim", 5))
-    assert cross_keys.shape == (B, 2, S, 5)
+    heads = changes.get("num_key_value_heads", 2)
+    size = changes.get("key_dim", 5)
+    assert keys.shape == (B * W, heads, T, size)
+    assert values.shape == (B * W, heads, T, changes.get("value_dim", 5))
+    assert cross_keys.shape == (B, heads, S, size)
 
 
 def test_caches_are_in_the_compute_dtype(make, encoded):

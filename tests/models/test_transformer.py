@@ -82,6 +82,24 @@ def test_the_vocabulary_costs_one_matrix_if_shared(make):
             scale_embedding=False,
             attention_bias=True,
         ),
+        # As in Llama and in T5, and a window.
+        dict(
+            norm="rms",
+            norm_first=True,
+            gated=True,
+            feed_forward_bias=False,
+            positions="rotary",
+            key_dim=6,
+            num_key_value_heads=1,
+        ),
+        dict(
+            positions="relative",
+            relative_buckets=4,
+            relative_distance=5,
+            norm="rms",
+            activation="gelu_tanh",
+        ),
+        dict(positions="none", window=3, gated=True, attention_bias=True),
     ],
 )
 def test_parameters_of_every_switch(make, changes):

@@ -1,0 +1,51 @@
+"""What can be chosen, in frozen dataclasses: model, data, training and decoding.
+
+The command line makes a flag of every field, with the help text beside it.
+"""
+
+from .data import DataConfig
+from .decoding import DecodingConfig
+from .fields import check_fields, check_only, expect, one_of
+from .filters import CleaningConfig, FilterConfig
+from .models import (
+    DISTRIBUTIONS,
+    FROM_TOKENIZER,
+    NO_FLAGS,
+    PRESETS,
+    SIZES,
+    CausalLMConfig,
+    EncoderConfig,
+    TransformerConfig,
+    config_from,
+    flag_fields,
+    preset,
+)
+from .stack import Activation, Norm, Table, check_width
+from .training import TrainingConfig
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "FROM_TOKENIZER",
+    "NO_FLAGS",
+    "PRESETS",
+    "SIZES",
+    "Activation",
+    "CausalLMConfig",
+    "CleaningConfig",
+    "DataConfig",
+    "DecodingConfig",
+    "EncoderConfig",
+    "FilterConfig",
+    "Norm",
+    "Table",
+    "TrainingConfig",
+    "TransformerConfig",
+    "check_fields",
+    "check_only",
+    "check_width",
+    "config_from",
+    "expect",
+    "flag_fields",
+    "one_of",
+    "preset",
+]

@@ -1,0 +1,163 @@
+"""The models: encoder and decoder, an encoder alone, a decoder alone; named sizes."""
+
+import dataclasses
+
+from .fields import count, expect, one_of, option
+from .stack import LEARNED, StackConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformerConfig(StackConfig):
+    """The sizes and switches of a Transformer; the defaults are the base model's.
+
+    Source: Vaswani et al. 2017, Table 3.
+    """
+
+    source_vocab_size: int = count(8000, "source tokens, special ones included")
+    target_vocab_size: int = count(8000, "target tokens, special ones included")
+    share_embeddings: bool = option(True, "one embedding matrix for source and target")
+    encoder_layers: int = count(6, "number of encoder blocks (N)")
+    decoder_layers: int = count(6, "number of decoder blocks (N)")
+    decoder_d_ff: int | None = count(None, "the decoder's d_ff; d_ff when absent")
+    share_positions: bool = option(
+        True,
+        "one learned position table for both sides, where they share embeddings",
+        only=LEARNED,
+    )
+    tie_output: bool = option(True, "the output projection is the target embedding")
+    output_bias: bool = option(
+        False, "a bias of each target token's logit, fixed: an imported model's"
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        sizes = (self.source_vocab_size, self.target_vocab_size)
+        are_right = sizes[0] == sizes[1] or not self.share_embeddings
+        names = "source_vocab_size and target_vocab_size"
+        expect(are_right, names, "be equal with share_embeddings", sizes)
+
+    @property
+    def vocabulary(self):
+        return min(self.source_vocab_size, self.target_vocab_size)
+
+    def side(self, name):
+        if name == "source":
+            return self.source_vocab_size, self.encoder_layers, self.d_ff
+        d_ff = self.decoder_d_ff or self.d_ff
+        return self.target_vocab_size, self.decoder_layers, d_ff
+
+    @property
+    def shares_positions(self):
+        """Whether one `PositionalEmbedding` serves both sides."""
+        has_two_tables = self.positions == "learned" and not self.share_positions
+        return self.share_embeddings and not has_two_tables
+
+    @property
+    def parameters(self):
+        """The number of weights; a sinusoidal table has none."""
+        rows = self.source_vocab_size
+        if not self.share_embeddings:
+            rows += self.target_vocab_size
+        if self.positions == "learned":
+            rows += (1 if self.shares_positions else 2) * self.max_positions
+        if not self.tie_output:
+            rows += self.target_vocab_size
+        biases = self.target_vocab_size if self.output_bias else 0
+        encoder = self.stack_parameters("source", attentions=1)
+        decoder = self.stack_parameters("target", attentions=2)
+        return encoder + decoder + rows * self.d_model + biases
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig(StackConfig):
+    """The sizes and switches of an `Encoder` alone, such as BERT."""
+
+    vocab_size: int = count(8000, "tokens, special ones included")
+    num_layers: int = count(6, "number of blocks (N)")
+    token_types: int = option(0, "kinds of tokens that have a vector of their own", 0)
+
+    @property
+    def parameters(self):
+        """The number of weights; a sinusoidal table has none."""
+        rows = self.vocab_size + self.token_types
+        if self.positions == "learned":
+            rows += self.max_positions
+        return self.stack_parameters("source", attentions=1) + rows * self.d_model
+
+
+@dataclasses.dataclass(frozen=True)
+class CausalLMConfig(StackConfig):
+    """The sizes and switches of a `CausalLM`, such as GPT-2 or Llama."""
+
+    vocab_size: int = count(8000, "tokens, special ones included")
+    num_layers: int = count(6, "number of blocks (N)")
+    tie_output: bool = option(True, "the output projection is the embedding")
+    output_bias: bool = option(
+        False, "a bias of each token's logit, fixed: an imported model's"
+    )
+
+    @property
+    def parameters(self):
+        """The number of weights; a sinusoidal table has none."""
+        rows = self.vocab_size
+        if self.positions == "learned":
+            rows += self.max_positions
+        if not self.tie_output:
+            rows += self.vocab_size
+        biases = self.vocab_size if self.output_bias else 0
+        stack = self.stack_parameters("target", attentions=1)
+        return stack + rows * self.d_model + biases
+
+
+def config_from(fields):
+    """The configuration that these fields, a dict, are all or some of."""
+    kinds = {"encoder_layers": TransformerConfig, "token_types": EncoderConfig}
+    for name, kind in kinds.items():
+        if name in fields:
+            return kind(**fields)
+    return CausalLMConfig(**fields)
+
+
+# What `distribute` can be asked for.
+DISTRIBUTIONS = ("auto", "none", "data", "model")
+# What a run takes from its tokenizers.
+VOCABULARY_SIZES = ("source_vocab_size", "target_vocab_size", "share_embeddings")
+FROM_TOKENIZER = (*VOCABULARY_SIZES, "pad_id", "begin_id", "end_id")
+# Fields that are not chosen when a model is trained.
+NO_FLAGS = (*FROM_TOKENIZER, "output_bias")
+
+
+def flag_fields(config):
+    """The fields of a config, or of its class, that may be chosen, by their names."""
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    if TransformerConfig in (config, type(config)):
+        for name in NO_FLAGS:
+            del fields[name]
+    return fields
+
+
+SIZES = ("encoder_layers", "decoder_layers", "d_model", "d_ff", "num_heads", "dropout")
+PRESETS = {
+    "tiny": (4, 4, 128, 256, 4, 0.3),
+    "small": (3, 3, 256, 512, 8, 0.2),
+    "base": (6, 6, 512, 2048, 8, 0.1),
+    "big": (6, 6, 1024, 4096, 16, 0.3),
+}
+
+
+def preset(name, **changes):
+    """The `TransformerConfig` of a named size: for a laptop, or the paper's.
+
+    Args:
+        name: `tiny` or `small`, or the paper's `base` or `big`.
+        **changes: fields that replace the preset's.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Examples:
+        >>> preset("tiny", dropout=0.1).d_model
+        128
+    """
+    sizes = dict(zip(SIZES, PRESETS[one_of("preset", name, PRESETS)]))
+    return TransformerConfig(**sizes | changes)

@@ -1,0 +1,196 @@
+"""The sizes and switches of a stack of blocks, encoder's or decoder's."""
+
+import dataclasses
+from typing import Literal
+
+from ..text.special_tokens import BEGIN, END, PAD, SpecialTokens
+from .fields import check_fields, count, expect, option, share, whole
+
+Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
+# What a position table may be, or nothing.
+Table = Literal[
+    "sinusoidal", "sinusoidal_halves", "sinusoidal_fairseq", "learned", "none"
+]
+Positions = Literal[Table, "rotary", "relative"]
+Norm = Literal["layer", "rms"]
+LEARNED = ("positions", "learned")
+ROTARY = ("positions", "rotary")
+RELATIVE = ("positions", "relative")
+
+
+def check_width(d_model, positions):
+    """Raise a `ValueError` unless there is such a position table of that width."""
+    if positions.startswith("sinusoidal"):
+        least = 4 if positions == "sinusoidal_fairseq" else 2
+        fits = d_model % 2 == 0 and d_model >= least
+        what = f"be even and at least {least} with positions={positions!r}"
+        expect(fits, "d_model", what, d_model)
+
+
+@dataclasses.dataclass(frozen=True)
+class StackConfig:
+    """What the configurations of all models have in common.
+
+    Source: Vaswani et al. 2017, Table 3, where nothing else is said.
+    """
+
+    d_model: int = count(512, "width of every block's input and output")
+    d_ff: int = count(2048, "width inside the feed-forward layers")
+    num_heads: int = count(8, "number of attention heads (h)")
+    key_dim: int | None = count(
+        None, "size of one head's queries and keys (d_k); d_model / heads when absent"
+    )
+    value_dim: int | None = count(
+        None, "size of one head's values (d_v); d_model / heads when absent"
+    )
+    num_key_value_heads: int | None = count(
+        None, "heads of keys and values, each shared by several of the queries'"
+    )
+    dropout: float = share(0.1, "dropout on embeddings and sub-layers (P_drop)")
+    attention_dropout: float = share(
+        0.0, "dropout on attention weights; above 0 the fused attention is not used"
+    )
+    activation: Activation = option("relu", "non-linearity of the feed-forward layers")
+    gated: bool = option(False, "a third feed-forward matrix that gates (GLU)")
+    feed_forward_bias: bool = option(True, "biases in the feed-forward layers")
+    norm: Norm = option(
+        "layer", "kind of all norms: layer norm, or by root mean square"
+    )
+    norm_first: bool = option(
+        False, "norm before each sub-layer; the paper's is after each residual"
+    )
+    final_norm: bool | None = option(
+        None, "norm at the end of a stack; with pre-norm only when absent"
+    )
+    embedding_norm: bool = option(False, "norm of embeddings and positions")
+    layer_norm_epsilon: float = option(1e-6, "epsilon of the norms", 0.0, 1.0)
+    scale_embedding: bool = option(True, "embeddings times the square root of d_model")
+    positions: Positions = option(
+        "sinusoidal",
+        "position table: the paper's, Marian's (sines, then cosines), fairseq's (other "
+        "rates), learned, or none; or queries and keys turned by position (rotary), or "
+        "a learned bias by distance (relative, T5's)",
+    )
+    first_position: int = whole(0, "first position in a sinusoidal table")
+    max_positions: int = count(
+        512, "rows of a learned position table, and of tables in exports for Marian"
+    )
+    rotary_base: float = option(10_000.0, "base of rotary positions", 1.0, only=ROTARY)
+    rotary_factor: float = option(
+        1.0, "how much longer than rotary_length texts may be", 1.0, only=ROTARY
+    )
+    rotary_length: int = count(
+        8192, "positions known before a rotary_factor", only=ROTARY
+    )
+    relative_buckets: int = option(
+        32, "buckets of distances, a multiple of 4", 4, 1_000_000, only=RELATIVE
+    )
+    relative_distance: int = count(
+        128, "distance from which on all share a bucket", only=RELATIVE
+    )
+    window: int | None = count(
+        None, "positions that self-attention sees on one side, the own one included"
+    )
+    attention_bias: bool = option(False, "biases in the attention projections")
+    pad_id: int = option(PAD, "id that fills up rows")
+    begin_id: int = option(BEGIN, "id before the first target token")
+    end_id: int = option(END, "id after the last token")
+
+    def __post_init__(self):
+        check_fields(self)
+        last_id = self.vocabulary - 1
+        for name in ("pad_id", "begin_id", "end_id"):
+            value = getattr(self, name)
+            expect(0 <= value <= last_id, name, f"be between 0 and {last_id}", value)
+        # A begin token may be either: what begins a target ends up nowhere else.
+        expect(self.pad_id != self.end_id, "pad_id", "not be end_id", self.pad_id)
+        heads = self.num_heads
+        has_own_sizes = None not in (self.key_dim, self.value_dim)
+        is_multiple = has_own_sizes or self.d_model % heads == 0
+        what = f"be a multiple of num_heads={heads}"
+        expect(is_multiple, "d_model", what, self.d_model)
+        groups = self.num_key_value_heads or heads
+        what = f"divide num_heads={heads}"
+        expect(heads % groups == 0, "num_key_value_heads", what, groups)
+        check_width(self.d_model, self.positions)
+        first = self.first_position
+        is_learned = self.positions == "learned"
+        what = "be 0 with positions='learned'"
+        expect(first == 0 or not is_learned, "first_position", what, first)
+        self.check_buckets()
+        is_even = self.positions != "rotary" or self.head_sizes[0] % 2 == 0
+        what = "be even with positions='rotary'"
+        expect(is_even, "key_dim", what, self.head_sizes[0])
+
+    def check_buckets(self):
+        """Raise a `ValueError` unless `RelativeBias` has such buckets."""
+        buckets = self.relative_buckets
+        what = "be a multiple of 4"
+        expect(buckets % 4 == 0, "relative_buckets", what, buckets)
+        distance = self.relative_distance
+        what = f"be above relative_buckets / 2 = {buckets // 2}"
+        expect(distance > buckets // 2, "relative_distance", what, distance)
+
+    @property
+    def vocabulary(self):
+        """The number of tokens that all sides know."""
+        return self.vocab_size
+
+    def side(self, name):
+        """The tokens, the layers and the d_ff of the `"source"` or `"target"` side."""
+        return self.vocab_size, self.num_layers, self.d_ff
+
+    @property
+    def special(self):
+        """The ids that mean something to the model, as `SpecialTokens`."""
+        return SpecialTokens(pad=self.pad_id, begin=self.begin_id, end=self.end_id)
+
+    @property
+    def longest(self):
+        """The most positions that the model has; None without a limit."""
+        return self.max_positions if self.positions == "learned" else None
+
+    @property
+    def table(self):
+        """The position table of the embedding."""
+        return "none" if self.positions in ("rotary", "relative") else self.positions
+
+    @property
+    def head_sizes(self):
+        """The size of one head's keys, and of its values."""
+        size = self.d_model // self.num_heads
+        return self.key_dim or size, self.value_dim or size
+
+    @property
+    def has_final_norm(self):
+        """Whether a stack ends in a norm."""
+        return self.norm_first if self.final_norm is None else self.final_norm
+
+    def stack_parameters(self, side, attentions):
+        """The number of weights of a stack, without its embedding.
+
+        Args:
+            side: `"source"` or `"target"`.
+            attentions: how many there are in a block.
+        """
+        d = self.d_model
+        _, layers, d_ff = self.side(side)
+        key_dim, value_dim = self.head_sizes
+        groups = self.num_key_value_heads or self.num_heads
+        queries = self.num_heads * key_dim
+        keys = groups * key_dim
+        values = groups * value_dim
+        outputs = self.num_heads * value_dim
+        attention = d * (queries + keys + values + outputs)
+        if self.attention_bias:
+            attention += queries + keys + values + d
+        norm = d if self.norm == "rms" else 2 * d
+        wide = 2 if self.gated else 1
+        feed_forward = (wide + 1) * d * d_ff
+        if self.feed_forward_bias:
+            feed_forward += wide * d_ff + d
+        block = attentions * (attention + norm) + feed_forward + norm
+        total = layers * block + norm * (self.has_final_norm + self.embedding_norm)
+        if self.positions == "relative":
+            total += self.relative_buckets * self.num_heads
+        return total

@@ -1,0 +1,81 @@
+"""Attention to near positions only, at a cost of T x window instead of T x T."""
+
+from keras import ops
+
+from ..config import expect
+from .masks import as_positions
+
+
+def window_mask(queries, keys, window):
+    """True where query and key are less than `window` positions apart: `(B, T, S)`.
+
+    With the causal mask a position sees itself and the `window - 1` before it.
+
+    Source: Beltagy et al. 2020 (Longformer), section 3.1; Jiang et al. 2023 (Mistral).
+    """
+    queries_BT1 = ops.expand_dims(as_positions(queries, "queries"), axis=2)
+    keys_B1S = ops.expand_dims(as_positions(keys, "keys"), axis=1)
+    return ops.abs(queries_BT1 - keys_B1S) < window
+
+
+def attend_in_blocks(attend, query, key, value, mask, window, is_causal):
+    """What `attend(query, key, value, mask)` gives for a window, block by block.
+
+    The positions are cut into blocks of one window. A block's queries see the keys of
+    the block before, of their own and, unless causal, of the next one: nothing of the
+    size T x T is ever made.
+
+    Args:
+        attend: attention of `(R, T, N, H)`, `(R, S, N, H)` and a mask `(R, 1, T, S)`.
+        query, key, value: `(B, T, N, H)`.
+        mask: boolean `(B, 1, 1, T)` or None, the keys that may be seen.
+        window: how many positions are seen on one side, the own one included.
+        is_causal: whether no later position is seen.
+
+    Returns:
+        `(B, T, N, H)`.
+    """
+    length = ops.shape(query)[1]
+    if mask is None:
+        mask = ops.ones_like(key[:1, :, 0, 0], dtype="bool")
+    else:
+        what = "leave out keys only, the same for all queries, with a window"
+        fits = mask.shape[1] == 1 and mask.shape[2] == 1
+        expect(fits, "attention_mask", what, tuple(mask.shape))
+        mask = mask[:, 0, 0]
+    mask_BT = ops.logical_and(mask, ops.ones_like(key[:, :, 0, 0], dtype="bool"))
+    offsets = (0, 1) if is_causal else (0, 1, 2)
+
+    def near(x):
+        cuts = [blocks(x, window, offset) for offset in offsets]
+        return ops.concatenate(cuts, axis=1)
+
+    near_mask_RK = ops.cast(near(ops.cast(mask_BT, "int32")), "bool")
+    queries, keys = window, near_mask_RK.shape[1]
+    places = ops.arange(queries) + window
+    seen_1QK = window_mask(places, ops.arange(keys), window)
+    if is_causal:
+        later = ops.expand_dims(ops.arange(keys), 0) > ops.expand_dims(places, 1)
+        seen_1QK = ops.logical_and(seen_1QK, ops.logical_not(later))
+    seen_RQK = ops.logical_and(ops.expand_dims(near_mask_RK, 1), seen_1QK)
+    values = attend(
+        blocks(query, window, 1), near(key), near(value), ops.expand_dims(seen_RQK, 1)
+    )
+    rows = ops.shape(query)[0]
+    values = ops.reshape(values, (rows, -1, *values.shape[2:]))
+    return values[:, :length]
+
+
+def blocks(x, window, offset):
+    """Cuts `(B, T, ...)` into blocks `(B C, window, ...)`, with C = T // window + 1.
+
+    The first block begins `1 - offset` windows before x: zeros fill up what x has not.
+    """
+    shape = ops.shape(x)
+    number = shape[1] // window + 1
+    padding = [[0, 0] for _ in x.shape]
+    padding[1] = [window, 2 * window]
+    padded = ops.pad(x, padding)
+    first = offset * window
+    cut = padded[:, first : first + number * window]
+    return ops.reshape(cut, (-1, window, *x.shape[2:]))
