@@ -56,9 +56,9 @@ class Pairs:
         count = 0
         for pair in self._read(reading):
             count += 1
+            if self.languages is None and reading.found:
+                self.languages = list(reading.found)
             yield pair
-        if self.languages is None and reading.found:
-            self.languages = list(reading.found)
         seen = sorted(reading.seen)
         is_there = reading.is_matched or not seen
         must = f"be among those of {self.name}: {', '.join(seen)}"

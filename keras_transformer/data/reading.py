@@ -54,7 +54,7 @@ class Reading:
         for places in ((0, 1), (1, 0)):
             given = [languages[place] for place in places]
             if all(map(speaks, given, self.languages)):
-                self.is_matched = True
+                self.is_matched = self.is_matched or any(given)
                 if None not in given:
                     self.found = self.found or tuple(given)
                 return places

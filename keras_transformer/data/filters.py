@@ -1,0 +1,297 @@
+"""Filters of pairs: what each repairs or drops.
+
+Each is a field of `FilterConfig`. A filter's function takes source and target and says
+whether the pair goes; a repair's takes both and gives both.
+"""
+
+import functools
+import hashlib
+import html
+import itertools
+import re
+import unicodedata
+from collections import Counter
+
+import ftfy
+import numpy as np
+
+from ..config import expect
+from ..runs.extras import needed
+from ..text.normalization import compose, has_text
+from .reading import LANGUAGES, speaks
+
+CHUNK = 1000  # pairs that are compared with those before at a time
+LOST = "\ufffd"  # stands where a character could not be decoded
+# But for white space; what Unicode says is no character, too.
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+# What is no prose: markup, addresses, and words with signs of code inside.
+CODE = re.compile(
+    r"(?::[\w:+-]+:)?`+[^`]*`+|<[^<>]*>|\w+://\S+|\S*[=_{}\\/<>@#$|]\S*|\S+\(\S*|\S*\w\.\w{2,}\S*|%\w"
+)
+WORD = re.compile(r"[^\W\d_]+")
+TAG = re.compile(r"<(/?)([A-Za-z][\w:-]*)[^<>]*?(/?)>")
+VOID = ("br", "hr", "img", "input", "li", "link", "meta", "p", "wbr")
+QUOTE = re.compile(r"(?<!\w)`|`(?!\w)")  # but for one that stands for an apostrophe
+SHORTEST_NAME = 40  # characters of a single word that is a name
+SAMPLE = 1000  # pairs whose scripts are the usual ones
+USUAL = 0.02  # of the letters of a side
+ADDED = 20  # characters, so that short sides may differ
+LETTERS = 25  # with fewer no language can be told
+CERTAIN = 0.95  # probability of another language
+
+
+def repair_encoding(source, target):
+    """Text that was decoded by the wrong encoding, decoded again by ftfy."""
+    sides = [source, target]
+    return [text if text.isascii() else ftfy.fix_encoding(text) for text in sides]
+
+
+def repair_controls(source, target):
+    """Text without control characters."""
+    return CONTROLS.sub("", source), CONTROLS.sub("", target)
+
+
+def repair_entities(source, target):
+    """The characters of entities, such as `&amp;`, that one side alone has."""
+    sides = [source, target]
+    found = [Counter(ENTITY.findall(text)) for text in sides]
+    if found[0] == found[1]:
+        return sides
+    return [html.unescape(text) for text in sides]
+
+
+def is_lost(source, target):
+    """Whether something could not be decoded."""
+    return LOST in source or LOST in target
+
+
+def is_empty(source, target):
+    """Whether a side has nothing to be seen."""
+    return not (has_text(source) and has_text(target))
+
+
+def is_copy(source, target):
+    """Whether both sides are the same prose."""
+    return source.strip() == target.strip() and not is_name_or_code(source)
+
+
+def is_name_or_code(text):
+    """Whether a text may stay as it is in another language.
+
+    What remains without markup and code is one word at most, or fewer than half of
+    its words begin without a capital.
+    """
+    words = WORD.findall(CODE.sub(" ", text))
+    if len(words) < 2:
+        return len("".join(words)) <= SHORTEST_NAME
+    plain = [word for word in words if not word[0].isupper()]
+    return 2 * len(plain) < len(words)
+
+
+def is_unbalanced(source, target):
+    """Whether one side alone has tags that do not match, or quotes of code."""
+    sides = (source, target)
+    tags = [has_loose_tags(text) for text in sides]
+    quotes = [len(QUOTE.findall(text)) for text in sides]
+    are_odd = [count % 2 for count in quotes]
+    return tags[0] != tags[1] or (all(quotes) and are_odd[0] != are_odd[1])
+
+
+def has_loose_tags(text):
+    """Whether a tag is not closed, or another one."""
+    tags = Counter()
+    for closing, name, is_single in TAG.findall(text) if "<" in text else ():
+        if not is_single and name.lower() not in VOID:
+            tags[name] += -1 if closing else 1
+    return any(tags.values())
+
+
+def length_filter(config):
+    """What drops sides too long, or too unlike in length."""
+
+    def is_unlikely(source, target):
+        lengths = (len(source), len(target))
+        longer = max(lengths) + ADDED
+        shorter = min(lengths) + ADDED
+        is_long = max(lengths) > config.max_characters
+        return is_long or longer > config.max_character_ratio * shorter
+
+    return is_unlikely
+
+
+def script_filter(pairs):
+    """What drops sides in a script that is rare on that side of some pairs."""
+    usual = []
+    for side in zip(*pairs):
+        scripts = scripts_of("".join(side))
+        least = USUAL * scripts.total()
+        usual.append({name for name, count in scripts.items() if count >= least})
+
+    def is_foreign(text, known):
+        if text.isascii() and "LATIN" in known:
+            return False
+        scripts = scripts_of(text)
+        inside = sum(scripts[name] for name in known)
+        return 2 * inside < scripts.total() and not is_name_or_code(text)
+
+    def has_other_script(source, target):
+        return any(map(is_foreign, (source, target), usual))
+
+    return has_other_script
+
+
+def scripts_of(text):
+    """How many letters a text has of each script."""
+    scripts = Counter()
+    for character, count in Counter(text).items():
+        scripts[script_of(character)] += count
+    del scripts[None]
+    return scripts
+
+
+@functools.cache
+def script_of(character):
+    """The first word of a letter's name in Unicode: LATIN, CYRILLIC, CJK ..."""
+    if not character.isalpha():
+        return None
+    return unicodedata.name(character, "?").split()[0]
+
+
+def language_filter(languages):
+    """What drops sides that are certainly in another language."""
+    needed("py3langid", extra="data")
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    expect(languages, LANGUAGES, "be given with drop_language", languages)
+    detector = LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
+    labels = sorted(map(str, detector.nb_classes))
+    for code in languages:
+        is_known = any(speaks(code, label) for label in labels)
+        must = f"be known to py3langid with drop_language: {', '.join(labels)}"
+        expect(is_known, LANGUAGES, must, code)
+
+    def is_other(text, language):
+        if len(WORD.sub("", text)) + LETTERS > len(text):
+            return False
+        found, probability = detector.classify(text)
+        return probability > CERTAIN and not speaks(language, str(found))
+
+    def has_other_language(source, target):
+        return any(map(is_other, (source, target), languages))
+
+    return has_other_language
+
+
+class Seen:
+    """Which marks of 8 bytes were there before: sorted arrays, 8 bytes a mark.
+
+    Each array is more than twice as long as the next one, so that there are few.
+    """
+
+    def __init__(self):
+        self.arrays = []
+
+    def add(self, marks):
+        """Whether each of some marks is there for the first time: `(n,)` booleans."""
+        _, first = np.unique(marks, return_index=True)
+        is_new = np.zeros(len(marks), bool)
+        is_new[first] = True
+        for array in self.arrays:
+            places = np.searchsorted(array, marks)
+            is_new &= array.take(places, mode="clip") != marks
+        added = np.sort(marks[is_new])
+        while self.arrays and len(self.arrays[-1]) <= 2 * len(added):
+            added = np.sort(np.concatenate([self.arrays.pop(), added]))
+        if len(added):
+            self.arrays.append(added)
+        return is_new
+
+
+def mark_of(text, key=b""):
+    """8 bytes that stand for a text, as a number."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8, key=key).digest()
+    return int.from_bytes(digest, "big")
+
+
+def exactly(source, target):
+    """What is equal for equal pairs."""
+    return f"{source}\n{target}"
+
+
+def roughly(source, target):
+    """What is equal for pairs that differ in case, digits, punctuation and spaces."""
+    words = [
+        " ".join(WORD.findall(compose(text).casefold())) for text in (source, target)
+    ]
+    # Where there are no words, all of it counts.
+    return exactly(*words) if all(words) else exactly(source, target)
+
+
+def first_ones(pairs, key, report, name):
+    """The pairs that are there for the first time by a key; drops are reported."""
+    seen = Seen()
+    pairs = iter(pairs)
+    while chunk := list(itertools.islice(pairs, CHUNK)):
+        marks = [mark_of(key(*pair)) for pair in chunk]
+        for pair, is_new in zip(chunk, seen.add(np.array(marks, np.uint64))):
+            if is_new:
+                yield pair
+            else:
+                report.drop(name, pair)
+
+
+def cleaned(pairs, config, report):
+    """The pairs that the filters of a `FilterConfig` leave, repaired.
+
+    Args:
+        pairs: an iterable; of `Pairs`, the languages are known.
+        config: the filters.
+        report: the `CleaningReport` that counts.
+    """
+    repairs = [repair_encoding, repair_controls, repair_entities]
+    repairs = [one for one in repairs if getattr(config, one.__name__)]
+    stream = iter(pairs)
+    head = list(itertools.islice(stream, SAMPLE))
+    languages = getattr(pairs, "languages", None)
+    filters = dict(filters_of(config, head, languages))
+    stream = judged(itertools.chain(head, stream), repairs, filters, report)
+    for name, key in dict(
+        drop_duplicates=exactly, drop_near_duplicates=roughly
+    ).items():
+        if getattr(config, name):
+            stream = first_ones(stream, key, report, name)
+    return stream
+
+
+def filters_of(config, head, languages):
+    """The names and functions of the filters that are on."""
+    yield "empty", is_empty
+    if config.repair_encoding:
+        yield "repair_encoding", is_lost
+    if config.drop_lengths:
+        yield "drop_lengths", length_filter(config)
+    if config.drop_copies:
+        yield "drop_copies", is_copy
+    if config.drop_script:
+        yield "drop_script", script_filter(head)
+    if config.drop_language:
+        yield "drop_language", language_filter(languages)
+    if config.drop_markup:
+        yield "drop_markup", is_unbalanced
+
+
+def judged(pairs, repairs, filters, report):
+    """The pairs that no filter drops, repaired."""
+    for pair in pairs:
+        report.read += 1
+        for repair in repairs:
+            found = tuple(repair(*pair))
+            if found != pair:
+                report.repair(repair.__name__, pair)
+                pair = found
+        reason = next((name for name, drops in filters.items() if drops(*pair)), None)
+        if reason is None:
+            yield pair
+        else:
+            report.drop(reason, pair)
