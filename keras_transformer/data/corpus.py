@@ -1,7 +1,5 @@
 """Pairs to train on: read and cleaned once, and parted from those held out."""
 
-import collections
-import dataclasses
 import json
 import tempfile
 
@@ -10,87 +8,17 @@ import numpy as np
 from ..config import CleaningConfig, expect
 from ..runs.bars import advance, doing
 from ..text.normalization import compose
+from .cleaning import CleaningReport
 from .filters import cleaned, mark_of
-from .pairs import read_pairs
+from .pairs import Pairs, read_pairs
 from .sides import check_languages
 
 BUFFER = 1 << 20  # bytes of cleaned pairs that are read at a time
 SHARE = 20  # of so many sentences one is held out
 MOST = 1000  # that are held out
-SHOWN = 36  # characters of an example's side
 
 
-@dataclasses.dataclass
-class CleaningReport:
-    """What readers skipped, and what filters dropped and repaired.
-
-    Attributes:
-        read, kept: pairs.
-        skipped: what was no pair, by reason.
-        dropped, repaired: pairs, by the name of the filter.
-        examples: one pair of each filter, as it was read.
-        held_out: pairs that validate, if they were drawn from these.
-    """
-
-    read: int = 0
-    kept: int = 0
-    skipped: dict = dataclasses.field(default_factory=dict)
-    dropped: dict = dataclasses.field(default_factory=collections.Counter)
-    repaired: dict = dataclasses.field(default_factory=collections.Counter)
-    examples: dict = dataclasses.field(default_factory=dict)
-    held_out: int = 0
-
-    def drop(self, name, pair):
-        """Count a pair that is dropped."""
-        self.dropped[name] += 1
-        self.examples.setdefault(name, list(pair))
-
-    def repair(self, name, pair):
-        """Count a pair that is repaired."""
-        self.repaired[name] += 1
-        self.examples.setdefault(name, list(pair))
-
-    @property
-    def summary(self):
-        """The numbers in one line."""
-        count = sum(self.dropped.values())
-        said = f"kept {self.kept:,} of {self.read:,} pairs; dropped {count:,}"
-        if count:
-            said += f": {counted(self.dropped)}"
-        if any(self.repaired.values()):
-            said += f"; repaired: {counted(self.repaired)}"
-        if any(self.skipped.values()):
-            said += f"; no pairs: {counted(self.skipped)}"
-        if self.held_out:
-            said += f"; {self.held_out:,} of those kept are held out to validate"
-        return said
-
-    def __str__(self):
-        if not self.examples:
-            return self.summary
-        rows = [f"{'filter':22} {'dropped':>9} {'repaired':>9}  one of them"]
-        for name, pair in self.examples.items():
-            numbers = f"{self.dropped[name]:9,} {self.repaired[name]:9,}"
-            rows.append(f"{name:22} {numbers}  {' -> '.join(map(shortened, pair))}")
-        named = [name for name in self.examples if name != "empty"]
-        if named:
-            flags = " ".join("--no-" + name.replace("_", "-") for name in named)
-            rows.append(f"To keep them as they are: {flags}")
-        return "\n".join([self.summary, *rows])
-
-
-def counted(counts):
-    """Counts by name in words."""
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-
-
-def shortened(text):
-    """The beginning of a text in one line, quoted."""
-    text = " ".join(text.split())
-    return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}...")
-
-
-class CleanPairs:
+class CleanPairs(Pairs):
     """The pairs of `clean_pairs`, which lie in a file that goes with this object.
 
     Attributes:
@@ -100,7 +28,7 @@ class CleanPairs:
     """
 
     def __init__(self, pairs, config):
-        self.files = pairs.files
+        super().__init__(pairs.files)
         self.report = report = CleaningReport()
         self.file = tempfile.TemporaryFile()
         with doing("reading and cleaning the pairs", unit="pairs"):

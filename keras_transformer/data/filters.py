@@ -25,14 +25,15 @@ LOST = "\ufffd"  # stands where a character could not be decoded
 # But for white space; what Unicode says is no character, too.
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+QUOTED = re.compile(r"(?::[\w:+-]+:)?`+[^`]*`+")
 # What is no prose: markup, addresses, and words with signs of code inside.
 CODE = re.compile(
-    r"(?::[\w:+-]+:)?`+[^`]*`+|<[^<>]*>|\w+://\S+|\S*[=_{}\\/<>@#$|]\S*|\S+\(\S*|\S*\w\.\w{2,}\S*|%\w"
+    QUOTED.pattern
+    + r"|<[^<>]*>|\w+://\S+|\S*[=_{}\\/<>@#$|]\S*|\S+\(\S*|\S*\w\.\w{2,}\S*|%\w"
 )
 WORD = re.compile(r"[^\W\d_]+")
 TAG = re.compile(r"<(/?)([A-Za-z][\w:-]*)[^<>]*?(/?)>")
 VOID = ("br", "hr", "img", "input", "li", "link", "meta", "p", "wbr")
-QUOTE = re.compile(r"(?<!\w)`|`(?!\w)")  # but for one that stands for an apostrophe
 SHORTEST_NAME = 40  # characters of a single word that is a name
 SAMPLE = 1000  # pairs whose scripts are the usual ones
 USUAL = 0.02  # of the letters of a side
@@ -62,8 +63,10 @@ def repair_entities(source, target):
 
 
 def is_lost(source, target):
-    """Whether something could not be decoded."""
-    return LOST in source or LOST in target
+    """Whether something could not be decoded; a sign that is quoted is meant."""
+    return any(
+        LOST in text and LOST in QUOTED.sub("", text) for text in (source, target)
+    )
 
 
 def is_empty(source, target):
@@ -93,15 +96,17 @@ def is_unbalanced(source, target):
     """Whether one side alone has tags that do not match, or quotes of code."""
     sides = (source, target)
     tags = [has_loose_tags(text) for text in sides]
-    quotes = [len(QUOTE.findall(text)) for text in sides]
+    quotes = [text.count("`") for text in sides]
     are_odd = [count % 2 for count in quotes]
     return tags[0] != tags[1] or (all(quotes) and are_odd[0] != are_odd[1])
 
 
 def has_loose_tags(text):
     """Whether a tag is not closed, or another one."""
+    if "<" not in text:
+        return False
     tags = Counter()
-    for closing, name, is_single in TAG.findall(text) if "<" in text else ():
+    for closing, name, is_single in TAG.findall(QUOTED.sub("", text)):
         if not is_single and name.lower() not in VOID:
             tags[name] += -1 if closing else 1
     return any(tags.values())

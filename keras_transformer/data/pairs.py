@@ -11,7 +11,7 @@ from ..text.lines import checked_text, read_lines
 from ..text.opened import without_packing
 from .archives import is_archive, unpacked
 from .catalogues import po_pairs, toolkit_pairs
-from .reading import LANGUAGES, Reading, language_in, speaks
+from .reading import LANGUAGES, Reading, language_in, languages_in, speaks
 from .tables import csv_pairs, frame_rows, jsonl_pairs, parquet_pairs, tsv_pairs
 from .xml import tmx_pairs, xliff_pairs
 
@@ -49,6 +49,9 @@ class Pairs:
         self.asked = languages
         self.languages = None if None in languages else list(languages)
         self.skipped = collections.Counter()
+        if self.languages is None and files[1]:
+            names = [without_packing(Path(side[0])) for side in files]
+            self.languages = languages_in(names)
 
     def __iter__(self):
         reading = Reading(self.asked, self.columns)

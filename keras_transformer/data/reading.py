@@ -9,6 +9,7 @@ from ..text.normalization import has_text
 
 # Columns that say which side they are.
 SIDES = (("source", "target"), ("src", "tgt"), ("src", "trg"))
+ROLES = ("src", "tgt", "trg", "tok")  # names that would be codes of languages
 # The end of a file's name: train.en, train_en.txt, en.txt.gz, train.en-US.
 LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3}(?:[_-][A-Z]{2})?)(?:\.txt)?$")
 LANGUAGES = "source_language and target_language"
@@ -191,6 +192,18 @@ def text_of(row, key, where):
         return ""
     expect(isinstance(value, str), f"{where} column {key},", "be a string", value)
     return value
+
+
+def languages_in(names):
+    """The codes of two languages that the names of two files end with, or None.
+
+    Examples:
+        >>> languages_in(["train.en", "train.de"]), languages_in(["a.src", "a.tgt"])
+        (['en', 'de'], None)
+    """
+    found = [language_in(name) for name in names]
+    codes = [match[1] for match in found if match and match[1] not in ROLES]
+    return codes if len(set(codes)) == 2 else None
 
 
 def language_in(name):
