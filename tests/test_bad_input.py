@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from layer_checks import ON_TORCH, marked
-from small import DATA, FLAGS, MODEL, contents, training, write_corpus
+from small import DATA, FLAGS, MODEL, clean, contents, training, write_corpus
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.startup import BACKENDS
@@ -61,7 +61,7 @@ def folder(tmp_path_factory):
     run = folder / "run"
     run.mkdir()
     config = RunConfig(MODEL, DATA, training())
-    made = prepare(run, (source, target, None, None), config)
+    made = prepare(run, clean((source, target)), None, config)
     made.save_model(Transformer(made.config.model))
     for name in ("no-model", "other-tokenizer", "other-model", "broken-model"):
         shutil.copytree(run, folder / name)

@@ -151,7 +151,7 @@ def prepare(folder, corpus, valid, config, begun=None):
         if valid is not None:
             corpus.report.held_out = write_rows(folder / HELD_OUT, valid)
     say(str(corpus.report))
-    report = json.dumps(dataclasses.asdict(corpus.report))
+    report = json.dumps(vars(corpus.report))
     (folder / CLEANED).write_text(report, "utf-8")
     count = corpus.report.kept - corpus.report.held_out
     if begun:
