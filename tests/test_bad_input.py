@@ -115,7 +115,7 @@ def fails(folder, arguments, capsys):
         ),
         (
             "--valid-source valid.en",
-            "target must be given unless source is a .tsv file; received None",
+            "target must be given unless source is a .tsv file or another that holds ",
         ),
         ("--valid-target valid.de", "--valid-target must be absent without --valid-"),
         ("--vocab-size 100000", " for these lines; received 100000"),
@@ -141,7 +141,7 @@ def fails(folder, arguments, capsys):
         ),
         (
             "--monitor bleu",
-            "--valid-source must be given with --valid-target or --monitor bleu",
+            "--valid-size must be at least 1, or --valid-source be given, with --moni",
         ),
         ("--config absent.toml", "No such file or directory: 'absent.toml'"),
         ("--config syntax.toml", "config 'syntax.toml' is not valid TOML"),
@@ -302,7 +302,10 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "evaluate run --source train.en --target short.de",
             "train.en and short.de must have as many lines; received [60, 50]",
         ),
-        ("evaluate run", "the following arguments are required: --source"),
+        (
+            "evaluate run",
+            "source must be given: no pairs of the training were held out",
+        ),
         ("serve run", "invalid choice: 'serve'"),
         ("", "the following arguments are required: COMMAND"),
     ],

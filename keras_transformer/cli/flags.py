@@ -89,7 +89,7 @@ def pairs_chosen(chosen, prefix=""):
     if not (source or pairs):
         for name in () if prefix else ("target", *SIDES):
             value = chosen.get(name)
-            expect(value is None, name, "be absent without source and pairs", value)
+            expect(value is None, name, "be absent without --source and --pairs", value)
         return None
     columns = chosen.get("columns")
     if isinstance(columns, str):

@@ -34,7 +34,8 @@ CODE = re.compile(
 WORD = re.compile(r"[^\W\d_]+")
 TAG = re.compile(r"<(/?)([A-Za-z][\w:-]*)[^<>]*?(/?)>")
 VOID = ("br", "hr", "img", "input", "li", "link", "meta", "p", "wbr")
-SHORTEST_NAME = 40  # characters of a single word that is a name
+# Letters of a single word that is a name; a tenth in scripts without capitals.
+LONGEST_NAME = 40
 SAMPLE = 1000  # pairs whose scripts are the usual ones
 USUAL = 0.02  # of the letters of a side
 ADDED = 20  # characters, so that short sides may differ
@@ -87,7 +88,9 @@ def is_name_or_code(text):
     """
     words = WORD.findall(CODE.sub(" ", text))
     if len(words) < 2:
-        return len("".join(words)) <= SHORTEST_NAME
+        word = "".join(words)
+        is_cased = word.lower() != word.upper()
+        return len(word) <= (LONGEST_NAME if is_cased else LONGEST_NAME // 10)
     plain = [word for word in words if not word[0].isupper()]
     return 2 * len(plain) < len(words)
 
@@ -127,14 +130,10 @@ def length_filter(config):
 
 def script_filter(pairs):
     """What drops sides in a script that is rare on that side of some pairs."""
-    usual = []
-    for side in zip(*pairs):
-        scripts = scripts_of("".join(side))
-        least = USUAL * scripts.total()
-        usual.append({name for name, count in scripts.items() if count >= least})
+    usual = [usual_scripts(side) for side in zip(*pairs)]
 
     def is_foreign(text, known):
-        if text.isascii() and "LATIN" in known:
+        if not known or (text.isascii() and "LATIN" in known):
             return False
         scripts = scripts_of(text)
         inside = sum(scripts[name] for name in known)
@@ -144,6 +143,16 @@ def script_filter(pairs):
         return any(map(is_foreign, (source, target), usual))
 
     return has_other_script
+
+
+def usual_scripts(texts):
+    """The most frequent script of some texts, and those that stand beside it."""
+    each = [scripts_of(text) for text in texts]
+    total = sum(each, Counter())
+    first = max(total, key=total.get, default=None)
+    beside = sum((scripts for scripts in each if scripts[first]), Counter())
+    least = USUAL * total.total()
+    return {name for name in beside if least <= total[name] <= 2 * beside[name]}
 
 
 def scripts_of(text):
@@ -169,8 +178,8 @@ def language_filter(languages):
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     expect(languages, LANGUAGES, "be given with drop_language", languages)
-    detector = LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
-    labels = sorted(map(str, detector.nb_classes))
+    detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    labels = sorted({str(label) for label in detector.labels})
     for code in languages:
         is_known = any(speaks(code, label) for label in labels)
         must = f"be known to py3langid with drop_language: {', '.join(labels)}"
@@ -180,7 +189,8 @@ def language_filter(languages):
         if len(WORD.sub("", text)) + LETTERS > len(text):
             return False
         found, probability = detector.classify(text)
-        return probability > CERTAIN and not speaks(language, str(found))
+        is_known = found != "zxx"  # no language at all
+        return is_known and probability > CERTAIN and not speaks(language, str(found))
 
     def has_other_language(source, target):
         return any(map(is_other, (source, target), languages))

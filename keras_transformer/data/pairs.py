@@ -130,8 +130,8 @@ def read_pairs(
     if target is not None:
         for path in sources + targets:
             # No open file: it could not be read twice.
-            must = "be paths of files"
-            expect(is_path(path), "source and target", must, path)
+            are_paths = is_path(path)
+            expect(are_paths, "source and target", "be paths of files", path)
         own = [path for path in sources if reader_of(Path(path))]
         must = f"be absent when source is a {Path(str(sources[0])).suffix} file"
         expect(not own, "target", must, target)
@@ -142,7 +142,8 @@ def read_pairs(
         for one in sources:
             check_source(one, sources)
     if columns is not None:
-        columns = tuple(str(name) for name in listed(columns))
+        is_several = isinstance(columns, (list, tuple))
+        columns = tuple(map(str, columns)) if is_several else (columns,)
         count = len(columns)
         expect(count == 2, "columns", "be two names", columns)
     languages = (source_language, target_language)
@@ -162,7 +163,8 @@ def check_source(source, others):
     is_known = path.is_dir() or is_archive(path) or reader_of(path)
     is_known = is_known or len(others) > 1 and language_in(without_packing(path))
     must = "be given unless source is a .tsv file or another that holds both sides"
-    expect(is_known, "target", f"{must} ({', '.join(READERS)}; .zip)", None)
+    must += f", {', '.join(READERS)} ..."
+    expect(is_known, "target", must, None)
 
 
 def listed(value):

@@ -9,7 +9,8 @@ from ..text.normalization import has_text
 
 # Columns that say which side they are.
 SIDES = (("source", "target"), ("src", "tgt"), ("src", "trg"))
-ROLES = ("src", "tgt", "trg", "tok")  # names that would be codes of languages
+# Endings that would be codes of languages.
+NO_LANGUAGES = ("src", "tgt", "trg", "tok", "xml", "ids", "md", "txt", "log", "py")
 # The end of a file's name: train.en, train_en.txt, en.txt.gz, train.en-US.
 LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3}(?:[_-][A-Z]{2})?)(?:\.txt)?$")
 LANGUAGES = "source_language and target_language"
@@ -202,14 +203,14 @@ def languages_in(names):
         (['en', 'de'], None)
     """
     found = [language_in(name) for name in names]
-    codes = [match[1] for match in found if match and match[1] not in ROLES]
+    codes = [match[1] for match in found if match]
     return codes if len(set(codes)) == 2 else None
 
 
 def language_in(name):
     """The stem and the language of a text file's name, or None."""
     match = LANGUAGE.search(name)
-    if match is None:
+    if match is None or match[1] in NO_LANGUAGES:
         return None
     rest = name[match.end(1) :]
     return name[: match.start(1)] + "*" + rest, match[1]
