@@ -5,7 +5,7 @@ import lzma
 
 import pytest
 from layer_checks import ON_TORCH
-from making import (
+from pair_files import (
     PAIRS,
     PO,
     SWAPPED,

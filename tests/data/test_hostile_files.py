@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 from layer_checks import ON_TORCH
-from making import PO, TEXTS, TMX, csv, lines, moses, side, tarred, write, zipped
+from pair_files import PO, TEXTS, TMX, csv, lines, moses, side, tarred, write, zipped
 
 from keras_transformer.data.pairs import read_pairs
 
