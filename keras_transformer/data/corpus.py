@@ -9,7 +9,8 @@ from ..config import CleaningConfig, expect
 from ..runs.bars import advance, doing
 from ..text.normalization import compose
 from .cleaning import CleaningReport
-from .filters import cleaned, mark_of
+from .duplicates import mark_of
+from .filters import cleaned
 from .pairs import Pairs, read_pairs
 from .sides import check_languages
 

@@ -8,7 +8,8 @@ from layer_checks import ON_TORCH
 
 from keras_transformer.config import CleaningConfig, DataConfig, FilterConfig
 from keras_transformer.data.corpus import clean_pairs
-from keras_transformer.data.filters import Seen, is_name_or_code
+from keras_transformer.data.duplicates import Seen
+from keras_transformer.data.filters import is_name_or_code
 from keras_transformer.data.pairs import read_pairs
 
 pytestmark = ON_TORCH
