@@ -7,7 +7,6 @@ from pathlib import Path
 from ..config import (
     DISTRIBUTIONS,
     PRESETS,
-    DataConfig,
     check_only,
     expect,
     preset,
@@ -110,8 +109,7 @@ def run(options):
     if goes_on:
         configs = kept_configs(own, given, chosen.get("preset"))
     else:
-        pairs = cleaned(pairs, own, given["data"])
-        fitted = fitted_configs(own, given, chosen, pairs, valid)
+        pairs, fitted = fitted_configs(own, given, chosen, pairs, valid)
         configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
     for name, config in configs.items():
         check_only(config, given[name])
@@ -140,23 +138,21 @@ def kept_configs(own, given, size):
     return configs
 
 
-def cleaned(pairs, own, given):
-    """Pairs after the filters that are given, or of the `RunConfig` to begin with."""
-    from ..data.corpus import clean_pairs
-
-    filters = own.data if own else DataConfig()
-    return clean_pairs(pairs, config=dataclasses.replace(filters, **given))
-
-
 def fitted_configs(own, given, chosen, pairs, valid):
-    """The `FittedSettings` of some pairs, in which the fields given stand."""
-    from ..training.fitted import fitted_settings
+    """Cleaned pairs, and their `FittedSettings`, in which the fields given stand."""
+    from ..data.corpus import clean_pairs
+    from ..training.fitted import data_given, fitted_settings
 
     fields = {**given["model"], **given["data"], **given["training"]}
     if "preset" in chosen:
         fields["preset"] = chosen["preset"]
-    is_validated = valid is not None or fields.get("valid_size") != 0
+    size = fields.get("valid_size")
+    both = valid is not None and size
+    expect(not both, "valid_size", "be absent with validation files", size)
+    is_validated = valid is not None or size != 0
     what = "be absent without validation pairs"
     patience = fields.get("patience")
     expect(is_validated or patience is None, "patience", what, patience)
-    return fitted_settings(pairs, None, own, is_validated, **fields)
+    filters = data_given(own, is_validated, **fields)
+    corpus = clean_pairs(pairs, config=filters)
+    return corpus, fitted_settings(corpus, None, own, is_validated, **fields)

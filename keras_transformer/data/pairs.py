@@ -114,7 +114,8 @@ def read_pairs(
             are_paths = is_path(path)
             expect(are_paths, "source and target", "be paths of files", path)
         own = [path for path in sources if reader_of(Path(path))]
-        must = f"be absent when source is a {Path(str(sources[0])).suffix} file"
+        suffix = Path(own[0]).suffix if own else ""
+        must = f"be absent when source is a {suffix} file"
         expect(not own, "target", must, target)
         counts = [len(sources), len(targets)]
         must = "be as many files"

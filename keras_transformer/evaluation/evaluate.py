@@ -100,9 +100,8 @@ def pairs_to_score(run, source, target):
         return read_pairs(source, target)
     path = run and run.path / HELD_OUT
     has_own = path is not None and path.is_file()
-    expect(
-        has_own, "source", "be given: no pairs of the training were held out", source
-    )
+    must = "be given where no pairs of the training were held out"
+    expect(has_own, "source", must, source)
     run.manifest.verify(HELD_OUT)
     return read_pairs(path)
 

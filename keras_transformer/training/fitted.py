@@ -213,11 +213,18 @@ def fitted_settings(source, target=None, begun=None, validated=True, **given):
 
     Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
     """
-    # A wrong setting is refused before the files are read.
-    any_size = CorpusSize(1000, 9000, 99, 999)
-    filters = settings_for(any_size, begun, validated, **given).data
+    filters = data_given(begun, validated, **given)
     size = CorpusSize.of(clean_pairs(source, target, filters))
     return settings_for(size, begun, validated, **given)
+
+
+def data_given(begun=None, validated=True, **given):
+    """The `DataConfig` before the pairs are read, when its filters are needed.
+
+    A wrong setting is refused now.
+    """
+    any_size = CorpusSize(1000, 9000, 99, 999)
+    return settings_for(any_size, begun, validated, **given).data
 
 
 def settings_for(size, begun=None, validated=True, **given):

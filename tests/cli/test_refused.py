@@ -49,6 +49,10 @@ pytestmark = ON_TORCH
             "clean PAIRS NEW --no-drop-lengths --max-characters 9",
             "--max-characters must",
         ),
+        (
+            "train NEW --pairs PAIRS --valid-pairs PAIRS --valid-size 2",
+            "--valid-size must be absent with validation files; received 2",
+        ),
         ("clean NEW", "INPUT must be given; received []"),
         ("clean PAIRS A.po", "OUTPUT must be a .tsv or .jsonl file, or a name for two"),
         ("clean PAIRS no/A.tsv", "OUTPUT must be in an existing directory; received"),

@@ -124,7 +124,8 @@ def test_a_tokenisation_that_is_not_installed_fails_at_once(tmp_path, monkeypatc
 def test_the_same_seed_gives_the_same_weights(tmp_path, corpus):
     def weights(run, seed=1):  # neither validation pairs nor a shared vocabulary
         keras.utils.set_random_seed(len(run))  # what was drawn before does not matter
-        data = DataConfig(vocab_size=150, share_embeddings=False, batch_tokens=800)
+        sizes = dict(vocab_size=150, batch_tokens=800, valid_size=0)
+        data = DataConfig(share_embeddings=False, **sizes)
         recipe = training(epochs=1, seed=seed)
         return train(
             tmp_path / run, *corpus[:2], model=MODEL, data=data, training=recipe
@@ -264,7 +265,7 @@ def lines_of(corpus):
     "arguments, message",
     [
         (
-            dict(resume=True, source=None),
+            dict(resume=True, source=None, target=None),
             "source must be given to begin a run, '.*run' being none to resume",
         ),
         (
