@@ -1,4 +1,4 @@
-"""Train a model on two text files."""
+"""Train a model on pairs of sentences, in text files or others."""
 
 import argparse
 import dataclasses

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from ..config import expect
+from ..runs.sealed_files import check_regular
 from ..text.opened import DAMAGED, largest, opened
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz")
@@ -30,6 +31,7 @@ def unpacked(path):
         ValueError: if it cannot be read, a name in it leads elsewhere, or its files
             have more bytes than those of any text would.
     """
+    check_regular(path)
     most = largest(path)
     left = most
     with tempfile.TemporaryDirectory(prefix="pairs-") as folder:

@@ -142,6 +142,7 @@ def check_source(source, others):
         expect(is_rows and iter(source) is not source, "source", must, shown(source))
         return
     path = Path(source)
+    expect(path.exists(), "source", "be a file or a folder that exists", str(path))
     is_known = path.is_dir() or is_archive(path) or reader_of(path)
     is_known = is_known or len(others) > 1 and language_in(without_packing(path))
     must = "be given unless source is a .tsv file or another that holds both sides"

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import re
 
 from ..config import expect
 from ..runs.extras import needed
@@ -12,6 +13,7 @@ from ..text.normalization import has_text
 from ..text.opened import DAMAGED, opened, opened_text
 from .reading import SIDES
 
+CODE = re.compile("[a-z]{2}([_-][A-Z]{2})?")  # of a language
 DELIMITERS = (",", ";", "\t")
 LARGEST_JSON = 1 << 28  # bytes of a file that is one JSON value
 ROWS = 1024  # of a Parquet file that are in memory at a time
@@ -73,11 +75,13 @@ def dicts(rows, name, reading):
 def is_header(cells, reading):
     """Whether the cells of the first row are names of columns."""
     if reading.columns is not None:
-        return set(reading.columns) <= set(cells)
+        are_numbers = all(column.isdigit() for column in reading.columns)
+        return not are_numbers or set(reading.columns) <= set(cells)
     names = {cell.strip().casefold() for cell in cells}
-    asked = [code for code in reading.languages if code]
-    has_languages = asked and sum(map(reading.asks_for, cells)) >= 2
-    return has_languages or any(names.issuperset(sides) for sides in SIDES)
+    has_languages = sum(map(reading.asks_for, cells)) >= 2
+    are_codes = all(map(CODE.fullmatch, cells))
+    has_sides = any(names.issuperset(sides) for sides in SIDES)
+    return has_languages or are_codes or has_sides
 
 
 def jsonl_pairs(path, name, reading):

@@ -42,6 +42,10 @@ OUTSIDE = BOMB.replace(
          r"columns must be given, two of those of .*a\.jsonl: a, b; received None"),
         ("a.jsonl", '{"a": "x", "b": {"c": "y"}}\n', dict(columns=["a", "e"]),
          r"columns must be among those of .*a\.jsonl: a, b\.c; received 'e'"),
+        ("a.tsv", lines([("english", "es"), ("a", "b")]), dict(columns=("en", "es")),
+         r"columns must be among those of .*a\.tsv: english, es; received 'en'"),
+        ("a.tsv", lines([("en", "es"), ("a", "b")]), {},
+         r"columns must be given, two of those of .*a\.tsv: en, es; received None"),
         ("a.tsv", lines([("a", "b"), ("c", "d", "e")]), {},
          r"a\.tsv, line 2, must have two columns; received 3"),
         ("a.tsv", lines([("a", "b", "c"), ("c", "d")]), dict(columns=[1, 2]),
@@ -77,6 +81,8 @@ def test_bad_arguments(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             read_pairs(path, **options)
+    with pytest.raises(ValueError, match="source must be a file or a folder that ex"):
+        read_pairs(tmp_path / "absent")
     pairs = read_pairs(path)
     assert read_pairs(pairs) is pairs
     with pytest.raises(ValueError, match="source must be given alone where it is read"):

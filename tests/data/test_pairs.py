@@ -55,7 +55,7 @@ def test_bad_tables(tmp_path):
     with pytest.raises(ValueError, match="target must be absent when source is a .tsv"):
         read_pairs("s.tsv", "t.de")
     with pytest.raises(ValueError, match="target must be given unless source is a .ts"):
-        read_pairs("s.en")
+        read_pairs(write(tmp_path / "s.en", "a"))
     message = "source and target must be paths of files; rec"
     with pytest.raises(ValueError, match=message):
         read_pairs("s.en", io.BytesIO(b"a\n"))
