@@ -5,8 +5,8 @@ import itertools
 from pathlib import Path
 
 from ..config import expect
-from ..text.lines import read_lines
-from ..text.opened import without_packing
+from ..text.lines import LONGEST_LINE, read_lines
+from ..text.opened import opened, without_packing
 from .archives import is_archive, unpacked
 from .catalogues import po_pairs, toolkit_pairs
 from .reading import language_in
@@ -36,22 +36,26 @@ def reader_of(path):
     """The reader of a file by its name, or None; `.txt` files may have tabs."""
     name = Path(without_packing(path).lower())
     if name.suffix == ".txt" and path.is_file():
-        return tsv_pairs if "\t" in next(read_lines(path), "") else None
+        with opened(path) as stream:
+            return tsv_pairs if b"\t" in stream.readline(LONGEST_LINE) else None
     return READERS.get(name.suffix)
 
 
-def pairs_in(paths, reading, names=None):
-    """The pairs of files, folders and archives.
+def pairs_in(paths, reading, named=str, is_unpacked=False):
+    """The pairs of files, folders and archives; files of other kinds are counted.
 
-    `names` says what errors call the files of a folder, which may be unknown; None if
-    the files are what the user gave.
+    Args:
+        paths: the files, folders and archives.
+        reading: the `Reading`.
+        named: gives what errors call a file.
+        is_unpacked: whether they come from an archive, where others count as files.
     """
     texts = collections.defaultdict(dict)
     for path in paths:
-        name = names(path) if names else path
+        name = named(path)
         if path.is_dir():
-            yield from pairs_in(files_in(path), reading, names or str)
-        elif is_archive(path) and not names:
+            yield from pairs_in(files_in(path), reading, named, is_unpacked)
+        elif is_archive(path) and not is_unpacked:
             yield from pairs_in_archive(path, reading)
         elif reader := reader_of(path):
             yield from reader(path, name, reading)
@@ -65,11 +69,12 @@ def pairs_in(paths, reading, names=None):
             reading.skipped["other files"] += 1
             continue
         languages = list(found)
-        places = reading.places(languages, stem)
+        places = reading.places(languages, named(stem))
         if places is None:
             reading.skipped["other languages"] += 1
             continue
-        yield from line_pairs(*(found[languages[place]] for place in places))
+        sides = [found[languages[place]] for place in places]
+        yield from line_pairs(*sides, named)
 
 
 def pairs_in_archive(path, reading):
@@ -79,7 +84,7 @@ def pairs_in_archive(path, reading):
         def name_of(inner):
             return f"{path}, {inner.relative_to(folder)}"
 
-        yield from pairs_in([folder], reading, name_of)
+        yield from pairs_in([folder], reading, name_of, is_unpacked=True)
 
 
 def files_in(folder):
@@ -91,17 +96,18 @@ def files_in(folder):
             yield path
 
 
-def line_pairs(source, target):
+def line_pairs(source, target, named=str):
     """The lines of two files."""
-    paths = (source, target)
+    names = (named(source), named(target))
     counts = [0, 0]
+    sides = [read_lines(source, names[0]), read_lines(target, names[1])]
     # Both are read to their ends, to count the lines of the longer one.
-    for pair in itertools.zip_longest(*map(read_lines, paths)):
+    for pair in itertools.zip_longest(*sides):
         for side, line in enumerate(pair):
             counts[side] += line is not None
         if None not in pair:
             yield pair
-    for path, count in zip(paths, counts):
-        expect(count, path, "contain sentences", count)
+    for name, count in zip(names, counts):
+        expect(count, name, "contain sentences", count)
     is_equal = counts[0] == counts[1]
-    expect(is_equal, f"{source} and {target}", "have as many lines", counts)
+    expect(is_equal, " and ".join(names), "have as many lines", counts)

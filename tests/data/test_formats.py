@@ -209,9 +209,10 @@ def test_a_folder_of_all(tmp_path):
         write(tmp_path / name, text)
     write(tmp_path / "train.en", side(0))
     write(tmp_path / "train.es.gz", side(1))
+    zipped(tmp_path / "z.zip", {"a.tmx": TMX, "inner.zip": "x"})
     pairs = read_pairs(tmp_path, **EN_ES)
-    assert list(pairs) == PAIRS * (len(TEXTS) + 1)
-    assert skipped(pairs)["other files"] == 1
+    assert list(pairs) == PAIRS * (len(TEXTS) + 2)
+    assert skipped(pairs)["other files"] == 2
     files = [tmp_path / name for name in ("train.es.gz", "a.tmx", "train.en")]
     assert list(read_pairs(files, **EN_ES)) == PAIRS * 2
 

@@ -125,6 +125,14 @@ def test_a_locked_zip_file(tmp_path):
         list(read_pairs(path, **EN_ES))
 
 
+def test_errors_name_the_member(tmp_path):
+    members = moses() | {"Books.en-es.en": side(0) + "one more\n"}
+    path = zipped(tmp_path / "a.zip", members)
+    message = r"a\.zip, Books\.en-es\.en and .*a\.zip, Books.* as many lines; rec"
+    with pytest.raises(ValueError, match=message):
+        list(read_pairs(path, **EN_ES))
+
+
 def test_a_side_without_its_partner(tmp_path):
     write(tmp_path / "a.en", side(0))
     write(tmp_path / "b.es", side(1))
