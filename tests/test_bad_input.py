@@ -313,7 +313,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ),
         (
             "evaluate run",
-            "source must be given where no pairs of the training were out",
+            "--source must be given where no pairs of the training",
         ),
         ("serve run", "invalid choice: 'serve'"),
         ("", "the following arguments are required: COMMAND"),
