@@ -25,6 +25,14 @@ class DataConfig(FilterConfig):
     max_ratio: float = option(
         4.0, "largest ratio of two lengths in tokens; pairs beyond it are dropped", 1.0
     )
+    markup: str | None = option(
+        None,
+        "markup that is copied as it is, such as rst,python-format; also printf, icu, "
+        "html, markdown",
+    )
+    markup_pattern: str | None = option(
+        None, "regular expression of one's own markup, copied as it is"
+    )
     batch_tokens: int = count(4096, "target tokens in a batch, padding included")
     valid_size: int | None = whole(
         None,

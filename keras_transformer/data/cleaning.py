@@ -88,6 +88,7 @@ class FilterReport:
     kept: int = 0
     empty: int = 0  # nothing on one side, or nothing to be seen
     too_long: int = 0  # more tokens than `max_length` on one side
+    markup: int = 0  # not the same marks on both sides
     ratio: int = 0  # one side more than `max_ratio` times the other
     max_length: int | None = dataclasses.field(default=None, compare=False)
     max_ratio: float | None = dataclasses.field(default=None, compare=False)
@@ -97,7 +98,7 @@ class FilterReport:
     others: dict = dataclasses.field(default_factory=dict, compare=False)
 
     def __str__(self):
-        dropped = self.empty + self.too_long + self.ratio
+        dropped = self.empty + self.too_long + self.markup + self.ratio
         long = f"{self.too_long:,} too long"
         if self.too_long and self.max_length:
             limit = f"longer than max_length={self.max_length} tokens"
@@ -105,6 +106,8 @@ class FilterReport:
         ratio = f"{self.ratio:,} of unlikely length ratio"
         if self.ratio and self.max_ratio:
             ratio += f" (above max_ratio={self.max_ratio})"
+        if self.markup:
+            ratio += f", {self.markup:,} with other markup on each side"
         lines = [
             f"kept {self.kept:,} of {self.kept + dropped:,} pairs; dropped "
             f"{dropped:,}: {self.empty:,} empty, {long}, {ratio}"

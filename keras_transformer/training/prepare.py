@@ -20,6 +20,7 @@ from ..runs.extras import needed
 from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import locked, new_directory
+from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
 from .fitted import chosen_by, fitted_settings
@@ -226,10 +227,15 @@ def write_rows(path, pairs):
 
 def train_tokenizers(pairs, data):
     """The tokenizers of both sides of pairs: one object if they share a vocabulary."""
-    options = (data.vocab_size, data.tokenizer, data.byte_fallback)
+    markup = Markup.of(data)
+    options = (data.vocab_size, data.tokenizer, data.byte_fallback, markup)
+
+    def protected(lines):
+        return lines if markup is None else (markup.protect(line)[0] for line in lines)
+
     if data.share_embeddings:
         lines = itertools.chain.from_iterable(pairs)
-        shared = Tokenizer.train(lines, *options)
+        shared = Tokenizer.train(protected(lines), *options)
         return shared, shared
     sides = [map(operator.itemgetter(side), pairs) for side in (0, 1)]
-    return [Tokenizer.train(lines, *options) for lines in sides]
+    return [Tokenizer.train(protected(lines), *options) for lines in sides]
