@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import pytest
 import small
-from layer_checks import ON_TORCH, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
 import keras_transformer
 from keras_transformer.cli.flags import read_toml
@@ -155,7 +155,10 @@ def test_commands_of_console_blocks_are_spelled_right():
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=[] if p == "README.md" else ON_TORCH) for p in PYTHON],
+    [
+        pytest.param(p, marks=NOT_ON_JAX if p == "README.md" else ON_TORCH)
+        for p in PYTHON
+    ],
 )
 def test_python_runs(page, place, capsys, monkeypatch):
     def cut(split):

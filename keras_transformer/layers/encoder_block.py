@@ -17,7 +17,7 @@ class EncoderBlock(TransformerLayer):
     Args:
         num_heads, key_dim, value_dim, use_bias: as in `MultiHeadAttention`.
         num_key_value_heads: likewise, in each attention.
-        rotary_base, rotary_factor, rotary_length, window: likewise, in self-attention.
+        rotary, window: likewise, in self-attention.
         d_ff, activation, gated: as in `FeedForward`.
         feed_forward_bias: its `use_bias`.
         dropout, norm_first, layer_norm_epsilon: as in `Residual`. A stack of pre-norm
@@ -61,38 +61,17 @@ class EncoderBlock(TransformerLayer):
         gated=False,
         feed_forward_bias=True,
         num_key_value_heads=None,
-        rotary_base=None,
-        rotary_factor=1.0,
-        rotary_length=8192,
+        rotary=None,
         window=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.d_ff = d_ff
-        self.value_dim = value_dim
-        self.dropout = dropout
-        self.attention_dropout = attention_dropout
-        self.activation = activation
-        self.norm_first = norm_first
-        self.use_bias = use_bias
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.norm = norm
-        self.gated = gated
-        self.feed_forward_bias = feed_forward_bias
-        self.num_key_value_heads = num_key_value_heads
-        self.rotary_base = rotary_base
-        self.rotary_factor = rotary_factor
-        self.rotary_length = rotary_length
-        self.window = window
+        self.keep(locals())
 
     def build(self, x_shape):
         self.self_attention = self._attention(
             "self_attention",
-            rotary_base=self.rotary_base,
-            rotary_factor=self.rotary_factor,
-            rotary_length=self.rotary_length,
+            rotary=self.rotary,
             window=self.window,
         )
         self.self_attention.build(x_shape)

@@ -41,10 +41,8 @@ class FeedForward(TransformerLayer):
     def __init__(self, d_ff, activation="relu", gated=False, use_bias=True, **kwargs):
         super().__init__(**kwargs)
         expect(d_ff >= 1, "d_ff", "be at least 1", d_ff)
-        self.d_ff = d_ff
-        self.activation = one_of("activation", activation, get_args(Activation))
-        self.gated = gated
-        self.use_bias = use_bias
+        one_of("activation", activation, get_args(Activation))
+        self.keep(locals())
 
     def build(self, x_shape):
         activation = self.activation

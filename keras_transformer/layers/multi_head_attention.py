@@ -38,10 +38,8 @@ class MultiHeadAttention(TransformerLayer):
         use_bias: biases in the four projections; the paper's have none.
         num_key_value_heads: number of key and value heads G, each for N / G consecutive
             heads of queries; N when absent.
-        rotary_base: of rotary positions (see `rotary.rates`), 10000 usually; without
-            it, attention knows no positions. In self-attention only.
-        rotary_factor: how many times longer than `rotary_length` texts may be.
-        rotary_length: positions of the model before it was made to take longer texts.
+        rotary: `(base,)` or `(base, factor, length)` of rotary positions, as in
+            `rotary.rates`; none when absent. In self-attention only.
         window: how many positions are seen on one side, the own one included; all of
             them when absent. Memory and time then grow with T x window, unless the
             scores are asked for. In self-attention only.
@@ -80,23 +78,14 @@ class MultiHeadAttention(TransformerLayer):
         dropout=0.0,
         use_bias=False,
         num_key_value_heads=None,
-        rotary_base=None,
-        rotary_factor=1.0,
-        rotary_length=8192,
+        rotary=None,
         window=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.key_dim = key_dim
+        self.keep(locals())
         self.value_dim = key_dim if value_dim is None else value_dim
-        self.dropout = dropout
-        self.use_bias = use_bias
         self.num_key_value_heads = num_key_value_heads or num_heads
-        self.rotary_base = rotary_base
-        self.rotary_factor = rotary_factor
-        self.rotary_length = rotary_length
-        self.window = window
         for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
             size = getattr(self, name)
             expect(size >= 1, name, "be at least 1", size)
@@ -104,14 +93,13 @@ class MultiHeadAttention(TransformerLayer):
         what = f"divide num_heads={num_heads}"
         expect(num_heads % groups == 0, "num_key_value_heads", what, groups)
         expect(window is None or window >= 1, "window", "be at least 1", window)
-        if rotary_base is not None:
-            expect(key_dim % 2 == 0, "key_dim", "be even with rotary_base", key_dim)
-            scaling = (rotary_base, rotary_factor, rotary_length)
-            self.rates = rates(key_dim, *scaling)
+        if rotary is not None:
+            expect(key_dim % 2 == 0, "key_dim", "be even with rotary", key_dim)
+            self.rates = rates(key_dim, *rotary)
 
     def build(self, x_shape, memory_shape=None):
-        knows_order = self.rotary_base is not None or self.window is not None
-        what = "be absent with rotary_base or window"
+        knows_order = self.rotary is not None or self.window is not None
+        what = "be absent with rotary or window"
         expect(not (knows_order and memory_shape), "memory", what, memory_shape)
         source_shape = memory_shape or x_shape
         queries = self.num_heads * self.key_dim
@@ -146,7 +134,7 @@ class MultiHeadAttention(TransformerLayer):
         query_BTNH = self._by_head(self.query(x), self.key_dim)
         key_BSGH = self._by_head(self.key(source), self.key_dim)
         value_BSGH = self._by_head(self.value(source), self.value_dim)
-        if self.rotary_base is not None:
+        if self.rotary is not None:
             positions = positions_of(x[:1, :, 0])
             query_BTNH = rotate(query_BTNH, positions, self.rates)
             key_BSGH = rotate(key_BSGH, positions, self.rates)
@@ -233,7 +221,7 @@ class MultiHeadAttention(TransformerLayer):
             query_RTNH = ops.reshape(query_RTNH, (rows, -1, *heads))
         else:
             positions = ops.arange(x.shape[1]) + index
-            if self.rotary_base is not None:
+            if self.rotary is not None:
                 query_RTNH = rotate(query_RTNH, positions[None], self.rates)
             cache = write(cache, self.project(x, positions), index)
             places = ops.shape(cache[0])[2]
@@ -254,7 +242,7 @@ class MultiHeadAttention(TransformerLayer):
         """
         key_BSGH = self._by_head(self.key(memory), self.key_dim)
         value_BSGH = self._by_head(self.value(memory), self.value_dim)
-        if self.rotary_base is not None:
+        if self.rotary is not None:
             key_BSGH = rotate(key_BSGH, positions[None], self.rates)
         return ops.swapaxes(key_BSGH, 1, 2), ops.swapaxes(value_BSGH, 1, 2)
 

@@ -79,15 +79,8 @@ class PositionalEmbedding(TransformerLayer):
         super().__init__(**kwargs)
         # Half precision cannot tell large ids apart.
         self.autocast = False
-        self.vocab_size = vocab_size
-        self.d_model = d_model
-        self.positions = one_of("positions", positions, get_args(Table))
-        self.max_positions = max_positions
-        self.first_position = first_position
-        self.scale = scale
-        self.mask_zero = mask_zero
-        self.frozen_id = frozen_id
-        self.token_embedding = token_embedding
+        self.keep(locals())
+        one_of("positions", positions, get_args(Table))
         self.shares_tokens = token_embedding is not None
         for name in ("vocab_size", "d_model", "max_positions"):
             size = getattr(self, name)

@@ -47,10 +47,7 @@ class RelativeBias(TransformerLayer):
         self, num_heads, num_buckets=32, max_distance=128, bidirectional=True, **kwargs
     ):
         super().__init__(**kwargs)
-        self.num_heads = num_heads
-        self.num_buckets = num_buckets
-        self.max_distance = max_distance
-        self.bidirectional = bidirectional
+        self.keep(locals())
         expect(num_heads >= 1, "num_heads", "be at least 1", num_heads)
         is_right = num_buckets >= 4 and num_buckets % 4 == 0
         what = "be a multiple of 4, and at least 4"

@@ -50,10 +50,8 @@ class Residual(TransformerLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.dropout = dropout
-        self.norm_first = norm_first
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.norm_kind = one_of("norm_kind", norm_kind, NORMS)
+        self.keep(locals())
+        one_of("norm_kind", norm_kind, NORMS)
 
     def build(self, x_shape, update_shape=None):
         epsilon = self.layer_norm_epsilon

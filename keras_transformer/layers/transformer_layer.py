@@ -9,14 +9,26 @@ from keras.dtype_policies import DTypePolicyMap
 class TransformerLayer(keras.layers.Layer):
     """A Keras layer whose arguments are its attributes, and whose parts are layers.
 
-    Each argument of a subclass's `__init__` is kept as an attribute of the same name:
-    the configuration is read from there. An output has the shape of the first input
-    unless a subclass says another.
+    A subclass's `__init__` begins with `keep(locals())`, after `super().__init__`: each
+    argument is an attribute of the same name, and the configuration is read from there.
+    An output has the shape of the first input unless a subclass says another.
     """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
+
+    @classmethod
+    def argument_names(cls):
+        """The names of the arguments of `__init__`."""
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        return [name for name in own if name != "self"]
+
+    def keep(self, arguments):
+        """Keep each argument of `__init__`, whose `locals()` these are."""
+        for name in self.argument_names():
+            setattr(self, name, arguments[name])
 
     def make(self, kind, *arguments, **options):
         """A part of this layer, with its dtype policy."""
@@ -34,9 +46,7 @@ class TransformerLayer(keras.layers.Layer):
         return super().compute_output_spec(*args, **kwargs)
 
     def get_config(self):
-        parameters = inspect.signature(type(self).__init__).parameters.values()
-        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        arguments = {name: getattr(self, name) for name in own if name != "self"}
+        arguments = {name: getattr(self, name) for name in self.argument_names()}
         return {**super().get_config(), "dtype": policy_config(self), **arguments}
 
     def rematerialized_call(self, layer_call, *args, **kwargs):

@@ -24,7 +24,6 @@ SAME_NAME = (
     "layer_norm_epsilon",
     "window",
 )
-ROTARY = ("rotary_base", "rotary_factor", "rotary_length")
 
 
 def make_embedding(config, side, token_embedding=None, dtype=None):
@@ -101,7 +100,8 @@ class Stack(ConfiguredLayer):
         _, number, d_ff = config.side(self.side)
         options = {name: getattr(config, name) for name in SAME_NAME}
         if config.positions == "rotary":
-            options |= {name: getattr(config, name) for name in ROTARY}
+            scaling = (config.rotary_factor, config.rotary_length)
+            options |= dict(rotary=(config.rotary_base, *scaling))
         sizes = dict(key_dim=key_dim, value_dim=value_dim, d_ff=d_ff)
         options |= dict(use_bias=config.attention_bias, **sizes)
         options |= dict(dtype=self.dtype_policy)

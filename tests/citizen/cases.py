@@ -50,7 +50,7 @@ LAYERS = {
     ),
     "attention with options": (
         MultiHeadAttention,
-        dict(num_heads=4, key_dim=6, num_key_value_heads=2, rotary_base=9.0, window=2),
+        dict(num_heads=4, key_dim=6, num_key_value_heads=2, rotary=[9.0], window=2),
         dict(x=X),
     ),
     "RelativeBias": (

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import small
 from distribution.launching import BACKEND, PIPES, ROOT, finish, free_ports
+from layer_checks import ON_TORCH
 
 PAGE = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
 COMMANDS = {}
@@ -91,7 +92,9 @@ def test_the_page_has_every_place_for_every_backend():
     "title",
     [
         # What the others leave in the environment, `test_engines` leaves too.
-        pytest.param(title, marks=[] if title.startswith("Slurm") else pytest.mark.slow)
+        pytest.param(
+            title, marks=ON_TORCH if title.startswith("Slurm") else pytest.mark.slow
+        )
         for title in COMMANDS[BACKEND]
     ],
 )

@@ -5,10 +5,9 @@ import os
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 from making import clear_sentences, is_clear, make_run, sentences, translation
 
 from keras_transformer import Translator, evaluate, export
@@ -36,14 +35,10 @@ OPTIONS = [
         value_dim=5,
     ),
 ]
-OTHERS = [pytest.mark.slow] if keras.backend.backend() != "tensorflow" else []
-CASES = [
-    pytest.param(OPTIONS[0], marks=NOT_ON_JAX),
-    *(pytest.param(changes, marks=OTHERS) for changes in OPTIONS[1:]),
-]
 
 
-@pytest.mark.parametrize("changes", CASES, ids="-".join)
+@marked(ON_TORCH)
+@pytest.mark.parametrize("changes", OPTIONS, ids="-".join)
 def test_same_translations_as_translator(tmp_path, one_width, changes):
     run = make_run(tmp_path / "run", **changes)
     check = export.ctranslate2(run, tmp_path / "out", **SEARCH)

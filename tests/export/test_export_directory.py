@@ -107,6 +107,7 @@ def refused(format, run, out, **search):
     assert contents(out.parent) == {}
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "format, spoil",
     [

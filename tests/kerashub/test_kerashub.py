@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small
 from checkpoints import generate, importing
-from layer_checks import ON_TORCH, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
 keras_hub = pytest.importorskip("keras_hub")
 from keras_transformer import Translator, kerashub, pretrained  # noqa: E402
@@ -41,6 +41,7 @@ def check_strings(run, lm, lines=LINES, beams=BEAMS):
     return expected
 
 
+@marked(NOT_ON_JAX)
 def test_strings_are_the_translators(trained, lm):
     found = check_strings(trained, lm)
     assert found[1] == found[3] == ""

@@ -15,7 +15,7 @@ X = normal(B, T, D)
 BIAS = normal(1, N, T, T, seed=5)
 REAL = np.arange(T) < np.array([[[9]], [[T]]])
 GROUPED = dict(num_key_value_heads=2)
-ROTARY = dict(rotary_base=100.0, rotary_factor=4.0, rotary_length=8)
+ROTARY = dict(rotary=(100.0, 4.0, 8))
 WINDOW = dict(window=W)
 ALL = {**GROUPED, **ROTARY, **WINDOW}
 OPTIONS = [GROUPED, ROTARY, WINDOW, ALL]
@@ -147,10 +147,10 @@ def test_errors():
         MultiHeadAttention(N, H, num_key_value_heads=4)
     with pytest.raises(ValueError, match="window must be at least 1; received 0"):
         MultiHeadAttention(N, H, window=0)
-    with pytest.raises(ValueError, match="key_dim must be even with rotary_base"):
-        MultiHeadAttention(N, 5, rotary_base=10.0)
+    with pytest.raises(ValueError, match="key_dim must be even with rotary"):
+        MultiHeadAttention(N, 5, rotary=(10.0,))
     for options in (ROTARY, WINDOW):
-        with pytest.raises(ValueError, match="memory must be absent with rotary_base"):
+        with pytest.raises(ValueError, match="memory must be absent with rotary"):
             MultiHeadAttention(N, H, **options)(X, X)
     with pytest.raises(ValueError, match="position_bias must be absent with window"):
         made(window=2)(X, position_bias=BIAS)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import NOT_ON_JAX, marked, numpy
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy
 from small import DATA, log, training
 
 from keras_transformer.runs.run import Run
@@ -77,6 +77,7 @@ def test_the_optimizer_holds_nothing_of_frozen_weights(tuned):
     assert sum(array.size for array in factors) == TRAINED
 
 
+@marked(ON_TORCH)
 def test_a_resumed_run_is_the_same_bit_for_bit(tuned, corpus, trained, tmp_path):
     run = tmp_path / "run"
     for updates in (1, 3, None):

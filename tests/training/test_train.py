@@ -4,6 +4,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from layer_checks import NOT_ON_JAX, marked
 from small import DATA, MODEL, log, training
 
 from keras_transformer import Translator
@@ -292,6 +293,7 @@ def test_what_cannot_work_fails_at_once(tmp_path, corpus, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
+@marked(NOT_ON_JAX)
 @pytest.mark.parametrize(
     "optimizer, options",
     # Adam divides by the gradients' size: its epsilon is far above their rounding
