@@ -30,7 +30,14 @@ SAME_NAME = (
     "attention_dropout",
     "scale_embedding",
 )
-ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
+ACTIVATIONS = {
+    "relu": "relu",
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "swish": "silu",
+    "silu": "silu",
+}
 # In files of older versions.
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
 
