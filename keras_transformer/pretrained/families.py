@@ -120,6 +120,25 @@ def matrices(family, config):
     )
 
 
+def written_as(config):
+    """The model type that a `TransformerConfig` is written back as."""
+    for family, switches in WRITTEN.items():
+        if switches.items() <= vars(config).items():
+            return family
+    return "marian"
+
+
+# What a model is that is written back as another type than Marian.
+WRITTEN = {
+    "t5": t5.SWITCHES,
+    "bart": dict(
+        BART,
+        norm_first=False,
+        layer_norm_epsilon=1e-5,
+        share_embeddings=True,
+        attention_bias=True,
+    ),
+}
 # What reads the settings of a model type, and what names its tensors.
 READERS = {**dict.fromkeys(FAMILIES, fairseq_config), "t5": t5.config_of}
 TENSORS = {**dict.fromkeys(FAMILIES, names.tensors), "t5": t5.tensors}
