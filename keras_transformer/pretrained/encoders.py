@@ -248,8 +248,8 @@ def head_layers(family, head, checkpoint):
     found = {}
     for layer, names in layers.items():
         names = [names] if isinstance(names, str) else names
-        ends = [f"{name}.{end}" for name in names for end in ("weight", "bias")]
-        if set(ends) & set(checkpoint.shapes):
+        starts = tuple(f"{name}." for name in names)
+        if any(name.startswith(starts) for name in checkpoint.shapes):
             found[layer] = names
     must = "be one that the checkpoint has"
     expect(head is None or len(found) == len(layers), "head", must, head)
@@ -260,7 +260,7 @@ def classes_of(head, layers, checkpoint):
     """How many classes the checkpoint's classifier tells apart, if it has one."""
     if head == "span_classifier":  # first and last
         return 2
-    (name,) = layers.get("classifier", [None])
+    (name,) = layers.get("classifier", ["none"])
     shape = checkpoint.shapes.get(f"{name}.weight", (1,))
     return shape[0]
 
