@@ -26,7 +26,10 @@ ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
 def load(
     source, run, source_lang=None, target_lang=None, revision=None, overwrite=False
 ):
-    """Make a run of a Hugging Face checkpoint of Marian, FSMT, M2M100, NLLB or mBART.
+    """Make a run of a Hugging Face checkpoint that translates or rewrites text.
+
+    It is one of Marian, FSMT, M2M100, NLLB, mBART, BART or T5; `load_encoder` reads
+    others.
 
     `Translator.load`, `evaluate`, `train(init_from=run)` and exports work on it as on
     any other run, on every backend. Nothing in the checkpoint is executed.
