@@ -118,6 +118,16 @@ def write_checkpoints(folder):
     complete(folder / "MULTILINGUAL", "m2m_100")
 
 
+def write_encoder(folder):
+    """The checkpoint of an encoder that a page names."""
+    pytest.importorskip("transformers")
+    from encoder_checkpoints import word_pieces, write
+
+    folder.mkdir()
+    word_pieces(folder)
+    write(folder, "Bert", vocab_size=600)
+
+
 @marked(ON_TORCH)
 def test_commands_run(place, capsys):
     write_checkpoints(place)
@@ -236,6 +246,8 @@ def test_python_runs(page, place, capsys, monkeypatch):
         monkeypatch.setattr(keras_transformer, name, stand_in, raising=False)
     if "CHECKPOINT" in "".join(blocks("python", PAGES[page])):
         write_checkpoints(place)
+    if "BERT" in "".join(blocks("python", PAGES[page])):
+        write_encoder(place / "BERT")
     for block in blocks("python", PAGES[page]):
         exec(compile(block, page, "exec"), {})
     assert "BLEU" in capsys.readouterr().out or page != "README.md"

@@ -96,6 +96,9 @@ class StackConfig:
     begin_id: int = option(BEGIN, "id before the first target token")
     end_id: int = option(END, "id after the last token")
 
+    # Otherwise in an encoder alone.
+    token_types = 0
+
     def __post_init__(self):
         check_fields(self)
         last_id = self.vocabulary - 1

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..config import expect
+from ..pretrained.families import written_as
 from ..runs.bars import doing
 from ..runs.card import CARD, card
 from ..runs.extras import needed
@@ -35,8 +36,9 @@ PACKAGES = {
 }
 # Exports whose translator puts markup back; the others read text by themselves.
 KEEP_MARKUP = ("ctranslate2", "keras")
-# Whose models it holds, and which tokenizers, where not all of ours.
-ENGINES = {"ctranslate2": "CTranslate2", "huggingface": "Marian"}
+# Whose models a format, or a model type of it, holds, and which tokenizers, where not
+# all of ours.
+ENGINES = {"ctranslate2": "CTranslate2", "marian": "Marian"}
 OTHERS_LACK = dict(
     norm="layer",
     gated=False,
@@ -46,7 +48,9 @@ OTHERS_LACK = dict(
 )
 TOKENIZERS = {
     "saved_model": ("sentencepiece", "marian", "multilingual"),
-    "huggingface": ("sentencepiece", "marian"),
+    "marian": ("sentencepiece", "marian"),
+    "bart": ("tokenizers",),
+    "t5": ("multilingual", "tokenizers"),
     "kerashub": ("sentencepiece", "marian", "multilingual"),
 }
 # What a reader is told of a config.json.
@@ -106,11 +110,13 @@ def check_format(run, format):
     markup = run.tokenizers[0].markup
     must = f"have no markup for {format}, which takes texts without Python"
     expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
-    if format in ENGINES:
-        check_model(run.config.model, ENGINES[format])
-    if format in TOKENIZERS:
+    model = run.config.model
+    type = written_as(model) if format == "huggingface" else format
+    if type in ENGINES:
+        check_model(model, ENGINES[type])
+    if type in TOKENIZERS:
         kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
-        known = TOKENIZERS[format]
+        known = TOKENIZERS[type]
         must = f"be of {' or '.join(known)} for {format}"
         expect(kind in known, "the tokenizer", must, kind)
     for extra, modules in PACKAGES[format].items():

@@ -5,6 +5,7 @@ import keras  # noqa: F401, I001
 
 from .decoder import Decoder
 from .encoder import Encoder
+from .heads import MaskedLanguageModel
 from .transformer import Transformer
 
-__all__ = ["Decoder", "Encoder", "Transformer"]
+__all__ = ["Decoder", "Encoder", "MaskedLanguageModel", "Transformer"]

@@ -23,7 +23,10 @@ SMALL = (
     "*vocab*.json",
     "*.spm",
     "*.bpe.model",
+    "spiece.model",
     "merges.txt",
+    "vocab.txt",
+    "tokenizer.json",
 )
 # The first of these that a checkpoint has is read.
 WEIGHTS = (
@@ -34,6 +37,7 @@ WEIGHTS = (
 )
 LARGEST_HEADER = 1 << 22  # bytes, of what says which tensors there are
 LONGEST_NAME = 200  # characters
+NUMBERS = "position_ids"  # 0, 1, 2 and so on in files of old, which nobody needs
 
 
 def fetch(source, revision=None):
@@ -139,6 +143,8 @@ class Safetensors:
             with safe_open(path, framework="np") as file:
                 for name in file.keys():
                     check_name(name, self.shapes)
+                    if name.endswith(NUMBERS):
+                        continue
                     header = file.get_slice(name)
                     one_of(name, header.get_dtype(), ["F32", "F16", "BF16"])
                     self.shapes[name] = tuple(header.get_shape())
@@ -164,6 +170,8 @@ class Torch:
         for path in paths:
             for name, tensor in loaded(path).items():
                 check_name(name, self.shapes)
+                if name.endswith(NUMBERS):
+                    continue
                 check_tensor(name, tensor)
                 self.shapes[name] = tuple(tensor.shape)
                 self._tensors[name] = tensor

@@ -151,8 +151,8 @@ class CheckpointTokenizer:
             for number in map(int, row):
                 expect(0 <= number <= last, "ids", f"lie between 0 and {last}", number)
                 if number not in self.vocabulary.skipped:
-                    shown.append(self.pieces[number])
-            texts.append(self._decode_pieces(shown))
+                    shown.append(number)
+            texts.append(self._decode_ids(shown))
         return texts
 
     @property
@@ -206,6 +206,9 @@ class CheckpointTokenizer:
             elif part:
                 ids += self._encode_text(part)
         return ids
+
+    def _decode_ids(self, ids):
+        return self._decode_pieces([self.pieces[number] for number in ids])
 
     def _lookup(self, pieces):
         ids = self.vocabulary.ids

@@ -15,6 +15,7 @@ from .files import (
     reading,
 )
 from .fsmt import FsmtTokenizer, read_fsmt
+from .library import LibraryTokenizer, read_bart, read_t5
 from .marian import MarianTokenizer, read_marian
 from .multilingual import (
     MultilingualTokenizer,
@@ -26,10 +27,11 @@ READERS = {
     "fsmt": read_fsmt,
     "m2m_100": read_multilingual,
     "mbart": read_multilingual,
+    "bart": read_bart,
+    "t5": read_t5,
 }
-KINDS = {
-    kind.kind: kind for kind in (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer)
-}
+TOKENIZERS = (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer, LibraryTokenizer)
+KINDS = {kind.kind: kind for kind in TOKENIZERS}
 
 
 def load_tokenizers(folder, config, source_lang=None, target_lang=None):
