@@ -2,6 +2,7 @@ from . import export as export
 from . import kerashub as kerashub
 from . import plots as plots
 from . import pretrained as pretrained
+from .config import CausalLMConfig as CausalLMConfig
 from .config import DataConfig as DataConfig
 from .config import DecodingConfig as DecodingConfig
 from .config import TrainingConfig as TrainingConfig
@@ -26,6 +27,7 @@ from .layers.masks import causal_mask as causal_mask
 from .layers.masks import padding_mask as padding_mask
 from .layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from .layers.positional_embedding import PositionalEmbedding as PositionalEmbedding
+from .models.causal_lm import CausalLM as CausalLM
 from .models.decoder import Decoder as Decoder
 from .models.encoder import Encoder as Encoder
 from .models.transformer import Transformer as Transformer

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ..layers.decoder_block import DecoderBlock
-from ..layers.masks import as_positions, causal_mask, positions_of
+from ..layers.masks import as_positions, both, causal_mask, documents, positions_of
 from .stack import Stack
 
 
@@ -86,6 +86,10 @@ class Decoder(Stack):
         training=False,
     ):
         scores = []
+        index = 0
+        if self.config.separate_documents:
+            seen, index = documents(target_ids, self.config.begin_id)
+            attention_mask = both(attention_mask, seen)
         positions = positions_of(target_ids[:1])
         bias = self.position_bias(positions, positions)
 
@@ -104,11 +108,11 @@ class Decoder(Stack):
                 scores.append(weights)
             return x
 
-        logits = self._forward(target_ids, 0, through, training)
+        logits = self._forward(target_ids, index, through, training)
         return (logits, tuple(scores)) if return_attention_scores else logits
 
     def step(self, target_ids, cache, index, cross_cache=None, source_mask=None):
-        """The logits of T new positions: `call` with caches.
+        """The logits of T new positions, all of one document: `call` with caches.
 
         Args:
             target_ids: `(R, T)` the new ids; R is the B of the memory, or B times the
