@@ -14,6 +14,7 @@ from .data.examples import multi30k as multi30k
 from .data.store import TokenStore as TokenStore
 from .decoding.attention import AttentionWeights as AttentionWeights
 from .decoding.base_translator import Hypothesis as Hypothesis
+from .decoding.generator import Generator as Generator
 from .decoding.trace import BeamStep as BeamStep
 from .decoding.translator import Translator as Translator
 from .distribution.distribute import distribute as distribute

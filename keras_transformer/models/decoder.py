@@ -108,7 +108,7 @@ class Decoder(Stack):
                 scores.append(weights)
             return x
 
-        logits = self._forward(target_ids, index, through, training)
+        logits = self._logits(self._forward(target_ids, index, through, training))
         return (logits, tuple(scores)) if return_attention_scores else logits
 
     def step(self, target_ids, cache, index, cross_cache=None, source_mask=None):
@@ -126,6 +126,15 @@ class Decoder(Stack):
         Returns:
             `(logits (R, T, V) float32, cache)`.
         """
+        x, cache = self._stepped(target_ids, cache, index, cross_cache, source_mask)
+        return self._logits(x), cache
+
+    def prefill(self, target_ids, cache):
+        """The cache after the first T positions: `step` without logits."""
+        _, cache = self._stepped(target_ids, cache, 0)
+        return cache
+
+    def _stepped(self, target_ids, cache, index, cross_cache=None, source_mask=None):
         new_caches = []
         positions = ops.arange(target_ids.shape[1]) + index
         # In an exported graph the length is a scalar tensor.
@@ -143,14 +152,16 @@ class Decoder(Stack):
             new_caches.append(new)
             return x
 
-        logits = self._forward(target_ids, index, through)
-        return logits, tuple(new_caches)
+        x = self._forward(target_ids, index, through)
+        return x, tuple(new_caches)
 
     def _forward(self, target_ids, index, through, training=False):
         x = self.prepare(self.embedding(target_ids, index=index), training)
         for n, block in enumerate(self.blocks):
             x = through(block, n, x)
-        x = self.final_norm(x)
+        return self.final_norm(x)
+
+    def _logits(self, x):
         if self.output_projection is None:
             logits = self.embedding.project(x)
         else:
