@@ -9,6 +9,8 @@ from .config import TrainingConfig as TrainingConfig
 from .config import TransformerConfig as TransformerConfig
 from .config import preset as preset
 from .data.batches import TokenBatches as TokenBatches
+from .data.documents import DocumentStore as DocumentStore
+from .data.documents import PackedBatches as PackedBatches
 from .data.examples import captions as captions
 from .data.examples import multi30k as multi30k
 from .data.store import TokenStore as TokenStore

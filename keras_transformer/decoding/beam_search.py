@@ -72,12 +72,13 @@ def beam_search(
     """Keeps the `beam` best hypotheses of each sentence at every step.
 
     `score = log-probability / penalty(tokens)`, each hypothesis by its own number of
-    tokens, END counted and a prompt not. Each step takes the 2 * beam best extensions
-    (more if there are several stops): those that end among the best `beam` are finished and never charged again, the best others live on.
-    A sentence is over when `beam` hypotheses are finished and no live one, as it
-    stands, scores better than the worst of them; a beam of 1 is greedy search. A
-    hypothesis at its sentence's limit is finished as it is, without END. Nothing in the
-    result for a sentence depends on its batch mates.
+    tokens, END counted and a prompt not. Each step takes the 2 * beam best extensions,
+    more if there are several stops: those that end among the best `beam` are finished
+    and never charged again, the best others live on. A sentence is over when `beam`
+    hypotheses are finished and no live one, as it stands, scores better than the worst
+    of them; a beam of 1 is greedy search. A hypothesis at its sentence's limit is
+    finished as it is, without END. Nothing in the result for a sentence depends on its
+    batch mates.
 
     Args:
         step: `step(ids (R, 1) int32, cache, index () int32) -> (logits (R, 1, V),

@@ -9,7 +9,7 @@ from ..config import DecodingConfig, expect
 from ..data.buckets import bucket_edges
 from ..runs.bars import advance
 from .base_translator import BaseTranslator, Hypothesis
-from .batching import batches, pad, padded_width
+from .batching import batches, pad
 from .compiled import compiled
 from .generate_ids import generate_ids
 from .translator import COMPUTING, best_of, log_probs_of, seeds_of
