@@ -40,6 +40,10 @@ class TransformerConfig(StackConfig):
     def vocabulary(self):
         return min(self.source_vocab_size, self.target_vocab_size)
 
+    @property
+    def num_blocks(self):
+        return self.encoder_layers + self.decoder_layers
+
     def side(self, name):
         if name == "source":
             return self.source_vocab_size, self.encoder_layers, self.d_ff

@@ -142,6 +142,11 @@ class StackConfig:
         """The number of tokens that all sides know."""
         return self.vocab_size
 
+    @property
+    def num_blocks(self):
+        """The number of blocks of all stacks."""
+        return self.num_layers
+
     def side(self, name):
         """The tokens, the layers and the d_ff of the `"source"` or `"target"` side."""
         return self.vocab_size, self.num_layers, self.d_ff

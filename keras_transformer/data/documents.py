@@ -4,6 +4,7 @@ import dataclasses
 import io
 import itertools
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -196,7 +197,7 @@ class PackedBatches(PlannedBatches):
             order = random.permutation(order)
         self._order = order
         self._ends = np.cumsum(sizes[order])
-        rows = np.arange(-(-self._ends[-1] // self.row_width))
+        rows = np.arange(math.ceil(self._ends[-1] / self.row_width))
         if self.shuffle:
             rows = random.permutation(rows)
         height = rows_per_bucket(self.row_width, self.batch_tokens)

@@ -7,6 +7,7 @@ import string
 from pathlib import Path
 
 from ..data.cleaning import FilterReport
+from ..data.documents import TextReport
 from .sealed_files import new_file
 
 CARD = "README.md"
@@ -35,7 +36,11 @@ def card(run, kind="run", more=()):
         more: facts beside the run's own, a dict.
     """
     languages = run.config.languages
-    template = string.Template((TEXTS / "card.md").read_text("utf-8"))
+    is_language_model = run.config.is_language_model
+    name = "language_model" if is_language_model else "card"
+    template = string.Template((TEXTS / f"{name}.md").read_text("utf-8"))
+    if is_language_model and kind == "run":
+        kind = "generate"
     return template.substitute(
         languages=json.dumps(languages or []),
         pair=" to ".join(languages or ["languages unknown"]),
@@ -71,11 +76,13 @@ def data_of(run):
     found = {}
     for name in (TRAIN, VALID):
         if name in run.manifest.sums:
-            report = FilterReport(**run.manifest.read_json(name)["report"])
+            kind = TextReport if run.config.is_language_model else FilterReport
+            report = kind(**run.manifest.read_json(name)["report"])
             found[name.split("/")[1]] = str(report)
     if found:
         found["max_length"] = run.config.data.max_length
-        found["max_ratio"] = run.config.data.max_ratio
+        if not run.config.is_language_model:
+            found["max_ratio"] = run.config.data.max_ratio
     return found
 
 
@@ -101,6 +108,8 @@ def limit_of(run):
         return "The license and the limits of its origin hold for it, too."
     most = config.data.max_length
     seen = f"It has seen no sentence of more than {most:,} tokens"
+    if config.is_language_model:
+        seen = f"It has seen {most:,} tokens at once and no more"
     return f"{seen}, and no character that its training text lacks."
 
 

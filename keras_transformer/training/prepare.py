@@ -12,13 +12,14 @@ import keras
 
 from ..config import (
     FROM_TOKENIZER,
+    CausalLMConfig,
     expect,
 )
 from ..data.pairs import read_pairs
 from ..data.sides import check_sides
 from ..data.store import TokenStore
 from ..evaluation.scores import bleu_metric, chosen_tokenize
-from ..models.transformer import Transformer
+from ..models.kinds import model_of
 from ..runs.bars import doing, say
 from ..runs.extras import needed
 from ..runs.flag_names import spelled
@@ -31,6 +32,7 @@ from .fitted import chosen_by, fitted_settings
 from .plan import warn_of_plan
 from .progress import Session
 from .recipe import compile_for_training
+from .text import check_text, prepare_text
 
 # Of the validation pairs, translated after every epoch when BLEU decides.
 BLEU_SENTENCES = 500
@@ -54,27 +56,42 @@ MAY_CHANGE = (
 )
 
 
-def begin(path, files, model, data, training, overwrite, init_from, distribution, held):
+def begin(
+    path,
+    kind,
+    files,
+    model,
+    data,
+    training,
+    overwrite,
+    init_from,
+    distribution,
+    held,
+):
     """Make a new run, ready to train, which the `ExitStack` `held` holds from then on.
 
-    The `files` are as in `prepare`.
+    The `files` are as in `prepare`; `kind` is the class of the model's configuration.
     """
+    is_text = kind is CausalLMConfig
     source, _, valid_source, valid_target = files
     what = f"be given to begin a run, {str(path)!r} being none to resume"
-    expect(source is not None, "source", what, source)
-    for pair in (files[:2], files[2:]):
-        if pair[0] is not None:
-            next(read_pairs(*pair), None)  # what cannot be read is refused now
-    check_sides(*files)
+    expect(source, "text" if is_text else "source", what, source)
+    if is_text:
+        check_text(files[::2], data, training)
+    else:
+        check_pairs(files)
     begun = None
     if init_from is not None:
         begun = Run.open(init_from)
+        begun.check_kind(is_text, "a language model" if is_text else "a translator")
         model, data = continued(begun, model, data)
     if None in (model, data, training):
         own = begun and begun.config
         given = chosen_by(model, data, training)
         is_validated = valid_source is not None
-        settings = fitted_settings(*files[:2], own, is_validated, **given)
+        corpus = dict(text=source) if is_text else dict(source=source, target=files[1])
+        how = dict(begun=own, validated=is_validated, **given)
+        settings = fitted_settings(**corpus, **how)
         print(settings, flush=True)
         model = model or settings.model
         data = data or settings.data
@@ -93,13 +110,22 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     limit = f"max_positions={model.max_positions} with positions='learned'"
     expect(fits, "max_length", f"be at most {limit}", data.max_length)
     if begun is None:
-        sizes = dict.fromkeys(FROM_TOKENIZER[:2], data.vocab_size)
+        names = ["vocab_size"] if is_text else FROM_TOKENIZER[:2]
+        sizes = dict.fromkeys(names, data.vocab_size)
         model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
         run = prepare(aside, files, RunConfig(model, data, training), begun)
         warn_of_plan(run, begun)
         held.enter_context(locked(aside))  # under its new name, too
+
+
+def check_pairs(files):
+    """Raise a `ValueError` for files that cannot be read, or are swapped."""
+    for pair in (files[:2], files[2:]):
+        if pair[0] is not None:
+            next(read_pairs(*pair), None)
+    check_sides(*files)
 
 
 def resumed(run, model, data, training):
@@ -144,6 +170,26 @@ def prepare(folder, files, config, begun=None):
         config: the `RunConfig`; what the tokenizers say about the model is filled in.
         begun: the `Run` whose tokenizers and weights to begin with.
     """
+    if config.is_language_model:
+        tokenizers, config = prepare_text(folder, files[::2], config, begun)
+    else:
+        tokenizers, config = prepare_pairs(folder, files, config, begun)
+    run = Run.begin(folder, config, tokenizers)
+    (folder / "checkpoints").mkdir()
+    # So that it can be resumed from before its first batch.
+    if begun is not None:
+        model = new_model(run, config.training, begun.model().get_weights())
+        trained = sum(math.prod(one.shape) for one in model.trainable_variables)
+        print(f"{trained:,} of {model.config.parameters:,} parameters are trained")
+        model.optimizer.build(model.trainable_variables)
+        checkpoints = Checkpoints(Session(run, config.training))
+        checkpoints.set_model(model)
+        checkpoints.save()
+    return run
+
+
+def prepare_pairs(folder, files, config, begun=None):
+    """Fill a folder with the stores of pairs; the tokenizers, and the `RunConfig`."""
     data = config.data
     sides = {"train": files[:2], "valid": files[2:]}
     counts = {name: count_lines(pair[0]) for name, pair in sides.items() if pair[0]}
@@ -180,24 +226,13 @@ def prepare(folder, files, config, begun=None):
     languages = earlier.languages or languages_in(files[:2])
     known = dict(origin=earlier.origin, languages=languages)
     config = dataclasses.replace(config, model=model, **known)
-    run = Run.begin(folder, config, tokenizers)
-    (folder / "checkpoints").mkdir()
-    # So that it can be resumed from before its first batch.
-    if begun is not None:
-        model = new_model(run, config.training, begun.model().get_weights())
-        trained = sum(math.prod(one.shape) for one in model.trainable_variables)
-        print(f"{trained:,} of {model.config.parameters:,} parameters are trained")
-        model.optimizer.build(model.trainable_variables)
-        checkpoints = Checkpoints(Session(run, config.training))
-        checkpoints.set_model(model)
-        checkpoints.save()
-    return run
+    return tokenizers, config
 
 
 def new_model(run, training, weights=None):
     """A run's model as it begins, compiled, with the weights of another if given."""
     keras.utils.set_random_seed(training.seed)
-    model = Transformer(run.config.model, dtype=training.dtype)
+    model = model_of(run.config.model, training.dtype)
     if weights is not None:
         model.set_weights(weights)
     if training.lora_rank is not None:
