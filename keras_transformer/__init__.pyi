@@ -5,6 +5,7 @@ from . import pretrained as pretrained
 from .config import CausalLMConfig as CausalLMConfig
 from .config import DataConfig as DataConfig
 from .config import DecodingConfig as DecodingConfig
+from .config import EncoderConfig as EncoderConfig
 from .config import TrainingConfig as TrainingConfig
 from .config import TransformerConfig as TransformerConfig
 from .config import preset as preset
@@ -13,6 +14,7 @@ from .data.documents import DocumentStore as DocumentStore
 from .data.documents import PackedBatches as PackedBatches
 from .data.examples import captions as captions
 from .data.examples import multi30k as multi30k
+from .data.masking import mask_tokens as mask_tokens
 from .data.store import TokenStore as TokenStore
 from .decoding.attention import AttentionWeights as AttentionWeights
 from .decoding.base_translator import Hypothesis as Hypothesis
@@ -33,6 +35,11 @@ from .layers.positional_embedding import PositionalEmbedding as PositionalEmbedd
 from .models.causal_lm import CausalLM as CausalLM
 from .models.decoder import Decoder as Decoder
 from .models.encoder import Encoder as Encoder
+from .models.heads import encoder_model as encoder_model
+from .models.heads import masked_language_model as masked_language_model
+from .models.heads import sequence_classifier as sequence_classifier
+from .models.heads import span_classifier as span_classifier
+from .models.heads import token_classifier as token_classifier
 from .models.transformer import Transformer as Transformer
 from .runs.run import Run as Run
 from .text.tokenizer import Tokenizer as Tokenizer

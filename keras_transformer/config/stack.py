@@ -99,6 +99,7 @@ class StackConfig:
     # Otherwise in a decoder without memory.
     separate_documents = False
     needs_padding = True
+    token_types = 0
 
     def __post_init__(self):
         check_fields(self)

@@ -6,6 +6,7 @@ import keras  # noqa: F401, I001
 from .causal_lm import CausalLM
 from .decoder import Decoder
 from .encoder import Encoder
+from .heads import MaskedLanguageModel
 from .transformer import Transformer
 
-__all__ = ["CausalLM", "Decoder", "Encoder", "Transformer"]
+__all__ = ["CausalLM", "Decoder", "Encoder", "MaskedLanguageModel", "Transformer"]

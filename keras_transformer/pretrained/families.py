@@ -5,20 +5,22 @@ from ..config import (
     expect,
     one_of,
 )
+from . import names, t5
 
 FAIRSEQ = dict(positions="sinusoidal_fairseq", first_position=2)
-# How each family differs from the paper, beside biases and the norms' epsilon.
+BART = dict(
+    embedding_norm=True,
+    positions="learned",
+    share_positions=False,
+    output_bias=True,
+)
+# How each family of these names differs from the paper, beside biases and epsilon.
 FAMILIES = {
     "marian": dict(positions="sinusoidal_halves", output_bias=True),
     "fsmt": FAIRSEQ,
     "m2m_100": dict(norm_first=True, **FAIRSEQ),
-    "mbart": dict(
-        norm_first=True,
-        embedding_norm=True,
-        positions="learned",
-        share_positions=False,
-        output_bias=True,
-    ),
+    "bart": BART,
+    "mbart": dict(norm_first=True, **BART),
 }
 SAME_NAME = (
     "encoder_layers",
@@ -39,19 +41,31 @@ class Settings(dict):
     def __missing__(self, name):
         raise ValueError(f"config.json must have {name}; it has not")
 
+    def with_defaults(self, defaults):
+        """The same with defaults for what is missing."""
+        return Settings({**defaults, **self})
 
-def transformer_config(config, special):
+
+def transformer_config(config, special, tensors=()):
     """The `TransformerConfig` of a checkpoint.
 
     Args:
-        config: the content of its `config.json`, of one of `FAMILIES`.
+        config: the content of its `config.json`, of one of `READERS`.
         special: the `SpecialTokens` of its target tokenizer.
+        tensors: the names of its tensors.
 
     Raises:
         ValueError: if it lacks a setting, or has one that our model has not.
     """
-    family = one_of("model_type", config.get("model_type"), FAMILIES)
-    config = Settings({**ABSENT, "tie_word_embeddings": family != "fsmt", **config})
+    family = one_of("model_type", config.get("model_type"), READERS)
+    return READERS[family](Settings(config), special, tensors)
+
+
+def fairseq_config(config, special, tensors=()):
+    """The `TransformerConfig` of one of `FAMILIES`."""
+    family = config["model_type"]
+    tied = {"tie_word_embeddings": family != "fsmt"}
+    config = config.with_defaults(ABSENT | tied)
     heads = config["encoder_attention_heads"]
     others = config["decoder_attention_heads"]
     must = f"be the encoder's {heads}"
@@ -97,3 +111,8 @@ def matrices(family, config):
         share_embeddings=shared,
         tie_output=tied,
     )
+
+
+# What reads the settings of a model type, and what names its tensors.
+READERS = {**dict.fromkeys(FAMILIES, fairseq_config), "t5": t5.config_of}
+TENSORS = {**dict.fromkeys(FAMILIES, names.tensors), "t5": t5.tensors}
