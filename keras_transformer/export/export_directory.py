@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..config import expect
+from ..pretrained.causal_lm import families_of
 from ..runs.bars import doing
 from ..runs.card import CARD, card
 from ..runs.extras import needed
@@ -101,15 +102,30 @@ def check_format(run, format):
         ValueError: if the format has no such model or tokenizer.
         ImportError: if a package is not installed.
     """
-    if format in ENGINES:
-        check_model(run.config.model, ENGINES[format])
-    if format in TOKENIZERS:
-        kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
-        known = TOKENIZERS[format]
+    kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
+    if run.config.is_language_model:
+        check_language_model(run, format, kind)
+    else:
+        if format in ENGINES:
+            check_model(run.config.model, ENGINES[format])
+        known = TOKENIZERS.get(format, (kind,))
         must = f"be of {' or '.join(known)} for {format}"
         expect(kind in known, "the tokenizer", must, kind)
     for extra, modules in PACKAGES[format].items():
         needed(*modules, extra=extra)
+
+
+def check_language_model(run, format, kind):
+    """Raise a `ValueError` if a language model cannot be exported to a format."""
+    must = "hold a translation model, or be exported to huggingface"
+    expect(format == "huggingface", f"run {str(run.path)!r}", must, format)
+    families_of(run.config.model)
+    must = "be a checkpoint's own for huggingface"
+    expect(kind == "tokenizers", "the tokenizer", must, kind)
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def check_place(run, out):

@@ -1,7 +1,6 @@
 """A run as a folder that `transformers` reads as a Marian model."""
 
 import dataclasses
-import json
 
 import numpy as np
 from keras import ops
@@ -12,8 +11,9 @@ from ..pretrained.families import SAME_NAME
 from ..pretrained.tokenizers.marian import MarianTokenizer
 from ..runs.run import Run
 from ..text.tokenizer import Tokenizer
+from .causal_lm_to_huggingface import causal_lm
 from .comparison import compare_logits
-from .export_directory import check_format, new_export
+from .export_directory import check_format, new_export, write_json
 
 # Others have the same name.
 ACTIVATIONS = {"silu": "swish", "gelu_tanh": "gelu_pytorch_tanh"}
@@ -29,6 +29,9 @@ def huggingface(run, out, overwrite=False):
     write again. A target language that was chosen at the import is not in the folder:
     there texts begin with their `>>xx<<`. Text is cut as here, but that transformers
     takes any `>>xx<<` at the beginning for a language, and decodes "▁" to a space.
+
+    A language model becomes a checkpoint of GPT-2, Llama or Qwen2, which
+    `transformers.AutoModelForCausalLM` loads, with the files of its own tokenizer.
 
     Args:
         run: a run directory, trained on any backend, or imported.
@@ -47,6 +50,8 @@ def huggingface(run, out, overwrite=False):
     run = Run.open(run)
     config = run.config.model
     check_format(run, "huggingface")
+    if run.config.is_language_model:
+        return causal_lm(run, out, overwrite)
     export = new_export(run, out, overwrite, "huggingface", "torch", "transformers")
     with export as (aside, about):
         write_tokenizers(aside, *run.tokenizers)
@@ -143,10 +148,6 @@ def write_tokenizers(out, source, target):
         "target_lang": "target",
     }
     write_json(out / "tokenizer_config.json", settings)
-
-
-def write_json(path, content):
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def sentencepiece_model(tokenizer):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..config import DataConfig, TrainingConfig, expect
 from ..layers.positional_embedding import PositionalEmbedding
-from ..models.transformer import Transformer
+from ..models.kinds import model_of
 from ..runs.bars import describe, doing
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import new_directory, read_json
@@ -65,12 +65,13 @@ def load(
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
         names = open_checkpoint(folder).shapes
         config = transformer_config(settings, tokenizers[1].special, names)
-        sizes = (config.source_vocab_size, config.target_vocab_size)
+        sizes = tuple(config.side(side)[0] for side in ("source", "target"))
         found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
         must = f"have config.json's {sizes} tokens"
         expect(found == sizes, "the tokenizers", must, found)
         model = read_model(folder, config)
-        data = DataConfig(sizes[1], share_embeddings=config.share_embeddings)
+        shares = getattr(config, "share_embeddings", True)
+        data = DataConfig(sizes[1], share_embeddings=shares)
         training = TrainingConfig(dtype="float32")
         pair = languages_of(folder, settings, source_lang, target_lang)
         settings = RunConfig(config, data, training, origin, pair)
@@ -97,7 +98,7 @@ def check_size(folder, config):
 
 
 def read_model(folder, config):
-    """The `Transformer` of a checkpoint folder and its `TransformerConfig`.
+    """The model of a checkpoint folder and its configuration.
 
     Raises:
         ValueError: as `load`; before anything of the model's size is allocated.
@@ -105,12 +106,11 @@ def read_model(folder, config):
     """
     checkpoint = open_checkpoint(folder)
     family = read_json(folder / "config.json")["model_type"]
-    layers = config.encoder_layers + config.decoder_layers
-    chosen = matched(checkpoint, TENSORS[family](config), layers)
+    chosen = matched(checkpoint, TENSORS[family](config), config.num_blocks)
     check_tables(checkpoint, config)
 
     def make():
-        return Transformer(config, dtype="float32")
+        return model_of(config, "float32")
 
     return read_into(make, checkpoint, chosen)
 

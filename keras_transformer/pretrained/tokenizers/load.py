@@ -15,6 +15,7 @@ from .files import (
     reading,
 )
 from .fsmt import FsmtTokenizer, read_fsmt
+from .library import LibraryTokenizer, read_library
 from .marian import MarianTokenizer, read_marian
 from .multilingual import (
     MultilingualTokenizer,
@@ -26,9 +27,18 @@ READERS = {
     "fsmt": read_fsmt,
     "m2m_100": read_multilingual,
     "mbart": read_multilingual,
+    "gpt2": read_library,
+    "llama": read_library,
+    "qwen2": read_library,
 }
 KINDS = {
-    kind.kind: kind for kind in (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer)
+    kind.kind: kind
+    for kind in (
+        MarianTokenizer,
+        MultilingualTokenizer,
+        FsmtTokenizer,
+        LibraryTokenizer,
+    )
 }
 
 
