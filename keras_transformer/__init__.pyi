@@ -24,6 +24,7 @@ from .decoding.translator import Translator as Translator
 from .distribution.distribute import distribute as distribute
 from .evaluation.callback import BleuCallback as BleuCallback
 from .evaluation.evaluate import evaluate as evaluate
+from .evaluation.perplexity import perplexity as perplexity
 from .evaluation.scores import corpus_scores as corpus_scores
 from .layers.decoder_block import DecoderBlock as DecoderBlock
 from .layers.encoder_block import EncoderBlock as EncoderBlock

@@ -1,4 +1,4 @@
-"""Train a model on two text files."""
+"""Train a model on two text files, or a language model on text."""
 
 import argparse
 import dataclasses
@@ -7,19 +7,24 @@ from pathlib import Path
 from ..config import (
     DISTRIBUTIONS,
     PRESETS,
+    CausalLMConfig,
+    TransformerConfig,
     check_only,
     expect,
+    flag_fields,
     preset,
 )
 from ..runs.flag_names import FLAG_NAMES, flag
 from .flags import (
     NEW_RUN,
     OVERWRITE,
+    TEXT_FILES,
     TRAIN_FILES,
     TRAIN_GROUPS,
     check_used,
     chosen_fields,
     read_toml,
+    text_flags,
 )
 from .output import say_where
 from .startup import beside_tensorflow
@@ -49,9 +54,10 @@ FLAGS = {
     ),
     "--init-from": dict(help="run whose tokenizer and weights to begin with"),
 }
-GROUPS = TRAIN_GROUPS
+GROUPS = {"a language model": text_flags()} | TRAIN_GROUPS
 FIRST = (
     *map(flag, TRAIN_FILES),
+    *map(flag, TEXT_FILES),
     "--preset",
     "--vocab-size",
     "--max-length",
@@ -69,6 +75,10 @@ ONLY_WITH_FILES = {
     "valid_target": ("valid_source", True),
     "patience": ("valid_source", True),
 }
+ONLY_WITH_TEXT = {
+    "valid_text": ("text", True),
+    "patience": ("valid_text", True),
+}
 
 
 def run(options):
@@ -83,21 +93,31 @@ def run(options):
     in_file -= vars(options).keys()
     FLAG_NAMES.set([name for name in options.names if name not in in_file])
     chosen = {**settings, **vars(options)}
+    is_text = "text" in chosen
+    if is_text:
+        given = [name for name in TRAIN_FILES if name in chosen]
+        expect(not given, "--text", "stand without files of pairs", given)
     if not options.resume:
-        check_used(argparse.Namespace(**chosen), ONLY_WITH_FILES)
+        only = ONLY_WITH_TEXT if is_text else ONLY_WITH_FILES
+        check_used(argparse.Namespace(**chosen), only)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
     earlier = options.run if goes_on else options.init_from
-    if not goes_on and "source" not in chosen:
-        raise ValueError("--source is needed: a file of source sentences")
-    given = {
-        name: settings.get(name, {}) | chosen_fields(options, config)
-        for name, config in TRAIN_GROUPS.items()
-    }
+    if not goes_on and not is_text and "source" not in chosen:
+        needed = "--source is needed: a file of source sentences; or --text"
+        raise ValueError(needed)
     own = None
     if earlier is not None:
         from ..runs.run import Run
 
         own = Run.open(earlier).config
+    if goes_on:
+        is_text = own.is_language_model
+    groups = TRAIN_GROUPS | {"model": CausalLMConfig if is_text else TransformerConfig}
+    given = {
+        name: settings.get(name, {}) | chosen_fields(options, config)
+        for name, config in groups.items()
+    }
+    check_kind(groups["model"], {**vars(options), **settings.get("model", {})})
     fitted = None
     if goes_on:
         configs = kept_configs(own, given, chosen.get("preset"))
@@ -113,7 +133,7 @@ def run(options):
     distribution = distribute(options.distribute, options.model_devices)
     if fitted and distribution.process == 0:
         print(fitted, flush=True)
-    files = [*TRAIN_FILES, "overwrite", "resume", "init_from"]
+    files = [*TRAIN_FILES, *TEXT_FILES, "overwrite", "resume", "init_from"]
     how = {name: chosen.get(name) for name in files}
     with beside_tensorflow(is_used=configs["training"].tensorboard):
         train(options.run, **how, **configs, distribution=distribution)
@@ -121,11 +141,19 @@ def run(options):
         say_where(options.run)
 
 
+def check_kind(kind, given):
+    """Raise a `ValueError` for fields of a model that is of the other kind."""
+    other = {CausalLMConfig: TransformerConfig}.get(kind, CausalLMConfig)
+    others = flag_fields(other).keys() - flag_fields(kind).keys()
+    for name in sorted(others & given.keys()):
+        expect(False, flag(name), f"be absent for a {kind.__name__}", given[name])
+
+
 def kept_configs(own, given, size):
     """The configs of a run that goes on, with the fields and the preset given."""
     configs = {name: getattr(own, name) for name in TRAIN_GROUPS}
     if size is not None:
-        configs["model"] = preset(size)
+        configs["model"] = preset(size, type(own.model))
     for name, config in configs.items():
         configs[name] = dataclasses.replace(config, **given[name])
     return configs
@@ -138,6 +166,11 @@ def fitted_configs(own, given, chosen):
     fields = {**given["model"], **given["data"], **given["training"]}
     if "preset" in chosen:
         fields["preset"] = chosen["preset"]
-    files = (chosen["source"], chosen.get("target"))
-    is_validated = "valid_source" in chosen
-    return fitted_settings(*files, own, is_validated, **fields)
+    if "text" in chosen:
+        text = chosen["text"]
+        corpus = dict(text=[text] if isinstance(text, str) else text)
+        is_validated = "valid_text" in chosen
+    else:
+        corpus = dict(source=chosen["source"], target=chosen.get("target"))
+        is_validated = "valid_source" in chosen
+    return fitted_settings(**corpus, begun=own, validated=is_validated, **fields)

@@ -19,7 +19,7 @@ from .models import (
     flag_fields,
     preset,
 )
-from .stack import Activation, Norm, Table, check_width
+from .stack import Activation, Norm, StackConfig, Table, check_width
 from .training import TrainingConfig
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "DecodingConfig",
     "EncoderConfig",
     "Norm",
+    "StackConfig",
     "Table",
     "TrainingConfig",
     "TransformerConfig",

@@ -117,8 +117,11 @@ def check_format(run, format):
 
 def check_language_model(run, format, kind):
     """Raise a `ValueError` if a language model cannot be exported to a format."""
-    must = "hold a translation model, or be exported to huggingface"
-    expect(format == "huggingface", f"run {str(run.path)!r}", must, format)
+    must = "hold a translation model, or be exported to huggingface or keras"
+    known = ("huggingface", "keras")
+    expect(format in known, f"run {str(run.path)!r}", must, format)
+    if format == "keras":
+        return
     families_of(run.config.model)
     must = "be a checkpoint's own for huggingface"
     expect(kind == "tokenizers", "the tokenizer", must, kind)

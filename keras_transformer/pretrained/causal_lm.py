@@ -310,8 +310,7 @@ def families_of(config):
         settings = Settings(settings_of(config, name))
         try:
             read = vars(plain(config_of(settings, config.special)))
-        except ValueError as error:
-            others[name] = [str(error)]
+        except ValueError:
             continue
         differ = [key for key, value in own.items() if read[key] != value]
         if not differ:

@@ -26,10 +26,12 @@ ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
 def load(
     source, run, source_lang=None, target_lang=None, revision=None, overwrite=False
 ):
-    """Make a run of a Hugging Face checkpoint of Marian, FSMT, M2M100, NLLB or mBART.
+    """Make a run of a Hugging Face checkpoint, of one of `families.READERS`.
 
-    `Translator.load`, `evaluate`, `train(init_from=run)` and exports work on it as on
-    any other run, on every backend. Nothing in the checkpoint is executed.
+    These are translation models (Marian, FSMT, M2M100, NLLB, mBART) and language models
+    (GPT-2, Llama, Qwen2). `Translator.load` or `Generator.load`, `evaluate`,
+    `train(init_from=run)` and exports work on it as on any other run, on every backend.
+    Nothing in the checkpoint is executed.
 
     Args:
         source: a folder that holds a checkpoint, or a name on the Hugging Face hub:
@@ -41,7 +43,7 @@ def load(
         overwrite: replace an existing run.
 
     Returns:
-        the `Transformer`.
+        the `Transformer` or `CausalLM`.
 
     Raises:
         ValueError: if the checkpoint is of another family, tensors are missing, left
@@ -71,7 +73,9 @@ def load(
         expect(found == sizes, "the tokenizers", must, found)
         model = read_model(folder, config)
         shares = getattr(config, "share_embeddings", True)
-        data = DataConfig(sizes[1], share_embeddings=shares)
+        most = DataConfig.max_length
+        lengths = dict(max_length=min(most, config.longest or most))
+        data = DataConfig(sizes[1], share_embeddings=shares, **lengths)
         training = TrainingConfig(dtype="float32")
         pair = languages_of(folder, settings, source_lang, target_lang)
         settings = RunConfig(config, data, training, origin, pair)

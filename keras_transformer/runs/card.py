@@ -6,6 +6,7 @@ import operator
 import string
 from pathlib import Path
 
+from ..config import CausalLMConfig
 from ..data.cleaning import FilterReport
 from ..data.documents import TextReport
 from .sealed_files import new_file
@@ -32,27 +33,24 @@ def card(run, kind="run", more=()):
 
     Args:
         run: the `Run` that is told about.
-        kind: "run", or the format of an export of it; see `usage`.
+        kind: "run", or the format of an export of it; see `text_of`.
         more: facts beside the run's own, a dict.
     """
     languages = run.config.languages
-    is_language_model = run.config.is_language_model
-    name = "language_model" if is_language_model else "card"
-    template = string.Template((TEXTS / f"{name}.md").read_text("utf-8"))
-    if is_language_model and kind == "run":
-        kind = "generate"
+    template = string.Template(text_of(run.config.model, "card"))
     return template.substitute(
         languages=json.dumps(languages or []),
         pair=" to ".join(languages or ["languages unknown"]),
         facts="\n".join(outline(facts(run) | dict(more))),
         limit=limit_of(run),
-        usage=usage(kind),
+        usage=text_of(run.config.model, kind),
     )
 
 
-def usage(kind):
-    """How a run, or an export of some format, is opened: in Markdown."""
-    return (TEXTS / f"{kind}.md").read_text("utf-8").rstrip()
+def text_of(model, kind):
+    """How a run of a model's config, or an export in some format, is opened."""
+    place = TEXTS / "language_model" if isinstance(model, CausalLMConfig) else TEXTS
+    return (place / f"{kind}.md").read_text("utf-8").rstrip()
 
 
 def facts(run):
