@@ -1,4 +1,4 @@
-"""Language models of every family with random weights, as `transformers` writes them."""
+"""Language models with random weights, as `transformers` writes them."""
 
 import json
 
@@ -92,7 +92,7 @@ def make_model(name, **changes):
     model = model_class(config).eval()
     with torch.no_grad():
         for key, tensor in model.named_parameters():
-            scale = 0.3 if tensor.ndim == 1 else tensor.shape[-1] ** -0.5
+            scale = 0.3 if tensor.ndim == 1 else 0.7 * tensor.shape[-1] ** -0.5
             is_norm = tensor.ndim == 1 and key.endswith("weight")
             tensor.copy_(scale * torch.randn(tensor.shape) + is_norm)
     return model

@@ -1,4 +1,4 @@
-"""Texts continued: the same in any batch, to a stop token, within the model's limits."""
+"""Texts continued: the same in any batch, to a stop token, within limits."""
 
 import numpy as np
 import pytest
