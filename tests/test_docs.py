@@ -51,6 +51,7 @@ LAUNCH_PAGE = "docs/devices.md"
 # Exports that TensorFlow makes: on another backend a child process imports it first.
 # tests/export makes them on every backend.
 WITH_TENSORFLOW = ("saved_model", "onnx")
+SEARCHING = ("translate", "generate", "evaluate")
 WITH_EXAMPLES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in sorted((ROOT / "keras_transformer").rglob("*.py"))
@@ -112,10 +113,13 @@ def place(begun, tmp_path, monkeypatch):
 def write_checkpoints(folder):
     """The checkpoints that the pages name."""
     pytest.importorskip("transformers")
+    from causal_lm_checkpoints import write
     from checkpoints import complete
 
     complete(folder / "CHECKPOINT", "marian")
     complete(folder / "MULTILINGUAL", "m2m_100")
+    (folder / "GPT").mkdir()
+    write(folder / "GPT", "gpt2", n_positions=128)
 
 
 def write_encoder(folder):
@@ -142,7 +146,7 @@ def test_commands_run(place, capsys):
             continue
         if command[0] == "train":  # the same command, for few updates
             command = [*command, "--max-updates", str(next(updates))]
-        elif command[0] in ("translate", "evaluate"):
+        elif command[0] in SEARCHING and "--text" not in command:
             command = [*command, "--extra-length", "3"]
         assert main(command) == 0, (command, capsys.readouterr().err)
     translated = (place / "test.translated").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..config import expect
+from ..pretrained.causal_lm import families_of
 from ..pretrained.families import written_as
 from ..runs.bars import doing
 from ..runs.card import CARD, card
@@ -110,17 +111,35 @@ def check_format(run, format):
     markup = run.tokenizers[0].markup
     must = f"have no markup for {format}, which takes texts without Python"
     expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
-    model = run.config.model
-    type = written_as(model) if format == "huggingface" else format
-    if type in ENGINES:
-        check_model(model, ENGINES[type])
-    if type in TOKENIZERS:
-        kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
-        known = TOKENIZERS[type]
+    kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
+    if run.config.is_language_model:
+        check_language_model(run, format, kind)
+    else:
+        model = run.config.model
+        type = written_as(model) if format == "huggingface" else format
+        if type in ENGINES:
+            check_model(model, ENGINES[type])
+        known = TOKENIZERS.get(type, (kind,))
         must = f"be of {' or '.join(known)} for {format}"
         expect(kind in known, "the tokenizer", must, kind)
     for extra, modules in PACKAGES[format].items():
         needed(*modules, extra=extra)
+
+
+def check_language_model(run, format, kind):
+    """Raise a `ValueError` if a language model cannot be exported to a format."""
+    must = "hold a translation model, or be exported to huggingface or keras"
+    known = ("huggingface", "keras")
+    expect(format in known, f"run {str(run.path)!r}", must, format)
+    if format == "keras":
+        return
+    families_of(run.config.model)
+    must = "be a checkpoint's own for huggingface"
+    expect(kind == "language_model", "the tokenizer", must, kind)
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def check_place(run, out):

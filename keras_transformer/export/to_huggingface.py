@@ -1,7 +1,6 @@
 """A run as a folder that `transformers` reads: a Marian model, or BART or T5 again."""
 
 import dataclasses
-import json
 
 import numpy as np
 from keras import ops
@@ -12,8 +11,9 @@ from ..pretrained.families import SAME_NAME, TENSORS, written_as
 from ..pretrained.tokenizers.marian import MarianTokenizer
 from ..runs.run import Run
 from ..text.tokenizer import Tokenizer
+from .causal_lm_to_huggingface import causal_lm
 from .comparison import compare_logits
-from .export_directory import check_format, new_export
+from .export_directory import check_format, new_export, write_json
 
 THEIR_NAMES = {"text.spm": "spiece.model"}
 # Others have the same name.
@@ -33,6 +33,9 @@ def huggingface(run, out, overwrite=False):
     there texts begin with their `>>xx<<`. Text is cut as here, but that transformers
     takes any `>>xx<<` at the beginning for a language, and decodes "▁" to a space.
 
+    A language model becomes a checkpoint of GPT-2, Llama or Qwen2, which
+    `transformers.AutoModelForCausalLM` loads, with the files of its own tokenizer.
+
     Args:
         run: a run directory, trained on any backend, or imported.
         out: directory to make.
@@ -50,6 +53,8 @@ def huggingface(run, out, overwrite=False):
     run = Run.open(run)
     config = run.config.model
     check_format(run, "huggingface")
+    if run.config.is_language_model:
+        return causal_lm(run, out, overwrite)
     export = new_export(run, out, overwrite, "huggingface", "torch", "transformers")
     with export as (aside, about):
         family = written_as(config)
@@ -180,10 +185,6 @@ def write_marian(out, source, target):
         "target_lang": "target",
     }
     write_json(out / "tokenizer_config.json", settings)
-
-
-def write_json(path, content):
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def sentencepiece_model(tokenizer):

@@ -5,7 +5,8 @@ from ..config import (
     expect,
     one_of,
 )
-from . import names, t5
+from . import causal_lm, names, t5
+from .settings import Settings
 
 FAIRSEQ = dict(positions="sinusoidal_fairseq", first_position=2)
 BART = dict(
@@ -40,17 +41,6 @@ ACTIVATIONS = {
 }
 # In files of older versions.
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
-
-
-class Settings(dict):
-    """The content of `config.json`, which says what is missing."""
-
-    def __missing__(self, name):
-        raise ValueError(f"config.json must have {name}; it has not")
-
-    def with_defaults(self, defaults):
-        """The same with defaults for what is missing."""
-        return Settings({**defaults, **self})
 
 
 def transformer_config(config, special, tensors=()):
@@ -140,5 +130,13 @@ WRITTEN = {
     ),
 }
 # What reads the settings of a model type, and what names its tensors.
-READERS = {**dict.fromkeys(FAMILIES, fairseq_config), "t5": t5.config_of}
-TENSORS = {**dict.fromkeys(FAMILIES, names.tensors), "t5": t5.tensors}
+READERS = {
+    **dict.fromkeys(FAMILIES, fairseq_config),
+    "t5": t5.config_of,
+    **dict.fromkeys(causal_lm.FAMILIES, causal_lm.config_of),
+}
+TENSORS = {
+    **dict.fromkeys(FAMILIES, names.tensors),
+    "t5": t5.tensors,
+    **causal_lm.TENSORS,
+}

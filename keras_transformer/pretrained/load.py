@@ -7,7 +7,7 @@ import numpy as np
 
 from ..config import DataConfig, TrainingConfig, expect
 from ..layers.positional_embedding import PositionalEmbedding
-from ..models.transformer import Transformer
+from ..models.kinds import model_of
 from ..runs.bars import describe, doing
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import new_directory, read_json
@@ -26,13 +26,12 @@ ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
 def load(
     source, run, source_lang=None, target_lang=None, revision=None, overwrite=False
 ):
-    """Make a run of a Hugging Face checkpoint that translates or rewrites text.
+    """Make a run of a Hugging Face checkpoint, of one of `families.READERS`.
 
-    It is one of Marian, FSMT, M2M100, NLLB, mBART, BART or T5; `load_encoder` reads
-    others.
-
-    `Translator.load`, `evaluate`, `train(init_from=run)` and exports work on it as on
-    any other run, on every backend. Nothing in the checkpoint is executed.
+    These are translation models (Marian, FSMT, M2M100, NLLB, mBART) and language models
+    (GPT-2, Llama, Qwen2). `Translator.load` or `Generator.load`, `evaluate`,
+    `train(init_from=run)` and exports work on it as on any other run, on every backend.
+    Nothing in the checkpoint is executed.
 
     Args:
         source: a folder that holds a checkpoint, or a name on the Hugging Face hub:
@@ -44,7 +43,7 @@ def load(
         overwrite: replace an existing run.
 
     Returns:
-        the `Transformer`.
+        the `Transformer` or `CausalLM`.
 
     Raises:
         ValueError: if the checkpoint is of another family, tensors are missing, left
@@ -68,12 +67,15 @@ def load(
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
         names = open_checkpoint(folder).shapes
         config = transformer_config(settings, tokenizers[1].special, names)
-        sizes = (config.source_vocab_size, config.target_vocab_size)
+        sizes = tuple(config.side(side)[0] for side in ("source", "target"))
         found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
         must = f"have config.json's {sizes} tokens"
         expect(found == sizes, "the tokenizers", must, found)
         model = read_model(folder, config)
-        data = DataConfig(sizes[1], share_embeddings=config.share_embeddings)
+        shares = getattr(config, "share_embeddings", True)
+        most = DataConfig.max_length
+        lengths = dict(max_length=min(most, config.longest or most))
+        data = DataConfig(sizes[1], share_embeddings=shares, **lengths)
         training = TrainingConfig(dtype="float32")
         pair = languages_of(folder, settings, source_lang, target_lang)
         settings = RunConfig(config, data, training, origin, pair)
@@ -100,7 +102,7 @@ def check_size(folder, config):
 
 
 def read_model(folder, config):
-    """The `Transformer` of a checkpoint folder and its `TransformerConfig`.
+    """The model of a checkpoint folder and its configuration.
 
     Raises:
         ValueError: as `load`; before anything of the model's size is allocated.
@@ -108,12 +110,11 @@ def read_model(folder, config):
     """
     checkpoint = open_checkpoint(folder)
     family = read_json(folder / "config.json")["model_type"]
-    layers = config.encoder_layers + config.decoder_layers
-    chosen = matched(checkpoint, TENSORS[family](config), layers)
+    chosen = matched(checkpoint, TENSORS[family](config), config.num_blocks)
     check_tables(checkpoint, config)
 
     def make():
-        return Transformer(config, dtype="float32")
+        return model_of(config, "float32")
 
     return read_into(make, checkpoint, chosen)
 

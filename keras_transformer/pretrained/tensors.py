@@ -33,6 +33,7 @@ class Tensor:
         skipped: rows at the beginning that we do not have.
         factor: what it is multiplied by to be ours.
         optional: whether it may be missing; ours is as a new model has it then.
+        columns: which of its last axis are ours; all when absent.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Tensor:
     skipped: int = 0
     factor: float = 1.0
     optional: bool = False
+    columns: tuple[int, int] | None = None
 
     def variable(self, model):
         """Our variable."""
@@ -53,6 +55,8 @@ class Tensor:
     def ours(self, array):
         """A checkpoint's array as we hold it, but for axes of one row."""
         array = array[self.skipped :]
+        if self.columns is not None:
+            array = array[..., slice(*self.columns)]
         if self.factor != 1.0:
             array = array * np.float32(self.factor)
         return array.T if self.transposed else array
@@ -64,7 +68,8 @@ class Tensor:
             array = array / np.float32(self.factor)
         if self.skipped:
             array = np.pad(array, [(self.skipped, 0), (0, 0)])
-        return np.ascontiguousarray(array, "float32").reshape(self.shape)
+        array = np.ascontiguousarray(array, "float32")
+        return array if self.columns is not None else array.reshape(self.shape)
 
 
 def stack_weights(config, side, attentions=None):

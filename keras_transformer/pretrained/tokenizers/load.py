@@ -15,6 +15,7 @@ from .files import (
     reading,
 )
 from .fsmt import FsmtTokenizer, read_fsmt
+from .language_model import LanguageModelTokenizer, read_library
 from .library import LibraryTokenizer, read_bart, read_t5
 from .marian import MarianTokenizer, read_marian
 from .multilingual import (
@@ -29,8 +30,17 @@ READERS = {
     "mbart": read_multilingual,
     "bart": read_bart,
     "t5": read_t5,
+    "gpt2": read_library,
+    "llama": read_library,
+    "qwen2": read_library,
 }
-TOKENIZERS = (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer, LibraryTokenizer)
+TOKENIZERS = (
+    MarianTokenizer,
+    MultilingualTokenizer,
+    FsmtTokenizer,
+    LibraryTokenizer,
+    LanguageModelTokenizer,
+)
 KINDS = {kind.kind: kind for kind in TOKENIZERS}
 
 
