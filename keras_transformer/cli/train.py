@@ -84,13 +84,7 @@ def run(options):
     if options.resume:
         replaces = options.overwrite
         expect(not replaces, "--overwrite", "be absent with --resume", replaces)
-    settings = read_toml(options.config) if options.config else {}
-    in_file = {*settings}
-    for group in TRAIN_GROUPS:
-        in_file |= settings.get(group, {}).keys()
-    # Errors name what a settings file says as it does.
-    in_file -= vars(options).keys()
-    FLAG_NAMES.set([name for name in options.names if name not in in_file])
+    settings = read_settings(options)
     chosen = {**settings, **vars(options)}
     is_text = "text" in chosen
     if is_text:
@@ -122,8 +116,8 @@ def run(options):
     if goes_on:
         configs = kept_configs(own, given, chosen.get("preset"))
     else:
-        found = fitted_configs(own, given, chosen, corpus, valid, is_text)
-        corpus, fitted = found
+        material = (corpus, valid, is_text)
+        corpus, fitted = fitted_configs(own, given, chosen, *material)
         configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
     for name, config in configs.items():
         check_only(config, given[name])
@@ -141,6 +135,17 @@ def run(options):
         train(options.run, **how, **configs, distribution=distribution)
     if distribution.process == 0:
         say_where(options.run)
+
+
+def read_settings(options):
+    """The content of the settings file, if there is one; errors name what it says."""
+    settings = read_toml(options.config) if options.config else {}
+    in_file = {*settings}
+    for group in TRAIN_GROUPS:
+        in_file |= settings.get(group, {}).keys()
+    in_file -= vars(options).keys()
+    FLAG_NAMES.set([name for name in options.names if name not in in_file])
+    return settings
 
 
 def check_kind(kind, given):

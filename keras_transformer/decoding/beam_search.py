@@ -116,8 +116,7 @@ def beam_search(
     stops = stops or (special.end,)
     _, _, given_B1 = search.start(prompt, max_lengths, special)
     limits_R = caches.repeat(max_lengths, beam)
-    if copies is not None:
-        copies = copies._replace(wanted=caches.repeat(copies.wanted, beam))
+    copies = caches.repeat(copies, beam)
 
     def advance(state):
         # A compiler makes one pass of this reordering and of the step's writing.
@@ -126,13 +125,10 @@ def beam_search(
         logits_R1V, cache = step(last_R1, cache, state.index)
         forced = search.forced_at(state.index, prefix, free_prefix, special)
         # One row supplies at most `beam` extensions that live on, and those that end.
-        closed = None
-        if copies is not None:
-            tokens_RL = ops.reshape(state.live_tokens, (-1, lengths[-1]))
-            room_R = limits_R - state.index
-            sizes = (special.end, logits_R1V.shape[2])
-            closed = copies.closed(tokens_RL, room_R, *sizes)
         logits_RV = logits_R1V[:, 0]
+        tokens_RL = ops.reshape(state.live_tokens, (-1, lengths[-1]))
+        room_R = limits_R - state.index
+        closed = search.closed_by(copies, tokens_RL, room_R, special, logits_RV)
         most = beam + len(stops)
         found = search.candidates(logits_RV, most, special, *forced, stops, closed)
         written_B1 = ops.maximum(state.index + 1 - given_B1, 1)

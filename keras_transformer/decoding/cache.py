@@ -12,10 +12,12 @@ from keras import ops
 def repeat(cache, width):
     """Gives each of B sentences `width` rows: `(B, ...)` become `(B * width, ...)`.
 
-    None stays None.
+    None stays None, and a plain integer what it is.
     """
 
     def repeated(leaf):
+        if isinstance(leaf, int):
+            return leaf
         return ops.repeat(leaf, width, axis=0)
 
     return keras.tree.map_structure(repeated, cache, none_is_leaf=False)

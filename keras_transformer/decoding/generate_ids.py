@@ -2,10 +2,8 @@
 
 from keras import ops
 
-from . import cache as caches
 from . import search
-from .beam_search import beam_search
-from .sampling import sampling
+from .chosen_search import chosen_search
 
 # New tokens that a cache has room for at first, and then.
 STAGES = (16, 64)
@@ -43,37 +41,18 @@ def generate_ids(
         cache = decoder.prefill(prefill_ids, cache)
     prompt = search.Prompt(read, prompt_ids[:, read], sizes - 1)
     prefix = prompt_ids[:, 1:] if prompt_ids.shape[1] > 1 else None
-    options = dict(free_prefix=prompt_ids.shape[1], special=special, stops=stops)
-    if config.search == "sampling":
-        given = (cache, max_lengths, prefix, prompt.last, prompt.given)
-        repeated = caches.repeat(given, config.n_best)
-        cache, max_lengths, prefix, last, given = repeated
-        ids, scores = sampling(
-            decoder.step,
-            cache,
-            max_lengths,
-            lengths,
-            prefix,
-            prompt=search.Prompt(read, last, given),
-            seeds=ops.reshape(seeds, (-1,)),
-            temperature=config.temperature,
-            top_k=config.top_k,
-            top_p=config.top_p,
-            **options,
-        )
-        ids = ops.reshape(ids, (-1, config.n_best, lengths[-1]))
-        return ids, ops.reshape(scores, (-1, config.n_best))
-    return beam_search(
+    return chosen_search(
+        config,
         decoder.step,
         cache,
         max_lengths,
         lengths,
         prefix,
+        seeds,
         prompt=prompt,
-        beam=1 if config.search == "greedy" else config.beam,
-        length_penalty=config.length_penalty,
-        penalty=config.penalty,
-        **options,
+        free_prefix=prompt_ids.shape[1],
+        special=special,
+        stops=stops,
     )
 
 

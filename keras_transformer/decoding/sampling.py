@@ -74,15 +74,11 @@ def sampling(
         last = ops.expand_dims(state.last, 1)
         logits, cache = step(last, state.cache, state.index)
         forced = search.forced_at(state.index, prefix, free_prefix, special)
-        closed = None
-        if copies is not None:
-            room = max_lengths - state.index
-            sizes = (special.end, logits.shape[2])
-            closed = copies.closed(state.tokens, room, *sizes)
         logits_BV = logits[:, 0]
-        log_probs, ids = search.candidates(
-            logits_BV, k, special, *forced, stops, closed
-        )
+        room = max_lengths - state.index
+        closed = search.closed_by(copies, state.tokens, room, special, logits_BV)
+        limits = (stops, closed)
+        log_probs, ids = search.candidates(logits_BV, k, special, *forced, *limits)
         probs = restricted(log_probs, temperature, top_k, top_p)
         column = draw(probs, uniform(seeds, state.index))
         is_chosen = ops.arange(ids.shape[1]) == column

@@ -90,6 +90,13 @@ def top_k(logits_RV, k):
     return values_RK, pick(groups_RK, index_RK // size) * size + index_RK % size
 
 
+def closed_by(copies, tokens_RL, room_R, special, logits_RV):
+    """What `candidates` must know of `Copies`; None without them."""
+    if copies is None:
+        return None
+    return copies.closed(tokens_RL, room_R, special.end, logits_RV.shape[-1])
+
+
 class Copies(NamedTuple):
     """Tokens that a translation holds exactly as often as it is told.
 

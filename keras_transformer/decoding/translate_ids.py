@@ -5,10 +5,8 @@ import functools
 from keras import ops
 
 from ..layers.masks import padding_mask
-from . import cache as caches
 from . import search
-from .beam_search import beam_search
-from .sampling import sampling
+from .chosen_search import chosen_search
 
 # Tokens beyond its source's length that nearly every translation stays within.
 SLACK = 8
@@ -25,7 +23,7 @@ def translate_ids(
     lengths=None,
     target_prefix=(),
     first_copied=0,
-    loop=search.run,
+    **loop,
 ):
     """The translations of a batch of source ids.
 
@@ -44,7 +42,7 @@ def translate_ids(
         target_prefix: ids with which all translations begin at no cost, as those of a
             `SentenceFormat`.
         first_copied: the first of the tokens of `copied`; the others come after it.
-        loop: that of `beam_search`.
+        **loop: `loop` of `beam_search`.
 
     Returns:
         ids `(B, W, lengths[-1])` and scores `(B, W)` of the W hypotheses.
@@ -63,40 +61,18 @@ def translate_ids(
     copies = None
     if copied is not None and copied.shape[1] > 0:
         copies = search.Copies(first_copied, copied)
-    options = dict(free_prefix=len(target_prefix), special=special)
-    if config.search == "sampling":
-        n_best = config.n_best
-        repeated = caches.repeat((cache, max_lengths, prefix), n_best)
-        cache, max_lengths, prefix = repeated
-        if copies is not None:
-            copies = copies._replace(wanted=caches.repeat(copied, n_best))
-        ids, scores = sampling(
-            step,
-            cache,
-            max_lengths,
-            lengths,
-            prefix,
-            seeds=ops.reshape(seeds, (-1,)),
-            temperature=config.temperature,
-            top_k=config.top_k,
-            top_p=config.top_p,
-            copies=copies,
-            **options,
-        )
-        ids = ops.reshape(ids, (-1, n_best, lengths[-1]))
-        return ids, ops.reshape(scores, (-1, n_best))
-    return beam_search(
+    return chosen_search(
+        config,
         step,
         cache,
         max_lengths,
         lengths,
         prefix,
-        beam=1 if config.search == "greedy" else config.beam,
-        length_penalty=config.length_penalty,
-        penalty=config.penalty,
-        copies=copies,
-        loop=loop,
-        **options,
+        seeds,
+        copies,
+        free_prefix=len(target_prefix),
+        special=special,
+        **loop,
     )
 
 

@@ -157,7 +157,7 @@ class Translator(BaseTranslator):
     def _alignments(self, sources, targets, warns=False):
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
-        target_ids = self._target_ids(targets, [()] * len(targets))
+        target_ids = self._target_ids(targets)
         labels = [sentence_format.labels(ids) for ids in target_ids]
         inputs = [sentence_format.target(own) for own in labels]
         texts = as_texts(targets)
@@ -274,11 +274,12 @@ class Translator(BaseTranslator):
         copied[: len(texts)] = [counts_of(text) for text in texts]
         return copied
 
-    def _target_ids(self, targets, marks):
+    def _target_ids(self, targets, marks=None):
         """The ids of each translation, without what stands around them.
 
         `marks` are those of each source.
         """
+        marks = marks or [()] * len(targets)
         texts = map(self._symbols_in, as_texts(targets), marks)
         encoded = self.target_tokenizer.encode([*texts])
         end = self._special.end

@@ -95,25 +95,15 @@ def begin(
             check_sides(corpus, valid)
         is_validated = is_validated or filters.valid_size != 0
     if None in (model, data, training):
-        own = begun and begun.config
-        given = chosen_by(model, data, training)
         material = dict(text=corpus) if is_text else dict(source=corpus)
-        how = dict(begun=own, validated=is_validated, **given)
-        settings = fitted_settings(**material, **how)
+        how = dict(begun=begun and begun.config, validated=is_validated)
+        given = chosen_by(model, data, training)
+        settings = fitted_settings(**material, **how, **given)
         print(settings, flush=True)
         model = model or settings.model
         data = data or settings.data
         training = training or settings.training
-    rank = training.lora_rank
-    is_right = rank is None or init_from is not None
-    expect(is_right, "lora_rank", "be absent without init_from", rank)
-    if training.monitor == "bleu":
-        what = "be at least 1, or valid_source be given, with monitor='bleu'"
-        expect(is_validated, "valid_size", what, filters.valid_size)
-    if training.monitor == "bleu" and training.bleu_tokenize != "auto":
-        bleu_metric(training.bleu_tokenize)  # likewise
-    if training.tensorboard:
-        needed("tensorflow", "tensorboard", extra="tensorflow")
+    check_training(training, init_from, is_validated, filters)
     fits = model.longest is None or data.max_length <= model.longest
     limit = f"max_positions={model.max_positions} with positions='learned'"
     expect(fits, "max_length", f"be at most {limit}", data.max_length)
@@ -127,6 +117,20 @@ def begin(
         run = prepare(aside, corpus, valid, config, begun)
         warn_of_plan(run, begun)
         held.enter_context(locked(aside))  # under its new name, too
+
+
+def check_training(training, init_from, is_validated, filters):
+    """Raise an error for settings of a training that do not go with the rest."""
+    rank = training.lora_rank
+    is_right = rank is None or init_from is not None
+    expect(is_right, "lora_rank", "be absent without init_from", rank)
+    if training.monitor == "bleu":
+        what = "be at least 1, or valid_source be given, with monitor='bleu'"
+        expect(is_validated, "valid_size", what, filters.valid_size)
+    if training.monitor == "bleu" and training.bleu_tokenize != "auto":
+        bleu_metric(training.bleu_tokenize)  # likewise
+    if training.tensorboard:
+        needed("tensorflow", "tensorboard", extra="tensorflow")
 
 
 def resumed(run, model, data, training):
