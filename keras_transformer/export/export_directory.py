@@ -34,6 +34,8 @@ PACKAGES = {
     "keras": {},
     "kerashub": dict(kerashub=("keras_hub",)),
 }
+# Exports whose translator puts markup back; the others read text by themselves.
+KEEP_MARKUP = ("ctranslate2", "keras")
 # Whose models a format, or a model type of it, holds, and which tokenizers, where not
 # all of ours.
 ENGINES = {"ctranslate2": "CTranslate2", "marian": "Marian"}
@@ -105,13 +107,16 @@ def check_format(run, format):
         ValueError: if the format has no such model or tokenizer.
         ImportError: if a package is not installed.
     """
+    markup = run.tokenizers[0].markup
+    must = f"have no markup for {format}, which takes texts without Python"
+    expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
     model = run.config.model
-    type = written_as(model) if format == "huggingface" else format
-    if type in ENGINES:
-        check_model(model, ENGINES[type])
-    if type in TOKENIZERS:
+    kept_as = written_as(model) if format == "huggingface" else format
+    if kept_as in ENGINES:
+        check_model(model, ENGINES[kept_as])
+    if kept_as in TOKENIZERS:
         kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
-        known = TOKENIZERS[type]
+        known = TOKENIZERS[kept_as]
         must = f"be of {' or '.join(known)} for {format}"
         expect(kind in known, "the tokenizer", must, kind)
     for extra, modules in PACKAGES[format].items():
@@ -139,6 +144,7 @@ def check_model(config, engine):
     only = {"value_dim": key_dim, **OTHERS_LACK}
     if engine == "Marian":
         only = dict(
+            **OTHERS_LACK,
             norm_first=False,
             embedding_norm=False,
             layer_norm_epsilon=1e-5,
