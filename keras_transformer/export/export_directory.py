@@ -116,10 +116,10 @@ def check_format(run, format):
         check_language_model(run, format, kind)
     else:
         model = run.config.model
-        type = written_as(model) if format == "huggingface" else format
-        if type in ENGINES:
-            check_model(model, ENGINES[type])
-        known = TOKENIZERS.get(type, (kind,))
+        kept_as = written_as(model) if format == "huggingface" else format
+        if kept_as in ENGINES:
+            check_model(model, ENGINES[kept_as])
+        known = TOKENIZERS.get(kept_as, (kind,))
         must = f"be of {' or '.join(known)} for {format}"
         expect(kind in known, "the tokenizer", must, kind)
     for extra, modules in PACKAGES[format].items():

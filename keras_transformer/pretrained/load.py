@@ -1,5 +1,6 @@
 """From somebody else's checkpoint to a run directory."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -95,7 +96,8 @@ def languages_of(folder, settings, source_lang, target_lang):
 
 def check_size(folder, config):
     """Raise a `ValueError` if a config's weights cannot be in a checkpoint's files."""
-    least = 2 * config.parameters  # half precision
+    # In half precision, and the bias of logits may be missing.
+    least = 2 * dataclasses.replace(config, output_bias=False).parameters
     size = sum(path.stat().st_size for path in weights_in(folder))
     must = f"have the {least:,} bytes that config.json's sizes take, or more"
     expect(size >= least, "the files of weights", must, size)

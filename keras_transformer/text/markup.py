@@ -70,6 +70,7 @@ class Markup:
         ValueError: if a preset is unknown or the pattern is none, or matches nothing.
 
     Examples:
+        >>> from keras_transformer.text.markup import Markup
         >>> markup = Markup(("python-format",))
         >>> text, marks = markup.protect("{n} of {n} files in %s")
         >>> marks

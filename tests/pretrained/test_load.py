@@ -208,6 +208,26 @@ def with_(name, make):
     return lambda tensors: {**tensors, name: make(tensors)}
 
 
+def as_bare_model(tensors):
+    """As bart-base is on the hub: a model without what makes logits of it."""
+    names = {name: name.removeprefix("model.") for name in tensors}
+    del names["final_logits_bias"]
+    return {names[name]: tensors[name] for name in names}
+
+
+@marked(ON_TORCH)
+def test_a_file_of_a_model_without_output(imported, tmp_path):
+    made = imported("bart")
+    folder = changed(made.checkpoint, tmp_path / "bare", as_bare_model)
+    pairs = zip(read(folder).weights, made.ours.weights, strict=True)
+    for found, expected in pairs:
+        expected = keras.ops.convert_to_numpy(expected)
+        if found.name == "output_bias":
+            assert np.any(expected)
+            expected = np.zeros_like(expected)
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(found), expected)
+
+
 WEIGHT = "model.encoder.layers.0.fc1.weight"
 BAD_TENSORS = [
     (without(WEIGHT), rf"tensors must not be missing; received \['{WEIGHT}'\]"),

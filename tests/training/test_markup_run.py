@@ -12,7 +12,9 @@ from keras_transformer.export.export_directory import check_format
 from keras_transformer.runs.run import Run
 
 pytestmark = ON_TORCH
-DATA = DataConfig(vocab_size=70, batch_tokens=400, markup="rst, python-format")
+DATA = DataConfig(
+    vocab_size=70, batch_tokens=400, markup="rst, python-format", valid_size=0
+)
 SOURCE = "call ``f({})`` with {{n}} and %s of the %d men {}"
 
 

@@ -1,5 +1,6 @@
 """Tokenizers of checkpoints that the library `tokenizers` makes and runs."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -88,16 +89,23 @@ class EncoderTokenizer:
         return batch
 
 
+@contextlib.contextmanager
+def library_reading(name):
+    """Make what the library raises a `ValueError` that names the file."""
+    try:
+        yield
+    except Exception as error:  # the library has no kind of its own
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise ValueError(f"{name} cannot be used: {reason}") from None
+
+
 def tokenizer_of(content):
     """The `tokenizers.Tokenizer` of a `tokenizer.json`, which neither cuts nor pads."""
     needed("tokenizers", extra="pretrained")
     import tokenizers
 
-    try:
+    with library_reading(CONTENT):
         found = tokenizers.Tokenizer.from_str(content.decode("utf-8"))
-    except Exception as error:  # of the library's own kind
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{CONTENT} cannot be used: {reason}") from None
     found.no_truncation()
     found.no_padding()
     return found
@@ -115,7 +123,8 @@ def content_in(folder):
     for name, read in READERS.items():
         if (folder / name).exists():
             needed("tokenizers", extra="pretrained")
-            return read(folder)
+            with library_reading(name):
+                return read(folder)
     return None
 
 

@@ -345,3 +345,29 @@ def test_other_languages_as_if_loaded_for_them(loaded):
         is_marian = name.startswith("marian")
         assert changed.target_prefix == (() if is_marian else (number,))
         assert changed.source_suffix == tokenizers[0].source_suffix
+
+
+@pytest.mark.parametrize("name", ["bart", "t5"])
+def test_files_of_old_and_new(tmp_path, name):
+    """BART's two files, and T5's in one: the ids are those of the others."""
+    if name == "bart":
+        folder = folders.bart(tmp_path, whole=False)
+        assert not (folder / "tokenizer.json").exists()
+        theirs = transformers.AutoTokenizer.from_pretrained(folder)
+    else:
+        folder = folders.t5(tmp_path)
+        theirs = transformers.AutoTokenizer.from_pretrained(folder)
+        theirs.save_pretrained(folder)
+        (folder / "spiece.model").unlink()
+    source, target = load_tokenizers(folder, read(folder))
+    assert source is target and source.kind == "tokenizers"
+    assert with_ends(source, LINES) == theirs(LINES).input_ids
+    rows = source.encode(LINES)
+    assert source.decode(rows) == theirs.batch_decode(rows, skip_special_tokens=True)
+    with pytest.raises(ValueError, match=f"target_lang must be absent for {name}; rec"):
+        load_tokenizers(folder, read(folder), target_lang="de")
+    for path in folder.glob("*.json"):
+        if path.name in ("tokenizer.json", "vocab.json"):
+            path.write_text("{}")
+    with pytest.raises(ValueError, match="tokenizer|vocab"):
+        load_tokenizers(folder, read(folder))
