@@ -124,7 +124,7 @@ def check_language_model(run, format, kind):
         return
     families_of(run.config.model)
     must = "be a checkpoint's own for huggingface"
-    expect(kind == "tokenizers", "the tokenizer", must, kind)
+    expect(kind == "language_model", "the tokenizer", must, kind)
 
 
 def write_json(path, content):

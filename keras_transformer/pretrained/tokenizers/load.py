@@ -15,7 +15,7 @@ from .files import (
     reading,
 )
 from .fsmt import FsmtTokenizer, read_fsmt
-from .library import LibraryTokenizer, read_library
+from .language_model import LanguageModelTokenizer, read_language_model
 from .marian import MarianTokenizer, read_marian
 from .multilingual import (
     MultilingualTokenizer,
@@ -27,9 +27,9 @@ READERS = {
     "fsmt": read_fsmt,
     "m2m_100": read_multilingual,
     "mbart": read_multilingual,
-    "gpt2": read_library,
-    "llama": read_library,
-    "qwen2": read_library,
+    "gpt2": read_language_model,
+    "llama": read_language_model,
+    "qwen2": read_language_model,
 }
 KINDS = {
     kind.kind: kind
@@ -37,7 +37,7 @@ KINDS = {
         MarianTokenizer,
         MultilingualTokenizer,
         FsmtTokenizer,
-        LibraryTokenizer,
+        LanguageModelTokenizer,
     )
 }
 

@@ -106,7 +106,7 @@ def test_saving_and_loading(folder):
 CHANGED = [
     (
         {"kind": "other"},
-        "kind must be one of marian, multilingual, fsmt, tokenizers; .* 'other'",
+        "kind must be one of marian, multilingual, fsmt, language_model; .* 'other'",
     ),
     ({"kind": ["marian"]}, r"kind must be one of .*; received \['marian'\]"),
     ({"kind": "marian"}, "encoder.spm' cannot be used: No such file"),

@@ -10,7 +10,7 @@ FILE = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
 
 
-class LibraryTokenizer(CheckpointTokenizer):
+class LanguageModelTokenizer(CheckpointTokenizer):
     """The tokenizer of a language model's checkpoint.
 
     As with `transformers`, text that spells a special token means it, and decoding
@@ -26,7 +26,7 @@ class LibraryTokenizer(CheckpointTokenizer):
         ValueError: if the file is not that library's.
     """
 
-    kind = "tokenizers"
+    kind = "language_model"
     needs = (FILE, SETTINGS)
 
     def __init__(self, vocabulary, models, stops=()):
@@ -64,7 +64,7 @@ def opened(content):
     return found
 
 
-def read_library(files, source_lang, target_lang):
+def read_language_model(files, source_lang, target_lang):
     """The tokenizer of a language model's checkpoint, for both sides."""
     given = source_lang or target_lang
     expect(not given, "source_lang and target_lang", "be absent for it", given)
@@ -87,7 +87,7 @@ def read_library(files, source_lang, target_lang):
         prefix = begins[:1] if adds else []
     vocabulary = Vocabulary(pieces, special, source_prefix=prefix)
     models = {FILE: content, SETTINGS: settings}
-    tokenizer = LibraryTokenizer(vocabulary, models, ends[1:])
+    tokenizer = LanguageModelTokenizer(vocabulary, models, ends[1:])
     return tokenizer, tokenizer
 
 
