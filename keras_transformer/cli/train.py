@@ -1,4 +1,4 @@
-"""Train a model on two text files, or a language model on text."""
+"""Train a model on pairs of sentences, or a language model on text."""
 
 import argparse
 import dataclasses
@@ -18,11 +18,14 @@ from ..runs.flag_names import FLAG_NAMES, flag
 from .flags import (
     NEW_RUN,
     OVERWRITE,
+    SIDES,
     TEXT_FILES,
     TRAIN_FILES,
     TRAIN_GROUPS,
     check_used,
     chosen_fields,
+    file_flags,
+    pairs_chosen,
     read_toml,
     text_flags,
 )
@@ -32,9 +35,7 @@ from .startup import beside_tensorflow
 UNSET = argparse.SUPPRESS  # the options lack what the user does not choose
 FLAGS = {
     **NEW_RUN,
-    **{
-        flag(name): dict(default=UNSET, help=text) for name, text in TRAIN_FILES.items()
-    },
+    **file_flags(TRAIN_FILES),
     "--preset": dict(
         default=UNSET,
         choices=PRESETS,
@@ -56,8 +57,7 @@ FLAGS = {
 }
 GROUPS = {"a language model": text_flags()} | TRAIN_GROUPS
 FIRST = (
-    *map(flag, TRAIN_FILES),
-    *map(flag, TEXT_FILES),
+    *map(flag, (*TRAIN_FILES, *SIDES, *TEXT_FILES)),
     "--preset",
     "--vocab-size",
     "--max-length",
@@ -73,7 +73,6 @@ ONLY = {"model_devices": ("distribute", "model")}
 ONLY_WITH_FILES = {
     "target": ("source", True),
     "valid_target": ("valid_source", True),
-    "patience": ("valid_source", True),
 }
 ONLY_WITH_TEXT = {
     "valid_text": ("text", True),
@@ -102,9 +101,10 @@ def run(options):
         check_used(argparse.Namespace(**chosen), only)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
     earlier = options.run if goes_on else options.init_from
-    if not goes_on and not is_text and "source" not in chosen:
-        needed = "--source is needed: a file of source sentences; or --text"
-        raise ValueError(needed)
+    corpus = None
+    valid = None
+    if not goes_on:
+        corpus, valid = files_chosen(chosen, is_text)
     own = None
     if earlier is not None:
         from ..runs.run import Run
@@ -122,7 +122,8 @@ def run(options):
     if goes_on:
         configs = kept_configs(own, given, chosen.get("preset"))
     else:
-        fitted = fitted_configs(own, given, chosen)
+        found = fitted_configs(own, given, chosen, corpus, valid, is_text)
+        corpus, fitted = found
         configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
     for name, config in configs.items():
         check_only(config, given[name])
@@ -133,8 +134,9 @@ def run(options):
     distribution = distribute(options.distribute, options.model_devices)
     if fitted and distribution.process == 0:
         print(fitted, flush=True)
-    files = [*TRAIN_FILES, *TEXT_FILES, "overwrite", "resume", "init_from"]
-    how = {name: chosen.get(name) for name in files}
+    how = {name: chosen.get(name) for name in ("overwrite", "resume", "init_from")}
+    names = ("text", "valid_text") if is_text else ("pairs", "valid_pairs")
+    how |= dict(zip(names, (corpus, valid)))
     with beside_tensorflow(is_used=configs["training"].tensorboard):
         train(options.run, **how, **configs, distribution=distribution)
     if distribution.process == 0:
@@ -159,18 +161,39 @@ def kept_configs(own, given, size):
     return configs
 
 
-def fitted_configs(own, given, chosen):
-    """The `FittedSettings` of the files chosen, in which the fields given stand."""
-    from ..training.fitted import fitted_settings
+def files_chosen(chosen, is_text):
+    """What to learn from and what to validate on: paths of text, or `Pairs`."""
+    if is_text:
+        texts = [chosen.get(name) for name in TEXT_FILES]
+        return [[text] if isinstance(text, str) else text for text in texts]
+    pairs = pairs_chosen(chosen)
+    if pairs is None:
+        what = "a file of source sentences; or --pairs, or --text"
+        raise ValueError(f"--source is needed: {what}")
+    return pairs, pairs_chosen(chosen, "valid_")
+
+
+def fitted_configs(own, given, chosen, corpus, valid, is_text):
+    """The corpus, cleaned if it is pairs, and its `FittedSettings`.
+
+    The fields given stand in these.
+    """
+    from ..data.corpus import clean_pairs
+    from ..training.fitted import data_given, fitted_settings
 
     fields = {**given["model"], **given["data"], **given["training"]}
     if "preset" in chosen:
         fields["preset"] = chosen["preset"]
-    if "text" in chosen:
-        text = chosen["text"]
-        corpus = dict(text=[text] if isinstance(text, str) else text)
-        is_validated = "valid_text" in chosen
-    else:
-        corpus = dict(source=chosen["source"], target=chosen.get("target"))
-        is_validated = "valid_source" in chosen
-    return fitted_settings(**corpus, begun=own, validated=is_validated, **fields)
+    if is_text:
+        how = dict(begun=own, validated=valid is not None, **fields)
+        return corpus, fitted_settings(text=corpus, **how)
+    size = fields.get("valid_size")
+    both = valid is not None and size
+    expect(not both, "valid_size", "be absent with validation files", size)
+    is_validated = valid is not None or size != 0
+    what = "be absent without validation pairs"
+    patience = fields.get("patience")
+    expect(is_validated or patience is None, "patience", what, patience)
+    filters = data_given(own, is_validated, **fields)
+    corpus = clean_pairs(corpus, config=filters)
+    return corpus, fitted_settings(corpus, None, own, is_validated, **fields)

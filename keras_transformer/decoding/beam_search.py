@@ -65,6 +65,7 @@ def beam_search(
     length_penalty=0.6,
     penalty="gnmt",
     special=search.OURS,
+    copies=None,
     stops=None,
     prompt=None,
     loop=search.run,
@@ -96,6 +97,7 @@ def beam_search(
         length_penalty: exponent of the penalty, 0 for none.
         penalty: "gnmt" or "power", see `search.length_penalty`.
         special: the model's `SpecialTokens`.
+        copies: `search.Copies` of each sentence, or None.
         stops: the ids that end a hypothesis; END alone when absent.
         prompt: a `search.Prompt`, where hypotheses go on with what the cache holds
             already; a hypothesis has the tokens behind its prompt only.
@@ -113,6 +115,9 @@ def beam_search(
     prefix = caches.repeat(prefix, beam)
     stops = stops or (special.end,)
     _, _, given_B1 = search.start(prompt, max_lengths, special)
+    limits_R = caches.repeat(max_lengths, beam)
+    if copies is not None:
+        copies = copies._replace(wanted=caches.repeat(copies.wanted, beam))
 
     def advance(state):
         # A compiler makes one pass of this reordering and of the step's writing.
@@ -121,9 +126,15 @@ def beam_search(
         logits_R1V, cache = step(last_R1, cache, state.index)
         forced = search.forced_at(state.index, prefix, free_prefix, special)
         # One row supplies at most `beam` extensions that live on, and those that end.
-        found = search.candidates(
-            logits_R1V[:, 0], beam + len(stops), special, *forced, stops
-        )
+        closed = None
+        if copies is not None:
+            tokens_RL = ops.reshape(state.live_tokens, (-1, lengths[-1]))
+            room_R = limits_R - state.index
+            sizes = (special.end, logits_R1V.shape[2])
+            closed = copies.closed(tokens_RL, room_R, *sizes)
+        logits_RV = logits_R1V[:, 0]
+        most = beam + len(stops)
+        found = search.candidates(logits_RV, most, special, *forced, stops, closed)
         written_B1 = ops.maximum(state.index + 1 - given_B1, 1)
         charge_B1 = search.length_penalty(written_B1, length_penalty, penalty)
         may_end_B1 = state.index >= given_B1

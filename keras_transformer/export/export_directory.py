@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..config import expect
 from ..pretrained.causal_lm import families_of
+from ..pretrained.families import written_as
 from ..runs.bars import doing
 from ..runs.card import CARD, card
 from ..runs.extras import needed
@@ -34,8 +35,11 @@ PACKAGES = {
     "keras": {},
     "kerashub": dict(kerashub=("keras_hub",)),
 }
-# Whose models it holds, and which tokenizers, where not all of ours.
-ENGINES = {"ctranslate2": "CTranslate2", "huggingface": "Marian"}
+# Exports whose translator puts markup back; the others read text by themselves.
+KEEP_MARKUP = ("ctranslate2", "keras")
+# Whose models a format, or a model type of it, holds, and which tokenizers, where not
+# all of ours.
+ENGINES = {"ctranslate2": "CTranslate2", "marian": "Marian"}
 OTHERS_LACK = dict(
     norm="layer",
     gated=False,
@@ -45,7 +49,9 @@ OTHERS_LACK = dict(
 )
 TOKENIZERS = {
     "saved_model": ("sentencepiece", "marian", "multilingual"),
-    "huggingface": ("sentencepiece", "marian"),
+    "marian": ("sentencepiece", "marian"),
+    "bart": ("tokenizers",),
+    "t5": ("multilingual", "tokenizers"),
     "kerashub": ("sentencepiece", "marian", "multilingual"),
 }
 # What a reader is told of a config.json.
@@ -102,13 +108,18 @@ def check_format(run, format):
         ValueError: if the format has no such model or tokenizer.
         ImportError: if a package is not installed.
     """
+    markup = run.tokenizers[0].markup
+    must = f"have no markup for {format}, which takes texts without Python"
+    expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
     kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
     if run.config.is_language_model:
         check_language_model(run, format, kind)
     else:
-        if format in ENGINES:
-            check_model(run.config.model, ENGINES[format])
-        known = TOKENIZERS.get(format, (kind,))
+        model = run.config.model
+        type = written_as(model) if format == "huggingface" else format
+        if type in ENGINES:
+            check_model(model, ENGINES[type])
+        known = TOKENIZERS.get(type, (kind,))
         must = f"be of {' or '.join(known)} for {format}"
         expect(kind in known, "the tokenizer", must, kind)
     for extra, modules in PACKAGES[format].items():
@@ -152,6 +163,7 @@ def check_model(config, engine):
     only = {"value_dim": key_dim, **OTHERS_LACK}
     if engine == "Marian":
         only = dict(
+            **OTHERS_LACK,
             norm_first=False,
             embedding_norm=False,
             layer_norm_epsilon=1e-5,

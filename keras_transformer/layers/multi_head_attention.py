@@ -95,7 +95,7 @@ class MultiHeadAttention(TransformerLayer):
         expect(num_heads % groups == 0, "num_key_value_heads", what, groups)
         expect(window is None or window >= 1, "window", "be at least 1", window)
         if rotary is not None:
-            expect(key_dim % 2 == 0, "key_dim", "be even with rotary", key_dim)
+            expect(key_dim % 2 == 0, "key_dim", "be an even number", key_dim)
             self.rates = rates(key_dim, *rotary)
 
     def build(self, x_shape, memory_shape=None):

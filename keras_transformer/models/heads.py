@@ -11,7 +11,8 @@ from ..config import expect
 from ..layers.feed_forward import activation_of
 from ..layers.masks import padding_mask
 from ..layers.residual import NORMS
-from ..layers.transformer_layer import TransformerLayer
+from .encoder import Encoder
+from .stack import ConfiguredLayer
 
 NOWHERE = -1e9  # the logit of padding
 
@@ -165,34 +166,41 @@ def masked_language_model(encoder):
     inputs = inputs_of(encoder)
     policy = encoder.dtype_policy
     name = "masked_language_model"
-    layer = MaskedLanguageModel(encoder, dtype=policy, name=name)
+    layer = MaskedLanguageModel(encoder.config, encoder, dtype=policy, name=name)
     logits = layer(inputs["token_ids"], token_types=inputs.get("token_types"))
     return keras.Model(inputs, logits, name=name)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
-class MaskedLanguageModel(TransformerLayer):
+class MaskedLanguageModel(ConfiguredLayer):
     """An `Encoder` and BERT's head: `LayerNorm(act(W x + b)) E^T + c`.
 
     They are one layer, as E is the encoder's embedding.
 
     Args:
-        encoder: the `Encoder`.
+        config: an `EncoderConfig`.
+        encoder: the `Encoder`; a new one when absent.
 
     Call arguments:
         token_ids, token_types: as in `masked_language_model`.
 
     Returns:
         logits `(B, S, V)`, float32.
+
+    Raises:
+        ValueError: if the encoder has something else in place of its embedding.
     """
 
-    def __init__(self, encoder, **kwargs):
-        super().__init__(**kwargs)
-        self.autocast = False
+    def __init__(self, config, encoder=None, **kwargs):
+        super().__init__(config, **kwargs)
+        if encoder is None:
+            encoder = Encoder(config, dtype=self.dtype_policy, name="encoder")
+        what = "have an embedding of its own"
+        expect(not encoder.shares_embedding, "encoder", what, encoder.name)
         self.encoder = encoder
 
     def build(self, token_ids_shape, token_types_shape=None):
-        config = self.encoder.config
+        config = self.config
         if not self.encoder.built:
             self.encoder.build(token_ids_shape)
         shape = (*token_ids_shape, config.d_model)
@@ -213,20 +221,17 @@ class MaskedLanguageModel(TransformerLayer):
         return self.encoder.embedding.project(x) + self.bias
 
     def compute_output_shape(self, token_ids_shape, token_types_shape=None):
-        return (*token_ids_shape, self.encoder.config.vocab_size)
+        return (*token_ids_shape, self.config.vocab_size)
 
     def compute_output_spec(self, token_ids, token_types=None, training=False):
         shape = self.compute_output_shape(token_ids.shape)
         return keras.KerasTensor(shape, dtype="float32")
 
     def get_config(self):
-        encoder = keras.saving.serialize_keras_object(self.encoder)
-        return {**super().get_config(), "encoder": encoder}
-
-    @classmethod
-    def from_config(cls, config):
-        encoder = keras.saving.deserialize_keras_object(config["encoder"])
-        return cls(**{**config, "encoder": encoder})
+        config = super().get_config()
+        # The config makes it again.
+        del config["encoder"]
+        return config
 
 
 def inputs_of(encoder):

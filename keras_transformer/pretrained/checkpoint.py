@@ -27,7 +27,10 @@ SMALL = (
     "*vocab*.json",
     "*.spm",
     "*.bpe.model",
+    "spiece.model",
     "merges.txt",
+    "vocab.txt",
+    "tokenizer.json",
 )
 # The first of these that a checkpoint has is read.
 WEIGHTS = (
@@ -40,6 +43,7 @@ WEIGHTS = (
 BUFFERS = re.compile(r".*\.attn\.(masked_)?bias|.*\.rotary_emb\.inv_freq")
 LARGEST_HEADER = 1 << 22  # bytes, of what says which tensors there are
 LONGEST_NAME = 200  # characters
+NUMBERS = "position_ids"  # 0, 1, 2 and so on in files of old, which nobody needs
 
 
 def fetch(source, revision=None):
@@ -145,6 +149,8 @@ class Safetensors:
             with safe_open(path, framework="np") as file:
                 for name in filterfalse(BUFFERS.fullmatch, file.keys()):
                     check_name(name, self.shapes)
+                    if name.endswith(NUMBERS):
+                        continue
                     header = file.get_slice(name)
                     one_of(name, header.get_dtype(), ["F32", "F16", "BF16"])
                     self.shapes[name] = tuple(header.get_shape())
@@ -170,7 +176,7 @@ class Torch:
         for path in paths:
             for name, tensor in loaded(path).items():
                 check_name(name, self.shapes)
-                if BUFFERS.fullmatch(name):
+                if name.endswith(NUMBERS) or BUFFERS.fullmatch(name):
                     continue
                 check_tensor(name, tensor)
                 self.shapes[name] = tuple(tensor.shape)

@@ -31,7 +31,14 @@ SAME_NAME = (
     "attention_dropout",
     "scale_embedding",
 )
-ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
+ACTIVATIONS = {
+    "relu": "relu",
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "swish": "silu",
+    "silu": "silu",
+}
 # In files of older versions.
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
 
@@ -103,6 +110,25 @@ def matrices(family, config):
     )
 
 
+def written_as(config):
+    """The model type that a `TransformerConfig` is written back as."""
+    for family, switches in WRITTEN.items():
+        if switches.items() <= vars(config).items():
+            return family
+    return "marian"
+
+
+# What a model is that is written back as another type than Marian.
+WRITTEN = {
+    "t5": t5.SWITCHES,
+    "bart": dict(
+        BART,
+        norm_first=False,
+        layer_norm_epsilon=1e-5,
+        share_embeddings=True,
+        attention_bias=True,
+    ),
+}
 # What reads the settings of a model type, and what names its tensors.
 READERS = {
     **dict.fromkeys(FAMILIES, fairseq_config),

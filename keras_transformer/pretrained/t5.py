@@ -7,8 +7,15 @@ SWITCHES = dict(
     norm="rms",
     norm_first=True,
     positions="relative",
+    embedding_norm=False,
+    final_norm=None,
+    attention_bias=False,
     feed_forward_bias=False,
+    num_key_value_heads=None,
+    window=None,
+    decoder_d_ff=None,
     share_embeddings=True,
+    output_bias=False,
 )
 # Our fields, and what config.json calls them.
 FIELDS = {
@@ -65,12 +72,10 @@ def config_of(settings, special, names):
 
 
 def settings_of(config):
-    """What `config.json` has for a `TransformerConfig` of this family."""
+    """What T5's `config.json` has for a `TransformerConfig` of this family."""
     kinds = {kind: name for name, kind in FEED_FORWARDS.items()}
     return {
         **{theirs: getattr(config, ours) for ours, theirs in FIELDS.items()},
-        "model_type": "t5",
-        "architectures": ["T5ForConditionalGeneration"],
         "num_decoder_layers": config.decoder_layers,
         "feed_forward_proj": kinds[config.activation, config.gated],
         DISTANCE: config.relative_distance,

@@ -16,8 +16,8 @@ from ..config import (
     flag_fields,
     preset,
 )
+from ..data.corpus import clean_pairs
 from ..data.documents import read_documents
-from ..data.pairs import read_pairs
 from ..runs.flag_names import flag
 from ..text.normalization import compose, has_text
 from ..text.special_tokens import SpecialTokens
@@ -133,20 +133,13 @@ class CorpusSize:
     sides: int = 2
 
     @classmethod
-    def of(cls, source=None, target=None, text=None):
-        """Count the text of parallel files, or of a language model's, read once."""
-        if text is not None:
-            return cls.of_lines(zip(read_documents(text)), sides=1)
-        return cls.of_lines(read_pairs(source, target), sides=2)
-
-    @classmethod
-    def of_lines(cls, lines_of, sides):
-        """Count tuples of lines, one of each side."""
+    def of(cls, corpus, sides=2):
+        """Count tuples of lines, one of each side, read once."""
         pairs = 0
         words = 0
         characters = {" "}  # that before a sentence is a token
         seen = collections.Counter()
-        for pair in lines_of:
+        for pair in corpus:
             lines = [compose(line) for line in pair]
             characters.update(*lines)
             pairs += all(map(has_text, lines))
@@ -203,14 +196,15 @@ def fitted_settings(
 ):
     """The settings of model, data and training that suit a corpus.
 
-    Its pairs and words are counted in one pass over the files. The rule is the table of
+    Its pairs and words are counted, once they are cleaned. The rule is the table of
     `docs/settings.md`.
 
     Args:
-        source, target: training sentences and translations: paths, as for `train`.
+        source, target: training sentences and translations, as for `read_pairs` or
+            from it.
         begun: the `RunConfig` of a run to fine-tune, which keeps its model and data.
-        validated: whether there are validation pairs; without, nothing tells when to
-            stop, and the epochs are a quarter.
+        validated: whether there are validation pairs, given or drawn; without, nothing
+            tells when to stop, and the epochs are a quarter.
         text: paths of the text of a language model, in place of source and target. The
             rule is the same, by words, with rows of 256 tokens.
         **given: what stands whatever the corpus: `preset`, and fields of
@@ -229,11 +223,23 @@ def fitted_settings(
 
     Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
     """
-    # A wrong setting is refused before the files are read.
     sides = 2 if text is None else 1
-    settings_for(CorpusSize(1000, 9000, 99, 999, sides), begun, validated, **given)
-    size = CorpusSize.of(source, target, text)
+    filters = data_given(begun, validated, sides, **given)
+    if text is None:
+        corpus = clean_pairs(source, target, filters)
+    else:
+        corpus = zip(read_documents(text))
+    size = CorpusSize.of(corpus, sides)
     return settings_for(size, begun, validated, **given)
+
+
+def data_given(begun=None, validated=True, sides=2, **given):
+    """The `DataConfig` before the pairs are read, when its filters are needed.
+
+    A wrong setting is refused now.
+    """
+    any_size = CorpusSize(1000, 9000, 99, 999, sides)
+    return settings_for(any_size, begun, validated, **given).data
 
 
 def settings_for(size, begun=None, validated=True, **given):

@@ -2,14 +2,15 @@
 
 import dataclasses
 
-from ..config import DataConfig, expect
+from ..config import DataConfig, FilterConfig, expect, flag_fields
 from ..data.documents import DocumentStore, read_documents
 from ..runs.bars import doing, say
 from ..text.lines import count_lines
 from ..text.tokenizer import Tokenizer
 
 # Fields of a `DataConfig` that are for pairs alone.
-OF_PAIRS = ("max_ratio", "share_embeddings")
+OF_PAIRS = ("max_ratio", "share_embeddings", "valid_size", "markup", "markup_pattern")
+OF_PAIRS += tuple(flag_fields(FilterConfig))
 
 
 def check_text(texts, data, training):

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from ..config import CausalLMConfig, TransformerConfig, expect, preset
+from ..data.pairs import read_pairs
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
 from ..runs.bars import doing, say
@@ -32,7 +33,14 @@ from .prepare import (
 from .progress import Session, inner_optimizer, signals_noted
 from .report import EpochLines, report, why_over
 
-PAIRS = ("source", "target", "valid_source", "valid_target")
+PAIRS = (
+    "pairs",
+    "source",
+    "target",
+    "valid_pairs",
+    "valid_source",
+    "valid_target",
+)
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
 
@@ -49,6 +57,8 @@ def train(
     resume=False,
     init_from=None,
     distribution=ONE_DEVICE,
+    pairs=None,
+    valid_pairs=None,
     text=None,
     valid_text=None,
 ):
@@ -66,13 +76,15 @@ def train(
 
     Args:
         run: the directory to make.
-        source, target: training sentences and their translations: paths of plain or
-            `.gz` files; or one `.tsv`. Not read again when a run is resumed.
-        valid_source, valid_target: held-out pairs, likewise.
-        model: the name of a preset, or a `TransformerConfig`, a `CausalLMConfig` with
-            `text`; its vocabulary sizes come
-            from the tokenizer, and its `share_embeddings` from `data.share_embeddings`.
-            those of a run that begins with another's (`init_from`) are its own.
+        source, target: training sentences and their translations: paths of files of
+            lines, plain or packed. Not read again when a run is resumed.
+        valid_source, valid_target: held-out pairs, likewise. Without any, some of the
+            training's are held out, see `DataConfig`'s `valid_size`, and kept in the
+            run; no source sentence is on both sides.
+        model: the name of a preset, or a `TransformerConfig`, or with `text` a
+            `CausalLMConfig`; its vocabulary sizes come from the tokenizer, and its
+            `share_embeddings` from `data.share_embeddings`; those of a run that begins
+            with another's (`init_from`) are its own.
         data: a `DataConfig`.
         training: a `TrainingConfig`. What is absent of these three is fitted to the
             corpus, see `fitted_settings`, and printed.
@@ -86,6 +98,9 @@ def train(
         distribution: what `distribute` gave, for more than one device. All processes
             must see the run's directory; process 0 writes it. A run may be resumed on
             another number of devices: its batches stay the same.
+        pairs, valid_pairs: instead of source and target, what holds both sides: all
+            that `read_pairs` takes, or what it or `clean_pairs` gave. The filters of
+            `data` drop what is clearly wrong, and print what that was.
         text: text of a language model, plain or `.gz`: a path, or a list of paths. Each
             line is a document; of a longer one than `data.max_length` tokens the model
             sees that many at once.
@@ -113,14 +128,17 @@ def train(
     what = f"be a {kind.__name__} {'with' if is_text else 'without'} text"
     expect(is_right, "model", what, type(model).__name__)
     settings = (model, data, training)
-    files = (source, target, valid_source, valid_target)
+    given = (pairs, source, target, valid_pairs, valid_source, valid_target)
     if is_text:
-        for name, given in zip(PAIRS, files):
-            expect(given is None, name, "be absent with text", given)
-        files = (as_paths(text), None, as_paths(valid_text), None)
+        for name, value in zip(PAIRS, given):
+            expect(value is None, name, "be absent with text", value)
+        corpus = as_paths(text)
+        valid = as_paths(valid_text)
     else:
         what = "be absent without text"
         expect(valid_text is None, "valid_text", what, valid_text)
+        corpus = pairs_given(*given[:3])
+        valid = pairs_given(*given[3:], "valid_")
     prepares = doing("preparing the training", shown=distribution.process == 0)
     with named(distribution), prepares, contextlib.ExitStack() as held:
         with distribution.main_process_first() as is_first:
@@ -132,11 +150,26 @@ def train(
                     manifest.verify("data")
                 else:
                     how = (overwrite, init_from, distribution, held)
-                    begin(path, kind, files, *settings, *how)
+                    begin(path, kind, corpus, valid, *settings, *how)
         opened = Run.open(path)
         training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
         return fit(opened, training, distribution)
+
+
+def pairs_given(pairs, source, target, prefix=""):
+    """The `Pairs` of some arguments of `train`; None without any."""
+    name = f"{prefix}source"
+    expect(target is None or source is not None, name, "be given with a target", source)
+    expect(
+        pairs is None or source is None,
+        f"{prefix}pairs",
+        f"be absent with {name}",
+        pairs,
+    )
+    if pairs is source is None:
+        return None
+    return read_pairs(source if pairs is None else pairs, target)
 
 
 def as_paths(given):

@@ -159,7 +159,7 @@ def test_errors():
         MultiHeadAttention(N, H, num_key_value_heads=4)
     with pytest.raises(ValueError, match="window must be at least 1; received 0"):
         MultiHeadAttention(N, H, window=0)
-    with pytest.raises(ValueError, match="key_dim must be even with rotary"):
+    with pytest.raises(ValueError, match="key_dim must be an even number"):
         MultiHeadAttention(N, 5, rotary=(10.0,))
     for options in (ROTARY, WINDOW):
         with pytest.raises(ValueError, match="memory must be absent with rotary"):

@@ -79,8 +79,8 @@ class Vocabulary:
             is_piece = mark != "" and mark in self.ids
             expect(is_piece, "marks", "be in the vocabulary", str(mark)[:40])
         ids = {name: getattr(self, name) for name in LISTS_OF_IDS}
-        may_lack = {self.special.pad, self.special.unknown} - {NO_TOKEN}
-        ids["special"] = {self.special.begin, self.special.end, *may_lack}
+        special = {*dataclasses.astuple(self.special)} - {NO_TOKEN}
+        ids["special"] = special
         for name, numbers in ids.items():
             for number in numbers:
                 check_id(name, number, size)
@@ -115,6 +115,7 @@ class CheckpointTokenizer:
 
     kind = None  # what kind.json calls it
     needs = ()  # the names of its files
+    markup = None  # no symbols for it
 
     def __init__(self, vocabulary, models, **options):
         self.vocabulary = vocabulary
@@ -151,8 +152,8 @@ class CheckpointTokenizer:
             for number in map(int, row):
                 expect(0 <= number <= last, "ids", f"lie between 0 and {last}", number)
                 if number not in self.vocabulary.skipped:
-                    shown.append(self.pieces[number])
-            texts.append(self._decode_pieces(shown))
+                    shown.append(number)
+            texts.append(self._decode_ids(shown))
         return texts
 
     @property
@@ -206,6 +207,9 @@ class CheckpointTokenizer:
             elif part:
                 ids += self._encode_text(part)
         return ids
+
+    def _decode_ids(self, ids):
+        return self._decode_pieces([self.pieces[number] for number in ids])
 
     def _lookup(self, pieces):
         ids = self.vocabulary.ids

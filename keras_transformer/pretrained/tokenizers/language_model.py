@@ -1,12 +1,12 @@
-"""Strings to token ids and back, as a `tokenizer.json` says: by its own library."""
+"""Tokenizers of language models, which the library `tokenizers` runs."""
 
 from ...config import expect
-from ...runs.extras import needed
 from ...text.special_tokens import NO_TOKEN, SpecialTokens
 from .base import CheckpointTokenizer, Vocabulary, check_id
-from .files import read_json, read_limited, reading
+from .files import read_json, read_limited
+from .library import CONTENT as FILE
+from .library import tokenizer_of
 
-FILE = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
 
 
@@ -33,7 +33,7 @@ class LanguageModelTokenizer(CheckpointTokenizer):
         super().__init__(vocabulary, models, stops=list(stops))
         for number in stops:
             check_id("stops", number, self.vocab_size)
-        self._library = opened(models[FILE])
+        self._library = tokenizer_of(models[FILE])
         self.prompt_prefix = vocabulary.source_prefix
         self.stops = tuple(stops)
 
@@ -49,22 +49,7 @@ class LanguageModelTokenizer(CheckpointTokenizer):
         return self._library.encode(line, add_special_tokens=False).ids
 
 
-def opened(content):
-    """The library's tokenizer of the content of a `tokenizer.json`."""
-    needed("tokenizers", extra="pretrained")
-    import tokenizers
-
-    with reading(FILE):
-        try:
-            found = tokenizers.Tokenizer.from_str(content.decode("utf-8"))
-        except Exception as error:  # the library raises no other kind
-            raise ValueError(str(error).splitlines()[0]) from None
-    found.no_padding()
-    found.no_truncation()
-    return found
-
-
-def read_language_model(files, source_lang, target_lang):
+def read_library(files, source_lang, target_lang):
     """The tokenizer of a language model's checkpoint, for both sides."""
     given = source_lang or target_lang
     expect(not given, "source_lang and target_lang", "be absent for it", given)
@@ -72,7 +57,7 @@ def read_language_model(files, source_lang, target_lang):
     settings = b"{}"
     if (files.folder / SETTINGS).exists():
         settings = read_limited(files.folder / SETTINGS)
-    library = opened(content)
+    library = tokenizer_of(content)
     size = files.size("vocab_size")
     pieces = files.pieces(FILE, library.get_vocab(), size, {})
     numbers = {piece: number for number, piece in enumerate(pieces)}
