@@ -41,8 +41,6 @@ GROUPS = translate.SEARCH
 def run(options):
     if options.text:
         return run_text(options)
-    source = options.source
-    expect(source is not None, "--source", "be given, or --text", source)
     from ..evaluation.evaluate import evaluate
     from ..runs.run import Run
 
@@ -67,7 +65,8 @@ def run_text(options):
     from ..evaluation.perplexity import perplexity
 
     others = [*chosen_fields(options, DecodingConfig)]
-    others += [name for name in ("source", "target") if getattr(options, name)]
+    files = ("source", "target", "pairs", *SIDES)
+    others += [name for name in files if name in options]
     expect(not others, "--text", "stand without flags of translation", others)
     scores = perplexity(options.run, options.text)
     if options.json:

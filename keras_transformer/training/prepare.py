@@ -77,7 +77,8 @@ def begin(
     """
     is_text = kind is CausalLMConfig
     what = f"be given to begin a run, {str(path)!r} being none to resume"
-    expect(corpus is not None, "text" if is_text else "source", what, corpus)
+    is_given = corpus is not None and corpus != []
+    expect(is_given, "text" if is_text else "source", what, corpus)
     if is_text:
         check_text((corpus, valid), data, training)
     elif valid is not None:

@@ -74,7 +74,6 @@ def test_perplexity(run, corpus, capsys):
         ("translate RUN a", "must hold a translation model; received 'CausalLM'"),
         ("evaluate RUN --source TEXT --target TEXT2", "must hold a translation model"),
         ("evaluate TRAINED --text TEXT", "must hold a language model"),
-        ("evaluate RUN", "--source must be given, or --text; received None"),
         (
             "evaluate RUN --text TEXT --beam 2",
             "--text must stand without flags of translation; received ['beam']",

@@ -216,10 +216,10 @@ def test_tokenizer_files_that_cannot_be_used(imported, tmp_path):
     with pytest.raises(ValueError, match="source_lang and target_lang must be absent"):
         pretrained.load(tmp_path, run, source_lang="en")
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(ValueError, match="tokenizer.json' cannot be used"):
+    with pytest.raises(ValueError, match="tokenizer.json'? cannot be used"):
         pretrained.load(tmp_path, run)
     (tmp_path / "tokenizer.json").unlink()
-    with pytest.raises(ValueError, match="tokenizer.json' cannot be used: No such"):
+    with pytest.raises(ValueError, match="tokenizer.json'? cannot be used: No such"):
         pretrained.load(tmp_path, run)
     assert not run.exists()
 
