@@ -4,8 +4,8 @@
 # ViT, Whisper and Longformer are the Transformer with other things before and after it.
 # Each is built here of this package's layers and at most 25 lines, gets the random
 # weights of the model in `transformers`, gives the same numbers to 2e-6, and is then
-# trained until it clearly works: on scanned digits, on speech, and on texts too long for
-# full attention. At last a student learns from the ViT at half of its layers.
+# trained until it clearly works: on scanned digits, on speech, and on texts too long
+# for full attention. And a student learns from the ViT, at half of its layers.
 #
 # To open this page, in a clone of the repository:
 #
@@ -51,7 +51,7 @@ _ = torch.manual_seed(1)
 # %% [markdown]
 # ## Other people's weights
 #
-# What `transformers` calls the parts of a block differs; the parts do not. PyTorch keeps
+# What `transformers` calls the parts of a block differs; the parts do not. PyTorch has
 # the axis of the outputs first, Keras last: a kernel `(out, in, height, width)` becomes
 # `(height, width, in, out)`. Whisper's keys have no bias, which is a bias of zeros.
 
@@ -97,6 +97,16 @@ def largest_difference(ours, theirs):
     assert difference < 2e-6, difference
     return f"{difference:.1e}"
 
+
+def adam(updates, rate=0.002):
+    """Adam whose rate rises over 100 updates, then falls along a cosine."""
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, updates - 100, warmup_target=rate, warmup_steps=100
+    )
+    return keras.optimizers.Adam(schedule, clipnorm=1.0)
+
+
+by_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 # %% [markdown]
 # ## ViT: an image is a text of patches
@@ -205,17 +215,6 @@ def accuracy(model):
 
 EPOCHS = 12
 updates = EPOCHS * len(known) // 64
-
-
-def adam(updates, rate=0.002):
-    """Adam whose rate rises over 100 updates, then falls along a cosine."""
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, updates - 100, warmup_target=rate, warmup_steps=100
-    )
-    return keras.optimizers.Adam(schedule, clipnorm=1.0)
-
-
-by_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 teacher = vision_transformer(num_layers=4)
 teacher.compile(adam(updates), by_labels)
 _ = teacher.fit(known, known_labels, batch_size=64, epochs=EPOCHS, verbose=0)
@@ -227,13 +226,13 @@ print(f"{accuracy(teacher):.1%} of {len(held_out)} digits that it never saw")
 # Layer m of the student imitates layer 2m of the teacher: the scores of its attention,
 # before the softmax, and its output; then the logits (Jiao et al. 2020, equations 7 to
 # 10). The logarithm of the weights is the scores, but for a constant of each row, which
-# the softmax ignores: the row's mean is taken from both. Teacher and student are equally
-# wide, so that no matrix stands between their outputs.
+# the softmax ignores: the row's mean is taken from both. Teacher and student are as
+# wide as each other, so that no matrix stands between their outputs.
 
 
 # %%
 def inside(model):
-    """A model of the logits, each block's scores, and what each block reads or gives."""
+    """The model of logits, each block's scores, and what blocks read and give."""
     encoder = model.get_layer("encoder")
     x = encoder.prepare(encoder.embedding(model.input))
     scores, hidden = [], [x]
@@ -257,10 +256,10 @@ logits, *parts = inside(ours)(images)
 for name, mine, other in zip(("embedded", "block 1"), parts[2:], found.hidden_states):
     print(name, "differs by", largest_difference(mine, other))
 
+
 # %%
 def imitate(teacher, student):
-    """Train a student, all of its parts at once, by what the teacher gives for them."""
-    step = len(teacher.get_layer("encoder").blocks) // 2
+    """Train all parts of a student by what its teacher gives for them."""
     logits, *parts = inside(teacher).predict(known, batch_size=256, verbose=0)
     scores, hidden = parts[:4], parts[4:]
     goals = [logits, *scores[1::2], *hidden[::2]]
@@ -281,8 +280,8 @@ print(f"student {accuracy(student):.1%}, {counts[1]:,} parameters")
 #
 # Here the front is two convolutions over a log-mel spectrogram, the second at every
 # other frame, and fairseq's sinusoids from 0; the rest is `Encoder` and `Decoder`. Each
-# convolution is padded by one frame on both sides: Keras's `"same"` would pad the second
-# on one side only.
+# convolution is padded by one frame on both sides: Keras's `"same"` would pad the
+# second one on one side only.
 
 
 # %%
@@ -365,7 +364,8 @@ def fill_whisper(model, tensors):
             prefix = f"model.{side}.layers.{n}."
             fill_block(block, tensors, prefix, WHISPER)
             if side == "decoder":
-                attention, residual = block.cross_attention, block.cross_attention_residual
+                residual = block.cross_attention_residual
+                attention = block.cross_attention
                 fill_attention(attention, residual, tensors, prefix, CROSS)
         fill(stack.final_norm, tensors, f"model.{side}.layer_norm")
     tables = [tensors["model.decoder.embed_tokens.weight"]]
@@ -506,9 +506,9 @@ print(texts[:3], heard_texts[:3])
 # %% [markdown]
 # ## Longformer: a window, and a question that sees everything
 #
-# Longformer is BERT with a `window`. Its table of positions begins at row 2, and the one
-# kind of token that a text without pairs has is the same vector everywhere: both are
-# folded into the positions.
+# Longformer is BERT with a `window`. Its table of positions begins at row 2, and the
+# one kind of token that a text without pairs has is the same vector everywhere: both
+# are folded into the positions.
 
 
 # %%
@@ -565,9 +565,9 @@ print("outputs differ by", largest_difference(ours(ids), expected))
 # %% [markdown]
 # ### A needle in 16,384 tokens
 #
-# A text is noise with eight names in it, each before its value; a question is a name, and
-# its answer the value. One block with a window of two, the position's own and one on
-# each side, joins a value with its name; positions are rotary, so that no table ends.
+# A text is noise with eight names in it, each before its value; a question is a name,
+# and its answer the value. One block with a window of two, the position's own and one
+# on each side, joins a value with its name; positions are rotary: no table ends.
 # The question is what Longformer calls global: it sees every position, in a
 # `DecoderBlock` with the text as its memory, at a cost that grows with the length. The
 # window alone would have to be stacked until it reaches from one end to the other.
