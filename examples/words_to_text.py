@@ -7,15 +7,12 @@ captions is rouge-score's:
     python examples/words_to_text.py EPOCHS
 """
 
-import gzip
 import re
 import sys
 
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.scoring import BootstrapAggregator
-from text_to_text import learn
-
-from keras_transformer import captions
+from texts import caption_lines, learn
 
 FUNCTION_WORDS = set(
     "a an and are at because been being by for from he her his in into is it its next "
@@ -26,11 +23,8 @@ FUNCTION_WORDS = set(
 
 def pairs_of(split, count):
     """Content words in alphabetical order, and the caption that they come from."""
-    path, _ = captions(split)
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        texts = lines.read().splitlines()[:count]
     pairs = []
-    for text in texts:
+    for text in caption_lines(split, count)[0]:
         words = set(re.findall(r"\w+", text.lower())) - FUNCTION_WORDS
         pairs.append((" ".join(sorted(words)), text))
     return pairs

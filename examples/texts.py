@@ -1,8 +1,6 @@
-"""Learn from pairs of texts in memory: what parsing and text from words have in common.
+"""What the examples of tasks have in common: the bundled captions, and text to text."""
 
-`parse_trees.py`, `semantic_parsing.py` and `words_to_text.py` import it.
-"""
-
+import gzip
 import tempfile
 from pathlib import Path
 
@@ -11,9 +9,19 @@ from keras_transformer import (
     DecodingConfig,
     TrainingConfig,
     Translator,
+    captions,
     preset,
     train,
 )
+
+
+def caption_lines(split, count=None):
+    """The English and the German captions of a split, or the first of them."""
+    sides = []
+    for path in captions(split):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            sides.append(lines.read().splitlines()[:count])
+    return sides
 
 
 def learn(training, validation, epochs, vocab_size):
