@@ -10,7 +10,7 @@ from nltk import Tree
 from nltk.metrics.scores import f_measure
 from texts import learn
 
-RULES = dict(S="NP VP", NP="D N|D N|D N WITH", WITH="P D HAT|AT NP")
+RULES = dict(S="NP VP", NP="D N|D N|D N|D N WITH", WITH="P D HAT|AT NP")
 RULES |= dict(VP="V NP|V NP BY|KNEW S", BY="P D LENS|AT DAY")
 WORDS = dict(D="a|the", N="man|dog|nurse", V="saw|drew", KNEW="knew that|said that")
 WORDS |= dict(HAT="hat|coat", LENS="lens|camera", DAY="noon|dawn", P="with", AT="at")
@@ -47,12 +47,12 @@ def main(epochs, count=3400):
         tree = grow("S", words)
         grown[" ".join(words)] = tree.pformat(margin=10**6)
     pairs = [*grown.items()]
-    parse = learn(pairs[400:], pairs[200:400], epochs, vocab_size=140)
-    sentences, trees = zip(*pairs[:200])
+    parse = learn(pairs[count // 5 :], pairs[: count // 10], epochs, vocab_size=140)
+    sentences, trees = zip(*pairs[count // 10 : count // 5])
     answers = parse(sentences)
     print(sentences[0], "->", answers[0])
-    expected = set().union(*map(brackets, range(200), trees))
-    found = set().union(*map(brackets, range(200), answers))
+    expected = set().union(*map(brackets, range(count), trees))
+    found = set().union(*map(brackets, range(count), answers))
     print(f"labelled-bracket F1 {f_measure(expected, found) or 0:.3f}")
 
 
