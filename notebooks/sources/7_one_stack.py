@@ -459,7 +459,7 @@ VOICES = [language + kind for language in ("en+", "en-us+") for kind in KINDS]
 frames, ids, texts = spoken(4000, VOICES, range(181, 270), seed=1)
 figure, axes = plt.subplots(figsize=(6.5, 2))
 axes.imshow(frames[0].T, origin="lower", aspect="auto")
-axes.set(title=f"{texts[0]!r}", xlabel="frames of 20 ms", ylabel="mel bands")
+_ = axes.set(title=f"{texts[0]!r}", xlabel="frames of 20 ms", ylabel="mel bands")
 
 # %%
 HEARING_EPOCHS = 12
