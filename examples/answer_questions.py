@@ -1,8 +1,7 @@
-"""Question answering by span: where in three sentences the answer begins and ends.
+"""Question answering by span: where in three captions the answer begins and ends.
 
-They are bundled captions; "Who is reading a book?" is answered by "A tall woman". Two
-`Dense` units on an `Encoder` say at each position whether the answer begins or ends
-there. The score is scikit-learn's: python examples/answer_questions.py EPOCHS
+"Who is reading a book?" is answered by "A tall woman". Two `Dense` units at a position
+say whether it is the begin or the end: python examples/answer_questions.py EPOCHS
 """
 
 import random
@@ -37,21 +36,22 @@ def ask(split, tokenizer, count):
     return ids, spans
 
 
-def main(epochs, count=4000):
+def main(epochs, count=8000):
     random.seed(1)
     tokenizer = Tokenizer.train(["Who?", *caption_lines("train")[0]], vocab_size=800)
     sizes = dict(d_model=64, d_ff=128, num_heads=4, num_layers=3, dropout=0.0)
-    config = EncoderConfig(vocab_size=tokenizer.vocab_size, norm_first=True, **sizes)
+    sizes |= dict(vocab_size=tokenizer.vocab_size, norm_first=True)
+    config = EncoderConfig(positions="rotary", **sizes)
     inputs = keras.Input((LENGTH,), dtype="int32")
     first_and_last = keras.layers.Dense(2)(Encoder(config)(inputs))
     model = keras.Model(inputs, keras.layers.Permute((2, 1))(first_and_last))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.001), loss)
+    model.compile(keras.optimizers.Adam(0.002), loss)
     model.fit(*ask("train", tokenizer, count), batch_size=32, epochs=epochs, verbose=2)
     ids, spans = ask("test", tokenizer, 300)
     found = model.predict(ids, verbose=0).argmax(axis=-1)
-    begin, end = found[0]
-    print(tokenizer.decode([ids[0].tolist(), ids[0, begin : end + 1].tolist()]))
+    answer = ids[0, found[0, 0] : found[0, 1] + 1]
+    print(*tokenizer.decode([ids[0].tolist(), answer.tolist()]), sep=" -> ")
     right = accuracy_score([*map(str, spans)], [*map(str, found)])
     print(f"exact match {right:.1%} of {len(spans)} answers")
 

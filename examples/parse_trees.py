@@ -39,7 +39,7 @@ def brackets(row, text):
     return found
 
 
-def main(epochs, count=3400):
+def main(epochs, count=6800):
     random.seed(1)
     grown = {}
     while len(grown) < count:

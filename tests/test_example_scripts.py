@@ -39,7 +39,7 @@ SCORES = {
 @pytest.mark.parametrize("name", SCORES)
 def test_a_task_ends_with_its_score(name, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    printed = printed_by(name, capsys, count=200)
+    printed = printed_by(name, capsys, count=100)
     assert re.fullmatch(SCORES[name], printed.strip().splitlines()[-1])
 
 
