@@ -5,6 +5,7 @@ import itertools
 import json
 
 from keras_transformer.config import DataConfig, TrainingConfig, TransformerConfig
+from keras_transformer.data.corpus import clean_pairs
 from keras_transformer.data.examples import captions
 from keras_transformer.runs.run import Run, RunConfig
 from keras_transformer.runs.sealed_files import Manifest
@@ -12,10 +13,11 @@ from keras_transformer.runs.sealed_files import Manifest
 MODEL = TransformerConfig(
     encoder_layers=1, decoder_layers=1, d_model=16, d_ff=16, num_heads=2
 )
-DATA = DataConfig(vocab_size=200, batch_tokens=800)
+# Nothing is held out where nothing validates.
+DATA = DataConfig(vocab_size=200, batch_tokens=800, valid_size=0)
 FLAGS = (
     "--encoder-layers 1 --decoder-layers 1 --d-model 16 --d-ff 16 --num-heads 2 "
-    "--vocab-size 200 --batch-tokens 800"
+    "--vocab-size 200 --batch-tokens 800 --valid-size 0"
 ).split()
 
 
@@ -48,6 +50,11 @@ def write_corpus(folder, train=200, valid=8):
                     "".join(itertools.islice(lines, count)), encoding="utf-8"
                 )
     return paths
+
+
+def clean(corpus):
+    """The training pairs of `write_corpus`."""
+    return clean_pairs(*corpus[:2], config=DATA)
 
 
 def contents(folder):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pair_files
 import pytest
 import small
 from layer_checks import NOT_ON_JAX, ON_TORCH, marked
@@ -39,6 +40,12 @@ FILES = {
     "valid": ("val", 20),
     "test": ("test", 10),
 }  # split -> the pages' name, its lines here
+# What docs/documents.md translates, beside the catalogue that it shows.
+DOCUMENTS = {
+    "guide.md": "# Two *dogs*\n\nA man sits. `code`\n",
+    "shop.csv": "id,text\n1,Two dogs run.\n",
+    "letter.txt": "Two dogs\nrun. A man sits.\n",
+}
 # Whose `sh` blocks tests/distribution/test_launch_page.py runs.
 LAUNCH_PAGE = "docs/devices.md"
 # Exports that TensorFlow makes: on another backend a child process imports it first.
@@ -64,9 +71,12 @@ def lines(language, text):
     ]
 
 
+# Whose commands are run up to the training, on files that are made for them.
+DATA_PAGE = "docs/data.md"
 COMMANDS = [
     shlex.split(line, comments=True)[1:]
-    for text in PAGES.values()
+    for page, text in PAGES.items()
+    if page != DATA_PAGE
     for line in lines("sh", text)
     if line.startswith("keras-transformer ")
 ]
@@ -83,6 +93,9 @@ def begun(tmp_path_factory):
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 text = "".join(itertools.islice(lines, count))
             (folder / f"{name}.{language}").write_text(text, encoding="utf-8")
+    (catalogue,) = blocks("po", PAGES["docs/documents.md"])
+    for name, text in {**DOCUMENTS, "messages.po": catalogue}.items():
+        (folder / name).write_text(text, encoding="utf-8")
     few = ["--decoder-layers", "2", "--max-updates", "2"]
     with contextlib.chdir(folder):
         assert main([*FIRST, *small.FLAGS, *few]) == 0
@@ -124,6 +137,56 @@ def test_commands_run(place, capsys):
         assert main(command) == 0, (command, capsys.readouterr().err)
     translated = (place / "test.translated").read_text(encoding="utf-8")
     assert len(translated.splitlines()) == 10
+
+
+def write_downloads(folder):
+    """The files that the page about data names, small."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("translate")
+    pairs = [(f"A cat sees {n} dogs.", f"Un gato ve {n} perros.") for n in range(60)]
+    sides = ["".join(f"{text}\n" for text in side) for side in zip(*pairs)]
+    names = ("Books.en-es.en", "Books.en-es.es", "README")
+    pair_files.zipped(folder / "en-es.txt.zip", dict(zip(names, [*sides, "OPUS"])))
+    pair_files.write(folder / "memory.tmx", pair_files.TMX)
+    pair_files.write(folder / "en-es.tmx.gz", pair_files.TMX)
+    (folder / "jobs").mkdir()
+    pair_files.write(folder / "jobs" / "a.xlf", pair_files.XLIFF)
+    pair_files.tarred(folder / "po.tar.xz", {"es/a.po": pair_files.PO})
+    tatoeba = [("1", source, "2", target) for source, target in pairs]
+    pair_files.write(folder / "pairs.tsv", pair_files.lines(tatoeba))
+    anki = [(*pair, "CC-BY") for pair in pairs]
+    pair_files.write(folder / "spa.txt", pair_files.lines(anki))
+    pair_files.zipped(
+        folder / "spa-eng.zip", {"spa-eng/spa.txt": pair_files.lines(pairs)}
+    )
+    for name in ("train.parquet", "valid.parquet"):
+        parquet.write_table(
+            pa.Table.from_pylist(pair_files.translations()), folder / name
+        )
+    rows = [dict(zip(("text", "translated"), pair)) for pair in pairs]
+    pair_files.write(folder / "lines.jsonl.gz", pair_files.json_lines(rows))
+    pair_files.write(folder / "sheet.csv", pair_files.csv([("en", "es"), *pairs]))
+    for name in ("news", "talks"):
+        for language in ("en", "de"):
+            shutil.copy(folder / f"train.{language}", folder / f"{name}.{language}")
+
+
+@marked(ON_TORCH)
+def test_data_page(place, capsys, monkeypatch):
+    write_downloads(place)
+    prepared = []
+    monkeypatch.setattr(
+        "keras_transformer.training.train.fit", lambda run, *rest: prepared.append(run)
+    )
+    for line in lines("sh", PAGES[DATA_PAGE]):
+        command = shlex.split(line, comments=True)[1:]
+        assert main(command) == 0, (command, capsys.readouterr().err)
+    languages = {run.path.name: run.config.languages for run in prepared}
+    assert languages["BOOKS"] == ["en", "es"] and languages["DATASET"] == ["es", "en"]
+    assert languages["OWN"] == ["en", "de"]
+    assert all((run.path / "data" / "valid").is_dir() for run in prepared)
+    assert len((place / "clean.en").read_text().splitlines()) == 60
 
 
 @pytest.mark.parametrize("page", PAGES)

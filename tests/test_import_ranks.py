@@ -36,6 +36,7 @@ RANKS = {
     "training": 8,  # `train` measures BLEU after its epochs
     "plots": 8,
     "bulk": 8,
+    "documents": 8,
     "pretrained": 9,
     "export": 10,  # --to huggingface writes the names that imports read
     "kerashub": 11,  # reads texts as the SavedModel does, writes as an export

@@ -1,20 +1,20 @@
-"""Translate a test set and score it with sacreBLEU."""
+"""Translate a test set, or what a run held out, and score it with sacreBLEU."""
 
 import dataclasses
 import json
 from pathlib import Path
 
 from ..config import TrainingConfig, flag_fields
+from ..runs.flag_names import flag
 from ..runs.sealed_files import kind_of
 from . import translate
-from .flags import JSON, RUN, value_options
+from .flags import JSON, RUN, SIDES, file_flags, pairs_chosen, value_options
 
 TOKENIZE = flag_fields(TrainingConfig)["bleu_tokenize"]
 FLAGS = {
     **RUN,
     **translate.RUNTIME,
-    "--source": dict(required=True, help="test sentences (or a .tsv of both sides)"),
-    "--target": dict(help="their reference translations"),
+    **file_flags(("source", "target", "pairs")),
     "--bleu-tokenize": dict(
         default=TOKENIZE.default,
         help=TOKENIZE.metadata["help"],
@@ -22,7 +22,8 @@ FLAGS = {
     ),
     **JSON,
 }
-FIRST = ("--source", "--target", "--runtime", "--beam", "--bleu-tokenize", "--json")
+FIRST = ("--source", "--target", "--pairs", *map(flag, SIDES))
+FIRST += ("--runtime", "--beam", "--bleu-tokenize", "--json")
 # Of several translations by beam search the best alone is scored.
 ONLY = {"n_best": ("search", "sampling")}
 GROUPS = translate.SEARCH
@@ -36,8 +37,9 @@ def run(options):
     if kind_of(Path(options.run)) == "run":
         own = Run.open(options.run)
     translator = translate.load_translator(options)
-    files = (options.source, options.target)
-    result = evaluate(translator, *files, options.bleu_tokenize, run=own)
+    pairs = pairs_chosen(vars(options))
+    how = dict(bleu_tokenize=options.bleu_tokenize, run=own)
+    result = evaluate(translator, pairs, **how)
     count = len(result.translations)
     rate = result.sentences_per_second
     if options.json:

@@ -42,15 +42,60 @@ FITTED = (
     "patience",
     "average_last",
 )
+PAIRS = "files of both sides: .tsv, .csv, .jsonl, .parquet, .po, .tmx, .xliff, folder"
 TRAIN_FILES = {
-    "source": "source sentences, one a line, or a .tsv of both sides; also as .gz",
+    "source": "source sentences, one a line; also as .gz, .xz, .zst",
     "target": "their translations, line by line",
-    "valid_source": "held-out source sentences",
+    "pairs": f"{PAIRS}, .zip, .tar ...",
+    "valid_source": "held-out source sentences (default: drawn from the pairs)",
     "valid_target": "their translations",
+    "valid_pairs": "held-out pairs, instead of these two",
 }
+# How both sides are found.
+SIDES = {
+    "source_language": "code of the source's language, where there are several",
+    "target_language": "code of the target's",
+    "columns": "two columns, by names or numbers: en,es",
+}
+SEVERAL = (*TRAIN_FILES, "columns")
 
 # Bytes: one long key of many parts takes a second already.
 LARGEST_TOML = 1 << 14
+
+
+def file_flags(names):
+    """The flags of some of `TRAIN_FILES`, and those of `SIDES`.
+
+    The parsed options hold only what the user chose.
+    """
+    several = dict(
+        nargs="+", action="extend", metavar="FILE", default=argparse.SUPPRESS
+    )
+    flags = {flag(name): dict(help=TRAIN_FILES[name], **several) for name in names}
+    for name, text in SIDES.items():
+        metavar = "NAMES" if name == "columns" else "CODE"
+        how = dict(dest=name, default=argparse.SUPPRESS, metavar=metavar)
+        flags[flag(name)] = dict(help=text, **how)
+    return flags
+
+
+def pairs_chosen(chosen, prefix=""):
+    """The `Pairs` of the files that are chosen, or None."""
+    from ..data.pairs import read_pairs
+
+    names = [f"{prefix}{name}" for name in ("source", "target", "pairs")]
+    source, target, pairs = map(chosen.get, names)
+    expect(not (source and pairs), names[2], f"be absent with {flag(names[0])}", pairs)
+    if not (source or pairs):
+        for name in () if prefix else ("target", *SIDES):
+            value = chosen.get(name)
+            expect(value is None, name, "be absent without --source and --pairs", value)
+        return None
+    columns = chosen.get("columns")
+    if isinstance(columns, str):
+        columns = columns.split(",")
+    languages = map(chosen.get, ("source_language", "target_language"))
+    return read_pairs(source or pairs, target, columns, *languages)
 
 
 def config_flags(config):
@@ -127,14 +172,16 @@ def read_toml(path):
         repr(settings)  # an error must be able to show what is deep or has many digits
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
-    check_names(where, settings, [*TRAIN_FILES, "preset", *TRAIN_GROUPS])
+    check_names(where, settings, [*TRAIN_FILES, *SIDES, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():
         place = f"{where}: {name}"
         if name in TRAIN_GROUPS:
             expect(isinstance(value, dict), place, "be a table", value)
             check_names(f"{where}: [{name}]", value, flag_fields(TRAIN_GROUPS[name]))
         else:
-            expect(isinstance(value, str), place, "be a string", value)
+            texts = value if name in SEVERAL and isinstance(value, list) else [value]
+            is_text = all(isinstance(text, str) for text in texts)
+            expect(texts and is_text, place, "be a string", value)
     return settings
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import warnings
 
 
 def rows_of(
@@ -31,17 +32,21 @@ def rows_of(
         chunks = (([line], prefixes and [wish]) for line, wish in zip(lines, wishes))
     answers = (translator.stream(*chunk, **columns) for chunk in chunks)
     found = itertools.chain.from_iterable(answers)
-    shown = numbers or itertools.count(1)
-    if translator.config.n_best == 1:
-        shown = itertools.repeat(None)
+    places = numbers or itertools.count(1)
+    is_numbered = translator.config.n_best > 1
     pieces = translator.target_tokenizer.pieces if token_scores else None
 
-    def rows(hypotheses, number):
+    def rows(hypotheses, place):
+        number = place if is_numbered else None
+        lost = hypotheses[0].lost
+        if lost:
+            said = f"line {place}: the translation lacks {', '.join(lost)}"
+            warnings.warn(said, stacklevel=2)
         links = [one.alignment if alignments else None for one in hypotheses]
         pairs = zip(hypotheses, links)
         return [row(one, own, number, pieces) for one, own in pairs]
 
-    return map(rows, found, shown)
+    return map(rows, found, places)
 
 
 def say_where(run):

@@ -14,6 +14,7 @@ from ..runs.flag_names import FLAG_NAMES
 from ..runs.sealed_files import kind_of
 from . import (
     app,
+    clean,
     demo,
     evaluate,
     export,
@@ -27,6 +28,7 @@ from .startup import choose_backend
 
 COMMANDS = {
     "demo": demo,
+    "clean": clean,
     "train": train,
     "translate": translate,
     "evaluate": evaluate,
@@ -96,7 +98,8 @@ def build_parser(shows_all=False):
             text = "show all flags, grouped"
             added.add_argument("--help-all", action="help", help=text)
         if shows_all:
-            added.usage = f"{added.prog} [FLAG ...] RUN ..."
+            first = next(iter(command.FLAGS.values()))["metavar"]
+            added.usage = f"{added.prog} [FLAG ...] {first} ..."
         added.set_defaults(command=command.run, names=names, only=command.ONLY)
     return parser
 

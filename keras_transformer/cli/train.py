@@ -1,4 +1,4 @@
-"""Train a model on two text files."""
+"""Train a model on pairs of sentences, in text files or others."""
 
 import argparse
 import dataclasses
@@ -15,10 +15,13 @@ from ..runs.flag_names import FLAG_NAMES, flag
 from .flags import (
     NEW_RUN,
     OVERWRITE,
+    SIDES,
     TRAIN_FILES,
     TRAIN_GROUPS,
     check_used,
     chosen_fields,
+    file_flags,
+    pairs_chosen,
     read_toml,
 )
 from .output import say_where
@@ -27,9 +30,7 @@ from .startup import beside_tensorflow
 UNSET = argparse.SUPPRESS  # the options lack what the user does not choose
 FLAGS = {
     **NEW_RUN,
-    **{
-        flag(name): dict(default=UNSET, help=text) for name, text in TRAIN_FILES.items()
-    },
+    **file_flags(TRAIN_FILES),
     "--preset": dict(
         default=UNSET,
         choices=PRESETS,
@@ -51,7 +52,7 @@ FLAGS = {
 }
 GROUPS = TRAIN_GROUPS
 FIRST = (
-    *map(flag, TRAIN_FILES),
+    *map(flag, (*TRAIN_FILES, *SIDES)),
     "--preset",
     "--vocab-size",
     "--max-length",
@@ -67,7 +68,6 @@ ONLY = {"model_devices": ("distribute", "model")}
 ONLY_WITH_FILES = {
     "target": ("source", True),
     "valid_target": ("valid_source", True),
-    "patience": ("valid_source", True),
 }
 
 
@@ -87,8 +87,15 @@ def run(options):
         check_used(argparse.Namespace(**chosen), ONLY_WITH_FILES)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
     earlier = options.run if goes_on else options.init_from
-    if not goes_on and "source" not in chosen:
-        raise ValueError("--source is needed: a file of source sentences")
+    pairs = None
+    valid = None
+    if not goes_on:
+        pairs = pairs_chosen(chosen)
+        valid = pairs_chosen(chosen, "valid_")
+        if pairs is None:
+            raise ValueError(
+                "--source is needed, a file of source sentences, or --pairs"
+            )
     given = {
         name: settings.get(name, {}) | chosen_fields(options, config)
         for name, config in TRAIN_GROUPS.items()
@@ -102,7 +109,7 @@ def run(options):
     if goes_on:
         configs = kept_configs(own, given, chosen.get("preset"))
     else:
-        fitted = fitted_configs(own, given, chosen)
+        pairs, fitted = fitted_configs(own, given, chosen, pairs, valid)
         configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
     for name, config in configs.items():
         check_only(config, given[name])
@@ -113,8 +120,8 @@ def run(options):
     distribution = distribute(options.distribute, options.model_devices)
     if fitted and distribution.process == 0:
         print(fitted, flush=True)
-    files = [*TRAIN_FILES, "overwrite", "resume", "init_from"]
-    how = {name: chosen.get(name) for name in files}
+    how = {name: chosen.get(name) for name in ("overwrite", "resume", "init_from")}
+    how |= dict(pairs=pairs, valid_pairs=valid)
     with beside_tensorflow(is_used=configs["training"].tensorboard):
         train(options.run, **how, **configs, distribution=distribution)
     if distribution.process == 0:
@@ -131,13 +138,21 @@ def kept_configs(own, given, size):
     return configs
 
 
-def fitted_configs(own, given, chosen):
-    """The `FittedSettings` of the files chosen, in which the fields given stand."""
-    from ..training.fitted import fitted_settings
+def fitted_configs(own, given, chosen, pairs, valid):
+    """Cleaned pairs, and their `FittedSettings`, in which the fields given stand."""
+    from ..data.corpus import clean_pairs
+    from ..training.fitted import data_given, fitted_settings
 
     fields = {**given["model"], **given["data"], **given["training"]}
     if "preset" in chosen:
         fields["preset"] = chosen["preset"]
-    files = (chosen["source"], chosen.get("target"))
-    is_validated = "valid_source" in chosen
-    return fitted_settings(*files, own, is_validated, **fields)
+    size = fields.get("valid_size")
+    both = valid is not None and size
+    expect(not both, "valid_size", "be absent with validation files", size)
+    is_validated = valid is not None or size != 0
+    what = "be absent without validation pairs"
+    patience = fields.get("patience")
+    expect(is_validated or patience is None, "patience", what, patience)
+    filters = data_given(own, is_validated, **fields)
+    corpus = clean_pairs(pairs, config=filters)
+    return corpus, fitted_settings(corpus, None, own, is_validated, **fields)

@@ -15,6 +15,8 @@ from ..text.lines import count_lines, read_lines
 from .flags import RUN, chosen_fields
 from .output import rows_of
 from .startup import choose_backend, silenced, start_keras
+from .translate_file import FLAGS as DOCUMENT
+from .translate_file import document_kind, translate_file
 
 RUNTIME = {
     "--runtime": dict(
@@ -26,7 +28,11 @@ FLAGS = {
     **RUN,
     **RUNTIME,
     "text": dict(metavar="TEXT", nargs="*", help="sentences"),
-    "--input": dict(help="file of sentences, also as .gz (default: standard input)"),
+    "--input": dict(
+        help="sentences, one a line, or a document (PO, XLIFF, TMX, CSV, TSV, JSON "
+        "lines, Markdown, reStructuredText, HTML), also as .gz (default: standard "
+        "input)"
+    ),
     "--output": dict(help="file to write, also as .gz (default: standard output)"),
     "--prefix": dict(metavar="WORDS", help="what each translation begins with"),
     "--prefix-file": dict(
@@ -50,13 +56,13 @@ BULK = {
         help="processes of --bulk (default: one for each GPU, or else processor)",
     ),
     "--address": dict(help="Ray cluster of --bulk, or auto (default: this machine)"),
-    "--column": dict(help="column of sentences, with --bulk and .parquet files"),
 }
 SEARCH = {"search": DecodingConfig}
-GROUPS = {"a large file": BULK} | SEARCH
+GROUPS = {"a document": DOCUMENT, "a large file": BULK} | SEARCH
 FIRST = (
     "--input",
     "--output",
+    "--review",
     "--prefix",
     "--alignments",
     "--token-scores",
@@ -70,7 +76,6 @@ FIRST = (
 ONLY = {
     "workers": ("bulk", True),
     "address": ("bulk", True),
-    "column": ("bulk", True),
     "prefix": ("runtime", "keras"),
     "prefix_file": ("runtime", "keras"),
     "alignments": ("runtime", "keras"),
@@ -116,6 +121,9 @@ def run(options):
     if options.prefix_file:
         prefix = options.prefix
         expect(prefix is None, "--prefix", "be absent with --prefix-file", prefix)
+    kind = document_kind(options)
+    if kind is not None:
+        return translate_file(options, kind, load_translator)
     if options.bulk:
         expect(not lines, "TEXT", "be absent with --bulk", lines)
         wishes = options.prefix_file
@@ -172,7 +180,7 @@ def translate_in_bulk(options):
     expect(workers is None or workers >= 1, "--workers", "be at least 1", workers)
     if options.address not in (None, "auto"):
         check_address(options.address)
-    from ..bulk import translate_file
+    from ..bulk import translate_file as translate_large_file
 
     if options.runtime == "keras":
         choose_backend()
@@ -192,7 +200,7 @@ def translate_in_bulk(options):
         def tell(text):
             say(f"keras-transformer: {text}", file=terminal)
 
-        translate_file(*files, start, search.batch_size, **how, say=tell)
+        translate_large_file(*files, start, search.batch_size, **how, say=tell)
 
 
 def check_address(address):

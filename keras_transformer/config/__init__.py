@@ -6,6 +6,7 @@ The command line makes a flag of every field, with the help text beside it.
 from .data import DataConfig
 from .decoding import DecodingConfig
 from .fields import check_fields, check_only, expect, one_of
+from .filters import CleaningConfig, FilterConfig
 from .models import (
     DISTRIBUTIONS,
     FROM_TOKENIZER,
@@ -30,9 +31,11 @@ __all__ = [
     "SIZES",
     "Activation",
     "CausalLMConfig",
+    "CleaningConfig",
     "DataConfig",
     "DecodingConfig",
     "EncoderConfig",
+    "FilterConfig",
     "Norm",
     "Table",
     "TrainingConfig",

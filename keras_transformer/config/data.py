@@ -3,11 +3,12 @@
 import dataclasses
 from typing import Literal
 
-from .fields import check_fields, count, option
+from .fields import count, option, whole
+from .filters import FilterConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class DataConfig:
+class DataConfig(FilterConfig):
     """How text becomes batches."""
 
     vocab_size: int = option(
@@ -24,7 +25,17 @@ class DataConfig:
     max_ratio: float = option(
         4.0, "largest ratio of two lengths in tokens; pairs beyond it are dropped", 1.0
     )
+    markup: str | None = option(
+        None,
+        "markup that is copied as it is, such as rst,python-format; also printf, icu, "
+        "html, markdown",
+    )
+    markup_pattern: str | None = option(
+        None, "regular expression of one's own markup, copied as it is"
+    )
     batch_tokens: int = count(4096, "target tokens in a batch, padding included")
-
-    def __post_init__(self):
-        check_fields(self)
+    valid_size: int | None = whole(
+        None,
+        "source sentences held out if no validation files are given; a twentieth, at "
+        "most 1,000, when absent; 0 for none",
+    )

@@ -1,59 +1,184 @@
 """Parallel text from files: readers that give (source, target) pairs of strings."""
 
+import collections
 import itertools
 import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from ..config import expect
-from ..text.lines import read_lines
-from ..text.normalization import has_text
+from ..text.lines import checked_text
+from ..text.opened import without_packing
+from .archives import is_archive
+from .files import READERS, line_pairs, pairs_in, reader_of
+from .reading import LANGUAGES, Reading, language_in, languages_in, speaks
+from .tables import frame_rows
 
 
-def read_pairs(source, target=None):
-    """Pairs of lines of two parallel files, or of one `.tsv` file with two columns.
+class Pairs:
+    """The pairs of files or of rows, read anew each time that it is iterated over.
 
-    Any of them may be `.gz`.
+    Attributes:
+        skipped: how much of the newest reading was no pair, a `Counter` by reason.
+        languages: the codes of source and target, or None as long as nothing says so.
+        files: what was given for source and for target: two lists.
+    """
+
+    def __init__(self, files, languages=(None, None), columns=None):
+        self.files = files
+        self.columns = columns
+        self.asked = languages
+        self.languages = None if None in languages else list(languages)
+        self.skipped = collections.Counter()
+        if self.languages is None and files[1]:
+            names = [without_packing(Path(side[0])) for side in files]
+            self.languages = languages_in(names)
+
+    def __iter__(self):
+        reading = Reading(self.asked, self.columns)
+        self.skipped = reading.skipped
+        count = 0
+        for pair in self._read(reading):
+            count += 1
+            if self.languages is None and reading.found:
+                self.languages = list(reading.found)
+            yield pair
+        seen = sorted(reading.seen)
+        is_there = reading.is_matched or not seen
+        must = f"be among those of {self.name}: {', '.join(seen)}"
+        expect(is_there, LANGUAGES, must, self.asked)
+        reasons = {name: found for name, found in reading.skipped.items() if found}
+        expect(count, self.name, "contain sentences", reasons or count)
+
+    @property
+    def name(self):
+        """What was given, for messages."""
+        names = [shown(one) for side in self.files for one in side]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return " and ".join(names[:3]) + more
+
+    def _read(self, reading):
+        sources, targets = self.files
+        for source, target in zip(sources, targets):
+            yield from line_pairs(source, target)
+        if not targets:
+            paths = [Path(one) for one in sources if is_path(one)]
+            yield from pairs_in(paths, reading)
+            for rows in sources:
+                if not is_path(rows):
+                    yield from pairs_of_rows(rows, reading)
+
+
+def read_pairs(
+    source, target=None, columns=None, source_language=None, target_language=None
+):
+    """Pairs of sentences from files of many kinds.
+
+    Two parallel files of lines; or one source of pairs: a `.tsv`, `.csv`, `.json`,
+    `.jsonl`, `.parquet`, `.po`, `.tmx` or `.xliff` file, what else translate-toolkit
+    reads, text files that end in their language (`train.en`, `train.es`), a folder
+    or a zip or tar archive of all of these; each also packed (`.gz`, `.bz2`, `.xz`,
+    `.zst`); or rows: a pandas frame, a split of Hugging Face's `datasets`, a list of
+    pairs or of dicts. Of each several may be given, as a list.
 
     Args:
-        source: file with a sentence a line; or the `.tsv` file.
-        target: file with the translations, line by line; absent with a `.tsv` file.
+        source: path of a file with a sentence a line; or what holds both sides.
+        target: path of the translations, line by line; absent with both sides in one.
+        columns: the names of two columns, or their numbers in a table without names.
+        source_language, target_language: codes, where there are more than two; `en`
+            is also en-US.
+
+    Returns:
+        `Pairs`, to be iterated over. Fuzzy, obsolete, empty and other entries that are
+        no pairs are counted in its `skipped`.
 
     Raises:
-        ValueError: if a file is empty or unreadable, the two are not of equal length
-            (known only at their end), or a `.tsv` line has not two columns.
+        ValueError: if something cannot be read (known only when it is read), two files
+            are not of equal length, or nothing tells which columns or languages.
+
+    Examples:
+        >>> pairs = read_pairs([{"en": "a dog", "es": "un perro", "id": "7"}],
+        ...                    source_language="es", target_language="en")
+        >>> list(pairs)
+        [('un perro', 'a dog')]
     """
-    for path in (source, target or source):
-        # No open file: it could not be read twice.
-        is_path = isinstance(path, (str, os.PathLike))
-        expect(is_path, "source and target", "be paths of files", path)
-    if str(source).endswith((".tsv", ".tsv.gz")):
-        expect(target is None, "target", "be absent when source is a .tsv file", target)
-        return _tsv_pairs(source)
-    expect(
-        target is not None, "target", "be given unless source is a .tsv file", target
-    )
-    return _file_pairs(source, target)
-
-
-def _tsv_pairs(path):
-    number = 0
-    for number, line in enumerate(read_lines(path), 1):
-        columns = line.split("\t") if has_text(line) else ["", ""]
+    if isinstance(source, Pairs):
+        is_alone = target is columns is source_language is target_language is None
+        expect(is_alone, "source", "be given alone where it is read already", target)
+        return source
+    given = (source, target)
+    sources, targets = files = [listed(one) for one in given]
+    if target is not None:
+        for path in sources + targets:
+            # No open file: it could not be read twice.
+            are_paths = is_path(path)
+            expect(are_paths, "source and target", "be paths of files", path)
+        own = [path for path in sources if reader_of(Path(path))]
+        suffix = Path(own[0]).suffix if own else ""
+        must = f"be absent when source is a {suffix} file"
+        expect(not own, "target", must, target)
+        counts = [len(sources), len(targets)]
+        must = "be as many files"
+        expect(counts[0] == counts[1], "source and target", must, counts)
+    else:
+        for one in sources:
+            check_source(one, sources)
+    if columns is not None:
+        is_several = isinstance(columns, (list, tuple))
+        columns = tuple(map(str, columns)) if is_several else (columns,)
         count = len(columns)
-        expect(count == 2, f"{path}, line {number},", "have two columns", count)
-        yield tuple(columns)
-    expect(number, path, "contain sentences", number)
+        expect(count == 2, "columns", "be two names", columns)
+    languages = (source_language, target_language)
+    are_two = None in languages or not speaks(*languages)
+    expect(are_two, LANGUAGES, "be two languages", languages)
+    return Pairs(files, languages, columns)
 
 
-def _file_pairs(source, target):
-    paths = (source, target)
-    counts = [0, 0]
-    # Both are read to their ends, to count the lines of the longer one.
-    for pair in itertools.zip_longest(*map(read_lines, paths)):
-        for side, line in enumerate(pair):
-            counts[side] += line is not None
-        if None not in pair:
-            yield pair
-    for path, count in zip(paths, counts):
-        expect(count, path, "contain sentences", count)
-    is_equal = counts[0] == counts[1]
-    expect(is_equal, f"{source} and {target}", "have as many lines", counts)
+def check_source(source, others):
+    """Raise a `ValueError` for what cannot hold both sides of pairs."""
+    if not is_path(source):
+        is_rows = isinstance(source, Iterable) and not isinstance(source, Mapping)
+        must = "be paths of files, or rows that can be read twice"
+        expect(is_rows and iter(source) is not source, "source", must, shown(source))
+        return
+    path = Path(source)
+    expect(path.exists(), "source", "be a file or a folder that exists", str(path))
+    is_known = path.is_dir() or is_archive(path) or reader_of(path)
+    is_known = is_known or len(others) > 1 and language_in(without_packing(path))
+    must = "be given unless source is a .tsv file or another that holds both sides"
+    must += f", {', '.join(READERS)} ..."
+    expect(is_known, "target", must, None)
+
+
+def listed(value):
+    """What was given as a list: one thing, nothing, or several."""
+    if value is None:
+        return []
+    is_several = isinstance(value, (list, tuple)) and value and is_path(value[0])
+    return list(value) if is_several else [value]
+
+
+def is_path(value):
+    return isinstance(value, (str, os.PathLike))
+
+
+def shown(value):
+    return str(value) if is_path(value) else type(value).__name__
+
+
+def pairs_of_rows(rows, reading):
+    """The pairs of rows in memory, or of a dataset."""
+    name = type(rows).__name__
+    if hasattr(rows, "itertuples"):
+        rows = frame_rows(rows)
+    rows = iter(rows)
+    first = next(rows, {})
+    rows = itertools.chain([first] if first else [], rows)
+    if isinstance(first, Mapping):
+        yield from reading.rows(rows, name)
+        return
+    for number, row in enumerate(rows, 1):
+        is_pair = isinstance(row, (tuple, list)) and len(row) == 2
+        expect(is_pair, f"{name}, row {number},", "be a pair or a dict", row)
+        where = f"{name}, row {number}, "
+        yield tuple(checked_text(text, f"{where}each text") for text in row)

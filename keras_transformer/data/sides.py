@@ -2,43 +2,44 @@
 
 import filecmp
 import itertools
+import os
 import warnings
 
 from ..config import expect
-from .pairs import read_pairs
+from .pairs import is_path
 
 SAMPLE = 10_000  # pairs of each corpus that are looked at
 
 
-def check_sides(source, target, valid_source=None, valid_target=None):
-    """Raise a `ValueError` if files are mistaken for each other.
+def check_languages(pairs, names="source and target"):
+    """Raise a `ValueError` if both sides of `Pairs` are the same files."""
+    one, other = pairs.files
+    same = len(one) == len(other) > 0 and all(map(are_equal, one, other))
+    expect(not same, names, "be in two languages, not the same text", (one, other))
+
+
+def check_sides(pairs, valid):
+    """Raise a `ValueError` if validation pairs are mistaken for others.
 
     Args:
-        source, target, valid_source, valid_target: paths, as for `read_pairs`.
+        pairs, valid: `Pairs` of the training and of the validation.
 
     Raises:
-        ValueError: if the two sides of a corpus are the same, or swapped.
+        ValueError: if the two sides of the validation are the same, or swapped.
 
     Warns:
         UserWarning: if a validation file is one of the training.
     """
-    if source is None:
-        return
-    pairs = {"source and target": (source, target)}
-    pairs["valid_source and valid_target"] = (valid_source, valid_target)
-    for names, (one, other) in pairs.items():
-        same = are_equal(one, other)
-        expect(not same, names, "be in two languages, not the same text", (one, other))
-    if valid_source is None:
-        return
-    for mine, theirs in ((source, valid_source), (target, valid_target)):
-        if are_equal(mine, theirs):
-            warnings.warn(
-                f"{theirs} is also a file of the training: its scores say nothing "
-                "about new sentences; hold some pairs out",
-                stacklevel=2,
-            )
-    shares = swapped(read_pairs(source, target), read_pairs(valid_source, valid_target))
+    check_languages(valid, "valid_source and valid_target")
+    for mine, theirs in zip(pairs.files, valid.files):
+        for one, other in itertools.product(mine, theirs):
+            if are_equal(one, other):
+                warnings.warn(
+                    f"{other} is also a file of the training: its scores say nothing "
+                    "about new sentences; hold some pairs out",
+                    stacklevel=2,
+                )
+    shares = swapped(pairs, valid)
     what = "be in the languages of source and target; swap them (or a .tsv's columns)"
     expect(not shares, "valid_source and valid_target", what, shares)
 
@@ -61,9 +62,14 @@ def swapped(known, pairs):
 
 def are_equal(one, other):
     """Whether two paths are of one file, or of two with the same content."""
-    if None in (one, other):
+    if not (is_file(one) and is_file(other)):
         return False
     return filecmp.cmp(one, other, shallow=False)
+
+
+def is_file(source):
+    """Whether a source of pairs is a path of a file."""
+    return is_path(source) and os.path.isfile(source)
 
 
 def words_of(pairs):

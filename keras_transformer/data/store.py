@@ -142,6 +142,24 @@ class TokenStore:
         return sides
 
 
+def usual_pairs(pairs, markup, counts):
+    """The pairs that can be tokenised, with symbols for markup; others are counted."""
+    for pair in pairs:
+        pair = [checked_text(text, "each text of the pairs") for text in pair]
+        if not all(map(has_text, pair)):
+            counts["empty"] += 1
+        elif max(map(len, pair)) > ENORMOUS:
+            counts["too_long"] += 1
+        elif markup is None:
+            yield pair
+        else:
+            fitting = markup.protect_pair(*pair)
+            if fitting is not None:
+                yield fitting
+            else:
+                counts["markup"] += 1
+
+
 def _write(files, pairs, tokenizers, config):
     """Tokenise and filter pairs into open `FILES`; give the type of ids, a report."""
     config = config or DataConfig()
@@ -159,15 +177,7 @@ def _write(files, pairs, tokenizers, config):
     for file in files[1::2]:
         file.write(ends[:1].tobytes())
 
-    def is_usual(pair):
-        pair = [checked_text(text, "each text of the pairs") for text in pair]
-        is_empty = not all(map(has_text, pair))
-        is_enormous = not is_empty and max(map(len, pair)) > ENORMOUS
-        counts["empty"] += is_empty
-        counts["too_long"] += is_enormous
-        return not is_empty and not is_enormous
-
-    usual = filter(is_usual, pairs)
+    usual = usual_pairs(pairs, tokenizers[0].markup, counts)
     while chunk := list(itertools.islice(usual, CHUNK)):
         lines = zip(*chunk)
         sides = [tokenizer.encode(list(next(lines))) for tokenizer in tokenizers]

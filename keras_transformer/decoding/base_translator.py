@@ -7,6 +7,7 @@ import warnings
 from ..config import expect
 from ..runs.bars import advance
 from ..text.lines import checked_texts, expect_list
+from ..text.markup import counts_of
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
 
@@ -24,6 +25,7 @@ class Hypothesis:
         token_scores: the log-probabilities of the tokens, if they were asked for; their
             sum is the translation's.
         alignment: pairs of word numbers `(source, target)`, if they were asked for.
+        lost: markup of the source that the text lacks.
     """
 
     text: str
@@ -31,6 +33,7 @@ class Hypothesis:
     ids: tuple[int, ...]
     token_scores: tuple[float, ...] = ()
     alignment: tuple[tuple[int, int], ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 class BaseTranslator:
@@ -49,6 +52,7 @@ class BaseTranslator:
         self.target_tokenizer = target_tokenizer
         self.config = config
         self.sentence_format = SentenceFormat.of(source_tokenizer, target_tokenizer)
+        self.markup = source_tokenizer.markup
         self._limit = float("inf") if positions is None else positions
         self._longest = min(config.longest_source, self._limit)
 
@@ -82,6 +86,8 @@ class BaseTranslator:
             ValueError: where lines or prefixes end before the others, or are no
                 strings.
         """
+        must = "be absent with a run whose markup is copied"
+        expect(not alignments or self.markup is None, "alignments", must, alignments)
         sentences = checked_texts(lines, "lines")
         pairs = zip(sentences, itertools.repeat(""))
         if prefixes is not None:
@@ -91,17 +97,20 @@ class BaseTranslator:
             chunks = [list(pairs)]
         for chunk in chunks:
             results = [[Hypothesis("", 0.0, ())] for _ in chunk]
-            filled = self._with_tokens([text for text, _ in chunk])
-            texts = [chunk[n][0] for n in filled]
-            wanted = None if prefixes is None else [chunk[n][1] for n in filled]
+            texts, marks = self._protected([text for text, _ in chunk])
+            filled = self._with_tokens(texts)
+            texts = [texts[n] for n in filled]
+            wanted = None
+            if prefixes is not None:
+                wanted = [self._symbols_in(chunk[n][1], marks[n]) for n in filled]
             searched = self._search(texts, wanted) if filled else []
             advance(len(chunk) - len(filled), kind="without text")
             if token_scores:
                 searched = self._with_token_scores(texts, searched)
             if alignments:
                 searched = self._with_alignments(texts, searched)
-            for n, found in zip(filled, searched, strict=True):
-                results[n] = found
+            for n, text, found in zip(filled, texts, searched, strict=True):
+                results[n] = [self._restored(one, text, marks[n]) for one in found]
             yield from results
 
     def hypotheses(self, texts, prefixes=None, token_scores=False):
@@ -140,7 +149,9 @@ class BaseTranslator:
                 something else than strings.
         """
         sources, targets = check_pairs(sources, targets)
-        encoded = self.target_tokenizer.encode(targets)
+        sources, marks = self._protected(sources)
+        targets = map(self._symbols_in, as_texts(targets), marks)
+        encoded = self.target_tokenizer.encode([*targets])
         labels = [self.sentence_format.labels(ids) for ids in encoded]
         scores = self._token_scores(self._encode_sources(sources), labels)
         return [sum(own) for own in scores]
@@ -159,6 +170,24 @@ class BaseTranslator:
             labels: ids of targets in theirs.
         """
         raise NotImplementedError
+
+    def _protected(self, texts):
+        """The texts with symbols for their markup, and the marks of each."""
+        if self.markup is None or not texts:
+            return texts, [()] * len(texts)
+        pairs = [self.markup.protect(text) for text in texts]
+        return [text for text, _ in pairs], [marks for _, marks in pairs]
+
+    def _symbols_in(self, target, marks):
+        """What a translation is with the symbols that stand for its source's marks."""
+        return self.markup.symbols_in(target, marks) if marks else target
+
+    def _restored(self, hypothesis, source, marks):
+        """A `Hypothesis` whose text has the marks of its source again."""
+        if self.markup is None:
+            return hypothesis
+        text, lost = self.markup.restore(hypothesis.text, marks, counts_of(source))
+        return dataclasses.replace(hypothesis, text=text, lost=lost)
 
     def _with_token_scores(self, texts, results):
         def scores_of(sources, hypotheses):

@@ -64,6 +64,7 @@ def beam_search(
     length_penalty=0.6,
     penalty="gnmt",
     special=search.OURS,
+    copies=None,
     loop=search.run,
 ):
     """Keeps the `beam` best hypotheses of each sentence at every step.
@@ -92,6 +93,7 @@ def beam_search(
         length_penalty: exponent of the penalty, 0 for none.
         penalty: "gnmt" or "power", see `search.length_penalty`.
         special: the model's `SpecialTokens`.
+        copies: `search.Copies` of each sentence, or None.
         loop: what advances the `BeamState` to its end, as `search.run` does; another
             one may look at it on the way.
 
@@ -104,6 +106,9 @@ def beam_search(
     """
     max_lengths = ops.cast(max_lengths, "int32")
     prefix = caches.repeat(prefix, beam)
+    limits_R = caches.repeat(max_lengths, beam)
+    if copies is not None:
+        copies = copies._replace(wanted=caches.repeat(copies.wanted, beam))
 
     def advance(state):
         # A compiler makes one pass of this reordering and of the step's writing.
@@ -112,7 +117,14 @@ def beam_search(
         logits_R1V, cache = step(last_R1, cache, state.index)
         forced = search.forced_at(state.index, prefix, free_prefix, special)
         # One row supplies at most `beam` extensions that live on, and one that ends.
-        found = search.candidates(logits_R1V[:, 0], beam + 1, special, *forced)
+        closed = None
+        if copies is not None:
+            tokens_RL = ops.reshape(state.live_tokens, (-1, lengths[-1]))
+            vocabulary = logits_R1V.shape[2]
+            room_R = limits_R - state.index
+            closed = copies.closed(tokens_RL, room_R, special.end, vocabulary)
+        logits_RV = logits_R1V[:, 0]
+        found = search.candidates(logits_RV, beam + 1, special, *forced, closed)
         charge = search.length_penalty(state.index + 1, length_penalty, penalty)
         return (extend(state, cache, *found, max_lengths, charge, special.end),)
 

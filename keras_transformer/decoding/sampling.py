@@ -40,11 +40,12 @@ def sampling(
     top_k=0,
     top_p=1.0,
     special=search.OURS,
+    copies=None,
 ):
     """Draws each token from `softmax(logits / temperature)`.
 
     Args:
-        step, cache, max_lengths, lengths, prefix, free_prefix, special: as for
+        step, cache, max_lengths, lengths, prefix, free_prefix, special, copies: as for
             `beam_search`, with a beam of 1.
         seeds: (B,) int32, one for each sentence.
         temperature: above 0; below 1 sharpens the distribution, above 1 flattens it.
@@ -68,7 +69,12 @@ def sampling(
         last = ops.expand_dims(state.last, 1)
         logits, cache = step(last, state.cache, state.index)
         forced = search.forced_at(state.index, prefix, free_prefix, special)
-        log_probs, ids = search.candidates(logits[:, 0], k, special, *forced)
+        closed = None
+        if copies is not None:
+            room = max_lengths - state.index
+            sizes = (special.end, logits.shape[2])
+            closed = copies.closed(state.tokens, room, *sizes)
+        log_probs, ids = search.candidates(logits[:, 0], k, special, *forced, closed)
         probs = restricted(log_probs, temperature, top_k, top_p)
         column = draw(probs, uniform(seeds, state.index))
         is_chosen = ops.arange(ids.shape[1]) == column

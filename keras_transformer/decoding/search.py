@@ -4,6 +4,8 @@ Suffixes name axes: B sentences, W hypotheses of a sentence, R = B * W rows,
 K candidates of a row, L positions, V vocabulary.
 """
 
+from typing import Any, NamedTuple
+
 from keras import ops
 
 from ..config import expect
@@ -56,7 +58,44 @@ def top_k(logits_RV, k):
     return values_RK, pick(groups_RK, index_RK // size) * size + index_RK % size
 
 
-def candidates(logits_RV, k, special, forced_R=None, is_free=None):
+class Copies(NamedTuple):
+    """Tokens that a translation holds exactly as often as it is told.
+
+    They are `first`, `first + 1` and so on, P of them.
+    """
+
+    first: int
+    # (R, P) int32
+    wanted: Any
+
+    def closed(self, tokens_RL, room_R, end, vocabulary):
+        """True `(R, V)` where a token may not come next.
+
+        A copied token may not come too often, the end not before all have come, and
+        nothing else where there is room for no more than these.
+
+        Args:
+            tokens_RL: what was generated so far.
+            room_R: how many tokens may follow.
+            end: the end token.
+            vocabulary: V.
+        """
+        number = self.wanted.shape[1]
+        copied_P = self.first + ops.arange(number, dtype="int32")
+        is_copy_RLP = ops.expand_dims(tokens_RL, 2) == copied_P
+        left_RP = self.wanted - ops.sum(ops.cast(is_copy_RLP, "int32"), axis=1)
+        missing_R1 = ops.sum(left_RP, axis=1, keepdims=True)
+        after = vocabulary - self.first - number
+        room_RV = ops.pad(left_RP, [[0, 0], [self.first, after]])
+        ids_V = ops.arange(vocabulary, dtype="int32")
+        is_copy_V = (ids_V >= self.first) & (ids_V < self.first + number)
+        is_spent_RV = is_copy_V & (room_RV <= 0)
+        is_early_RV = (ids_V == end) & (missing_R1 > 0)
+        is_late_R1 = (missing_R1 > 0) & (missing_R1 >= ops.expand_dims(room_R, 1))
+        return is_spent_RV | is_early_RV | (is_late_R1 & ~is_copy_V)
+
+
+def candidates(logits_RV, k, special, forced_R=None, is_free=None, closed_RV=None):
     """The best tokens of each row and their log-probabilities.
 
     At least `k` of them are possible if there are as many. The tokens that are never
@@ -69,6 +108,7 @@ def candidates(logits_RV, k, special, forced_R=None, is_free=None):
         forced_R: (R,) int32 or None: where it is not `special.pad`, that token is the
             only possible one.
         is_free: () bool: whether the forced tokens cost nothing.
+        closed_RV: True at tokens that are not possible, or None.
 
     Returns:
         log_probs_RK (float32, under the unrestricted softmax), ids_RK (int32). K is
@@ -78,7 +118,10 @@ def candidates(logits_RV, k, special, forced_R=None, is_free=None):
     logits_RV = ops.cast(logits_RV, "float32")
     # The top of the logits is the top of the softmax: only K of V log-probabilities are
     # ever computed.
-    values_RK, ids_RK = top_k(logits_RV, min(k + 2, vocabulary))
+    open_RV = logits_RV
+    if closed_RV is not None:
+        open_RV = ops.where(closed_RV, IMPOSSIBLE, logits_RV)
+    values_RK, ids_RK = top_k(open_RV, min(k + 2, vocabulary))
     for token in special.never_generated:
         values_RK = ops.where(ids_RK == token, IMPOSSIBLE, values_RK)
     total_R1 = ops.logsumexp(logits_RV, axis=-1, keepdims=True)

@@ -21,8 +21,10 @@ def translate_ids(
     max_lengths,
     seeds=None,
     prefix=None,
+    copied=None,
     lengths=None,
     target_prefix=(),
+    first_copied=0,
     loop=search.run,
 ):
     """The translations of a batch of source ids.
@@ -35,10 +37,13 @@ def translate_ids(
         seeds: `(B, n_best)` int32, for sampling.
         prefix: `(B, P)` int32, what each translation must begin with, PAD after it, the
             target prefix included; the target prefix alone when absent, or when P is 0.
+        copied: `(B, P)` int32, how often each translation must hold each of P tokens;
+            no such tokens when absent, or when P is 0.
         lengths: lengths of the cache, increasing; the last is the longest translation.
             When absent, they are chosen by S.
         target_prefix: ids with which all translations begin at no cost, as those of a
             `SentenceFormat`.
+        first_copied: the first of the tokens of `copied`; the others come after it.
         loop: that of `beam_search`.
 
     Returns:
@@ -55,11 +60,16 @@ def translate_ids(
     cache = decoder.empty_cache(ops.shape(source_ids)[0], lengths[0])
     if prefix is None or prefix.shape[1] == 0:
         prefix = every_row(target_prefix, max_lengths)
+    copies = None
+    if copied is not None and copied.shape[1] > 0:
+        copies = search.Copies(first_copied, copied)
     options = dict(free_prefix=len(target_prefix), special=special)
     if config.search == "sampling":
         n_best = config.n_best
         repeated = caches.repeat((cache, max_lengths, prefix), n_best)
         cache, max_lengths, prefix = repeated
+        if copies is not None:
+            copies = copies._replace(wanted=caches.repeat(copied, n_best))
         ids, scores = sampling(
             step,
             cache,
@@ -70,6 +80,7 @@ def translate_ids(
             temperature=config.temperature,
             top_k=config.top_k,
             top_p=config.top_p,
+            copies=copies,
             **options,
         )
         ids = ops.reshape(ids, (-1, n_best, lengths[-1]))
@@ -83,6 +94,7 @@ def translate_ids(
         beam=1 if config.search == "greedy" else config.beam,
         length_penalty=config.length_penalty,
         penalty=config.penalty,
+        copies=copies,
         loop=loop,
         **options,
     )

@@ -10,6 +10,7 @@ from keras import ops
 from ..config import DecodingConfig, expect
 from ..runs.bars import advance
 from ..text.lines import checked_text
+from ..text.markup import MOST, counts_of
 from . import attention as attentions
 from . import trace as traces
 from .base_translator import (
@@ -73,7 +74,14 @@ class Translator(BaseTranslator):
         def with_model(function, *arguments):
             return compiled(functools.partial(function, model, *arguments), model)
 
-        translate = functools.partial(translate_ids, target_prefix=self._prefix)
+        self._first_copied = 0
+        if self.markup is not None:
+            self._first_copied = source_tokenizer.first_symbol
+        translate = functools.partial(
+            translate_ids,
+            target_prefix=self._prefix,
+            first_copied=self._first_copied,
+        )
         self._translate_ids = with_model(translate, config)
         self._score_ids = with_model(log_probs_of)
         self._attend_ids = with_model(attentions.weights_of)
@@ -100,8 +108,9 @@ class Translator(BaseTranslator):
         checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
-        (source_ids,) = self._encode_sources([source])
-        (target_ids,) = self._target_ids([target])
+        sources, marks = self._protected([source])
+        (source_ids,) = self._encode_sources(sources)
+        (target_ids,) = self._target_ids([target], marks)
         labels = self.sentence_format.labels(target_ids)
         inputs = self.sentence_format.target(labels)
         ((_, arrays),) = self._array_batches([source_ids], [inputs])
@@ -140,13 +149,15 @@ class Translator(BaseTranslator):
             ValueError: if there are not as many targets as sources, or either is
                 something else than texts.
         """
+        must = "have no markup: a mark may be many words, and is one symbol"
+        expect(self.markup is None, "the run", must, self.markup)
         sources, targets = check_pairs(sources, targets)
         return self._alignments(sources, targets, warns=True)
 
     def _alignments(self, sources, targets, warns=False):
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
-        target_ids = self._target_ids(targets)
+        target_ids = self._target_ids(targets, [()] * len(targets))
         labels = [sentence_format.labels(ids) for ids in target_ids]
         inputs = [sentence_format.target(own) for own in labels]
         texts = as_texts(targets)
@@ -182,7 +193,8 @@ class Translator(BaseTranslator):
         search = self.config.search
         expect(search == "beam", "search", "be 'beam' for a trace", search)
         checked_text(text, "text")
-        (source_ids,) = self._encode_sources([text])
+        texts, _ = self._protected([text])
+        (source_ids,) = self._encode_sources(texts)
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
         with COMPUTING:
@@ -191,8 +203,10 @@ class Translator(BaseTranslator):
                 self.config,
                 self._rows([source_ids], 1, len(source_ids)),
                 ops.convert_to_tensor([limit], dtype="int32"),
+                copied=ops.convert_to_tensor(self._copied(texts, rows=1)),
                 lengths=(limit,),
                 target_prefix=self._prefix,
+                first_copied=self._first_copied,
                 loop=traces.recorder(states),
             )
         pieces = self.target_tokenizer.pieces
@@ -217,6 +231,7 @@ class Translator(BaseTranslator):
                 longest = len(sources[n]) + self.config.extra_length
                 limits[row] = min(longest, self._limit)
                 seeds[row] = [self._seed(texts[n], k) for k in range(n_best)]
+            copied = self._copied([texts[n] for n in batch], rows)
             own = [forced[n] for n in batch]
             most = max(map(len, own))
             inputs = (
@@ -224,6 +239,7 @@ class Translator(BaseTranslator):
                 ops.convert_to_tensor(limits),
                 ops.convert_to_tensor(seeds),
                 self._rows(own, rows, self._width(most) if most else 0),
+                ops.convert_to_tensor(copied),
             )
             with COMPUTING:
                 found = self._translate_ids(*inputs)
@@ -249,9 +265,21 @@ class Translator(BaseTranslator):
                 scores[n] = [0.0] * given + chosen
         return scores
 
-    def _target_ids(self, targets):
-        """The ids of each translation, without what stands around them."""
-        encoded = self.target_tokenizer.encode(as_texts(targets))
+    def _copied(self, texts, rows):
+        """How often each symbol of markup is wanted: `(rows, P)`; P is 0 without."""
+        if self.markup is None:
+            return np.zeros((rows, 0), "int32")
+        copied = np.zeros((rows, MOST), "int32")
+        copied[: len(texts)] = [counts_of(text) for text in texts]
+        return copied
+
+    def _target_ids(self, targets, marks):
+        """The ids of each translation, without what stands around them.
+
+        `marks` are those of each source.
+        """
+        texts = map(self._symbols_in, as_texts(targets), marks)
+        encoded = self.target_tokenizer.encode([*texts])
         end = self._special.end
         for n, target in enumerate(targets):
             if isinstance(target, Hypothesis):

@@ -2,20 +2,23 @@
 
 import contextlib
 import dataclasses
+import sys
 import time
 import warnings
 from pathlib import Path
 
 from ..config import expect
-from ..data.pairs import read_pairs
+from ..data.cleaning import counted
+from ..data.pairs import is_path, read_pairs
 from ..data.sides import swapped
 from ..data.store import TokenStore
 from ..decoding.base_translator import BaseTranslator
-from ..runs.bars import doing
+from ..runs.bars import doing, say
 from ..runs.card import changed
 from ..runs.run import Run
 from .scores import Scores, chosen_tokenize, corpus_scores
 
+HELD_OUT = "data/valid.jsonl"  # in a run, by `train`
 KNOWN = 2_000  # training pairs with which the test's are compared
 
 
@@ -32,16 +35,18 @@ class Evaluation:
         return len(self.translations) / self.seconds
 
 
-def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
-    """Translate a source file and score it against a target file.
+def evaluate(translator, source=None, target=None, bleu_tokenize="auto", run=None):
+    """Translate source sentences and score them against a reference translation.
 
     How far it is stands on standard error, if it takes more than three seconds.
 
     Args:
         translator: a `Translator` or another `BaseTranslator`, or the directory of a
             run.
-        source: path of the source sentences (plain, `.gz`), or of both sides (`.tsv`).
-        target: path of the references, line by line; none for a `.tsv`.
+        source: path of the source sentences; or what holds both sides, all that
+            `read_pairs` takes or gives. When absent, the pairs that the run held out
+            from its training.
+        target: path of the references, line by line; absent with both sides in one.
         bleu_tokenize: how BLEU cuts text, see `corpus_scores`; on standard error stands
             what "auto" chooses if not 13a.
         run: the `Run` of the translator's model, if its scores are to be kept there,
@@ -57,15 +62,18 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
     Warns:
         UserWarning: if the two files are swapped, by the words of the run's training.
     """
-    sources, references = zip(*read_pairs(source, target), strict=True)
-    is_one = sources == references
-    must = "be in two languages, not the same text"
-    expect(not is_one, "source and target", must, [source, target])
-    bleu_tokenize = chosen_tokenize(bleu_tokenize, references)
     if not isinstance(translator, BaseTranslator):
         with doing(f"opening {translator}"):
             run = Run.open(translator)
             translator = run.translator()
+    pairs = pairs_to_score(run, source, target)
+    sources, references = zip(*pairs, strict=True)
+    is_one = sources == references
+    must = "be in two languages, not the same text"
+    expect(not is_one, "source and target", must, pairs.name)
+    if any(pairs.skipped.values()):
+        say(f"no pairs: {counted(pairs.skipped)}", file=sys.stderr)
+    bleu_tokenize = chosen_tokenize(bleu_tokenize, references)
     shares = run and swapped(training_pairs(run), zip(sources, references))
     if shares:
         warnings.warn(f"source and target seem to be swapped: {shares}", stacklevel=2)
@@ -76,13 +84,26 @@ def evaluate(translator, source, target=None, bleu_tokenize="auto", run=None):
     seconds = time.perf_counter() - begin
     scores = corpus_scores(translations, references, bleu_tokenize)
     if run:
-        names = [Path(path).name for path in (source, target) if path]
+        files = [one for side in pairs.files for one in side if is_path(one)]
+        names = [Path(path).name for path in files[:2]]
         count = f"{len(sources):,} sentences"
         search = changed(translator.config)
         options = [f"{name}={value}" for name, value in search.items()]
         test = ", ".join([*names, count, *options])
         run.note_scores(digest, test, dataclasses.asdict(scores))
     return Evaluation(scores, translations, seconds)
+
+
+def pairs_to_score(run, source, target):
+    """The `Pairs` of some files, or without those what the run held out."""
+    if source is not None:
+        return read_pairs(source, target)
+    path = run and run.path / HELD_OUT
+    has_own = path is not None and path.is_file()
+    must = "be given where no pairs of the training were held out"
+    expect(has_own, "source", must, source)
+    run.manifest.verify(HELD_OUT)
+    return read_pairs(path)
 
 
 def training_pairs(run):

@@ -33,6 +33,8 @@ PACKAGES = {
     "keras": {},
     "kerashub": dict(kerashub=("keras_hub",)),
 }
+# Exports whose translator puts markup back; the others read text by themselves.
+KEEP_MARKUP = ("ctranslate2", "keras")
 # Whose models it holds, and which tokenizers, where not all of ours.
 ENGINES = {"ctranslate2": "CTranslate2", "huggingface": "Marian"}
 OTHERS_LACK = dict(
@@ -101,6 +103,9 @@ def check_format(run, format):
         ValueError: if the format has no such model or tokenizer.
         ImportError: if a package is not installed.
     """
+    markup = run.tokenizers[0].markup
+    must = f"have no markup for {format}, which takes texts without Python"
+    expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
     if format in ENGINES:
         check_model(run.config.model, ENGINES[format])
     if format in TOKENIZERS:
@@ -133,6 +138,7 @@ def check_model(config, engine):
     only = {"value_dim": key_dim, **OTHERS_LACK}
     if engine == "Marian":
         only = dict(
+            **OTHERS_LACK,
             norm_first=False,
             embedding_norm=False,
             layer_norm_epsilon=1e-5,

@@ -6,7 +6,7 @@ import operator
 import string
 from pathlib import Path
 
-from ..data.cleaning import FilterReport
+from ..data.cleaning import CleaningReport, FilterReport, one_line
 from .sealed_files import new_file
 
 CARD = "README.md"
@@ -14,6 +14,7 @@ TEXTS = Path(__file__).with_name("cards")
 OWN = "<!-- What you write below this line stays. -->\n"
 TRAIN = "data/train/store.json"
 VALID = "data/valid/store.json"
+CLEANED = "data/cleaning.json"
 
 
 def write_card(run):
@@ -69,6 +70,12 @@ def facts(run):
 def data_of(run):
     """What the filters kept and dropped, and what they are."""
     found = {}
+    if CLEANED in run.manifest.sums:
+        report = CleaningReport(**run.manifest.read_json(CLEANED))
+        found["pairs"] = report.summary
+        shown_pairs = {name: one_line(*pair) for name, pair in report.examples.items()}
+        if shown_pairs:
+            found["one of each"] = shown_pairs
     for name in (TRAIN, VALID):
         if name in run.manifest.sums:
             report = FilterReport(**run.manifest.read_json(name)["report"])

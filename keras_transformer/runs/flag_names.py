@@ -5,6 +5,8 @@ import re
 
 # The fields and arguments that are flags of the command that runs, if one does.
 FLAG_NAMES = contextvars.ContextVar("flags", default=())
+# Flags that are shorter than the names of their arguments.
+SHORT = {"source_language": "--from", "target_language": "--to"}
 # A name of several words, or one or two that must be something, or one with a value.
 ARGUMENT = re.compile(
     r"(?<![\w/'.-])([a-z]+_\w+|[a-z]+(?==)"
@@ -20,7 +22,7 @@ def flag(name):
         >>> flag("max_length")
         '--max-length'
     """
-    return "--" + name.replace("_", "-")
+    return SHORT.get(name) or "--" + name.replace("_", "-")
 
 
 def spelled(message):

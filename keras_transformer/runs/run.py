@@ -5,6 +5,7 @@ tokenizer.model   or tokenizer.source.model and tokenizer.target.model; a run th
                   with somebody else's checkpoint has the folders tokenizer, or
                   tokenizer.source and tokenizer.target, whose kind.json says which kind
                   of tokenizer each is
+markup.json       what the tokenizer has symbols for, if it has
 data/             the tokenised corpus, memory-mapped
 manifest.json     size and SHA-256 of all of the above, which never changes
 model.keras       the model without optimizer; `keras.models.load_model` opens it
@@ -29,6 +30,7 @@ from ..config import (
     expect,
 )
 from ..pretrained.tokenizers.load import load_folder
+from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
 from .card import write_card
 from .sealed_files import (
@@ -46,6 +48,7 @@ from .work_folder import remove_partial
 
 FORMAT = 2  # of a run's files
 SCORES = "scores.json"
+MARKUP = "markup.json"
 MADE = "run must be a directory that `keras-transformer train` or `import` made"
 
 
@@ -158,7 +161,8 @@ class Run:
     @functools.cached_property
     def tokenizers(self):
         """The source and the target tokenizer: the same object if they are shared."""
-        self.manifest.verify(*(path.name for path in tokenizer_paths(self.path)))
+        paths = [*tokenizer_paths(self.path), self.path / MARKUP]
+        self.manifest.verify(*(path.name for path in paths if path.exists()))
         return read_tokenizers(self.path)
 
     @property
@@ -269,6 +273,9 @@ def save_tokenizers(folder, source, target):
         if isinstance(tokenizer, Tokenizer):
             name += ".model"
         tokenizer.save(Path(folder) / name)
+    if source.markup is not None:
+        content = json.dumps(dataclasses.asdict(source.markup))
+        (Path(folder) / MARKUP).write_text(content, "utf-8")
 
 
 def tokenizer_paths(folder):
@@ -284,7 +291,13 @@ def read_tokenizers(folder):
     paths = tokenizer_paths(folder)
     load = Tokenizer.load if paths[0].suffix == ".model" else load_folder
     source = load(paths[0])
-    return source, source if paths[0] == paths[1] else load(paths[1])
+    target = source if paths[0] == paths[1] else load(paths[1])
+    path = Path(folder) / MARKUP
+    if path.exists():
+        content = read_json(path)
+        presets = tuple(content["presets"])
+        source.markup = target.markup = Markup(presets, content["pattern"])
+    return source, target
 
 
 def read_log(path):

@@ -1,23 +1,23 @@
 """The lines of text files, and what may be a line or a sentence."""
 
+import codecs
 import contextlib
-import gzip
-import zlib
 from collections.abc import Iterable
 
 from ..config import expect
-from ..runs.sealed_files import check_regular
+from .opened import DAMAGED, opened_text
 
 LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
 
 
 def read_lines(file, name=None):
-    """The lines of a UTF-8 file, plain or `.gz`, one at a time.
+    """The lines of a UTF-8 file, plain, `.gz`, `.bz2`, `.xz` or `.zst`, one at a time.
 
     A line ends at "\\n" or "\\r\\n" and nowhere else: other separators of Unicode occur
     inside sentences, and splitting there would pair the wrong lines. A byte order mark
-    is dropped. `file` may also be an open binary stream, such as `sys.stdin.buffer`;
-    `name` is what errors call it. No path of a pipe or a device is opened.
+    is dropped, and that of UTF-16 obeyed. `file` may also be an open binary stream,
+    such as `sys.stdin.buffer`; `name` is what errors call it. No path of a pipe or a
+    device is opened.
 
     Raises:
         ValueError: if the file cannot be read, is not UTF-8, or a line has no end (file
@@ -33,12 +33,12 @@ def read_lines(file, name=None):
                     what = f"have lines of less than {LONGEST_LINE:,} bytes"
                     raise ValueError(f"{name} must {what}; line {number} has more")
                 if number == 1:
-                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                    raw = raw.removeprefix(codecs.BOM_UTF8)
                 yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"{name} must be UTF-8; line {number} is not: {error.reason}"
         raise ValueError(message) from None
-    except (OSError, EOFError, zlib.error) as error:
+    except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         message = f"{name} must be a readable text file; received {reason}"
         raise ValueError(message) from None
@@ -50,10 +50,8 @@ def count_lines(path):
 
 
 def _opened(file):
-    if hasattr(file, "read"):
-        return contextlib.nullcontext(file)
-    check_regular(file)
-    return gzip.open(file) if str(file).endswith(".gz") else open(file, "rb")
+    is_open = hasattr(file, "read")
+    return contextlib.nullcontext(file) if is_open else opened_text(file)
 
 
 def checked_text(text, name):

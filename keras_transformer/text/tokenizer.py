@@ -14,6 +14,7 @@ from ..runs.bars import advance
 from ..runs.sealed_files import check_regular, written_aside
 from . import normalization
 from .lines import checked_texts
+from .markup import SYMBOL, SYMBOLS
 from .special_tokens import SpecialTokens
 
 LARGEST_MODEL = 1 << 26  # bytes: a hundred times what 30,000 tokens need
@@ -65,6 +66,7 @@ class Tokenizer:
     source_suffix = (special.end,)  # ids after it
     target_prefix = ()  # ids that each translation must begin with
     languages = {}  # from which to choose: ids by code
+    markup = None  # what it has symbols for, a `Markup`
 
     def __init__(self, model):
         read = sentencepiece.SentencePieceProcessor()
@@ -79,7 +81,14 @@ class Tokenizer:
         expect(found == self.special, "model", f"have {self.special}", found)
 
     @classmethod
-    def train(cls, lines, vocab_size=8000, model_type="bpe", byte_fallback=False):
+    def train(
+        cls,
+        lines,
+        vocab_size=8000,
+        model_type="bpe",
+        byte_fallback=False,
+        markup=None,
+    ):
         """Learn a vocabulary from text; the same lines give the same tokenizer.
 
         Every character of the lines is known afterwards.
@@ -90,6 +99,7 @@ class Tokenizer:
             model_type: "bpe" or "unigram".
             byte_fallback: spell characters not seen here as bytes (256 more tokens)
                 instead of making them unknown.
+            markup: the `Markup` whose symbols are tokens.
 
         Raises:
             ValueError: if `vocab_size` does not fit the lines, or there is no text in
@@ -117,12 +127,15 @@ class Tokenizer:
                     unk_id=cls.special.unknown,
                     bos_id=cls.special.begin,
                     eos_id=cls.special.end,
+                    user_defined_symbols=[*SYMBOLS] if markup else [],
                     minloglevel=normalization.SILENT,
                     **PIECES,
                 )
             except RuntimeError as error:
                 raise ValueError(_reason(str(error), vocab_size)) from None
-        return cls(model.getvalue() + normalization.rule_of_decoding())
+        tokenizer = cls(model.getvalue() + normalization.rule_of_decoding())
+        tokenizer.markup = markup
+        return tokenizer
 
     @classmethod
     def load(cls, path):
@@ -154,6 +167,11 @@ class Tokenizer:
         return self._processor.serialized_model_proto()
 
     @property
+    def first_symbol(self):
+        """The id of the first of the `SYMBOLS` of markup."""
+        return self._processor.piece_to_id(SYMBOLS[0])
+
+    @property
     def pieces(self):
         """The piece of text that each id stands for."""
         return self._processor.id_to_piece(list(range(self.vocab_size)))
@@ -182,7 +200,7 @@ def _write_sample(lines, file):
     """Write what the trainer reads, normalised; give the characters of all lines."""
     characters = set()
     for number, line in enumerate(checked_texts(lines, "lines")):
-        text = normalization.normalize(line)
+        text = normalization.normalize(SYMBOL.sub(" ", line))
         characters.update(text)
         if number < LARGEST_SAMPLE:
             file.write(f"{text}\n")

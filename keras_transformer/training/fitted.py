@@ -15,7 +15,7 @@ from ..config import (
     flag_fields,
     preset,
 )
-from ..data.pairs import read_pairs
+from ..data.corpus import clean_pairs
 from ..runs.flag_names import flag
 from ..text.normalization import compose, has_text
 from ..text.special_tokens import SpecialTokens
@@ -128,13 +128,13 @@ class CorpusSize:
     repeated: int
 
     @classmethod
-    def of(cls, source, target=None):
-        """Count the text of parallel files, read once."""
+    def of(cls, corpus):
+        """Count the text of some pairs, read once."""
         pairs = 0
         words = 0
         characters = {" "}  # that before a sentence is a token
         seen = collections.Counter()
-        for pair in read_pairs(source, target):
+        for pair in corpus:
             lines = [compose(line) for line in pair]
             characters.update(*lines)
             pairs += all(map(has_text, lines))
@@ -188,14 +188,15 @@ class FittedSettings:
 def fitted_settings(source, target=None, begun=None, validated=True, **given):
     """The settings of model, data and training that suit a corpus.
 
-    Its pairs and words are counted in one pass over the files. The rule is the table of
+    Its pairs and words are counted, once they are cleaned. The rule is the table of
     `docs/settings.md`.
 
     Args:
-        source, target: training sentences and translations: paths, as for `train`.
+        source, target: training sentences and translations, as for `read_pairs` or
+            from it.
         begun: the `RunConfig` of a run to fine-tune, which keeps its model and data.
-        validated: whether there are validation pairs; without, nothing tells when to
-            stop, and the epochs are a quarter.
+        validated: whether there are validation pairs, given or drawn; without, nothing
+            tells when to stop, and the epochs are a quarter.
         **given: what stands whatever the corpus: `preset`, and fields of
             `TransformerConfig`, `DataConfig` and `TrainingConfig`.
 
@@ -212,10 +213,18 @@ def fitted_settings(source, target=None, begun=None, validated=True, **given):
 
     Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
     """
-    # A wrong setting is refused before the files are read.
-    settings_for(CorpusSize(1000, 9000, 99, 999), begun, validated, **given)
-    size = CorpusSize.of(source, target)
+    filters = data_given(begun, validated, **given)
+    size = CorpusSize.of(clean_pairs(source, target, filters))
     return settings_for(size, begun, validated, **given)
+
+
+def data_given(begun=None, validated=True, **given):
+    """The `DataConfig` before the pairs are read, when its filters are needed.
+
+    A wrong setting is refused now.
+    """
+    any_size = CorpusSize(1000, 9000, 99, 999)
+    return settings_for(any_size, begun, validated, **given).data
 
 
 def settings_for(size, begun=None, validated=True, **given):

@@ -5,18 +5,14 @@ import itertools
 import json
 import math
 import operator
-import re
-from pathlib import Path
 
 import keras
 
-from ..config import (
-    FROM_TOKENIZER,
-    expect,
-)
-from ..data.pairs import read_pairs
+from ..config import FROM_TOKENIZER, DataConfig, FilterConfig, expect, flag_fields
+from ..data.corpus import clean_pairs, held_out
 from ..data.sides import check_sides
 from ..data.store import TokenStore
+from ..evaluation.evaluate import HELD_OUT
 from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.transformer import Transformer
 from ..runs.bars import doing, say
@@ -24,7 +20,7 @@ from ..runs.extras import needed
 from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import locked, new_directory
-from ..text.lines import count_lines
+from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
 from .fitted import chosen_by, fitted_settings
@@ -36,11 +32,10 @@ from .recipe import compile_for_training
 BLEU_SENTENCES = 500
 # Where a run holds them.
 TRANSLATED = "data/translated.json"
-SIDES = ("src", "tgt", "trg", "tok")  # names that would be codes of languages
-# The end of a file's name: train.en, train_en.txt, en.txt.gz.
-LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3})(?:\.txt)?(?:\.gz)?$")
+CLEANED = "data/cleaning.json"
 DROPOUT = ("dropout", "attention_dropout")
-FILTERS = ("max_length", "max_ratio", "batch_tokens")
+FILTERS = ("max_length", "max_ratio", "batch_tokens", "valid_size")
+FILTERS += tuple(flag_fields(FilterConfig))
 # When a run is resumed: its limits and what is kept.
 MAY_CHANGE = (
     "epochs",
@@ -54,27 +49,30 @@ MAY_CHANGE = (
 )
 
 
-def begin(path, files, model, data, training, overwrite, init_from, distribution, held):
+def begin(
+    path, pairs, valid, model, data, training, overwrite, init_from, distribution, held
+):
     """Make a new run, ready to train, which the `ExitStack` `held` holds from then on.
 
-    The `files` are as in `prepare`.
+    Of `train` are `pairs` and `valid`, `Pairs` or None.
     """
-    source, _, valid_source, valid_target = files
     what = f"be given to begin a run, {str(path)!r} being none to resume"
-    expect(source is not None, "source", what, source)
-    for pair in (files[:2], files[2:]):
-        if pair[0] is not None:
-            next(read_pairs(*pair), None)  # what cannot be read is refused now
-    check_sides(*files)
+    expect(pairs is not None, "source", what, pairs)
+    if valid is not None:
+        next(iter(valid), None)  # what cannot be read is refused now
     begun = None
     if init_from is not None:
         begun = Run.open(init_from)
         model, data = continued(begun, model, data)
+    filters = data or DataConfig()
+    corpus = clean_pairs(pairs, config=filters)
+    if valid is not None:
+        check_sides(corpus, valid)
+    is_validated = valid is not None or filters.valid_size != 0
     if None in (model, data, training):
         own = begun and begun.config
         given = chosen_by(model, data, training)
-        is_validated = valid_source is not None
-        settings = fitted_settings(*files[:2], own, is_validated, **given)
+        settings = fitted_settings(corpus, None, own, is_validated, **given)
         print(settings, flush=True)
         model = model or settings.model
         data = data or settings.data
@@ -82,9 +80,9 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
     rank = training.lora_rank
     is_right = rank is None or init_from is not None
     expect(is_right, "lora_rank", "be absent without init_from", rank)
-    if valid_target is not None or training.monitor == "bleu":
-        what = "be given with valid_target or monitor='bleu'"
-        expect(valid_source is not None, "valid_source", what, valid_source)
+    if training.monitor == "bleu":
+        what = "be at least 1, or valid_source be given, with monitor='bleu'"
+        expect(is_validated, "valid_size", what, filters.valid_size)
     if training.monitor == "bleu" and training.bleu_tokenize != "auto":
         bleu_metric(training.bleu_tokenize)  # likewise
     if training.tensorboard:
@@ -97,7 +95,8 @@ def begin(path, files, model, data, training, overwrite, init_from, distribution
         model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
-        run = prepare(aside, files, RunConfig(model, data, training), begun)
+        config = RunConfig(model, data, training)
+        run = prepare(aside, corpus, valid, config, begun)
         warn_of_plan(run, begun)
         held.enter_context(locked(aside))  # under its new name, too
 
@@ -135,32 +134,41 @@ def must_equal(own, given, except_for, why):
         expect(is_right, name, f"be {value!r} {why}", found[name])
 
 
-def prepare(folder, files, config, begun=None):
+def prepare(folder, corpus, valid, config, begun=None):
     """Fill an empty directory with tokenizers, token stores and settings of a `Run`.
 
     Args:
         folder: the directory.
-        files: paths of source, target, validation source and target, or None.
+        corpus: `CleanPairs` to train on.
+        valid: validation pairs; None to hold some of the corpus out.
         config: the `RunConfig`; what the tokenizers say about the model is filled in.
         begun: the `Run` whose tokenizers and weights to begin with.
     """
     data = config.data
-    sides = {"train": files[:2], "valid": files[2:]}
-    counts = {name: count_lines(pair[0]) for name, pair in sides.items() if pair[0]}
+    train = corpus
+    (folder / "data").mkdir()
+    if valid is None and data.valid_size != 0:
+        train, valid = held_out(corpus, data.valid_size, config.training.seed)
+        if valid is not None:
+            corpus.report.held_out = write_rows(folder / HELD_OUT, valid)
+    say(str(corpus.report))
+    report = json.dumps(vars(corpus.report))
+    (folder / CLEANED).write_text(report, "utf-8")
+    count = corpus.report.kept - corpus.report.held_out
     if begun:
         tokenizers = begun.tokenizers
     else:
-        lines = f"{2 * counts['train']:,} sentences"
+        lines = f"{2 * count:,} sentences"
         with doing(f"learning the vocabulary of {lines}", unit="read"):
-            tokenizers = train_tokenizers(files[:2], data)
-    for name, count in counts.items():
-        place = folder / "data" / name
-        pairs = read_pairs(*sides[name])
-        with doing(f"cutting {name} into tokens", count, "pairs"):
-            store = TokenStore.build(place, pairs, *tokenizers, config=data)
-        say(spelled(f"{name}: {store.report}"))
+            tokenizers = train_tokenizers(train, data)
+    for name, pairs, total in (("train", train, count), ("valid", valid, None)):
+        if pairs is not None:
+            place = folder / "data" / name
+            with doing(f"cutting {name} into tokens", total, "pairs"):
+                store = TokenStore.build(place, pairs, *tokenizers, config=data)
+            say(spelled(f"{name}: {store.report}"))
     if config.training.monitor == "bleu":
-        translated = list(itertools.islice(read_pairs(*files[2:]), BLEU_SENTENCES))
+        translated = list(itertools.islice(valid, BLEU_SENTENCES))
         (folder / TRANSLATED).write_text(json.dumps(translated), "utf-8")
         references = [reference for _, reference in translated]
         chosen = chosen_tokenize(config.training.bleu_tokenize, references)
@@ -177,7 +185,7 @@ def prepare(folder, files, config, begun=None):
         end_id=target.special.end,
     )
     earlier = begun.config if begun else config
-    languages = earlier.languages or languages_in(files[:2])
+    languages = earlier.languages or corpus.languages
     known = dict(origin=earlier.origin, languages=languages)
     config = dataclasses.replace(config, model=model, **known)
     run = Run.begin(folder, config, tokenizers)
@@ -206,24 +214,28 @@ def new_model(run, training, weights=None):
     return compile_for_training(model, training, loss_reduction="sum")
 
 
-def languages_in(pair):
-    """The codes of two languages that the names of their files end with, or None.
+def write_rows(path, pairs):
+    """Write pairs as JSON lines, which `read_pairs` reads; how many there are."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for source, target in pairs:
+            row = {"source": source, "target": target}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
 
-    Examples:
-        >>> languages_in(["train.en", "train.de.gz"]), languages_in(["a.src", "a.tgt"])
-        (['en', 'de'], None)
-    """
-    found = [LANGUAGE.search(Path(path or "").name) for path in pair]
-    codes = [match[1] for match in found if match and match[1] not in SIDES]
-    return codes if len(set(codes)) == 2 else None
 
+def train_tokenizers(pairs, data):
+    """The tokenizers of both sides of pairs: one object if they share a vocabulary."""
+    markup = Markup.of(data)
+    options = (data.vocab_size, data.tokenizer, data.byte_fallback, markup)
 
-def train_tokenizers(pair, data):
-    """The tokenizers of two files: one object if they share a vocabulary."""
-    options = (data.vocab_size, data.tokenizer, data.byte_fallback)
+    def protected(lines):
+        return lines if markup is None else (markup.protect(line)[0] for line in lines)
+
     if data.share_embeddings:
-        lines = itertools.chain.from_iterable(read_pairs(*pair))
-        shared = Tokenizer.train(lines, *options)
+        lines = itertools.chain.from_iterable(pairs)
+        shared = Tokenizer.train(protected(lines), *options)
         return shared, shared
-    sides = [map(operator.itemgetter(side), read_pairs(*pair)) for side in (0, 1)]
-    return [Tokenizer.train(lines, *options) for lines in sides]
+    sides = [map(operator.itemgetter(side), pairs) for side in (0, 1)]
+    return [Tokenizer.train(protected(lines), *options) for lines in sides]

@@ -6,6 +6,7 @@ from ..data.store import TokenStore
 from ..decoding.translator import Translator
 from ..runs.bars import advance, describe, doing, say
 from ..runs.flag_names import flag
+from ..text.markup import SYMBOL
 from .progress import SessionCallback
 
 SAMPLES = 5  # validation pairs to show at the end
@@ -69,10 +70,12 @@ def show_samples(run, model):
     tokenizers = run.tokenizers
     store = TokenStore.open(place)
     rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
-    pairs = store.texts(rows, *tokenizers)
-    with doing(f"translating {len(rows)} validation sentences"):
+    pairs = zip(*store.texts(rows, *tokenizers))
+    # The store has symbols in place of markup, and not the markup itself.
+    pairs = [pair for pair in pairs if not any(map(SYMBOL.search, pair))]
+    with doing(f"translating {len(pairs)} validation sentences"):
         translator = Translator(model, *tokenizers, run.search())
-        translations = translator(pairs[0])
-    for source, reference, translation in zip(*pairs, translations, strict=True):
+        translations = translator([source for source, _ in pairs])
+    for (source, reference), translation in zip(pairs, translations, strict=True):
         say(f"\n  {source}", f"  reference: {reference}", f"  model:     {translation}")
     say("")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import keras
 
-from ..config import preset
+from ..config import expect, preset
 from ..data.batches import TokenBatches
+from ..data.pairs import read_pairs
 from ..data.store import TokenStore
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
@@ -50,6 +51,8 @@ def train(
     resume=False,
     init_from=None,
     distribution=ONE_DEVICE,
+    pairs=None,
+    valid_pairs=None,
 ):
     """Learn a tokenizer and a model from parallel text; leave a run directory.
 
@@ -63,9 +66,11 @@ def train(
 
     Args:
         run: the directory to make.
-        source, target: training sentences and their translations: paths of plain or
-            `.gz` files; or one `.tsv`. Not read again when a run is resumed.
-        valid_source, valid_target: held-out pairs, likewise.
+        source, target: training sentences and their translations: paths of files of
+            lines, plain or packed. Not read again when a run is resumed.
+        valid_source, valid_target: held-out pairs, likewise. Without any, some of the
+            training's are held out, see `DataConfig`'s `valid_size`, and kept in the
+            run; no source sentence is on both sides.
         model: the name of a preset, or a `TransformerConfig`; its vocabulary sizes come
             from the tokenizer, and its `share_embeddings` from `data.share_embeddings`.
             those of a run that begins with another's (`init_from`) are its own.
@@ -82,6 +87,9 @@ def train(
         distribution: what `distribute` gave, for more than one device. All processes
             must see the run's directory; process 0 writes it. A run may be resumed on
             another number of devices: its batches stay the same.
+        pairs, valid_pairs: instead of source and target, what holds both sides: all
+            that `read_pairs` takes, or what it or `clean_pairs` gave. The filters of
+            `data` drop what is clearly wrong, and print what that was.
 
     Returns:
         the trained `Transformer`, with the weights that were saved.
@@ -97,7 +105,8 @@ def train(
     if isinstance(model, str):
         model = preset(model)
     settings = (model, data, training)
-    files = (source, target, valid_source, valid_target)
+    pairs = pairs_given(pairs, source, target)
+    valid = pairs_given(valid_pairs, valid_source, valid_target, "valid_")
     prepares = doing("preparing the training", shown=distribution.process == 0)
     with named(distribution), prepares, contextlib.ExitStack() as held:
         with distribution.main_process_first() as is_first:
@@ -109,11 +118,26 @@ def train(
                     manifest.verify("data")
                 else:
                     how = (overwrite, init_from, distribution, held)
-                    begin(path, files, *settings, *how)
+                    begin(path, pairs, valid, *settings, *how)
         opened = Run.open(path)
         training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
         return fit(opened, training, distribution)
+
+
+def pairs_given(pairs, source, target, prefix=""):
+    """The `Pairs` of some arguments of `train`; None without any."""
+    name = f"{prefix}source"
+    expect(target is None or source is not None, name, "be given with a target", source)
+    expect(
+        pairs is None or source is None,
+        f"{prefix}pairs",
+        f"be absent with {name}",
+        pairs,
+    )
+    if pairs is source is None:
+        return None
+    return read_pairs(source if pairs is None else pairs, target)
 
 
 @contextlib.contextmanager

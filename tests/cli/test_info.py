@@ -74,7 +74,8 @@ def test_an_export(own, main, tmp_path, capsys):
     for text in (card, main("info", out)):
         assert 'CTranslate2Translator.load("EXPORT")' in text
         assert "- format: ctranslate2\n" in text
-    assert "- data:\n  - train: kept 200 of 200 pairs" in card
+    assert "- data:\n  - pairs: kept 200 of 200 pairs; dropped 0\n" in card
+    assert "  - train: kept 200 of 200 pairs" in card
     for change, said in (
         ({"format": "../run"}, "format must be one of saved_model, ctranslate2, "),
         (

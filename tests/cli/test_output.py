@@ -86,3 +86,20 @@ def test_who_types_is_answered_at_once(alignments):
     found = rows_of(Parrot(), lines, alignments, False, at_once=True)
     for number, _ in enumerate(found, start=1):
         assert len(typed) == number
+
+
+def test_what_a_translation_lacks_is_said_with_its_line():
+    class Loser(Parrot):
+        config = DecodingConfig()
+
+        def stream(self, lines, prefixes=None, **columns):
+            for line in lines:
+                yield [Hypothesis(line, 0.0, (1,), lost=("%s", "%d")[: int(line)])]
+
+    with pytest.warns(UserWarning) as warned:
+        rows = list(rows_of(Loser(), ["0", "2", "0", "1"], False, False))
+    assert rows == [["0"], ["2"], ["0"], ["1"]]
+    assert [str(one.message) for one in warned] == [
+        "line 2: the translation lacks %s, %d",
+        "line 4: the translation lacks %s",
+    ]

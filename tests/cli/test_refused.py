@@ -31,7 +31,33 @@ pytestmark = ON_TORCH
         ("export RUN A --to onnx --quantization int8", "--to must be ctranslate2 or"),
         ("train NEW --source A --model-devices 2", "--model-devices must be absent"),
         ("train NEW --target A", "--target must be absent without --source"),
-        ("train NEW --source A --patience 2", "--patience must be absent without"),
+        (
+            "train NEW --source PAIRS --patience 2 --valid-size 0",
+            "--patience must be absen",
+        ),
+        ("train NEW --source A B --pairs C", "--pairs must be absent with --source"),
+        (
+            "train NEW --pairs PAIRS --columns a",
+            "--columns must be two names; received",
+        ),
+        ("evaluate RUN --target A", "--target must be absent without --source and --p"),
+        (
+            "evaluate RUN --from de",
+            "--from must be absent without --source and --pairs",
+        ),
+        (
+            "clean PAIRS NEW --no-drop-lengths --max-characters 9",
+            "--max-characters must",
+        ),
+        (
+            "train NEW --pairs PAIRS --valid-pairs PAIRS --valid-size 2",
+            "--valid-size must be absent with validation files; received 2",
+        ),
+        ("clean NEW", "INPUT must be given; received []"),
+        ("clean PAIRS A.po", "OUTPUT must be a .tsv or .jsonl file, or a name for two"),
+        ("clean PAIRS no/A.tsv", "OUTPUT must be in an existing directory; received"),
+        ("clean PAIRS A", "--from and --to must be given to name two text files"),
+        ("clean PAIRS A.tsv --drop-language", "--from and --to must be given with"),
         ("train NEW --source PAIRS --bleu-tokenize zh", "--bleu-tokenize must be abse"),
     ],
 )

@@ -37,7 +37,7 @@ def trained(monkeypatch):
 
 def test_a_run_that_goes_on_keeps_its_settings(run, trained):
     found = trained(run, "--resume", "--epochs", 40)
-    assert found["model"] == Run.open(run).config.model and found["source"] is None
+    assert found["model"] == Run.open(run).config.model and found["pairs"] is None
     assert found["data"] == Run.open(run).config.data
     assert (found["training"].seed, found["training"].epochs) == (5, 40)
 
@@ -47,7 +47,7 @@ def test_a_run_that_begins_with_another_is_tuned(run, corpus, trained, tmp_path)
     found = trained(tmp_path / "new", "--init-from", run, *files)
     assert found["model"] == Run.open(run).config.model
     assert found["data"] == Run.open(run).config.data
-    assert found["training"].epochs == 2 and found["training"].warmup_updates < 50
+    assert found["training"].epochs == 10 and found["training"].warmup_updates < 50
     small = trained(tmp_path / "new", "--init-from", run, "--preset", "small", *files)
     assert small["model"] == preset("small")
 
@@ -55,7 +55,7 @@ def test_a_run_that_begins_with_another_is_tuned(run, corpus, trained, tmp_path)
 def test_what_is_not_given_is_fitted_and_said(corpus, trained, tmp_path, capsys):
     files = ("--source", corpus[0], "--target", corpus[1], "--dropout", 0.15)
     found = trained(tmp_path / "new", "--resume", *files)
-    fitted = fitted_settings(*corpus[:2], validated=False, dropout=0.15)
+    fitted = fitted_settings(*corpus[:2], dropout=0.15)
     configs = (fitted.model, fitted.data, fitted.training)
     assert (found["model"], found["data"], found["training"]) == configs
     assert str(fitted) in capsys.readouterr().out

@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from keras_transformer.decoding.beam_search import beam_search
+from keras_transformer.decoding.search import Copies
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
@@ -52,6 +53,28 @@ def test_a_prefix_is_forced_and_charged_but_for_its_free_part(
     for row, own in enumerate(map(strip, prefix)):
         is_free = min(free, len(own))
         expected = model.ranking(row, 4, 0.6, "gnmt", own, is_free)
+        same_ranking(tokens[row], scores[row], expected, strip)
+
+
+def test_copied_tokens_come_as_often_as_told(automaton, run, strip):
+    """Of all translations those are ranked that hold them so often, and no others."""
+    model = automaton()
+    wanted = [[1, 1], [2, 0], [0, 0], [0, 4]]
+
+    def search(max_lengths, shifts, wanted):
+        cache = model.cache(shifts)
+        copies = Copies(4, wanted)
+        options = dict(beam=125, copies=copies)
+        return beam_search(model.step, cache, max_lengths, (4,), **options)
+
+    tokens, scores = run(search, [4] * 4, range(4), wanted)
+    for row, counts in enumerate(wanted):
+        expected = [
+            (score, own)
+            for score, own in model.ranking(row, 4, 0.6, "gnmt")
+            if [own.count(4), own.count(5)] == counts
+        ]
+        assert expected
         same_ranking(tokens[row], scores[row], expected, strip)
 
 

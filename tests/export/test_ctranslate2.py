@@ -11,6 +11,7 @@ from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 from making import clear_sentences, is_clear, make_run, sentences, translation
 
 from keras_transformer import Translator, evaluate, export
+from keras_transformer.cli.main import main
 from keras_transformer.config import DecodingConfig
 from keras_transformer.export import CTranslate2Translator
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
@@ -201,6 +202,19 @@ def test_evaluate_takes_it(fast, tmp_path):
     (tmp_path / "a.de").write_text("\n".join(map(translation, texts)))
     found = evaluate(engine, tmp_path / "a.en", tmp_path / "a.de")
     assert found.translations == engine(texts)
+
+
+@marked(ON_TORCH)
+def test_a_document(fast, tmp_path, monkeypatch):
+    pytest.importorskip("translate", reason="the extra `documents` is not installed")
+    (text,) = sentences(1)
+    (tmp_path / "a.md").write_text(f"# {text}\n")
+    monkeypatch.chdir(tmp_path)
+    files = ["--input", "a.md", "--output", "b.md", "--review", "r.tsv"]
+    assert main(["translate", str(fast), *files]) == 0
+    found = (tmp_path / "b.md").read_text()
+    assert found == f"# {CTranslate2Translator.load(fast)(text)}\n"
+    assert float((tmp_path / "r.tsv").read_text().split()[4]) < 0
 
 
 def test_text_that_is_only_spaces(paper, fast):

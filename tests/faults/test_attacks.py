@@ -13,7 +13,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from small import DATA, MODEL, training
+from small import DATA, MODEL, clean, training
 
 from keras_transformer import Translator
 from keras_transformer.models.transformer import Transformer
@@ -29,8 +29,8 @@ from keras_transformer.training.train import train
 def untrained(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("attacks") / "run"
     folder.mkdir()
-    files = (*corpus[:2], None, None)
-    run = prepare(folder, files, RunConfig(MODEL, DATA, training()))
+    config = RunConfig(MODEL, DATA, training())
+    run = prepare(folder, clean(corpus), None, config)
     run.save_model(Transformer(run.config.model))
     return folder
 

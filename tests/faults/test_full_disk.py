@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 from layer_checks import ON_TORCH
-from small import DATA, FLAGS, MODEL, contents, training
+from small import DATA, FLAGS, MODEL, clean, contents, training
 
 from keras_transformer import Translator, export
 from keras_transformer.cli import main as cli
@@ -54,7 +54,7 @@ def fitting(corpus, tmp_path_factory):
     marian = dict(layer_norm_epsilon=1e-5, positions="sinusoidal_halves")
     model = dataclasses.replace(MODEL, **marian)
     config = RunConfig(model, DATA, training())
-    run = prepare(folder, (*corpus[:2], None, None), config)
+    run = prepare(folder, clean(corpus), None, config)
     run.save_model(Transformer(run.config.model))
     return folder
 

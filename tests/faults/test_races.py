@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from killing import command, finish, start, write_digits
 from layer_checks import ON_TORCH
-from small import DATA, MODEL, training
+from small import DATA, MODEL, clean, training
 
 from keras_transformer import export
 from keras_transformer.models.transformer import Transformer
@@ -34,7 +34,7 @@ def marian(corpus, tmp_path_factory):
     options = dict(layer_norm_epsilon=1e-5, positions="sinusoidal_halves")
     model = dataclasses.replace(MODEL, **options)
     config = RunConfig(model, DATA, training())
-    run = prepare(folder / "run", (*corpus[:2], None, None), config)
+    run = prepare(folder / "run", clean(corpus), None, config)
     run.save_model(Transformer(run.config.model))
     export.huggingface(folder / "run", folder / "checkpoint")
     return folder

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from shared import MULTI30K, needs
-from small import training, write_corpus
+from small import clean, training, write_corpus
 from tokenizer_folders import FOLDERS
 
 torch = pytest.importorskip("torch")
@@ -90,10 +90,10 @@ def both_losses(made, folder, files, updates):
     recipe = TrainingConfig(warmup_updates=100, learning_rate_scale=0.3)
     model = dataclasses.replace(made.ours.config, dropout=0.0, attention_dropout=0.0)
     begun = Run.open(made.run)
-    data = dataclasses.replace(begun.config.data, batch_tokens=800)
+    data = dataclasses.replace(begun.config.data, batch_tokens=800, valid_size=0)
     folder.mkdir()
     config = RunConfig(model, data, recipe)
-    run = prepare(folder, [*files, None, None], config, begun)
+    run = prepare(folder, clean(files), None, config, begun)
     batches, _ = open_batches(run, recipe, ONE_DEVICE)
     batches = [batches[number % len(batches)] for number in range(updates)]
     ours = compile_for_training(Transformer(model), recipe, loss_reduction="sum")

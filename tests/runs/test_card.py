@@ -40,7 +40,8 @@ def test_what_a_trained_run_knows(run):
     assert (found["data"]["max_length"], found["data"]["max_ratio"]) == (128, 4.0)
     assert found["parameters"] == run.model().count_params()
     assert found["settings"]["model"]["d_model"] == 16
-    assert found["settings"]["data"] == {"vocab_size": 200, "batch_tokens": 800}
+    sizes = dict(vocab_size=200, batch_tokens=800, valid_size=0)
+    assert found["settings"]["data"] == sizes
     best = min(run.log, key=lambda row: row["val_nats"])
     assert found["training"] == {"epochs": 2, "best epoch": best}
     text = (run.path / "README.md").read_text("utf-8")

@@ -11,6 +11,7 @@ from keras_transformer import Translator
 from keras_transformer.config import DataConfig, DecodingConfig, preset
 from keras_transformer.data.batches import TokenBatches
 from keras_transformer.data.examples import captions
+from keras_transformer.data.pairs import read_pairs
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays
@@ -18,7 +19,7 @@ from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import Perplexity, TokenAccuracy
 from keras_transformer.training.optimizer import paper_adam
-from keras_transformer.training.prepare import languages_in, resumed
+from keras_transformer.training.prepare import resumed
 from keras_transformer.training.progress import NonFiniteLoss
 from keras_transformer.training.schedule import WarmupSchedule
 from keras_transformer.training.train import train
@@ -82,12 +83,12 @@ def test_a_run_holds_what_the_documentation_says(tmp_path, corpus, capsys):
         (("en.txt", "corpus-nds.txt.gz"), ["en", "nds"]),
         (("source.txt", "target.txt"), None),
         (("train.tok", "valid.tok"), None),
-        (("pairs.tsv", None), None),
+        (("train.en-US", "train.pt_BR.zst"), ["en-US", "pt_BR"]),
         (("train.en", "train"), None),
     ],
 )
 def test_files_are_named_after_languages(files, languages):
-    assert languages_in(files) == languages
+    assert read_pairs(*files).languages == languages
 
 
 def test_a_run_keeps_its_languages(trained):
@@ -123,7 +124,8 @@ def test_a_tokenisation_that_is_not_installed_fails_at_once(tmp_path, monkeypatc
 def test_the_same_seed_gives_the_same_weights(tmp_path, corpus):
     def weights(run, seed=1):  # neither validation pairs nor a shared vocabulary
         keras.utils.set_random_seed(len(run))  # what was drawn before does not matter
-        data = DataConfig(vocab_size=150, share_embeddings=False, batch_tokens=800)
+        sizes = dict(vocab_size=150, batch_tokens=800, valid_size=0)
+        data = DataConfig(share_embeddings=False, **sizes)
         recipe = training(epochs=1, seed=seed)
         return train(
             tmp_path / run, *corpus[:2], model=MODEL, data=data, training=recipe
@@ -263,7 +265,7 @@ def lines_of(corpus):
     "arguments, message",
     [
         (
-            dict(resume=True, source=None),
+            dict(resume=True, source=None, target=None),
             "source must be given to begin a run, '.*run' being none to resume",
         ),
         (
@@ -271,12 +273,12 @@ def lines_of(corpus):
             "preset must be one of tiny, small, base, big; received 'huge'",
         ),
         (
-            dict(training=training(monitor="bleu")),
-            "valid_source must be given with valid_target or monitor='bleu'; received",
+            dict(training=training(monitor="bleu"), data=DATA),
+            "valid_size must be at least 1, or valid_source be given, with monitor='bl",
         ),
         (
             dict(valid_target="v.de"),
-            "valid_source must be given with valid_target or monitor='bleu'; received",
+            "valid_source must be given with a target; received None",
         ),
         (
             dict(model=preset("tiny", positions="learned", max_positions=64)),

@@ -114,6 +114,7 @@ class CheckpointTokenizer:
 
     kind = None  # what kind.json calls it
     needs = ()  # the names of its files
+    markup = None  # no symbols for it
 
     def __init__(self, vocabulary, models, **options):
         self.vocabulary = vocabulary

@@ -1,0 +1,1 @@
+"""What the figures were measured with."""

@@ -1,0 +1,150 @@
+"""Pairs to train on: read and cleaned once, and parted from those held out."""
+
+import json
+import tempfile
+
+import numpy as np
+
+from ..config import CleaningConfig, expect
+from ..runs.bars import advance, doing
+from ..text.normalization import compose
+from .cleaning import CleaningReport
+from .duplicates import mark_of
+from .filters import cleaned
+from .pairs import Pairs, read_pairs
+from .sides import check_languages
+
+BUFFER = 1 << 20  # bytes of cleaned pairs that are read at a time
+SHARE = 20  # of so many sentences one is held out
+MOST = 1000  # that are held out
+
+
+class CleanPairs(Pairs):
+    """The pairs of `clean_pairs`, which lie in a file that goes with this object.
+
+    Attributes:
+        report: the `CleaningReport`.
+        languages: the codes of source and target, or None.
+        files: where they came from, as in `Pairs`.
+    """
+
+    def __init__(self, pairs, config):
+        super().__init__(pairs.files)
+        self.report = report = CleaningReport()
+        self.file = tempfile.TemporaryFile()
+        with doing("reading and cleaning the pairs", unit="pairs"):
+            for pair in cleaned(pairs, config, report):
+                line = json.dumps(pair, ensure_ascii=False)
+                self.file.write(line.encode() + b"\n")
+                report.kept += 1
+                advance()
+        report.skipped = {name: n for name, n in pairs.skipped.items() if n}
+        self.languages = pairs.languages
+        must = "hold at least one that passes the filters"
+        expect(report.kept, "pairs", must, report.summary)
+
+    def __len__(self):
+        return self.report.kept
+
+    def __iter__(self):
+        place = 0
+        while True:
+            # Others may read it at the same time.
+            self.file.seek(place)
+            lines = self.file.readlines(BUFFER)
+            place = self.file.tell()
+            if not lines:
+                return
+            for line in lines:
+                yield tuple(json.loads(line))
+
+
+def clean_pairs(source, target=None, config=None, **how):
+    """Pairs without what is clearly wrong, and a report of it.
+
+    Args:
+        source, target, **how: as for `read_pairs`; `source` may be what it gave.
+        config: a `FilterConfig`; a `CleaningConfig` when absent.
+
+    Returns:
+        `CleanPairs`: iterable, with a `report` to print and a length. Memory is
+        constant, but for 8 bytes a pair where duplicates are dropped.
+
+    Raises:
+        ValueError: as `read_pairs`; if the two sides are the same files; or if no pair
+            is left.
+
+    Examples:
+        >>> pairs = [("a dog", "ein Hund"), ("a dog", "ein Hund"), ("", "eine Katze")]
+        >>> print(clean_pairs(pairs).report.summary)
+        kept 1 of 3 pairs; dropped 2: 1 empty, 1 drop_duplicates
+    """
+    if isinstance(source, CleanPairs):
+        return source
+    pairs = read_pairs(source, target, **how)
+    check_languages(pairs)
+    return CleanPairs(pairs, config or CleaningConfig())
+
+
+class Part:
+    """The pairs of which the source is held out, or of which it is not."""
+
+    def __init__(self, pairs, key, limit, is_held_out):
+        self.pairs = pairs
+        self.key = key
+        self.limit = limit
+        self.is_held_out = is_held_out
+
+    def __iter__(self):
+        for pair in self.pairs:
+            is_below = mark_of_source(pair[0], self.key) <= self.limit
+            if is_below == self.is_held_out:
+                yield pair
+
+
+def mark_of_source(source, key):
+    """A number for a source sentence, the same for what differs in case or spaces."""
+    return mark_of(" ".join(compose(source).casefold().split()), key)
+
+
+def held_out(pairs, size, seed):
+    """Part pairs by their source sentences: to train on, and to validate with.
+
+    The sentences with the lowest marks are held out, and a mark depends on sentence and
+    seed alone; no sentence is on both sides.
+
+    Args:
+        pairs: `CleanPairs`.
+        size: how many source sentences to hold out; a twentieth, at most 1,000, when
+            absent.
+        seed: of the marks.
+
+    Returns:
+        two iterables of pairs; the second is None if all have one source sentence.
+
+    Raises:
+        ValueError: if there are not more sentences than `size`.
+    """
+    key = str(seed).encode()
+    wanted = size or min(MOST, max(1, len(pairs) // SHARE))
+    lowest = np.empty(0, np.uint64)
+    chunk = []
+    for source, _ in pairs:
+        chunk.append(mark_of_source(source, key))
+        if len(chunk) > 10 * wanted + MOST:
+            lowest = lowest_of(lowest, chunk, wanted)
+            chunk = []
+    lowest = lowest_of(lowest, chunk, wanted)
+    most = len(lowest) - 1
+    must = f"be at most {most} for so many source sentences"
+    expect(size is None or wanted <= most, "valid_size", must, size)
+    if most < 1:
+        return pairs, None
+    limit = int(lowest[min(wanted, most) - 1])
+    return [Part(pairs, key, limit, is_held_out) for is_held_out in (False, True)]
+
+
+def lowest_of(lowest, marks, wanted):
+    """The lowest of different marks, one more than are wanted."""
+    both = np.concatenate([lowest, np.array(marks, np.uint64)])
+    return np.unique(both)[: wanted + 1]

@@ -1,0 +1,216 @@
+"""What is asked of files of pairs, and what is noted while they are read."""
+
+import collections
+import dataclasses
+import re
+
+from ..config import expect
+from ..text.normalization import has_text
+
+# Columns that say which side they are.
+SIDES = (("source", "target"), ("src", "tgt"), ("src", "trg"))
+# Endings that would be codes of languages.
+NO_LANGUAGES = ("src", "tgt", "trg", "tok", "xml", "ids", "md", "txt", "log", "py")
+# The end of a file's name: train.en, train_en.txt, en.txt.gz, train.en-US.
+LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3}(?:[_-][A-Z]{2})?)(?:\.txt)?$")
+LANGUAGES = "source_language and target_language"
+
+
+@dataclasses.dataclass
+class Reading:
+    """One reading of files.
+
+    Attributes:
+        languages: the codes of source and target, each None if nobody asks for one.
+        columns: the names of two columns, or None.
+        skipped: how much is no pair, by reason.
+        seen: the languages that the files have.
+        found: the first two languages that were read, as the files call them.
+        is_matched: whether any of their languages is one that is asked for.
+    """
+
+    languages: tuple = (None, None)
+    columns: tuple | None = None
+    skipped: collections.Counter = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    seen: set = dataclasses.field(default_factory=set)
+    found: tuple | None = None
+    is_matched: bool = False
+
+    def texts(self, source, target):
+        """One pair of two texts, or none if one says nothing."""
+        if has_text(source) and has_text(target):
+            yield source, target
+        else:
+            self.skipped["untranslated"] += 1
+
+    def order(self, one, other):
+        """The places of source and target among two sides of a file.
+
+        `(0, 1)`, `(1, 0)`, or None if these are other languages; a side whose language
+        is None may be any.
+        """
+        languages = (one, other)
+        self.seen.update(filter(None, languages))
+        for places in ((0, 1), (1, 0)):
+            given = [languages[place] for place in places]
+            if all(map(speaks, given, self.languages)):
+                self.is_matched = self.is_matched or any(given)
+                if None not in given:
+                    self.found = self.found or tuple(given)
+                return places
+        return None
+
+    def places(self, languages, name):
+        """The places of source and target among the languages that a file has.
+
+        None if one is not among them.
+
+        Raises:
+            ValueError: if nobody says which ones are meant.
+        """
+        self.seen.update(languages)
+        source, target = self.languages
+        codes = sorted(set(languages))
+        is_clear = source and target or len(codes) == 2 and (source or target)
+        must = f"be given: {name} has {', '.join(codes)}"
+        expect(is_clear, LANGUAGES, must, self.languages)
+        if source is None:
+            second = place_of(target, languages)
+            first = place_of(source, languages, but_for=second)
+        else:
+            first = place_of(source, languages)
+            second = place_of(target, languages, but_for=first)
+        if None in (first, second):
+            return None
+        self.is_matched = True
+        self.found = self.found or (languages[first], languages[second])
+        return first, second
+
+    def keys(self, row, name):
+        """The keys of source and target in a row of a table, a dict; or paths of keys.
+
+        Raises:
+            ValueError: if nothing says which columns they are.
+        """
+        if self.columns is not None:
+            return [column_named(column, row, name) for column in self.columns]
+        nested = [key for key, value in row.items() if isinstance(value, dict)]
+        if len(nested) == 1 and len(row[nested[0]]) > 1:
+            (key,) = nested
+            languages = list(row[key])
+            places = self.places(languages, name)
+            return places and [f"{key}.{languages[place]}" for place in places]
+        names = {key.casefold(): key for key in row}
+        if any(self.languages):
+            codes = [key for key in row if self.asks_for(key)]
+            if len(codes) > 1:
+                return [codes[place] for place in self.places(codes, name)]
+        for sides in SIDES:
+            if all(side in names for side in sides):
+                return [names[side] for side in sides]
+        is_bare = list(row) == ["1", "2"]
+        must = f"be given, two of those of {name}: {', '.join(columns_of(row))}"
+        expect(is_bare, "columns", must, self.columns)
+        return list(row)
+
+    def asks_for(self, code):
+        """Whether a language is the source's or the target's."""
+        return any(asked and speaks(code, asked) for asked in self.languages)
+
+    def rows(self, rows, name):
+        """The pairs of an iterable of rows, which are dicts."""
+        keys = None
+        for number, row in enumerate(rows, 1):
+            keys = keys or self.keys(row, name)
+            if keys is None:
+                self.skipped["other languages"] += 1
+                continue
+            where = f"{name}, row {number},"
+            yield from self.texts(*(text_of(row, key, where) for key in keys))
+
+
+class Missing:
+    """What a row has where it has nothing."""
+
+
+def speaks(language, asked):
+    """Whether a language is the one asked for: en-US is en, and en is not en-US."""
+    if language is None or asked is None:
+        return True
+    code = plain(language)
+    return code == plain(asked) or code.startswith(f"{plain(asked)}-")
+
+
+def plain(code):
+    return code.casefold().replace("_", "-")
+
+
+def place_of(asked, languages, but_for=None):
+    """Where a language is among others, the very one first; None if it is not.
+
+    The language at the place `but_for` does not count.
+    """
+    taken = None if but_for is None else languages[but_for]
+    places = [n for n, code in enumerate(languages) if code != taken]
+    exact = [n for n in places if asked and plain(languages[n]) == plain(asked)]
+    like = [n for n in places if speaks(languages[n], asked)]
+    return next(iter(exact + like), None)
+
+
+def column_named(column, row, name):
+    """The path of a column in a row, by its whole name or the last part of it."""
+    paths = list(columns_of(row))
+    inner = [path for path in paths if path.endswith(f".{column}")]
+    found = column in paths or inner
+    expect(found, "columns", f"be among those of {name}: {', '.join(paths)}", column)
+    return column if column in paths else inner[0]
+
+
+def value_at(row, key):
+    """What a row has at a key, or at a path of keys such as `translation.en`."""
+    if key in row:
+        return row[key]
+    first, _, rest = key.partition(".")
+    inner = row.get(first)
+    return value_at(inner, rest) if rest and isinstance(inner, dict) else Missing
+
+
+def columns_of(row):
+    """The names of a row's columns, with those inside of others."""
+    for key, value in row.items():
+        if isinstance(value, dict):
+            yield from (f"{key}.{name}" for name in columns_of(value))
+        else:
+            yield key
+
+
+def text_of(row, key, where):
+    """The string in a row's column; "" where there is nothing."""
+    value = value_at(row, key)
+    if value is Missing or value is None or value != value:  # a NaN of pandas
+        return ""
+    expect(isinstance(value, str), f"{where} column {key},", "be a string", value)
+    return value
+
+
+def languages_in(names):
+    """The codes of two languages that the names of two files end with, or None.
+
+    Examples:
+        >>> languages_in(["train.en", "train.de"]), languages_in(["a.src", "a.tgt"])
+        (['en', 'de'], None)
+    """
+    found = [language_in(name) for name in names]
+    codes = [match[1] for match in found if match]
+    return codes if len(set(codes)) == 2 else None
+
+
+def language_in(name):
+    """The stem and the language of a text file's name, or None."""
+    match = LANGUAGE.search(name)
+    if match is None or match[1] in NO_LANGUAGES:
+        return None
+    rest = name[match.end(1) :]
+    return name[: match.start(1)] + "*" + rest, match[1]

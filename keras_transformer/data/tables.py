@@ -1,0 +1,149 @@
+"""Rows of tables: TSV, CSV, JSON, JSON lines and Parquet, read a piece at a time."""
+
+import csv
+import io
+import itertools
+import json
+import re
+
+from ..config import expect
+from ..runs.extras import needed
+from ..text.lines import read_lines
+from ..text.normalization import has_text
+from ..text.opened import DAMAGED, opened, opened_text
+from .reading import SIDES
+
+CODE = re.compile("[a-z]{2}([_-][A-Z]{2})?")  # of a language
+DELIMITERS = (",", ";", "\t")
+LARGEST_JSON = 1 << 28  # bytes of a file that is one JSON value
+ROWS = 1024  # of a Parquet file that are in memory at a time
+
+
+def tsv_pairs(path, name, reading):
+    """Lines of cells between tabs, without quotes."""
+    rows = (line.split("\t") for line in read_lines(path, name) if has_text(line))
+    return reading.rows(dicts(rows, name, reading), name)
+
+
+def csv_pairs(path, name, reading):
+    """Cells that may be quoted and then hold anything."""
+    with opened_text(path) as stream:
+        text = io.TextIOWrapper(stream, "utf-8", newline="")
+        try:
+            first = text.readline()
+            delimiter = delimiter_of(first)
+            rows = csv.reader(itertools.chain([first], text), delimiter=delimiter)
+            filled = (row for row in rows if row)
+            yield from reading.rows(dicts(filled, name, reading), name)
+        except (csv.Error, UnicodeDecodeError, *DAMAGED) as error:
+            message = f"{name} must be a readable CSV file in UTF-8; received {error}"
+            raise ValueError(message) from None
+
+
+def delimiter_of(line):
+    """What parts the cells of a CSV file, by its first line."""
+    for delimiter in DELIMITERS:
+        try:
+            (row,) = csv.reader([line], delimiter=delimiter, strict=True)
+        except (csv.Error, ValueError):  # a quoted cell that does not end so
+            continue
+        if len(row) > 1:
+            return delimiter
+    return DELIMITERS[0]
+
+
+def dicts(rows, name, reading):
+    """Rows of cells as dicts, by the names in the first row or else by numbers."""
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        return
+    names = [str(number) for number in range(1, len(first) + 1)]
+    if is_header(first, reading):
+        names = first
+    else:
+        rows = itertools.chain([first], rows)
+    for number, cells in enumerate(rows, 1 + (names is first)):
+        must = "have two columns"
+        if reading.columns or len(names) > 2:
+            must = f"have {len(names)} columns as the first"
+        is_right = len(cells) == len(names) and len(cells) > 1
+        expect(is_right, f"{name}, line {number},", must, len(cells))
+        yield dict(zip(names, cells))
+
+
+def is_header(cells, reading):
+    """Whether the cells of the first row are names of columns."""
+    if reading.columns is not None:
+        are_numbers = all(column.isdigit() for column in reading.columns)
+        return not are_numbers or set(reading.columns) <= set(cells)
+    names = {cell.strip().casefold() for cell in cells}
+    has_languages = sum(map(reading.asks_for, cells)) >= 2
+    are_codes = all(map(CODE.fullmatch, cells))
+    has_sides = any(names.issuperset(sides) for sides in SIDES)
+    return has_languages or are_codes or has_sides
+
+
+def jsonl_pairs(path, name, reading):
+    """An object a line; in a `.json` file also a list of objects."""
+    first = next(filter(has_text, read_lines(path, name)), "")
+    if first.lstrip().startswith("["):
+        rows = objects_in(path, name)
+    else:
+        rows = objects(path, name)
+    return reading.rows(rows, name)
+
+
+def objects(path, name):
+    """The objects of a file of JSON lines."""
+    for number, line in enumerate(read_lines(path, name), 1):
+        if has_text(line):
+            yield parsed(line, f"{name}, line {number},")
+
+
+def objects_in(path, name):
+    """The objects of a file that is a JSON list; it is read at once."""
+    with opened_text(path) as stream:
+        text = stream.read(LARGEST_JSON + 1)
+    must = f"have at most {LARGEST_JSON:,} bytes, or be JSON lines"
+    expect(len(text) <= LARGEST_JSON, name, must, "more")
+    rows = parsed(text, name, list)
+    for number, row in enumerate(rows, 1):
+        expect(isinstance(row, dict), f"{name}, row {number},", "be an object", row)
+    return rows
+
+
+def parsed(text, where, kind=dict):
+    """The value of a JSON text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where} must be JSON; received {error}") from None
+    expect(isinstance(value, kind), where, f"be a JSON {kind.__name__}", value)
+    return value
+
+
+def parquet_pairs(path, name, reading):
+    """The rows of a Parquet file."""
+    needed("pyarrow", extra="data")
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with opened(path) as stream, parquet.ParquetFile(stream) as file:
+            batches = file.iter_batches(ROWS)
+            rows = itertools.chain.from_iterable(map(rows_of, batches))
+            yield from reading.rows(rows, name)
+    except (pyarrow.ArrowException, OSError) as error:
+        message = f"{name} must be a readable Parquet file; received {error}"
+        raise ValueError(message) from None
+
+
+def rows_of(batch):
+    return batch.to_pylist()
+
+
+def frame_rows(frame):
+    """The rows of a pandas data frame."""
+    names = [str(name) for name in frame.columns]
+    return (dict(zip(names, row)) for row in frame.itertuples(index=False, name=None))

@@ -1,0 +1,136 @@
+"""HTML: the standard library's parser finds the places of tags and texts."""
+
+import html
+import re
+from html.parser import HTMLParser
+
+from .document import Document, Segment
+
+# Elements inside a sentence; all others end it.
+INLINE = set(
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i img input ins kbd "
+    "label mark math output q rp rt ruby s samp small span strike strong sub sup svg "
+    "time tt u var wbr".split()
+)
+# What is no prose.
+OPAQUE = set(
+    "code kbd math noscript object pre samp script style svg template textarea tt "
+    "var".split()
+)
+VOID = set("area base br col embed hr img input link meta source track wbr".split())
+# Attributes that are read.
+TEXTS = ("alt", "title")
+ATTRIBUTE = re.compile(
+    r"""\s(alt|title)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE
+)
+
+
+class Events(HTMLParser):
+    """Lists what an HTML text consists of: `(place, kind, name, attributes)`."""
+
+    def __init__(self, text, starts):
+        super().__init__(convert_charrefs=False)
+        self.starts = starts
+        self.found = []
+        self.feed(text)
+        self.close()
+
+    def add(self, kind, name="", attributes=()):
+        line, column = self.getpos()
+        place = self.starts[line - 1] + column
+        self.found.append((place, kind, name, dict(attributes)))
+
+    def handle_starttag(self, tag, attributes):
+        self.add("start", tag, attributes)
+
+    def handle_startendtag(self, tag, attributes):
+        self.add("empty", tag, attributes)
+
+    def handle_endtag(self, tag):
+        self.add("end", tag)
+
+    def handle_data(self, data):
+        self.add("text")
+
+    def handle_comment(self, data):
+        self.add("aside")
+
+    handle_entityref = handle_charref = handle_data
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+
+class HTML(Document):
+    """Its blocks of text, and the texts of `alt` and `title`."""
+
+    declared = re.compile(
+        rb"""<(?:\?xml[^>]*\sencoding|meta[^>]*\bcharset)\s*=\s*["']?\s*([\w-]+)""",
+        re.I,
+    )
+    errors = "xmlcharrefreplace"
+
+    def find_segments(self):
+        self.events = Events(self.text, self.starts).found
+        ends = [place for place, *_ in self.events[1:]] + [len(self.text)]
+        closed = []  # the open elements inside of which nothing is translated
+        block = []
+        for (start, kind, name, attributes), end in zip(self.events, ends):
+            is_tag = kind in ("start", "empty", "end")
+            if is_tag and name not in INLINE:
+                yield from self.block(block)
+                block = []
+            elif kind == "text" and not closed:
+                block.append((start, end, True))
+            elif block:
+                block.append((start, end, False))
+            if name in closed and kind == "end":
+                while closed.pop() != name:
+                    pass
+            if name == "html":
+                self.language = attributes.get("lang", self.language)
+            is_kept = attributes.get("translate") == "no"
+            is_kept = is_kept or "notranslate" in (attributes.get("class") or "")
+            if not closed and not is_kept and kind != "end":
+                yield from self.attributes(start, end, attributes)
+            opens = kind == "start" and name not in VOID
+            if opens and (closed or is_kept or name in OPAQUE):
+                closed.append(name)
+        yield from self.block(block)
+
+    def block(self, parts):
+        """The segment of consecutive texts and inline tags, if it has text."""
+        if not parts:
+            return
+        first = parts[0][0]
+        last = parts[-1][1]
+        text = self.text[first:last]
+        fixed = [
+            (start - first, end - first) for start, end, shown in parts if not shown
+        ]
+        where = f"line {self.line_of(first)}"
+        soft = [found.span() for found in re.finditer(r"\s*\n\s*", text)]
+        yield Segment(text, where, first, last, fixed, soft)
+
+    def attributes(self, start, end, attributes):
+        """The segments of a tag's texts."""
+        if not any(attributes.get(name) for name in TEXTS):
+            return
+        for found in ATTRIBUTE.finditer(self.text, start, end):
+            place = found.span(2) if found[2] is not None else found.span(3)
+            where = f"line {self.line_of(start)}, {found[1]}"
+            text = self.text[slice(*place)]
+            yield Segment(text, where, *place, details="attribute")
+
+    def plain(self, text):
+        return html.unescape(text)
+
+    def written(self, segment, text):
+        return html.escape(text, quote=segment.details == "attribute")
+
+    def structure(self, filled):
+        """The tags with their attributes, and the content of scripts and styles."""
+        found = []
+        for _, kind, name, attributes in self.events:
+            kept = {k: v for k, v in attributes.items() if k not in TEXTS}
+            if kind != "text":
+                found.append((kind, name, kept))
+        return found

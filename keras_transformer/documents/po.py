@@ -1,0 +1,122 @@
+"""PO catalogues: translate-toolkit reads them, and gives texts their quotes and lines.
+
+GNU gettext's manual, "The Format of PO Files", is the source of what is done here.
+"""
+
+import gettext
+import re
+
+from translate.storage import pypo
+
+from ..config import expect
+from .document import Document, Segment, check_languages, spliced
+
+CHARSET = re.compile(rb"charset=([\w-]+)")
+QUOTED = r'[ \t]*"[^\r\n]*"[ \t]*'
+STRING = rf"msgstr(?:\[\d+\])?{QUOTED}(?:\r?\n{QUOTED})*"
+# All translations of an entry that is not obsolete.
+STRINGS = re.compile(rf"^{STRING}(?:\r?\n{STRING})*", re.MULTILINE)
+OBSOLETE = re.compile(r"^#~.*$", re.MULTILINE)
+FLAGS = re.compile(r"^#,[ \t]*", re.MULTILINE)
+BEGIN = re.compile(r"^(?:#\||msgctxt|msgid)", re.MULTILINE)
+
+
+class PO(Document):
+    """A catalogue; what it fills is fuzzy, and what is fuzzy already stays."""
+
+    declared = CHARSET
+
+    def find_segments(self):
+        # In other encodings, and with mixed ends of lines, it does not read all.
+        text = CHARSET.sub(b"charset=UTF-8", self.text.encode(), count=1)
+        self.store = pypo.pofile(encoding="utf-8")
+        try:
+            self.store.parse(text.replace(b"\r\n", b"\n"))
+            units = [unit for unit in self.store.units if not unit.isobsolete()]
+            places = STRINGS.finditer(self.text)
+            self.entries = list(zip(units, places, strict=True))
+        except ValueError as error:
+            message = f"{self.path} must be a readable PO file; received {error}"
+            raise ValueError(message) from None
+        header = self.store.parseheader()
+        check_languages(self.path, (None, header.get("Language")), self.options)
+        self.filled = {}
+        for number, (unit, place) in enumerate(self.entries):
+            if unit.isheader() or all(texts(unit.target)):
+                continue
+            where = f"line {self.line_of(place.start())}"
+            forms = self.forms(unit, where)
+            given = [*texts(unit.target), *[""] * len(forms)]
+            missing = {form for form, text in zip(forms, given) if not text}
+            for form, text in enumerate(texts(unit.source)):
+                if form in missing:
+                    yield Segment(text, where, *place.span(), key=number, details=form)
+
+    def forms(self, unit, where):
+        """Which of an entry's two texts each of its translations is of, 0 or 1."""
+        if not unit.hasplural():
+            return [0]
+        count, rule = self.store.getheaderplural()
+        must = "be under a header with Plural-Forms"
+        expect(count and rule, f"{self.path}, {where},", must, (count, rule))
+        one = gettext.c2py(rule)(1)
+        is_alone = int(count) == 1  # it serves for all numbers
+        return [int(number != one or is_alone) for number in range(int(count))]
+
+    def fill(self, segment, pieces):
+        text = spliced(segment.text, pieces)
+        self.filled.setdefault(segment.key, {})[segment.details] = text
+
+    def data(self):
+        last = 0
+        for number, (_, place) in enumerate(self.entries):
+            if number in self.filled:
+                self.change(*place.span(), self.strings(number))
+                self.mark(last, place.start())
+            last = place.end()
+        return super().data()
+
+    def strings(self, number):
+        """The lines with the translations of an entry."""
+        unit, place = self.entries[number]
+        forms = self.forms(unit, "")
+        given = [*texts(unit.target), *[""] * len(forms)]
+        lines = []
+        for form, (source, text) in enumerate(zip(forms, given)):
+            name = f"msgstr[{form}]" if unit.hasplural() else "msgstr"
+            text = text or self.filled[number].get(source, "")
+            quoted = pypo.quoteforpo(text) or ['""']
+            lines += [f"{name} {quoted[0]}", *quoted[1:]]
+        return self.line_end.join(lines)
+
+    def mark(self, start, end):
+        """Mark the entry as fuzzy that ends there, after the one before it."""
+        for found in OBSOLETE.finditer(self.text, start, end):
+            start = found.end()
+        flags = FLAGS.search(self.text, start, end)
+        if flags is None:
+            begin = BEGIN.search(self.text, start, end).start()
+            self.change(begin, begin, f"#, fuzzy{self.line_end}")
+        elif "fuzzy" not in self.text[flags.end() : end].split("\n")[0]:
+            self.change(flags.end(), flags.end(), "fuzzy, ")
+
+    @property
+    def line_end(self):
+        return "\r\n" if "\r\n" in self.text else "\n"
+
+    def structure(self, filled):
+        """What stands beside each entry, and what was translated already."""
+        parts = [str(unit) for unit in self.store.units if unit.isobsolete()]
+        for number, (unit, _) in enumerate(self.entries):
+            words = re.findall(r"[\w-]+", " ".join(unit.typecomments))
+            flags = {*words} - {"fuzzy"}
+            notes = [unit.getnotes(), unit.getlocations(), flags]
+            parts.append([unit.getcontext(), texts(unit.source), *notes])
+            if number not in filled:
+                parts.append([texts(unit.target), unit.isfuzzy()])
+        return parts
+
+
+def texts(text):
+    """The forms of a text, one or more."""
+    return [str(form) for form in getattr(text, "strings", [text])]

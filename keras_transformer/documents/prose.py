@@ -1,0 +1,56 @@
+"""What Markdown and reStructuredText share: their parsers tell lines, not places."""
+
+from ..config import expect
+from .document import Document, Segment
+
+
+class Prose(Document):
+    """A document whose parser gives texts without what begins their lines."""
+
+    def place_of(self, content, first, begin=0):
+        """The place of each character of a text, and of each end of a line.
+
+        Args:
+            content: the text.
+            first: the number of its first line, from 0.
+            begin: where to look in that line at the earliest.
+
+        Returns:
+            a list, or None if the lines do not have the text.
+        """
+        places = []
+        for number, line in enumerate(content.split("\n"), first):
+            if not 0 <= number < len(self.starts):
+                return None
+            begin = max(begin, self.starts[number])
+            end = [*self.starts[number + 1 : number + 2], len(self.text)][0]
+            found = self.text.find(line, begin, end)
+            if found < 0:
+                return None
+            begin = found + len(line)
+            places += range(found, begin + 1)
+        return places
+
+    def segment(self, content, places, line, fixed, details=None):
+        """The segment of a text.
+
+        Args:
+            content: the text, as the parser gives it.
+            places: where its characters are.
+            line: the number of its first line, from 0.
+            fixed: spans of it that are never translated.
+        """
+        where = f"line {line + 1}"
+        must = "be without tabs and odd ends of lines in a text"
+        expect(places, f"{self.path}, {where},", must, content)
+        start = places[0]
+        end = places[len(content) - 1] + 1
+        kept = [
+            (places[first] - start, places[last - 1] + 1 - start)
+            for first, last in fixed
+            if first < last
+        ]
+        breaks = [n for n, character in enumerate(content) if character == "\n"]
+        soft = [(places[n] - start, places[n + 1] - start) for n in breaks]
+        text = self.text[start:end]
+        return Segment(text, where, start, end, kept, soft, details=details)

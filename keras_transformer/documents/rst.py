@@ -1,0 +1,182 @@
+"""reStructuredText: docutils reads it, without what Sphinx adds but its directives.
+
+Source: docutils' reStructuredText Markup Specification.
+"""
+
+import collections
+import re
+import warnings
+
+from docutils import frontend, nodes, utils
+from docutils.parsers.rst import Directive, Parser, directives
+from docutils.parsers.rst.directives.admonitions import Note
+
+from .document import spans, spliced
+from .prose import Prose
+
+TEXTS = (nodes.paragraph, nodes.title, nodes.term, nodes.rubric, nodes.attribution)
+TEXTS += (nodes.caption, nodes.line)
+# The cells of a table have a fixed width.
+ASIDE = (nodes.system_message, nodes.substitution_definition, nodes.table)
+LITERAL = (nodes.literal_block, nodes.comment, nodes.literal, nodes.math_block)
+LITERAL += (nodes.math, nodes.doctest_block, nodes.field_name, nodes.raw)
+MARKS = {nodes.emphasis: 1, nodes.strong: 2}  # and the characters of each
+LINK = re.compile(r"`(.+?)\s*<[^<>`]+>`__?", re.DOTALL)
+KEPT = re.compile(r"\s*::\s*\Z")
+CLASSIFIER = re.compile(r" : .*\Z")
+# A line above or below a title.
+RULE = re.compile(r"([!-/:-@\[-`{-~])\1*(?=[ \t]*\r?$)", re.MULTILINE)
+# What could begin markup in a translation, anywhere and at the beginning.
+SPECIAL = re.compile(r"([\\`*|]|_(?![^\W_])|:(?=:))")
+FIRST = re.compile(r"^(?=[-+:.>=~#^\"']|\(?\w{1,4}[.)]\s)")
+# Directives of Sphinx that hold prose; the others stay as they are.
+VERSIONS = "versionadded versionchanged deprecated versionremoved".split()
+OBJECTS = (
+    "function class method classmethod staticmethod attribute data exception module "
+    "decorator property describe option envvar confval"
+).split()
+DOMAINS = ("", "py:", "c:", "cpp:", "js:", "std:")
+
+
+class Described(Directive):
+    """The description of an object: a signature, and what is said of it."""
+
+    optional_arguments = 1
+    final_argument_whitespace = True
+    has_content = True
+    holder = nodes.container
+    option_spec = collections.defaultdict(lambda: directives.unchanged, noindex=str)
+
+    def run(self):
+        node = self.holder()
+        self.state.nested_parse(self.content, self.content_offset, node)
+        return [node]
+
+
+class Change(nodes.container):
+    """What a version changed, a paragraph that begins with its number."""
+
+
+class Version(Described):
+    """Gives a `Change`."""
+
+    holder = Change
+    optional_arguments = 0
+    option_spec = None
+
+
+class RST(Prose):
+    """Its paragraphs, titles, items and captions, and what Sphinx's directives say."""
+
+    def find_segments(self):
+        for name in VERSIONS:
+            directives.register_directive(name, Version)
+        directives.register_directive("seealso", Note)
+        for domain in DOMAINS:
+            for name in OBJECTS:
+                directives.register_directive(domain + name, Described)
+        settings = frontend.get_default_settings(Parser)
+        settings.report_level = settings.halt_level = 5
+        settings.file_insertion_enabled = settings.raw_enabled = False
+        self.tree = utils.new_document(str(self.path), settings)
+        Parser().parse(self.text, self.tree)
+        tables = len(list(self.tree.findall(nodes.table)))
+        if tables:
+            message = f"{self.path}: the cells of {tables} tables stay as they are"
+            warnings.warn(message, stacklevel=2)
+        last = 0
+        for node in self.tree.findall(lambda node: isinstance(node, TEXTS)):
+            if not node.rawsource or is_aside(node):
+                continue
+            content = node.rawsource
+            line, places = self.found(content, node.line, last)
+            is_title = isinstance(node, nodes.title)
+            details = "title" if is_title else None
+            segment = self.segment(content, places, line, self.fixed(node), details)
+            last = segment.end
+            yield segment
+
+    def found(self, content, line, last):
+        """The first line of a text, from 0, and its `place_of`, behind the last one."""
+        # Of a title the line is that of its underline; of some there is none.
+        guesses = range(self.line_of(last) - 1, len(self.starts))
+        if line is not None:
+            guesses = (line - 1, line - 2, line - 3, line)
+        for guess in guesses:
+            places = self.place_of(content, guess, last)
+            if places:
+                return guess, places
+        return guesses[0], None
+
+    def fixed(self, node):
+        """The spans of a text that are never translated."""
+        content = node.rawsource
+        found = spans(KEPT, content)
+        if isinstance(node, nodes.term):
+            found += spans(CLASSIFIER, content)
+        if isinstance(node.parent, Change) and node is node.parent[0]:
+            found += spans(r"\A\S+", content)
+        last = 0
+        for child in node.children:
+            raw = getattr(child, "rawsource", "")
+            start = content.find(raw, last) if raw else -1
+            if start < 0 or isinstance(child, nodes.target):
+                continue
+            last = start + len(raw)
+            marks = MARKS.get(type(child))
+            link = LINK.fullmatch(raw)
+            inner = (start, start)
+            if marks:
+                inner = (start + marks, last - marks)
+            elif link:
+                inner = (start + link.start(1), start + link.end(1))
+            found += [(start, inner[0]), (inner[1], last)]
+        return sorted(found)
+
+    def fill(self, segment, pieces):
+        super().fill(segment, pieces)
+        if segment.details != "title":
+            return
+        width = utils.column_width(spliced(segment.text, pieces))
+        number = self.line_of(segment.start) - 1
+        for begin in self.starts[max(0, number - 1) : number + 2]:
+            found = RULE.match(self.text, begin)
+            if found:  # it must be as long as the title
+                more = width - len(found[0])
+                self.change(found.end(), found.end(), found[1] * more)
+
+    def plain(self, text):
+        return re.sub(r"\\(?:\s|(\S))", r"\1", text)
+
+    def written(self, segment, text):
+        return FIRST.sub(r"\\", SPECIAL.sub(r"\\\1", text))
+
+    def structure(self, filled):
+        """The tree without its texts, but with what is literal."""
+        found = []
+        for message in list(self.tree.findall(nodes.system_message)):
+            message.parent.remove(message)
+        for node in self.tree.findall(nodes.Element):
+            about = [node.tagname, node.get("refuri"), node.get("uri")]
+            if isinstance(node, LITERAL):
+                about.append(node.astext())
+            found.append(about)
+        return found
+
+
+def is_aside(node):
+    """Whether something around a text says that it stays as it is."""
+    while node.parent is not None:
+        if isinstance(node, ASIDE) or is_front(node):
+            return True
+        node = node.parent
+    return False
+
+
+def is_front(node):
+    """Whether this is the list of fields above all text, such as `:author:`."""
+    above = (nodes.title, nodes.comment, nodes.target)
+    before = node.parent[: node.parent.index(node)]
+    is_first = all(isinstance(other, above) for other in before)
+    is_top = node.parent.parent in (None, node.document)
+    return isinstance(node, nodes.field_list) and is_top and is_first

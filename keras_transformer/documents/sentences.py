@@ -1,0 +1,71 @@
+"""The sentences of a segment, and what of them is translated."""
+
+import itertools
+import re
+import warnings
+
+from .document import primary, spans
+
+with warnings.catch_warnings():  # of Python 3.12 about its regular expressions
+    warnings.simplefilter("ignore", SyntaxWarning)
+    import pysbd
+    from pysbd.languages import LANGUAGE_CODES
+
+WEB = re.compile(
+    r"(?:https?|ftp)://[^\s<>\"]*[^\s<>\".,;:!?)\]]|\b[\w.+-]+@[\w-]+\.\w+"
+)
+# Markup of any format, inside of which no sentence ends.
+WHOLE = re.compile(r"`+[^`\n]+`+|\*\*[^*\n]+\*\*|<[^<>\n]+>|\{[^{}\n]*\}")
+# White space around a sentence; and punctuation, which cuts no entity such as &amp;.
+BEFORE = re.compile(r"\s*")
+AFTER = re.compile(r"\s*\Z")
+MARKS_BEFORE = re.compile(r"(?:(?!&#?\w+;)[\W_])*")
+MARKS_AFTER = re.compile(r"(?:[^\w;]|_)*\Z")
+
+
+def splitter_for(language):
+    """What cuts sentences by the rules for a language; English where there are none.
+
+    Source: Sadvilkar and Neumann 2020, PySBD.
+    """
+    code = primary(language)
+    known = code if code in LANGUAGE_CODES else "en"
+    return pysbd.Segmenter(language=known, char_span=True)
+
+
+def pieces_of(segment, splitter):
+    """What of a segment is translated: `(start, end, text)`, in order.
+
+    A piece is a sentence without the white space around it. Markup inside a sentence
+    cuts it, and its pieces are translated one by one, without the punctuation beside
+    the markup: what protects markup, has the whole sentence translated and restores it
+    would stand here.
+    """
+    text = hidden(segment.text, segment.soft)
+    fixed = [*segment.fixed, *spans(WEB, text)]
+    whole = [*fixed, *spans(WHOLE, text)]
+    text = hidden(text, fixed)
+    edges = {0, len(text)}
+    edges.update(span.start for span in splitter.segment(text))
+    for start, end in whole:
+        edges.difference_update(range(start + 1, end))
+    for span in fixed:
+        edges.update(span)
+    begins = {start for start, _ in fixed}
+    ends = {end for _, end in fixed}
+    for start, end in itertools.pairwise(sorted(edges)):
+        piece = text[start:end]
+        if not any(map(str.isalpha, piece)):
+            continue
+        before = MARKS_BEFORE if start in ends else BEFORE
+        after = MARKS_AFTER if end in begins else AFTER
+        first = before.match(piece).end()
+        last = after.search(piece).start()
+        yield start + first, start + last, " ".join(piece[first:last].split())
+
+
+def hidden(text, places):
+    """A text with spaces in some places."""
+    for start, end in places:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text

@@ -1,0 +1,191 @@
+"""Translate a document: open, translate its segments, write it back, look again."""
+
+import contextlib
+import gzip
+import operator
+import zlib
+
+from ..config import expect
+from ..runs.bars import doing
+from ..runs.extras import needed
+from ..runs.sealed_files import check_regular, new_file
+
+needed("translate", "pysbd", "markdown_it", "docutils", extra="documents")
+
+from .document import Options, spliced  # noqa: E402
+from .formats import PARAGRAPHS, format_of  # noqa: E402
+from .html import HTML  # noqa: E402
+from .json_lines import JSONLines  # noqa: E402
+from .markdown import Markdown  # noqa: E402
+from .paragraphs import Paragraphs  # noqa: E402
+from .po import PO  # noqa: E402
+from .rst import RST  # noqa: E402
+from .sentences import pieces_of, splitter_for  # noqa: E402
+from .tables import CSV, TSV  # noqa: E402
+from .tmx import TMX  # noqa: E402
+from .xliff import XLIFF  # noqa: E402
+
+CLASSES = {
+    "PO": PO,
+    "XLIFF": XLIFF,
+    "TMX": TMX,
+    "CSV": CSV,
+    "TSV": TSV,
+    "JSON lines": JSONLines,
+    "Markdown": Markdown,
+    "reStructuredText": RST,
+    "HTML": HTML,
+    PARAGRAPHS: Paragraphs,
+}
+LARGEST = 1 << 28  # bytes of a document, which is in memory as a whole
+REVIEW = ("score", "place", "source", "translation")
+
+
+def translate_document(
+    source,
+    output,
+    translate,
+    kind=None,
+    column=None,
+    into="translation",
+    languages=None,
+    review=None,
+):
+    """Translate what is not translated in a document, and write it as it came.
+
+    Args:
+        source: the document, plain or `.gz`; its name says its format.
+        output: where to write it.
+        translate: a list of sentences -> an iterable of lists of `Hypothesis`, with
+            token scores if `review` is given.
+        kind: a name of `CLASSES`; by default that of the file's name.
+        column: the column or key of the source in CSV, TSV and JSON lines.
+        into: that of the translation, added where there is none.
+        languages: the codes of source and target language, if they are known.
+        review: a `.tsv` file to write: the translated segments, least certain first.
+
+    Raises:
+        ValueError: if the document is not of its format, or cannot be written back
+            with all else as it is.
+    """
+    make = CLASSES[kind or format_of(source)]
+    options = Options(column, into, tuple(languages or (None, None)))
+    with contextlib.ExitStack() as opened:
+        file = opened.enter_context(new_file(output))
+        review_file = review and opened.enter_context(new_file(review))
+        data = read_bytes(source)
+        document = make(source, data, options)
+        splitter = splitter_for(document.language or options.languages[0])
+        pieces = [list(pieces_of(one, splitter)) for one in document.segments]
+        best = best_of(document, pieces, translate)
+        changes = []
+        rows = []
+        for segment, own in zip(document.segments, pieces):
+            found = [best[document.plain(text)] for *_, text in own]
+            changes.append(joined(document, segment, own, found))
+            new = spliced(segment.text, changes[-1])
+            if found:
+                rows.append((certainty(found), segment, new))
+
+        def remake(content):
+            return make(source, content, options)
+
+        file.buffer.write(checked(remake, data, changes))
+        if review:
+            write_review(review_file, rows)
+
+
+def best_of(document, pieces, translate):
+    """The best `Hypothesis` of each sentence among the pieces."""
+    texts = [document.plain(text) for own in pieces for *_, text in own]
+    sentences = list(dict.fromkeys(texts))
+    with doing("translating", len(sentences), "sentences"):
+        hypotheses = [found[0] for found in translate(sentences)]
+    return dict(zip(sentences, hypotheses, strict=True))
+
+
+def read_bytes(path):
+    """The bytes of a file, plain or `.gz`."""
+    try:
+        check_regular(path)
+        opened = gzip.open if str(path).endswith(".gz") else open
+        with opened(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"{path} must be a readable file; received {reason}"
+        raise ValueError(message) from None
+    must = f"have at most {LARGEST:,} bytes"
+    expect(len(data) <= LARGEST, path, must, "more")
+    return data
+
+
+def joined(document, segment, pieces, hypotheses):
+    """The translated pieces of a segment, as `Document.fill` takes them."""
+    changes = []
+    for (start, end, source), found in zip(pieces, hypotheses):
+        new = " ".join(found.text.split())
+        text = document.written(segment, new) if new else source
+        # Chinese and Japanese have no space between sentences.
+        if changes and changes[-1][1] == start and changes[-1][2][-1:].isascii():
+            text = f" {text}"
+        changes.append((start, end, text))
+    return changes
+
+
+def certainty(hypotheses):
+    """The mean log-probability of all tokens; 0 where none is known."""
+    scores = [score for one in hypotheses for score in one.token_scores]
+    return sum(scores) / max(1, len(scores))
+
+
+def checked(remake, data, changes):
+    """The bytes of a document with the changes of its segments.
+
+    Raises:
+        ValueError: if something else changes; it names the first segment to blame.
+    """
+    written, keeps = filled(remake, data, changes)
+    if keeps:
+        return written
+    good, bad = 0, len(changes)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        _, keeps = filled(remake, data, changes[:middle])
+        if keeps:
+            good = middle
+        else:
+            bad = middle
+    document = remake(data)
+    segment = document.segments[bad - 1]
+    new = spliced(segment.text, changes[bad - 1])
+    where = f"{document.path}, {segment.place},"
+    must = f"keep its markup in translation: {segment.text!r}"
+    raise ValueError(f"{where} must {must}; received {new!r}")
+
+
+def filled(remake, data, changes):
+    """A document's bytes with changes of its first segments; if it keeps all else."""
+    document = remake(data)
+    pairs = list(zip(document.segments, changes))
+    for segment, own in pairs:
+        document.fill(segment, own)
+    written = document.data()
+    keys = {segment.key for segment, _ in pairs}
+    try:
+        return written, remake(written).structure(keys) == document.structure(keys)
+    except ValueError:  # it cannot be read any more
+        return written, False
+
+
+def write_review(file, rows):
+    """Write the segments, least certain first, as tab-separated columns."""
+    print(*REVIEW, sep="\t", file=file)
+    for score, segment, translation in sorted(rows, key=operator.itemgetter(0)):
+        texts = [segment.place, segment.text, translation]
+        print(f"{score:.4f}", *map(in_one_cell, texts), sep="\t", file=file)
+
+
+def in_one_cell(text):
+    """A text without the tabs and line breaks that would end a cell or a row."""
+    return " ".join(text.split())

@@ -1,0 +1,207 @@
+"""Markup and placeholders: what a translation must hold as its source does."""
+
+import dataclasses
+import functools
+import re
+
+from ..config import expect, one_of
+
+MOST = 24  # different marks of a sentence that a model can copy
+# With a Greek dot, as in the special pieces: no text spells them.
+DOT = "\u0387"
+SYMBOLS = tuple(f"<{DOT}m{number}>" for number in range(MOST))
+SYMBOL = re.compile(rf"<{DOT}m(\d+)>")
+URL = r"https?://[^\s<>\"`]*[^\s<>\"`.,;:!?)]"
+CONVERSION = r"(?:hh?|ll?|[qjztL])?[diouxXeEfFgGaAcsp]"
+# The kinds of marks that each preset has.
+PRESETS = {
+    "printf": (rf"%(?:\d+\$)?[-+#0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?{CONVERSION}", "%%"),
+    "python-format": (
+        r"%\(\w+\)[-+ #0]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]",
+        r"%[-+#0]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]",
+        "%%",
+        r"\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}",
+    ),
+    "icu": (
+        # The messages inside of a plural or a choice are text.
+        r"\{\s*\w+\s*,\s*(?:plural|selectordinal|select)\s*,\s*(?:offset:\d+\s*)?"
+        r"=?\w+\s*\{",
+        r"\}\s*=?\w+\s*\{",
+        r"\}\s*\}",
+        r"\{\s*\w+\s*(?:,[^{}]*)?\}",
+    ),
+    "html": (
+        r"<!--.*?-->",
+        r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>",
+        r"&(?:#\d+|#x[0-9A-Fa-f]+|\w+);",
+        URL,
+    ),
+    "rst": (
+        r"``.+?``(?!`)",
+        r":[\w.+-]+(?::[\w.+-]+)*:`[^`]*`",
+        r"`[^`]+`_{1,2}",
+        r"\*\*[^*]+\*\*",
+        r"\|\w[^|]*\|",
+        r"\[[#*\w.]+\]_",
+        URL,
+    ),
+    "markdown": (
+        r"``.+?``(?!`)",
+        r"`[^`]+`",
+        r"!?\[(?=[^\]]*\]\()",
+        r"\]\([^()\s]+(?:\s\"[^\"]*\")?\)",
+        r"\*\*|__",
+        URL,
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Markup:
+    """What counts as markup; each different mark of a sentence becomes a symbol.
+
+    A model copies symbols: it never sees what they stand for.
+
+    Args:
+        presets: some of `PRESETS`.
+        pattern: a regular expression of one's own marks, which come first.
+
+    Raises:
+        ValueError: if a preset is unknown or the pattern is none, or matches nothing.
+
+    Examples:
+        >>> markup = Markup(("python-format",))
+        >>> text, marks = markup.protect("{n} of {n} files in %s")
+        >>> marks
+        ('{n}', '%s')
+        >>> markup.restore(text, marks)
+        ('{n} of {n} files in %s', ())
+    """
+
+    presets: tuple[str, ...]
+    pattern: str | None = None
+
+    def __post_init__(self):
+        for name in self.presets:
+            one_of("markup", name, PRESETS)
+        try:
+            is_right = self.pattern is None or not re.match(self.pattern, "")
+        except re.error as error:
+            must = f"be a regular expression ({error})"
+            expect(False, "markup_pattern", must, self.pattern)
+        must = "not match the empty text"
+        expect(is_right, "markup_pattern", must, self.pattern)
+
+    @classmethod
+    def of(cls, config):
+        """That of a `DataConfig`; None where it has none."""
+        if config.markup is None and config.markup_pattern is None:
+            return None
+        names = [] if config.markup is None else config.markup.split(",")
+        return cls(tuple(name.strip() for name in names), config.markup_pattern)
+
+    @functools.cached_property
+    def _marks(self):
+        kinds = [kind for name in self.presets for kind in PRESETS[name]]
+        if self.pattern is not None:
+            kinds.insert(0, self.pattern)
+        named = [f"(?P<kind{n}>{kind})" for n, kind in enumerate(kinds)]
+        return re.compile("|".join(named), re.DOTALL)
+
+    def protect(self, text):
+        """A text with symbols, and the marks that they stand for, in their order.
+
+        Of more than `MOST` different marks, the others stay text.
+        """
+        numbers = {}
+
+        def symbol(match):
+            mark = match[0]
+            if mark not in numbers and len(numbers) == MOST:
+                return mark
+            return SYMBOLS[numbers.setdefault(mark, len(numbers))]
+
+        text = self._marks.sub(symbol, without_symbols(text))
+        return text, tuple(numbers)
+
+    def symbols_in(self, target, marks):
+        """A translation with symbols for those of its marks that its source has."""
+        numbers = {mark: number for number, mark in enumerate(marks)}
+
+        def symbol(match):
+            number = numbers.get(match[0])
+            return match[0] if number is None else SYMBOLS[number]
+
+        return self._marks.sub(symbol, without_symbols(target))
+
+    def protect_pair(self, source, target):
+        """Both texts with the same symbols; None if their marks do not fit.
+
+        What a translator wrote in place of a mark, such as its text in the other
+        language, has its symbol too: marks that are not the same on both sides belong
+        together, in their order, if they are of one kind.
+        """
+        masked, marks = self.protect(source)
+        left = [*self._marks.finditer(without_symbols(source))]
+        found = [*self._marks.finditer(without_symbols(target))]
+        chosen = {}
+        for is_same in (same_text, same_kind):
+            for match in found:
+                same = [mark for mark in left if is_same(mark, match)]
+                if match not in chosen and same:
+                    left.remove(same[0])
+                    chosen[match] = same[0][0]
+        if left or len(chosen) < len(found) or not set(chosen.values()) <= set(marks):
+            return None
+        marks_of_target = iter(found)
+
+        def symbol(_):
+            return SYMBOLS[marks.index(chosen[next(marks_of_target)])]
+
+        return masked, self._marks.sub(symbol, without_symbols(target))
+
+    def restore(self, text, marks, counts):
+        """A translation with its marks again, and the marks that it has lost.
+
+        A symbol that the source has not, or not as often, is left out.
+
+        Args:
+            text: with symbols.
+            marks: as from `protect`.
+            counts: how often each of them is wanted, as from `counts_of`.
+        """
+        left = list(counts)
+
+        def mark(match):
+            number = int(match[1])
+            if number >= len(marks) or left[number] == 0:
+                return ""
+            left[number] -= 1
+            return marks[number]
+
+        text = SYMBOL.sub(mark, text)
+        lost = [(marks[n],) * left[n] for n in range(len(marks))]
+        return text, sum(lost, ())
+
+
+def same_text(mark, other):
+    """Whether two matches are of one text."""
+    return mark[0] == other[0]
+
+
+def same_kind(mark, other):
+    """Whether two matches are of one kind of marks."""
+    return mark.lastgroup == other.lastgroup
+
+
+def without_symbols(text):
+    """A text that spells none of our symbols; composition does the same to it."""
+    return text.replace(DOT, "\u00b7")
+
+
+def counts_of(text):
+    """How often a text has each of the `SYMBOLS`."""
+    counts = [0] * MOST
+    for number in SYMBOL.findall(text):
+        counts[int(number)] += 1
+    return counts

@@ -1,0 +1,225 @@
+"""Every format gives the pairs that it holds, and counts what is none."""
+
+import bz2
+import lzma
+
+import pytest
+from layer_checks import ON_TORCH
+from pair_files import (
+    PAIRS,
+    PO,
+    SWAPPED,
+    TEXTS,
+    TMX,
+    XLIFF,
+    XLIFF_2,
+    csv,
+    json_lines,
+    lines,
+    moses,
+    side,
+    tarred,
+    translations,
+    write,
+    zipped,
+)
+
+from keras_transformer.data.pairs import read_pairs
+
+pytest.importorskip("translate")
+pytestmark = ON_TORCH
+EN_ES = dict(source_language="en", target_language="es")
+ES_EN = dict(source_language="es", target_language="en")
+
+
+def skipped(pairs):
+    return {reason: count for reason, count in pairs.skipped.items() if count}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_each_format(tmp_path, name):
+    path = write(tmp_path / name, TEXTS[name])
+    pairs = read_pairs(path, **EN_ES)
+    assert list(pairs) == PAIRS
+    assert list(pairs) == PAIRS  # again
+    assert pairs.languages == ["en", "es"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.po", "a.tmx", "a.xlf", "b.xliff", "a.ts", "languages.csv", "wmt.jsonl"]
+)
+def test_either_direction(tmp_path, name):
+    path = write(tmp_path / name, TEXTS[name])
+    assert list(read_pairs(path, **ES_EN)) == SWAPPED
+
+
+@pytest.mark.parametrize(
+    "name, text, reasons",
+    [
+        ("a.po", PO, dict(fuzzy=1, untranslated=2, obsolete=1)),
+        ("a.tmx", TMX, {"other languages": 1, "alternative segments": 1}),
+        ("a.xlf", XLIFF, {"fuzzy": 1, "untranslated": 1, "alternative segments": 1}),
+        ("b.xlf", XLIFF_2, dict(fuzzy=1, untranslated=1)),
+        ("a.tsv", lines([*PAIRS, ("", "x")]), dict(untranslated=1)),
+        ("a.jsonl", json_lines([{"source": "a", "target": None}]) + json_lines(
+            [{"source": s, "target": t} for s, t in PAIRS]), dict(untranslated=1)),
+    ],
+)  # fmt: skip
+def test_what_is_no_pair_is_counted(tmp_path, name, text, reasons):
+    pairs = read_pairs(write(tmp_path / name, text), **EN_ES)
+    assert list(pairs) == PAIRS
+    assert skipped(pairs) == reasons
+
+
+@pytest.mark.parametrize("name", ["a.po", "a.tmx", "a.xlf", "a.ts", "plain.tsv"])
+def test_what_says_its_languages_needs_no_flag(tmp_path, name):
+    pairs = read_pairs(write(tmp_path / name, TEXTS[name]))
+    assert list(pairs) == PAIRS
+    known = {"a.tmx": ["en-US", "es"], "a.xlf": ["en-US", "es"], "a.ts": ["en", "es"]}
+    assert pairs.languages == known.get(name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["a.po", "a.tmx", "languages.csv", "plain.tsv"])
+def test_byte_order_marks(tmp_path, name, encoding):
+    text = TEXTS[name].replace('encoding="UTF-8"', "")
+    text = text.replace("charset=UTF-8", f"charset={encoding}")
+    path = write(tmp_path / name, text, encoding)
+    assert list(read_pairs(path, **EN_ES)) == PAIRS
+
+
+def test_a_po_file_of_another_encoding(tmp_path):
+    text = PO.replace("charset=UTF-8", "charset=ISO-8859-1")
+    path = write(tmp_path / "a.po", text, "latin-1")
+    assert list(read_pairs(path)) == PAIRS
+
+
+@pytest.mark.parametrize("name", ["a.po", "languages.csv", "plain.tsv", "wmt.jsonl"])
+def test_ends_of_lines(tmp_path, name):
+    path = write(tmp_path / name, TEXTS[name], newline="\r\n")
+    assert list(read_pairs(path, **EN_ES)) == PAIRS
+
+
+def test_plurals_are_pairs(tmp_path):
+    text = PO.replace('msgstr[1] ""', 'msgstr[1] "Dijeron."\nmsgstr[2] "Dijeron."')
+    pairs = read_pairs(write(tmp_path / "a.po", text))
+    assert list(pairs) == [*PAIRS, ("They said.", "Dijeron.")]
+    assert skipped(pairs)["alternative segments"] == 1
+
+
+def test_a_broken_entry_is_left_out_and_named(tmp_path):
+    broken = 'msgid "Dog"\nmsgstr Perro"\n\n'
+    path = write(tmp_path / "a.po", PO.replace("# by a person", f"{broken}#"))
+    pairs = read_pairs(path)
+    with pytest.warns(UserWarning, match=r"a\.po, line 7, is no PO entry"):
+        assert list(pairs) == PAIRS
+    assert skipped(pairs)["malformed"] == 1
+
+
+def test_quoted_cells_hold_anything(tmp_path):
+    rows = [("source", "target"), ('one,\n"two"', "uno;\n«dos»")]
+    path = write(tmp_path / "a.csv", csv(rows))
+    assert list(read_pairs(path)) == rows[1:]
+
+
+@pytest.mark.parametrize("columns", [("2", "4"), "text,other"])
+def test_columns(tmp_path, columns):
+    rows = [("7", en, "8", es) for en, es in PAIRS]
+    if isinstance(columns, str):
+        columns = columns.split(",")
+        rows.insert(0, ("id", "text", "n", "other"))
+    path = write(tmp_path / "a.tsv", lines(rows))
+    assert list(read_pairs(path, columns=columns)) == PAIRS
+
+
+def test_columns_inside_of_others(tmp_path):
+    path = write(tmp_path / "a.jsonl", TEXTS["wmt.jsonl"])
+    for columns in (("en", "es"), ("translation.en", "translation.es")):
+        assert list(read_pairs(path, columns=columns)) == PAIRS
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_parquet(tmp_path, nested):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = translations()
+    if not nested:
+        rows = [row["translation"] for row in rows]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert list(read_pairs(tmp_path / "a.parquet", **ES_EN)) == SWAPPED
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="b.parquet must be a readable Parquet file"):
+        list(read_pairs(tmp_path / "b.parquet", **ES_EN))
+
+
+def test_rows_in_memory():
+    pandas = pytest.importorskip("pandas")
+    datasets = pytest.importorskip("datasets")
+    frame = pandas.DataFrame([*PAIRS, ("x", None)], columns=["en", "es"])
+    pairs = read_pairs(frame, columns=("en", "es"))
+    assert list(pairs) == PAIRS and skipped(pairs) == dict(untranslated=1)
+    dataset = datasets.Dataset.from_list(translations())
+    assert list(read_pairs(dataset, **ES_EN)) == SWAPPED
+    assert list(read_pairs(dataset.to_iterable_dataset(), **EN_ES)) == PAIRS
+    assert list(read_pairs(PAIRS)) == PAIRS
+    splits = datasets.DatasetDict({"train": dataset})
+    for wrong in (splits, iter(PAIRS), 3):
+        with pytest.raises(ValueError, match="source must be paths of files, or rows"):
+            read_pairs(wrong)
+    with pytest.raises(ValueError, match="list, row 2, must be a pair or a dict"):
+        list(read_pairs([("a", "b"), ("c",)]))
+    with pytest.raises(ValueError, match="row 1, column es, must be a string; rec"):
+        list(read_pairs([{"en": "a", "es": 3}], **EN_ES))
+
+
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
+def test_packed(tmp_path, ending):
+    content = TEXTS["a.tmx"].encode()
+    path = tmp_path / f"a.tmx{ending}"
+    if ending == ".gz":
+        write(path, TEXTS["a.tmx"])
+    elif ending == ".zst":
+        zstandard = pytest.importorskip("zstandard")
+        path.write_bytes(zstandard.compress(content))
+    else:
+        path.write_bytes({".bz2": bz2, ".xz": lzma}[ending].compress(content))
+    assert list(read_pairs(path, **EN_ES)) == PAIRS
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"a\.tmx.* must be a readable XML file"):
+        list(read_pairs(path, **EN_ES))
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.xz", "a.tgz"])
+def test_archives(tmp_path, name):
+    make = zipped if name.endswith("zip") else tarred
+    if name == "a.tgz":
+        make(tmp_path / "a.gz", moses()).rename(tmp_path / name)
+    else:
+        make(tmp_path / name, moses())
+    pairs = read_pairs(tmp_path / name, **ES_EN)
+    assert list(pairs) == SWAPPED
+    assert skipped(pairs) == {"other files": 3}
+    assert pairs.languages == ["es", "en"]
+    with pytest.raises(ValueError, match=r"target_language must be given: .*en, es"):
+        list(read_pairs(tmp_path / name))
+
+
+def test_a_folder_of_all(tmp_path):
+    for name, text in {**TEXTS, "notes.md": "x", ".hidden.tsv": "x"}.items():
+        write(tmp_path / name, text)
+    write(tmp_path / "train.en", side(0))
+    write(tmp_path / "train.es.gz", side(1))
+    zipped(tmp_path / "z.zip", {"a.tmx": TMX, "inner.zip": "x"})
+    pairs = read_pairs(tmp_path, **EN_ES)
+    assert list(pairs) == PAIRS * (len(TEXTS) + 2)
+    assert skipped(pairs)["other files"] == 2
+    files = [tmp_path / name for name in ("train.es.gz", "a.tmx", "train.en")]
+    assert list(read_pairs(files, **EN_ES)) == PAIRS * 2
+
+
+def test_several_files_a_side(tmp_path):
+    source = [write(tmp_path / f"{n}.x", side(0)) for n in range(2)]
+    target = [write(tmp_path / f"{n}.y", side(1)) for n in range(2)]
+    assert list(read_pairs(source, target)) == PAIRS * 2
+    with pytest.raises(ValueError, match=r"be as many files; received \[2, 1\]"):
+        read_pairs(source, target[:1])

@@ -1,0 +1,49 @@
+"""HTML: text, alt and title are translated, and nothing else."""
+
+import pytest
+from layer_checks import ON_TORCH
+from shouting import saying, shouted
+
+pytest.importorskip("translate")
+pytestmark = ON_TORCH
+
+TEXT = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>page</title>
+<style>p { color: red }</style><script>x = "<p>no</p>";</script></head>
+<body><!-- comment -->
+<H1 title="tip &quot;q&quot;" class=b>head &amp; foot</H1>
+<p>Some <b>big</b> dog. <img src=a.png alt='an "x"'> See <a href="x?a=1&b=2">this
+ link</a>, <code>x = 1</code>. Done<br>after
+<ul><li>one<li>two</ul>
+<pre>code</pre><p translate="no">Brand <b>name</b></p><p class="notranslate">n</p>
+<p>5 < 6 text
+</body></html>
+"""
+EXPECTED = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>PAGE</title>
+<style>p { color: red }</style><script>x = "<p>no</p>";</script></head>
+<body><!-- comment -->
+<H1 title="TIP &quot;Q&quot;" class=b>HEAD &amp; FOOT</H1>
+<p>SOME <b>BIG</b> DOG. <img src=a.png alt='AN &quot;X&quot;'> SEE \
+<a href="x?a=1&b=2">THIS LINK</a>, <code>x = 1</code>. DONE<br>AFTER
+<ul><li>ONE<li>TWO</ul>
+<pre>code</pre><p translate="no">Brand <b>name</b></p><p class="notranslate">n</p>
+<p>5 &lt; 6 TEXT
+</body></html>
+"""
+
+
+def test_only_text_is_translated(tmp_path):
+    assert shouted(tmp_path, "a.html", TEXT) == EXPECTED
+
+
+def test_what_looks_like_markup_is_escaped(tmp_path):
+    text = '<p title="a">b</p>'
+    found = shouted(tmp_path, "a.htm", text, saying('<b> & "c"'))
+    assert found == ('<p title="&lt;b&gt; &amp; &quot;c&quot;">&lt;b&gt; &amp; "c"</p>')
+
+
+def test_other_encodings(tmp_path):
+    text = '<meta charset="iso-8859-1"><p>\xe9t</p>'.encode("latin-1")
+    found = shouted(tmp_path, "a.html", text, saying("éž"))
+    assert found == text.replace(b"\xe9t", b"\xe9&#382;")

@@ -1,0 +1,124 @@
+"""Markdown: text is translated, and nothing else."""
+
+import re
+
+import pytest
+from layer_checks import ON_TORCH
+from shouting import saying, shouted
+
+pytest.importorskip("markdown_it")
+pytestmark = ON_TORCH
+
+TEXT = """---
+title: front
+---
+# Head *em* `code` #
+
+Some **bold words** and snake_case, [a link](http://x.y/path_a "t") and
+wrapped ![alt text](img.png). Sums 2 * 3 \\* x\\
+meant. See <https://x.y>, https://x.y/z and [refs][r1], [r1] or [^n].
+
+> quote one
+> goes on. Next.
+> - item `x = 1` done
+>   more
+
+1. first
+   second line
+
+   ```python
+   code = "stays"
+   ```
+
+| head a | head \\| b |
+|---|---|
+| cell *one* | cell `x` two |
+
+setext
+======
+
+- [x] task
+- <b>tags</b> here <kbd>Ctrl</kbd>
+
+<div>
+block
+</div>
+
+    indented
+
+!!! note "Title"
+    content
+
+[r1]: http://x.y/r1 "ref"
+[^n]: foot note
+"""
+EXPECTED = """---
+title: front
+---
+# HEAD *EM* `code` #
+
+SOME **BOLD WORDS** AND SNAKE_CASE, [A LINK](http://x.y/path_a "t") AND WRAPPED \
+![ALT TEXT](img.png). SUMS 2 * 3 * X\\
+MEANT. SEE <https://x.y>, https://x.y/z AND [REFS][r1], [r1] OR [^n].
+
+> QUOTE ONE GOES ON. NEXT.
+> - ITEM `x = 1` DONE MORE
+
+1. FIRST SECOND LINE
+
+   ```python
+   code = "stays"
+   ```
+
+| HEAD A | HEAD \\| B |
+|---|---|
+| CELL *ONE* | CELL `x` TWO |
+
+SETEXT
+======
+
+- [x] TASK
+- <b>TAGS</b> HERE <kbd>Ctrl</kbd>
+
+<div>
+block
+</div>
+
+    indented
+
+!!! note "Title"
+    CONTENT
+
+[r1]: http://x.y/r1 "ref"
+[^n]: FOOT NOTE
+"""
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_only_text_is_translated(tmp_path, line_end):
+    text = TEXT.replace("\n", line_end).encode()
+    expected = EXPECTED.replace("\n", line_end).encode()
+    assert shouted(tmp_path, "a.md", text) == expected
+
+
+@pytest.mark.parametrize(
+    "said, written",
+    [
+        ("* a", r"\* a"),
+        ("# a", r"\# a"),
+        ("1. a", r"1\. a"),
+        ("a_b_ `c` [d] <e>", r"a_b\_ \`c\` \[d\] \<e>"),
+        ("&amp; a | b", r"\&amp; a \| b"),
+        ("2 * 3", "2 * 3"),
+    ],
+)
+def test_what_looks_like_markup_is_escaped(tmp_path, said, written):
+    assert shouted(tmp_path, "a.md", "A word.\n", saying(said)) == f"{written}\n"
+
+
+def test_a_translation_that_breaks_markup_is_refused(tmp_path):
+    text = "Fine.\n\n**Bold**word.\n"
+    message = "a.md, line 3, must keep its markup in translation: '**Bold**word.'; rec"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        shouted(tmp_path, "a.md", text, saying("x!"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.md"]

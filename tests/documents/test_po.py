@@ -1,0 +1,155 @@
+"""PO: what is filled and marked, and what stays to the byte."""
+
+import io
+import shutil
+import subprocess
+
+import pytest
+from layer_checks import ON_TORCH
+from shouting import shout, shouted
+
+pypo = pytest.importorskip("translate.storage.pypo")
+pytestmark = ON_TORCH
+
+RUSSIAN = (
+    "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && "
+    "(n%100<10 || n%100>=20) ? 1 : 2);"
+)
+HEADER = r"""# A translator's comment
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\n"
+"Plural-Forms: {}\n"
+"""
+ENTRIES = r"""
+#. extracted
+#: a.c:1 b.c:2
+#, c-format
+#| msgid "before"
+msgctxt "menu"
+msgid "Hello é. See:\n- one\n"
+msgstr ""
+
+msgid "a file"
+msgid_plural "many files"
+msgstr[0] ""
+msgstr[1] "given"
+
+msgid "person"
+msgstr "Mensch"
+
+#, fuzzy
+msgid "unsure"
+msgstr "unsicher"
+
+#, fuzzy
+#~ msgid "gone"
+#~ msgstr "weg"
+
+msgid "A line that is so long that it is put on two lines in the catalogue, twice."
+msgstr ""
+"""
+FILLED = r"""
+#. extracted
+#: a.c:1 b.c:2
+#, fuzzy, c-format
+#| msgid "before"
+msgctxt "menu"
+msgid "Hello é. See:\n- one\n"
+msgstr ""
+"HELLO É. SEE:\n"
+"- ONE\n"
+
+#, fuzzy
+msgid "a file"
+msgid_plural "many files"
+msgstr[0] "A FILE"
+msgstr[1] "given"
+msgstr[2] "MANY FILES"
+
+msgid "person"
+msgstr "Mensch"
+
+#, fuzzy
+msgid "unsure"
+msgstr "unsicher"
+
+#, fuzzy
+#~ msgid "gone"
+#~ msgstr "weg"
+
+#, fuzzy
+msgid "A line that is so long that it is put on two lines in the catalogue, twice."
+msgstr ""
+"A LINE THAT IS SO LONG THAT IT IS PUT ON TWO LINES IN THE CATALOGUE, TWICE."
+"""
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["UTF-8", "utf-8-sig", "ISO-8859-1"])
+def test_only_what_is_empty_is_filled(tmp_path, encoding, line_end):
+    def bytes_of(entries):
+        text = HEADER.format(RUSSIAN) + entries
+        if encoding == "ISO-8859-1":
+            text = text.replace("UTF-8", encoding)
+        return text.replace("\n", line_end).encode(encoding)
+
+    once = shouted(tmp_path, "a.po", bytes_of(ENTRIES))
+    assert once == bytes_of(FILLED)
+    assert shouted(tmp_path, "again.po", once) == once
+    if encoding == "UTF-8":
+        store = pypo.pofile(io.BytesIO(once))
+        assert [unit.isfuzzy() for unit in store.units[1:4]] == [True, True, False]
+
+
+@pytest.mark.skipif(not shutil.which("msgfmt"), reason="gettext is not installed")
+def test_gettext_takes_it(tmp_path):
+    shouted(tmp_path, "a.po", HEADER.format(RUSSIAN) + ENTRIES)
+    command = ["msgfmt", "--check-format", "-o", "/dev/null", "output-a.po"]
+    assert subprocess.run(command, cwd=tmp_path).returncode == 0
+
+
+def test_one_form_for_all_numbers_is_the_plural(tmp_path):
+    text = HEADER.format("nplurals=1; plural=0;")
+    text += '\nmsgid "a file"\nmsgid_plural "files"\nmsgstr[0] ""\n'
+    assert 'msgstr[0] "FILES"\n' in shouted(tmp_path, "a.po", text)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (HEADER.format("n") + '\nmsgid "a\nmsgstr ""\n', "a.po must be a readable PO"),
+        (
+            'msgid "a"\nmsgid_plural "b"\nmsgstr[0] ""\n',
+            r"a.po, line 3, must be under a header with Plural-Forms; received \(None",
+        ),
+        (
+            HEADER.format("").replace("UTF-8", "CHARSET") + '\nmsgid "a"\nmsgstr ""\n',
+            "a.po must name an encoding that Python knows; received 'CHARSET'",
+        ),
+    ],
+)
+def test_what_is_no_catalogue_is_refused(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        shouted(tmp_path, "a.po", text)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.po"]
+
+
+def test_a_catalogue_for_another_language_is_refused(tmp_path):
+    text = HEADER.format("") + '"Language: es_MX\\n"\n\nmsgid "a"\nmsgstr ""\n'
+    assert "A" in shouted(tmp_path, "a.po", text, languages=("en", "es"))
+    message = "a.po must have the run's languages, en to de; received .None, 'es_MX'"
+    with pytest.raises(ValueError, match=message):
+        shouted(tmp_path, "a.po", text, languages=("en", "de"))
+
+
+def test_a_character_that_the_encoding_lacks_is_refused(tmp_path):
+    text = HEADER.format("").replace("UTF-8", "ASCII") + '\nmsgid "a"\nmsgstr ""\n'
+
+    def accented(sentences):
+        for found in shout(sentences):
+            yield [found[0].__class__("é", 0.0, ())]
+
+    message = "a.po must have an encoding for its translation; ascii has none for 'é'"
+    with pytest.raises(ValueError, match=message):
+        shouted(tmp_path, "a.po", text, accented)
