@@ -30,22 +30,21 @@ def brackets(row, text):
     try:
         tree = Tree.fromstring(text)
     except ValueError:
-        return set()
+        return
     leaves = tree.treepositions("leaves")
-    found = set()
     for place in {*tree.treepositions()} - {*leaves}:
         inside = [n for n, leaf in enumerate(leaves) if leaf[: len(place)] == place]
-        found.add((row, tree[place].label(), inside[0], inside[-1]))
-    return found
+        yield row, tree[place].label(), inside[0], inside[-1]
 
 
-def main(epochs, count=6800):
+def main(epochs, count=5000):
     random.seed(1)
     grown = {}
     while len(grown) < count:
         words = []
         tree = grow("S", words)
-        grown[" ".join(words)] = tree.pformat(margin=10**6)
+        if len(words) <= 20:
+            grown[" ".join(words)] = tree.pformat(margin=10**6)
     pairs = [*grown.items()]
     parse = learn(pairs[count // 5 :], pairs[: count // 10], epochs, vocab_size=140)
     sentences, trees = zip(*pairs[count // 10 : count // 5])
