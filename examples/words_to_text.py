@@ -1,8 +1,8 @@
 """Text from data: the content words of a caption, sorted, become a sentence again.
 
-The bundled captions are the data, as there is no corpus of tables or summaries that may
-be shipped: what is learned is to order, to inflect and to fill in. ROUGE against the
-captions is rouge-score's:
+The bundled captions are the data, as no corpus of tables or summaries is bundled: what
+is learned is to order, to inflect and to fill in. ROUGE against the captions is
+rouge-score's:
 
     python examples/words_to_text.py EPOCHS
 """
