@@ -3,12 +3,12 @@
 import torch
 from transformers import MarianConfig, MarianMTModel
 
-from keras_transformer.export.to_huggingface import marian_config, tensors
+from keras_transformer.export.to_huggingface import settings_of, tensors
 
 
 def new_marian(config):
     """A `MarianMTModel` of a `TransformerConfig`'s sizes; it is post-norm."""
-    marian = MarianMTModel(MarianConfig.from_dict(marian_config(config)))
+    marian = MarianMTModel(MarianConfig.from_dict(settings_of(config)))
     for module in marian.modules():
         if isinstance(module, torch.nn.LayerNorm):
             module.eps = config.layer_norm_epsilon

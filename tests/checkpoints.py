@@ -32,6 +32,19 @@ SIZES = dict(
 MARIAN_IDS = dict(eos_token_id=0, pad_token_id=76, decoder_start_token_id=76)
 MARIAN = SpecialTokens(pad=76, unknown=1, begin=76, end=0)
 FAIRSEQ = SpecialTokens(pad=1, unknown=3, begin=2, end=2)
+T5 = SpecialTokens(pad=0, unknown=2, begin=0, end=1)
+# As few buckets as sentences here can fill.
+T5_SIZES = dict(
+    vocab_size=77,
+    d_ff=96,
+    d_kv=24,
+    num_layers=2,
+    num_decoder_layers=3,
+    num_heads=4,
+    relative_attention_num_buckets=8,
+    relative_attention_max_distance=10,
+    decoder_start_token_id=0,
+)
 LANGUAGE = 70  # a token that stands for the target language
 
 # Name -> (model class, config class, what the config has beside SIZES, the ids of its
@@ -94,7 +107,30 @@ FAMILIES = {
         ),
         SentenceFormat(SpecialTokens(1, 3, LANGUAGE, 2), source_suffix=(2, 71)),
     ),
+    "bart": (
+        transformers.BartForConditionalGeneration,
+        transformers.BartConfig,
+        dict(vocab_size=77, activation_function="gelu"),
+        SentenceFormat(
+            FAIRSEQ, source_prefix=(0,), source_suffix=(2,), target_prefix=(0,)
+        ),
+    ),
+    "t5": (
+        transformers.T5ForConditionalGeneration,
+        transformers.T5Config,
+        T5_SIZES,
+        SentenceFormat(T5, source_suffix=(1,)),
+    ),
+    # Version 1.1, as it is on the hub: a matrix of its own makes the logits.
+    "t5_gated": (
+        transformers.T5ForConditionalGeneration,
+        transformers.T5Config,
+        dict(T5_SIZES, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+        SentenceFormat(T5, source_suffix=(1,)),
+    ),
 }
+# Whose position tables are weights.
+LEARNED = ("mbart", "bart")
 
 
 def make_model(family, seed=0, **changes):
@@ -104,13 +140,22 @@ def make_model(family, seed=0, **changes):
     config = config_class(**{**SIZES, **settings, **changes})
     config.forced_eos_token_id = None
     model = model_class(config).eval()
+    if family == "t5_gated":
+        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
-            if "embed_positions" in name and family != "mbart":
+            if "embed_positions" in name and family not in LEARNED:
                 continue
             scale = (
                 0.3 if tensor.ndim == 1 or "bias" in name else tensor.shape[-1] ** -0.5
             )
+            if name.endswith("Attention.q.weight"):  # T5 divides no scores
+                scale *= config.d_kv**-0.5
+            is_embedding = name.endswith(("shared.weight", "embed_tokens.weight"))
+            if is_embedding and family.startswith("t5"):  # they are not small
+                scale = 1.0
+            if name == "lm_head.weight" and family == "t5_gated":  # but logits are
+                scale /= 2
             tensor.copy_(
                 scale * torch.randn(tensor.shape)
                 + (tensor.ndim == 1 and "norm" in name and "weight" in name)
@@ -169,6 +214,8 @@ def teach(model, form, updates=80):
 def tempt(model, form):
     """Make those ids the likeliest that no search may generate."""
     with torch.no_grad():
+        if "t5" in model.config.model_type:  # has no bias at all
+            return
         if hasattr(model, "final_logits_bias"):
             model.final_logits_bias[0, list(form.special.never_generated)] += 25.0
         else:  # the last norm's bias is a part of each position's state

@@ -51,6 +51,7 @@ LAUNCH_PAGE = "docs/devices.md"
 # Exports that TensorFlow makes: on another backend a child process imports it first.
 # tests/export makes them on every backend.
 WITH_TENSORFLOW = ("saved_model", "onnx")
+SEARCHING = ("translate", "generate", "evaluate")
 WITH_EXAMPLES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in sorted((ROOT / "keras_transformer").rglob("*.py"))
@@ -112,10 +113,23 @@ def place(begun, tmp_path, monkeypatch):
 def write_checkpoints(folder):
     """The checkpoints that the pages name."""
     pytest.importorskip("transformers")
+    from causal_lm_checkpoints import write
     from checkpoints import complete
 
     complete(folder / "CHECKPOINT", "marian")
     complete(folder / "MULTILINGUAL", "m2m_100")
+    (folder / "GPT").mkdir()
+    write(folder / "GPT", "gpt2", n_positions=128)
+
+
+def write_encoder(folder):
+    """The checkpoint of an encoder that a page names."""
+    pytest.importorskip("transformers")
+    from encoder_checkpoints import word_pieces, write
+
+    folder.mkdir()
+    word_pieces(folder)
+    write(folder, "Bert", vocab_size=600)
 
 
 @marked(ON_TORCH)
@@ -132,7 +146,7 @@ def test_commands_run(place, capsys):
             continue
         if command[0] == "train":  # the same command, for few updates
             command = [*command, "--max-updates", str(next(updates))]
-        elif command[0] in ("translate", "evaluate"):
+        elif command[0] in SEARCHING and "--text" not in command:
             command = [*command, "--extra-length", "3"]
         assert main(command) == 0, (command, capsys.readouterr().err)
     translated = (place / "test.translated").read_text(encoding="utf-8")
@@ -236,6 +250,8 @@ def test_python_runs(page, place, capsys, monkeypatch):
         monkeypatch.setattr(keras_transformer, name, stand_in, raising=False)
     if "CHECKPOINT" in "".join(blocks("python", PAGES[page])):
         write_checkpoints(place)
+    if "BERT" in "".join(blocks("python", PAGES[page])):
+        write_encoder(place / "BERT")
     for block in blocks("python", PAGES[page]):
         exec(compile(block, page, "exec"), {})
     assert "BLEU" in capsys.readouterr().out or page != "README.md"

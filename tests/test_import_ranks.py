@@ -46,7 +46,10 @@ RANKS = {
     "__main__": 15,
 }
 # What may be imported from above, inside a function.
-UPWARDS = {("decoding.translator", "runs.run")}  # Translator.load
+UPWARDS = {  # Translator.load and Generator.load
+    ("decoding.translator", "runs.run"),
+    ("decoding.generator", "runs.run"),
+}
 BACKENDS = {"jax", "tensorflow", "torch"}
 MAY_NAME_A_BACKEND = {
     "cli.startup",  # TensorFlow without its lines

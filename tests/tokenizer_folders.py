@@ -14,7 +14,7 @@ FAIRSEQ = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
 @functools.cache
-def sentencepiece_model(kind="unigram", seed=1, size=480):
+def sentencepiece_model(kind="unigram", seed=1, size=480, **ids):
     """A model with SentencePiece's usual normalisation, without some characters."""
     model = io.BytesIO()
     lines = [*PLAIN * 3, *(line for line in sentences(200, seed) if "<" not in line)]
@@ -26,6 +26,7 @@ def sentencepiece_model(kind="unigram", seed=1, size=480):
         character_coverage=0.99,
         normalization_rule_name="nmt_nfkc",
         minloglevel=2,
+        **ids,
     )
     return model.getvalue()
 
@@ -254,6 +255,46 @@ def fsmt(folder, pair=("en", "de")):
     )
 
 
+def bart(folder, whole=True):
+    """BART: pairs of bytes; in one file or, as of old, in two."""
+    from tokenizers.implementations import ByteLevelBPETokenizer
+    from tokenizers.processors import RobertaProcessing
+
+    found = ByteLevelBPETokenizer()
+    lines = [*PLAIN * 3, *sentences(200, 3)]
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    found.train_from_iterator(lines, 600, 1, special_tokens=special)
+    found.add_special_tokens(["<mask>"])
+    found.post_processor = RobertaProcessing(("</s>", 2), ("<s>", 0))
+    size = found.get_vocab_size()
+    ids = dict(pad_token_id=1, eos_token_id=2, decoder_start_token_id=2)
+    config = dict(model_type="bart", vocab_size=size, **ids)
+    write(folder, config__json=config)
+    write(folder, tokenizer_config__json={"tokenizer_class": "BartTokenizer"})
+    if whole:
+        found.save(str(folder / "tokenizer.json"))
+    else:
+        found.save_model(str(folder))
+        numbers = json.loads((folder / "vocab.json").read_text())
+        write(folder, vocab__json=numbers | {"<mask>": size - 1})
+    return folder
+
+
+def t5(folder):
+    """T5: its special tokens come first, its sentinels last, then rows of nothing."""
+    ids = dict(pad_id=0, eos_id=1, unk_id=2, bos_id=-1, pad_piece="<pad>")
+    model = sentencepiece_model(**ids)
+    config = {
+        "model_type": "t5",
+        "vocab_size": 480 + 100 + 28,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+    }
+    write(folder, config__json=config, spiece__model=model)
+    return write(folder, tokenizer_config__json={"tokenizer_class": "T5Tokenizer"})
+
+
 def read(folder):
     return json.loads((folder / "config.json").read_text())
 
@@ -267,4 +308,6 @@ FOLDERS = {
     "mbart": (lambda folder: mbart(folder, "MBartTokenizer"), {"en_XX": "de_DE"}),
     "mbart-50": (lambda folder: mbart(folder, "MBart50Tokenizer"), {"en_XX": "de_DE"}),
     "fsmt": (fsmt, {}),
+    "bart": (bart, {}),
+    "t5": (t5, {}),
 }

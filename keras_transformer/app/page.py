@@ -75,8 +75,8 @@ def serve(run, host="127.0.0.1", port=7860, allow_host=(), runtime="keras"):
                 translator = CTranslate2Translator.load(run, beam=beam, n_best=beam)
             else:
                 opened = Run.open(run)
-                sentences = examples(opened)
                 translator = opened.translator(DecodingConfig(n_best=beam))
+                sentences = examples(opened)
             languages = Manifest(run).read_json("config.json").get("languages")
             blocks = page(translator, Path(run).resolve().name, languages, sentences)
             server = page_server(site(blocks, names))

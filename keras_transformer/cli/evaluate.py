@@ -1,20 +1,29 @@
-"""Translate a test set, or what a run held out, and score it with sacreBLEU."""
+"""Translate a test set, or what a run held out; score it. Perplexity of text."""
 
 import dataclasses
 import json
 from pathlib import Path
 
-from ..config import TrainingConfig, flag_fields
+from ..config import DecodingConfig, TrainingConfig, expect, flag_fields
 from ..runs.flag_names import flag
 from ..runs.sealed_files import kind_of
 from . import translate
-from .flags import JSON, RUN, SIDES, file_flags, pairs_chosen, value_options
+from .flags import (
+    JSON,
+    RUN,
+    SIDES,
+    chosen_fields,
+    file_flags,
+    pairs_chosen,
+    value_options,
+)
 
 TOKENIZE = flag_fields(TrainingConfig)["bleu_tokenize"]
 FLAGS = {
     **RUN,
     **translate.RUNTIME,
     **file_flags(("source", "target", "pairs")),
+    "--text": dict(nargs="+", metavar="FILE", help="test text of a language model"),
     "--bleu-tokenize": dict(
         default=TOKENIZE.default,
         help=TOKENIZE.metadata["help"],
@@ -22,7 +31,7 @@ FLAGS = {
     ),
     **JSON,
 }
-FIRST = ("--source", "--target", "--pairs", *map(flag, SIDES))
+FIRST = ("--source", "--target", "--pairs", "--text", *map(flag, SIDES))
 FIRST += ("--runtime", "--beam", "--bleu-tokenize", "--json")
 # Of several translations by beam search the best alone is scored.
 ONLY = {"n_best": ("search", "sampling")}
@@ -30,6 +39,10 @@ GROUPS = translate.SEARCH
 
 
 def run(options):
+    if options.text:
+        return run_text(options)
+    source = options.source
+    expect(source is not None, "--source", "be given, or --text", source)
     from ..evaluation.evaluate import evaluate
     from ..runs.run import Run
 
@@ -47,3 +60,17 @@ def run(options):
         print(json.dumps(dataclasses.asdict(result.scores) | speed))
     else:
         print(f"{result.scores}\n{count} sentences, {rate:.1f} a second")
+
+
+def run_text(options):
+    """Say the perplexity of a language model."""
+    from ..evaluation.perplexity import perplexity
+
+    others = [*chosen_fields(options, DecodingConfig)]
+    others += [name for name in ("source", "target") if getattr(options, name)]
+    expect(not others, "--text", "stand without flags of translation", others)
+    scores = perplexity(options.run, options.text)
+    if options.json:
+        print(json.dumps(dataclasses.asdict(scores)))
+    else:
+        print(f"{scores}\n{scores.tokens:,} tokens")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from ..config import (
+    CausalLMConfig,
     DataConfig,
+    StackConfig,
     TrainingConfig,
     TransformerConfig,
     expect,
@@ -59,6 +61,10 @@ SIDES = {
 }
 SEVERAL = (*TRAIN_FILES, "columns")
 
+TEXT_FILES = {
+    "text": "text of a language model, a document a line, in place of --source",
+    "valid_text": "held-out text",
+}
 # Bytes: one long key of many parts takes a second already.
 LARGEST_TOML = 1 << 14
 
@@ -109,11 +115,22 @@ def config_flags(config):
         # The defaults of a model come from its preset.
         if config in TRAIN_GROUPS.values() and name in FITTED:
             text += " (default: fitted to the text)"
-        elif config is not TransformerConfig and field.default is not None:
+        elif not issubclass(config, StackConfig) and field.default is not None:
             text += f" (default: {field.default})"
         how = value_options(field.type)
         flags[flag(name)] = dict(help=text, default=argparse.SUPPRESS, **how)
     return flags
+
+
+def text_flags():
+    """The flags of a language model alone: its files, and fields of its own."""
+    flags = {}
+    for name, text in TEXT_FILES.items():
+        several = dict(nargs="+", metavar="FILE", default=argparse.SUPPRESS)
+        flags[flag(name)] = dict(**several, action="extend", help=text)
+    known = config_flags(TransformerConfig)
+    own = config_flags(CausalLMConfig)
+    return flags | {name: own[name] for name in own if name not in known}
 
 
 def check_used(options, only):
@@ -172,12 +189,19 @@ def read_toml(path):
         repr(settings)  # an error must be able to show what is deep or has many digits
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
-    check_names(where, settings, [*TRAIN_FILES, *SIDES, "preset", *TRAIN_GROUPS])
+    files = [*TRAIN_FILES, *SIDES, *TEXT_FILES]
+    check_names(where, settings, [*files, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():
         place = f"{where}: {name}"
         if name in TRAIN_GROUPS:
             expect(isinstance(value, dict), place, "be a table", value)
-            check_names(f"{where}: [{name}]", value, flag_fields(TRAIN_GROUPS[name]))
+            known = flag_fields(TRAIN_GROUPS[name])
+            if name == "model":
+                known |= flag_fields(CausalLMConfig)
+            check_names(f"{where}: [{name}]", value, known)
+        elif name in TEXT_FILES and isinstance(value, list):
+            are_paths = all(isinstance(path, str) for path in value)
+            expect(are_paths, place, "be a list of strings", value)
         else:
             texts = value if name in SEVERAL and isinstance(value, list) else [value]
             is_text = all(isinstance(text, str) for text in texts)

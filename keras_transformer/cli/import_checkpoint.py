@@ -1,4 +1,4 @@
-"""Make a run of a checkpoint of Marian, FSMT, M2M100, NLLB or mBART."""
+"""Make a run of a checkpoint: Marian, NLLB, BART, T5 ...; GPT-2, Llama, Qwen2."""
 
 from .flags import NEW_RUN, OVERWRITE
 from .output import say_where

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ..config import TransformerConfig, one_of
+from ..config import config_from, one_of
 from ..runs.sealed_files import UNREADABLE, Manifest, kind_of
 from .flags import JSON
 
@@ -14,21 +14,21 @@ ONLY = {}
 
 
 def run(options):
-    from ..runs.card import outline, usage
+    from ..runs.card import outline
 
     path = Path(options.run)
     about = about_export if kind_of(path) == "export" else about_run
-    found = about(path)
+    found, usage = about(path)
     found["bytes"] = {entry.name: size_of(entry) for entry in sorted(path.iterdir())}
     if options.json:
         print(json.dumps(found, ensure_ascii=False))
     else:
-        print(*outline(found), "", usage(found.get("format", "run")), sep="\n")
+        print(*outline(found), "", usage, sep="\n")
 
 
 def about_run(path):
     from ..export.export_directory import PACKAGES, check_format
-    from ..runs.card import facts
+    from ..runs.card import facts, text_of
     from ..runs.run import Run
 
     run = Run.open(path)
@@ -40,17 +40,19 @@ def about_run(path):
             check_format(run, format)
         except (ValueError, ImportError) as error:
             exports[format] = f"no: {error}"
-    return {**facts(run), "exports": exports}
+    return {**facts(run), "exports": exports}, text_of(run.config.model, "run")
 
 
 def about_export(path):
     from ..export.export_directory import PACKAGES, told_of
+    from ..runs.card import text_of
 
     config = Manifest(path).read_json("config.json")
     try:
-        one_of("format", config["format"], PACKAGES)
-        parameters = TransformerConfig(**config["model"]).parameters
-        return {**told_of(config), "parameters": parameters}
+        format = one_of("format", config["format"], PACKAGES)
+        model = config_from(config["model"])
+        found = {**told_of(config), "parameters": model.parameters}
+        return found, text_of(model, format)
     except UNREADABLE as error:
         message = f"'{path}/config.json' cannot be used: {error}"
         raise ValueError(message) from None

@@ -51,7 +51,13 @@ def rows_of(
 
 def say_where(run):
     """Say where a new run is, and what to type next."""
+    from ..runs.run import Run
+
     print(f"The run is in {run}. Next:")
+    if Run.open(run).config.is_language_model:
+        print(f"  keras-transformer generate {run} 'A prompt'")
+        print(f"  keras-transformer evaluate {run} --text FILE")
+        return
     print(f"  keras-transformer translate {run} 'A sentence.'")
     print(f"  keras-transformer evaluate {run} --source SOURCE --target TARGET")
     print(f"  keras-transformer export {run} EXPORT --to ctranslate2")

@@ -18,6 +18,7 @@ from . import (
     demo,
     evaluate,
     export,
+    generate,
     import_checkpoint,
     info,
     train,
@@ -31,6 +32,7 @@ COMMANDS = {
     "clean": clean,
     "train": train,
     "translate": translate,
+    "generate": generate,
     "evaluate": evaluate,
     "info": info,
     "export": export,
@@ -136,7 +138,8 @@ def parse(arguments):
         argcomplete.autocomplete(build_parser(shows_all=True))
     parser = build_parser(shows_all)
     options, rest = parser.parse_known_args(arguments)
-    if "text" in options and not any(word.startswith("-") for word in rest):
+    takes_text = options.command in (translate.run, generate.run)
+    if takes_text and not any(word.startswith("-") for word in rest):
         options.text += rest  # argparse takes no TEXT after a flag
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")

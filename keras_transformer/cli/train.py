@@ -1,4 +1,4 @@
-"""Train a model on pairs of sentences, in text files or others."""
+"""Train a model on pairs of sentences, or a language model on text."""
 
 import argparse
 import dataclasses
@@ -7,8 +7,11 @@ from pathlib import Path
 from ..config import (
     DISTRIBUTIONS,
     PRESETS,
+    CausalLMConfig,
+    TransformerConfig,
     check_only,
     expect,
+    flag_fields,
     preset,
 )
 from ..runs.flag_names import FLAG_NAMES, flag
@@ -16,6 +19,7 @@ from .flags import (
     NEW_RUN,
     OVERWRITE,
     SIDES,
+    TEXT_FILES,
     TRAIN_FILES,
     TRAIN_GROUPS,
     check_used,
@@ -23,6 +27,7 @@ from .flags import (
     file_flags,
     pairs_chosen,
     read_toml,
+    text_flags,
 )
 from .output import say_where
 from .startup import beside_tensorflow
@@ -50,9 +55,9 @@ FLAGS = {
     ),
     "--init-from": dict(help="run whose tokenizer and weights to begin with"),
 }
-GROUPS = TRAIN_GROUPS
+GROUPS = {"a language model": text_flags()} | TRAIN_GROUPS
 FIRST = (
-    *map(flag, (*TRAIN_FILES, *SIDES)),
+    *map(flag, (*TRAIN_FILES, *SIDES, *TEXT_FILES)),
     "--preset",
     "--vocab-size",
     "--max-length",
@@ -69,6 +74,10 @@ ONLY_WITH_FILES = {
     "target": ("source", True),
     "valid_target": ("valid_source", True),
 }
+ONLY_WITH_TEXT = {
+    "valid_text": ("text", True),
+    "patience": ("valid_text", True),
+}
 
 
 def run(options):
@@ -83,33 +92,38 @@ def run(options):
     in_file -= vars(options).keys()
     FLAG_NAMES.set([name for name in options.names if name not in in_file])
     chosen = {**settings, **vars(options)}
+    is_text = "text" in chosen
+    if is_text:
+        given = [name for name in TRAIN_FILES if name in chosen]
+        expect(not given, "--text", "stand without files of pairs", given)
     if not options.resume:
-        check_used(argparse.Namespace(**chosen), ONLY_WITH_FILES)
+        only = ONLY_WITH_TEXT if is_text else ONLY_WITH_FILES
+        check_used(argparse.Namespace(**chosen), only)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
     earlier = options.run if goes_on else options.init_from
-    pairs = None
+    corpus = None
     valid = None
     if not goes_on:
-        pairs = pairs_chosen(chosen)
-        valid = pairs_chosen(chosen, "valid_")
-        if pairs is None:
-            raise ValueError(
-                "--source is needed, a file of source sentences, or --pairs"
-            )
-    given = {
-        name: settings.get(name, {}) | chosen_fields(options, config)
-        for name, config in TRAIN_GROUPS.items()
-    }
+        corpus, valid = files_chosen(chosen, is_text)
     own = None
     if earlier is not None:
         from ..runs.run import Run
 
         own = Run.open(earlier).config
+    if goes_on:
+        is_text = own.is_language_model
+    groups = TRAIN_GROUPS | {"model": CausalLMConfig if is_text else TransformerConfig}
+    given = {
+        name: settings.get(name, {}) | chosen_fields(options, config)
+        for name, config in groups.items()
+    }
+    check_kind(groups["model"], {**vars(options), **settings.get("model", {})})
     fitted = None
     if goes_on:
         configs = kept_configs(own, given, chosen.get("preset"))
     else:
-        pairs, fitted = fitted_configs(own, given, chosen, pairs, valid)
+        found = fitted_configs(own, given, chosen, corpus, valid, is_text)
+        corpus, fitted = found
         configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
     for name, config in configs.items():
         check_only(config, given[name])
@@ -121,31 +135,58 @@ def run(options):
     if fitted and distribution.process == 0:
         print(fitted, flush=True)
     how = {name: chosen.get(name) for name in ("overwrite", "resume", "init_from")}
-    how |= dict(pairs=pairs, valid_pairs=valid)
+    names = ("text", "valid_text") if is_text else ("pairs", "valid_pairs")
+    how |= dict(zip(names, (corpus, valid)))
     with beside_tensorflow(is_used=configs["training"].tensorboard):
         train(options.run, **how, **configs, distribution=distribution)
     if distribution.process == 0:
         say_where(options.run)
 
 
+def check_kind(kind, given):
+    """Raise a `ValueError` for fields of a model that is of the other kind."""
+    other = {CausalLMConfig: TransformerConfig}.get(kind, CausalLMConfig)
+    others = flag_fields(other).keys() - flag_fields(kind).keys()
+    for name in sorted(others & given.keys()):
+        expect(False, flag(name), f"be absent for a {kind.__name__}", given[name])
+
+
 def kept_configs(own, given, size):
     """The configs of a run that goes on, with the fields and the preset given."""
     configs = {name: getattr(own, name) for name in TRAIN_GROUPS}
     if size is not None:
-        configs["model"] = preset(size)
+        configs["model"] = preset(size, type(own.model))
     for name, config in configs.items():
         configs[name] = dataclasses.replace(config, **given[name])
     return configs
 
 
-def fitted_configs(own, given, chosen, pairs, valid):
-    """Cleaned pairs, and their `FittedSettings`, in which the fields given stand."""
+def files_chosen(chosen, is_text):
+    """What to learn from and what to validate on: paths of text, or `Pairs`."""
+    if is_text:
+        texts = [chosen.get(name) for name in TEXT_FILES]
+        return [[text] if isinstance(text, str) else text for text in texts]
+    pairs = pairs_chosen(chosen)
+    if pairs is None:
+        what = "a file of source sentences; or --pairs, or --text"
+        raise ValueError(f"--source is needed: {what}")
+    return pairs, pairs_chosen(chosen, "valid_")
+
+
+def fitted_configs(own, given, chosen, corpus, valid, is_text):
+    """The corpus, cleaned if it is pairs, and its `FittedSettings`.
+
+    The fields given stand in these.
+    """
     from ..data.corpus import clean_pairs
     from ..training.fitted import data_given, fitted_settings
 
     fields = {**given["model"], **given["data"], **given["training"]}
     if "preset" in chosen:
         fields["preset"] = chosen["preset"]
+    if is_text:
+        how = dict(begun=own, validated=valid is not None, **fields)
+        return corpus, fitted_settings(text=corpus, **how)
     size = fields.get("valid_size")
     both = valid is not None and size
     expect(not both, "valid_size", "be absent with validation files", size)
@@ -154,5 +195,5 @@ def fitted_configs(own, given, chosen, pairs, valid):
     patience = fields.get("patience")
     expect(is_validated or patience is None, "patience", what, patience)
     filters = data_given(own, is_validated, **fields)
-    corpus = clean_pairs(pairs, config=filters)
+    corpus = clean_pairs(corpus, config=filters)
     return corpus, fitted_settings(corpus, None, own, is_validated, **fields)

@@ -114,10 +114,6 @@ def load_translator(options):
 
 def run(options):
     lines = options.text
-    total = len(lines) or None
-    typed = False
-    if options.input:
-        expect(not lines, "TEXT", "be absent with --input", lines)
     if options.prefix_file:
         prefix = options.prefix
         expect(prefix is None, "--prefix", "be absent with --prefix-file", prefix)
@@ -129,7 +125,31 @@ def run(options):
         wishes = options.prefix_file
         expect(wishes is None, "--prefix-file", "be absent with --bulk", wishes)
         return translate_in_bulk(options)
+    load = functools.partial(load_translator, options)
+
+    def answers(translator, lines, typed):
+        lines, prefixes = with_prefixes(options, lines)
+        columns = (options.alignments, options.token_scores, prefixes)
+        return rows_of(translator, lines, *columns, at_once=typed)
+
+    answer(options, load, answers, "translating", "sentences")
+
+
+def answer(options, load, answers, *what):
+    """Write what is made of each line, a text given or one of a file.
+
+    Args:
+        options: the parsed options, with `text`, `input` and `output`.
+        load: gives a translator.
+        answers: gives the rows of each line, of that translator, the lines, and
+            whether somebody types them.
+        what: what is done, and with what.
+    """
+    lines = options.text
+    total = len(lines) or None
+    typed = False
     if options.input:
+        expect(not lines, "TEXT", "be absent with --input", lines)
         total = count_lines(options.input)
         lines = read_lines(options.input)
     elif not lines:
@@ -141,11 +161,10 @@ def run(options):
     if options.output:
         place = new_file(options.output)
     with place as file:
-        translator = load_translator(options)
-        lines, prefixes = with_prefixes(options, lines)
-        columns = (options.alignments, options.token_scores, prefixes)
-        with doing("translating", total, "sentences"):
-            for rows in rows_of(translator, lines, *columns, at_once=typed):
+        translator = load()
+        doer, unit = what
+        with doing(doer, total, unit):
+            for rows in answers(translator, lines, typed):
                 if options.output:
                     print(*rows, sep="\n", file=file)
                 else:
@@ -181,8 +200,10 @@ def translate_in_bulk(options):
     if options.address not in (None, "auto"):
         check_address(options.address)
     from ..bulk import translate_file as translate_large_file
+    from ..runs.run import Run
 
     if options.runtime == "keras":
+        Run.open(options.run).check_kind(False, "a translation model")
         choose_backend()
         search = chosen_search(options)
     else:

@@ -104,4 +104,5 @@ def translate_file(options, kind, load_translator):
         options.into or "translation",
         languages,
         options.review,
+        translator.markup,
     )

@@ -20,7 +20,7 @@ from .models import (
     flag_fields,
     preset,
 )
-from .stack import Activation, Norm, Table, check_width
+from .stack import Activation, Norm, StackConfig, Table, check_width
 from .training import TrainingConfig
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "EncoderConfig",
     "FilterConfig",
     "Norm",
+    "StackConfig",
     "Table",
     "TrainingConfig",
     "TransformerConfig",

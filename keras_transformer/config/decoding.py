@@ -24,7 +24,9 @@ class DecodingConfig:
     penalty: Literal["gnmt", "power"] = option(
         "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha", only=BEAM
     )
-    extra_length: int = whole(50, "most tokens beyond the source's", most=100_000)
+    extra_length: int = whole(
+        50, "most tokens beyond the source's, or a prompt's", most=100_000
+    )
     n_best: int = count(1, "translations of each sentence, best first", most=1000)
     temperature: float = option(
         1.0, "sampling: below 1 sharper, above 1 flatter", 1e-3, only=SAMPLING

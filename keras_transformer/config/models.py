@@ -40,6 +40,10 @@ class TransformerConfig(StackConfig):
     def vocabulary(self):
         return min(self.source_vocab_size, self.target_vocab_size)
 
+    @property
+    def num_blocks(self):
+        return self.encoder_layers + self.decoder_layers
+
     def side(self, name):
         if name == "source":
             return self.source_vocab_size, self.encoder_layers, self.d_ff
@@ -87,7 +91,10 @@ class EncoderConfig(StackConfig):
 
 @dataclasses.dataclass(frozen=True)
 class CausalLMConfig(StackConfig):
-    """The sizes and switches of a `CausalLM`, such as GPT-2 or Llama."""
+    """The sizes and switches of a `CausalLM`, such as GPT-2 or Llama.
+
+    Its `pad_id` may be -1, where no token is for padding.
+    """
 
     vocab_size: int = count(8000, "tokens, special ones included")
     num_layers: int = count(6, "number of blocks (N)")
@@ -95,6 +102,11 @@ class CausalLMConfig(StackConfig):
     output_bias: bool = option(
         False, "a bias of each token's logit, fixed: an imported model's"
     )
+    separate_documents: bool = option(
+        True, "a begin token begins a document, which sees nothing of those before it"
+    )
+
+    needs_padding = False
 
     @property
     def parameters(self):
@@ -122,17 +134,19 @@ def config_from(fields):
 DISTRIBUTIONS = ("auto", "none", "data", "model")
 # What a run takes from its tokenizers.
 VOCABULARY_SIZES = ("source_vocab_size", "target_vocab_size", "share_embeddings")
-FROM_TOKENIZER = (*VOCABULARY_SIZES, "pad_id", "begin_id", "end_id")
+IDS = ("pad_id", "begin_id", "end_id")
+FROM_TOKENIZER = (*VOCABULARY_SIZES, *IDS, "vocab_size", "separate_documents")
 # Fields that are not chosen when a model is trained.
 NO_FLAGS = (*FROM_TOKENIZER, "output_bias")
 
 
 def flag_fields(config):
     """The fields of a config, or of its class, that may be chosen, by their names."""
+    kind = config if isinstance(config, type) else type(config)
     fields = {field.name: field for field in dataclasses.fields(config)}
-    if TransformerConfig in (config, type(config)):
+    if issubclass(kind, StackConfig):
         for name in NO_FLAGS:
-            del fields[name]
+            fields.pop(name, None)
     return fields
 
 
@@ -145,11 +159,12 @@ PRESETS = {
 }
 
 
-def preset(name, **changes):
-    """The `TransformerConfig` of a named size: for a laptop, or the paper's.
+def preset(name, kind=TransformerConfig, **changes):
+    """The configuration of a named size: for a laptop, or the paper's.
 
     Args:
         name: `tiny` or `small`, or the paper's `base` or `big`.
+        kind: `TransformerConfig`, or `CausalLMConfig` for the decoder alone.
         **changes: fields that replace the preset's.
 
     Raises:
@@ -160,4 +175,7 @@ def preset(name, **changes):
         128
     """
     sizes = dict(zip(SIZES, PRESETS[one_of("preset", name, PRESETS)]))
-    return TransformerConfig(**sizes | changes)
+    if kind is CausalLMConfig:
+        del sizes["encoder_layers"]
+        sizes["num_layers"] = sizes.pop("decoder_layers")
+    return kind(**sizes | changes)

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from ..text.special_tokens import BEGIN, END, PAD, SpecialTokens
+from ..text.special_tokens import BEGIN, END, NO_TOKEN, PAD, SpecialTokens
 from .fields import check_fields, count, expect, option, share, whole
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
@@ -96,11 +96,18 @@ class StackConfig:
     begin_id: int = option(BEGIN, "id before the first target token")
     end_id: int = option(END, "id after the last token")
 
+    # Otherwise in a decoder without memory.
+    separate_documents = False
+    needs_padding = True
+    token_types = 0
+
     def __post_init__(self):
         check_fields(self)
         last_id = self.vocabulary - 1
         for name in ("pad_id", "begin_id", "end_id"):
             value = getattr(self, name)
+            if (name, value, self.needs_padding) == ("pad_id", NO_TOKEN, False):
+                continue
             expect(0 <= value <= last_id, name, f"be between 0 and {last_id}", value)
         # A begin token may be either: what begins a target ends up nowhere else.
         expect(self.pad_id != self.end_id, "pad_id", "not be end_id", self.pad_id)
@@ -135,6 +142,11 @@ class StackConfig:
     def vocabulary(self):
         """The number of tokens that all sides know."""
         return self.vocab_size
+
+    @property
+    def num_blocks(self):
+        """The number of blocks of all stacks."""
+        return self.num_layers
 
     def side(self, name):
         """The tokens, the layers and the d_ff of the `"source"` or `"target"` side."""

@@ -1,13 +1,10 @@
 """Token ids to batches: shuffle, bucket, pad, shift, weigh."""
 
-import math
-
-import keras
 import numpy as np
 
-from ..config import expect
 from ..text.sentence_format import SentenceFormat
-from .buckets import bucket_edges, cut, rows_per_bucket
+from .buckets import bucket_edges, cut
+from .planned import PlannedBatches
 from .store import TokenStore
 
 
@@ -38,7 +35,7 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True):
     return batches
 
 
-class TokenBatches(keras.utils.PyDataset):
+class TokenBatches(PlannedBatches):
     """Batches of about equally long pairs, in few fixed shapes, for Keras's `fit`.
 
     Item: `({"source_ids": (B, S), "target_ids": (B, T)}, labels (B, T), weights (B,
@@ -96,24 +93,12 @@ class TokenBatches(keras.utils.PyDataset):
         shard=(0, 1, 1),
         sentence_format=None,
     ):
-        super().__init__()
-        _check("batch_tokens", batch_tokens, least=1)
-        _check("accumulation", accumulation, least=1)
-        _check("seed", seed, least=0)
-        process, processes, devices = shard
-        is_shard = 0 <= process < processes and devices >= 1
-        expect(is_shard, "shard", "be a process of processes, and devices", shard)
-        self.shard = shard
         self.store = store
-        self.batch_tokens = batch_tokens
-        self.seed = seed
-        self.shuffle = shuffle
-        self.accumulation = accumulation
         layout = sentence_format or SentenceFormat()
         self.sentence_format = layout
         around = (layout.around_source, layout.around_labels)
         self._lengths = store.lengths + np.int32(around)
-        self.epoch = 0
+        super().__init__(batch_tokens, seed, shuffle, accumulation, shard)
 
     @classmethod
     def from_lines(cls, source_lines, target_lines, *tokenizers, config=None, **kwargs):
@@ -131,57 +116,15 @@ class TokenBatches(keras.utils.PyDataset):
         store = TokenStore.from_lines(*lines, *tokenizers, config=config)
         return cls(store, sentence_format=SentenceFormat.of(*tokenizers), **kwargs)
 
-    @property
-    def epoch(self):
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch):
-        _check("epoch", epoch, least=0)
-        self._epoch = epoch
+    def _planned(self, epoch):
         options = (self.batch_tokens, self.seed, epoch, self.shuffle)
-        self._plan = batch_plan(self._lengths, *options)
-        tokens = np.array([self._lengths[rows, 1].sum() for _, rows in self._plan])
-        update = np.arange(len(tokens)) // self.accumulation
-        mean_tokens = np.bincount(update, tokens) / np.bincount(update)
-        self._weights = 1 / mean_tokens[update]
-        # See `batch_plan`: of another width, the second may have as many rows. One
-        # device's rows of weight 0 more make the first differ in these, too.
-        first, *others = [self._rows(edge) for edge, _ in self._plan]
-        self._first_is_longer = others[:1] == [first] and {*others} != {first}
-        self._read_to_end = False
-        self.first = 0
+        return batch_plan(self._lengths, *options)
 
-    def _rows(self, edge):
-        """This process's rows of a batch of that width."""
-        _, processes, devices = self.shard
-        rows = rows_per_bucket(edge, self.batch_tokens)
-        return math.ceil(rows / (processes * devices)) * devices
+    def _tokens(self, rows):
+        return self._lengths[rows, 1].sum()
 
-    def on_epoch_end(self):
-        # Keras calls this once more when `fit` and `evaluate` begin, after a look at
-        # the first batches.
-        if self._read_to_end and self.shuffle:
-            self.epoch += 1
-
-    def __len__(self):
-        return len(self._plan)
-
-    def width(self, number):
-        """The width of a batch, by its number in the epoch."""
-        return self._plan[number][0]
-
-    def __getitem__(self, index):
-        if index == len(self) - 1:
-            self._read_to_end = True
-        index = (index + self.first) % len(self)
-        edge, rows = self._plan[index]
-        process, processes, devices = self.shard
-        rows = rows[process::processes]
+    def _batch(self, edge, rows, height, weight):
         count = len(rows)
-        height = self._rows(edge)
-        if index == 0 and self._first_is_longer:
-            height += devices
         layout = self.sentence_format
         special = layout.special
         shape = (3, height, edge)
@@ -201,12 +144,7 @@ class TokenBatches(keras.utils.PyDataset):
         target_ids[:count, 1:] = labels[:count, :-1]
         labels[each, target_ends] = special.end
         real = np.arange(edge) <= target_ends[:, None]
-        weights[:count][real] = self._weights[index]
+        weights[:count][real] = weight
         # A filler row attends to one token: attention to none may be NaN.
         source_ids[count:, 0] = special.end
         return {"source_ids": source_ids, "target_ids": target_ids}, labels, weights
-
-
-def _check(name, value, least):
-    is_enough = type(value) is int and value >= least
-    expect(is_enough, name, f"be an integer of at least {least}", value)

@@ -33,16 +33,17 @@ class BeamState(NamedTuple):
     cache: Any
 
 
-def initial_state(cache, max_lengths, beam, length, special):
+def initial_state(cache, max_lengths, beam, length, special, prompt):
     """A `BeamState` with one empty live hypothesis a sentence, in the first slot."""
     first_BW = ops.expand_dims(max_lengths > 0, 1) & (ops.arange(beam) == 0)
     live_log_probs = ops.where(first_BW, 0.0, search.IMPOSSIBLE)
     slots_BW = ops.zeros_like(live_log_probs, dtype="int32")
     rows = ops.shape(max_lengths)[0]
     tokens = ops.full((rows, beam, length), special.pad, dtype="int32")
+    index, last_B1, _ = search.start(prompt, max_lengths, special)
     return BeamState(
-        index=ops.convert_to_tensor(0, "int32"),
-        last=slots_BW + special.begin,
+        index=index,
+        last=slots_BW + last_B1,
         live_tokens=tokens,
         live_log_probs=live_log_probs,
         finished_tokens=tokens,
@@ -65,17 +66,20 @@ def beam_search(
     penalty="gnmt",
     special=search.OURS,
     copies=None,
+    stops=None,
+    prompt=None,
     loop=search.run,
 ):
     """Keeps the `beam` best hypotheses of each sentence at every step.
 
     `score = log-probability / penalty(tokens)`, each hypothesis by its own number of
-    tokens, END counted. Each step takes the 2 * beam best extensions: those that end
-    among the best `beam` are finished and never charged again, the best others live on.
-    A sentence is over when `beam` hypotheses are finished and no live one, as it
-    stands, scores better than the worst of them; a beam of 1 is greedy search. A
-    hypothesis at its sentence's limit is finished as it is, without END. Nothing in the
-    result for a sentence depends on its batch mates.
+    tokens, END counted and a prompt not. Each step takes the 2 * beam best extensions,
+    more if there are several stops: those that end among the best `beam` are finished
+    and never charged again, the best others live on. A sentence is over when `beam`
+    hypotheses are finished and no live one, as it stands, scores better than the worst
+    of them; a beam of 1 is greedy search. A hypothesis at its sentence's limit is
+    finished as it is, without END. Nothing in the result for a sentence depends on its
+    batch mates.
 
     Args:
         step: `step(ids (R, 1) int32, cache, index () int32) -> (logits (R, 1, V),
@@ -94,6 +98,9 @@ def beam_search(
         penalty: "gnmt" or "power", see `search.length_penalty`.
         special: the model's `SpecialTokens`.
         copies: `search.Copies` of each sentence, or None.
+        stops: the ids that end a hypothesis; END alone when absent.
+        prompt: a `search.Prompt`, where hypotheses go on with what the cache holds
+            already; a hypothesis has the tokens behind its prompt only.
         loop: what advances the `BeamState` to its end, as `search.run` does; another
             one may look at it on the way.
 
@@ -106,6 +113,8 @@ def beam_search(
     """
     max_lengths = ops.cast(max_lengths, "int32")
     prefix = caches.repeat(prefix, beam)
+    stops = stops or (special.end,)
+    _, _, given_B1 = search.start(prompt, max_lengths, special)
     limits_R = caches.repeat(max_lengths, beam)
     if copies is not None:
         copies = copies._replace(wanted=caches.repeat(copies.wanted, beam))
@@ -116,48 +125,58 @@ def beam_search(
         last_R1 = ops.reshape(state.last, (-1, 1))
         logits_R1V, cache = step(last_R1, cache, state.index)
         forced = search.forced_at(state.index, prefix, free_prefix, special)
-        # One row supplies at most `beam` extensions that live on, and one that ends.
+        # One row supplies at most `beam` extensions that live on, and those that end.
         closed = None
         if copies is not None:
             tokens_RL = ops.reshape(state.live_tokens, (-1, lengths[-1]))
-            vocabulary = logits_R1V.shape[2]
             room_R = limits_R - state.index
-            closed = copies.closed(tokens_RL, room_R, special.end, vocabulary)
+            sizes = (special.end, logits_R1V.shape[2])
+            closed = copies.closed(tokens_RL, room_R, *sizes)
         logits_RV = logits_R1V[:, 0]
-        found = search.candidates(logits_RV, beam + 1, special, *forced, closed)
-        charge = search.length_penalty(state.index + 1, length_penalty, penalty)
-        return (extend(state, cache, *found, max_lengths, charge, special.end),)
+        most = beam + len(stops)
+        found = search.candidates(logits_RV, most, special, *forced, stops, closed)
+        written_B1 = ops.maximum(state.index + 1 - given_B1, 1)
+        charge_B1 = search.length_penalty(written_B1, length_penalty, penalty)
+        may_end_B1 = state.index >= given_B1
+        limits = (max_lengths, may_end_B1, stops)
+        return (extend(state, cache, *found, charge_B1, *limits),)
 
     def going(state):
         return ops.any(state.live_log_probs > search.IMPOSSIBLE)
 
-    begun = initial_state(cache, max_lengths, beam, lengths[-1], special)
+    size = (beam, lengths[-1])
+    begun = initial_state(cache, max_lengths, *size, special, prompt)
     state = loop(advance, going, begun, lengths)
     exists_BW1 = ops.expand_dims(state.finished_scores > search.IMPOSSIBLE, 2)
     tokens = ops.where(exists_BW1, state.finished_tokens, special.pad)
     return tokens, state.finished_scores
 
 
-def extend(state, cache, log_probs_RK, ids_RK, max_lengths, charge, end):
+def extend(
+    state, cache, log_probs_RK, ids_RK, charge_B1, max_lengths, may_end_B1, stops
+):
     """The next `BeamState`, from each row's candidates and the cache after the step.
 
-    `charge` is the length penalty of a hypothesis that ends now.
+    `charge_B1` is the length penalty of a hypothesis that ends now.
     """
     beam = state.last.shape[1]
     k = ids_RK.shape[1]
     gained_BWK = ops.reshape(log_probs_RK, (-1, beam, k))
     totals_BWK = ops.expand_dims(state.live_log_probs, 2) + gained_BWK
     totals_BN = ops.reshape(totals_BWK, (-1, beam * k))
-    log_probs_BC, choices_BC = ops.top_k(totals_BN, 2 * beam)
+    # Of each hypothesis as many may end as there are stops.
+    count = beam * (1 + len(stops))
+    log_probs_BC, choices_BC = ops.top_k(totals_BN, count)
     choices_BC = ops.cast(choices_BC, "int32")
     ids_BC = search.pick(ops.reshape(ids_RK, (-1, beam * k)), choices_BC)
     parents_BC = choices_BC // k
     before_BCL = search.pick(state.live_tokens, parents_BC)
     tokens_BCL = search.write(before_BCL, ids_BC, state.index)
     index = state.index + 1
-    ends_BC = (ids_BC == end) | ops.expand_dims(index >= max_lengths, 1)
+    ends_BC = search.is_one_of(ids_BC, stops) & may_end_B1
+    ends_BC = ends_BC | ops.expand_dims(index >= max_lengths, 1)
 
-    scores_BC = ops.where(ends_BC, log_probs_BC / charge, search.IMPOSSIBLE)
+    scores_BC = ops.where(ends_BC, log_probs_BC / charge_B1, search.IMPOSSIBLE)
     scores_BN = ops.concatenate([state.finished_scores, scores_BC[:, :beam]], axis=1)
     finished_scores, kept_BW = ops.top_k(scores_BN, beam)
     tokens_BNL = ops.concatenate([state.finished_tokens, tokens_BCL[:, :beam]], axis=1)
@@ -165,7 +184,7 @@ def extend(state, cache, log_probs_RK, ids_RK, max_lengths, charge, end):
 
     live_BC = ops.where(ends_BC, search.IMPOSSIBLE, log_probs_BC)
     live_log_probs, kept_BW = ops.top_k(live_BC, beam)
-    is_over_B1 = live_log_probs[:, :1] / charge <= finished_scores[:, -1:]
+    is_over_B1 = live_log_probs[:, :1] / charge_B1 <= finished_scores[:, -1:]
     return BeamState(
         index=index,
         last=search.pick(ids_BC, kept_BW),

@@ -41,12 +41,14 @@ def sampling(
     top_p=1.0,
     special=search.OURS,
     copies=None,
+    stops=None,
+    prompt=None,
 ):
     """Draws each token from `softmax(logits / temperature)`.
 
     Args:
-        step, cache, max_lengths, lengths, prefix, free_prefix, special, copies: as for
-            `beam_search`, with a beam of 1.
+        step, cache, max_lengths, lengths, prefix, free_prefix, special, copies, stops,
+            prompt: as for `beam_search`, with a beam of 1.
         seeds: (B,) int32, one for each sentence.
         temperature: above 0; below 1 sharpens the distribution, above 1 flattens it.
         top_k: draw among that many most probable tokens; 0 for all.
@@ -64,6 +66,9 @@ def sampling(
     max_lengths = ops.cast(max_lengths, "int32")
     # All of the vocabulary when there is no top_k: `candidates` stops at its size.
     k = top_k or 1 << 30
+    stops = stops or (special.end,)
+    first_index, last_B1, given_B1 = search.start(prompt, max_lengths, special)
+    given = given_B1[:, 0]
 
     def advance(state):
         last = ops.expand_dims(state.last, 1)
@@ -74,7 +79,10 @@ def sampling(
             room = max_lengths - state.index
             sizes = (special.end, logits.shape[2])
             closed = copies.closed(state.tokens, room, *sizes)
-        log_probs, ids = search.candidates(logits[:, 0], k, special, *forced, closed)
+        logits_BV = logits[:, 0]
+        log_probs, ids = search.candidates(
+            logits_BV, k, special, *forced, stops, closed
+        )
         probs = restricted(log_probs, temperature, top_k, top_p)
         column = draw(probs, uniform(seeds, state.index))
         is_chosen = ops.arange(ids.shape[1]) == column
@@ -82,12 +90,13 @@ def sampling(
         chosen = ops.max(ops.where(is_chosen, ids, 0), axis=1)
         ids = ops.where(state.live, chosen, special.pad)
         index = state.index + 1
+        ends = search.is_one_of(ids, stops) & (state.index >= given)
         advanced = SampleState(
             index=index,
-            last=ids,
+            last=ops.maximum(ids, 0),
             tokens=search.write(state.tokens, ids, state.index),
             log_probs=state.log_probs + ops.where(state.live, gained, 0.0),
-            live=state.live & (ids != special.end) & (index < max_lengths),
+            live=state.live & ~ends & (index < max_lengths),
             cache=cache,
         )
         return (advanced,)
@@ -97,8 +106,8 @@ def sampling(
 
     rows = ops.shape(max_lengths)[0]
     begun = SampleState(
-        index=ops.convert_to_tensor(0, "int32"),
-        last=ops.full_like(max_lengths, special.begin),
+        index=first_index,
+        last=last_B1[:, 0],
         tokens=ops.full((rows, lengths[-1]), special.pad, dtype="int32"),
         log_probs=ops.zeros_like(max_lengths, dtype="float32"),
         live=max_lengths > 0,

@@ -16,6 +16,38 @@ IMPOSSIBLE = float("-inf")
 OURS = SpecialTokens()  # those of our own tokenizers
 
 
+class Prompt(NamedTuple):
+    """What a cache holds already when a search begins, and what is given beyond."""
+
+    # int, positions in the cache
+    index: int
+    # (B,) int32, the token that is read next
+    last: Any
+    # (B,) int32, the first position whose token is not given: given tokens are those
+    # of the search's prefix, cost nothing, and end nothing
+    given: Any
+
+
+def start(prompt, rows, special):
+    """The first position () int32, the token before it, and what a prompt gives (B, 1).
+
+    `rows` is any (B,) int32.
+    """
+    if prompt is None:
+        begins = ops.full_like(rows, special.begin)
+        prompt = Prompt(0, begins, ops.zeros_like(rows))
+    index = ops.convert_to_tensor(prompt.index, "int32")
+    return index, ops.expand_dims(prompt.last, 1), ops.expand_dims(prompt.given, 1)
+
+
+def is_one_of(ids, numbers):
+    """Where ids are among a few numbers: boolean, as they are."""
+    found = ops.equal(ids, numbers[0])
+    for number in numbers[1:]:
+        found = ops.logical_or(found, ops.equal(ids, number))
+    return found
+
+
 def length_penalty(lengths, alpha, kind="gnmt"):
     """What a log-probability is divided by, for a length that counts the end token.
 
@@ -95,7 +127,9 @@ class Copies(NamedTuple):
         return is_spent_RV | is_early_RV | (is_late_R1 & ~is_copy_V)
 
 
-def candidates(logits_RV, k, special, forced_R=None, is_free=None, closed_RV=None):
+def candidates(
+    logits_RV, k, special, forced_R=None, is_free=None, stops=(), closed_RV=None
+):
     """The best tokens of each row and their log-probabilities.
 
     At least `k` of them are possible if there are as many. The tokens that are never
@@ -108,6 +142,7 @@ def candidates(logits_RV, k, special, forced_R=None, is_free=None, closed_RV=Non
         forced_R: (R,) int32 or None: where it is not `special.pad`, that token is the
             only possible one.
         is_free: () bool: whether the forced tokens cost nothing.
+        stops: ids that may be generated in any case.
         closed_RV: True at tokens that are not possible, or None.
 
     Returns:
@@ -122,14 +157,16 @@ def candidates(logits_RV, k, special, forced_R=None, is_free=None, closed_RV=Non
     if closed_RV is not None:
         open_RV = ops.where(closed_RV, IMPOSSIBLE, logits_RV)
     values_RK, ids_RK = top_k(open_RV, min(k + 2, vocabulary))
-    for token in special.never_generated:
+    for token in {*special.never_generated} - {*stops}:
         values_RK = ops.where(ids_RK == token, IMPOSSIBLE, values_RK)
     total_R1 = ops.logsumexp(logits_RV, axis=-1, keepdims=True)
     if forced_R is None:
         return values_RK - total_R1, ids_RK
     forced_R1 = ops.expand_dims(forced_R, 1)
     flat = ops.reshape(logits_RV, (-1,))
-    value_R = ops.take(flat, caches.rows(forced_R1, vocabulary))
+    # Where nothing is forced, that may be no token at all.
+    row_R = caches.rows(ops.maximum(forced_R1, 0), vocabulary)
+    value_R = ops.take(flat, row_R)
     log_prob_R1 = ops.reshape(value_R, (-1, 1)) - total_R1
     log_prob_R1 = ops.where(is_free, 0.0, log_prob_R1)
     first_RK = ops.cumsum(ops.ones_like(ids_RK), axis=1) == 1

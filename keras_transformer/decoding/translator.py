@@ -83,7 +83,7 @@ class Translator(BaseTranslator):
             first_copied=self._first_copied,
         )
         self._translate_ids = with_model(translate, config)
-        self._score_ids = with_model(log_probs_of)
+        self._score_ids = with_model(translation_log_probs)
         self._attend_ids = with_model(attentions.weights_of)
         self._align_ids = with_model(attentions.aligning)
 
@@ -230,7 +230,7 @@ class Translator(BaseTranslator):
             for row, n in enumerate(batch):
                 longest = len(sources[n]) + self.config.extra_length
                 limits[row] = min(longest, self._limit)
-                seeds[row] = [self._seed(texts[n], k) for k in range(n_best)]
+                seeds[row] = seeds_of(texts[n], self.config)
             copied = self._copied([texts[n] for n in batch], rows)
             own = [forced[n] for n in batch]
             most = max(map(len, own))
@@ -245,7 +245,8 @@ class Translator(BaseTranslator):
                 found = self._translate_ids(*inputs)
             ids, scores = map(ops.convert_to_numpy, found)
             for row, n in enumerate(batch):
-                results[n] = self._best(ids[row], scores[row])
+                found = best_of(ids[row], scores[row], n_best, self._special.pad)
+                results[n] = self._hypotheses(*found)
             # Long sentences come last, and take longer.
             share = rows * width / work
             advance(share * len(texts), kind=(rows, width))
@@ -306,22 +307,31 @@ class Translator(BaseTranslator):
         array = pad(lists, rows, width, self._special.pad, filler)
         return ops.convert_to_tensor(array)
 
-    def _seed(self, text, sample):
-        return zlib.crc32(f"{self.config.seed} {sample} {text}".encode()) >> 1
 
-    def _best(self, ids_WL, scores_W):
-        order = np.argsort(-scores_W, kind="stable")
-        best = [w for w in order if scores_W[w] > -np.inf][: self.config.n_best]
-        what = "give finite scores: its weights are broken"
-        expect(best, "the model", what, scores_W.tolist())
-        rows = [ids_WL[w] for w in best]
-        ids = [row[row != self._special.pad].tolist() for row in rows]
-        return self._hypotheses(ids, scores_W[best])
+def seeds_of(text, config):
+    """The seeds of a text's samples, a function of nothing else about its batch."""
+    names = [f"{config.seed} {sample} {text}" for sample in range(config.n_best)]
+    return [zlib.crc32(name.encode()) >> 1 for name in names]
 
 
-def log_probs_of(model, source_ids, target_ids, labels):
-    """The log-probability of each label `(B, T)`."""
+def best_of(ids_WL, scores_W, n_best, pad):
+    """The ids of the best hypotheses of a sentence, as lists, and their scores."""
+    order = np.argsort(-scores_W, kind="stable")
+    best = [w for w in order if scores_W[w] > -np.inf][:n_best]
+    what = "give finite scores: its weights are broken"
+    expect(best, "the model", what, scores_W.tolist())
+    rows = [ids_WL[w] for w in best]
+    return [row[row != pad].tolist() for row in rows], scores_W[best]
+
+
+def translation_log_probs(model, source_ids, target_ids, labels):
+    """The log-probability of each label `(B, T)` of a `Transformer`."""
     inputs = {"source_ids": source_ids, "target_ids": target_ids}
+    return log_probs_of(model, inputs, labels)
+
+
+def log_probs_of(model, inputs, labels):
+    """The log-probability of each label `(B, T)` of a model of these inputs."""
     logits = ops.cast(model(inputs, training=False), "float32")
     chosen = ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2)
     return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)

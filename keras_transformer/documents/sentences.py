@@ -33,17 +33,19 @@ def splitter_for(language):
     return pysbd.Segmenter(language=known, char_span=True)
 
 
-def pieces_of(segment, splitter):
+def pieces_of(segment, splitter, markup=None):
     """What of a segment is translated: `(start, end, text)`, in order.
 
     A piece is a sentence without the white space around it. Markup inside a sentence
     cuts it, and its pieces are translated one by one, without the punctuation beside
-    the markup: what protects markup, has the whole sentence translated and restores it
-    would stand here.
+    the markup. What the model itself copies, its `Markup`, stays in the sentence where
+    the format has it as text.
     """
     text = hidden(segment.text, segment.soft)
-    fixed = [*segment.fixed, *spans(WEB, text)]
-    whole = [*fixed, *spans(WHOLE, text)]
+    copied = [] if markup is None else markup.places(text)
+    addresses = [span for span in spans(WEB, text) if span not in copied]
+    fixed = [*segment.fixed, *addresses]
+    whole = [*fixed, *copied, *spans(WHOLE, text)]
     text = hidden(text, fixed)
     edges = {0, len(text)}
     edges.update(span.start for span in splitter.segment(text))

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import operator
+import warnings
 import zlib
 
 from ..config import expect
@@ -50,6 +51,7 @@ def translate_document(
     into="translation",
     languages=None,
     review=None,
+    markup=None,
 ):
     """Translate what is not translated in a document, and write it as it came.
 
@@ -63,6 +65,7 @@ def translate_document(
         into: that of the translation, added where there is none.
         languages: the codes of source and target language, if they are known.
         review: a `.tsv` file to write: the translated segments, least certain first.
+        markup: the `Markup` that `translate` copies, if it does.
 
     Raises:
         ValueError: if the document is not of its format, or cannot be written back
@@ -76,12 +79,13 @@ def translate_document(
         data = read_bytes(source)
         document = make(source, data, options)
         splitter = splitter_for(document.language or options.languages[0])
-        pieces = [list(pieces_of(one, splitter)) for one in document.segments]
+        pieces = [list(pieces_of(one, splitter, markup)) for one in document.segments]
         best = best_of(document, pieces, translate)
         changes = []
         rows = []
         for segment, own in zip(document.segments, pieces):
             found = [best[document.plain(text)] for *_, text in own]
+            warn_of_lost(f"{source}, {segment.place}", found)
             changes.append(joined(document, segment, own, found))
             new = spliced(segment.text, changes[-1])
             if found:
@@ -93,6 +97,14 @@ def translate_document(
         file.buffer.write(checked(remake, data, changes))
         if review:
             write_review(review_file, rows)
+
+
+def warn_of_lost(where, hypotheses):
+    """Say which marks the translations of a segment lack."""
+    lost = [mark for one in hypotheses for mark in one.lost]
+    if lost:
+        said = f"{where}: the translation lacks {', '.join(lost)}"
+        warnings.warn(said, stacklevel=3)
 
 
 def best_of(document, pieces, translate):

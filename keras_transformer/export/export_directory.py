@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..config import expect
+from ..pretrained.causal_lm import families_of
+from ..pretrained.families import written_as
 from ..runs.bars import doing
 from ..runs.card import CARD, card
 from ..runs.extras import needed
@@ -35,8 +37,9 @@ PACKAGES = {
 }
 # Exports whose translator puts markup back; the others read text by themselves.
 KEEP_MARKUP = ("ctranslate2", "keras")
-# Whose models it holds, and which tokenizers, where not all of ours.
-ENGINES = {"ctranslate2": "CTranslate2", "huggingface": "Marian"}
+# Whose models a format, or a model type of it, holds, and which tokenizers, where not
+# all of ours.
+ENGINES = {"ctranslate2": "CTranslate2", "marian": "Marian"}
 OTHERS_LACK = dict(
     norm="layer",
     gated=False,
@@ -46,7 +49,9 @@ OTHERS_LACK = dict(
 )
 TOKENIZERS = {
     "saved_model": ("sentencepiece", "marian", "multilingual"),
-    "huggingface": ("sentencepiece", "marian"),
+    "marian": ("sentencepiece", "marian"),
+    "bart": ("tokenizers",),
+    "t5": ("multilingual", "tokenizers"),
     "kerashub": ("sentencepiece", "marian", "multilingual"),
 }
 # What a reader is told of a config.json.
@@ -106,15 +111,35 @@ def check_format(run, format):
     markup = run.tokenizers[0].markup
     must = f"have no markup for {format}, which takes texts without Python"
     expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
-    if format in ENGINES:
-        check_model(run.config.model, ENGINES[format])
-    if format in TOKENIZERS:
-        kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
-        known = TOKENIZERS[format]
+    kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
+    if run.config.is_language_model:
+        check_language_model(run, format, kind)
+    else:
+        model = run.config.model
+        type = written_as(model) if format == "huggingface" else format
+        if type in ENGINES:
+            check_model(model, ENGINES[type])
+        known = TOKENIZERS.get(type, (kind,))
         must = f"be of {' or '.join(known)} for {format}"
         expect(kind in known, "the tokenizer", must, kind)
     for extra, modules in PACKAGES[format].items():
         needed(*modules, extra=extra)
+
+
+def check_language_model(run, format, kind):
+    """Raise a `ValueError` if a language model cannot be exported to a format."""
+    must = "hold a translation model, or be exported to huggingface or keras"
+    known = ("huggingface", "keras")
+    expect(format in known, f"run {str(run.path)!r}", must, format)
+    if format == "keras":
+        return
+    families_of(run.config.model)
+    must = "be a checkpoint's own for huggingface"
+    expect(kind == "language_model", "the tokenizer", must, kind)
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def check_place(run, out):

@@ -74,15 +74,15 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
         spec.optimize(quantization=quantization)
         spec.save(str(aside))
         theirs = CTranslate2Translator(aside, tokenizers, search, positions, "cpu")
-        check = compare_scores(run, model, theirs, TOLERANCES[quantization])
+        ours = Translator(model, *tokenizers, theirs.config)
+        check = compare_scores(run, ours, theirs, TOLERANCES[quantization])
         about |= dict(decoding=search, check=check)
         about |= dict(quantization=quantization, positions=positions)
     return check
 
 
-def compare_scores(run, model, theirs, tolerance):
-    """The `Check` of what a `CTranslate2Translator` says of given translations."""
-    ours = Translator(model, *run.tokenizers, theirs.config)
+def compare_scores(run, ours, theirs, tolerance):
+    """The `Check` of what another translator than ours says of given translations."""
 
     def answers(batch):
         texts = (batch.sources, batch.targets)

@@ -43,6 +43,9 @@ def keras(run, out, quantization="float32", overwrite=False):
             quantize(model, quantization)
         written = Run.begin(aside, config, run.tokenizers)
         written.save_model(model)
-        theirs = written.translator()
-        check = compare_scores(run, run.model(), theirs, TOLERANCES[quantization])
+        opened = [
+            one.generator() if config.is_language_model else one.translator()
+            for one in (run, written)
+        ]
+        check = compare_scores(run, *opened, TOLERANCES[quantization])
     return check

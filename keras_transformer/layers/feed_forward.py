@@ -45,9 +45,7 @@ class FeedForward(TransformerLayer):
         self.keep(locals())
 
     def build(self, x_shape):
-        activation = self.activation
-        if activation == "gelu_tanh":
-            activation = gelu_tanh
+        activation = activation_of(self.activation)
         self.gate = None
         if self.gated:
             self.gate = self._dense("gate", self.d_ff, x_shape, activation)
@@ -74,3 +72,8 @@ class FeedForward(TransformerLayer):
 def gelu_tanh(x):
     """GELU by tanh: `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`."""
     return keras.ops.gelu(x, approximate=True)
+
+
+def activation_of(name):
+    """What a Keras layer takes for the name of an activation."""
+    return gelu_tanh if name == "gelu_tanh" else name

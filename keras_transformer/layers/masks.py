@@ -70,6 +70,31 @@ def as_positions(given, name):
     return ops.expand_dims(given, axis=0) if rank == 1 else given
 
 
+def both(mask, other):
+    """Where both masks allow attention; None allows all of it."""
+    if mask is None or other is None:
+        return other if mask is None else mask
+    return ops.logical_and(mask, other)
+
+
+def documents(ids, begin):
+    """Which positions are of one document, and where each document begins.
+
+    Args:
+        ids: `(B, T)` token ids.
+        begin: the id with which each document begins, but perhaps a row's first.
+
+    Returns:
+        a mask `(B, T, T)`, and `(B, T)` int32: what to add to a position in a row to
+        have its position in its document.
+    """
+    number_BT = ops.cumsum(ops.cast(ops.equal(ids, begin), "int32"), axis=1)
+    queries_BT1 = ops.expand_dims(number_BT, axis=2)
+    keys_B1T = ops.expand_dims(number_BT, axis=1)
+    earlier_BTT = ops.cast(keys_B1T < queries_BT1, "int32")
+    return ops.equal(queries_BT1, keys_B1T), -ops.sum(earlier_BTT, axis=2)
+
+
 def full_mask(mask, shape):
     """An attention mask with all four axes, the missing ones filled by Keras's rule.
 

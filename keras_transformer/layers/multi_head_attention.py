@@ -7,6 +7,7 @@ from keras import ops
 
 from ..config import expect
 from .masks import (
+    both,
     causal_mask,
     full_mask,
     implicit_mask,
@@ -41,8 +42,8 @@ class MultiHeadAttention(TransformerLayer):
         rotary: `(base,)` or `(base, factor, length)` of rotary positions, as in
             `rotary.rates`; none when absent. In self-attention only.
         window: how many positions are seen on one side, the own one included; all of
-            them when absent. Memory and time then grow with T x window, unless the
-            scores are asked for. In self-attention only.
+            them when absent. In self-attention only. Memory and time then grow with
+            T x window, unless the scores are asked for, or queries differ in the mask.
 
     Call arguments:
         x: `(B, T, D)` queries, and keys and values too unless there is a memory.
@@ -94,7 +95,7 @@ class MultiHeadAttention(TransformerLayer):
         expect(num_heads % groups == 0, "num_key_value_heads", what, groups)
         expect(window is None or window >= 1, "window", "be at least 1", window)
         if rotary is not None:
-            expect(key_dim % 2 == 0, "key_dim", "be even with rotary", key_dim)
+            expect(key_dim % 2 == 0, "key_dim", "be an even number", key_dim)
             self.rates = rates(key_dim, *rotary)
 
     def build(self, x_shape, memory_shape=None):
@@ -141,7 +142,8 @@ class MultiHeadAttention(TransformerLayer):
         heads = (query_BTNH, key_BSGH, value_BSGH)
         mask = self._mask(attention_mask, query_BTNH, key_BSGH.shape[1])
         mask = both(mask, self._seen(source))
-        if self.window is not None and not return_attention_scores:
+        is_by_key = mask is None or tuple(mask.shape[1:3]) == (1, 1)
+        if self.window is not None and is_by_key and not return_attention_scores:
             what = "be absent with window"
             expect(position_bias is None, "position_bias", what, position_bias)
             attend = functools.partial(self._values, training=training)
@@ -287,13 +289,6 @@ class MultiHeadAttention(TransformerLayer):
         """The output `(B, T, D)` of the heads' values, whose rows are those of x."""
         width = self.num_heads * self.value_dim
         return self.output_projection(ops.reshape(values, (-1, ops.shape(x)[1], width)))
-
-
-def both(mask, other):
-    """Where both masks allow attention; None allows all of it."""
-    if mask is None or other is None:
-        return other if mask is None else mask
-    return ops.logical_and(mask, other)
 
 
 def shared_matmul(x_BNTK, y_BGKM):

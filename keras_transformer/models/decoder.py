@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ..layers.decoder_block import DecoderBlock
-from ..layers.masks import as_positions, causal_mask, positions_of
+from ..layers.masks import as_positions, both, causal_mask, documents, positions_of
 from .stack import Stack
 
 
@@ -86,6 +86,10 @@ class Decoder(Stack):
         training=False,
     ):
         scores = []
+        index = 0
+        if self.config.separate_documents:
+            seen, index = documents(target_ids, self.config.begin_id)
+            attention_mask = both(attention_mask, seen)
         positions = positions_of(target_ids[:1])
         bias = self.position_bias(positions, positions)
 
@@ -104,11 +108,11 @@ class Decoder(Stack):
                 scores.append(weights)
             return x
 
-        logits = self._forward(target_ids, 0, through, training)
+        logits = self._logits(self._forward(target_ids, index, through, training))
         return (logits, tuple(scores)) if return_attention_scores else logits
 
     def step(self, target_ids, cache, index, cross_cache=None, source_mask=None):
-        """The logits of T new positions: `call` with caches.
+        """The logits of T new positions, all of one document: `call` with caches.
 
         Args:
             target_ids: `(R, T)` the new ids; R is the B of the memory, or B times the
@@ -122,6 +126,15 @@ class Decoder(Stack):
         Returns:
             `(logits (R, T, V) float32, cache)`.
         """
+        x, cache = self._stepped(target_ids, cache, index, cross_cache, source_mask)
+        return self._logits(x), cache
+
+    def prefill(self, target_ids, cache):
+        """The cache after the first T positions: `step` without logits."""
+        _, cache = self._stepped(target_ids, cache, 0)
+        return cache
+
+    def _stepped(self, target_ids, cache, index, cross_cache=None, source_mask=None):
         new_caches = []
         positions = ops.arange(target_ids.shape[1]) + index
         # In an exported graph the length is a scalar tensor.
@@ -139,14 +152,16 @@ class Decoder(Stack):
             new_caches.append(new)
             return x
 
-        logits = self._forward(target_ids, index, through)
-        return logits, tuple(new_caches)
+        x = self._forward(target_ids, index, through)
+        return x, tuple(new_caches)
 
     def _forward(self, target_ids, index, through, training=False):
         x = self.prepare(self.embedding(target_ids, index=index), training)
         for n, block in enumerate(self.blocks):
             x = through(block, n, x)
-        x = self.final_norm(x)
+        return self.final_norm(x)
+
+    def _logits(self, x):
         if self.output_projection is None:
             logits = self.embedding.project(x)
         else:

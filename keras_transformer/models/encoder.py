@@ -1,7 +1,9 @@
 """Source ids -> memory."""
 
 import keras
+from keras import ops
 
+from ..config import expect
 from ..layers.encoder_block import EncoderBlock
 from ..layers.masks import padding_mask, positions_of
 from .stack import Stack
@@ -24,11 +26,16 @@ class Encoder(Stack):
             what another `embedding` reads.
         source_mask: boolean `(B, 1, S)`, True at the real tokens; made from the ids
             when absent.
+        token_types: `(B, S)` the kind of each token, as BERT's first and second text;
+            0 when absent. Only with the config's `token_types`.
         return_attention_scores: whether to give the attention weights as well.
 
     Returns:
         memory `(B, S, D)`; with return_attention_scores a pair of it and a tuple of the
         weights `(B, N, S, S)` of each block.
+
+    Raises:
+        ValueError: if there are token types that the config has not.
 
     Examples:
         >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
@@ -42,19 +49,31 @@ class Encoder(Stack):
     side = "source"
     block = EncoderBlock
 
-    def build(self, source_ids_shape, source_mask_shape=None):
+    def build(self, source_ids_shape, source_mask_shape=None, token_types_shape=None):
         self.build_stack(source_ids_shape)
+        self.token_type_embedding = None
+        if self.config.token_types:
+            self.token_type_embedding = self.make(
+                keras.layers.Embedding,
+                self.config.token_types,
+                self.config.d_model,
+                embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+                name="token_type_embedding",
+            )
+            self.token_type_embedding.build(source_ids_shape)
 
     def call(
         self,
         source_ids,
         source_mask=None,
+        token_types=None,
         return_attention_scores=False,
         training=False,
     ):
         if source_mask is None and reads_ids(source_ids):
             source_mask = padding_mask(source_ids, self.config.pad_id)
-        x = self.prepare(self.embedding(source_ids), training)
+        x = self._with_types(self.embedding(source_ids), source_ids, token_types)
+        x = self.prepare(x, training)
         positions = positions_of(x[:1, :, 0])
         bias = self.position_bias(positions, positions)
         scores = []
@@ -72,7 +91,18 @@ class Encoder(Stack):
         memory = self.final_norm(x)
         return (memory, tuple(scores)) if return_attention_scores else memory
 
-    def compute_output_shape(self, source_ids_shape, source_mask_shape=None):
+    def _with_types(self, x, source_ids, token_types):
+        if self.token_type_embedding is None:
+            what = "be absent without token_types in the config"
+            expect(token_types is None, "token_types", what, token_types)
+            return x
+        if token_types is None:
+            token_types = ops.zeros_like(source_ids)
+        return x + self.token_type_embedding(token_types)
+
+    def compute_output_shape(
+        self, source_ids_shape, source_mask_shape=None, token_types_shape=None
+    ):
         return self.embedding.compute_output_shape(source_ids_shape)
 
 

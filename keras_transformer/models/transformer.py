@@ -2,8 +2,8 @@
 
 import keras
 
-from ..config import config_from, expect
 from ..layers.masks import padding_mask
+from .configured_model import ConfiguredModel
 from .decoder import Decoder
 from .encoder import Encoder
 from .stack import ConfiguredLayer, make_embedding
@@ -58,7 +58,7 @@ class EncoderDecoder(ConfiguredLayer):
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
-class Transformer(keras.Model):
+class Transformer(ConfiguredModel):
     """The encoder-decoder Transformer, ready for `compile`, `fit`, `save` and the rest.
 
     Args:
@@ -84,18 +84,17 @@ class Transformer(keras.Model):
     Source: Vaswani et al. 2017, figure 1.
     """
 
-    lora_rank = None  # that of `enable_lora`
-
     def __init__(self, config, dtype=None, name="transformer", **kwargs):
         layer = EncoderDecoder(config, dtype=dtype, name="encoder_decoder")
         source_ids = keras.Input((None,), dtype="int32", name="source_ids")
         target_ids = keras.Input((None,), dtype="int32", name="target_ids")
         inputs = {"source_ids": source_ids, "target_ids": target_ids}
         logits = layer(source_ids, target_ids)
-        super().__init__(inputs=inputs, outputs=logits, name=name, **kwargs)
-        self.config = config
-        # `compile` reads from it whether the loss needs scaling.
-        self.dtype_policy = layer.dtype_policy
+        super().__init__(layer, inputs=inputs, outputs=logits, name=name, **kwargs)
+
+    @property
+    def blocks(self):
+        return (*self.encoder.blocks, *self.decoder.blocks)
 
     @property
     def encoder(self):
@@ -106,82 +105,3 @@ class Transformer(keras.Model):
     def decoder(self):
         """The `Decoder`: target ids and memory -> logits."""
         return self.get_layer("encoder_decoder").decoder
-
-    def rematerialized_call(self, layer_call, *args, **kwargs):
-        return layer_call  # as in `EncoderDecoder`
-
-    def enable_lora(self, rank):
-        """Freeze all weights, and let two small matrices learn beside blocks' kernels.
-
-        `W + A B`, with `W (I, O)` frozen, `A (I, rank)` random and `B (rank, O)` zero
-        at first. Compile the model afterwards. It is saved as `W + A B`, without LoRA.
-
-        Args:
-            rank: the width of A and the height of B, d_model at most.
-
-        Raises:
-            ValueError: if the rank is out of range, or there is LoRA already.
-
-        Examples:
-            >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
-            >>> model = Transformer(config)
-            >>> model.enable_lora(2)
-            >>> len(model.trainable_variables)  # of 8 blocks with 4, 4 and 2 kernels
-            128
-
-        Source: Hu et al. 2021, section 4.1; beside all kernels, as in Dettmers et al.
-        2023 (QLoRA), section 4.
-        """
-        most = self.config.d_model
-        what = f"be between 1 and d_model={most}"
-        expect(1 <= rank <= most, "lora_rank", what, rank)
-        frozen = self.variables
-        for layer in self._block_kernels():
-            layer.enable_lora(rank)
-        for variable in frozen:
-            variable.trainable = False
-        self.lora_rank = rank
-
-    def _block_kernels(self):
-        """The layers of the blocks that have a kernel."""
-        for block in (*self.encoder.blocks, *self.decoder.blocks):
-            for layer in block._flatten_layers():
-                if isinstance(layer, keras.layers.Dense):
-                    yield layer
-
-    def save(self, *args, **kwargs):
-        """Save as `keras.Model.save` does; what LoRA learned is added in float32."""
-        # Keras would store these kernels in the type that a layer computes in.
-        adapted = [*self._block_kernels()] if self.lora_rank else []
-        policies = [layer.dtype_policy for layer in adapted]
-        try:
-            for layer in adapted:
-                layer.dtype_policy = "float32"
-            super().save(*args, **kwargs)
-        finally:
-            for layer, policy in zip(adapted, policies):
-                layer.dtype_policy = policy
-
-    def export(self, filepath, format="tf_saved_model", **options):
-        """Write the forward pass as `keras.Model.export` does, where that is right.
-
-        `keras_transformer.export` writes translation itself, with search and tokenizer.
-
-        Raises:
-            ValueError: on the torch backend, whose exports have static shapes only.
-        """
-        if keras.backend.backend() == "torch":
-            raise ValueError(
-                f"format={format!r} cannot be written on the torch backend, where "
-                "lengths would be fixed: save the model, then load and export it with "
-                "KERAS_BACKEND=tensorflow, or call keras_transformer.export on a run"
-            )
-        super().export(filepath, format=format, **options)
-
-    def get_config(self):
-        config = self.get_layer("encoder_decoder").get_config()
-        return {**config, "name": self.name, "trainable": self.trainable}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**{**config, "config": config_from(config["config"])})

@@ -3,7 +3,9 @@
 Tensors are read one at a time; nothing in a checkpoint is executed.
 """
 
+import re
 import zipfile
+from itertools import filterfalse
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +20,17 @@ from .tokenizers.files import reading
 # What tokenizers and the model's configuration are read from.
 SMALL = (
     "config.json",
+    "tokenizer.json",
     "tokenizer_config.json",
+    "generation_config.json",
     "special_tokens_map.json",
     "*vocab*.json",
     "*.spm",
     "*.bpe.model",
+    "spiece.model",
     "merges.txt",
+    "vocab.txt",
+    "tokenizer.json",
 )
 # The first of these that a checkpoint has is read.
 WEIGHTS = (
@@ -32,8 +39,11 @@ WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model-*-of-*.bin",
 )
+# Tables of older files that are no weights.
+BUFFERS = re.compile(r".*\.attn\.(masked_)?bias|.*\.rotary_emb\.inv_freq")
 LARGEST_HEADER = 1 << 22  # bytes, of what says which tensors there are
 LONGEST_NAME = 200  # characters
+NUMBERS = "position_ids"  # 0, 1, 2 and so on in files of old, which nobody needs
 
 
 def fetch(source, revision=None):
@@ -137,8 +147,10 @@ class Safetensors:
                 size = int.from_bytes(file.read(8), "little")
             check_header("its header", size)
             with safe_open(path, framework="np") as file:
-                for name in file.keys():
+                for name in filterfalse(BUFFERS.fullmatch, file.keys()):
                     check_name(name, self.shapes)
+                    if name.endswith(NUMBERS):
+                        continue
                     header = file.get_slice(name)
                     one_of(name, header.get_dtype(), ["F32", "F16", "BF16"])
                     self.shapes[name] = tuple(header.get_shape())
@@ -164,6 +176,8 @@ class Torch:
         for path in paths:
             for name, tensor in loaded(path).items():
                 check_name(name, self.shapes)
+                if name.endswith(NUMBERS) or BUFFERS.fullmatch(name):
+                    continue
                 check_tensor(name, tensor)
                 self.shapes[name] = tuple(tensor.shape)
                 self._tensors[name] = tensor

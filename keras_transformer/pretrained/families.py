@@ -5,20 +5,23 @@ from ..config import (
     expect,
     one_of,
 )
+from . import causal_lm, names, t5
+from .settings import Settings
 
 FAIRSEQ = dict(positions="sinusoidal_fairseq", first_position=2)
-# How each family differs from the paper, beside biases and the norms' epsilon.
+BART = dict(
+    embedding_norm=True,
+    positions="learned",
+    share_positions=False,
+    output_bias=True,
+)
+# How each family of these names differs from the paper, beside biases and epsilon.
 FAMILIES = {
     "marian": dict(positions="sinusoidal_halves", output_bias=True),
     "fsmt": FAIRSEQ,
     "m2m_100": dict(norm_first=True, **FAIRSEQ),
-    "mbart": dict(
-        norm_first=True,
-        embedding_norm=True,
-        positions="learned",
-        share_positions=False,
-        output_bias=True,
-    ),
+    "bart": BART,
+    "mbart": dict(norm_first=True, **BART),
 }
 SAME_NAME = (
     "encoder_layers",
@@ -28,30 +31,38 @@ SAME_NAME = (
     "attention_dropout",
     "scale_embedding",
 )
-ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
+ACTIVATIONS = {
+    "relu": "relu",
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "swish": "silu",
+    "silu": "silu",
+}
 # In files of older versions.
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
 
 
-class Settings(dict):
-    """The content of `config.json`, which says what is missing."""
-
-    def __missing__(self, name):
-        raise ValueError(f"config.json must have {name}; it has not")
-
-
-def transformer_config(config, special):
+def transformer_config(config, special, tensors=()):
     """The `TransformerConfig` of a checkpoint.
 
     Args:
-        config: the content of its `config.json`, of one of `FAMILIES`.
+        config: the content of its `config.json`, of one of `READERS`.
         special: the `SpecialTokens` of its target tokenizer.
+        tensors: the names of its tensors.
 
     Raises:
         ValueError: if it lacks a setting, or has one that our model has not.
     """
-    family = one_of("model_type", config.get("model_type"), FAMILIES)
-    config = Settings({**ABSENT, "tie_word_embeddings": family != "fsmt", **config})
+    family = one_of("model_type", config.get("model_type"), READERS)
+    return READERS[family](Settings(config), special, tensors)
+
+
+def fairseq_config(config, special, tensors=()):
+    """The `TransformerConfig` of one of `FAMILIES`."""
+    family = config["model_type"]
+    tied = {"tie_word_embeddings": family != "fsmt"}
+    config = config.with_defaults(ABSENT | tied)
     heads = config["encoder_attention_heads"]
     others = config["decoder_attention_heads"]
     must = f"be the encoder's {heads}"
@@ -97,3 +108,35 @@ def matrices(family, config):
         share_embeddings=shared,
         tie_output=tied,
     )
+
+
+def written_as(config):
+    """The model type that a `TransformerConfig` is written back as."""
+    for family, switches in WRITTEN.items():
+        if switches.items() <= vars(config).items():
+            return family
+    return "marian"
+
+
+# What a model is that is written back as another type than Marian.
+WRITTEN = {
+    "t5": t5.SWITCHES,
+    "bart": dict(
+        BART,
+        norm_first=False,
+        layer_norm_epsilon=1e-5,
+        share_embeddings=True,
+        attention_bias=True,
+    ),
+}
+# What reads the settings of a model type, and what names its tensors.
+READERS = {
+    **dict.fromkeys(FAMILIES, fairseq_config),
+    "t5": t5.config_of,
+    **dict.fromkeys(causal_lm.FAMILIES, causal_lm.config_of),
+}
+TENSORS = {
+    **dict.fromkeys(FAMILIES, names.tensors),
+    "t5": t5.tensors,
+    **causal_lm.TENSORS,
+}

@@ -7,14 +7,15 @@ import numpy as np
 
 from ..config import DataConfig, TrainingConfig, expect
 from ..layers.positional_embedding import PositionalEmbedding
-from ..models.transformer import Transformer
+from ..models.kinds import model_of
 from ..runs.bars import describe, doing
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import new_directory, read_json
 from ..text.special_tokens import SpecialTokens
 from .checkpoint import fetch, open_checkpoint, weights_in
-from .families import transformer_config
-from .names import TABLES, tensors
+from .families import TENSORS, transformer_config
+from .names import TABLES
+from .t5 import UNUSED
 from .tokenizers.files import TokenizerFiles
 from .tokenizers.load import load_tokenizers
 
@@ -25,10 +26,12 @@ ROUNDED = 1e-2  # most that a sinusoid in half precision may be off
 def load(
     source, run, source_lang=None, target_lang=None, revision=None, overwrite=False
 ):
-    """Make a run of a Hugging Face checkpoint of Marian, FSMT, M2M100, NLLB or mBART.
+    """Make a run of a Hugging Face checkpoint, of one of `families.READERS`.
 
-    `Translator.load`, `evaluate`, `train(init_from=run)` and exports work on it as on
-    any other run, on every backend. Nothing in the checkpoint is executed.
+    These are translation models (Marian, FSMT, M2M100, NLLB, mBART) and language models
+    (GPT-2, Llama, Qwen2). `Translator.load` or `Generator.load`, `evaluate`,
+    `train(init_from=run)` and exports work on it as on any other run, on every backend.
+    Nothing in the checkpoint is executed.
 
     Args:
         source: a folder that holds a checkpoint, or a name on the Hugging Face hub:
@@ -40,7 +43,7 @@ def load(
         overwrite: replace an existing run.
 
     Returns:
-        the `Transformer`.
+        the `Transformer` or `CausalLM`.
 
     Raises:
         ValueError: if the checkpoint is of another family, tensors are missing, left
@@ -62,13 +65,17 @@ def load(
         settings = read_json(folder / "config.json")
         check_size(folder, transformer_config(settings, SpecialTokens()))
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
-        config = transformer_config(settings, tokenizers[1].special)
-        sizes = (config.source_vocab_size, config.target_vocab_size)
+        names = open_checkpoint(folder).shapes
+        config = transformer_config(settings, tokenizers[1].special, names)
+        sizes = tuple(config.side(side)[0] for side in ("source", "target"))
         found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
         must = f"have config.json's {sizes} tokens"
         expect(found == sizes, "the tokenizers", must, found)
         model = read_model(folder, config)
-        data = DataConfig(sizes[1], share_embeddings=config.share_embeddings)
+        shares = getattr(config, "share_embeddings", True)
+        most = DataConfig.max_length
+        lengths = dict(max_length=min(most, config.longest or most))
+        data = DataConfig(sizes[1], share_embeddings=shares, **lengths)
         training = TrainingConfig(dtype="float32")
         pair = languages_of(folder, settings, source_lang, target_lang)
         settings = RunConfig(config, data, training, origin, pair)
@@ -95,15 +102,31 @@ def check_size(folder, config):
 
 
 def read_model(folder, config):
-    """The `Transformer` of a checkpoint folder and its `TransformerConfig`.
+    """The model of a checkpoint folder and its configuration.
 
     Raises:
         ValueError: as `load`; before anything of the model's size is allocated.
         ImportError: as `load`.
     """
     checkpoint = open_checkpoint(folder)
-    chosen = matched(checkpoint, config)
+    family = read_json(folder / "config.json")["model_type"]
+    chosen = matched(checkpoint, TENSORS[family](config), config.num_blocks)
     check_tables(checkpoint, config)
+
+    def make():
+        return model_of(config, "float32")
+
+    return read_into(make, checkpoint, chosen)
+
+
+def read_into(make, checkpoint, chosen):
+    """The model that `make` makes, with weights of a checkpoint.
+
+    Args:
+        make: a function without arguments.
+        checkpoint: what `open_checkpoint` gave.
+        chosen: the name of each `Tensor`, as `matched` gives them.
+    """
     # What fails while Keras makes a model leaves it unable to make another.
     for name in chosen.values():
         checkpoint.read(name)  # and refuse numbers that are not finite
@@ -111,7 +134,7 @@ def read_model(folder, config):
     # replaced by the checkpoint's, would take more memory; and no argument of a model
     # says how its weights begin, so that Keras's own attribute is set.
     with keras.StatelessScope():
-        model = Transformer(config, dtype="float32")
+        model = make()
         for tensor, name in chosen.items():
             variable = tensor.variable(model)
             variable._initializer = initializer(checkpoint, tensor, name)
@@ -132,7 +155,7 @@ def check_tables(checkpoint, config):
     """Raise a `ValueError` if a checkpoint's sinusoids are not those computed here."""
     kind = config.positions
     first = config.first_position
-    if kind == "learned":
+    if not kind.startswith("sinusoidal"):
         return
     embedding = PositionalEmbedding(1, config.d_model, kind, first_position=first)
     most = first + config.max_positions
@@ -149,29 +172,39 @@ def check_tables(checkpoint, config):
         expect(is_same, name, must, "other numbers")
 
 
-def matched(checkpoint, config):
-    """The name in a checkpoint of each `Tensor` of a config.
+def matched(checkpoint, tensors, layers, unused=TABLES | UNUSED):
+    """The name in a checkpoint of each `Tensor` of a model.
+
+    Args:
+        checkpoint: what `open_checkpoint` gave.
+        tensors: the `Tensor`s, which may be too many to list.
+        layers: the least number of tensors that there are.
+        unused: names in a checkpoint that no model needs.
 
     Raises:
         ValueError: if one is missing, left over, of another shape, or differs under two
             names.
     """
     shapes = checkpoint.shapes
-    blocks = config.encoder_layers + config.decoder_layers
     number = len(shapes)
-    expect(number >= blocks, "tensors", f"be those of {blocks} layers", number)
+    expect(number >= layers, "tensors", f"be those of {layers} layers", number)
     names_of = {}
+    missing = []
     wrong = []
-    for tensor in tensors(config):
-        names_of[tensor] = [name for name in tensor.names if name in shapes]
-        for name in names_of[tensor]:
+    for tensor in tensors:
+        found = [name for name in tensor.names if name in shapes]
+        for name in found:
             if shapes[name] != tensor.shape:
                 wrong.append(f"{name} {shapes[name]} instead of {tensor.shape}")
+        if found:
+            names_of[tensor] = found
+        elif not tensor.optional:
+            missing.append(tensor.names[0])
     used = {name for names in names_of.values() for name in names}
     problems = {
-        "missing": [tensor.names[0] for tensor, names in names_of.items() if not names],
+        "missing": missing,
         "of another shape": wrong,
-        "left over": set(shapes) - TABLES - used,
+        "left over": set(shapes) - unused - used,
     }
     for problem, names in problems.items():
         few = sorted(names)[:NAMED]

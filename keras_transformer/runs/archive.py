@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..config import TransformerConfig, expect
-from ..models.transformer import Transformer
+from ..config import expect
+from ..models.kinds import KINDS, model_of
 from .sealed_files import LARGEST_JSON
 from .work_folder import FULL, naming
 
@@ -20,7 +20,6 @@ WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
 OVERHEAD = 1 << 17  # bytes of HDF5's own: for the model, and as much for each block
 LONGEST_PATH = 500  # characters: the deepest of a model have a fifth of it
-CLASS = "keras_transformer>Transformer"
 
 
 def quantize(model, mode):
@@ -39,7 +38,7 @@ def quantize(model, mode):
 
 
 def read_model(path, config, dtype, quantization=None):
-    """The `Transformer` in a `.keras` file that is that of a `TransformerConfig`.
+    """The model in a `.keras` file that is that of a configuration.
 
     Members that do not belong there, sizes that do not fit the model's, another
     configuration, damaged bytes and arrays that are not plain are refused before a
@@ -50,8 +49,7 @@ def read_model(path, config, dtype, quantization=None):
         OSError: if it cannot be unpacked, in the system's folder for such files.
     """
     least = config.parameters if quantization else 2 * config.parameters
-    blocks = config.encoder_layers + config.decoder_layers
-    most = 4 * config.parameters + OVERHEAD * (2 + blocks)
+    most = 4 * config.parameters + OVERHEAD * (2 + config.num_blocks)
     with tempfile.TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(path) as archive:
@@ -63,7 +61,7 @@ def read_model(path, config, dtype, quantization=None):
                     weights = archive.extract(WEIGHTS, folder)
             with h5py.File(weights, "r") as file:
                 check_arrays(file, most)
-            model = Transformer(config, dtype=dtype)
+            model = model_of(config, dtype)
             if quantization is not None:
                 quantize(model, quantization)
             model.load_weights(weights)
@@ -95,9 +93,11 @@ def check_members(archive, sizes):
 def check_config(archive, config):
     found = json.loads(archive.read("config.json"))
     kind = found["registered_name"]
-    expect(kind == CLASS, "its class", f"be {CLASS}", kind)
+    own = type(config)
+    wanted = f"keras_transformer>{KINDS[own].__name__}"
+    expect(kind == wanted, "its class", f"be {wanted}", kind)
     # An older file lacks newer options.
-    if TransformerConfig(**found["config"]["config"]) != config:
+    if own(**found["config"]["config"]) != config:
         raise ValueError("its configuration is another")
 
 

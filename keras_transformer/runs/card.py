@@ -6,7 +6,9 @@ import operator
 import string
 from pathlib import Path
 
+from ..config import CausalLMConfig
 from ..data.cleaning import CleaningReport, FilterReport, one_line
+from ..data.documents import TextReport
 from .sealed_files import new_file
 
 CARD = "README.md"
@@ -32,23 +34,24 @@ def card(run, kind="run", more=()):
 
     Args:
         run: the `Run` that is told about.
-        kind: "run", or the format of an export of it; see `usage`.
+        kind: "run", or the format of an export of it; see `text_of`.
         more: facts beside the run's own, a dict.
     """
     languages = run.config.languages
-    template = string.Template((TEXTS / "card.md").read_text("utf-8"))
+    template = string.Template(text_of(run.config.model, "card"))
     return template.substitute(
         languages=json.dumps(languages or []),
         pair=" to ".join(languages or ["languages unknown"]),
         facts="\n".join(outline(facts(run) | dict(more))),
         limit=limit_of(run),
-        usage=usage(kind),
+        usage=text_of(run.config.model, kind),
     )
 
 
-def usage(kind):
-    """How a run, or an export of some format, is opened: in Markdown."""
-    return (TEXTS / f"{kind}.md").read_text("utf-8").rstrip()
+def text_of(model, kind):
+    """How a run of a model's config, or an export in some format, is opened."""
+    place = TEXTS / "language_model" if isinstance(model, CausalLMConfig) else TEXTS
+    return (place / f"{kind}.md").read_text("utf-8").rstrip()
 
 
 def facts(run):
@@ -78,11 +81,13 @@ def data_of(run):
             found["one of each"] = shown_pairs
     for name in (TRAIN, VALID):
         if name in run.manifest.sums:
-            report = FilterReport(**run.manifest.read_json(name)["report"])
+            kind = TextReport if run.config.is_language_model else FilterReport
+            report = kind(**run.manifest.read_json(name)["report"])
             found[name.split("/")[1]] = str(report)
     if found:
         found["max_length"] = run.config.data.max_length
-        found["max_ratio"] = run.config.data.max_ratio
+        if not run.config.is_language_model:
+            found["max_ratio"] = run.config.data.max_ratio
     return found
 
 
@@ -108,6 +113,8 @@ def limit_of(run):
         return "The license and the limits of its origin hold for it, too."
     most = config.data.max_length
     seen = f"It has seen no sentence of more than {most:,} tokens"
+    if config.is_language_model:
+        seen = f"It has seen {most:,} tokens at once and no more"
     return f"{seen}, and no character that its training text lacks."
 
 

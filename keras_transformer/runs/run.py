@@ -23,10 +23,12 @@ import warnings
 from pathlib import Path
 
 from ..config import (
+    CausalLMConfig,
     DataConfig,
     DecodingConfig,
     TrainingConfig,
     TransformerConfig,
+    config_from,
     expect,
 )
 from ..pretrained.tokenizers.load import load_folder
@@ -57,7 +59,7 @@ class RunConfig:
     """What a run's `config.json` says.
 
     Attributes:
-        model: the `TransformerConfig`.
+        model: the `TransformerConfig`, or the `CausalLMConfig` of a language model.
         data: the `DataConfig`.
         training: the `TrainingConfig`.
         origin: where the checkpoint comes from that the run began with, if it did.
@@ -65,12 +67,16 @@ class RunConfig:
         quantization: `"int8"` if `model.keras` is quantized; None for floats.
     """
 
-    model: TransformerConfig
+    model: TransformerConfig | CausalLMConfig
     data: DataConfig
     training: TrainingConfig
     origin: dict | None = None
     languages: list | None = None
     quantization: str | None = None
+
+    @property
+    def is_language_model(self):
+        return isinstance(self.model, CausalLMConfig)
 
 
 @dataclasses.dataclass(eq=False)
@@ -124,7 +130,7 @@ class Run:
             )
         try:
             config = RunConfig(
-                TransformerConfig(**content["model"]),
+                config_from(content["model"]),
                 DataConfig(**content["data"]),
                 TrainingConfig(**content["training"]),
                 content.get("origin"),
@@ -143,7 +149,8 @@ class Run:
         Args:
             folder: the path; `new_directory` gives one that appears when complete.
             config: the `RunConfig`.
-            tokenizers: for source and target; the same object if they are shared.
+            tokenizers: for source and target; the same object if they are shared, or
+                if it is a language model's.
         """
         save_tokenizers(folder, *tokenizers)
         content = {"format": FORMAT, **dataclasses.asdict(config)}
@@ -205,7 +212,7 @@ class Run:
             warnings.warn(said, stacklevel=2)
 
     def model(self, dtype=None):
-        """The `Transformer`, not compiled.
+        """The `Transformer` or `CausalLM`, not compiled.
 
         Nothing in the file is executed or made: the model is built from `config.json`,
         and its arrays are read.
@@ -252,8 +259,25 @@ class Run:
         """The `Translator` of the run's model, for a `DecodingConfig`."""
         from ..decoding.translator import Translator
 
+        self.check_kind(False, "a translation model")
         search = self.search(config)
         return Translator(self.model(), *self.tokenizers, config=search)
+
+    def generator(self, config=None, stop=()):
+        """The `Generator` of the run's language model, for a `DecodingConfig`.
+
+        `stop` are tokens that end a text, as for a `Generator`.
+        """
+        from ..decoding.generator import Generator
+
+        self.check_kind(True, "a language model")
+        return Generator(self.model(), self.tokenizers[0], config, stop)
+
+    def check_kind(self, is_language_model, what):
+        """Raise a `ValueError` if the model is of the other kind than `what` says."""
+        found = type(self.config.model).__name__.removesuffix("Config")
+        is_right = self.config.is_language_model == is_language_model
+        expect(is_right, f"run {str(self.path)!r}", f"hold {what}", found)
 
     def search(self, config=None):
         """A `DecodingConfig` that cuts no sentence as long as those of the training."""

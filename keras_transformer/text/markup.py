@@ -124,6 +124,10 @@ class Markup:
         text = self._marks.sub(symbol, without_symbols(text))
         return text, tuple(numbers)
 
+    def places(self, text):
+        """Where the marks of a text are: pairs of start and end."""
+        return [match.span() for match in self._marks.finditer(text)]
+
     def symbols_in(self, target, marks):
         """A translation with symbols for those of its marks that its source has."""
         numbers = {mark: number for number, mark in enumerate(marks)}

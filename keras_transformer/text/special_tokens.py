@@ -9,13 +9,15 @@ PAD = 0
 UNKNOWN = 1
 BEGIN = 2
 END = 3
+NO_TOKEN = -1  # where a vocabulary has none for it
 
 
 @dataclasses.dataclass(frozen=True)
 class SpecialTokens:
     """The ids of a tokenizer's special tokens.
 
-    They are ours when absent, and its file's own when it comes with a checkpoint.
+    They are ours when absent, and its file's own when it comes with a checkpoint, which
+    may have no token for padding or for what it does not know: -1 stands for none.
 
     Args:
         pad: fills the rows of a batch.

@@ -65,6 +65,8 @@ class Tokenizer:
     source_prefix = ()  # ids before each source sentence
     source_suffix = (special.end,)  # ids after it
     target_prefix = ()  # ids that each translation must begin with
+    prompt_prefix = (special.begin,)  # ids before each text of a language model
+    stops = ()  # ids beside END with which a language model ends a text
     languages = {}  # from which to choose: ids by code
     markup = None  # what it has symbols for, a `Markup`
 

@@ -185,7 +185,8 @@ class Checkpoints(SessionCallback):
             # Of one row: metrics do not depend on how many there are.
             row = [array[:1] for array in self.session.batches[0][1:]]
             labels, weights = map(ops.convert_to_tensor, row)
-            logits = ops.zeros((*labels.shape, self.model.config.target_vocab_size))
+            size, _, _ = self.model.config.side("target")
+            logits = ops.zeros((*labels.shape, size))
             self.model.compute_metrics(None, labels, logits, weights)
         self.distribution.set_metrics(self.model, self.metrics)
         self.metrics = ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..config import (
     SIZES,
+    CausalLMConfig,
     DataConfig,
     TrainingConfig,
     TransformerConfig,
@@ -16,6 +17,7 @@ from ..config import (
     preset,
 )
 from ..data.corpus import clean_pairs
+from ..data.documents import read_documents
 from ..runs.flag_names import flag
 from ..text.normalization import compose, has_text
 from ..text.special_tokens import SpecialTokens
@@ -32,6 +34,7 @@ OFTEN = 30
 TOKENS_A_WORD = 1.6
 # A plan has at least this many times the updates of its warm-up.
 WARMUPS = 4
+TEXT_LENGTH = 256  # tokens in a row of a language model's training
 
 # What suits a corpus of so many words a side and more. The first two were measured on
 # the captions of Multi30k; the others are published.
@@ -120,16 +123,18 @@ class CorpusSize:
         words: words a side, the mean of the two.
         characters: how many different ones.
         repeated: how many different words, of two characters or more, occur twice.
+        sides: 2, or 1 for the text of a language model, whose pairs are its lines.
     """
 
     pairs: int
     words: int
     characters: int
     repeated: int
+    sides: int = 2
 
     @classmethod
-    def of(cls, corpus):
-        """Count the text of some pairs, read once."""
+    def of(cls, corpus, sides=2):
+        """Count tuples of lines, one of each side, read once."""
         pairs = 0
         words = 0
         characters = {" "}  # that before a sentence is a token
@@ -146,7 +151,8 @@ class CorpusSize:
         # Tokens hold one digit or none; single letters are characters already.
         words_seen = [word for word in seen if len(word) > 1 and word.isalpha()]
         repeated = [word for word in words_seen if seen[word] > 1]
-        return cls(pairs, int(words / share / 2), len(characters), len(repeated))
+        counts = (int(words / share / sides), len(characters), len(repeated))
+        return cls(pairs, *counts, sides)
 
     def vocabulary(self, wanted, data):
         """How many tokens of those wanted the text supports, by a `DataConfig`.
@@ -157,7 +163,7 @@ class CorpusSize:
         least = SPECIAL + self.characters
         if data.byte_fallback:
             least += BYTES
-        text = 2 * self.words
+        text = self.sides * self.words
         repeated = self.repeated
         if data.tokenizer == "unigram":
             repeated //= 3
@@ -175,7 +181,7 @@ class FittedSettings:
     `flags` are the settings as the command takes them.
     """
 
-    model: TransformerConfig
+    model: TransformerConfig | CausalLMConfig
     data: DataConfig
     training: TrainingConfig
     why: str
@@ -185,7 +191,9 @@ class FittedSettings:
         return f"{self.why}\nThe same settings as flags: {self.flags}"
 
 
-def fitted_settings(source, target=None, begun=None, validated=True, **given):
+def fitted_settings(
+    source=None, target=None, begun=None, validated=True, text=None, **given
+):
     """The settings of model, data and training that suit a corpus.
 
     Its pairs and words are counted, once they are cleaned. The rule is the table of
@@ -197,8 +205,10 @@ def fitted_settings(source, target=None, begun=None, validated=True, **given):
         begun: the `RunConfig` of a run to fine-tune, which keeps its model and data.
         validated: whether there are validation pairs, given or drawn; without, nothing
             tells when to stop, and the epochs are a quarter.
+        text: paths of the text of a language model, in place of source and target. The
+            rule is the same, by words, with rows of 256 tokens.
         **given: what stands whatever the corpus: `preset`, and fields of
-            `TransformerConfig`, `DataConfig` and `TrainingConfig`.
+            `TransformerConfig` or `CausalLMConfig`, `DataConfig` and `TrainingConfig`.
 
     Returns:
         `FittedSettings`, whose `model`, `data` and `training` are for `train`.
@@ -213,23 +223,31 @@ def fitted_settings(source, target=None, begun=None, validated=True, **given):
 
     Source: Vaswani et al. 2017, section 5; fairseq, examples/translation (IWSLT'14).
     """
-    filters = data_given(begun, validated, **given)
-    size = CorpusSize.of(clean_pairs(source, target, filters))
+    sides = 2 if text is None else 1
+    filters = data_given(begun, validated, sides, **given)
+    if text is None:
+        corpus = clean_pairs(source, target, filters)
+    else:
+        corpus = zip(read_documents(text))
+    size = CorpusSize.of(corpus, sides)
     return settings_for(size, begun, validated, **given)
 
 
-def data_given(begun=None, validated=True, **given):
+def data_given(begun=None, validated=True, sides=2, **given):
     """The `DataConfig` before the pairs are read, when its filters are needed.
 
     A wrong setting is refused now.
     """
-    any_size = CorpusSize(1000, 9000, 99, 999)
+    any_size = CorpusSize(1000, 9000, 99, 999, sides)
     return settings_for(any_size, begun, validated, **given).data
 
 
 def settings_for(size, begun=None, validated=True, **given):
     """The `FittedSettings` of a `CorpusSize`; the rest as in `fitted_settings`."""
     rule = rule_for(size, begun)
+    is_text = size.sides == 1
+    if is_text and begun is None:
+        rule["max_length"] = TEXT_LENGTH
     if not validated:
         rule["epochs"] //= 4
         rule.pop("patience", None)
@@ -238,7 +256,8 @@ def settings_for(size, begun=None, validated=True, **given):
     why = rule.pop("why")
     fields = rule | given
     size_name = fields.get("preset")
-    model = preset(size_name) if size_name else begun.model
+    kind = CausalLMConfig if is_text else TransformerConfig
+    model = preset(size_name, kind) if size_name else begun.model
     data = begun.data if begun else DataConfig()
     plain = (model, data, TrainingConfig())
     known = {"preset"}.union(*map(flag_fields, plain))
@@ -264,6 +283,8 @@ def settings_for(size, begun=None, validated=True, **given):
     if size_name:
         flags.insert(0, f"--preset {size_name}")
     counted = f"{size.pairs:,} pairs, {size.words:,} words a side"
+    if is_text:
+        counted = f"{size.pairs:,} documents, {size.words:,} words"
     return FittedSettings(*configs, f"{counted}: {why}.", " ".join(flags))
 
 

@@ -34,9 +34,10 @@ class MeanOverTokens(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = as_tensors(y_true, y_pred)
-        value = self.value(y_true, y_pred)
         weights = token_weights(y_true, sample_weight, self.ignore_class)
         counts = ops.greater(weights, 0.0)
+        # A label that does not count may be any number.
+        value = self.value(ops.where(counts, y_true, ops.zeros_like(y_true)), y_pred)
         self.total.assign_add(ops.sum(ops.where(counts, value, 0.0)))
         self.count.assign_add(ops.sum(ops.cast(counts, "int32")))
 

@@ -3,9 +3,8 @@
 import math
 import warnings
 
-from ..data.batches import TokenBatches
-from ..data.store import TokenStore
 from .fitted import OFTEN, SPECIAL, WARMUPS, rescaled
+from .opening import open_batches
 
 FEWEST_PAIRS = 1000
 RARE = 20  # how often a token occurs on average that can hardly be learnt
@@ -19,10 +18,12 @@ def warn_of_plan(run, begun=None):
         begun: the `Run` that it begins with, if any.
     """
     data = run.config.data
-    store = TokenStore.open(run.path / "data" / "train")
-    warn_of_warmup(store, data.batch_tokens, run.config.training)
-    if begun is not None:
+    training = run.config.training
+    batches, _ = open_batches(run, training)
+    warn_of_warmup(batches, training)
+    if begun is not None or run.config.is_language_model:
         return
+    store = batches.store
     if len(store) < FEWEST_PAIRS:
         warn(
             f"{len(store)} pairs are few to learn a language from, {FEWEST_PAIRS:,} "
@@ -43,10 +44,9 @@ def warn_of_plan(run, begun=None):
         )
 
 
-def warn_of_warmup(store, batch_tokens, training):
+def warn_of_warmup(batches, training):
     """Warn if the learning rate would never reach its peak."""
     steps = training.gradient_accumulation
-    batches = TokenBatches(store, batch_tokens, accumulation=steps)
     updates = math.ceil(len(batches) / steps) * training.epochs
     updates = min(updates, training.max_updates or updates)
     warmup = training.warmup_updates

@@ -8,13 +8,20 @@ import operator
 
 import keras
 
-from ..config import FROM_TOKENIZER, DataConfig, FilterConfig, expect, flag_fields
+from ..config import (
+    FROM_TOKENIZER,
+    CausalLMConfig,
+    DataConfig,
+    FilterConfig,
+    expect,
+    flag_fields,
+)
 from ..data.corpus import clean_pairs, held_out
 from ..data.sides import check_sides
 from ..data.store import TokenStore
 from ..evaluation.evaluate import HELD_OUT
 from ..evaluation.scores import bleu_metric, chosen_tokenize
-from ..models.transformer import Transformer
+from ..models.kinds import model_of
 from ..runs.bars import doing, say
 from ..runs.extras import needed
 from ..runs.flag_names import spelled
@@ -27,6 +34,7 @@ from .fitted import chosen_by, fitted_settings
 from .plan import warn_of_plan
 from .progress import Session
 from .recipe import compile_for_training
+from .text import check_text, prepare_text
 
 # Of the validation pairs, translated after every epoch when BLEU decides.
 BLEU_SENTENCES = 500
@@ -50,29 +58,48 @@ MAY_CHANGE = (
 
 
 def begin(
-    path, pairs, valid, model, data, training, overwrite, init_from, distribution, held
+    path,
+    kind,
+    corpus,
+    valid,
+    model,
+    data,
+    training,
+    overwrite,
+    init_from,
+    distribution,
+    held,
 ):
     """Make a new run, ready to train, which the `ExitStack` `held` holds from then on.
 
-    Of `train` are `pairs` and `valid`, `Pairs` or None.
+    `kind` is the class of the model's configuration; the corpora are `Pairs`, or paths
+    of text for a language model.
     """
+    is_text = kind is CausalLMConfig
     what = f"be given to begin a run, {str(path)!r} being none to resume"
-    expect(pairs is not None, "source", what, pairs)
-    if valid is not None:
+    expect(corpus is not None, "text" if is_text else "source", what, corpus)
+    if is_text:
+        check_text((corpus, valid), data, training)
+    elif valid is not None:
         next(iter(valid), None)  # what cannot be read is refused now
     begun = None
     if init_from is not None:
         begun = Run.open(init_from)
+        begun.check_kind(is_text, "a language model" if is_text else "a translator")
         model, data = continued(begun, model, data)
     filters = data or DataConfig()
-    corpus = clean_pairs(pairs, config=filters)
-    if valid is not None:
-        check_sides(corpus, valid)
-    is_validated = valid is not None or filters.valid_size != 0
+    is_validated = valid is not None
+    if not is_text:
+        corpus = clean_pairs(corpus, config=filters)
+        if valid is not None:
+            check_sides(corpus, valid)
+        is_validated = is_validated or filters.valid_size != 0
     if None in (model, data, training):
         own = begun and begun.config
         given = chosen_by(model, data, training)
-        settings = fitted_settings(corpus, None, own, is_validated, **given)
+        material = dict(text=corpus) if is_text else dict(source=corpus)
+        how = dict(begun=own, validated=is_validated, **given)
+        settings = fitted_settings(**material, **how)
         print(settings, flush=True)
         model = model or settings.model
         data = data or settings.data
@@ -91,7 +118,8 @@ def begin(
     limit = f"max_positions={model.max_positions} with positions='learned'"
     expect(fits, "max_length", f"be at most {limit}", data.max_length)
     if begun is None:
-        sizes = dict.fromkeys(FROM_TOKENIZER[:2], data.vocab_size)
+        names = ["vocab_size"] if is_text else FROM_TOKENIZER[:2]
+        sizes = dict.fromkeys(names, data.vocab_size)
         model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
@@ -139,11 +167,31 @@ def prepare(folder, corpus, valid, config, begun=None):
 
     Args:
         folder: the directory.
-        corpus: `CleanPairs` to train on.
-        valid: validation pairs; None to hold some of the corpus out.
+        corpus: `CleanPairs` to train on; or paths of text for a language model.
+        valid: validation pairs; None to hold some of the corpus out; or paths of text.
         config: the `RunConfig`; what the tokenizers say about the model is filled in.
         begun: the `Run` whose tokenizers and weights to begin with.
     """
+    if config.is_language_model:
+        tokenizers, config = prepare_text(folder, (corpus, valid), config, begun)
+    else:
+        tokenizers, config = prepare_pairs(folder, corpus, valid, config, begun)
+    run = Run.begin(folder, config, tokenizers)
+    (folder / "checkpoints").mkdir()
+    # So that it can be resumed from before its first batch.
+    if begun is not None:
+        model = new_model(run, config.training, begun.model().get_weights())
+        trained = sum(math.prod(one.shape) for one in model.trainable_variables)
+        print(f"{trained:,} of {model.config.parameters:,} parameters are trained")
+        model.optimizer.build(model.trainable_variables)
+        checkpoints = Checkpoints(Session(run, config.training))
+        checkpoints.set_model(model)
+        checkpoints.save()
+    return run
+
+
+def prepare_pairs(folder, corpus, valid, config, begun=None):
+    """Fill a folder with the stores of pairs; the tokenizers, and the `RunConfig`."""
     data = config.data
     train = corpus
     (folder / "data").mkdir()
@@ -188,24 +236,13 @@ def prepare(folder, corpus, valid, config, begun=None):
     languages = earlier.languages or corpus.languages
     known = dict(origin=earlier.origin, languages=languages)
     config = dataclasses.replace(config, model=model, **known)
-    run = Run.begin(folder, config, tokenizers)
-    (folder / "checkpoints").mkdir()
-    # So that it can be resumed from before its first batch.
-    if begun is not None:
-        model = new_model(run, config.training, begun.model().get_weights())
-        trained = sum(math.prod(one.shape) for one in model.trainable_variables)
-        print(f"{trained:,} of {model.config.parameters:,} parameters are trained")
-        model.optimizer.build(model.trainable_variables)
-        checkpoints = Checkpoints(Session(run, config.training))
-        checkpoints.set_model(model)
-        checkpoints.save()
-    return run
+    return tokenizers, config
 
 
 def new_model(run, training, weights=None):
     """A run's model as it begins, compiled, with the weights of another if given."""
     keras.utils.set_random_seed(training.seed)
-    model = Transformer(run.config.model, dtype=training.dtype)
+    model = model_of(run.config.model, training.dtype)
     if weights is not None:
         model.set_weights(weights)
     if training.lora_rank is not None:

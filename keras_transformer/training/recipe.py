@@ -16,7 +16,7 @@ from .schedule import WarmupSchedule
 def compile_for_training(
     model, training=None, loss_reduction="mean_with_sample_weight"
 ):
-    """Compile a `Transformer` with the paper's recipe: Adam, warm-up, smoothed loss.
+    """Compile a model with the paper's recipe: Adam, warm-up, smoothed loss.
 
     `model.fit` then takes arrays, a `tf.data.Dataset`, a `DataLoader`, a `PyDataset` or
     a generator of `(inputs, labels)` or `(inputs, labels, weights)`. Labels that are
@@ -24,7 +24,7 @@ def compile_for_training(
     token (`nats`, not smoothed), the perplexity and the accuracy.
 
     Args:
-        model: a `Transformer`.
+        model: a `Transformer` or a `CausalLM`.
         training: a `TrainingConfig`; the paper's when absent. What it says of epochs,
             checkpoints, LoRA and data types is not for `compile`.
         loss_reduction: `"sum"` for batches that carry the weights `real / number of
@@ -52,7 +52,7 @@ def compile_for_training(
 
 
 def compile_options(config, training, loss_reduction="mean_with_sample_weight"):
-    """The arguments of `compile` for a `TransformerConfig` and a `TrainingConfig`."""
+    """The arguments of `compile` for a model's config and a `TrainingConfig`."""
     steps = training.gradient_accumulation
     padding = config.pad_id
     warmup = (training.warmup_updates, training.learning_rate_scale, steps)

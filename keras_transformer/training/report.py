@@ -2,14 +2,17 @@
 
 import numpy as np
 
+from ..data.documents import DocumentStore
 from ..data.store import TokenStore
+from ..decoding.generator import Generator
 from ..decoding.translator import Translator
 from ..runs.bars import advance, describe, doing, say
 from ..runs.flag_names import flag
 from ..text.markup import SYMBOL
 from .progress import SessionCallback
 
-SAMPLES = 5  # validation pairs to show at the end
+SAMPLES = 5  # validation pairs or texts to show at the end
+PROMPT = 8  # words of a text that the model continues, at most
 WHY = {
     "epochs": "all {} epochs are done",
     "max_updates": "all {} updates of max_updates are done",
@@ -68,6 +71,9 @@ def show_samples(run, model):
     if not place.exists():
         return
     tokenizers = run.tokenizers
+    if run.config.is_language_model:
+        show_texts(model, DocumentStore.open(place), tokenizers[0])
+        return
     store = TokenStore.open(place)
     rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
     pairs = zip(*store.texts(rows, *tokenizers))
@@ -78,4 +84,16 @@ def show_samples(run, model):
         translations = translator([source for source, _ in pairs])
     for (source, reference), translation in zip(pairs, translations, strict=True):
         say(f"\n  {source}", f"  reference: {reference}", f"  model:     {translation}")
+    say("")
+
+
+def show_texts(model, store, tokenizer):
+    """Print how a language model continues the first halves of some documents."""
+    rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
+    words = [text.split() for text in store.texts(rows, tokenizer)]
+    prompts = [" ".join(own[: min(PROMPT, len(own) // 2)]) for own in words]
+    with doing(f"continuing {len(rows)} validation texts"):
+        texts = Generator(model, tokenizer)(prompts)
+    for prompt, text in zip(prompts, texts, strict=True):
+        say(f"\n  prompt: {prompt}", f"  model:  {text}")
     say("")

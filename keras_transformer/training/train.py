@@ -8,17 +8,14 @@ from pathlib import Path
 
 import keras
 
-from ..config import expect, preset
-from ..data.batches import TokenBatches
+from ..config import CausalLMConfig, TransformerConfig, expect, preset
 from ..data.pairs import read_pairs
-from ..data.store import TokenStore
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
 from ..runs.bars import doing, say
 from ..runs.run import Run
 from ..runs.sealed_files import load_arrays, locked
 from ..runs.work_folder import remove_partial
-from ..text.sentence_format import SentenceFormat
 from .averaging import average_weights
 from .checkpoints import (
     Checkpoints,
@@ -26,6 +23,7 @@ from .checkpoints import (
     KeepBest,
     RunLog,
 )
+from .opening import open_batches
 from .prepare import (
     TRANSLATED,
     begin,
@@ -35,6 +33,14 @@ from .prepare import (
 from .progress import Session, inner_optimizer, signals_noted
 from .report import EpochLines, report, why_over
 
+PAIRS = (
+    "pairs",
+    "source",
+    "target",
+    "valid_pairs",
+    "valid_source",
+    "valid_target",
+)
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
 
@@ -53,8 +59,12 @@ def train(
     distribution=ONE_DEVICE,
     pairs=None,
     valid_pairs=None,
+    text=None,
+    valid_text=None,
 ):
     """Learn a tokenizer and a model from parallel text; leave a run directory.
+
+    From `text` instead of `source` a language model is learned.
 
     After every epoch the model is validated, and saved if it is the best so far; at the
     end the mean of the last epochs' weights is validated too, and saved if it is better
@@ -71,9 +81,10 @@ def train(
         valid_source, valid_target: held-out pairs, likewise. Without any, some of the
             training's are held out, see `DataConfig`'s `valid_size`, and kept in the
             run; no source sentence is on both sides.
-        model: the name of a preset, or a `TransformerConfig`; its vocabulary sizes come
-            from the tokenizer, and its `share_embeddings` from `data.share_embeddings`.
-            those of a run that begins with another's (`init_from`) are its own.
+        model: the name of a preset, or a `TransformerConfig`, or with `text` a
+            `CausalLMConfig`; its vocabulary sizes come from the tokenizer, and its
+            `share_embeddings` from `data.share_embeddings`; those of a run that begins
+            with another's (`init_from`) are its own.
         data: a `DataConfig`.
         training: a `TrainingConfig`. What is absent of these three is fitted to the
             corpus, see `fitted_settings`, and printed.
@@ -90,9 +101,13 @@ def train(
         pairs, valid_pairs: instead of source and target, what holds both sides: all
             that `read_pairs` takes, or what it or `clean_pairs` gave. The filters of
             `data` drop what is clearly wrong, and print what that was.
+        text: text of a language model, plain or `.gz`: a path, or a list of paths. Each
+            line is a document; of a longer one than `data.max_length` tokens the model
+            sees that many at once.
+        valid_text: held-out text, likewise.
 
     Returns:
-        the trained `Transformer`, with the weights that were saved.
+        the trained `Transformer` or `CausalLM`, with the weights that were saved.
 
     Raises:
         ValueError: for bad input, before anything of it is kept.
@@ -102,23 +117,40 @@ def train(
         ConnectionError: if another process of the training ended.
     """
     path = Path(run)
+    goes_on = resume and (path / "config.json").is_file()
+    is_text = text is not None
+    if goes_on:
+        is_text = Run.open(path).config.is_language_model
+    kind = CausalLMConfig if is_text else TransformerConfig
     if isinstance(model, str):
-        model = preset(model)
+        model = preset(model, kind)
+    is_right = model is None or isinstance(model, kind)
+    what = f"be a {kind.__name__} {'with' if is_text else 'without'} text"
+    expect(is_right, "model", what, type(model).__name__)
     settings = (model, data, training)
-    pairs = pairs_given(pairs, source, target)
-    valid = pairs_given(valid_pairs, valid_source, valid_target, "valid_")
+    given = (pairs, source, target, valid_pairs, valid_source, valid_target)
+    if is_text:
+        for name, value in zip(PAIRS, given):
+            expect(value is None, name, "be absent with text", value)
+        corpus = as_paths(text)
+        valid = as_paths(valid_text)
+    else:
+        what = "be absent without text"
+        expect(valid_text is None, "valid_text", what, valid_text)
+        corpus = pairs_given(*given[:3])
+        valid = pairs_given(*given[3:], "valid_")
     prepares = doing("preparing the training", shown=distribution.process == 0)
     with named(distribution), prepares, contextlib.ExitStack() as held:
         with distribution.main_process_first() as is_first:
             if is_first:
                 remove_partial(path.resolve().parent)  # a run may come back
-                if resume and (path / "config.json").is_file():
+                if goes_on:
                     manifest = Run.open(path).manifest
                     held.enter_context(locked(path))
                     manifest.verify("data")
                 else:
                     how = (overwrite, init_from, distribution, held)
-                    begin(path, pairs, valid, *settings, *how)
+                    begin(path, kind, corpus, valid, *settings, *how)
         opened = Run.open(path)
         training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
@@ -138,6 +170,13 @@ def pairs_given(pairs, source, target, prefix=""):
     if pairs is source is None:
         return None
     return read_pairs(source if pairs is None else pairs, target)
+
+
+def as_paths(given):
+    """A list of paths, of one or several; None stays None."""
+    if given is None or isinstance(given, (list, tuple)):
+        return given
+    return [given]
 
 
 @contextlib.contextmanager
@@ -184,21 +223,6 @@ def fit(run, training, distribution):
     if session.writes:
         report(session, model)
     return model
-
-
-def open_batches(run, training, distribution):
-    """The `TokenBatches` of a run's training pairs and validation pairs (or None)."""
-    size = run.config.data.batch_tokens
-    sentence_format = SentenceFormat.of(*run.tokenizers)
-    options = dict(shard=distribution.shard, sentence_format=sentence_format)
-    store = TokenStore.open(run.path / "data" / "train")
-    steps = training.gradient_accumulation
-    batches = TokenBatches(store, size, training.seed, accumulation=steps, **options)
-    place = run.path / "data" / "valid"
-    if not place.exists():
-        return batches, None
-    held_out = TokenBatches(TokenStore.open(place), size, shuffle=False, **options)
-    return batches, held_out
 
 
 def callbacks_of(session, bleu):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_transformer.config import TransformerConfig
+from keras_transformer.config import EncoderConfig, TransformerConfig
 from keras_transformer.layers.decoder_block import DecoderBlock
 from keras_transformer.layers.encoder_block import EncoderBlock
 from keras_transformer.layers.feed_forward import FeedForward
@@ -12,6 +12,7 @@ from keras_transformer.layers.relative_bias import RelativeBias
 from keras_transformer.layers.residual import Residual
 from keras_transformer.models.decoder import Decoder
 from keras_transformer.models.encoder import Encoder
+from keras_transformer.models.heads import MaskedLanguageModel
 from keras_transformer.models.transformer import EncoderDecoder
 
 CONFIG = TransformerConfig(
@@ -22,6 +23,9 @@ CONFIG = TransformerConfig(
     d_model=6,
     d_ff=7,
     num_heads=3,
+)
+ALONE = EncoderConfig(
+    vocab_size=11, num_layers=1, d_model=6, d_ff=7, num_heads=3, token_types=11
 )
 BLOCK = dict(num_heads=3, key_dim=5, d_ff=7)
 
@@ -79,6 +83,16 @@ LAYERS = {
         dict(ids=ids(2, 4)),
     ),
     "Encoder": (Encoder, dict(config=CONFIG), dict(source_ids=ids(2, 5))),
+    "Encoder alone": (
+        Encoder,
+        dict(config=ALONE),
+        dict(source_ids=ids(2, 5), token_types=ids(2, 5)),
+    ),
+    "MaskedLanguageModel": (
+        MaskedLanguageModel,
+        dict(config=ALONE),
+        dict(token_ids=ids(2, 5)),
+    ),
     "Decoder": (
         Decoder,
         dict(config=CONFIG),

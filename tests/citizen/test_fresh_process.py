@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from cases import CONFIG, ids
+from cases import ALONE, CONFIG, ids
 from fresh import ORDERS
 from keras import ops
 from layer_checks import ON_TORCH
@@ -19,6 +19,8 @@ from keras_transformer.config import TrainingConfig
 from keras_transformer.layers.encoder_block import EncoderBlock
 from keras_transformer.layers.multi_head_attention import MultiHeadAttention
 from keras_transformer.layers.positional_embedding import PositionalEmbedding
+from keras_transformer.models.encoder import Encoder
+from keras_transformer.models.heads import masked_language_model, span_classifier
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
 from keras_transformer.training.metrics import Perplexity, TokenAccuracy
@@ -28,12 +30,14 @@ from keras_transformer.training.schedule import WarmupSchedule
 
 BACKENDS = ("jax", "tensorflow", "torch")
 INPUTS = dict(source_ids=ids(4, 5), target_ids=ids(4, 3))
+PAIRS = dict(INPUTS)
+INPUTS |= dict(token_ids=ids(4, 5), token_types=ids(4, 5))
 LABELS = ids(4, 3)
 
 
 def compiled():
     model = compile_for_training(Transformer(CONFIG), TrainingConfig(warmup_updates=9))
-    model.fit(INPUTS, LABELS, verbose=0)
+    model.fit(PAIRS, LABELS, verbose=0)
     return model
 
 
@@ -61,6 +65,8 @@ def folder(tmp_path_factory):
         "compiled": compiled(),
         "uncompiled": Transformer(CONFIG),
         "functional": functional(),
+        "span": span_classifier(Encoder(ALONE)),
+        "masked": masked_language_model(Encoder(ALONE)),
     }
     for name, model in models.items():
         arrays = {tensor.name: INPUTS[tensor.name] for tensor in model.inputs}

@@ -160,7 +160,7 @@ def test_a_quantized_model_is_saved_and_loaded(name, tmp_path, few_objects):
 def test_a_mixed_policy(name, policy):
     layer, _, output = called(name, dtype=policy)
     half = policy.removeprefix("mixed_")
-    is_logits = name in ("Decoder", "EncoderDecoder")
+    is_logits = name in ("Decoder", "EncoderDecoder", "MaskedLanguageModel")
     dtype = keras.backend.standardize_dtype(output.dtype)
     assert dtype == ("float32" if is_logits else half)
     assert {weight.dtype for weight in layer.weights} == {"float32"}

@@ -28,6 +28,7 @@ SETTINGS = {
     "demo": (),
     "train": (TransformerConfig, DataConfig, TrainingConfig),
     "translate": (DecodingConfig,),
+    "generate": (DecodingConfig,),
     "evaluate": (DecodingConfig,),
     "export": (DecodingConfig,),
     "import": (),

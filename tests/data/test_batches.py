@@ -83,6 +83,7 @@ def test_the_sentence_format_counts_where_pairs_are_dropped(tokenizer):
         source_prefix=(5,),
         source_suffix=(3,),
         target_prefix=(),
+        markup=None,
     )
     sources = ["ab", "ab ba ab ba"]
     longest = len(tokenizer.encode(sources[1:])[0]) + 1

@@ -21,7 +21,7 @@ def test_judging_counts_end_tokens():
 
 
 def test_the_report_in_words():
-    assert str(FilterReport(1, 2, 3, 4)) == (
+    assert str(FilterReport(kept=1, empty=2, too_long=3, ratio=4)) == (
         "kept 1 of 10 pairs; dropped 9: 2 empty, 3 too long, 4 of unlikely length ratio"
     )
 

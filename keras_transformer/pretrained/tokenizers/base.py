@@ -16,7 +16,7 @@ import sentencepiece
 from ...config import expect
 from ...runs.sealed_files import written_aside
 from ...text.lines import checked_texts
-from ...text.special_tokens import SpecialTokens
+from ...text.special_tokens import NO_TOKEN, SpecialTokens
 
 # The piece of a row of the model that no token has: with its space no text spells it.
 UNUSED = "<unused {}>"
@@ -79,7 +79,8 @@ class Vocabulary:
             is_piece = mark != "" and mark in self.ids
             expect(is_piece, "marks", "be in the vocabulary", str(mark)[:40])
         ids = {name: getattr(self, name) for name in LISTS_OF_IDS}
-        ids["special"] = dataclasses.astuple(self.special)
+        special = {*dataclasses.astuple(self.special)} - {NO_TOKEN}
+        ids["special"] = special
         for name, numbers in ids.items():
             for number in numbers:
                 check_id(name, number, size)
@@ -151,8 +152,8 @@ class CheckpointTokenizer:
             for number in map(int, row):
                 expect(0 <= number <= last, "ids", f"lie between 0 and {last}", number)
                 if number not in self.vocabulary.skipped:
-                    shown.append(self.pieces[number])
-            texts.append(self._decode_pieces(shown))
+                    shown.append(number)
+            texts.append(self._decode_ids(shown))
         return texts
 
     @property
@@ -206,6 +207,9 @@ class CheckpointTokenizer:
             elif part:
                 ids += self._encode_text(part)
         return ids
+
+    def _decode_ids(self, ids):
+        return self._decode_pieces([self.pieces[number] for number in ids])
 
     def _lookup(self, pieces):
         ids = self.vocabulary.ids

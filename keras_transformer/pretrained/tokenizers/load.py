@@ -15,6 +15,8 @@ from .files import (
     reading,
 )
 from .fsmt import FsmtTokenizer, read_fsmt
+from .language_model import LanguageModelTokenizer, read_library
+from .library import LibraryTokenizer, read_bart, read_t5
 from .marian import MarianTokenizer, read_marian
 from .multilingual import (
     MultilingualTokenizer,
@@ -26,10 +28,20 @@ READERS = {
     "fsmt": read_fsmt,
     "m2m_100": read_multilingual,
     "mbart": read_multilingual,
+    "bart": read_bart,
+    "t5": read_t5,
+    "gpt2": read_library,
+    "llama": read_library,
+    "qwen2": read_library,
 }
-KINDS = {
-    kind.kind: kind for kind in (MarianTokenizer, MultilingualTokenizer, FsmtTokenizer)
-}
+TOKENIZERS = (
+    MarianTokenizer,
+    MultilingualTokenizer,
+    FsmtTokenizer,
+    LibraryTokenizer,
+    LanguageModelTokenizer,
+)
+KINDS = {kind.kind: kind for kind in TOKENIZERS}
 
 
 def load_tokenizers(folder, config, source_lang=None, target_lang=None):

@@ -104,7 +104,7 @@ def test_saving_and_loading(folder):
 
 
 CHANGED = [
-    ({"kind": "other"}, "kind must be one of marian, multilingual, fsmt; .* 'other'"),
+    ({"kind": "other"}, "kind must be one of marian, multilingual, fsmt, .* 'other'"),
     ({"kind": ["marian"]}, r"kind must be one of .*; received \['marian'\]"),
     ({"kind": "marian"}, "encoder.spm' cannot be used: No such file"),
     ({"special": {"pad": 99}}, "special must have ids between 0 and 9; received 99"),

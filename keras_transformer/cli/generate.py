@@ -1,0 +1,50 @@
+"""Continue texts with a trained language model."""
+
+from ..runs.bars import doing
+from . import translate
+from .flags import RUN
+from .output import rows_of
+
+FLAGS = {
+    **RUN,
+    "text": dict(metavar="PROMPT", nargs="*", help="beginnings of texts"),
+    "--input": dict(help="file of prompts, also as .gz (default: standard input)"),
+    "--output": translate.FLAGS["--output"],
+    "--stop": dict(
+        metavar="TOKEN",
+        action="append",
+        default=[],
+        help="a token that ends a text, as the vocabulary spells it; may be repeated",
+    ),
+    "--token-scores": translate.FLAGS["--token-scores"],
+}
+GROUPS = translate.SEARCH
+FIRST = (
+    "--input",
+    "--output",
+    "--stop",
+    "--token-scores",
+    "--search",
+    "--beam",
+    "--n-best",
+    "--temperature",
+    "--top-p",
+    "--extra-length",
+)
+ONLY = {}
+
+
+def run(options):
+    from ..decoding.generator import Generator
+
+    search = translate.chosen_search(options)
+
+    def load():
+        with doing(f"opening {options.run}"):
+            return Generator.load(options.run, search, options.stop)
+
+    def answers(generator, lines, typed):
+        columns = (False, options.token_scores)
+        return rows_of(generator, lines, *columns, at_once=typed)
+
+    translate.answer(options, load, answers, "generating", "texts")

@@ -1,0 +1,104 @@
+"""What the functional models have in common: LoRA, saving, their configuration."""
+
+import keras
+
+from ..config import config_from, expect
+
+
+class ConfiguredModel(keras.Model):
+    """A functional model of one layer, which a config describes.
+
+    A subclass has `blocks`, all those of its stacks.
+
+    Args:
+        layer: the layer, a `ConfiguredLayer`.
+        **kwargs: those of a functional `keras.Model`.
+    """
+
+    lora_rank = None  # that of `enable_lora`
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        self.config = layer.config
+        # `compile` reads from it whether the loss needs scaling.
+        self.dtype_policy = layer.dtype_policy
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        return layer_call  # as in `ConfiguredLayer`
+
+    def enable_lora(self, rank):
+        """Freeze all weights, and let two small matrices learn beside blocks' kernels.
+
+        `W + A B`, with `W (I, O)` frozen, `A (I, rank)` random and `B (rank, O)` zero
+        at first. Compile the model afterwards. It is saved as `W + A B`, without LoRA.
+
+        Args:
+            rank: the width of A and the height of B, d_model at most.
+
+        Raises:
+            ValueError: if the rank is out of range, or there is LoRA already.
+
+        Examples:
+            >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
+            >>> model = Transformer(config)
+            >>> model.enable_lora(2)
+            >>> len(model.trainable_variables)  # of 8 blocks with 4, 4 and 2 kernels
+            128
+
+        Source: Hu et al. 2021, section 4.1; beside all kernels, as in Dettmers et al.
+        2023 (QLoRA), section 4.
+        """
+        most = self.config.d_model
+        what = f"be between 1 and d_model={most}"
+        expect(1 <= rank <= most, "lora_rank", what, rank)
+        frozen = self.variables
+        for layer in self._block_kernels():
+            layer.enable_lora(rank)
+        for variable in frozen:
+            variable.trainable = False
+        self.lora_rank = rank
+
+    def _block_kernels(self):
+        """The layers of the blocks that have a kernel."""
+        for block in self.blocks:
+            for layer in block._flatten_layers():
+                if isinstance(layer, keras.layers.Dense):
+                    yield layer
+
+    def save(self, *args, **kwargs):
+        """Save as `keras.Model.save` does; what LoRA learned is added in float32."""
+        # Keras would store these kernels in the type that a layer computes in.
+        adapted = [*self._block_kernels()] if self.lora_rank else []
+        policies = [layer.dtype_policy for layer in adapted]
+        try:
+            for layer in adapted:
+                layer.dtype_policy = "float32"
+            super().save(*args, **kwargs)
+        finally:
+            for layer, policy in zip(adapted, policies):
+                layer.dtype_policy = policy
+
+    def export(self, filepath, format="tf_saved_model", **options):
+        """Write the forward pass as `keras.Model.export` does, where that is right.
+
+        `keras_transformer.export` writes a run, with search and tokenizer.
+
+        Raises:
+            ValueError: on the torch backend, whose exports have static shapes only.
+        """
+        if keras.backend.backend() == "torch":
+            raise ValueError(
+                f"format={format!r} cannot be written on the torch backend, where "
+                "lengths would be fixed: save the model, then load and export it with "
+                "KERAS_BACKEND=tensorflow, or call keras_transformer.export on a run"
+            )
+        super().export(filepath, format=format, **options)
+
+    def get_config(self):
+        layer = self.layers[-1].get_config()
+        own = {"name": self.name, "trainable": self.trainable}
+        return {"config": layer["config"], "dtype": layer["dtype"], **own}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**{**config, "config": config_from(config["config"])})

@@ -1,0 +1,226 @@
+"""Tokenizers of checkpoints that the library `tokenizers` makes and runs."""
+
+import dataclasses
+
+import numpy as np
+
+from ...config import expect
+from ...runs.extras import needed
+from ...text.lines import checked_texts
+from .base import CheckpointTokenizer
+from .files import TokenizerFiles, read_json, read_limited
+from .multilingual import MultilingualTokenizer, processor
+
+CONTENT = "tokenizer.json"
+WORDS = "vocab.txt"
+MERGES = "merges.txt"
+SENTINEL = "<extra_id_{}>"
+SENTINELS = 100  # of T5, unless its files say another number
+
+
+class LibraryTokenizer(CheckpointTokenizer):
+    """Both sides of a checkpoint, as its `tokenizer.json` says, such as BART's.
+
+    Args:
+        vocabulary: a `Vocabulary`.
+        models: the content of `"tokenizer.json"`.
+
+    Raises:
+        ImportError: if `tokenizers` is not installed.
+        ValueError: if it cannot read the content.
+    """
+
+    kind = "tokenizers"
+    needs = (CONTENT,)
+
+    def __init__(self, vocabulary, models):
+        super().__init__(vocabulary, models)
+        self._tokenizer = tokenizer_of(models[CONTENT])
+
+    def encode(self, lines):
+        texts = [*checked_texts(lines, "lines")]
+        found = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [row.ids for row in found]
+
+    def _decode_ids(self, ids):
+        return self._tokenizer.decode(ids, skip_special_tokens=False)
+
+
+class EncoderTokenizer:
+    """Texts, or pairs of texts, as the inputs of an encoder's model.
+
+    Args:
+        tokenizer: a `tokenizers.Tokenizer`.
+        config: the `EncoderConfig` of the model.
+
+    Call arguments:
+        texts: a list of strings.
+        others: the second text of each pair, such as the context of a question.
+
+    Returns:
+        a dictionary of `token_ids (B, S)`, cut to the model's positions, and
+        `token_types` where the model reads them; int32.
+
+    Raises:
+        ValueError: if texts are no strings, or there are not as many others.
+    """
+
+    def __init__(self, tokenizer, config):
+        self.tokenizer = tokenizer
+        self.config = config
+        tokenizer.enable_truncation(config.longest)
+        tokenizer.enable_padding(pad_id=config.pad_id)
+
+    def __call__(self, texts, others=None):
+        texts = [*checked_texts(texts, "texts")]
+        given = texts
+        if others is not None:
+            others = [*checked_texts(others, "others")]
+            number = len(texts)
+            must = f"be as many as texts, {number}"
+            expect(len(others) == number, "others", must, len(others))
+            given = [*zip(texts, others)]
+        found = self.tokenizer.encode_batch(given)
+        batch = {"token_ids": np.array([row.ids for row in found], "int32")}
+        if self.config.token_types > 1:
+            types = [row.type_ids for row in found]
+            batch["token_types"] = np.array(types, "int32")
+        return batch
+
+
+def tokenizer_of(content):
+    """The `tokenizers.Tokenizer` of a `tokenizer.json`, which neither cuts nor pads."""
+    needed("tokenizers", extra="pretrained")
+    import tokenizers
+
+    try:
+        found = tokenizers.Tokenizer.from_str(content.decode("utf-8"))
+    except Exception as error:  # of the library's own kind
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{CONTENT} cannot be used: {reason}") from None
+    found.no_truncation()
+    found.no_padding()
+    return found
+
+
+def content_in(folder):
+    """The `tokenizer.json` of a folder, made of older files where it has none.
+
+    Returns:
+        its content; None if there are no files of a tokenizer.
+
+    Raises:
+        ValueError: if a file is damaged.
+    """
+    for name, read in READERS.items():
+        if (folder / name).exists():
+            needed("tokenizers", extra="pretrained")
+            return read(folder)
+    return None
+
+
+def read_content(folder):
+    return read_limited(folder / CONTENT)
+
+
+def read_words(folder):
+    """BERT's words and their parts, one a line."""
+    from tokenizers.implementations import BertWordPieceTokenizer
+
+    settings = TokenizerFiles(folder, {})
+    lower = settings.get("do_lower_case", bool)
+    pieces = read_limited(folder / WORDS).decode("utf-8").splitlines()
+    numbers = {piece: number for number, piece in enumerate(pieces)}
+    found = BertWordPieceTokenizer(numbers, lowercase=lower is not False)
+    return found.to_str().encode("utf-8")
+
+
+def read_bytes(folder):
+    """RoBERTa's and BART's byte-level pairs."""
+    from tokenizers.implementations import ByteLevelBPETokenizer
+    from tokenizers.processors import RobertaProcessing
+
+    numbers = read_json(folder / "vocab.json")
+    lines = read_limited(folder / MERGES).decode("utf-8").splitlines()
+    pairs = [
+        tuple(line.split(" ")) for line in lines if not line.startswith("#version")
+    ]
+    found = ByteLevelBPETokenizer(numbers, pairs)
+    special = TokenizerFiles(folder, {}).names("bos", "eos", "unk", "pad", "mask")
+    found.add_special_tokens([*special.values()])
+    ends = [(special[key], numbers[special[key]]) for key in ("eos", "bos")]
+    found.post_processor = RobertaProcessing(*ends)
+    return found.to_str().encode("utf-8")
+
+
+READERS = {CONTENT: read_content, WORDS: read_words, MERGES: read_bytes}
+
+
+def read_encoder_tokenizer(folder, config):
+    """The `EncoderTokenizer` of a checkpoint's folder; None without files of one."""
+    content = content_in(folder)
+    if content is None:
+        return None
+    return EncoderTokenizer(tokenizer_of(content), config)
+
+
+def read_bart(files, source_lang, target_lang):
+    """The tokenizer of a BART checkpoint, for source and target."""
+    names = files.names("bos", "eos", "unk", "pad")
+    tokenizer = library_tokenizer(files, source_lang, target_lang, names)
+    begin = tokenizer.vocabulary.ids[names["bos"]]
+    around = dict(source_prefix=[begin], target_prefix=[begin])
+    tokenizer = tokenizer.with_ids(**around)
+    return tokenizer, tokenizer
+
+
+def read_t5(files, source_lang, target_lang):
+    """The tokenizer of a T5 checkpoint, for source and target."""
+    names = files.names("eos", "unk", "pad")
+    path = files.folder / "spiece.model"
+    if not path.exists():
+        tokenizer = library_tokenizer(files, source_lang, target_lang, names, "pad")
+        return tokenizer, tokenizer
+    no_languages(files, source_lang, target_lang)
+    model = read_limited(path)
+    learnt = processor(model, path.name)
+    size = learnt.vocab_size()
+    numbers = {learnt.id_to_piece(number): number for number in range(size)}
+    further = files.get("extra_ids", int)
+    further = SENTINELS if further is None else further
+    for number in range(further):
+        numbers[SENTINEL.format(number)] = size + further - 1 - number
+    total = files.size("vocab_size")
+    pieces = files.pieces(path.name, numbers, total, files.added)
+    marks = [SENTINEL.format(number) for number in range(further)]
+    vocabulary = files.vocabulary(pieces, names, "pad")
+    vocabulary = with_marks(vocabulary, marks)
+    tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model})
+    return tokenizer, tokenizer
+
+
+def library_tokenizer(files, source_lang, target_lang, names, begin="eos"):
+    """The `LibraryTokenizer` of a checkpoint without languages."""
+    no_languages(files, source_lang, target_lang)
+    content = content_in(files.folder)
+    expect(content is not None, "source", f"hold one of {[*READERS]}", files.folder)
+    found = tokenizer_of(content)
+    size = files.size("vocab_size")
+    pieces = files.pieces(CONTENT, found.get_vocab(), size, files.added)
+    vocabulary = files.vocabulary(pieces, names, begin)
+    added = found.get_added_tokens_decoder().values()
+    vocabulary = with_marks(vocabulary, [x.content for x in added if x.special])
+    return LibraryTokenizer(vocabulary, {CONTENT: content})
+
+
+def with_marks(vocabulary, marks):
+    """A `Vocabulary` with further marks."""
+    marks = dict.fromkeys([*vocabulary.marks, *marks])
+    return dataclasses.replace(vocabulary, marks=tuple(marks))
+
+
+def no_languages(files, source_lang, target_lang):
+    """Raise a `ValueError` if languages are given that a checkpoint does not know."""
+    family = files.config["model_type"]
+    for name, code in (("source_lang", source_lang), ("target_lang", target_lang)):
+        expect(code is None, name, f"be absent for {family}", code)

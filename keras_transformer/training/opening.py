@@ -1,0 +1,31 @@
+"""The batches of a run that is ready to train: of pairs, or of text."""
+
+from ..data.batches import TokenBatches
+from ..data.documents import DocumentStore, PackedBatches
+from ..data.store import TokenStore
+from ..distribution.distribution import ONE_DEVICE
+from ..text.sentence_format import SentenceFormat
+
+
+def open_batches(run, training, distribution=ONE_DEVICE):
+    """The batches of a run's training data, and of its validation data (or None)."""
+    steps = training.gradient_accumulation
+    shard = distribution.shard
+    batches = batches_of(run, "train", training.seed, accumulation=steps, shard=shard)
+    held_out = None
+    if (run.path / "data" / "valid").exists():
+        held_out = batches_of(run, "valid", shuffle=False, shard=shard)
+    return batches, held_out
+
+
+def batches_of(run, name, *seed, **options):
+    """The batches of one of a run's stores, `"train"` or `"valid"`."""
+    data = run.config.data
+    place = run.path / "data" / name
+    if run.config.is_language_model:
+        special = run.tokenizers[0].special
+        row = (special, data.max_length, data.batch_tokens)
+        return PackedBatches(DocumentStore.open(place), *row, *seed, **options)
+    sentence_format = SentenceFormat.of(*run.tokenizers)
+    options |= dict(sentence_format=sentence_format)
+    return TokenBatches(TokenStore.open(place), data.batch_tokens, *seed, **options)

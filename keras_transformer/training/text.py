@@ -1,0 +1,71 @@
+"""What a language model's training makes of text files."""
+
+import dataclasses
+
+from ..config import DataConfig, FilterConfig, expect, flag_fields
+from ..data.documents import DocumentStore, read_documents
+from ..runs.bars import doing, say
+from ..text.lines import count_lines
+from ..text.tokenizer import Tokenizer
+
+# Fields of a `DataConfig` that are for pairs alone.
+OF_PAIRS = ("max_ratio", "share_embeddings", "valid_size", "markup", "markup_pattern")
+OF_PAIRS += tuple(flag_fields(FilterConfig))
+
+
+def check_text(texts, data, training):
+    """Raise a `ValueError` for files or settings that are not for a language model.
+
+    Args:
+        texts: lists of paths, or None.
+        data, training: a `DataConfig` and a `TrainingConfig`, or None.
+    """
+    for paths in filter(None, texts):
+        next(read_documents(paths), None)  # what cannot be read is refused now
+    for name in OF_PAIRS:
+        plain = getattr(DataConfig(), name)
+        given = plain if data is None else getattr(data, name)
+        expect(given == plain, name, "be absent with text", given)
+    monitor = "loss" if training is None else training.monitor
+    expect(monitor == "loss", "monitor", "be 'loss' with text", monitor)
+
+
+def prepare_text(folder, texts, config, begun=None):
+    """Fill a folder with the stores of text files; the tokenizer, the `RunConfig`.
+
+    Args:
+        folder: the directory.
+        texts: the paths of the training text, and those of the validation text or None.
+        config: the `RunConfig`.
+        begun: the `Run` whose tokenizer to begin with.
+    """
+    data = config.data
+    sides = dict(zip(("train", "valid"), texts))
+    counts = {
+        name: sum(map(count_lines, paths)) for name, paths in sides.items() if paths
+    }
+    if begun:
+        tokenizer = begun.tokenizers[0]
+    else:
+        options = (data.vocab_size, data.tokenizer, data.byte_fallback)
+        with doing(
+            f"learning the vocabulary of {counts['train']:,} texts", unit="read"
+        ):
+            tokenizer = Tokenizer.train(read_documents(sides["train"]), *options)
+    for name, count in counts.items():
+        place = folder / "data" / name
+        with doing(f"cutting {name} into tokens", count, "texts"):
+            documents = read_documents(sides[name])
+            store = DocumentStore.build(place, documents, tokenizer)
+        say(f"{name}: {store.report}")
+    model = dataclasses.replace(
+        config.model,
+        vocab_size=tokenizer.vocab_size,
+        pad_id=tokenizer.special.pad,
+        begin_id=tokenizer.special.begin,
+        end_id=tokenizer.special.end,
+        separate_documents=True,
+    )
+    origin = begun.config.origin if begun else None
+    config = dataclasses.replace(config, model=model, origin=origin)
+    return (tokenizer, tokenizer), config
