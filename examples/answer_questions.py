@@ -13,8 +13,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 from texts import caption_lines
 
-from keras_transformer import Encoder, Tokenizer
-from keras_transformer.config import EncoderConfig
+from keras_transformer import Encoder, EncoderConfig, Tokenizer
 
 LENGTH, BETWEEN = 80, 2  # the id behind the question, which no text can spell
 WHO_DOES = re.compile(r"^((?:An?|The)(?: \w+){1,2}) (is \w+ing .*)\.$", re.MULTILINE)

@@ -12,8 +12,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score, classification_report
 from texts import caption_lines
 
-from keras_transformer import Encoder, Tokenizer
-from keras_transformer.config import EncoderConfig
+from keras_transformer import Encoder, EncoderConfig, Tokenizer
 
 ARTICLES = ["Der", "Die", "Das"]
 LENGTH = 24

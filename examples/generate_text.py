@@ -9,8 +9,13 @@ import keras
 import numpy as np
 from texts import caption_lines
 
-from keras_transformer import Decoder, LabelSmoothedCrossEntropy, Perplexity, Tokenizer
-from keras_transformer.config import CausalLMConfig
+from keras_transformer import (
+    CausalLMConfig,
+    Decoder,
+    LabelSmoothedCrossEntropy,
+    Perplexity,
+    Tokenizer,
+)
 
 LENGTH = 24
 PAD, BEGIN, END = 0, 2, 3  # the ids that no text can spell

@@ -39,11 +39,11 @@ from keras_transformer import (
     Decoder,
     DecoderBlock,
     Encoder,
+    EncoderConfig,
     LabelSmoothedCrossEntropy,
     PositionalEmbedding,
     TransformerConfig,
 )
-from keras_transformer.config import EncoderConfig
 from keras_transformer.layers.masks import positions_of
 
 keras.utils.set_random_seed(1)
