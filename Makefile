@@ -41,5 +41,5 @@ docs: .venv/test.done
 .venv/test.done: pyproject.toml constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python $(INSTALL) torch==2.13.0
-	.venv/bin/python $(INSTALL) --editable ".[tensorflow,jax,torch,serve,app,pretrained,fsmt,kerashub,data,bulk,documents,notebooks,docs,dev]"
+	.venv/bin/python $(INSTALL) --editable ".[tensorflow,jax,torch,serve,app,pretrained,fsmt,kerashub,data,bulk,documents,notebooks,examples,docs,dev]"
 	touch $@

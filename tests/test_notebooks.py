@@ -38,7 +38,7 @@ def outputs(notebook):
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 # What they show has tests of its own: tests/decoding, tests/plots, tests/export and
 # tests/distribution.
-LONG = ("3_attention", "4_serving", "5_scaling", "6_kerashub")
+LONG = ("3_attention", "4_serving", "5_scaling", "6_kerashub", "7_one_stack")
 
 
 def marks(name):
@@ -61,9 +61,32 @@ def test_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
         )
 
     assert pictures(notebook) == pictures(kept) > 0
+    if name == "7_one_stack":
+        check_one_stack(notebook)
     if name == EVERY_BACKEND:
         text = "".join(output.get("text", "") for output in outputs(notebook))
         assert float(re.search(r"BLEU (\d+\.\d+)", text)[1]) > 80
+
+
+def check_one_stack(notebook):
+    """What notebook 7 says of each of its models."""
+    text = "".join(output.get("text", "") for output in outputs(notebook))
+
+    def shares(pattern):
+        return [float(share) for share in re.findall(pattern, text)]
+
+    teacher, student = shares(r"(?:teacher|student) (\d+\.\d)%")
+    assert teacher > 97 and student > teacher - 2
+    errors = shares(r"word error rate (\d+\.\d)%")
+    assert len(errors) == 3 and max(errors) < 10
+    found = shares(r"(\d+\.\d)% of 128 answers")
+    assert len(found) == 4 and min(found) > 98
+    assert text.count("differ by") == 3  # which the notebook compares with 2e-6
+
+
+def test_what_one_stack_has_shown():
+    place = ROOT / "notebooks" / "7_one_stack.ipynb"
+    check_one_stack(nbformat.read(place, as_version=4))
 
 
 @pytest.mark.parametrize("name", NAMES)
