@@ -14,10 +14,10 @@ from .config import preset as preset
 from .data.batches import TokenBatches as TokenBatches
 from .data.corpus import clean_pairs as clean_pairs
 from .data.documents import DocumentStore as DocumentStore
-from .data.documents import PackedBatches as PackedBatches
 from .data.examples import captions as captions
 from .data.examples import multi30k as multi30k
 from .data.masking import mask_tokens as mask_tokens
+from .data.packed import PackedBatches as PackedBatches
 from .data.pairs import read_pairs as read_pairs
 from .data.store import TokenStore as TokenStore
 from .decoding.attention import AttentionWeights as AttentionWeights

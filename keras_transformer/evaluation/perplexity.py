@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 
 from ..config import expect
-from ..data.documents import DocumentStore, PackedBatches, read_documents
+from ..data.documents import DocumentStore, read_documents
+from ..data.packed import PackedBatches
 from ..models.kinds import model_of
 from ..runs.bars import doing
 from ..runs.run import Run

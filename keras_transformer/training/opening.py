@@ -1,7 +1,8 @@
 """The batches of a run that is ready to train: of pairs, or of text."""
 
 from ..data.batches import TokenBatches
-from ..data.documents import DocumentStore, PackedBatches
+from ..data.documents import DocumentStore
+from ..data.packed import PackedBatches
 from ..data.store import TokenStore
 from ..distribution.distribution import ONE_DEVICE
 from ..text.sentence_format import SentenceFormat

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 from layer_checks import ON_TORCH
 
-from keras_transformer.data.documents import (
-    DocumentStore,
-    PackedBatches,
-    read_documents,
-)
+from keras_transformer.data.documents import DocumentStore, read_documents
+from keras_transformer.data.packed import PackedBatches
 from keras_transformer.text.tokenizer import Tokenizer
 
 pytestmark = ON_TORCH
