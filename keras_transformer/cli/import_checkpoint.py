@@ -1,5 +1,6 @@
 """Make a run of a checkpoint: Marian, NLLB, BART, T5 ...; GPT-2, Llama, Qwen2."""
 
+from ..config import CausalLMConfig
 from .flags import NEW_RUN, OVERWRITE
 from .output import say_where
 from .startup import beside_tensorflow
@@ -26,4 +27,4 @@ def run(options):
     with beside_tensorflow(is_used=False):
         model = pretrained.load(**arguments)
     print(f"{model.count_params():,} parameters.")
-    say_where(options.run)
+    say_where(options.run, isinstance(model.config, CausalLMConfig))

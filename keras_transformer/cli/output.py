@@ -49,12 +49,10 @@ def rows_of(
     return map(rows, found, places)
 
 
-def say_where(run):
+def say_where(run, is_language_model=False):
     """Say where a new run is, and what to type next."""
-    from ..runs.run import Run
-
     print(f"The run is in {run}. Next:")
-    if Run.open(run).config.is_language_model:
+    if is_language_model:
         print(f"  keras-transformer generate {run} 'A prompt'")
         print(f"  keras-transformer evaluate {run} --text FILE")
         return

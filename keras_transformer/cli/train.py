@@ -134,7 +134,7 @@ def run(options):
     with beside_tensorflow(is_used=configs["training"].tensorboard):
         train(options.run, **how, **configs, distribution=distribution)
     if distribution.process == 0:
-        say_where(options.run)
+        say_where(options.run, is_text)
 
 
 def read_settings(options):

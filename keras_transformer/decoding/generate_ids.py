@@ -41,14 +41,13 @@ def generate_ids(
         cache = decoder.prefill(prefill_ids, cache)
     prompt = search.Prompt(read, prompt_ids[:, read], sizes - 1)
     prefix = prompt_ids[:, 1:] if prompt_ids.shape[1] > 1 else None
-    return chosen_search(
-        config,
+    search_for = chosen_search(config, seeds)
+    return search_for(
         decoder.step,
         cache,
         max_lengths,
         lengths,
         prefix,
-        seeds,
         prompt=prompt,
         free_prefix=prompt_ids.shape[1],
         special=special,

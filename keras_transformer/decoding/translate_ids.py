@@ -61,15 +61,14 @@ def translate_ids(
     copies = None
     if copied is not None and copied.shape[1] > 0:
         copies = search.Copies(first_copied, copied)
-    return chosen_search(
-        config,
+    search_for = chosen_search(config, seeds)
+    return search_for(
         step,
         cache,
         max_lengths,
         lengths,
         prefix,
-        seeds,
-        copies,
+        copies=copies,
         free_prefix=len(target_prefix),
         special=special,
         **loop,
