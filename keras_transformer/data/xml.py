@@ -11,6 +11,7 @@ from .catalogues import ordered
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # States of XLIFF 1.2's targets that are no translations yet.
 UNSURE = re.compile("new$|needs-")
+REVIEW = "needs-review"  # what a machine filled
 
 
 def tmx_pairs(path, name, reading):
@@ -37,6 +38,9 @@ def tmx_pairs(path, name, reading):
         places = reading.places(codes, name)
         if places is None:
             reading.skipped["other languages"] += 1
+            continue
+        if needs_review(nodes[places[1]]):
+            reading.skipped["fuzzy"] += 1
             continue
         source, target = (codes[place] for place in places)
         alternatives = codes.count(source) + codes.count(target) - 2
@@ -95,8 +99,14 @@ def is_unsure(unit, target):
     translate-toolkit takes all of version 1 for such that nobody has approved.
     """
     if local(unit.xmlelement) == "segment":
-        return unit.isfuzzy()
+        return unit.isfuzzy() or unit.xmlelement.get("subState", "").endswith(REVIEW)
     return bool(UNSURE.match(target.get("state", "")))
+
+
+def needs_review(element):
+    """Whether a property says that a machine filled it, as `documents` writes it."""
+    properties = element.findall("{*}prop") + element.findall("prop")
+    return any(text_of(one) == REVIEW for one in properties)
 
 
 def text_of(element):
