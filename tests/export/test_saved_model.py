@@ -28,8 +28,13 @@ PROGRAM = """
 import runpy, sys
 
 # These cannot be imported; Keras must not be used, but tensorflow_text imports it.
-foreign = ["keras_hub", "keras_transformer", "jax", "torch"]
-sys.modules |= dict.fromkeys(foreign)
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("keras_hub", "keras_transformer", "jax", "torch"):
+            raise ImportError(name)
+
+# None in `sys.modules` would do, were it not for SciPy, which looks at what is there.
+sys.meta_path.insert(0, Blocked())
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
