@@ -249,7 +249,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ),
         (
             "translate run A --bulk --input train.en --output out.de",
-            "TEXT must be absent with --input; received ['A']",
+            "TEXT must be absent with --bulk; received ['A']",
         ),
         (
             "translate run --bulk --input train.en --output out.parquet",

@@ -101,6 +101,12 @@ def test_the_estimates_on_the_page_are_those_of_the_formulas(table):
 def test_flops_are_those_of_the_published_share():
     # NVIDIA's example, big on an A100: 82,059 target tokens a second, 33 % of 312
     # TFLOP/s.
-    config = TransformerConfig(33_000, 33_000, d_model=1024, d_ff=4096, num_heads=16)
+    config = TransformerConfig(
+        source_vocab_size=33_000,
+        target_vocab_size=33_000,
+        d_model=1024,
+        d_ff=4096,
+        num_heads=16,
+    )
     share = 82_059 * formulas.flops_per_token(config, 32) / 312e12
     assert share == pytest.approx(0.33, abs=0.01)

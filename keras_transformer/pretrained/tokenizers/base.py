@@ -79,8 +79,9 @@ class Vocabulary:
             is_piece = mark != "" and mark in self.ids
             expect(is_piece, "marks", "be in the vocabulary", str(mark)[:40])
         ids = {name: getattr(self, name) for name in LISTS_OF_IDS}
-        special = {*dataclasses.astuple(self.special)} - {NO_TOKEN}
-        ids["special"] = special
+        special = self.special
+        may_lack = {special.pad, special.unknown} - {NO_TOKEN}
+        ids["special"] = {*may_lack, special.begin, special.end}
         for name, numbers in ids.items():
             for number in numbers:
                 check_id(name, number, size)
