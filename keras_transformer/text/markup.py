@@ -70,12 +70,12 @@ class Markup:
         ValueError: if a preset is unknown or the pattern is none, or matches nothing.
 
     Examples:
-        >>> from keras_transformer.text.markup import Markup
+        >>> from keras_transformer.text.markup import Markup, counts_of
         >>> markup = Markup(("python-format",))
         >>> text, marks = markup.protect("{n} of {n} files in %s")
         >>> marks
         ('{n}', '%s')
-        >>> markup.restore(text, marks)
+        >>> markup.restore(text, marks, counts_of(text))
         ('{n} of {n} files in %s', ())
     """
 
