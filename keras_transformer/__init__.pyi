@@ -37,6 +37,7 @@ from .layers.masks import causal_mask as causal_mask
 from .layers.masks import padding_mask as padding_mask
 from .layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from .layers.positional_embedding import PositionalEmbedding as PositionalEmbedding
+from .layers.relative_bias import RelativeBias as RelativeBias
 from .models.causal_lm import CausalLM as CausalLM
 from .models.decoder import Decoder as Decoder
 from .models.encoder import Encoder as Encoder

@@ -14,6 +14,7 @@ from .feed_forward import FeedForward
 from .masks import causal_mask, padding_mask
 from .multi_head_attention import MultiHeadAttention
 from .positional_embedding import PositionalEmbedding
+from .relative_bias import RelativeBias
 
 __all__ = [
     "DecoderBlock",
@@ -21,6 +22,7 @@ __all__ = [
     "FeedForward",
     "MultiHeadAttention",
     "PositionalEmbedding",
+    "RelativeBias",
     "causal_mask",
     "padding_mask",
 ]

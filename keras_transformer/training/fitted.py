@@ -64,7 +64,7 @@ RULES = {
         patience=10,
     ),
     # fairseq's for IWSLT'14
-    1_000_000: dict(
+    2_000_000: dict(
         why="this is about as much text as IWSLT'14, and these are fairseq's settings",
         preset="base",
         d_ff=1024,
