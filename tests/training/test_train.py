@@ -241,7 +241,7 @@ def test_fine_tuning_begins_with_another_run(tmp_path, corpus, trained):
     for wrong, message in (
         (
             dict(model="tiny"),
-            "encoder_layers must be 1 as in init_from='.*run'; received 4",
+            "d_model must be 16 as in init_from='.*run'; received 128",
         ),
         (
             dict(data=DataConfig(vocab_size=300)),
