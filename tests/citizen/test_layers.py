@@ -143,6 +143,9 @@ def few_objects():
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
 @every_layer
 def test_a_quantized_model_is_saved_and_loaded(name, tmp_path, few_objects):
+    # Of six seeds one gave, on JAX, a layer norm a vector that is nearly constant: its
+    # output then is whatever rounding makes of it.
+    keras.utils.set_random_seed(2)
     model, arrays = functional(name)
     before = numpy(model(arrays))
     model.quantize("int8")
