@@ -338,6 +338,7 @@ def test_contributing_is_true():
         assert (ROOT / path).is_file(), path
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_docstring_examples(name):
     module = importlib.import_module(name)

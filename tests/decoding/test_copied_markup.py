@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from conftest import WORDS
-from layer_checks import randomise
+from layer_checks import NOT_ON_JAX, marked, randomise
 
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig, TransformerConfig
@@ -70,6 +70,7 @@ def test_scores_are_those_of_the_symbols(translator):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@marked(NOT_ON_JAX)
 def test_attention_and_search_are_shown_with_symbols(translator):
     found = translator.attention(TEXTS[0])
     assert translator.source_tokenizer.pieces[4] in found.source_tokens

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from keras import ops
+from layer_checks import NOT_ON_JAX, marked
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.beam_search import beam_search
@@ -52,6 +53,7 @@ def test_the_steps_are_those_of_the_search(automaton, strip):
     assert last == [strip(row) for row in tokens[0]]
 
 
+@marked(NOT_ON_JAX)
 def test_translator_traces_its_own_translation(model, tokenizer):
     config = DecodingConfig(beam=2, n_best=2, extra_length=2)
     translator = Translator(model, tokenizer, config=config)

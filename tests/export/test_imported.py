@@ -277,6 +277,7 @@ def test_fsmts_tokenizer_is_in_no_graph_and_not_marians(run_of, tmp_path, format
     assert not (tmp_path / "out").exists()
 
 
+@marked(NOT_ON_JAX)
 def test_the_config_says_what_it_is(run_of, tmp_path):
     export.huggingface(run_of("marian").run, tmp_path / "out")
     config = json.loads((tmp_path / "out" / "config.json").read_text())

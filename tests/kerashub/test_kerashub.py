@@ -82,6 +82,7 @@ def test_the_command_and_the_way_back(trained, tmp_path, capsys):
         )
 
 
+@marked(NOT_ON_JAX)
 def test_a_fresh_process_opens_it(preset):
     order = ["keras_transformer", "keras_hub"]
     if keras.backend.backend() == "jax":

@@ -52,7 +52,7 @@ def test_translates_as_transformers_do(made):
         assert found.ids[: len(prefix)] == prefix
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_what_it_looks_at_is_what_transformers_say(made):
     decoding = DecodingConfig(beam=2, extra_length=5, length_penalty=0.0)
     translator = Translator.load(made.run, decoding)
