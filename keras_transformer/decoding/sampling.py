@@ -100,17 +100,24 @@ def sampling(
     def going(state):
         return ops.any(state.live)
 
+    begun = initial_state(
+        first_index, last_B1, cache, max_lengths, lengths[-1], special
+    )
+    state = search.run(advance, going, begun, lengths)
+    return state.tokens, state.log_probs
+
+
+def initial_state(index, last_B1, cache, max_lengths, length, special):
+    """A `SampleState` with an empty hypothesis for each sentence that is not skipped."""
     rows = ops.shape(max_lengths)[0]
-    begun = SampleState(
-        index=first_index,
+    return SampleState(
+        index=index,
         last=last_B1[:, 0],
-        tokens=ops.full((rows, lengths[-1]), special.pad, dtype="int32"),
+        tokens=ops.full((rows, length), special.pad, dtype="int32"),
         log_probs=ops.zeros_like(max_lengths, dtype="float32"),
         live=max_lengths > 0,
         cache=cache,
     )
-    state = search.run(advance, going, begun, lengths)
-    return state.tokens, state.log_probs
 
 
 def restricted(log_probs_BK, temperature, top_k, top_p):

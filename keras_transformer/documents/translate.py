@@ -160,7 +160,8 @@ def checked(remake, data, changes):
     written, keeps = filled(remake, data, changes)
     if keeps:
         return written
-    good, bad = 0, len(changes)
+    good = 0
+    bad = len(changes)
     while bad - good > 1:
         middle = (good + bad) // 2
         _, keeps = filled(remake, data, changes[:middle])

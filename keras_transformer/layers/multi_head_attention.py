@@ -293,7 +293,8 @@ class MultiHeadAttention(TransformerLayer):
 
 def shared_matmul(x_BNTK, y_BGKM):
     """The product, where each of y's G heads serves N / G consecutive heads of x."""
-    heads, groups = x_BNTK.shape[1], y_BGKM.shape[1]
+    heads = x_BNTK.shape[1]
+    groups = y_BGKM.shape[1]
     if heads == groups:
         return ops.matmul(x_BNTK, y_BGKM)
     length = ops.shape(x_BNTK)[2]

@@ -41,7 +41,8 @@ def rotate(x_BTNH, positions_BT, rates_I):
     """
     positions_BT11 = ops.expand_dims(ops.cast(positions_BT, "float32"), axis=(2, 3))
     angles_BT1I = positions_BT11 * rates_I
-    cosines, sines = ops.cos(angles_BT1I), ops.sin(angles_BT1I)
+    cosines = ops.cos(angles_BT1I)
+    sines = ops.sin(angles_BT1I)
     first, second = ops.split(ops.cast(x_BTNH, "float32"), 2, axis=-1)
     turned = [first * cosines - second * sines, second * cosines + first * sines]
     return ops.cast(ops.concatenate(turned, axis=-1), x_BTNH.dtype)

@@ -47,8 +47,8 @@ def attend_in_blocks(attend, query, key, value, mask, window, is_causal):
         return ops.concatenate(cuts, axis=1)
 
     near_mask_RK = ops.cast(near(ops.cast(mask_BT, "int32")), "bool")
-    queries, keys = window, near_mask_RK.shape[1]
-    places = ops.arange(queries) + window
+    keys = near_mask_RK.shape[1]
+    places = ops.arange(window) + window
     seen_1QK = window_mask(places, ops.arange(keys), window)
     if is_causal:
         later = ops.expand_dims(ops.arange(keys), 0) > ops.expand_dims(places, 1)
