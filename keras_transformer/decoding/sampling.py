@@ -100,15 +100,14 @@ def sampling(
     def going(state):
         return ops.any(state.live)
 
-    begun = initial_state(
-        first_index, last_B1, cache, max_lengths, lengths[-1], special
-    )
+    start = (first_index, last_B1, cache, max_lengths)
+    begun = initial_state(*start, lengths[-1], special)
     state = search.run(advance, going, begun, lengths)
     return state.tokens, state.log_probs
 
 
 def initial_state(index, last_B1, cache, max_lengths, length, special):
-    """A `SampleState` with an empty hypothesis for each sentence that is not skipped."""
+    """A `SampleState` of empty hypotheses; those of limit 0 are over."""
     rows = ops.shape(max_lengths)[0]
     return SampleState(
         index=index,

@@ -74,14 +74,10 @@ class Translator(BaseTranslator):
         def with_model(function, *arguments):
             return compiled(functools.partial(function, model, *arguments), model)
 
-        self._first_copied = 0
-        if self.markup is not None:
-            self._first_copied = source_tokenizer.first_symbol
-        translate = functools.partial(
-            translate_ids,
-            target_prefix=self._prefix,
-            first_copied=self._first_copied,
-        )
+        has_markup = self.markup is not None
+        self._first_copied = source_tokenizer.first_symbol if has_markup else 0
+        given = dict(target_prefix=self._prefix, first_copied=self._first_copied)
+        translate = functools.partial(translate_ids, **given)
         self._translate_ids = with_model(translate, config)
         self._score_ids = with_model(translation_log_probs)
         self._attend_ids = with_model(attentions.weights_of)
