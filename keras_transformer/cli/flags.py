@@ -101,7 +101,8 @@ def pairs_chosen(chosen, prefix=""):
     if isinstance(columns, str):
         columns = columns.split(",")
     languages = map(chosen.get, ("source_language", "target_language"))
-    return read_pairs(source or pairs, target, columns, *languages)
+    name = names[2] if pairs else names[0]
+    return read_pairs(source or pairs, target, columns, *languages, name=name)
 
 
 def config_flags(config):

@@ -70,7 +70,12 @@ class Pairs:
 
 
 def read_pairs(
-    source, target=None, columns=None, source_language=None, target_language=None
+    source,
+    target=None,
+    columns=None,
+    source_language=None,
+    target_language=None,
+    name="source",
 ):
     """Pairs of sentences from files of many kinds.
 
@@ -87,6 +92,7 @@ def read_pairs(
         columns: the names of two columns, or their numbers in a table without names.
         source_language, target_language: codes, where there are more than two; `en`
             is also en-US.
+        name: what errors call the source.
 
     Returns:
         `Pairs`, to be iterated over. Fuzzy, obsolete, empty and other entries that are
@@ -122,7 +128,7 @@ def read_pairs(
         expect(counts[0] == counts[1], "source and target", must, counts)
     else:
         for one in sources:
-            check_source(one, sources)
+            check_source(one, sources, name)
     if columns is not None:
         is_several = isinstance(columns, (list, tuple))
         columns = tuple(map(str, columns)) if is_several else (columns,)
@@ -134,20 +140,22 @@ def read_pairs(
     return Pairs(files, languages, columns)
 
 
-def check_source(source, others):
+def check_source(source, others, name):
     """Raise a `ValueError` for what cannot hold both sides of pairs."""
     if not is_path(source):
         is_rows = isinstance(source, Iterable) and not isinstance(source, Mapping)
         must = "be paths of files, or rows that can be read twice"
-        expect(is_rows and iter(source) is not source, "source", must, shown(source))
+        expect(is_rows and iter(source) is not source, name, must, shown(source))
         return
     path = Path(source)
-    expect(path.exists(), "source", "be a file or a folder that exists", str(path))
+    expect(path.exists(), name, "be a file or a folder that exists", str(path))
     is_known = path.is_dir() or is_archive(path) or reader_of(path)
     is_known = is_known or len(others) > 1 and language_in(without_packing(path))
-    must = "be given unless source is a .tsv file or another that holds both sides"
-    must += f", {', '.join(READERS)} ..."
-    expect(is_known, "target", must, None)
+    known = f"a .tsv file or another that holds both sides, {', '.join(READERS)} ..."
+    if name.endswith("source"):
+        target = name.replace("source", "target")
+        expect(is_known, target, f"be given unless source is {known}", None)
+    expect(is_known, name, f"be {known}", str(path))
 
 
 def listed(value):

@@ -169,7 +169,9 @@ def pairs_given(pairs, source, target, prefix=""):
     )
     if pairs is source is None:
         return None
-    return read_pairs(source if pairs is None else pairs, target)
+    if pairs is None:
+        return read_pairs(source, target, name=name)
+    return read_pairs(pairs, name=f"{prefix}pairs")
 
 
 def as_paths(given):

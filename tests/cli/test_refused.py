@@ -31,6 +31,9 @@ pytestmark = ON_TORCH
         ("export RUN A --to onnx --quantization int8", "--to must be ctranslate2 or"),
         ("train NEW --source A --model-devices 2", "--model-devices must be absent"),
         ("train NEW --target A", "--target must be absent without --source"),
+        ("train NEW --pairs none.po", "--pairs must be a file or a folder that exists"),
+        ("train NEW --pairs PAIRS.txt", "--pairs must be a file or a folder that"),
+        ("train NEW --source none.po", "--source must be a file or a folder that exi"),
         (
             "train NEW --source PAIRS --patience 2 --valid-size 0",
             "--patience must be absen",
