@@ -41,6 +41,7 @@ def test_programs_are_kept_and_damaged_ones_made_again(trained, tmp_path):
     assert again == text
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written(trained, tmp_path):
     (tmp_path / "keras-transformer").write_text("a file is in the way")
     text, _ = translated(trained, tmp_path)

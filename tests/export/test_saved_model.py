@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from layer_checks import ON_TORCH
 from making import SEARCH, clear_sentences, is_clear, make_run, sentences
 
 from keras_transformer import Translator, export
@@ -21,7 +21,7 @@ from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import PAD
 
 # What is exported are the arrays of a run, whatever backend wrote them.
-pytestmark = NOT_ON_JAX
+pytestmark = ON_TORCH
 
 CLIENT = Path(__file__).parents[2] / "examples" / "serving" / "client.py"
 PROGRAM = """
@@ -109,7 +109,6 @@ def test_a_process_with_tensorflow_alone_translates_the_same(varied, saved):
         assert set(np.ravel(n_best["ids"][blank])) == {PAD}
 
 
-@marked(ON_TORCH)
 def test_other_runs_and_searches(tmp_path):
     """Post-norm, a vocabulary that spells bytes, half precision, greedy."""
     run = make_run(
