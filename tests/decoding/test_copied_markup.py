@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import WORDS
 from layer_checks import NOT_ON_JAX, marked, randomise
 
 from keras_transformer import Translator
@@ -13,6 +12,9 @@ from keras_transformer.models.transformer import Transformer
 from keras_transformer.text.markup import Markup
 from keras_transformer.text.tokenizer import Tokenizer
 
+WORDS = (
+    "a man woman child dog rides sees the red blue bike horse in near of house".split()
+)
 TEXTS = ["a man %s a dog", "%d of %d", "the red bike", "%(name)s sees %s and %%"]
 
 
