@@ -28,6 +28,13 @@ class TrainingConfig:
     gradient_accumulation: int = count(1, "batches summed into one update")
     weight_decay: float | None = amount(None, "decoupled weight decay of Adam")
     clip_norm: float | None = option(None, "largest global norm of the gradient")
+    ema_momentum: float | None = option(
+        None,
+        "share that a moving average of the weights keeps at each batch, such as "
+        "0.999; it is what is validated and saved",
+        0.0,
+        0.999999,
+    )
     monitor: Literal["loss", "bleu"] = option(
         "loss", "what decides which epoch is best, on the validation pairs"
     )

@@ -56,11 +56,15 @@ def compile_options(config, training, loss_reduction="mean_with_sample_weight"):
     steps = training.gradient_accumulation
     padding = config.pad_id
     warmup = (training.warmup_updates, training.learning_rate_scale, steps)
+    averaging = {}
+    if training.ema_momentum is not None:
+        averaging = dict(use_ema=True, ema_momentum=training.ema_momentum)
     optimizer = paper_adam(
         WarmupSchedule(config.d_model, *warmup),
         weight_decay=training.weight_decay,
         global_clipnorm=training.clip_norm,
         gradient_accumulation_steps=steps if steps > 1 else None,
+        **averaging,
     )
     loss = LabelSmoothedCrossEntropy(
         training.label_smoothing, ignore_class=padding, reduction=loss_reduction

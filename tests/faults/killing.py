@@ -33,6 +33,7 @@ VARIANTS = {
     "both": ["--dtype", "mixed_bfloat16", "--gradient-accumulation", "3"],
     "bleu": ["--monitor", "bleu"],
     "fine-tuning": ["--init-from", "{begin}"],
+    "regularised": ["--ema-momentum", "0.9"],
     "lora": ["--init-from", "{begin}", "--lora-rank", "2"],
 }
 
