@@ -25,6 +25,9 @@ class TrainingConfig:
     label_smoothing: float = share(
         0.1, "share of the target probability spread over the vocabulary"
     )
+    bpe_dropout: float = share(
+        0.0, "probability that BPE leaves out a merge, drawn anew in each epoch"
+    )
     gradient_accumulation: int = count(1, "batches summed into one update")
     weight_decay: float | None = amount(None, "decoupled weight decay of Adam")
     clip_norm: float | None = option(None, "largest global norm of the gradient")

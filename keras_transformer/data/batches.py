@@ -8,7 +8,7 @@ from .planned import PlannedBatches
 from .store import TokenStore
 
 
-def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True):
+def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, longest=None):
     """What each batch of an epoch holds: a list of (edge, rows).
 
     It is a pure function of its arguments.
@@ -18,9 +18,10 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True):
         batch_tokens: target tokens of a batch, padding included.
         seed, epoch: choose the order; no effect without `shuffle`.
         shuffle: otherwise sorted by length.
+        longest: the widest batch; the longest pair when absent.
     """
     widths = lengths.max(axis=1)
-    edges = bucket_edges(int(widths.max()))
+    edges = bucket_edges(longest or int(widths.max()))
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(widths)) if shuffle else np.lexsort(lengths.T)
     batches = cut(order, widths, edges, batch_tokens)
@@ -83,6 +84,8 @@ class TokenBatches(PlannedBatches):
     Source: Vaswani et al. 2017, section 5.1.
     """
 
+    longest = None  # the widest batch; the longest pair when absent
+
     def __init__(
         self,
         store,
@@ -93,11 +96,8 @@ class TokenBatches(PlannedBatches):
         shard=(0, 1, 1),
         sentence_format=None,
     ):
-        self.store = store
-        layout = sentence_format or SentenceFormat()
-        self.sentence_format = layout
-        around = (layout.around_source, layout.around_labels)
-        self._lengths = store.lengths + np.int32(around)
+        self.sentence_format = sentence_format or SentenceFormat()
+        self._take(store)
         super().__init__(batch_tokens, seed, shuffle, accumulation, shard)
 
     @classmethod
@@ -116,8 +116,15 @@ class TokenBatches(PlannedBatches):
         store = TokenStore.from_lines(*lines, *tokenizers, config=config)
         return cls(store, sentence_format=SentenceFormat.of(*tokenizers), **kwargs)
 
+    def _take(self, store):
+        """Make batches of this store from now on."""
+        layout = self.sentence_format
+        around = (layout.around_source, layout.around_labels)
+        self.store = store
+        self._lengths = store.lengths + np.int32(around)
+
     def _planned(self, epoch):
-        options = (self.batch_tokens, self.seed, epoch, self.shuffle)
+        options = (self.batch_tokens, self.seed, epoch, self.shuffle, self.longest)
         return batch_plan(self._lengths, *options)
 
     def _tokens(self, rows):

@@ -3,6 +3,7 @@
 from ..data.batches import TokenBatches
 from ..data.documents import DocumentStore
 from ..data.packed import PackedBatches
+from ..data.sampled import SampledBatches
 from ..data.store import TokenStore
 from ..distribution.distribution import ONE_DEVICE
 from ..text.sentence_format import SentenceFormat
@@ -12,14 +13,15 @@ def open_batches(run, training, distribution=ONE_DEVICE):
     """The batches of a run's training data, and of its validation data (or None)."""
     steps = training.gradient_accumulation
     shard = distribution.shard
-    batches = batches_of(run, "train", training.seed, accumulation=steps, shard=shard)
+    options = dict(accumulation=steps, shard=shard, bpe_dropout=training.bpe_dropout)
+    batches = batches_of(run, "train", training.seed, **options)
     held_out = None
     if (run.path / "data" / "valid").exists():
         held_out = batches_of(run, "valid", shuffle=False, shard=shard)
     return batches, held_out
 
 
-def batches_of(run, name, *seed, **options):
+def batches_of(run, name, *seed, bpe_dropout=0.0, **options):
     """The batches of one of a run's stores, `"train"` or `"valid"`."""
     data = run.config.data
     place = run.path / "data" / name
@@ -27,6 +29,9 @@ def batches_of(run, name, *seed, **options):
         special = run.tokenizers[0].special
         row = (special, data.max_length, data.batch_tokens)
         return PackedBatches(DocumentStore.open(place), *row, *seed, **options)
-    sentence_format = SentenceFormat.of(*run.tokenizers)
-    options |= dict(sentence_format=sentence_format)
-    return TokenBatches(TokenStore.open(place), data.batch_tokens, *seed, **options)
+    store = TokenStore.open(place)
+    options |= dict(sentence_format=SentenceFormat.of(*run.tokenizers))
+    if bpe_dropout:
+        cut = (run.tokenizers, bpe_dropout, data.max_length)
+        return SampledBatches(store, *cut, data.batch_tokens, *seed, **options)
+    return TokenBatches(store, data.batch_tokens, *seed, **options)

@@ -104,7 +104,7 @@ def begin(
         model = model or settings.model
         data = data or settings.data
         training = training or settings.training
-    check_training(training, init_from, is_validated, filters)
+    check_training(training, begun, is_validated, filters)
     fits = model.longest is None or data.max_length <= model.longest
     limit = f"max_positions={model.max_positions} with positions='learned'"
     expect(fits, "max_length", f"be at most {limit}", data.max_length)
@@ -120,11 +120,16 @@ def begin(
         held.enter_context(locked(aside))  # under its new name, too
 
 
-def check_training(training, init_from, is_validated, filters):
+def check_training(training, begun, is_validated, filters):
     """Raise an error for settings of a training that do not go with the rest."""
     rank = training.lora_rank
-    is_right = rank is None or init_from is not None
+    is_right = rank is None or begun is not None
     expect(is_right, "lora_rank", "be absent without init_from", rank)
+    is_own = begun is None or isinstance(begun.tokenizers[0], Tokenizer)
+    is_right = is_own and filters.tokenizer == "bpe"
+    what = "be 0 unless the tokenizer is BPE of our own"
+    dropout = training.bpe_dropout
+    expect(is_right or not dropout, "bpe_dropout", what, dropout)
     if training.monitor == "bleu":
         what = "be at least 1, or valid_source be given, with monitor='bleu'"
         expect(is_validated, "valid_size", what, filters.valid_size)

@@ -1,10 +1,7 @@
-import dataclasses
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import NOT_ON_JAX, marked
 from small import DATA, MODEL, log, training
 
 from keras_transformer.runs.run import Run
@@ -89,20 +86,3 @@ def test_the_moving_average_is_validated_and_saved(moving):
     _, held_out = open_batches(run, MOVING)
     found = model.evaluate(held_out, return_dict=True, verbose=0)["nats"]
     assert found == pytest.approx(log(moving)[-1]["val_nats"], rel=1e-5)
-
-
-@marked(NOT_ON_JAX)
-@pytest.mark.usefixtures("one_bucket")
-def test_a_resumed_moving_average_is_the_same_bit_for_bit(moving, corpus, tmp_path):
-    run = tmp_path / "run"
-    for updates in (1, 3, None):
-        limited = dataclasses.replace(MOVING, max_updates=updates)
-        how = dict(model=MODEL, data=DATA, training=limited, resume=True)
-        train(run, *corpus, **how)
-    for kind in ("batch", "epoch"):
-        one = newest(moving, kind)
-        other = newest(run, kind)
-        assert one.keys() == other.keys()
-        for name, arrays in one.items():
-            for array, same in zip(arrays, other[name], strict=True):
-                np.testing.assert_array_equal(array, same)

@@ -1,0 +1,46 @@
+"""Options that regularise, in a run: resumed exactly, refused where they cannot be."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from layer_checks import NOT_ON_JAX, marked
+from small import DATA, MODEL, log, training
+
+from keras_transformer.runs.sealed_files import load_arrays
+from keras_transformer.training.train import train
+
+OPTIONS = dict(ema_momentum=0.9, bpe_dropout=0.1)
+RECIPE = training(max_updates=None, gradient_accumulation=2, **OPTIONS)
+
+pytestmark = pytest.mark.usefixtures("one_bucket")
+
+
+def newest(run, kind):
+    path = max((run / "checkpoints").glob(f"{kind}-*"))
+    return load_arrays(path)[0]
+
+
+@marked(NOT_ON_JAX)
+def test_a_resumed_run_is_the_same_bit_for_bit(corpus, tmp_path):
+    how = dict(model=MODEL, data=dataclasses.replace(DATA, max_length=80))
+    train(tmp_path / "whole", *corpus, training=RECIPE, **how)
+    for updates in (9, None):
+        limited = dataclasses.replace(RECIPE, max_updates=updates)
+        train(tmp_path / "run", *corpus, training=limited, resume=True, **how)
+    assert [row["epoch"] for row in log(tmp_path / "run")] == [1, 2]
+    for kind in ("batch", "epoch"):
+        one = newest(tmp_path / "whole", kind)
+        other = newest(tmp_path / "run", kind)
+        assert one.keys() == other.keys()
+        for name, arrays in one.items():
+            for array, same in zip(arrays, other[name], strict=True):
+                np.testing.assert_array_equal(array, same)
+
+
+def test_bpe_dropout_is_for_our_own_bpe(corpus, tmp_path):
+    data = dataclasses.replace(DATA, tokenizer="unigram")
+    message = "bpe_dropout must be 0 unless the tokenizer is BPE of our own"
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path / "run", *corpus, model=MODEL, data=data, training=RECIPE)
+    assert not list(tmp_path.iterdir())
