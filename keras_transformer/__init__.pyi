@@ -58,6 +58,7 @@ from .training.metrics import TokenCrossEntropy as TokenCrossEntropy
 from .training.optimizer import GradientTransform as GradientTransform
 from .training.optimizer import LossScaleOptimizer as LossScaleOptimizer
 from .training.optimizer import paper_adam as paper_adam
+from .training.r_drop import RDropCrossEntropy as RDropCrossEntropy
 from .training.recipe import compile_for_training as compile_for_training
 from .training.schedule import WarmupSchedule as WarmupSchedule
 from .training.train import train as train

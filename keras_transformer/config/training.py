@@ -28,6 +28,10 @@ class TrainingConfig:
     bpe_dropout: float = share(
         0.0, "probability that BPE leaves out a merge, drawn anew in each epoch"
     )
+    r_drop: float = amount(
+        0.0,
+        "R-Drop: weight of the divergence of two passes with dropout; 5 in its paper",
+    )
     gradient_accumulation: int = count(1, "batches summed into one update")
     weight_decay: float | None = amount(None, "decoupled weight decay of Adam")
     clip_norm: float | None = option(None, "largest global norm of the gradient")

@@ -60,6 +60,8 @@ class TokenBatches(PlannedBatches):
         shard: `(process, processes, devices)`: of each batch, give this process its
             rows, every `processes`-th, and fill them up to a multiple of its `devices`.
             The weights stay shares of the whole batch.
+        passes: how often each row stands in its batch, one beside the other; they share
+            its weight, and `batch_tokens` counts it once. 2 for `RDropCrossEntropy`.
         sentence_format: the `SentenceFormat` of the tokenizers that made the ids; our
             own tokenizers' when absent.
 
@@ -94,11 +96,12 @@ class TokenBatches(PlannedBatches):
         shuffle=True,
         accumulation=1,
         shard=(0, 1, 1),
+        passes=1,
         sentence_format=None,
     ):
         self.sentence_format = sentence_format or SentenceFormat()
         self._take(store)
-        super().__init__(batch_tokens, seed, shuffle, accumulation, shard)
+        super().__init__(batch_tokens, seed, shuffle, accumulation, shard, passes)
 
     @classmethod
     def from_lines(cls, source_lines, target_lines, *tokenizers, config=None, **kwargs):

@@ -25,6 +25,8 @@ class PlannedBatches(keras.utils.PyDataset):
         shard: `(process, processes, devices)`: of each batch, give this process its
             rows, every `processes`-th, and fill them up to a multiple of its `devices`.
             The weights stay shares of the whole batch.
+        passes: how often each row stands in its batch, one beside the other; they share
+            its weight. `batch_tokens` counts it once.
 
     Attributes:
         epoch: the epoch of the current plan, from 0; counts on when all its batches
@@ -33,8 +35,9 @@ class PlannedBatches(keras.utils.PyDataset):
             and again in the next epoch.
     """
 
-    def __init__(self, batch_tokens, seed, shuffle, accumulation, shard):
+    def __init__(self, batch_tokens, seed, shuffle, accumulation, shard, passes=1):
         super().__init__()
+        _check("passes", passes, least=1)
         _check("batch_tokens", batch_tokens, least=1)
         _check("accumulation", accumulation, least=1)
         _check("seed", seed, least=0)
@@ -46,6 +49,7 @@ class PlannedBatches(keras.utils.PyDataset):
         self.seed = seed
         self.shuffle = shuffle
         self.accumulation = accumulation
+        self.passes = passes
         self.epoch = 0
 
     @property
@@ -97,7 +101,12 @@ class PlannedBatches(keras.utils.PyDataset):
         if index == 0 and self._first_is_longer:
             height += devices
         own = rows[process::processes]
-        return self._batch(width, own, height, self._weights[index])
+        weight = self._weights[index] / self.passes
+        batch = self._batch(width, own, height, weight)
+        return keras.tree.map_structure(self._repeated, batch)
+
+    def _repeated(self, array):
+        return np.repeat(array, self.passes, axis=0)
 
 
 def _check(name, value, least):

@@ -12,12 +12,13 @@ from ..text.sentence_format import SentenceFormat
 def open_batches(run, training, distribution=ONE_DEVICE):
     """The batches of a run's training data, and of its validation data (or None)."""
     steps = training.gradient_accumulation
-    shard = distribution.shard
-    options = dict(accumulation=steps, shard=shard, bpe_dropout=training.bpe_dropout)
-    batches = batches_of(run, "train", training.seed, **options)
+    # The loss of R-Drop compares rows in validation, too.
+    common = dict(shard=distribution.shard, passes=2 if training.r_drop else 1)
+    options = dict(accumulation=steps, bpe_dropout=training.bpe_dropout)
+    batches = batches_of(run, "train", training.seed, **options, **common)
     held_out = None
     if (run.path / "data" / "valid").exists():
-        held_out = batches_of(run, "valid", shuffle=False, shard=shard)
+        held_out = batches_of(run, "valid", shuffle=False, **common)
     return batches, held_out
 
 

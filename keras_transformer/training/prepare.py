@@ -105,6 +105,9 @@ def begin(
         data = data or settings.data
         training = training or settings.training
     check_training(training, begun, is_validated, filters)
+    drops = model.dropout or model.attention_dropout
+    what = "be 0 without dropout, which makes two passes differ"
+    expect(drops or not training.r_drop, "r_drop", what, training.r_drop)
     fits = model.longest is None or data.max_length <= model.longest
     limit = f"max_positions={model.max_positions} with positions='learned'"
     expect(fits, "max_length", f"be at most {limit}", data.max_length)

@@ -162,6 +162,21 @@ def test_shares_are_the_batch(processes, devices):
         assert rows[0] != rows[1] or len({*rows}) == 1
 
 
+def test_each_row_twice():
+    """Its weight is shared, and each device has both."""
+    once = TokenBatches(store_of(40), batch_tokens=200, shard=(1, 2, 3))
+    twice = TokenBatches(store_of(40), batch_tokens=200, shard=(1, 2, 3), passes=2)
+    assert len(once) == len(twice)
+    for number in range(len(once)):
+        inputs, labels, weights = once[number]
+        both, repeated, shared = twice[number]
+        for name, array in inputs.items():
+            np.testing.assert_array_equal(both[name], np.repeat(array, 2, axis=0))
+        np.testing.assert_array_equal(repeated, np.repeat(labels, 2, axis=0))
+        np.testing.assert_allclose(shared, np.repeat(weights, 2, axis=0) / 2)
+        assert len(repeated) % 6 == 0
+
+
 def test_accumulated_batches_share_their_normaliser():
     batches = TokenBatches(store_of(60), 200, accumulation=5)
     weights = [batches[i][2].max() for i in range(len(batches))]

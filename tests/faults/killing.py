@@ -33,7 +33,7 @@ VARIANTS = {
     "both": ["--dtype", "mixed_bfloat16", "--gradient-accumulation", "3"],
     "bleu": ["--monitor", "bleu"],
     "fine-tuning": ["--init-from", "{begin}"],
-    "regularised": ["--ema-momentum", "0.9", "--bpe-dropout", "0.2"],
+    "regularised": "--ema-momentum 0.9 --bpe-dropout 0.2 --r-drop 5".split(),
     "lora": ["--init-from", "{begin}", "--lora-rank", "2"],
 }
 
