@@ -17,6 +17,7 @@ from .data.documents import DocumentStore as DocumentStore
 from .data.examples import captions as captions
 from .data.examples import multi30k as multi30k
 from .data.masking import mask_tokens as mask_tokens
+from .data.mixture import mix_pairs as mix_pairs
 from .data.packed import PackedBatches as PackedBatches
 from .data.pairs import read_pairs as read_pairs
 from .data.store import TokenStore as TokenStore

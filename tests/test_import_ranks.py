@@ -29,6 +29,7 @@ RANKS = {
     "training.loss": 5,
     "training.metrics": 5,
     "training.optimizer": 5,
+    "training.r_drop": 5,
     "training.recipe": 5,
     "training.schedule": 5,
     "runs": 6,

@@ -94,7 +94,10 @@ def begin(
         corpus = clean_pairs(corpus, config=filters)
         if valid is not None:
             check_sides(corpus, valid)
-        is_validated = is_validated or filters.valid_size != 0
+        is_drawn = valid is None and filters.valid_size != 0
+        what = "be given with weights or tags: a mixture holds none out"
+        expect(not (is_drawn and corpus.is_mixture), "valid_pairs", what, valid)
+        is_validated = is_validated or is_drawn
     if None in (model, data, training):
         material = dict(text=corpus) if is_text else dict(source=corpus)
         how = dict(begun=begun and begun.config, validated=is_validated)
@@ -215,7 +218,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
     say(str(corpus.report))
     report = json.dumps(vars(corpus.report))
     (folder / CLEANED).write_text(report, "utf-8")
-    count = corpus.report.kept - corpus.report.held_out
+    count = len(corpus) - corpus.report.held_out
     if begun:
         tokenizers = begun.tokenizers
     else:

@@ -7,6 +7,8 @@ import pytest
 from layer_checks import NOT_ON_JAX, marked
 from small import DATA, MODEL, log, training, write_corpus
 
+from keras_transformer.data.mixture import mix_pairs
+from keras_transformer.data.pairs import read_pairs
 from keras_transformer.runs.sealed_files import load_arrays
 from keras_transformer.training.train import train
 
@@ -48,4 +50,12 @@ def test_what_cannot_be_is_refused(corpus, tmp_path):
     message = "r_drop must be 0 without dropout, which makes two passes differ; rec"
     with pytest.raises(ValueError, match=message):
         train(tmp_path / "run", *corpus, model=still, data=DATA, training=RECIPE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mixture_holds_nothing_out(corpus, tmp_path):
+    pairs = mix_pairs([read_pairs(*corpus[:2])], tags=["<BT>"])
+    message = "valid_pairs must be given with weights or tags: a mixture holds none"
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path / "run", pairs=pairs)
     assert not list(tmp_path.iterdir())
