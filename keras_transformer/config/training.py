@@ -28,6 +28,9 @@ class TrainingConfig:
     bpe_dropout: float = share(
         0.0, "probability that BPE leaves out a merge, drawn anew in each epoch"
     )
+    word_dropout: float = share(
+        0.0, "share of the tokens read, on both sides, that become the unknown one"
+    )
     r_drop: float = amount(
         0.0,
         "R-Drop: weight of the divergence of two passes with dropout; 5 in its paper",

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from ..config import expect
 from ..text.sentence_format import SentenceFormat
+from ..text.special_tokens import NO_TOKEN
 from .buckets import bucket_edges, cut
 from .planned import PlannedBatches
 from .store import TokenStore
@@ -64,6 +66,8 @@ class TokenBatches(PlannedBatches):
             its weight, and `batch_tokens` counts it once. 2 for `RDropCrossEntropy`.
         sentence_format: the `SentenceFormat` of the tokenizers that made the ids; our
             own tokenizers' when absent.
+        word_dropout: the share of the tokens of both inputs that become the unknown
+            one, by seed, epoch and batch. Labels and what stands around a text stay.
 
     Attributes:
         epoch: the epoch of the current plan, from 0; counts on when all its batches
@@ -98,8 +102,13 @@ class TokenBatches(PlannedBatches):
         shard=(0, 1, 1),
         passes=1,
         sentence_format=None,
+        word_dropout=0.0,
     ):
         self.sentence_format = sentence_format or SentenceFormat()
+        self.word_dropout = word_dropout
+        has_unknown = self.sentence_format.special.unknown != NO_TOKEN
+        must = "be 0 with a tokenizer that has no unknown token"
+        expect(has_unknown or not word_dropout, "word_dropout", must, word_dropout)
         self._take(store)
         super().__init__(batch_tokens, seed, shuffle, accumulation, shard, passes)
 
@@ -132,6 +141,27 @@ class TokenBatches(PlannedBatches):
 
     def _tokens(self, rows):
         return self._lengths[rows, 1].sum()
+
+    def _noised(self, batch, index, count):
+        if not self.word_dropout:
+            return batch
+        inputs, labels, weights = batch
+        layout = self.sentence_format
+        special = layout.special
+        kept = [special.pad, special.begin, special.end]
+        kept += [*layout.source_prefix, *layout.source_suffix, *layout.target_prefix]
+        random = np.random.default_rng([self.seed, self.epoch, index])
+        process, processes, _ = self.shard
+        noised = {}
+        for name, ids in inputs.items():
+            # Of all rows, so that it is the same for any number of processes.
+            is_chosen = random.random((count, ids.shape[1])) < self.word_dropout
+            own = is_chosen[process::processes]
+            is_dropped = np.zeros(ids.shape, bool)
+            is_dropped[: len(own)] = own
+            is_dropped &= ~np.isin(ids, kept)
+            noised[name] = np.where(is_dropped, np.int32(special.unknown), ids)
+        return noised, labels, weights
 
     def _batch(self, edge, rows, height, weight):
         count = len(rows)

@@ -103,7 +103,12 @@ class PlannedBatches(keras.utils.PyDataset):
         own = rows[process::processes]
         weight = self._weights[index] / self.passes
         batch = self._batch(width, own, height, weight)
+        batch = self._noised(batch, index, len(rows))
         return keras.tree.map_structure(self._repeated, batch)
+
+    def _noised(self, batch, index, count):
+        """The arrays of a batch of `count` rows in all processes, with noise if any."""
+        return batch
 
     def _repeated(self, array):
         return np.repeat(array, self.passes, axis=0)

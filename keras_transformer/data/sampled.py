@@ -5,6 +5,7 @@ import tempfile
 
 import numpy as np
 
+from ..text.bpe_dropout import BpeDropout
 from .batches import TokenBatches
 from .store import CHUNK, FILES, TokenStore
 
@@ -12,9 +13,8 @@ from .store import CHUNK, FILES, TokenStore
 class SampledBatches(TokenBatches):
     """Batches whose words are cut into tokens anew in each epoch, by seed and epoch.
 
-    BPE leaves out each of its merges with a probability, so that the model sees many
-    spellings of a word. A sentence that would become longer than it may be, and one
-    with an unknown character, keeps its usual tokens.
+    By `BpeDropout` the model sees many spellings of a word. A sentence that would
+    become longer than it may be keeps its usual tokens.
 
     All epochs have as many batches: one or two in a hundred more than are needed, for
     which the fullest ones are halved.
@@ -40,8 +40,7 @@ class SampledBatches(TokenBatches):
         **options,
     ):
         self.usual = store
-        self.tokenizers = tokenizers
-        self.bpe_dropout = bpe_dropout
+        self.cutters = [BpeDropout(one, bpe_dropout) for one in tokenizers]
         # Not that of each epoch: it is the width of batches, which are compiled.
         self.longest = max_length
         self._sampled = None  # the epoch
@@ -71,7 +70,6 @@ def cut_anew(batches, seed):
     """
     store = batches.usual
     layout = batches.sentence_format
-    unknown = layout.special.unknown
     files = [tempfile.TemporaryFile() for _ in FILES]
     ends = [0, 0]
     for file in files[1::2]:
@@ -80,14 +78,10 @@ def cut_anew(batches, seed):
     for first in range(0, len(store), CHUNK):
         rows = range(first, min(first + CHUNK, len(store)))
         for side, usual in enumerate(store.sentences(rows)):
-            tokenizer = batches.tokenizers[side]
-            texts = tokenizer.decode(usual)
-            draw = np.random.SeedSequence([*seed, side, first])
-            number = int(draw.generate_state(1)[0]) // 2
-            cut = tokenizer.sample(texts, batches.bpe_dropout, number)
+            cut = batches.cutters[side](usual, f"{seed} {side} {first}")
             longest = batches.longest - around[side]
             for row, ids in enumerate(usual):
-                if len(cut[row]) > longest or unknown in ids:
+                if len(cut[row]) > longest:
                     cut[row] = ids
             lengths = [len(ids) for ids in cut]
             offsets = ends[side] + np.cumsum(lengths, dtype=np.int64)

@@ -183,21 +183,6 @@ class Tokenizer:
         lines = checked_texts(lines, "lines")
         return self._processor.encode([line.replace("\0", "") for line in lines])
 
-    def sample(self, lines, dropout, seed):
-        """The ids of each line, of which BPE leaves out merges by chance.
-
-        Args:
-            lines: strings.
-            dropout: the probability that a merge is left out.
-            seed: of the chance, below 2^31.
-
-        Source: Provilkov et al. 2020 (BPE-dropout).
-        """
-        sentencepiece.set_random_generator_seed(seed)
-        how = dict(enable_sampling=True, alpha=dropout, nbest_size=-1)
-        # A thread of its own, whose generator begins with the seed.
-        return self._processor.encode(lines, num_threads=1, **how)
-
     def decode(self, ids):
         """The text of each list of ids.
 

@@ -15,6 +15,8 @@ def open_batches(run, training, distribution=ONE_DEVICE):
     # The loss of R-Drop compares rows in validation, too.
     common = dict(shard=distribution.shard, passes=2 if training.r_drop else 1)
     options = dict(accumulation=steps, bpe_dropout=training.bpe_dropout)
+    if training.word_dropout:
+        options |= dict(word_dropout=training.word_dropout)
     batches = batches_of(run, "train", training.seed, **options, **common)
     held_out = None
     if (run.path / "data" / "valid").exists():

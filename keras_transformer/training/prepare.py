@@ -136,6 +136,9 @@ def check_training(training, begun, is_validated, filters):
     what = "be 0 unless the tokenizer is BPE of our own"
     dropout = training.bpe_dropout
     expect(is_right or not dropout, "bpe_dropout", what, dropout)
+    what = "be 0 with markup, whose symbols are copied"
+    is_right = not training.word_dropout or Markup.of(filters) is None
+    expect(is_right, "word_dropout", what, training.word_dropout)
     if training.monitor == "bleu":
         what = "be at least 1, or valid_source be given, with monitor='bleu'"
         expect(is_validated, "valid_size", what, filters.valid_size)

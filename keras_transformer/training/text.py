@@ -12,7 +12,7 @@ from ..text.tokenizer import Tokenizer
 OF_PAIRS = ("max_ratio", "share_embeddings", "valid_size", "markup", "markup_pattern")
 OF_PAIRS += tuple(flag_fields(FilterConfig))
 # Of a `TrainingConfig`, likewise.
-TRAINING_OF_PAIRS = ("monitor", "bpe_dropout")
+TRAINING_OF_PAIRS = ("monitor", "bpe_dropout", "word_dropout")
 
 
 def check_text(texts, data, training):

@@ -31,24 +31,6 @@ def batches_of(store, tokenizer, bpe_dropout=0.1, max_length=128, **options):
     return SampledBatches(store, *cut, batch_tokens=400, seed=7, **options)
 
 
-def test_without_merges_a_word_is_its_characters(tokenizer):
-    (ids,) = tokenizer.sample(["two men"], 1.0, seed=1)
-    pieces = [tokenizer.pieces[number] for number in ids]
-    assert "".join(pieces) == "\u2581two\u2581men" and set(map(len, pieces)) == {1}
-    assert tokenizer.sample(["two men"], 0.0, seed=1) == tokenizer.encode(["two men"])
-
-
-def test_a_seed_says_what_is_left_out(tokenizer, pairs):
-    lines = [source for source, _ in pairs]
-    once = tokenizer.sample(lines, 0.1, seed=1)
-    assert once == tokenizer.sample(lines, 0.1, seed=1)
-    other = tokenizer.sample(lines, 0.1, seed=2)
-    assert once != other
-    assert tokenizer.decode(once) == tokenizer.decode(other) == lines
-    longer = sum(map(len, once)) / sum(map(len, tokenizer.encode(lines)))
-    assert 1.05 < longer < 2
-
-
 def test_an_epoch_is_a_function_of_seed_and_epoch(store, tokenizer, pairs):
     """However it is reached, each pair is in it once, as the text that it was."""
     batches = batches_of(store, tokenizer)

@@ -12,7 +12,7 @@ from keras_transformer.data.pairs import read_pairs
 from keras_transformer.runs.sealed_files import load_arrays
 from keras_transformer.training.train import train
 
-OPTIONS = dict(ema_momentum=0.9, bpe_dropout=0.1, r_drop=5.0)
+OPTIONS = dict(ema_momentum=0.9, bpe_dropout=0.1, r_drop=5.0, word_dropout=0.2)
 RECIPE = training(max_updates=None, gradient_accumulation=2, **OPTIONS)
 
 pytestmark = pytest.mark.usefixtures("one_bucket")
@@ -44,6 +44,10 @@ def test_a_resumed_run_is_the_same_bit_for_bit(tmp_path):
 def test_what_cannot_be_is_refused(corpus, tmp_path):
     data = dataclasses.replace(DATA, tokenizer="unigram")
     message = "bpe_dropout must be 0 unless the tokenizer is BPE of our own"
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path / "run", *corpus, model=MODEL, data=data, training=RECIPE)
+    data = dataclasses.replace(DATA, markup="printf")
+    message = "word_dropout must be 0 with markup, whose symbols are copied; received"
     with pytest.raises(ValueError, match=message):
         train(tmp_path / "run", *corpus, model=MODEL, data=data, training=RECIPE)
     still = dataclasses.replace(MODEL, dropout=0.0)

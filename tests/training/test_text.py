@@ -142,6 +142,10 @@ def test_fitted_settings_go_by_words(corpus):
             dict(training=TrainingConfig(bpe_dropout=0.1)),
             "bpe_dropout must be 0.0 with",
         ),
+        (
+            dict(training=TrainingConfig(word_dropout=0.1)),
+            "word_dropout must be 0.0 with",
+        ),
         (dict(text="nothing"), "nothing must be a readable text file"),
         (dict(text=[]), "text must be given to begin a run"),
         (
