@@ -20,7 +20,14 @@ from .models import (
     flag_fields,
     preset,
 )
-from .stack import Activation, Norm, StackConfig, Table, check_width
+from .stack import (
+    Activation,
+    Norm,
+    StackConfig,
+    Table,
+    check_buckets,
+    check_width,
+)
 from .training import TrainingConfig
 
 __all__ = [
@@ -41,6 +48,7 @@ __all__ = [
     "Table",
     "TrainingConfig",
     "TransformerConfig",
+    "check_buckets",
     "check_fields",
     "check_only",
     "check_width",
