@@ -29,32 +29,3 @@ from .stack import (
     check_width,
 )
 from .training import TrainingConfig
-
-__all__ = [
-    "DISTRIBUTIONS",
-    "FROM_TOKENIZER",
-    "NO_FLAGS",
-    "PRESETS",
-    "SIZES",
-    "Activation",
-    "CausalLMConfig",
-    "CleaningConfig",
-    "DataConfig",
-    "DecodingConfig",
-    "EncoderConfig",
-    "FilterConfig",
-    "Norm",
-    "StackConfig",
-    "Table",
-    "TrainingConfig",
-    "TransformerConfig",
-    "check_buckets",
-    "check_fields",
-    "check_only",
-    "check_width",
-    "config_from",
-    "expect",
-    "flag_fields",
-    "one_of",
-    "preset",
-]

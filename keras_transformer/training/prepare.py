@@ -232,9 +232,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
         share_embeddings=data.share_embeddings,
         source_vocab_size=source.vocab_size,
         target_vocab_size=target.vocab_size,
-        pad_id=target.special.pad,
-        begin_id=target.special.begin,
-        end_id=target.special.end,
+        **target.special.fields,
     )
     earlier = begun.config if begun else config
     languages = earlier.languages or corpus.languages
