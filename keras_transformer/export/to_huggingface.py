@@ -7,7 +7,7 @@ from keras import ops
 from safetensors.numpy import save_file
 
 from ..pretrained import names, t5
-from ..pretrained.families import SAME_NAME, TENSORS, written_as
+from ..pretrained.families import TENSORS, fairseq_settings, written_as
 from ..pretrained.tokenizers.marian import MarianTokenizer
 from ..runs.run import Run
 from ..text.tokenizer import Tokenizer
@@ -16,8 +16,6 @@ from .comparison import compare_logits
 from .export_directory import check_format, new_export, write_json
 
 THEIR_NAMES = {"text.spm": "spiece.model"}
-# Others have the same name.
-ACTIVATIONS = {"silu": "swish", "gelu_tanh": "gelu_pytorch_tanh"}
 
 
 def huggingface(run, out, overwrite=False):
@@ -86,26 +84,6 @@ def settings_of(config):
         "bos_token_id": config.end_id,
         "decoder_start_token_id": config.begin_id,
         "forced_eos_token_id": None,
-    }
-
-
-def fairseq_settings(config):
-    """What Marian's `config.json` and BART's say of sizes and switches."""
-    _, _, encoder_d_ff = config.side("source")
-    _, _, decoder_d_ff = config.side("target")
-    activation = config.activation
-    return {
-        **{name: getattr(config, name) for name in SAME_NAME},
-        "vocab_size": config.source_vocab_size,
-        "decoder_vocab_size": config.target_vocab_size,
-        "share_encoder_decoder_embeddings": config.share_embeddings,
-        "tie_word_embeddings": config.tie_output,
-        "encoder_ffn_dim": encoder_d_ff,
-        "decoder_ffn_dim": decoder_d_ff,
-        "encoder_attention_heads": config.num_heads,
-        "decoder_attention_heads": config.num_heads,
-        "activation_function": ACTIVATIONS.get(activation, activation),
-        "max_position_embeddings": config.max_positions,
     }
 
 

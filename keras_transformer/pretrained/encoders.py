@@ -219,8 +219,7 @@ def encoder_config(family, settings):
     expect(not decodes, "is_decoder", "be false", decodes)
     kind = settings.get("position_embedding_type", "absolute")
     expect(kind == "absolute", "position_embedding_type", "be 'absolute'", kind)
-    found = {ours: settings[theirs] for ours, theirs in family.fields.items()}
-    found["activation"] = settings.activation(family.fields["activation"])
+    found = settings.fields(family.fields)
     if family.skips_rows:
         found["max_positions"] -= found["pad_id"] + 1
     # Tokens that mean something to decoders only; no padding, whatever it is.
