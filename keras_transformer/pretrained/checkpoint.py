@@ -12,9 +12,8 @@ from safetensors import safe_open
 
 from ..config import expect, one_of
 from ..runs.extras import how_to_get, needed
-from ..runs.sealed_files import sha256
+from ..runs.sealed_files import reading, sha256
 from ..runs.work_folder import FULL
-from .tokenizers.files import reading
 
 # What tokenizers and the model's configuration are read from.
 SMALL = (

@@ -41,6 +41,7 @@ from .sealed_files import (
     locked,
     new_file,
     read_json,
+    reading,
     seal,
     sha256,
     similar,
@@ -128,7 +129,7 @@ class Run:
                 f"run '{path}' must be of format {FORMAT}; received {found}. Train it "
                 "again, or use the version of keras_transformer that made it"
             )
-        try:
+        with reading(path / "config.json"):
             config = RunConfig(
                 config_from(content["model"]),
                 DataConfig(**content["data"]),
@@ -137,9 +138,6 @@ class Run:
                 content.get("languages"),
                 content.get("quantization"),
             )
-        except UNREADABLE as error:
-            message = f"'{path}/config.json' cannot be used: {error}"
-            raise ValueError(message) from None
         return cls(path, config, manifest)
 
     @classmethod

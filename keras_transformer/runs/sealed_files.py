@@ -165,6 +165,17 @@ def fingerprint(path):
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
+@contextlib.contextmanager
+def reading(path, *errors):
+    """Make what a damaged file raises, or these errors, one that names the file."""
+    try:
+        yield
+    except (*UNREADABLE, *errors) as error:
+        reason = getattr(error, "strerror", None) or str(error) or repr(error)
+        line = reason.splitlines()[0]
+        raise ValueError(f"{str(path)!r} cannot be used: {line}") from None
+
+
 def read_json(path):
     """The JSON object in one of our files; a `ValueError` if it cannot be one."""
     return read_with_bytes(path)[1]
@@ -172,7 +183,7 @@ def read_json(path):
 
 def read_with_bytes(path):
     """The bytes of a file, which is read once, and the JSON object that they are."""
-    try:
+    with reading(path):
         check_regular(path)
         size = path.stat().st_size
         what = f"have at most {LARGEST_JSON:,} bytes"
@@ -180,8 +191,6 @@ def read_with_bytes(path):
         data = path.read_bytes()
         content = json.loads(data)
         expect(isinstance(content, dict), "it", "hold an object", type(content))
-    except UNREADABLE as error:
-        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
     return data, content
 
 

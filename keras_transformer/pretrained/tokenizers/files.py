@@ -1,13 +1,10 @@
 """What the files of a checkpoint of Hugging Face say about its tokenizers."""
 
-import contextlib
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from ...config import expect
-from ...runs.sealed_files import UNREADABLE, check_regular
+from ...runs.sealed_files import check_regular, reading
 from ...text.special_tokens import SpecialTokens
 from ...text.tokenizer import LARGEST_MODEL
 from .base import LARGEST_VOCABULARY, UNUSED, Vocabulary, check_id, checked
@@ -22,16 +19,6 @@ NAMES = {
     "cls": "<s>",
     "mask": MASK,
 }
-
-
-@contextlib.contextmanager
-def reading(path):
-    """Make what the block raises a `ValueError` that names the file."""
-    try:
-        yield
-    except (*UNREADABLE, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{str(path)!r} cannot be used: {reason}") from None
 
 
 def read_limited(path):

@@ -8,8 +8,9 @@ import re
 
 from ...config import expect
 from ...runs.extras import needed
+from ...runs.sealed_files import reading
 from .base import CheckpointTokenizer
-from .files import read_json, read_limited, reading
+from .files import read_json, read_limited
 
 WORD_END = "</w>"
 

@@ -1,12 +1,12 @@
 """Tokenizers of checkpoints that the library `tokenizers` makes and runs."""
 
-import contextlib
 import dataclasses
 
 import numpy as np
 
 from ...config import expect
 from ...runs.extras import needed
+from ...runs.sealed_files import reading
 from ...text.lines import checked_texts
 from .base import CheckpointTokenizer
 from .files import TokenizerFiles, read_json, read_limited
@@ -90,22 +90,12 @@ class EncoderTokenizer:
         return batch
 
 
-@contextlib.contextmanager
-def library_reading(name):
-    """Make what the library raises a `ValueError` that names the file."""
-    try:
-        yield
-    except Exception as error:  # the library has no kind of its own
-        reason = (str(error) or repr(error)).splitlines()[0]
-        raise ValueError(f"{name} cannot be used: {reason}") from None
-
-
 def tokenizer_of(content):
     """The `tokenizers.Tokenizer` of a `tokenizer.json`, which neither cuts nor pads."""
     needed("tokenizers", extra="pretrained")
     import tokenizers
 
-    with library_reading(CONTENT):
+    with reading(CONTENT, Exception):  # the library has no kind of its own
         found = tokenizers.Tokenizer.from_str(content.decode("utf-8"))
     found.no_truncation()
     found.no_padding()
@@ -124,7 +114,7 @@ def content_in(folder):
     for name, read in READERS.items():
         if (folder / name).exists():
             needed("tokenizers", extra="pretrained")
-            with library_reading(name):
+            with reading(name, Exception):
                 return read(folder)
     return None
 

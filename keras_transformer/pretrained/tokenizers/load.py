@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from ...config import one_of
+from ...runs.sealed_files import reading
 from ...text.special_tokens import SpecialTokens
 from .base import LISTS_OF_IDS, Vocabulary
-from .files import TokenizerFiles, read_json, read_limited, reading
+from .files import TokenizerFiles, read_json, read_limited
 from .fsmt import FsmtTokenizer, read_fsmt
 from .language_model import LanguageModelTokenizer, read_library
 from .library import LibraryTokenizer, read_bart, read_t5
