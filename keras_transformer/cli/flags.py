@@ -71,10 +71,7 @@ LARGEST_TOML = 1 << 14
 
 
 def file_flags(names):
-    """The flags of some of `TRAIN_FILES`, and those of `SIDES`.
-
-    The parsed options hold only what the user chose.
-    """
+    """The flags of some of `TRAIN_FILES`, and of `SIDES`; each has no default."""
     flags = {flag(name): dict(help=TRAIN_FILES[name], **FILES) for name in names}
     for name, text in SIDES.items():
         metavar = "NAMES" if name == "columns" else "CODE"
@@ -104,10 +101,7 @@ def pairs_chosen(chosen, prefix=""):
 
 
 def config_flags(config):
-    """A flag for each field of a config dataclass that may be chosen.
-
-    The parsed options hold only the fields that the user chose.
-    """
+    """A flag for each field of a config that may be chosen; it has no default."""
     flags = {}
     for name, field in flag_fields(config).items():
         text = field.metadata["help"]
@@ -132,10 +126,8 @@ def text_flags():
 def check_used(options, only):
     """Raise a `ValueError` if a flag would be ignored.
 
-    Args:
-        options: the parsed options.
-        only: for the name of an option the other, and its value, without which it is
-            ignored; True is any value.
+    For the name of an option, `only` has the other, and its value, without which it is
+    ignored; True is any value.
     """
     given = vars(options)
     for name, (other, value) in only.items():
@@ -167,10 +159,7 @@ def chosen_fields(options, config):
 
 
 def read_toml(path):
-    """The settings of a --config file.
-
-    Its top level has the names of `TRAIN_FILES`, `preset`, and a table for each of
-    `TRAIN_GROUPS`.
+    """The settings of a --config file, with a table for each of `TRAIN_GROUPS`.
 
     Raises:
         ValueError: if it is no TOML, or has an unknown key or a value of a wrong type.

@@ -125,11 +125,7 @@ def folders(prefix, **_):
 
 
 def parse(arguments):
-    """The options of a command line.
-
-    Raises:
-        ValueError: if it holds what the parser does not know, or is not UTF-8.
-    """
+    """The options of a command line; a `ValueError` if it holds what is not known."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for number, argument in enumerate(arguments, 1):
         # Python keeps bytes that are no UTF-8 as surrogates.

@@ -195,9 +195,7 @@ class StackConfig:
     def stack_parameters(self, side, attentions):
         """The number of weights of a stack, without its embedding.
 
-        Args:
-            side: `"source"` or `"target"`.
-            attentions: how many there are in a block.
+        `attentions` says how many there are in a block.
         """
         d = self.d_model
         _, layers, d_ff = self.side(side)

@@ -37,10 +37,7 @@ def read_column(path, column):
 def write_translations(file, texts, path, column):
     """Write the Parquet file `path` to a binary file, with one more column.
 
-    Args:
-        file: where to write.
-        texts: an iterator of the translations of the sentences in `column`; the one of
-            a missing sentence is left out.
+    `texts` are an iterator of translations; that of a missing sentence is left out.
     """
     with parquet.ParquetFile(path) as table:
         schema = table.schema_arrow.append(TRANSLATION)

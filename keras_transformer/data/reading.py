@@ -63,9 +63,7 @@ class Reading:
         return None
 
     def places(self, languages, name):
-        """The places of source and target among the languages that a file has.
-
-        None if one is not among them.
+        """The places of source and target among the languages that a file has, or None.
 
         Raises:
             ValueError: if nobody says which ones are meant.
@@ -89,7 +87,7 @@ class Reading:
         return first, second
 
     def keys(self, row, name):
-        """The keys of source and target in a row of a table, a dict; or paths of keys.
+        """The keys, or paths of keys, of source and target in a row of a table, a dict.
 
         Raises:
             ValueError: if nothing says which columns they are.

@@ -41,10 +41,10 @@ class Element:
 
 
 def parse(text):
-    """The root of an XML text, as an `Element`; it may declare no entities.
+    """The root of an XML text, as an `Element`.
 
     Raises:
-        ValueError: if it does.
+        ValueError: if it declares entities.
         ExpatError: if it is not well-formed.
     """
     data = text.encode()

@@ -67,8 +67,7 @@ def new_export(run, out, overwrite, format, *packages):
 
     Args:
         run: the `Run`.
-        out: directory to make.
-        overwrite: replace an export that is there.
+        out, overwrite: as for `new_directory`.
         format: what `config.json` calls it.
         *packages: names of the distributions that write it, beside Keras.
 
@@ -104,9 +103,7 @@ def told_of(about):
 def check_format(run, format):
     """Raise what says why a run cannot be exported to a format here.
 
-    Raises:
-        ValueError: if the format has no such model or tokenizer.
-        ImportError: if a package is not installed.
+    It is a `ValueError` about model or tokenizer, or an `ImportError`.
     """
     markup = run.tokenizers[0].markup
     must = f"have no markup for {format}, which takes texts without Python"

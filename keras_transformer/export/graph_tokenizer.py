@@ -30,14 +30,7 @@ def graph_tokenizer(tokenizer, name):
     Its ids are the tokenizer's but for ties: tensorflow-text has an older
     SentencePiece, which decides otherwise between cuts of the same score. In a unigram
     model a run of one character may have such, `. ..` and `.. .` for three dots; in one
-    of BPE nothing has.
-
-    Args:
-        tokenizer: a `Tokenizer`, `MarianTokenizer` or `MultilingualTokenizer`.
-        name: a name of its own: with equal ones, two are read from a SavedModel as one.
-
-    Returns:
-        an object to keep as an attribute of what is saved.
+    of BPE nothing has. With equal names, two are read from a SavedModel as one.
     """
     if isinstance(tokenizer, Tokenizer):
         return OwnGraph(tokenizer, name)

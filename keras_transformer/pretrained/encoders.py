@@ -231,8 +231,7 @@ def encoder_config(family, settings):
 def head_layers(family, head, checkpoint):
     """The layers of a head and their names in the checkpoint, which may lack a pooler.
 
-    Raises:
-        ValueError: if it lacks another.
+    If it lacks another, a `ValueError` says so.
     """
     layers = HEADS[head]
     found = {}

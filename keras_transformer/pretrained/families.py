@@ -37,12 +37,7 @@ ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
 
 
 def transformer_config(config, special, tensors=()):
-    """The `TransformerConfig` of a checkpoint.
-
-    Args:
-        config: the content of its `config.json`, of one of `READERS`.
-        special: the `SpecialTokens` of its target tokenizer.
-        tensors: the names of its tensors.
+    """The config of a checkpoint, by its `config.json` and its tensors' names.
 
     Raises:
         ValueError: if it lacks a setting, or has one that our model has not.

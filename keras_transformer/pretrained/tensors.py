@@ -78,12 +78,8 @@ class Tensor:
 def stack_weights(config, side, attentions=None):
     """The path in a stack, without its embedding, and the shape of each weight.
 
-    Shapes are torch's: `(outputs, inputs)` of a kernel.
-
-    Args:
-        config: the model's configuration.
-        side: `"source"` or `"target"`.
-        attentions: names of those of each block; `ATTENTIONS` of the side when absent.
+    Shapes are torch's: `(outputs, inputs)` of a kernel. Blocks have the attentions of
+    these names, `ATTENTIONS` of the side when absent.
     """
     width = config.d_model
     _, layers, d_ff = config.side(side)
@@ -140,10 +136,10 @@ def norm(path, config):
 
 
 def named(weights, table, stack="", prefixes=("",), factors=None):
-    """The `Tensor` of each weight, by a family's table of names.
+    """The `Tensor` of each weight, a pair of path and shape, by a family's names.
 
     Args:
-        weights: pairs of path and shape.
+        weights: the pairs.
         table: the name of each layer in a checkpoint, or a tuple of names of which a
             checkpoint has one, by our path to the layer in the stack; `#` is the number
             of a block in both.

@@ -130,8 +130,7 @@ def similar(path, kind):
 def locked(run):
     """Hold a run for this process, whatever its name becomes, until the process ends.
 
-    Raises:
-        ValueError: if another process holds it.
+    If another process holds it, a `ValueError` says so.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -238,12 +237,6 @@ def save_arrays(folder, stem, groups, metadata):
     """Write arrays to `FOLDER/STEM.DIGEST.safetensors`; the name tells if it is whole.
 
     An older file of the same stem is removed at the end, and kept if this one fails.
-
-    Args:
-        folder: an existing directory.
-        stem: the name without digest and ending.
-        groups: lists of NumPy arrays by name.
-        metadata: what JSON can hold.
     """
     arrays = {}
     for group, found in groups.items():

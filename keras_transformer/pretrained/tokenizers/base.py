@@ -133,19 +133,11 @@ class CheckpointTokenizer:
         self.marks = f"({any_mark or NOTHING})"
 
     def encode(self, lines):
-        """The ids of each of a list of lines, without those around a sentence.
-
-        Raises:
-            ValueError: if `lines` is something else than strings.
-        """
+        """The ids of each of a list of lines, without those around a sentence."""
         return [self._encode_line(line) for line in checked_texts(lines, "lines")]
 
     def decode(self, ids):
-        """The text of each list of ids, without special tokens (unknown is one).
-
-        Raises:
-            ValueError: if an id lies outside the vocabulary.
-        """
+        """The text of each list of ids, without special tokens (unknown is one)."""
         last = self.vocab_size - 1
         texts = []
         for row in ids:

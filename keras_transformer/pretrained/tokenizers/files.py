@@ -102,14 +102,10 @@ class TokenizerFiles:
         return size
 
     def pieces(self, name, numbers, size, added):
-        """The pieces of a vocabulary, by id.
+        """The pieces of a vocabulary of a model's size, by id.
 
-        Args:
-            name: the file that they are from.
-            numbers: the id of each piece.
-            size: number of tokens of the model. An id that nothing has gets a piece
-                that no text spells.
-            added: further pieces by id, which must agree with the others.
+        `name` is the file that they are from, and `numbers` has their ids; `added` must
+        agree with it. An id that nothing has gets a piece that no text spells.
         """
         found = {}
         further = [(piece, number) for number, piece in added.items()]

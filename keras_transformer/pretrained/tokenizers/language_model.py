@@ -10,15 +10,10 @@ SETTINGS = "tokenizer_config.json"
 
 
 class LanguageModelTokenizer(LibraryTokenizer):
-    """The tokenizer of a language model's checkpoint.
+    """The tokenizer of a language model's checkpoint; `stops` end texts beside END.
 
     As with `transformers`, text that spells a special token means it, and decoding
     leaves those out.
-
-    Args:
-        vocabulary: a `Vocabulary`.
-        models: the content of `"tokenizer.json"` and of `"tokenizer_config.json"`.
-        stops: ids beside END that end a text.
     """
 
     kind = "language_model"

@@ -20,16 +20,7 @@ SENTINELS = 100  # of T5, unless its files say another number
 
 
 class LibraryTokenizer(CheckpointTokenizer):
-    """Both sides of a checkpoint, as its `tokenizer.json` says, such as BART's.
-
-    Args:
-        vocabulary: a `Vocabulary`.
-        models: the content of `"tokenizer.json"`.
-
-    Raises:
-        ImportError: if `tokenizers` is not installed.
-        ValueError: if it cannot read the content.
-    """
+    """Both sides of a checkpoint, as its `tokenizer.json` says, such as BART's."""
 
     kind = "tokenizers"
     needs = (CONTENT,)
@@ -103,14 +94,7 @@ def tokenizer_of(content):
 
 
 def content_in(folder):
-    """The `tokenizer.json` of a folder, made of older files where it has none.
-
-    Returns:
-        its content; None if there are no files of a tokenizer.
-
-    Raises:
-        ValueError: if a file is damaged.
-    """
+    """The `tokenizer.json` of a folder, made of older files if need be, or None."""
     for name, read in READERS.items():
         if (folder / name).exists():
             needed("tokenizers", extra="pretrained")

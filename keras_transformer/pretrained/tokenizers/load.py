@@ -37,17 +37,10 @@ KINDS = {one.kind: one for one in TOKENIZERS}
 def load_tokenizers(folder, config, source_lang=None, target_lang=None):
     """The source and the target tokenizer of a checkpoint.
 
-    Args:
-        folder: a local folder with the checkpoint's files.
-        config: the content of its config.json.
-        source_lang: the language to translate from, of a multilingual checkpoint, such
-            as `"en"` (M2M100), `"eng_Latn"` (NLLB) or `"en_XX"` (mBART).
-        target_lang: the language to translate into; of a Marian checkpoint too if it
-            has `">>xx<<"` tokens.
-
-    Returns:
-        two tokenizers, whose ids are the files' own and whose sizes are the model's;
-        the same object if both sides are cut alike.
+    Their ids are the files' own and their sizes the model's; they are the same object
+    if both sides are cut alike. Languages are those of `pretrained.load`: `"en"`
+    (M2M100), `"eng_Latn"` (NLLB), `"en_XX"` (mBART); of a Marian checkpoint the target
+    if it has `">>xx<<"` tokens.
 
     Raises:
         ValueError: if the model type or a language is unknown, or a file is missing or
@@ -59,11 +52,7 @@ def load_tokenizers(folder, config, source_lang=None, target_lang=None):
 
 
 def load_folder(path):
-    """Read the folder that `CheckpointTokenizer.save` wrote.
-
-    Raises:
-        ValueError: if a file is missing or damaged.
-    """
+    """Read what `CheckpointTokenizer.save` wrote; a `ValueError` if it is damaged."""
     path = Path(path)
     options = read_json(path / "kind.json")
     pieces = read_json(path / "pieces.json", list)
