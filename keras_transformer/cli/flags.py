@@ -5,7 +5,6 @@ A command lists its flags as argparse takes them: `{"--port": {"type": int, ...}
 
 import argparse
 import tomllib
-from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from ..config import (
@@ -18,7 +17,7 @@ from ..config import (
     flag_fields,
 )
 from ..runs.flag_names import flag
-from ..runs.sealed_files import check_regular
+from ..runs.sealed_files import read_regular
 
 RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
 NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
@@ -165,12 +164,9 @@ def read_toml(path):
         ValueError: if it is no TOML, or has an unknown key or a value of a wrong type.
     """
     where = f"config {path!r}"
-    check_regular(path)
-    size = Path(path).stat().st_size
-    must = f"have at most {LARGEST_TOML:,} bytes"
-    expect(size <= LARGEST_TOML, where, must, size)
+    content = read_regular(path, LARGEST_TOML, where)
     try:
-        settings = tomllib.loads(Path(path).read_text("utf-8-sig"))
+        settings = tomllib.loads(content.decode("utf-8-sig"))
         repr(settings)  # an error must be able to show what is deep or has many digits
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None

@@ -152,6 +152,14 @@ def check_regular(path):
     expect(is_usual, path, must, stat.filemode(mode))
 
 
+def read_regular(path, most, name="it"):
+    """The bytes of a regular file that has at most so many."""
+    check_regular(path)
+    size = Path(path).stat().st_size
+    expect(size <= most, name, f"have at most {most:,} bytes", size)
+    return Path(path).read_bytes()
+
+
 def sha256(path):
     """The SHA-256 of a file, in hexadecimal digits."""
     check_regular(path)
@@ -183,11 +191,7 @@ def read_json(path):
 def read_with_bytes(path):
     """The bytes of a file, which is read once, and the JSON object that they are."""
     with reading(path):
-        check_regular(path)
-        size = path.stat().st_size
-        what = f"have at most {LARGEST_JSON:,} bytes"
-        expect(size <= LARGEST_JSON, "it", what, size)
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST_JSON)
         content = json.loads(data)
         expect(isinstance(content, dict), "it", "hold an object", type(content))
     return data, content

@@ -5,13 +5,10 @@ pieces.json   the piece of text that each id stands for
 *.spm         its SentencePiece models; merges.txt for FSMT
 """
 
-import contextlib
 import dataclasses
 import functools
 import json
 import re
-
-import sentencepiece
 
 from ...config import expect
 from ...runs.sealed_files import written_aside
@@ -207,14 +204,3 @@ class CheckpointTokenizer:
     def _lookup(self, pieces):
         ids = self.vocabulary.ids
         return [ids.get(piece, self.special.unknown) for piece in pieces]
-
-
-def processor(model, name):
-    """The SentencePiece processor of a model file's content."""
-    found = sentencepiece.SentencePieceProcessor()
-    is_one = False
-    with contextlib.suppress(RuntimeError):
-        found.load_from_serialized_proto(model)
-        is_one = bool(found.serialized_model_proto())
-    expect(is_one, name, "be the content of a SentencePiece model", model[:16])
-    return found

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ...config import expect
-from ...runs.sealed_files import check_regular, reading
+from ...runs.sealed_files import read_regular, reading
 from ...text.special_tokens import SpecialTokens
 from ...text.tokenizer import LARGEST_MODEL
 from .base import LARGEST_VOCABULARY, UNUSED, Vocabulary, check_id, checked
@@ -24,11 +24,7 @@ NAMES = {
 def read_limited(path):
     """The content of a checkpoint's file, unless it is too large to be one."""
     with reading(path):
-        check_regular(path)
-        size = Path(path).stat().st_size
-        must = f"have at most {LARGEST_MODEL:,} bytes"
-        expect(size <= LARGEST_MODEL, "it", must, size)
-        return Path(path).read_bytes()
+        return read_regular(path, LARGEST_MODEL)
 
 
 def read_json(path, kind=dict):

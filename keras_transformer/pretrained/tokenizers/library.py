@@ -8,9 +8,10 @@ from ...config import expect
 from ...runs.extras import needed
 from ...runs.sealed_files import reading
 from ...text.lines import checked_texts
+from ...text.tokenizer import processor
 from .base import CheckpointTokenizer
 from .files import TokenizerFiles, read_json, read_limited
-from .multilingual import MultilingualTokenizer, processor
+from .multilingual import MultilingualTokenizer
 
 CONTENT = "tokenizer.json"
 WORDS = "vocab.txt"

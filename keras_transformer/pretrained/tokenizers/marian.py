@@ -3,7 +3,8 @@
 import re
 
 from ...config import one_of
-from .base import CheckpointTokenizer, processor
+from ...text.tokenizer import processor
+from .base import CheckpointTokenizer
 from .files import read_json, read_limited
 
 

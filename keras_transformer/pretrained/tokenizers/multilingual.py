@@ -7,7 +7,8 @@ from pathlib import Path
 import sentencepiece
 
 from ...config import one_of
-from .base import CheckpointTokenizer, Vocabulary, processor
+from ...text.tokenizer import processor
+from .base import CheckpointTokenizer, Vocabulary
 from .files import MASK, read_json, read_limited
 
 SPACE = "\u2581"
