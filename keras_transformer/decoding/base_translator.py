@@ -10,6 +10,7 @@ from ..text.lines import checked_texts, expect_list
 from ..text.markup import counts_of
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
+from .batching import batches
 
 CHUNK = 32  # batches of a stream that are sorted by length together
 
@@ -223,6 +224,10 @@ class BaseTranslator:
                 stacklevel=4,
             )
         return [self.sentence_format.source(ids, self._longest) for ids in sources]
+
+    def _batches(self, lengths):
+        """Batches of sentences of those lengths, see `batching.batches`."""
+        return batches(lengths, self.config.batch_size, self._longest)
 
     def _hypotheses(self, ids, scores):
         """The `Hypothesis` of each row of ids and its score."""

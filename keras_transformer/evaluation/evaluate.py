@@ -15,11 +15,10 @@ from ..data.sides import SAMPLE, swapped
 from ..data.store import TokenStore
 from ..decoding.base_translator import BaseTranslator
 from ..runs.bars import doing, say
-from ..runs.card import changed
+from ..runs.card import HELD_OUT, changed
 from ..runs.run import Run
 from .scores import Scores, chosen_tokenize, corpus_scores
 
-HELD_OUT = "data/valid.jsonl"  # in a run, by `train`
 KNOWN = 2_000  # training pairs with which the test's are compared
 
 
