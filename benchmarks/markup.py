@@ -12,7 +12,6 @@ translations and references before BLEU is computed.
 import argparse
 import collections
 
-from keras_transformer.data.pairs import read_pairs
 from keras_transformer.evaluation.evaluate import evaluate, pairs_to_score
 from keras_transformer.evaluation.scores import corpus_scores
 from keras_transformer.runs.run import Run
@@ -59,7 +58,7 @@ def counts(markup, sources, references, translations):
 def row(path, pairs, markup):
     """A row of the table."""
     run = Run.open(path)
-    pairs = pairs_to_score(run, None, None) if pairs is None else read_pairs(pairs)
+    pairs = pairs_to_score(run, pairs)
     evaluation = evaluate(run.translator(), pairs)
     sources, references = zip(*pairs, strict=True)
     translations = evaluation.translations
