@@ -21,6 +21,7 @@ from . import (
     generate,
     import_checkpoint,
     info,
+    score,
     train,
     translate,
 )
@@ -34,6 +35,7 @@ COMMANDS = {
     "translate": translate,
     "generate": generate,
     "evaluate": evaluate,
+    "score": score,
     "info": info,
     "export": export,
     "import": import_checkpoint,
