@@ -70,9 +70,9 @@ class FsmtTokenizer(CheckpointTokenizer):
         return self._detokenise(text.split())
 
 
-def read_fsmt(files, source_lang, target_lang):
+def read_fsmt(files):
     """The source and the target tokenizer of an FSMT checkpoint."""
-    files.check_languages(source_lang, target_lang)
+    files.check_languages()
     pair = files.get("langs", list) or files.config.get("langs")
     is_pair = isinstance(pair, list) and len(pair) == 2
     expect(is_pair, "langs", "be the two languages of the model", pair)

@@ -1,7 +1,5 @@
 """Tokenizers of checkpoints that the library `tokenizers` makes and runs."""
 
-import dataclasses
-
 import numpy as np
 
 from ...config import expect
@@ -149,24 +147,21 @@ def read_encoder_tokenizer(folder, config):
     return EncoderTokenizer(tokenizer_of(content), config)
 
 
-def read_bart(files, source_lang, target_lang):
+def read_bart(files):
     """The tokenizer of a BART checkpoint, for source and target."""
     names = files.names("bos", "eos", "unk", "pad")
-    tokenizer = library_tokenizer(files, source_lang, target_lang, names)
+    tokenizer = library_tokenizer(files, names)
     begin = tokenizer.vocabulary.ids[names["bos"]]
-    around = dict(source_prefix=[begin], target_prefix=[begin])
-    tokenizer = tokenizer.with_ids(**around)
-    return tokenizer, tokenizer
+    return tokenizer.with_ids(source_prefix=[begin], target_prefix=[begin])
 
 
-def read_t5(files, source_lang, target_lang):
+def read_t5(files):
     """The tokenizer of a T5 checkpoint, for source and target."""
     names = files.names("eos", "unk", "pad")
     path = files.folder / "spiece.model"
     if not path.exists():
-        tokenizer = library_tokenizer(files, source_lang, target_lang, names, "pad")
-        return tokenizer, tokenizer
-    files.check_languages(source_lang, target_lang)
+        return library_tokenizer(files, names, "pad")
+    files.check_languages()
     model = read_limited(path)
     learnt = processor(model, path.name)
     size = learnt.vocab_size()
@@ -178,27 +173,19 @@ def read_t5(files, source_lang, target_lang):
     total = files.size("vocab_size")
     pieces = files.pieces(path.name, numbers, total, files.added)
     marks = [SENTINEL.format(number) for number in range(further)]
-    vocabulary = files.vocabulary(pieces, names, "pad")
-    vocabulary = with_marks(vocabulary, marks)
-    tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model})
-    return tokenizer, tokenizer
+    vocabulary = files.vocabulary(pieces, names, "pad", marks=marks)
+    return MultilingualTokenizer(vocabulary, {"text.spm": model})
 
 
-def library_tokenizer(files, source_lang, target_lang, names, begin="eos"):
+def library_tokenizer(files, names, begin="eos"):
     """The `LibraryTokenizer` of a checkpoint without languages."""
-    files.check_languages(source_lang, target_lang)
+    files.check_languages()
     content = content_in(files.folder)
     expect(content is not None, "source", f"hold one of {[*READERS]}", files.folder)
     found = tokenizer_of(content)
     size = files.size("vocab_size")
     pieces = files.pieces(CONTENT, found.get_vocab(), size, files.added)
-    vocabulary = files.vocabulary(pieces, names, begin)
     added = found.get_added_tokens_decoder().values()
-    vocabulary = with_marks(vocabulary, [x.content for x in added if x.special])
+    marks = [token.content for token in added if token.special]
+    vocabulary = files.vocabulary(pieces, names, begin, marks=marks)
     return LibraryTokenizer(vocabulary, {CONTENT: content})
-
-
-def with_marks(vocabulary, marks):
-    """A `Vocabulary` with further marks."""
-    marks = dict.fromkeys([*vocabulary.marks, *marks])
-    return dataclasses.replace(vocabulary, marks=tuple(marks))

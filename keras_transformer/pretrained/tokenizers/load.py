@@ -13,6 +13,7 @@ from .library import LibraryTokenizer, read_bart, read_t5
 from .marian import MarianTokenizer, read_marian
 from .multilingual import MultilingualTokenizer, read_multilingual
 
+# Each gives the tokenizer of source and target, or a pair of different ones.
 READERS = {
     "marian": read_marian,
     "fsmt": read_fsmt,
@@ -48,7 +49,9 @@ def load_tokenizers(folder, config, source_lang=None, target_lang=None):
         ImportError: if the checkpoint is FSMT's and its extra is not installed.
     """
     kind = one_of("model_type", config.get("model_type"), READERS)
-    return READERS[kind](TokenizerFiles(folder, config), source_lang, target_lang)
+    files = TokenizerFiles(folder, config, source_lang, target_lang)
+    found = READERS[kind](files)
+    return found if isinstance(found, tuple) else (found, found)
 
 
 def load_folder(path):
