@@ -20,7 +20,13 @@ MOST = 1000  # that are held out
 
 
 class CleanPairs(Pairs):
-    """The pairs of `clean_pairs`, in a file of this object, and their `report`."""
+    """The pairs of `clean_pairs`, which lie in a file that goes with this object.
+
+    Attributes:
+        report: the `CleaningReport`.
+        languages: the codes of source and target, or None.
+        files: where they came from, as in `Pairs`.
+    """
 
     def __init__(self, pairs, config):
         super().__init__(pairs.files)
@@ -105,8 +111,16 @@ def held_out(pairs, size, seed):
     """Part pairs by their source sentences: to train on, and to validate with.
 
     The sentences with the lowest marks are held out, and a mark depends on sentence and
-    seed alone; no sentence is on both sides. They are `size` sentences; a twentieth, at
-    most 1,000, when absent. The second part is None if all have one source sentence.
+    seed alone; no sentence is on both sides.
+
+    Args:
+        pairs: `CleanPairs`.
+        size: how many source sentences to hold out; a twentieth, at most 1,000, when
+            absent.
+        seed: of the marks.
+
+    Returns:
+        two iterables of pairs; the second is None if all have one source sentence.
 
     Raises:
         ValueError: if there are not more sentences than `size`.

@@ -15,8 +15,12 @@ ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*", re.MULTILINE)
 def run_under_tensorflow(*arguments, task):
     """What a Python program prints under TensorFlow, on the processor.
 
-    The program is given as the command `python` takes it; its last argument is the
-    task, as JSON. If it fails, a `ValueError` says its last error.
+    Args:
+        *arguments: the program, as the command `python` takes it.
+        task: what it is to do, as JSON can hold it: its last argument.
+
+    Raises:
+        ValueError: if it fails; the message is its last error.
     """
     environment = dict(os.environ, KERAS_BACKEND="tensorflow")
     environment["CUDA_VISIBLE_DEVICES"] = "-1"
