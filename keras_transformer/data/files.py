@@ -66,11 +66,9 @@ def pairs_in(paths, reading, named=str, is_unpacked=False):
             continue
         languages = list(found)
         places = reading.places(languages, named(stem))
-        if places is None:
-            reading.skipped["other languages"] += 1
-            continue
-        sides = [found[languages[place]] for place in places]
-        yield from line_pairs(*sides, named)
+        if places is not None:
+            sides = [found[languages[place]] for place in places]
+            yield from line_pairs(*sides, named)
 
 
 def pairs_in_archive(path, reading):
