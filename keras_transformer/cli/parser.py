@@ -21,6 +21,7 @@ from . import (
     generate,
     import_checkpoint,
     info,
+    plan,
     train,
     translate,
 )
@@ -31,6 +32,7 @@ COMMANDS = {
     "demo": demo,
     "clean": clean,
     "train": train,
+    "plan": plan,
     "translate": translate,
     "generate": generate,
     "evaluate": evaluate,
