@@ -59,12 +59,13 @@ SIDES = {
     "target_language": "code of the target's",
     "columns": "two columns, by names or numbers: en,es",
 }
-SEVERAL = (*TRAIN_FILES, "columns")
-
 TEXT_FILES = {
     "text": "text of a language model, a document a line, in place of --source",
     "valid_text": "held-out text",
 }
+# Of these a settings file may have lists.
+SEVERAL = (*TRAIN_FILES, *TEXT_FILES, "columns")
+FILES = dict(nargs="+", action="extend", metavar="FILE", default=argparse.SUPPRESS)
 # Bytes: one long key of many parts takes a second already.
 LARGEST_TOML = 1 << 14
 
@@ -74,10 +75,7 @@ def file_flags(names):
 
     The parsed options hold only what the user chose.
     """
-    several = dict(
-        nargs="+", action="extend", metavar="FILE", default=argparse.SUPPRESS
-    )
-    flags = {flag(name): dict(help=TRAIN_FILES[name], **several) for name in names}
+    flags = {flag(name): dict(help=TRAIN_FILES[name], **FILES) for name in names}
     for name, text in SIDES.items():
         metavar = "NAMES" if name == "columns" else "CODE"
         how = dict(dest=name, default=argparse.SUPPRESS, metavar=metavar)
@@ -125,10 +123,7 @@ def config_flags(config):
 
 def text_flags():
     """The flags of a language model alone: its files, and fields of its own."""
-    flags = {}
-    for name, text in TEXT_FILES.items():
-        several = dict(nargs="+", metavar="FILE", default=argparse.SUPPRESS)
-        flags[flag(name)] = dict(**several, action="extend", help=text)
+    flags = {flag(name): dict(help=text, **FILES) for name, text in TEXT_FILES.items()}
     known = config_flags(TransformerConfig)
     own = config_flags(CausalLMConfig)
     return flags | {name: own[name] for name in own if name not in known}
@@ -200,13 +195,12 @@ def read_toml(path):
             if name == "model":
                 known |= flag_fields(CausalLMConfig)
             check_names(f"{where}: [{name}]", value, known)
-        elif name in TEXT_FILES and isinstance(value, list):
-            are_paths = all(isinstance(path, str) for path in value)
-            expect(are_paths, place, "be a list of strings", value)
         else:
-            texts = value if name in SEVERAL and isinstance(value, list) else [value]
+            is_list = name in SEVERAL and isinstance(value, list)
+            texts = value if is_list else [value]
             is_text = all(isinstance(text, str) for text in texts)
-            expect(texts and is_text, place, "be a string", value)
+            must = "be a list of strings" if is_list else "be a string"
+            expect(texts and is_text, place, must, value)
     return settings
 
 

@@ -22,6 +22,7 @@ from . import (
     import_checkpoint,
     info,
     plan,
+    score,
     train,
     translate,
 )
@@ -36,6 +37,7 @@ COMMANDS = {
     "translate": translate,
     "generate": generate,
     "evaluate": evaluate,
+    "score": score,
     "info": info,
     "export": export,
     "import": import_checkpoint,

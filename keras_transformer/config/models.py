@@ -80,14 +80,6 @@ class EncoderConfig(StackConfig):
     num_layers: int = count(6, "number of blocks (N)")
     token_types: int = option(0, "kinds of tokens that have a vector of their own", 0)
 
-    @property
-    def parameters(self):
-        """The number of weights; a sinusoidal table has none."""
-        rows = self.vocab_size + self.token_types
-        if self.positions == "learned":
-            rows += self.max_positions
-        return self.stack_parameters("source", attentions=1) + rows * self.d_model
-
 
 @dataclasses.dataclass(frozen=True)
 class CausalLMConfig(StackConfig):
@@ -107,18 +99,6 @@ class CausalLMConfig(StackConfig):
     )
 
     needs_padding = False
-
-    @property
-    def parameters(self):
-        """The number of weights; a sinusoidal table has none."""
-        rows = self.vocab_size
-        if self.positions == "learned":
-            rows += self.max_positions
-        if not self.tie_output:
-            rows += self.vocab_size
-        biases = self.vocab_size if self.output_bias else 0
-        stack = self.stack_parameters("target", attentions=1)
-        return stack + rows * self.d_model + biases
 
 
 def config_from(fields):

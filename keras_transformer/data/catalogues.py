@@ -100,13 +100,13 @@ def unit_pairs(unit, source, target, reading):
     elif not unit.istranslated():
         reading.skipped["untranslated"] += 1
     else:
-        sides = [forms(unit.source), forms(unit.target)]
+        sides = [texts(unit.source), texts(unit.target)]
         extra = max(map(len, sides)) - min(map(len, sides))
         reading.skipped["alternative segments"] += extra
         yield from ordered(sides, source, target, reading)
 
 
-def forms(text):
+def texts(text):
     """The singular and the plurals of a text of translate-toolkit."""
     return [str(form) for form in getattr(text, "strings", [text])]
 

@@ -30,14 +30,9 @@ class CleaningReport:
     examples: dict = dataclasses.field(default_factory=dict)
     held_out: int = 0
 
-    def drop(self, name, pair):
-        """Count a pair that is dropped."""
-        self.dropped[name] += 1
-        self.examples.setdefault(name, [text[:KEPT] for text in pair])
-
-    def repair(self, name, pair):
-        """Count a pair that is repaired."""
-        self.repaired[name] += 1
+    def note(self, counts, name, pair):
+        """Count a pair in `dropped` or `repaired`, by the name of the filter."""
+        counts[name] += 1
         self.examples.setdefault(name, [text[:KEPT] for text in pair])
 
     @property

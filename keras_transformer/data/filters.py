@@ -242,10 +242,10 @@ def judged(pairs, repairs, filters, report):
         for repair in repairs:
             found = tuple(repair(*pair))
             if found != pair:
-                report.repair(repair.__name__, pair)
+                report.note(report.repaired, repair.__name__, pair)
                 pair = found
         reason = next((name for name, drops in filters.items() if drops(*pair)), None)
         if reason is None:
             yield pair
         else:
-            report.drop(reason, pair)
+            report.note(report.dropped, reason, pair)

@@ -107,20 +107,25 @@ def objects_in(path, name):
         text = stream.read(LARGEST_JSON + 1)
     must = f"have at most {LARGEST_JSON:,} bytes, or be JSON lines"
     expect(len(text) <= LARGEST_JSON, name, must, "more")
-    rows = parsed(text, name, list)
+    rows = value_of(text, name)
     for number, row in enumerate(rows, 1):
         expect(isinstance(row, dict), f"{name}, row {number},", "be an object", row)
     return rows
 
 
-def parsed(text, where, kind=dict):
+def parsed(text, where):
+    """The object of a JSON text."""
+    row = value_of(text, where)
+    expect(isinstance(row, dict), where, "be an object", row)
+    return row
+
+
+def value_of(text, where):
     """The value of a JSON text."""
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} must be JSON; received {error}") from None
-    expect(isinstance(value, kind), where, f"be a JSON {kind.__name__}", value)
-    return value
 
 
 def parquet_pairs(path, name, reading):

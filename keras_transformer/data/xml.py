@@ -11,7 +11,7 @@ from .catalogues import ordered
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # States of XLIFF 1.2's targets that are no translations yet.
 UNSURE = re.compile("new$|needs-")
-REVIEW = "needs-review"  # what a machine filled
+REVIEW = "needs-review"  # what a machine filled; `documents` writes it
 
 
 def tmx_pairs(path, name, reading):

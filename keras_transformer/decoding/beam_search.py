@@ -115,7 +115,6 @@ def beam_search(
     prefix = caches.repeat(prefix, beam)
     stops = stops or (special.end,)
     _, _, given_B1 = search.start(prompt, max_lengths, special)
-    limits_R = caches.repeat(max_lengths, beam)
     copies = caches.repeat(copies, beam)
 
     def advance(state):
@@ -126,9 +125,9 @@ def beam_search(
         forced = search.forced_at(state.index, prefix, free_prefix, special)
         # One row supplies at most `beam` extensions that live on, and those that end.
         logits_RV = logits_R1V[:, 0]
-        tokens_RL = ops.reshape(state.live_tokens, (-1, lengths[-1]))
-        room_R = limits_R - state.index
-        closed = search.closed_by(copies, tokens_RL, room_R, special, logits_RV)
+        where = (state.live_tokens, max_lengths, state.index)
+        vocabulary = logits_RV.shape[-1]
+        closed = search.closed_by(copies, *where, special, vocabulary)
         most = beam + len(stops)
         found = search.candidates(logits_RV, most, special, *forced, stops, closed)
         written_B1 = ops.maximum(state.index + 1 - given_B1, 1)

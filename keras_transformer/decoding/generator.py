@@ -9,10 +9,17 @@ from ..config import DecodingConfig, expect
 from ..data.buckets import bucket_edges
 from ..runs.bars import advance
 from .base_translator import BaseTranslator, Hypothesis
-from .batching import batches, pad
+from .batching import pad
 from .compiled import compiled
 from .generate_ids import generate_ids
-from .translator import COMPUTING, best_of, log_probs_of, seeds_of
+from .translator import (
+    COMPUTING,
+    best_of,
+    check_special_ids,
+    check_vocabulary,
+    log_probs_of,
+    seeds_of,
+)
 
 
 class Generator(BaseTranslator):
@@ -46,7 +53,8 @@ class Generator(BaseTranslator):
     def __init__(self, model, tokenizer, config=None, stop=()):
         config = config or DecodingConfig()
         super().__init__(tokenizer, tokenizer, config, model.config.longest)
-        check_tokenizer(model.config, tokenizer)
+        check_vocabulary("tokenizer", tokenizer, model.config.vocab_size)
+        check_special_ids("tokenizer", tokenizer, model.config)
         self.model = model
         self.tokenizer = tokenizer
         self.begin = tokenizer.prompt_prefix
@@ -139,18 +147,3 @@ class Generator(BaseTranslator):
 
     def _with_alignments(self, texts, results):
         expect(False, "alignments", "be absent for a language model", True)
-
-    def _batches(self, lengths):
-        return batches(lengths, self.config.batch_size, self._longest)
-
-
-def check_tokenizer(config, tokenizer):
-    """Raise a `ValueError` unless a tokenizer is that of a `CausalLMConfig`."""
-    found = tokenizer.vocab_size
-    must = f"have the model's {config.vocab_size} tokens"
-    expect(found == config.vocab_size, "tokenizer", must, found)
-    special = tokenizer.special
-    expected = (config.pad_id, config.begin_id, config.end_id)
-    found = (special.pad, special.begin, special.end)
-    what = f"have the model's ids {expected} of pad, begin and end"
-    expect(found == expected, "tokenizer", what, found)

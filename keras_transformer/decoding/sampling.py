@@ -75,8 +75,9 @@ def sampling(
         logits, cache = step(last, state.cache, state.index)
         forced = search.forced_at(state.index, prefix, free_prefix, special)
         logits_BV = logits[:, 0]
-        room = max_lengths - state.index
-        closed = search.closed_by(copies, state.tokens, room, special, logits_BV)
+        where = (state.tokens, max_lengths, state.index)
+        vocabulary = logits_BV.shape[-1]
+        closed = search.closed_by(copies, *where, special, vocabulary)
         limits = (stops, closed)
         log_probs, ids = search.candidates(logits_BV, k, special, *forced, *limits)
         probs = restricted(log_probs, temperature, top_k, top_p)

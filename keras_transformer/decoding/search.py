@@ -90,11 +90,23 @@ def top_k(logits_RV, k):
     return values_RK, pick(groups_RK, index_RK // size) * size + index_RK % size
 
 
-def closed_by(copies, tokens_RL, room_R, special, logits_RV):
-    """What `candidates` must know of `Copies`; None without them."""
+def closed_by(copies, tokens, limits, index, special, vocabulary):
+    """What `candidates` must know of `Copies`; None without them.
+
+    Args:
+        copies: `Copies` of each row, or None.
+        tokens: (..., L) int32, what each row has generated so far.
+        limits: (B,) int32, most tokens of each sentence, whose rows come together.
+        index: () int32, the position to be generated.
+        special: the model's `SpecialTokens`.
+        vocabulary: V.
+    """
     if copies is None:
         return None
-    return copies.closed(tokens_RL, room_R, special.end, logits_RV.shape[-1])
+    tokens_RL = ops.reshape(tokens, (-1, tokens.shape[-1]))
+    hypotheses = tokens.shape[1] if len(tokens.shape) == 3 else 1
+    room_R = ops.repeat(limits - index, hypotheses)
+    return copies.closed(tokens_RL, room_R, special.end, vocabulary)
 
 
 class Copies(NamedTuple):

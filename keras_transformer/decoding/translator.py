@@ -19,7 +19,7 @@ from .base_translator import (
     as_texts,
     check_pairs,
 )
-from .batching import batches, pad, padded_width
+from .batching import pad, padded_width
 from .compiled import compiled
 from .translate_ids import translate_ids
 
@@ -66,7 +66,10 @@ class Translator(BaseTranslator):
         config = config or DecodingConfig()
         longest = model.config.longest
         super().__init__(source_tokenizer, target_tokenizer, config, longest)
-        check_tokenizers(model.config, source_tokenizer, target_tokenizer)
+        sizes = (model.config.source_vocab_size, model.config.target_vocab_size)
+        check_vocabulary("source_tokenizer", source_tokenizer, sizes[0])
+        check_vocabulary("target_tokenizer", target_tokenizer, sizes[1])
+        check_special_ids("target_tokenizer", target_tokenizer, model.config)
         self.model = model
         self._special = self.sentence_format.special
         self._prefix = self.sentence_format.target_prefix
@@ -294,9 +297,6 @@ class Translator(BaseTranslator):
             input_rows = self._rows([inputs[n] for n in batch], *shape, [special.begin])
             yield batch, (source_rows, input_rows)
 
-    def _batches(self, lengths):
-        return batches(lengths, self.config.batch_size, self._longest)
-
     def _width(self, length):
         return padded_width(length, self._longest)
 
@@ -334,15 +334,16 @@ def log_probs_of(model, inputs, labels):
     return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)
 
 
-def check_tokenizers(config, source_tokenizer, target_tokenizer):
-    """Raise a `ValueError` unless two tokenizers are those of a `TransformerConfig`."""
-    for side, tokenizer in (("source", source_tokenizer), ("target", target_tokenizer)):
-        expected = getattr(config, f"{side}_vocab_size")
-        found = tokenizer.vocab_size
-        what = f"have the model's {expected} tokens"
-        expect(found == expected, f"{side}_tokenizer", what, found)
-    special = target_tokenizer.special
+def check_vocabulary(name, tokenizer, size):
+    """Raise a `ValueError` unless a tokenizer has as many tokens as its model."""
+    found = tokenizer.vocab_size
+    expect(found == size, name, f"have the model's {size} tokens", found)
+
+
+def check_special_ids(name, tokenizer, config):
+    """Raise a `ValueError` unless a tokenizer's special ids are a config's."""
+    special = tokenizer.special
     expected = (config.pad_id, config.begin_id, config.end_id)
     found = (special.pad, special.begin, special.end)
     what = f"have the model's ids {expected} of pad, begin and end"
-    expect(found == expected, "target_tokenizer", what, found)
+    expect(found == expected, name, what, found)

@@ -107,13 +107,18 @@ class Plan:
         return self.hours * self.devices
 
     @property
+    def used(self):
+        """Bytes of a device's memory."""
+        return sum(self.memory.values())
+
+    @property
     def largest_batch(self):
         """The target tokens of a batch that fit, about.
 
         What is kept between two steps stays; the rest grows with the batch.
         """
         growing = self.memory["temporaries"] + self.memory["batch"]
-        kept = sum(self.memory.values()) - growing
+        kept = self.used - growing
         rows = int(self.rows * (self.chip.memory - kept) / growing)
         groups = self.devices // self.model_devices
         return rows // groups * groups * self.length
@@ -140,10 +145,9 @@ class Plan:
         }
 
     def _of_a_device(self):
-        used = sum(self.memory.values())
         whole = self.chip.memory
-        share = f"{used / whole:.0%}"
-        rows = {"a device's memory": f"{short(used)}B of {short(whole)}B, {share}"}
+        share = f"{self.used / whole:.0%}"
+        rows = {"a device's memory": f"{short(self.used)}B of {short(whole)}B, {share}"}
         for kind, size in self.memory.items():
             rows[f"  {kind}"] = f"{short(size)}B"
         rows["its arithmetic"] = f"{short(self.flops)}FLOP a step"

@@ -95,16 +95,19 @@ def plan(
     if "error" in found:
         raise ValueError(found["error"])
     found["collectives"] = [Collective(**one) for one in found["collectives"]]
-    updates = training.max_updates or UPDATES
-    return Plan(
+    planned = Plan(
         topology=topology,
         devices=devices,
         length=length,
-        steps=updates * training.gradient_accumulation,
+        steps=(training.max_updates or UPDATES) * training.gradient_accumulation,
         dtype=training.dtype,
         parameters=model.parameters,
         **found,
     )
+    fits = planned.used <= chip.memory
+    must = f"fit into {chip.memory / 1e9:.0f} GB: about {planned.largest_batch:,} do"
+    expect(fits, "batch_tokens", must, planned.tokens)
+    return planned
 
 
 def machine(topology):

@@ -6,6 +6,7 @@ what the compiled program needs: see `planning`, which starts it.
 
 import json
 import math
+import re
 
 import jax
 import numpy as np
@@ -158,6 +159,22 @@ def needs(compiled, state, devices):
     )
 
 
+def compiled_to_fit(step, tokens):
+    """The compiled step; a `ValueError` that says how many tokens would fit."""
+    try:
+        return step.compile()
+    except jax.errors.JaxRuntimeError as error:
+        said = str(error)
+        if "RESOURCE_EXHAUSTED" not in said:
+            raise
+    sizes = [float(size) for size in re.findall(r"([\d.]+)G\b", said)]
+    must = f"fit into the memory ({said.splitlines()[0]})"
+    if len(sizes) >= 2:
+        needed, free = sizes[:2]
+        must += f"; about {int(tokens * free / needed):,} do"
+    expect(False, "batch_tokens", must, tokens)
+
+
 def costs(compiled):
     """FLOPs, and bytes read and written, on each device."""
     found = compiled.cost_analysis()
@@ -189,7 +206,7 @@ def planned(chip, sizes, model, training, how, model_devices, rows, length):
     whole = processes * groups
     rows = math.ceil(rows / whole) * whole
     step, state = lowered_step(config, training, distribution, rows, length)
-    found = needs(step.compile(), state, len(devices))
+    found = needs(compiled_to_fit(step, rows * length), state, len(devices))
     return dict(found, rows=rows, model_devices=distribution.model_devices)
 
 

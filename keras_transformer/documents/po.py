@@ -9,6 +9,7 @@ import re
 from translate.storage import pypo
 
 from ..config import expect
+from ..data.catalogues import texts
 from .document import Document, Segment, check_languages, spliced
 
 CHARSET = re.compile(rb"charset=([\w-]+)")
@@ -115,8 +116,3 @@ class PO(Document):
             if number not in filled:
                 parts.append([texts(unit.target), unit.isfuzzy()])
         return parts
-
-
-def texts(text):
-    """The forms of a text, one or more."""
-    return [str(form) for form in getattr(text, "strings", [text])]

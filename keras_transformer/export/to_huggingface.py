@@ -147,32 +147,31 @@ def write_again(out, source, target):
     """The files that an imported tokenizer was made of."""
     for name, content in target.models.items():
         (out / THEIR_NAMES.get(name, name)).write_bytes(content)
-    special = target.special
-    pieces = target.pieces
     marks = target.vocabulary.marks
-    settings = {
-        "eos_token": pieces[special.end],
-        "unk_token": pieces[special.unknown],
-        "pad_token": pieces[special.pad],
-        "extra_ids": sum(mark.startswith("<extra_id_") for mark in marks),
-    }
+    extra = sum(mark.startswith("<extra_id_") for mark in marks)
+    settings = special_pieces(target) | {"extra_ids": extra}
     write_json(out / "tokenizer_config.json", settings)
+
+
+def special_pieces(tokenizer):
+    """What `tokenizer_config.json` says of a tokenizer's special tokens."""
+    special = tokenizer.special
+    ids = dict(eos_token=special.end, unk_token=special.unknown, pad_token=special.pad)
+    return {name: tokenizer.pieces[number] for name, number in ids.items()}
 
 
 def write_marian(out, source, target):
     """The files of transformers' `MarianTokenizer`: what cuts text, pieces' ids."""
     sides = (("source", "", source), ("target", "target_", target))
     for side, prefix, tokenizer in sides:
-        model = sentencepiece_model(tokenizer)
+        if isinstance(tokenizer, Tokenizer):
+            model = tokenizer.serialized
+        else:
+            model = tokenizer.models["encoder.spm"]
         (out / f"{side}.spm").write_bytes(model)
         ids = {piece: number for number, piece in enumerate(tokenizer.pieces)}
         write_json(out / f"{prefix}vocab.json", ids)
-    pieces = target.pieces
-    special = {
-        "eos_token": pieces[target.special.end],
-        "unk_token": pieces[target.special.unknown],
-        "pad_token": pieces[target.special.pad],
-    }
+    special = special_pieces(target)
     marks = set()
     if isinstance(source, MarianTokenizer):
         marks = {*source.vocabulary.marks} - {*special.values()}
@@ -180,18 +179,11 @@ def write_marian(out, source, target):
         **special,
         "additional_special_tokens": sorted(marks),
         "tokenizer_class": "MarianTokenizer",
-        "separate_vocabs": source.pieces != pieces,
+        "separate_vocabs": source.pieces != target.pieces,
         "source_lang": "source",
         "target_lang": "target",
     }
     write_json(out / "tokenizer_config.json", settings)
-
-
-def sentencepiece_model(tokenizer):
-    """The content of the SentencePiece model that cuts a side's text."""
-    if isinstance(tokenizer, Tokenizer):
-        return tokenizer.serialized
-    return tokenizer.models["encoder.spm"]
 
 
 def logits_of(folder, pad):

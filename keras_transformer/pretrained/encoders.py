@@ -10,9 +10,9 @@ from ..models import heads
 from ..models.encoder import Encoder
 from ..runs.bars import describe, doing
 from .checkpoint import fetch, open_checkpoint
-from .families import ACTIVATIONS, Settings
 from .load import matched, read_into
-from .tensors import Tensor, dense, named, norm, stack_weights
+from .settings import Settings
+from .tensors import ATTENTION, FEED_FORWARD, Tensor, dense, named, norm, stack_weights
 from .tokenizers.files import read_json
 from .tokenizers.library import read_encoder_tokenizer
 
@@ -52,35 +52,43 @@ DISTILBERT_FIELDS = {
 BERT_LAYERS = {
     "token_type_embedding": "embeddings.token_type_embeddings",
     "embedding_norm": "embeddings.LayerNorm",
-    "blocks.#.self_attention.query": "encoder.layer.#.attention.self.query",
-    "blocks.#.self_attention.key": "encoder.layer.#.attention.self.key",
-    "blocks.#.self_attention.value": "encoder.layer.#.attention.self.value",
-    "blocks.#.self_attention.output_projection": (
-        "encoder.layer.#.attention.output.dense"
-    ),
-    "blocks.#.self_attention_residual.norm": (
-        "encoder.layer.#.attention.output.LayerNorm"
-    ),
-    "blocks.#.feed_forward.expand": "encoder.layer.#.intermediate.dense",
-    "blocks.#.feed_forward.contract": "encoder.layer.#.output.dense",
-    "blocks.#.feed_forward_residual.norm": "encoder.layer.#.output.LayerNorm",
+    f"{ATTENTION}.query": "encoder.layer.#.attention.self.query",
+    f"{ATTENTION}.key": "encoder.layer.#.attention.self.key",
+    f"{ATTENTION}.value": "encoder.layer.#.attention.self.value",
+    f"{ATTENTION}.output_projection": "encoder.layer.#.attention.output.dense",
+    f"{ATTENTION}_residual.norm": "encoder.layer.#.attention.output.LayerNorm",
+    f"{FEED_FORWARD}.expand": "encoder.layer.#.intermediate.dense",
+    f"{FEED_FORWARD}.contract": "encoder.layer.#.output.dense",
+    f"{FEED_FORWARD}_residual.norm": "encoder.layer.#.output.LayerNorm",
 }
 DISTILBERT_LAYERS = {
     "embedding_norm": "embeddings.LayerNorm",
-    "blocks.#.self_attention.query": "transformer.layer.#.attention.q_lin",
-    "blocks.#.self_attention.key": "transformer.layer.#.attention.k_lin",
-    "blocks.#.self_attention.value": "transformer.layer.#.attention.v_lin",
-    "blocks.#.self_attention.output_projection": (
-        "transformer.layer.#.attention.out_lin"
-    ),
-    "blocks.#.self_attention_residual.norm": "transformer.layer.#.sa_layer_norm",
-    "blocks.#.feed_forward.expand": "transformer.layer.#.ffn.lin1",
-    "blocks.#.feed_forward.contract": "transformer.layer.#.ffn.lin2",
-    "blocks.#.feed_forward_residual.norm": "transformer.layer.#.output_layer_norm",
+    f"{ATTENTION}.query": "transformer.layer.#.attention.q_lin",
+    f"{ATTENTION}.key": "transformer.layer.#.attention.k_lin",
+    f"{ATTENTION}.value": "transformer.layer.#.attention.v_lin",
+    f"{ATTENTION}.output_projection": "transformer.layer.#.attention.out_lin",
+    f"{ATTENTION}_residual.norm": "transformer.layer.#.sa_layer_norm",
+    f"{FEED_FORWARD}.expand": "transformer.layer.#.ffn.lin1",
+    f"{FEED_FORWARD}.contract": "transformer.layer.#.ffn.lin2",
+    f"{FEED_FORWARD}_residual.norm": "transformer.layer.#.output_layer_norm",
 }
+LANGUAGE_MODEL = "masked_language_model"
+# The layers of each head; without one there is a pooler, perhaps.
+HEADS = {
+    None: ("pooler",),
+    "sequence_classifier": ("pooler", "classifier"),
+    "token_classifier": ("classifier",),
+    "span_classifier": ("classifier",),
+    LANGUAGE_MODEL: (
+        f"{LANGUAGE_MODEL}.transform",
+        f"{LANGUAGE_MODEL}.norm",
+        LANGUAGE_MODEL,
+    ),
+}
+# What all checkpoints call those of two heads.
+TOKEN_HEADS = {"token_classifier": ["classifier"], "span_classifier": ["qa_outputs"]}
 BERT_POOLER = ("bert.pooler.dense", "pooler.dense")
 ROBERTA_POOLER = ("roberta.pooler.dense", "pooler.dense")
-LANGUAGE_MODEL = "masked_language_model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +98,7 @@ class Family:
     Attributes:
         fields: our fields, and what config.json calls them.
         layers: our layers, and what a checkpoint calls them.
-        heads: by head, its layers and what a checkpoint calls them; None is no head.
+        heads: what a checkpoint calls the layers of `HEADS`, but for `TOKEN_HEADS`.
         switches: fields that are fixed.
         pooling: the activation of the pooler.
         skips_rows: whether positions are counted from the padding's id, plus one.
@@ -109,33 +117,26 @@ FAMILIES = {
         BERT_FIELDS,
         BERT_LAYERS,
         {
-            None: {"pooler": BERT_POOLER},
-            "sequence_classifier": {"pooler": BERT_POOLER, "classifier": "classifier"},
-            "token_classifier": {"classifier": "classifier"},
-            "span_classifier": {"classifier": "qa_outputs"},
-            LANGUAGE_MODEL: {
-                f"{LANGUAGE_MODEL}.transform": "cls.predictions.transform.dense",
-                f"{LANGUAGE_MODEL}.norm": "cls.predictions.transform.LayerNorm",
-                LANGUAGE_MODEL: ("cls.predictions", "cls.predictions.decoder"),
-            },
+            None: [BERT_POOLER],
+            "sequence_classifier": [BERT_POOLER, "classifier"],
+            LANGUAGE_MODEL: [
+                "cls.predictions.transform.dense",
+                "cls.predictions.transform.LayerNorm",
+                ("cls.predictions", "cls.predictions.decoder"),
+            ],
         },
     ),
     "roberta": Family(
         BERT_FIELDS,
         BERT_LAYERS,
         {
-            None: {"pooler": ROBERTA_POOLER},
-            "sequence_classifier": {
-                "pooler": "classifier.dense",
-                "classifier": "classifier.out_proj",
-            },
-            "token_classifier": {"classifier": "classifier"},
-            "span_classifier": {"classifier": "qa_outputs"},
-            LANGUAGE_MODEL: {
-                f"{LANGUAGE_MODEL}.transform": "lm_head.dense",
-                f"{LANGUAGE_MODEL}.norm": "lm_head.layer_norm",
-                LANGUAGE_MODEL: ("lm_head", "lm_head.decoder"),
-            },
+            None: [ROBERTA_POOLER],
+            "sequence_classifier": ["classifier.dense", "classifier.out_proj"],
+            LANGUAGE_MODEL: [
+                "lm_head.dense",
+                "lm_head.layer_norm",
+                ("lm_head", "lm_head.decoder"),
+            ],
         },
         skips_rows=True,
     ),
@@ -143,18 +144,9 @@ FAMILIES = {
         DISTILBERT_FIELDS,
         DISTILBERT_LAYERS,
         {
-            None: {},
-            "sequence_classifier": {
-                "pooler": "pre_classifier",
-                "classifier": "classifier",
-            },
-            "token_classifier": {"classifier": "classifier"},
-            "span_classifier": {"classifier": "qa_outputs"},
-            LANGUAGE_MODEL: {
-                f"{LANGUAGE_MODEL}.transform": "vocab_transform",
-                f"{LANGUAGE_MODEL}.norm": "vocab_layer_norm",
-                LANGUAGE_MODEL: "vocab_projector",
-            },
+            None: [],
+            "sequence_classifier": ["pre_classifier", "classifier"],
+            LANGUAGE_MODEL: ["vocab_transform", "vocab_layer_norm", "vocab_projector"],
         },
         dict(layer_norm_epsilon=1e-12),
         pooling="relu",
@@ -200,7 +192,7 @@ def load_encoder(source, head=None, revision=None):
         settings = Settings(read_json(folder / "config.json"))
         kind = one_of("model_type", settings.get("model_type"), FAMILIES)
         family = FAMILIES[kind]
-        known = [name for name in family.heads if name]
+        known = [name for name in HEADS if name]
         expect(head is None or head in known, "head", f"be one of {known}", head)
         config = encoder_config(family, settings)
         checkpoint = open_checkpoint(folder)
@@ -228,8 +220,7 @@ def encoder_config(family, settings):
     kind = settings.get("position_embedding_type", "absolute")
     expect(kind == "absolute", "position_embedding_type", "be 'absolute'", kind)
     found = {ours: settings[theirs] for ours, theirs in family.fields.items()}
-    name = family.fields["activation"]
-    found["activation"] = ACTIVATIONS[one_of(name, found["activation"], ACTIVATIONS)]
+    found["activation"] = settings.activation(family.fields["activation"])
     if family.skips_rows:
         found["max_positions"] -= found["pad_id"] + 1
     # Tokens that mean something to decoders only; no padding, whatever it is.
@@ -244,9 +235,9 @@ def head_layers(family, head, checkpoint):
     Raises:
         ValueError: if it lacks another.
     """
-    layers = family.heads[head]
+    layers = HEADS[head]
     found = {}
-    for layer, names in layers.items():
+    for layer, names in zip(layers, (family.heads | TOKEN_HEADS)[head]):
         names = [names] if isinstance(names, str) else names
         starts = tuple(f"{name}." for name in names)
         if any(name.startswith(starts) for name in checkpoint.shapes):

@@ -1,10 +1,6 @@
 """A checkpoint's `config.json` as a `TransformerConfig`: switches of each family."""
 
-from ..config import (
-    TransformerConfig,
-    expect,
-    one_of,
-)
+from ..config import TransformerConfig, expect, one_of
 from . import causal_lm, names, t5
 from .settings import Settings
 
@@ -31,14 +27,6 @@ SAME_NAME = (
     "attention_dropout",
     "scale_embedding",
 )
-ACTIVATIONS = {
-    "relu": "relu",
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "swish": "silu",
-    "silu": "silu",
-}
 # In files of older versions.
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
 
@@ -67,8 +55,6 @@ def fairseq_config(config, special, tensors=()):
     others = config["decoder_attention_heads"]
     must = f"be the encoder's {heads}"
     expect(heads == others, "decoder_attention_heads", must, others)
-    name = "activation_function"
-    activation = one_of(name, config[name], ACTIVATIONS)
     d_ff = config["encoder_ffn_dim"]
     decoder_d_ff = config["decoder_ffn_dim"]
     return TransformerConfig(
@@ -77,13 +63,11 @@ def fairseq_config(config, special, tensors=()):
         num_heads=heads,
         d_ff=d_ff,
         decoder_d_ff=None if decoder_d_ff == d_ff else decoder_d_ff,
-        activation=ACTIVATIONS[activation],
+        activation=config.activation("activation_function"),
         max_positions=config["max_position_embeddings"],
         attention_bias=True,
         layer_norm_epsilon=1e-5,
-        pad_id=special.pad,
-        begin_id=special.begin,
-        end_id=special.end,
+        **special.fields,
         **FAMILIES[family],
     )
 

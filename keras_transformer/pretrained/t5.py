@@ -64,9 +64,7 @@ def config_of(settings, special, names):
         relative_distance=settings[DISTANCE],
         scale_embedding=is_scaled,
         tie_output=is_scaled or OUTPUT not in names,
-        pad_id=special.pad,
-        begin_id=special.begin,
-        end_id=special.end,
+        **special.fields,
         **SWITCHES,
     )
 

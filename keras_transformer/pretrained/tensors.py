@@ -5,6 +5,9 @@ import re
 
 import numpy as np
 
+# Paths in a stack; # is a block's number.
+ATTENTION = "blocks.#.self_attention"
+FEED_FORWARD = "blocks.#.feed_forward"
 ATTENTIONS = {
     "source": ["self_attention"],
     "target": ["self_attention", "cross_attention"],

@@ -14,6 +14,8 @@ from .sealed_files import new_file
 CARD = "README.md"
 TEXTS = Path(__file__).with_name("cards")
 OWN = "<!-- What you write below this line stays. -->\n"
+# What `train` leaves in a run.
+HELD_OUT = "data/valid.jsonl"
 TRAIN = "data/train/store.json"
 VALID = "data/valid/store.json"
 CLEANED = "data/cleaning.json"

@@ -30,6 +30,11 @@ def stem(path):
     return path.name.partition(".")[0]
 
 
+def position(path):
+    """The order of checkpoints; of two of one batch, which a kill may leave, by age."""
+    return stem(path), path.stat().st_mtime_ns
+
+
 class RunLog(SessionCallback):
     """Add a line to `log.jsonl` after every epoch: its number, seconds and logs.
 
@@ -173,9 +178,7 @@ class Checkpoints(SessionCallback):
 
     def paths(self):
         """The files of all checkpoints, oldest first."""
-        found = self.folder.glob("batch-*.safetensors")
-        # Of two of one position, which a kill may leave, the newer is the second.
-        return sorted(found, key=lambda path: (stem(path), path.stat().st_mtime_ns))
+        return sorted(self.folder.glob("batch-*.safetensors"), key=position)
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self.metrics:

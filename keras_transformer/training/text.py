@@ -61,9 +61,7 @@ def prepare_text(folder, texts, config, begun=None):
     model = dataclasses.replace(
         config.model,
         vocab_size=tokenizer.vocab_size,
-        pad_id=tokenizer.special.pad,
-        begin_id=tokenizer.special.begin,
-        end_id=tokenizer.special.end,
+        **tokenizer.special.fields,
         separate_documents=True,
     )
     origin = begun.config.origin if begun else None

@@ -51,7 +51,7 @@ OUTSIDE = BOMB.replace(
         ("a.tsv", lines([("a", "b", "c"), ("c", "d")]), dict(columns=[1, 2]),
          r"a\.tsv, line 2, must have 3 columns as the first; received 2"),
         ("a.jsonl", '{"source": "a"\n', {}, r"a\.jsonl, line 1, must be JSON; rec"),
-        ("a.jsonl", "3\n", {}, r"a\.jsonl, line 1, must be a JSON dict; received 3"),
+        ("a.jsonl", "3\n", {}, r"a\.jsonl, line 1, must be an object; received 3"),
         ("a.json", "[3]", {}, r"a\.json, row 1, must be an object; received 3"),
         ("a.csv", b"source,target\n\xff,b\n", {}, "must be a readable CSV file in U"),
         ("a.po", "# nothing\n", {}, r"a\.po must contain sentences; received 0"),

@@ -10,13 +10,7 @@ from ...config import expect
 from ...runs.sealed_files import UNREADABLE, check_regular
 from ...text.special_tokens import SpecialTokens
 from ...text.tokenizer import LARGEST_MODEL
-from .base import (
-    LARGEST_VOCABULARY,
-    UNUSED,
-    Vocabulary,
-    check_id,
-    checked,
-)
+from .base import LARGEST_VOCABULARY, UNUSED, Vocabulary, check_id, checked
 
 MASK = "<mask>"
 NAMES = {
@@ -79,6 +73,12 @@ class TokenizerFiles:
         for number, token in added.items():
             expect(number.isdecimal(), "added_tokens_decoder", "have ids", number[:20])
             self.added[int(number)] = content_of("added_tokens_decoder", token)
+
+    def check_languages(self, source_lang=None, target_lang=None):
+        """Raise a `ValueError` if languages are given that a checkpoint cannot know."""
+        family = self.config["model_type"]
+        for name, code in (("source_lang", source_lang), ("target_lang", target_lang)):
+            expect(code is None, name, f"be absent for {family}", code)
 
     def get(self, name, kind):
         """What is said under a name; None if nothing is."""

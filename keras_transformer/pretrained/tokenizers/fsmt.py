@@ -9,11 +9,7 @@ import re
 from ...config import expect
 from ...runs.extras import needed
 from .base import CheckpointTokenizer
-from .files import (
-    read_json,
-    read_limited,
-    reading,
-)
+from .files import read_json, read_limited, reading
 
 WORD_END = "</w>"
 
@@ -75,8 +71,7 @@ class FsmtTokenizer(CheckpointTokenizer):
 
 def read_fsmt(files, source_lang, target_lang):
     """The source and the target tokenizer of an FSMT checkpoint."""
-    given = source_lang or target_lang
-    expect(not given, "source_lang and target_lang", "be absent for fsmt", given)
+    files.check_languages(source_lang, target_lang)
     pair = files.get("langs", list) or files.config.get("langs")
     is_pair = isinstance(pair, list) and len(pair) == 2
     expect(is_pair, "langs", "be the two languages of the model", pair)

@@ -33,9 +33,10 @@ class LibraryTokenizer(CheckpointTokenizer):
 
     kind = "tokenizers"
     needs = (CONTENT,)
+    skips_special = False  # those that the library knows
 
-    def __init__(self, vocabulary, models):
-        super().__init__(vocabulary, models)
+    def __init__(self, vocabulary, models, **options):
+        super().__init__(vocabulary, models, **options)
         self._tokenizer = tokenizer_of(models[CONTENT])
 
     def encode(self, lines):
@@ -44,7 +45,7 @@ class LibraryTokenizer(CheckpointTokenizer):
         return [row.ids for row in found]
 
     def _decode_ids(self, ids):
-        return self._tokenizer.decode(ids, skip_special_tokens=False)
+        return self._tokenizer.decode(ids, skip_special_tokens=self.skips_special)
 
 
 class EncoderTokenizer:
@@ -190,7 +191,7 @@ def read_t5(files, source_lang, target_lang):
     if not path.exists():
         tokenizer = library_tokenizer(files, source_lang, target_lang, names, "pad")
         return tokenizer, tokenizer
-    no_languages(files, source_lang, target_lang)
+    files.check_languages(source_lang, target_lang)
     model = read_limited(path)
     learnt = processor(model, path.name)
     size = learnt.vocab_size()
@@ -210,7 +211,7 @@ def read_t5(files, source_lang, target_lang):
 
 def library_tokenizer(files, source_lang, target_lang, names, begin="eos"):
     """The `LibraryTokenizer` of a checkpoint without languages."""
-    no_languages(files, source_lang, target_lang)
+    files.check_languages(source_lang, target_lang)
     content = content_in(files.folder)
     expect(content is not None, "source", f"hold one of {[*READERS]}", files.folder)
     found = tokenizer_of(content)
@@ -226,10 +227,3 @@ def with_marks(vocabulary, marks):
     """A `Vocabulary` with further marks."""
     marks = dict.fromkeys([*vocabulary.marks, *marks])
     return dataclasses.replace(vocabulary, marks=tuple(marks))
-
-
-def no_languages(files, source_lang, target_lang):
-    """Raise a `ValueError` if languages are given that a checkpoint does not know."""
-    family = files.config["model_type"]
-    for name, code in (("source_lang", source_lang), ("target_lang", target_lang)):
-        expect(code is None, name, f"be absent for {family}", code)

@@ -4,24 +4,13 @@ from pathlib import Path
 
 from ...config import one_of
 from ...text.special_tokens import SpecialTokens
-from .base import (
-    LISTS_OF_IDS,
-    Vocabulary,
-)
-from .files import (
-    TokenizerFiles,
-    read_json,
-    read_limited,
-    reading,
-)
+from .base import LISTS_OF_IDS, Vocabulary
+from .files import TokenizerFiles, read_json, read_limited, reading
 from .fsmt import FsmtTokenizer, read_fsmt
 from .language_model import LanguageModelTokenizer, read_library
 from .library import LibraryTokenizer, read_bart, read_t5
 from .marian import MarianTokenizer, read_marian
-from .multilingual import (
-    MultilingualTokenizer,
-    read_multilingual,
-)
+from .multilingual import MultilingualTokenizer, read_multilingual
 
 READERS = {
     "marian": read_marian,
@@ -41,7 +30,7 @@ TOKENIZERS = (
     LibraryTokenizer,
     LanguageModelTokenizer,
 )
-KINDS = {kind.kind: kind for kind in TOKENIZERS}
+KINDS = {one.kind: one for one in TOKENIZERS}
 
 
 def load_tokenizers(folder, config, source_lang=None, target_lang=None):

@@ -2,15 +2,9 @@
 
 import re
 
-from ...config import expect, one_of
-from .base import (
-    CheckpointTokenizer,
-    processor,
-)
-from .files import (
-    read_json,
-    read_limited,
-)
+from ...config import one_of
+from .base import CheckpointTokenizer, processor
+from .files import read_json, read_limited
 
 
 class MarianTokenizer(CheckpointTokenizer):
@@ -65,7 +59,7 @@ def read_marian(files, source_lang, target_lang):
 
     `target_lang` may be given if the vocabulary has `">>xx<<"` tokens.
     """
-    expect(source_lang is None, "source_lang", "be absent for marian", source_lang)
+    files.check_languages(source_lang)
     size = files.size("vocab_size")
     numbers = read_json(files.folder / "vocab.json")
     source = files.pieces("vocab.json", numbers, size, files.added)

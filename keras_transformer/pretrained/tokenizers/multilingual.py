@@ -7,16 +7,8 @@ from pathlib import Path
 import sentencepiece
 
 from ...config import one_of
-from .base import (
-    CheckpointTokenizer,
-    Vocabulary,
-    processor,
-)
-from .files import (
-    MASK,
-    read_json,
-    read_limited,
-)
+from .base import CheckpointTokenizer, Vocabulary, processor
+from .files import MASK, read_json, read_limited
 
 SPACE = "\u2581"
 WHITE = (
