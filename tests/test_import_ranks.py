@@ -56,6 +56,7 @@ BACKENDS = {"jax", "tensorflow", "torch"}
 MAY_NAME_A_BACKEND = {
     "cli.startup",  # TensorFlow without its lines
     "decoding.compiled",
+    "decoding.traced",
     "distribution",
     "export",
     "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
