@@ -108,7 +108,7 @@ def check_format(run, format):
     markup = run.tokenizers[0].markup
     must = f"have no markup for {format}, which takes texts without Python"
     expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
-    kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
+    kind = run.tokenizers[0].kind
     if run.config.is_language_model:
         check_language_model(run, format, kind)
     else:

@@ -60,6 +60,7 @@ class Tokenizer:
     Source: Kudo and Richardson 2018, arXiv 1808.06226.
     """
 
+    kind = "sentencepiece"  # beside those of checkpoints
     special = SpecialTokens()
     source_prefix = ()  # ids before each source sentence
     source_suffix = (special.end,)  # ids after it
