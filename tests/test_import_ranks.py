@@ -15,6 +15,7 @@ PACKAGE = HOME.name
 RANKS = {
     "text.special_tokens": 0,
     "runs.bars": 0,
+    "runs.child_process": 0,
     "runs.extras": 0,
     "runs.work_folder": 0,
     "config": 1,
@@ -31,6 +32,7 @@ RANKS = {
     "training.optimizer": 5,
     "training.recipe": 5,
     "training.schedule": 5,
+    "distribution.training_step": 6,  # compiles what `compile_for_training` makes
     "runs": 6,
     "evaluation": 7,
     "training": 8,  # `train` measures BLEU after its epochs
