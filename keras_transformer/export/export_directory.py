@@ -135,10 +135,6 @@ def check_language_model(run, format, kind):
     expect(kind == "language_model", "the tokenizer", must, kind)
 
 
-def write_json(path, content):
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
 def check_place(run, out):
     """Raise a `ValueError` if a run cannot be exported there."""
     is_outside = not run.path.resolve().is_relative_to(Path(out).resolve())

@@ -194,7 +194,7 @@ def processor(model, name):
     with contextlib.suppress(RuntimeError):
         found.load_from_serialized_proto(model)
         is_one = bool(found.serialized_model_proto())
-    expect(is_one, name, "be that of a SentencePiece file", model[:16])
+    expect(is_one, name, "be the content of a SentencePiece model", model[:16])
     return found
 
 
