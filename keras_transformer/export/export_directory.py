@@ -108,7 +108,7 @@ def check_format(run, format):
     markup = run.tokenizers[0].markup
     must = f"have no markup for {format}, which takes texts without Python"
     expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
-    kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
+    kind = run.tokenizers[0].kind
     if run.config.is_language_model:
         check_language_model(run, format, kind)
     else:
@@ -133,10 +133,6 @@ def check_language_model(run, format, kind):
     families_of(run.config.model)
     must = "be a checkpoint's own for huggingface"
     expect(kind == "language_model", "the tokenizer", must, kind)
-
-
-def write_json(path, content):
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def check_place(run, out):

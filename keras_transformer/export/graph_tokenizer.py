@@ -10,7 +10,6 @@ from ..pretrained.tokenizers.multilingual import (
     SPACE,
     WHITE,
 )
-from ..text.tokenizer import Tokenizer
 
 # Appended to a model, these bytes leave its normaliser the characters and take the
 # spaces from it.
@@ -32,10 +31,7 @@ def graph_tokenizer(tokenizer, name):
     model a run of one character may have such, `. ..` and `.. .` for three dots; in one
     of BPE nothing has. With equal names, two are read from a SavedModel as one.
     """
-    if isinstance(tokenizer, Tokenizer):
-        return OwnGraph(tokenizer, name)
-    graphs = {"marian": MarianGraph, "multilingual": MultilingualGraph}
-    return graphs[tokenizer.kind](tokenizer, name)
+    return GRAPHS[tokenizer.kind](tokenizer, name)
 
 
 class OwnGraph(tf.Module):
@@ -170,3 +166,10 @@ def _where(wanted, texts):
 
 def _strip(texts):
     return replace(texts, f"^{STRIPPED}|{STRIPPED}$", "")
+
+
+GRAPHS = {
+    "sentencepiece": OwnGraph,
+    "marian": MarianGraph,
+    "multilingual": MultilingualGraph,
+}

@@ -11,9 +11,10 @@ from ..pretrained import causal_lm, names, t5
 from ..pretrained.families import TENSORS, fairseq_settings, written_as
 from ..pretrained.tokenizers.marian import MarianTokenizer
 from ..runs.run import Run
+from ..runs.sealed_files import write_json
 from ..text.tokenizer import Tokenizer
 from .comparison import compare_logits, compare_rows
-from .export_directory import check_format, new_export, write_json
+from .export_directory import check_format, new_export
 
 THEIR_NAMES = {"text.spm": "spiece.model"}
 

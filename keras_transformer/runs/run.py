@@ -45,6 +45,7 @@ from .sealed_files import (
     seal,
     sha256,
     similar,
+    write_json,
     written_aside,
 )
 from .work_folder import remove_partial
@@ -152,7 +153,7 @@ class Run:
         """
         save_tokenizers(folder, *tokenizers)
         content = {"format": FORMAT, **dataclasses.asdict(config)}
-        (folder / "config.json").write_text(json.dumps(content, indent=2), "utf-8")
+        write_json(folder / "config.json", content)
         seal(folder)
         run = cls(folder, config, Manifest(folder))
         write_card(run)
@@ -296,8 +297,7 @@ def save_tokenizers(folder, source, target):
             name += ".model"
         tokenizer.save(Path(folder) / name)
     if source.markup is not None:
-        content = json.dumps(dataclasses.asdict(source.markup))
-        (Path(folder) / MARKUP).write_text(content, "utf-8")
+        write_json(Path(folder) / MARKUP, dataclasses.asdict(source.markup))
 
 
 def tokenizer_paths(folder):

@@ -197,12 +197,17 @@ def read_with_bytes(path):
     return data, content
 
 
+def write_json(path, content):
+    """Write what JSON can hold as a file of ours."""
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
 def seal(folder):
     """Write the `manifest.json` of all that is in a new run or export."""
     folder = Path(folder)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     sums = {path.relative_to(folder).as_posix(): fingerprint(path) for path in files}
-    (folder / "manifest.json").write_text(json.dumps(sums, indent=2), "utf-8")
+    write_json(folder / "manifest.json", sums)
 
 
 class Manifest:

@@ -60,6 +60,7 @@ class Tokenizer:
     Source: Kudo and Richardson 2018, arXiv 1808.06226.
     """
 
+    kind = "sentencepiece"  # beside those of checkpoints
     special = SpecialTokens()
     source_prefix = ()  # ids before each source sentence
     source_suffix = (special.end,)  # ids after it
@@ -193,7 +194,7 @@ def processor(model, name):
     with contextlib.suppress(RuntimeError):
         found.load_from_serialized_proto(model)
         is_one = bool(found.serialized_model_proto())
-    expect(is_one, name, "be that of a SentencePiece file", model[:16])
+    expect(is_one, name, "be the content of a SentencePiece model", model[:16])
     return found
 
 

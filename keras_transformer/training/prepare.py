@@ -26,7 +26,7 @@ from ..runs.card import CLEANED, HELD_OUT
 from ..runs.extras import needed
 from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
-from ..runs.sealed_files import locked, new_directory
+from ..runs.sealed_files import locked, new_directory, write_json
 from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
@@ -204,8 +204,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
         if valid is not None:
             corpus.report.held_out = write_rows(folder / HELD_OUT, valid)
     say(str(corpus.report))
-    report = json.dumps(vars(corpus.report))
-    (folder / CLEANED).write_text(report, "utf-8")
+    write_json(folder / CLEANED, vars(corpus.report))
     count = corpus.report.kept - corpus.report.held_out
     if begun:
         tokenizers = begun.tokenizers
@@ -221,7 +220,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
             say(spelled(f"{name}: {store.report}"))
     if config.training.monitor == "bleu":
         translated = list(itertools.islice(valid, BLEU_SENTENCES))
-        (folder / TRANSLATED).write_text(json.dumps(translated), "utf-8")
+        write_json(folder / TRANSLATED, translated)
         references = [reference for _, reference in translated]
         chosen = chosen_tokenize(config.training.bleu_tokenize, references)
         training = dataclasses.replace(config.training, bleu_tokenize=chosen)

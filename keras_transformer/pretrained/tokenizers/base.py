@@ -11,7 +11,7 @@ import json
 import re
 
 from ...config import expect
-from ...runs.sealed_files import written_aside
+from ...runs.sealed_files import write_json, written_aside
 from ...text.lines import checked_texts
 from ...text.special_tokens import NO_TOKEN, SpecialTokens
 
@@ -181,10 +181,10 @@ class CheckpointTokenizer:
         """Write the folder that keeps the tokenizer; it appears only when complete."""
         meaning = dataclasses.asdict(self.vocabulary)
         pieces = json.dumps(meaning.pop("pieces"), ensure_ascii=False, indent=0)
-        kind = json.dumps({"kind": self.kind, **self.options, **meaning}, indent=2)
+        kind = {"kind": self.kind, **self.options, **meaning}
         with written_aside(path) as aside:
             aside.mkdir()
-            (aside / "kind.json").write_text(kind + "\n", encoding="utf-8")
+            write_json(aside / "kind.json", kind)
             (aside / "pieces.json").write_text(pieces, encoding="utf-8")
             for name, content in self.models.items():
                 (aside / name).write_bytes(content)
