@@ -57,6 +57,7 @@ MAY_NAME_A_BACKEND = {
     "cli.startup",  # TensorFlow without its lines
     "decoding.compiled",
     "distribution",
+    "distribution.training_step",
     "export",
     "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
     "pretrained.checkpoint",  # reads what torch wrote
