@@ -58,6 +58,7 @@ MAY_NAME_A_BACKEND = {
     "decoding.compiled",
     "decoding.traced",
     "distribution",
+    "distribution.training_step",
     "export",
     "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
     "pretrained.checkpoint",  # reads what torch wrote
