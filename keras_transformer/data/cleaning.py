@@ -32,14 +32,9 @@ class CleaningReport:
     held_out: int = 0
     mixed: int | None = None
 
-    def drop(self, name, pair):
-        """Count a pair that is dropped."""
-        self.dropped[name] += 1
-        self.examples.setdefault(name, [text[:KEPT] for text in pair])
-
-    def repair(self, name, pair):
-        """Count a pair that is repaired."""
-        self.repaired[name] += 1
+    def note(self, counts, name, pair):
+        """Count a pair in `dropped` or `repaired`, by the name of the filter."""
+        counts[name] += 1
         self.examples.setdefault(name, [text[:KEPT] for text in pair])
 
     @property

@@ -16,23 +16,7 @@ class PlannedBatches(keras.utils.PyDataset):
     real target tokens of such rows; and `_batch(width, rows, height, weight)`, the
     arrays of some of them, filled up to `height` rows of weight 0.
 
-    Args:
-        batch_tokens: target tokens of a batch, padding included.
-        seed: of the order.
-        shuffle: otherwise the order is the same in each epoch.
-        accumulation: number of batches summed into one update. The last update of an
-            epoch has those that are left: see `GradientTransform.epoch_batches`.
-        shard: `(process, processes, devices)`: of each batch, give this process its
-            rows, every `processes`-th, and fill them up to a multiple of its `devices`.
-            The weights stay shares of the whole batch.
-        passes: how often each row stands in its batch, one beside the other; they share
-            its weight. `batch_tokens` counts it once.
-
-    Attributes:
-        epoch: the epoch of the current plan, from 0; counts on when all its batches
-            were read, and may be set.
-        first: the batch that is item 0, the others follow in a circle; 0 unless set,
-            and again in the next epoch.
+    Arguments and attributes are those of `TokenBatches`.
     """
 
     def __init__(self, batch_tokens, seed, shuffle, accumulation, shard, passes=1):

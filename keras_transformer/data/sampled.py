@@ -7,7 +7,8 @@ import numpy as np
 
 from ..text.bpe_dropout import BpeDropout
 from .batches import TokenBatches
-from .store import CHUNK, FILES, TokenStore
+from .id_store import begin_side, write_rows
+from .store import CHUNK, TokenStore
 
 
 class SampledBatches(TokenBatches):
@@ -70,28 +71,23 @@ def cut_anew(batches, seed):
     """
     store = batches.usual
     layout = batches.sentence_format
-    files = [tempfile.TemporaryFile() for _ in FILES]
-    ends = [0, 0]
-    for file in files[1::2]:
-        file.write(np.int64(0).tobytes())
     around = (layout.around_source, layout.around_labels)
-    for first in range(0, len(store), CHUNK):
-        rows = range(first, min(first + CHUNK, len(store)))
-        for side, usual in enumerate(store.sentences(rows)):
-            cut = batches.cutters[side](usual, f"{seed} {side} {first}")
-            longest = batches.longest - around[side]
+    arrays = []
+    for side, cutter in enumerate(batches.cutters):
+        files = [tempfile.TemporaryFile() for _ in range(2)]
+        longest = batches.longest - around[side]
+        end = begin_side(files)
+        for first in range(0, len(store), CHUNK):
+            rows = range(first, min(first + CHUNK, len(store)))
+            usual = store.sentences(rows)[side]
+            cut = cutter(usual, f"{seed} {side} {first}")
             for row, ids in enumerate(usual):
                 if len(cut[row]) > longest:
                     cut[row] = ids
-            lengths = [len(ids) for ids in cut]
-            offsets = ends[side] + np.cumsum(lengths, dtype=np.int64)
-            ends[side] = offsets[-1]
-            files[2 * side].write(np.concatenate(cut).astype(store.dtype).tobytes())
-            files[2 * side + 1].write(offsets.tobytes())
-    arrays = []
-    for file, kind in zip(files, 2 * (store.dtype, np.int64)):
-        file.flush()
-        arrays.append(np.memmap(file, kind, "r"))
+            end = write_rows(files, cut, end, store.dtype)
+        for file, kind in zip(files, (store.dtype, np.int64)):
+            file.flush()
+            arrays.append(np.memmap(file, kind, "r"))
     return TokenStore(arrays, store.report)
 
 

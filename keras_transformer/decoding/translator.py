@@ -19,9 +19,10 @@ from .base_translator import (
     as_texts,
     check_pairs,
 )
-from .batching import batches, pad, padded_width
+from .batching import pad, padded_width
 from .compiled import compiled
-from .translate_ids import translate_ids
+from .searcher import Searcher
+from .translate_ids import TranslationSearch
 
 # Held by who computes: a backend gives one computation all processors, and compiles
 # each but once. On torch each thread that calls has OpenMP threads of its own; with
@@ -66,7 +67,10 @@ class Translator(BaseTranslator):
         config = config or DecodingConfig()
         longest = model.config.longest
         super().__init__(source_tokenizer, target_tokenizer, config, longest)
-        check_tokenizers(model.config, source_tokenizer, target_tokenizer)
+        sizes = (model.config.source_vocab_size, model.config.target_vocab_size)
+        check_vocabulary("source_tokenizer", source_tokenizer, sizes[0])
+        check_vocabulary("target_tokenizer", target_tokenizer, sizes[1])
+        check_special_ids("target_tokenizer", target_tokenizer, model.config)
         self.model = model
         self._special = self.sentence_format.special
         self._prefix = self.sentence_format.target_prefix
@@ -75,10 +79,10 @@ class Translator(BaseTranslator):
             return compiled(functools.partial(function, model, *arguments), model)
 
         has_markup = self.markup is not None
-        self._first_copied = source_tokenizer.first_symbol if has_markup else 0
-        given = dict(target_prefix=self._prefix, first_copied=self._first_copied)
-        translate = functools.partial(translate_ids, **given)
-        self._translate_ids = with_model(translate, config)
+        first_copied = source_tokenizer.first_symbol if has_markup else 0
+        given = dict(target_prefix=self._prefix, first_copied=first_copied)
+        self._task = TranslationSearch(model, config, **given)
+        self._translate_ids = Searcher(self._task, model, config.batch_size)
         self._score_ids = with_model(translation_log_probs)
         self._attend_ids = with_model(attentions.weights_of)
         self._align_ids = with_model(attentions.aligning)
@@ -194,17 +198,13 @@ class Translator(BaseTranslator):
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
         with COMPUTING:
-            translate_ids(
-                self.model,
-                self.config,
+            begun = self._task.begin(
                 self._rows([source_ids], 1, len(source_ids)),
                 ops.convert_to_tensor([limit], dtype="int32"),
                 copied=ops.convert_to_tensor(self._copied(texts, rows=1)),
                 lengths=(limit,),
-                target_prefix=self._prefix,
-                first_copied=self._first_copied,
-                loop=traces.recorder(states),
             )
+            traces.recorder(states)(self._task.search, *begun, (limit,))
         pieces = self.target_tokenizer.pieces
         return [traces.step(state, pieces, self._special.pad) for state in states]
 
@@ -238,8 +238,7 @@ class Translator(BaseTranslator):
                 ops.convert_to_tensor(copied),
             )
             with COMPUTING:
-                found = self._translate_ids(*inputs)
-            ids, scores = map(ops.convert_to_numpy, found)
+                ids, scores = self._translate_ids(*inputs)
             for row, n in enumerate(batch):
                 found = best_of(ids[row], scores[row], n_best, self._special.pad)
                 results[n] = self._hypotheses(*found)
@@ -294,9 +293,6 @@ class Translator(BaseTranslator):
             input_rows = self._rows([inputs[n] for n in batch], *shape, [special.begin])
             yield batch, (source_rows, input_rows)
 
-    def _batches(self, lengths):
-        return batches(lengths, self.config.batch_size, self._longest)
-
     def _width(self, length):
         return padded_width(length, self._longest)
 
@@ -334,15 +330,16 @@ def log_probs_of(model, inputs, labels):
     return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)
 
 
-def check_tokenizers(config, source_tokenizer, target_tokenizer):
-    """Raise a `ValueError` unless two tokenizers are those of a `TransformerConfig`."""
-    for side, tokenizer in (("source", source_tokenizer), ("target", target_tokenizer)):
-        expected = getattr(config, f"{side}_vocab_size")
-        found = tokenizer.vocab_size
-        what = f"have the model's {expected} tokens"
-        expect(found == expected, f"{side}_tokenizer", what, found)
-    special = target_tokenizer.special
+def check_vocabulary(name, tokenizer, size):
+    """Raise a `ValueError` unless a tokenizer has as many tokens as its model."""
+    found = tokenizer.vocab_size
+    expect(found == size, name, f"have the model's {size} tokens", found)
+
+
+def check_special_ids(name, tokenizer, config):
+    """Raise a `ValueError` unless a tokenizer's special ids are a config's."""
+    special = tokenizer.special
     expected = (config.pad_id, config.begin_id, config.end_id)
     found = (special.pad, special.begin, special.end)
     what = f"have the model's ids {expected} of pad, begin and end"
-    expect(found == expected, "target_tokenizer", what, found)
+    expect(found == expected, name, what, found)

@@ -19,14 +19,14 @@ from ..config import (
 from ..data.corpus import clean_pairs, held_out
 from ..data.sides import check_sides
 from ..data.store import TokenStore
-from ..evaluation.evaluate import HELD_OUT
 from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.kinds import model_of
 from ..runs.bars import doing, say
+from ..runs.card import CLEANED, HELD_OUT
 from ..runs.extras import needed
 from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
-from ..runs.sealed_files import locked, new_directory
+from ..runs.sealed_files import locked, new_directory, write_json
 from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
@@ -40,7 +40,6 @@ from .text import check_text, prepare_text
 BLEU_SENTENCES = 500
 # Where a run holds them.
 TRANSLATED = "data/translated.json"
-CLEANED = "data/cleaning.json"
 DROPOUT = ("dropout", "attention_dropout")
 FILTERS = ("max_length", "max_ratio", "batch_tokens", "valid_size")
 FILTERS += tuple(flag_fields(FilterConfig))
@@ -219,8 +218,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
         if valid is not None:
             corpus.report.held_out = write_rows(folder / HELD_OUT, valid)
     say(str(corpus.report))
-    report = json.dumps(vars(corpus.report))
-    (folder / CLEANED).write_text(report, "utf-8")
+    write_json(folder / CLEANED, vars(corpus.report))
     count = len(corpus) - corpus.report.held_out
     if begun:
         tokenizers = begun.tokenizers
@@ -236,7 +234,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
             say(spelled(f"{name}: {store.report}"))
     if config.training.monitor == "bleu":
         translated = list(itertools.islice(valid, BLEU_SENTENCES))
-        (folder / TRANSLATED).write_text(json.dumps(translated), "utf-8")
+        write_json(folder / TRANSLATED, translated)
         references = [reference for _, reference in translated]
         chosen = chosen_tokenize(config.training.bleu_tokenize, references)
         training = dataclasses.replace(config.training, bleu_tokenize=chosen)
@@ -247,9 +245,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
         share_embeddings=data.share_embeddings,
         source_vocab_size=source.vocab_size,
         target_vocab_size=target.vocab_size,
-        pad_id=target.special.pad,
-        begin_id=target.special.begin,
-        end_id=target.special.end,
+        **target.special.fields,
     )
     earlier = begun.config if begun else config
     languages = earlier.languages or corpus.languages
@@ -287,7 +283,9 @@ def train_tokenizers(pairs, data):
     options = (data.vocab_size, data.tokenizer, data.byte_fallback, markup)
 
     def protected(lines):
-        return lines if markup is None else (markup.protect(line)[0] for line in lines)
+        if markup is None:
+            return lines
+        return (markup.protect(line)[0] for line in lines)
 
     if data.share_embeddings:
         lines = itertools.chain.from_iterable(pairs)

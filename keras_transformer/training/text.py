@@ -18,9 +18,7 @@ TRAINING_OF_PAIRS = ("monitor", "bpe_dropout", "word_dropout")
 def check_text(texts, data, training):
     """Raise a `ValueError` for files or settings that are not for a language model.
 
-    Args:
-        texts: lists of paths, or None.
-        data, training: a `DataConfig` and a `TrainingConfig`, or None.
+    The texts are lists of paths, or None, and so may the configs be.
     """
     for paths in filter(None, texts):
         next(read_documents(paths), None)  # what cannot be read is refused now
@@ -37,11 +35,8 @@ def check_text(texts, data, training):
 def prepare_text(folder, texts, config, begun=None):
     """Fill a folder with the stores of text files; the tokenizer, the `RunConfig`.
 
-    Args:
-        folder: the directory.
-        texts: the paths of the training text, and those of the validation text or None.
-        config: the `RunConfig`.
-        begun: the `Run` whose tokenizer to begin with.
+    The texts are paths to train on, and to validate with or None. `begun` is the `Run`
+    whose tokenizer to begin with.
     """
     data = config.data
     sides = dict(zip(("train", "valid"), texts))
@@ -65,9 +60,7 @@ def prepare_text(folder, texts, config, begun=None):
     model = dataclasses.replace(
         config.model,
         vocab_size=tokenizer.vocab_size,
-        pad_id=tokenizer.special.pad,
-        begin_id=tokenizer.special.begin,
-        end_id=tokenizer.special.end,
+        **tokenizer.special.fields,
         separate_documents=True,
     )
     origin = begun.config.origin if begun else None

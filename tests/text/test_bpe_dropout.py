@@ -40,7 +40,7 @@ def test_a_seed_says_what_is_left_out(tokenizer, lines):
     assert once != other
     assert tokenizer.decode(once) == tokenizer.decode(other) == lines
     longer = sum(map(len, once)) / sum(map(len, usual))
-    assert 1.05 < longer < 2
+    assert 1.02 < longer < 2
     # In any process, on any machine.
     digest = hashlib.sha256(repr(once[:9]).encode()).hexdigest()
     assert digest[:16] == "e7236c61dfa7556b"
