@@ -24,6 +24,12 @@ RUNTIME = {
         help="what computes (default: ctranslate2 for an export of it, else keras)",
     )
 }
+GLOSSARY = {
+    "--glossary": dict(
+        metavar="FILE",
+        help="terms to translate as told: source term, tab, target term, line by line",
+    )
+}
 FLAGS = {
     **RUN,
     **RUNTIME,
@@ -38,6 +44,7 @@ FLAGS = {
     "--prefix-file": dict(
         help="what each begins with, line by line; an empty line is no wish"
     ),
+    **GLOSSARY,
     "--alignments": dict(
         action="store_true", help="add a column: word links, source-target from 0"
     ),
@@ -64,6 +71,7 @@ FIRST = (
     "--output",
     "--review",
     "--prefix",
+    "--glossary",
     "--alignments",
     "--token-scores",
     "--runtime",
@@ -79,6 +87,7 @@ ONLY = {
     "prefix": ("runtime", "keras"),
     "prefix_file": ("runtime", "keras"),
     "alignments": ("runtime", "keras"),
+    "glossary": ("runtime", "keras"),
 }
 
 
@@ -109,7 +118,8 @@ def load_translator(options):
             return CTranslate2Translator.load(options.run, **search)
         from ..decoding.translator import Translator
 
-        return Translator.load(options.run, chosen_search(options))
+        terms = vars(options).get("glossary")
+        return Translator.load(options.run, chosen_search(options), terms)
 
 
 def run(options):
@@ -200,12 +210,17 @@ def translate_in_bulk(options):
     if options.address not in (None, "auto"):
         check_address(options.address)
     from ..bulk import translate_file as translate_large_file
+    from ..decoding.wanted_terms import WantedTerms
     from ..runs.run import Run
 
     if options.runtime == "keras":
-        Run.open(options.run).check_kind(False, "a translation model")
+        run = Run.open(options.run)
+        run.check_kind(False, "a translation model")
         choose_backend()
         search = chosen_search(options)
+        if options.glossary:
+            options.glossary = os.path.abspath(options.glossary)
+            WantedTerms.of(options.glossary, run.tokenizers[1], search)
     else:
         search = load_translator(options).config
     wanted = (search.n_best, options.alignments, options.token_scores)

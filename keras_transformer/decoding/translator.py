@@ -8,7 +8,6 @@ from keras import ops
 
 from ..config import DecodingConfig, expect
 from ..runs.bars import advance
-from ..text.glossary import Glossary
 from ..text.lines import checked_text
 from ..text.markup import MOST, counts_of
 from . import attention as attentions
@@ -98,9 +97,7 @@ class Translator(BaseTranslator):
         self._terms = None
         is_inner = None
         if glossary is not None:
-            is_able = config.search != "sampling"
-            expect(is_able, "glossary", "be absent with search='sampling'", glossary)
-            self._terms = WantedTerms(Glossary.of(glossary), target_tokenizer)
+            self._terms = WantedTerms.of(glossary, target_tokenizer, config)
             is_inner = self._terms.is_inner
 
         def searcher(places):
@@ -247,7 +244,7 @@ class Translator(BaseTranslator):
         filler = [self._special.end]
         terms = [[] for _ in texts]
         if self._terms is not None:
-            terms = [self._terms.of(text) for text in texts]
+            terms = [self._terms.in_sentence(text) for text in texts]
         planned = [*self._planned([len(ids) for ids in sources], terms)]
         work = sum(rows * width for _, rows, width, _ in planned)
         for batch, rows, width, shape in planned:
