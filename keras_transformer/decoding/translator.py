@@ -267,8 +267,9 @@ class Translator(BaseTranslator):
             )
             if shape:
                 wanted = [terms[n] for n in batch]
+                begun = [ids or self._prefix for ids in own]
                 room = limits - copied.sum(axis=1)
-                check_room(wanted, room, own, [texts[n] for n in batch])
+                check_room(wanted, room, begun, [texts[n] for n in batch])
                 inputs += (ops.convert_to_tensor(as_array(wanted, rows, shape)),)
             with COMPUTING:
                 ids, scores = self._searcher(places_of(shape))(*inputs)

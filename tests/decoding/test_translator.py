@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from layer_checks import ON_TORCH, marked
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.decoding.base_translator import Hypothesis
@@ -110,6 +111,7 @@ def test_prefix_begins_the_translation(translator, sentences):
     same(forced[1:2], free[1:2])
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("options", [dict(), dict(search="greedy"), dict(n_best=3)])
 def test_terms_of_a_glossary_are_in_the_translations(model, tokenizer, options):
     terms = {"dog": "blue house", "red": "bike", "the red": "near", "man": "of"}

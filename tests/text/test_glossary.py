@@ -74,7 +74,7 @@ def test_what_is_no_term_is_refused(tmp_path, tokenizer, text, message):
 
 
 def test_what_is_no_glossary_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="glossary, entry 1, must be a string; rec"):
+    with pytest.raises(ValueError, match="glossary, entry 1 must be a string; rec"):
         Glossary({"dog": ["Hund"]})
     with pytest.raises(ValueError, match="entry 2, must be a source term and a target"):
         Glossary([("a", "b"), "cd"])
