@@ -58,6 +58,12 @@ SIDES = {
     "target_language": "code of the target's",
     "columns": "two columns, by names or numbers: en,es",
 }
+# Of each file of pairs, or of source and target.
+MIXING = {
+    "weights": "how often to learn each file's pairs in an epoch, such as 1 0.5",
+    "tags": 'text before each source sentence of each file, such as "" "<BT>"',
+}
+
 TEXT_FILES = {
     "text": "text of a language model, a document a line, in place of --source",
     "valid_text": "held-out text",
@@ -97,6 +103,35 @@ def pairs_chosen(chosen, prefix=""):
     languages = map(chosen.get, ("source_language", "target_language"))
     name = names[2] if pairs else names[0]
     return read_pairs(source or pairs, target, columns, *languages, name=name)
+
+
+def mixing_flags():
+    """The flags of a mixture of files."""
+    kinds = {"weights": dict(type=float, metavar="WEIGHT"), "tags": dict(metavar="TAG")}
+    how = dict(nargs="+", default=argparse.SUPPRESS)
+    return {
+        flag(name): dict(help=text, **how, **kinds[name])
+        for name, text in MIXING.items()
+    }
+
+
+def mixture_chosen(chosen):
+    """The `Pairs` of the files that are chosen, mixed by their weights and tags."""
+    from ..data.mixture import mix_pairs
+    from ..data.pairs import listed
+
+    pairs = pairs_chosen(chosen)
+    mixing = {name: chosen[name] for name in MIXING if name in chosen}
+    if pairs is None or not mixing:
+        return pairs
+    names = [name for name in ("source", "target", "pairs") if name in chosen]
+    sides = [listed(chosen[name]) for name in names]
+    corpora = []
+    for files in zip(*sides, strict=True):
+        corpora.append(pairs_chosen({**chosen, **dict(zip(names, files))}))
+    settings = {**chosen.get("training", {}), **chosen}
+    seed = settings.get("seed", TrainingConfig.seed)
+    return mix_pairs(corpora, **mixing, seed=seed)
 
 
 def config_flags(config):
@@ -170,7 +205,7 @@ def read_toml(path):
         repr(settings)  # an error must be able to show what is deep or has many digits
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
-    files = [*TRAIN_FILES, *SIDES, *TEXT_FILES]
+    files = [*TRAIN_FILES, *SIDES, *TEXT_FILES, *MIXING]
     check_names(where, settings, [*files, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():
         place = f"{where}: {name}"
@@ -180,6 +215,12 @@ def read_toml(path):
             if name == "model":
                 known |= flag_fields(CausalLMConfig)
             check_names(f"{where}: [{name}]", value, known)
+        elif name in MIXING:
+            kinds = (int, float) if name == "weights" else (str,)
+            is_list = isinstance(value, list)
+            is_right = is_list and all(type(one) in kinds for one in value)
+            what = "numbers" if name == "weights" else "strings"
+            expect(is_right, place, f"be a list of {what}", value)
         else:
             is_list = name in SEVERAL and isinstance(value, list)
             texts = value if is_list else [value]

@@ -9,6 +9,7 @@ from ..config import (
     DataConfig,
     TrainingConfig,
     TransformerConfig,
+    expect,
     preset,
 )
 from ..runs.flag_names import flag
@@ -27,6 +28,8 @@ STEP = (
     "clip_norm",
     "lora_rank",
 )
+# What a run has settled.
+OF_THE_MODEL = ("preset", "vocab_size", "share_embeddings")
 
 
 def step_flags():
@@ -64,6 +67,9 @@ def run(options):
     from ..distribution.planning import plan
 
     model, data, training = configs(options)
+    if options.json:
+        has_place = Path(options.json).resolve().parent.is_dir()
+        expect(has_place, "json", "be a file of a folder that exists", options.json)
     found = plan(
         options.topology,
         model,
@@ -83,6 +89,9 @@ def configs(options):
     if options.run:
         from ..runs.run import Run
 
+        for name in OF_THE_MODEL:
+            value = vars(options).get(name)
+            expect(value is None, flag(name), "be absent with RUN", value)
         own = Run.open(options.run).config
         model, data, training = own.model, own.data, own.training
     else:

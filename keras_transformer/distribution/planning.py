@@ -5,7 +5,14 @@ import json
 import math
 import re
 
-from ..config import DataConfig, TrainingConfig, expect, one_of
+from ..config import (
+    CausalLMConfig,
+    DataConfig,
+    TrainingConfig,
+    TransformerConfig,
+    expect,
+    one_of,
+)
 from ..data.buckets import rows_per_bucket
 from ..runs.bars import doing
 from ..runs.child_process import run_in_child
@@ -17,6 +24,7 @@ from .program import Collective
 PROGRAM = "keras_transformer.distribution.training_step"
 SHAPE = re.compile(r"[1-9]\d{0,3}(x[1-9]\d{0,3})*")
 UPDATES = 100_000  # the paper's, for `base`
+LONGEST = 100_000  # as for `DataConfig.max_length`
 # What libtpu asks for where there is no TPU; nor shall it write files, or keep others
 # from compiling meanwhile. Without a GPU, XLA cannot try which kernel is fastest.
 ENVIRONMENT = dict(
@@ -73,6 +81,11 @@ def plan(
     data = data or DataConfig()
     training = training or TrainingConfig()
     one_of("how", how, ("data", "model"))
+    is_right = isinstance(model, TransformerConfig | CausalLMConfig)
+    expect(is_right, "model", "be a TransformerConfig or a CausalLMConfig", model)
+    longest = model.longest or LONGEST
+    fits = 1 <= length <= longest
+    expect(fits, "length", f"be between 1 and {longest}", length)
     name, sizes = machine(topology)
     chip = CHIPS[name]
     compiler = "jax_cuda12_plugin" if isinstance(chip, Gpu) else "libtpu"

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ..config import DataConfig, FilterConfig, expect, flag_fields
+from ..config import DataConfig, FilterConfig, TrainingConfig, expect, flag_fields
 from ..data.documents import DocumentStore, read_documents
 from ..runs.bars import doing, say
 from ..text.lines import count_lines
@@ -11,6 +11,8 @@ from ..text.tokenizer import Tokenizer
 # Fields of a `DataConfig` that are for pairs alone.
 OF_PAIRS = ("max_ratio", "share_embeddings", "valid_size", "markup", "markup_pattern")
 OF_PAIRS += tuple(flag_fields(FilterConfig))
+# Of a `TrainingConfig`, likewise.
+TRAINING_OF_PAIRS = ("monitor", "bpe_dropout", "word_dropout")
 
 
 def check_text(texts, data, training):
@@ -24,8 +26,10 @@ def check_text(texts, data, training):
         plain = getattr(DataConfig(), name)
         given = plain if data is None else getattr(data, name)
         expect(given == plain, name, "be absent with text", given)
-    monitor = "loss" if training is None else training.monitor
-    expect(monitor == "loss", "monitor", "be 'loss' with text", monitor)
+    for name in TRAINING_OF_PAIRS:
+        plain = getattr(TrainingConfig(), name)
+        given = plain if training is None else getattr(training, name)
+        expect(given == plain, name, f"be {plain!r} with text", given)
 
 
 def prepare_text(folder, texts, config, begun=None):
