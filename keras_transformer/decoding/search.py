@@ -31,6 +31,8 @@ class Request(NamedTuple):
     prefix: Any = None
     # (B, P) int32, how often it must hold each of P tokens
     copied: Any = None
+    # (B, G, A, P) int32, terms that it must hold, see `TermSearch`
+    terms: Any = None
     # (B, W) int32, what is drawn by
     seeds: Any = None
     # (B,) int32, the token that is read first; BEGIN when absent
@@ -96,16 +98,23 @@ class Search:
         if request.prefix is not None:
             forced_B = forced_at(index, request.prefix, self.special.pad)
             forced_R = caches.repeat(forced_B, self.width)
-        closed_RV = None
-        if request.copied is not None:
-            tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
-            room_R = caches.repeat(request.max_lengths - index, self.width)
-            copied_RP = caches.repeat(request.copied, self.width)
-            span = (self.first_copied, self.special.end, logits_RV.shape[1])
-            closed_RV = closed_by(copied_RP, tokens_RL, room_R, *span)
+        masks = self.masks(request, tokens_BWL, index, logits_RV.shape[1])
         is_free = index < self.free_prefix
-        limits = (self.special, forced_R, is_free, self.stops, closed_RV)
+        limits = (self.special, forced_R, is_free, self.stops, *masks)
         return candidates(logits_RV, k, *limits), cache
+
+    def masks(self, request, tokens_BWL, index, vocabulary):
+        """Which tokens may not come next, and which are candidates in any case.
+
+        Each is `(R, V)`, or None for no tokens.
+        """
+        if request.copied is None:
+            return None, None
+        tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
+        room_R = caches.repeat(request.max_lengths - index, self.width)
+        copied_RP = caches.repeat(request.copied, self.width)
+        span = (self.first_copied, self.special.end, vocabulary)
+        return closed_by(copied_RP, tokens_RL, room_R, *span), None
 
 
 def is_one_of(ids, numbers):
@@ -188,7 +197,14 @@ def closed_by(copied_RP, tokens_RL, room_R, first, end, vocabulary):
 
 
 def candidates(
-    logits_RV, k, special, forced_R=None, is_free=None, stops=(), closed_RV=None
+    logits_RV,
+    k,
+    special,
+    forced_R=None,
+    is_free=None,
+    stops=(),
+    closed_RV=None,
+    wanted_RV=None,
 ):
     """The best tokens of each row and their log-probabilities.
 
@@ -204,6 +220,7 @@ def candidates(
         is_free: () bool: whether the forced tokens cost nothing.
         stops: ids that may be generated in any case.
         closed_RV: True at tokens that are not possible, or None.
+        wanted_RV: True at tokens that come before all others, or None.
 
     Returns:
         log_probs_RK (float32, under the unrestricted softmax), ids_RK (int32). K is
@@ -215,7 +232,12 @@ def candidates(
     open_RV = logits_RV
     if closed_RV is not None:
         open_RV = ops.where(closed_RV, IMPOSSIBLE, logits_RV)
-    values_RK, ids_RK = top_k(open_RV, min(k + 2, vocabulary))
+    first_RV = open_RV
+    if wanted_RV is not None:
+        first_RV = ops.where(wanted_RV, float("inf"), open_RV)
+    values_RK, ids_RK = top_k(first_RV, min(k + 2, vocabulary))
+    if wanted_RV is not None:
+        values_RK = ops.take_along_axis(open_RV, ids_RK, axis=1)
     for token in {*special.never_generated} - {*stops}:
         values_RK = ops.where(ids_RK == token, IMPOSSIBLE, values_RK)
     total_R1 = ops.logsumexp(logits_RV, axis=-1, keepdims=True)
