@@ -30,6 +30,7 @@ RANKS = {
     "training.loss": 5,
     "training.metrics": 5,
     "training.optimizer": 5,
+    "training.r_drop": 5,
     "training.recipe": 5,
     "training.schedule": 5,
     "distribution.training_step": 6,  # compiles what `compile_for_training` makes
@@ -56,6 +57,7 @@ BACKENDS = {"jax", "tensorflow", "torch"}
 MAY_NAME_A_BACKEND = {
     "cli.startup",  # TensorFlow without its lines
     "decoding.compiled",
+    "decoding.traced",
     "distribution",
     "distribution.training_step",
     "export",

@@ -67,8 +67,8 @@ class TransformerConfig(StackConfig):
         if not self.tie_output:
             rows += self.target_vocab_size
         biases = self.target_vocab_size if self.output_bias else 0
-        encoder = self.stack_parameters("source", attentions=1)
-        decoder = self.stack_parameters("target", attentions=2)
+        encoder = self.stack_parameters("source")
+        decoder = self.stack_parameters("target")
         return encoder + decoder + rows * self.d_model + biases
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from ..text.special_tokens import BEGIN, END, NO_TOKEN, PAD, SpecialTokens
+from . import weights
 from .fields import check_fields, count, expect, option, share, whole
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
@@ -189,34 +190,11 @@ class StackConfig:
         if not self.tie_output:
             rows += self.vocab_size
         biases = self.vocab_size if self.output_bias else 0
-        stack = self.stack_parameters("source", attentions=1)
+        stack = self.stack_parameters("source")
         return stack + rows * self.d_model + biases
 
-    def stack_parameters(self, side, attentions):
-        """The number of weights of a stack, without its embedding.
-
-        Args:
-            side: `"source"` or `"target"`.
-            attentions: how many there are in a block.
-        """
-        d = self.d_model
-        _, layers, d_ff = self.side(side)
-        key_dim, value_dim = self.head_sizes
-        groups = self.num_key_value_heads or self.num_heads
-        queries = self.num_heads * key_dim
-        keys = groups * key_dim
-        values = groups * value_dim
-        outputs = self.num_heads * value_dim
-        attention = d * (queries + keys + values + outputs)
-        if self.attention_bias:
-            attention += queries + keys + values + d
-        norm = d if self.norm == "rms" else 2 * d
-        wide = 2 if self.gated else 1
-        feed_forward = (wide + 1) * d * d_ff
-        if self.feed_forward_bias:
-            feed_forward += wide * d_ff + d
-        block = attentions * (attention + norm) + feed_forward + norm
-        total = layers * block + norm * (self.has_final_norm + self.embedding_norm)
-        if self.positions == "relative":
-            total += self.relative_buckets * self.num_heads
-        return total
+    def stack_parameters(self, side):
+        """The number of weights of a stack, without its embedding."""
+        _, layers, _ = self.side(side)
+        block = weights.count(weights.block("", self, side))
+        return layers * block + weights.count(weights.around_blocks(self))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config import expect
-from ..runs.sealed_files import written_aside
+from ..runs.sealed_files import write_json, written_aside
 
 
 class IdStore:
@@ -47,7 +47,7 @@ class IdStore:
                 files = [opened.enter_context(path.open("wb")) for path in paths]
                 dtype, report = cls._write(files, *content)
             about = {"dtype": dtype, "report": dataclasses.asdict(report)}
-            (aside / "store.json").write_text(json.dumps(about), "utf-8")
+            write_json(aside / "store.json", about)
         return cls.open(folder)
 
     @classmethod

@@ -19,8 +19,9 @@ class PlannedBatches(keras.utils.PyDataset):
     Arguments and attributes are those of `TokenBatches`.
     """
 
-    def __init__(self, batch_tokens, seed, shuffle, accumulation, shard):
+    def __init__(self, batch_tokens, seed, shuffle, accumulation, shard, passes=1):
         super().__init__()
+        _check("passes", passes, least=1)
         _check("batch_tokens", batch_tokens, least=1)
         _check("accumulation", accumulation, least=1)
         _check("seed", seed, least=0)
@@ -32,6 +33,7 @@ class PlannedBatches(keras.utils.PyDataset):
         self.seed = seed
         self.shuffle = shuffle
         self.accumulation = accumulation
+        self.passes = passes
         self.epoch = 0
 
     @property
@@ -83,7 +85,17 @@ class PlannedBatches(keras.utils.PyDataset):
         if index == 0 and self._first_is_longer:
             height += devices
         own = rows[process::processes]
-        return self._batch(width, own, height, self._weights[index])
+        weight = self._weights[index] / self.passes
+        batch = self._batch(width, own, height, weight)
+        batch = self._noised(batch, index, len(rows))
+        return keras.tree.map_structure(self._repeated, batch)
+
+    def _noised(self, batch, index, count):
+        """The arrays of a batch of `count` rows in all processes, with noise if any."""
+        return batch
+
+    def _repeated(self, array):
+        return np.repeat(array, self.passes, axis=0)
 
 
 def _check(name, value, least):

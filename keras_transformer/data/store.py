@@ -89,13 +89,22 @@ class TokenStore(IdStore):
             padded.append(np.where(inside, found, pad).astype(np.int32))
         return padded
 
+    @property
+    def dtype(self):
+        """The type of the ids."""
+        return self._sides[0][0].dtype
+
+    def sentences(self, rows):
+        """The ids of some pairs: two lists of arrays, sources and targets."""
+        sides = []
+        for ids, offsets in self._sides:
+            sides.append([ids[offsets[row] : offsets[row + 1]] for row in rows])
+        return sides
+
     def texts(self, rows, *tokenizers):
         """The sentences of some pairs: two lists, sources and targets."""
-        sides = []
-        for tokenizer, (ids, offsets) in zip(tokenizers, self._sides, strict=True):
-            sentences = [ids[offsets[row] : offsets[row + 1]] for row in rows]
-            sides.append(tokenizer.decode(sentences))
-        return sides
+        sides = zip(tokenizers, self.sentences(rows), strict=True)
+        return [tokenizer.decode(sentences) for tokenizer, sentences in sides]
 
     @staticmethod
     def _write(files, pairs, tokenizers, config):

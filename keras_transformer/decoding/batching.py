@@ -4,6 +4,7 @@ import numpy as np
 
 from ..data.buckets import bucket_edges
 
+SIZES = (1, 8, 16, 32)  # rows of small batches
 LONG = 64  # source tokens above which a batch has few rows, for the sake of memory
 FEW = 8
 
@@ -26,15 +27,20 @@ def padded_width(length, longest):
     return next(edge for edge in (*edges[1::2], edges[-1]) if edge >= length)
 
 
+def row_sizes(batch_size):
+    """The numbers of rows that batches have."""
+    return sorted({*(size for size in SIZES if size < batch_size), batch_size})
+
+
 def batches(lengths, batch_size, longest):
     """Cut sentences of those lengths, sorted, into batches.
 
     Yields:
-        `(indices, rows, width)`: the sentences, and the shape of the arrays: 1, 8 or
-        `batch_size` rows.
+        `(indices, rows, width)`: the sentences, and the shape of the arrays, their rows
+        among `row_sizes`.
     """
     order = np.argsort(lengths, kind="stable")
-    row_counts = sorted({1, min(FEW, batch_size), batch_size})
+    row_counts = row_sizes(batch_size)
     start = 0
     while start < len(order):
         batch = order[start : start + batch_size]

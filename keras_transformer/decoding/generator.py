@@ -11,7 +11,8 @@ from ..runs.bars import advance
 from .base_translator import BaseTranslator, Hypothesis
 from .batching import pad
 from .compiled import compiled
-from .generate_ids import generate_ids
+from .generate_ids import ContinuationSearch
+from .searcher import Searcher
 from .translator import (
     COMPUTING,
     best_of,
@@ -64,8 +65,8 @@ class Generator(BaseTranslator):
         expect(not wrong, "stop", "be tokens of the vocabulary", wrong)
         chosen = [known[piece] for piece in stop]
         self.stops = (self._special.end, *tokenizer.stops, *chosen)
-        generate = functools.partial(generate_ids, model, config, self.stops)
-        self._generate_ids = compiled(generate, model)
+        task = ContinuationSearch(model, config, self.stops)
+        self._generate_ids = Searcher(task, model, config.batch_size)
         self._score_ids = compiled(functools.partial(log_probs_of, model), model)
 
     @classmethod
@@ -100,7 +101,7 @@ class Generator(BaseTranslator):
             arrays = self._arrays(own, [texts[n] for n in batch], rows, width)
             with COMPUTING:
                 found = self._generate_ids(*map(ops.convert_to_tensor, arrays))
-            ids, scores = map(ops.convert_to_numpy, found)
+            ids, scores = found
             for row, n in enumerate(batch):
                 new_ids = ids[row][:, len(prompts[n]) - 1 :]
                 n_best = self.config.n_best

@@ -21,7 +21,8 @@ from .base_translator import (
 )
 from .batching import pad, padded_width
 from .compiled import compiled
-from .translate_ids import translate_ids
+from .searcher import Searcher
+from .translate_ids import TranslationSearch
 
 # Held by who computes: a backend gives one computation all processors, and compiles
 # each but once. On torch each thread that calls has OpenMP threads of its own; with
@@ -78,10 +79,10 @@ class Translator(BaseTranslator):
             return compiled(functools.partial(function, model, *arguments), model)
 
         has_markup = self.markup is not None
-        self._first_copied = source_tokenizer.first_symbol if has_markup else 0
-        given = dict(target_prefix=self._prefix, first_copied=self._first_copied)
-        translate = functools.partial(translate_ids, **given)
-        self._translate_ids = with_model(translate, config)
+        first_copied = source_tokenizer.first_symbol if has_markup else 0
+        given = dict(target_prefix=self._prefix, first_copied=first_copied)
+        self._task = TranslationSearch(model, config, **given)
+        self._translate_ids = Searcher(self._task, model, config.batch_size)
         self._score_ids = with_model(translation_log_probs)
         self._attend_ids = with_model(attentions.weights_of)
         self._align_ids = with_model(attentions.aligning)
@@ -197,17 +198,13 @@ class Translator(BaseTranslator):
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
         with COMPUTING:
-            translate_ids(
-                self.model,
-                self.config,
+            begun = self._task.begin(
                 self._rows([source_ids], 1, len(source_ids)),
                 ops.convert_to_tensor([limit], dtype="int32"),
                 copied=ops.convert_to_tensor(self._copied(texts, rows=1)),
                 lengths=(limit,),
-                target_prefix=self._prefix,
-                first_copied=self._first_copied,
-                loop=traces.recorder(states),
             )
+            traces.recorder(states)(self._task.search, *begun, (limit,))
         pieces = self.target_tokenizer.pieces
         return [traces.step(state, pieces, self._special.pad) for state in states]
 
@@ -241,8 +238,7 @@ class Translator(BaseTranslator):
                 ops.convert_to_tensor(copied),
             )
             with COMPUTING:
-                found = self._translate_ids(*inputs)
-            ids, scores = map(ops.convert_to_numpy, found)
+                ids, scores = self._translate_ids(*inputs)
             for row, n in enumerate(batch):
                 found = best_of(ids[row], scores[row], n_best, self._special.pad)
                 results[n] = self._hypotheses(*found)

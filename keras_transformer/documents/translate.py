@@ -8,7 +8,7 @@ from ..config import expect
 from ..runs.bars import doing
 from ..runs.extras import needed
 from ..runs.sealed_files import new_file
-from ..text.opened import DAMAGED, opened
+from ..text.opened import opened, readable
 
 needed("translate", "pysbd", "markdown_it", "docutils", extra="documents")
 
@@ -117,13 +117,8 @@ def best_of(document, pieces, translate):
 
 def read_bytes(path):
     """The bytes of a file, plain or `.gz`."""
-    try:
-        with opened(path) as file:
-            data = file.read(LARGEST + 1)
-    except DAMAGED as error:
-        reason = getattr(error, "strerror", None) or error
-        message = f"{path} must be a readable file; received {reason}"
-        raise ValueError(message) from None
+    with readable(path, "file"), opened(path) as file:
+        data = file.read(LARGEST + 1)
     must = f"have at most {LARGEST:,} bytes"
     expect(len(data) <= LARGEST, path, must, "more")
     return data

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 
 from ..config import CausalLMConfig, expect, one_of
-from .settings import ACTIVATIONS, Settings
+from .settings import Settings, written
 from .tensors import ATTENTION, FEED_FORWARD, Tensor, named, stack_weights
 
 OUTPUT = "lm_head.weight"
@@ -162,10 +162,9 @@ def config_of(settings, special, names=()):
         found = settings.get(name, value)
         expect(found == value, name, f"be {value!r}", found)
     settings = settings.with_defaults(family.absent)
-    fields = {ours: settings[theirs] for ours, theirs in family.fields.items()}
+    fields = settings.fields(family.fields)
     if fields["d_ff"] is None:
         fields["d_ff"] = 4 * fields["d_model"]
-    fields["activation"] = settings.activation(family.fields["activation"])
     if family.switches["positions"] == "rotary":
         fields |= rotary_of(settings)
     return CausalLMConfig(
@@ -251,10 +250,7 @@ def fused(tensor, family):
 def settings_of(config, name):
     """What `config.json` has for a `CausalLMConfig` of a family."""
     family = FAMILIES[name]
-    names = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
-    whole = plain(config)
-    found = {theirs: getattr(whole, ours) for ours, theirs in family.fields.items()}
-    found[family.fields["activation"]] = names[config.activation]
+    found = written(plain(config), family.fields)
     found |= {
         "model_type": name,
         "architectures": [family.architecture],

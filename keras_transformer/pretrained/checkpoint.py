@@ -12,9 +12,8 @@ from safetensors import safe_open
 
 from ..config import expect, one_of
 from ..runs.extras import how_to_get, needed
-from ..runs.sealed_files import sha256
+from ..runs.sealed_files import reading, sha256
 from ..runs.work_folder import FULL
-from .tokenizers.files import reading
 
 # What tokenizers and the model's configuration are read from.
 SMALL = (
@@ -117,12 +116,7 @@ def _downloaded(source, revision):
 
 
 def open_checkpoint(folder):
-    """The tensors of a folder: an object with `shapes` and `read(name)`.
-
-    Raises:
-        ValueError: if there are none, or they cannot be read.
-        ImportError: if they are in PyTorch's own format and PyTorch is not installed.
-    """
+    """The tensors of a folder: an object with `shapes` and `read(name)`."""
     paths = weights_in(Path(folder))
     expect(paths, "source", f"hold one of {', '.join(WEIGHTS)}", str(folder))
     with reading(paths[0]):
@@ -130,11 +124,7 @@ def open_checkpoint(folder):
 
 
 class Safetensors:
-    """Tensors in safetensors files.
-
-    Attributes:
-        shapes: the shape of each tensor by its name, from the files' headers.
-    """
+    """Tensors in safetensors files; their headers say the `shapes` by name."""
 
     def __init__(self, paths):
         self.shapes = {}

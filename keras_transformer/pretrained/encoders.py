@@ -5,14 +5,14 @@ import types
 
 import keras
 
-from ..config import EncoderConfig, expect, one_of
+from ..config import EncoderConfig, expect, one_of, weights
 from ..models import heads
 from ..models.encoder import Encoder
 from ..runs.bars import describe, doing
 from .checkpoint import fetch, open_checkpoint
 from .load import matched, read_into
 from .settings import Settings
-from .tensors import ATTENTION, FEED_FORWARD, Tensor, dense, named, norm, stack_weights
+from .tensors import ATTENTION, FEED_FORWARD, Tensor, named, stack_weights
 from .tokenizers.files import read_json
 from .tokenizers.library import read_encoder_tokenizer
 
@@ -198,10 +198,10 @@ def load_encoder(source, head=None, revision=None):
         checkpoint = open_checkpoint(folder)
         layers = head_layers(family, head, checkpoint)
         classes = classes_of(head, layers, checkpoint)
-        weights = head_weights(layers, config, classes)
+        own = head_weights(layers, config, classes)
         tensors = [
             *stack_tensors(kind, config, layers),
-            *named(weights, layers),
+            *named(own, layers),
         ]
         unused = set(checkpoint.shapes) - stack_names(kind, checkpoint)
         chosen = matched(checkpoint, tensors, config.num_layers, unused)
@@ -219,8 +219,7 @@ def encoder_config(family, settings):
     expect(not decodes, "is_decoder", "be false", decodes)
     kind = settings.get("position_embedding_type", "absolute")
     expect(kind == "absolute", "position_embedding_type", "be 'absolute'", kind)
-    found = {ours: settings[theirs] for ours, theirs in family.fields.items()}
-    found["activation"] = settings.activation(family.fields["activation"])
+    found = settings.fields(family.fields)
     if family.skips_rows:
         found["max_positions"] -= found["pad_id"] + 1
     # Tokens that mean something to decoders only; no padding, whatever it is.
@@ -232,8 +231,7 @@ def encoder_config(family, settings):
 def head_layers(family, head, checkpoint):
     """The layers of a head and their names in the checkpoint, which may lack a pooler.
 
-    Raises:
-        ValueError: if it lacks another.
+    If it lacks another, a `ValueError` says so.
     """
     layers = HEADS[head]
     found = {}
@@ -263,10 +261,10 @@ def head_weights(layers, config, classes):
         if layer == LANGUAGE_MODEL:
             yield f"{layer}.bias", (config.vocab_size,)
         elif layer.endswith("norm"):
-            yield from norm(layer, config)
+            yield from weights.norm(layer, config)
         else:
             rows = classes if layer == "classifier" else width
-            yield from dense(layer, (rows, width))
+            yield from weights.dense(layer, (rows, width))
 
 
 def stack_names(kind, checkpoint):
@@ -295,11 +293,11 @@ def stack_tensors(kind, config, head):
     shape = (config.max_positions + skipped, config.d_model)
     table = f"{path}.position_table"
     yield Tensor(table, names["position"], shape, skipped=skipped)
-    weights = [*stack_weights(config, "source")]
+    found = [*stack_weights(config, "source")]
     if config.token_types:
         shape = (config.token_types, config.d_model)
-        weights.append(("token_type_embedding.embeddings", shape))
-    yield from named(weights, family.layers, "encoder.", prefixes)
+        found.append(("token_type_embedding.embeddings", shape))
+    yield from named(found, family.layers, "encoder.", prefixes)
 
 
 def model_parts(config, family, head, layers, classes):

@@ -2,7 +2,7 @@
 
 from ..config import one_of
 
-# Our names of activations by theirs; the first of several is the one that is written.
+# Ours by theirs; of several names the first is written.
 ACTIVATIONS = {
     "relu": "relu",
     "gelu": "gelu",
@@ -19,10 +19,23 @@ class Settings(dict):
     def __missing__(self, name):
         raise ValueError(f"config.json must have {name}; it has not")
 
-    def activation(self, name):
-        """Our name of the activation that a setting names."""
-        return ACTIVATIONS[one_of(name, self[name], ACTIVATIONS)]
+    def fields(self, table):
+        """The fields of our configuration, by a table of what they are called here."""
+        found = {ours: self[theirs] for ours, theirs in table.items()}
+        if "activation" in table:
+            kind = one_of(table["activation"], found["activation"], ACTIVATIONS)
+            found["activation"] = ACTIVATIONS[kind]
+        return found
 
     def with_defaults(self, defaults):
         """The same with defaults for what is missing."""
         return Settings({**defaults, **self})
+
+
+def written(config, table):
+    """What `config.json` has for the fields of our configuration, by such a table."""
+    found = {theirs: getattr(config, ours) for ours, theirs in table.items()}
+    if "activation" in table:
+        names = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
+        found[table["activation"]] = names[config.activation]
+    return found

@@ -36,12 +36,7 @@ def position(path):
 
 
 class RunLog(SessionCallback):
-    """Add a line to `log.jsonl` after every epoch: its number, seconds and logs.
-
-    Args:
-        session: the `Session`.
-        bleu: the `BleuCallback` that adds scores to the logs, or None.
-    """
+    """Add a line to `log.jsonl` after every epoch: its number, seconds and logs."""
 
     def __init__(self, session, bleu=None):
         super().__init__(session)
@@ -230,11 +225,7 @@ class Checkpoints(SessionCallback):
             raise Interrupted(self.session.signal, self.progress.batches)
 
     def save(self):
-        """Write a checkpoint of now, and remove those that are too many.
-
-        Raises:
-            ValueError: if the run's name is that of another one by now.
-        """
+        """Write a checkpoint of now, and remove those that are too many."""
         distribution = self.distribution
         arrays = {
             "model": distribution.arrays(self.model.variables),

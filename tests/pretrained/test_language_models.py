@@ -107,7 +107,7 @@ def test_exported_back(imported, name, tmp_path):
 @marked(ON_TORCH)
 def test_a_learned_output_bias_makes_a_llama_of_a_qwen2(imported, tmp_path):
     """Qwen2 has no room for it, Llama has."""
-    from keras_transformer.export.causal_lm_to_huggingface import chosen
+    from keras_transformer.export.to_huggingface import chosen
 
     _, _, run, _ = imported("qwen2")
     model = Run.open(run).model()

@@ -10,15 +10,10 @@ SETTINGS = "tokenizer_config.json"
 
 
 class LanguageModelTokenizer(LibraryTokenizer):
-    """The tokenizer of a language model's checkpoint.
+    """The tokenizer of a language model's checkpoint; `stops` end texts beside END.
 
     As with `transformers`, text that spells a special token means it, and decoding
     leaves those out.
-
-    Args:
-        vocabulary: a `Vocabulary`.
-        models: the content of `"tokenizer.json"` and of `"tokenizer_config.json"`.
-        stops: ids beside END that end a text.
     """
 
     kind = "language_model"
@@ -33,9 +28,9 @@ class LanguageModelTokenizer(LibraryTokenizer):
         self.stops = tuple(stops)
 
 
-def read_library(files, source_lang, target_lang):
+def read_library(files):
     """The tokenizer of a language model's checkpoint, for both sides."""
-    files.check_languages(source_lang, target_lang)
+    files.check_languages()
     content = read_limited(files.folder / CONTENT)
     settings = b"{}"
     if (files.folder / SETTINGS).exists():
@@ -55,8 +50,7 @@ def read_library(files, source_lang, target_lang):
         prefix = begins[:1] if adds else []
     vocabulary = Vocabulary(pieces, special, source_prefix=prefix)
     models = {CONTENT: content, SETTINGS: settings}
-    tokenizer = LanguageModelTokenizer(vocabulary, models, ends[1:])
-    return tokenizer, tokenizer
+    return LanguageModelTokenizer(vocabulary, models, ends[1:])
 
 
 def ids_of(key, files, numbers):
