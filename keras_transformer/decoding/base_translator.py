@@ -133,7 +133,7 @@ class BaseTranslator:
             must_be_as_many(prefixes, texts, "prefixes", "texts")
         return list(self.stream(texts, prefixes, token_scores))
 
-    def score(self, sources, targets):
+    def score(self, sources, targets, token_scores=False):
         """The log-probability of each given translation, in nats.
 
         The end token counts; a target prefix, which nobody chose, does not.
@@ -141,20 +141,27 @@ class BaseTranslator:
         Args:
             sources: sentences.
             targets: a translation of each.
+            token_scores: whether to give the log-probability of each token instead.
 
         Returns:
-            a list of numbers.
+            a list of numbers, or of lists of numbers.
 
         Raises:
-            ValueError: if there are not as many targets as sources, or either is
-                something else than strings.
+            ValueError: if there are not as many targets as sources, either is something
+                else than strings, or a target has more tokens than the model positions.
         """
         sources, targets = check_pairs(sources, targets)
         sources, marks = self._protected(sources)
         targets = map(self._symbols_in, as_texts(targets), marks)
         encoded = self.target_tokenizer.encode([*targets])
         labels = [self.sentence_format.labels(ids) for ids in encoded]
+        longest = max(map(len, labels), default=0)
+        must = f"have at most {self._limit} tokens, those that the model has places for"
+        expect(longest <= self._limit, "targets", must, longest)
         scores = self._token_scores(self._encode_sources(sources), labels)
+        if token_scores:
+            given = len(self.sentence_format.target_prefix)
+            return [own[given:] for own in scores]
         return [sum(own) for own in scores]
 
     def _search(self, texts, prefixes):

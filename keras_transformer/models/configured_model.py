@@ -6,13 +6,9 @@ from ..config import config_from, expect
 
 
 class ConfiguredModel(keras.Model):
-    """A functional model of one layer, which a config describes.
+    """A functional model of one `ConfiguredLayer`, which a config describes.
 
     A subclass has `blocks`, all those of its stacks.
-
-    Args:
-        layer: the layer, a `ConfiguredLayer`.
-        **kwargs: those of a functional `keras.Model`.
     """
 
     lora_rank = None  # that of `enable_lora`
