@@ -6,6 +6,7 @@ from .sampling import Sampling
 
 def chosen_search(config, step, **options):
     """The `Search` of a `DecodingConfig`; `step` and options are those of `Search`."""
+    options["no_repeat_ngram"] = config.no_repeat_ngram
     if config.search == "sampling":
         return Sampling(
             step,

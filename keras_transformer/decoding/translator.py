@@ -21,6 +21,7 @@ from .base_translator import (
 )
 from .batching import pad, padded_width
 from .compiled import compiled
+from .ensemble import Ensemble, ensemble_of
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
 
@@ -40,7 +41,7 @@ class Translator(BaseTranslator):
     a translator: they take turns, batch by batch.
 
     Args:
-        model: a `Transformer`.
+        model: a `Transformer`, or an `Ensemble` of some.
         source_tokenizer: the `Tokenizer` of the source language.
         target_tokenizer: that of the target language; the same one when absent.
         config: a `DecodingConfig`; the paper's search when absent.
@@ -79,6 +80,9 @@ class Translator(BaseTranslator):
             return compiled(functools.partial(function, model, *arguments), model)
 
         has_markup = self.markup is not None
+        ngram = config.no_repeat_ngram
+        must = "be 0 with a run whose markup is copied"
+        expect(not (has_markup and ngram), "no_repeat_ngram", must, ngram)
         first_copied = source_tokenizer.first_symbol if has_markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._task = TranslationSearch(model, config, **given)
@@ -89,9 +93,18 @@ class Translator(BaseTranslator):
 
     @classmethod
     def load(cls, run, config=None):
-        """The translator of a run directory, as `keras-transformer train` leaves it."""
+        """The translator of a run directory, as `keras-transformer train` leaves it.
+
+        Several runs, as a list, are an `Ensemble`; the first one says how long a
+        sentence may be.
+
+        Raises:
+            ValueError: if there is no run, or the runs' tokenizers differ.
+        """
         from ..runs.run import Run
 
+        if isinstance(run, (list, tuple)):
+            return ensemble_of([Run.open(one) for one in run], config)
         return Run.open(run).translator(config)
 
     def attention(self, source, target=None):
@@ -105,6 +118,7 @@ class Translator(BaseTranslator):
         Returns:
             an `AttentionWeights`.
         """
+        self._check_is_one_model()
         checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
@@ -154,7 +168,14 @@ class Translator(BaseTranslator):
         sources, targets = check_pairs(sources, targets)
         return self._alignments(sources, targets, warns=True)
 
+    def _check_is_one_model(self):
+        """Raise a `ValueError` for an ensemble, whose models look at other words."""
+        is_one = not isinstance(self.model, Ensemble)
+        must = "be one, where attention is asked for"
+        expect(is_one, "the runs of a translator", must, "an ensemble")
+
     def _alignments(self, sources, targets, warns=False):
+        self._check_is_one_model()
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)
