@@ -113,7 +113,8 @@ def load_translator(options):
             return CTranslate2Translator.load(options.run, **search)
         from ..decoding.translator import Translator
 
-        return Translator.load([options.run, *options.others], chosen_search(options))
+        others = getattr(options, "others", [])
+        return Translator.load([options.run, *others], chosen_search(options))
 
 
 def take_runs(options):

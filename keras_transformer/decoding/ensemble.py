@@ -92,14 +92,14 @@ def log_of_mean(logits):
     return ops.logsumexp(ops.stack(each), axis=0) - math.log(len(each))
 
 
-def ensemble_of(runs, config=None):
+def ensemble_of(runs, config=None, glossary=None):
     """The translator of some `Run`s, together; the first says how it searches.
 
     Raises:
         ValueError: if there is none, or their tokenizers differ.
     """
     expect(runs, "run", "be a directory, or several", runs)
-    first = runs[0].translator(config)
+    first = runs[0].translator(config, glossary)
     if len(runs) == 1:
         return first
     models = [first.model]
@@ -109,7 +109,7 @@ def ensemble_of(runs, config=None):
         expect(same_tokenizers(first, other), "runs", must, str(run.path))
         models.append(other.model)
     tokenizers = (first.source_tokenizer, first.target_tokenizer)
-    return type(first)(Ensemble(models), *tokenizers, first.config)
+    return type(first)(Ensemble(models), *tokenizers, first.config, glossary)
 
 
 def same_tokenizers(one, other):
@@ -119,3 +119,10 @@ def same_tokenizers(one, other):
     same_pieces = all(mine.pieces == theirs.pieces for mine, theirs in pairs)
     same_format = one.sentence_format == other.sentence_format
     return same_pieces and same_format and one.markup == other.markup
+
+
+def check_is_one(model):
+    """Raise a `ValueError` for an ensemble, whose models look at different words."""
+    is_one = not isinstance(model, Ensemble)
+    must = "be one, where attention is asked for"
+    expect(is_one, "the runs of a translator", must, "an ensemble")

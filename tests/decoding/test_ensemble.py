@@ -93,7 +93,7 @@ def test_runs_on_the_command_line(trained, tmp_path, capsys):
         patch.setattr(
             Run,
             "translator",
-            lambda run, config: stranger if run.path == other else opened(run, config),
+            lambda run, *how: stranger if run.path == other else opened(run, *how),
         )
         message = "runs must have the tokenizers of '.*'; received '.*other'"
         with pytest.raises(ValueError, match=message):
