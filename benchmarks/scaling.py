@@ -9,133 +9,20 @@ compiled program; in brackets, divided by what the formula says.
 """
 
 import argparse
-import contextlib
+import collections
 import dataclasses
 import json
-import math
 import os
-import re
 import subprocess
 import sys
 
 from benchmarks import formulas
 from benchmarks.paired import ROOT, heading
 from keras_transformer.config import PRESETS, TrainingConfig, TransformerConfig, preset
+from keras_transformer.distribution.program import collectives
 
 VOCABULARY = 32_000
 ROWS, LENGTH = 768, 32  # 24,576 target tokens, about the paper's 25,000
-WIDTHS = dict(pred=1, s8=1, u8=1, bf16=2, f16=2, f32=4, s32=4, u32=4)
-WIDTHS |= dict(f64=8, s64=8, u64=8)
-KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
-
-
-def sent(kind, size, group):
-    """Bytes that each device of a ring sends for a collective with that result."""
-    if kind == "collective-permute":
-        return size
-    rounds = {"all-reduce": 2, "reduce-scatter": group}.get(kind, 1)
-    return rounds * size * (group - 1) / group
-
-
-def group_size(line, devices):
-    """How many devices take part together, of the three ways in which XLA writes it."""
-    if found := re.search(r"replica_groups=\[\d+,(\d+)\]", line):
-        return int(found[1])
-    if found := re.search(r"replica_groups=mesh\[(.*?)\].*? \{(.*?)\}", line):
-        sizes = dict(re.findall(r"'(\w+)'=(\d+)", found[1]))
-        return math.prod(int(sizes[axis]) for axis in re.findall(r"'(\w+)'", found[2]))
-    if found := re.search(r"replica_groups=\{\{([\d,]+)\}", line):
-        return found[1].count(",") + 1
-    return devices
-
-
-def collectives(program, devices):
-    """By kind, of a compiled program: bytes of results, bytes that a device sends."""
-    totals = {}
-    for line in program.splitlines():
-        found = re.search(rf"= (.*?) ({KINDS})(?:-start)?\(", line)
-        if found is None:
-            continue
-        shapes = re.findall(r"(\w+)\[([\d,]*)\]", found[1])
-        size = sum(
-            WIDTHS[kind] * math.prod(int(n) for n in shape.split(",") if n)
-            for kind, shape in shapes
-        )
-        results, out = totals.get(found[2], (0, 0))
-        totals[found[2]] = (
-            results + size,
-            out + sent(found[2], size, group_size(line, devices)),
-        )
-    return totals
-
-
-@contextlib.contextmanager
-def shapes_only():
-    """Variables made in here have a shape and a sharding, and no value.
-
-    Eight copies of `big` need no memory so. Keras has no hook for this.
-    """
-    import jax
-    import keras
-
-    own = keras.Variable._initialize_with_initializer
-
-    def initialize(variable, initializer):
-        if math.prod(variable.shape) < 16:  # counters and seeds
-            return own(variable, initializer)
-        variable._initialize_layout()
-        sharding = variable._layout and variable._layout.backend_layout
-        variable._value = jax.ShapeDtypeStruct(
-            variable.shape, variable.dtype, sharding=sharding
-        )
-
-    keras.Variable._initialize_with_initializer = initialize
-    try:
-        yield
-    finally:
-        keras.Variable._initialize_with_initializer = own
-
-
-def compiled_step(config, rows, length, distribution):
-    """XLA's program of the step that `fit` runs on a batch of that shape."""
-    import jax
-    import keras
-    import numpy as np
-
-    from keras_transformer.models.transformer import Transformer
-    from keras_transformer.training.recipe import compile_for_training
-
-    with distribution.scope(), shapes_only():
-        model = compile_for_training(Transformer(config), TrainingConfig(), "sum")
-        model.optimizer.build(model.trainable_variables)
-        one = np.zeros((1, 1), "float32")
-        model.compute_metrics(
-            None, one, np.zeros((1, 1, config.target_vocab_size), "float32"), one
-        )
-        engine = keras.distribution.distribution()
-
-        def batch_of(dtype):
-            sharding = engine and engine.get_data_layout((rows, length)).backend_layout
-            return jax.ShapeDtypeStruct((rows, length), dtype, sharding=sharding)
-
-        ids = batch_of("int32")
-        batch = {"source_ids": ids, "target_ids": ids}, ids, batch_of("float32")
-        groups = (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            model.optimizer.variables,
-        )
-        state = tuple(
-            [variable.value for variable in group]
-            for group in (*groups, model.metrics_variables)
-        )
-        shardings = engine and (None, jax.tree.map(lambda value: value.sharding, state))
-        # As Keras's own `make_train_function`.
-        return (
-            jax.jit(model.train_step, donate_argnums=0, out_shardings=shardings)
-            .lower(state, batch)
-            .compile()
-        )
 
 
 def measure(config, rows, length, how, model_devices=None):
@@ -143,14 +30,21 @@ def measure(config, rows, length, how, model_devices=None):
     import jax
 
     from keras_transformer.distribution.distribute import distribute
+    from keras_transformer.distribution.training_step import lowered_step
 
     devices = 1 if how == "none" else jax.device_count()
     shared = (model_devices or devices) if how == "model" else 1
-    program = compiled_step(config, rows, length, distribute(how, model_devices))
+    distribution = distribute(how, model_devices)
+    shape = (rows, length)
+    step, _ = lowered_step(config, TrainingConfig(), distribution, *shape)
+    program = step.compile()
     memory = program.memory_analysis()
     tokens = rows * length
     sizes = (devices, shared)
     found = collectives(program.as_text(), devices)
+    results = collections.Counter()
+    for one in found:
+        results[one.kind] += one.result_bytes
     return {
         "how": f"{devices // shared} x {shared}",
         "parameters": config.parameters,
@@ -158,8 +52,8 @@ def measure(config, rows, length, how, model_devices=None):
         "state_formula": formulas.state_bytes(config, tokens, *sizes),
         "temporary": memory.temp_size_in_bytes,
         "temporary_formula": formulas.temporary_bytes(config, tokens, length, *sizes),
-        "results": {kind: size for kind, (size, _) in found.items()},
-        "sent": sum(out for _, out in found.values()),
+        "results": results,
+        "sent": sum(one.sent_bytes for one in found),
         "sent_formula": formulas.sent_bytes(config, tokens, *sizes),
         "sent_summed": formulas.sent_bytes(config, tokens, *sizes, summed=True),
     }

@@ -23,6 +23,7 @@ def register_classes(keras):
     import keras_transformer.training.loss
     import keras_transformer.training.metrics
     import keras_transformer.training.optimizer
+    import keras_transformer.training.r_drop
     import keras_transformer.training.schedule  # noqa: F401
 
 

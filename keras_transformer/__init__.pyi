@@ -17,6 +17,7 @@ from .data.documents import DocumentStore as DocumentStore
 from .data.examples import captions as captions
 from .data.examples import multi30k as multi30k
 from .data.masking import mask_tokens as mask_tokens
+from .data.mixture import mix_pairs as mix_pairs
 from .data.packed import PackedBatches as PackedBatches
 from .data.pairs import read_pairs as read_pairs
 from .data.store import TokenStore as TokenStore
@@ -58,6 +59,7 @@ from .training.metrics import TokenCrossEntropy as TokenCrossEntropy
 from .training.optimizer import GradientTransform as GradientTransform
 from .training.optimizer import LossScaleOptimizer as LossScaleOptimizer
 from .training.optimizer import paper_adam as paper_adam
+from .training.r_drop import RDropCrossEntropy as RDropCrossEntropy
 from .training.recipe import compile_for_training as compile_for_training
 from .training.schedule import WarmupSchedule as WarmupSchedule
 from .training.train import train as train

@@ -41,7 +41,7 @@ REFUSED = {
         ("first_position", -1, "be at least 0"),
         ("num_key_value_heads", 3, "divide num_heads=8"),
         ("rotary_base", 0.5, "be at least 1.0"),
-        ("relative_buckets", 6, "be a multiple of 4"),
+        ("relative_buckets", 6, "be a multiple of 4, and at least 4"),
         ("relative_distance", 16, "be above relative_buckets / 2 = 16"),
         ("final_norm", 1, "be bool or nothing"),
         ("pad_id", 8000, "be between 0 and 7999"),

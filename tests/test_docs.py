@@ -40,11 +40,14 @@ FILES = {
     "valid": ("val", 20),
     "test": ("test", 10),
 }  # split -> the pages' name, its lines here
-# What docs/documents.md translates, beside the catalogue that it shows.
+# What docs/documents.md translates, beside the catalogue that it shows, and text of
+# one language.
 DOCUMENTS = {
     "guide.md": "# Two *dogs*\n\nA man sits. `code`\n",
     "shop.csv": "id,text\n1,Two dogs run.\n",
     "letter.txt": "Two dogs\nrun. A man sits.\n",
+    "mono.de": "Zwei Hunde laufen.\nEin Mann sitzt.\n",
+    "mono.en": "Two dogs run.\nA man sits.\n",
 }
 # Whose `sh` blocks tests/distribution/test_launch_page.py runs.
 LAUNCH_PAGE = "docs/devices.md"

@@ -15,6 +15,7 @@ PACKAGE = HOME.name
 RANKS = {
     "text.special_tokens": 0,
     "runs.bars": 0,
+    "runs.child_process": 0,
     "runs.extras": 0,
     "runs.work_folder": 0,
     "config": 1,
@@ -30,8 +31,10 @@ RANKS = {
     "training.loss": 5,
     "training.metrics": 5,
     "training.optimizer": 5,
+    "training.r_drop": 5,
     "training.recipe": 5,
     "training.schedule": 5,
+    "distribution.training_step": 6,  # compiles what `compile_for_training` makes
     "runs": 6,
     "evaluation": 7,
     "training": 8,  # `train` measures BLEU after its epochs
@@ -55,7 +58,9 @@ BACKENDS = {"jax", "tensorflow", "torch"}
 MAY_NAME_A_BACKEND = {
     "cli.startup",  # TensorFlow without its lines
     "decoding.compiled",
+    "decoding.traced",
     "distribution",
+    "distribution.training_step",
     "export",
     "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
     "pretrained.checkpoint",  # reads what torch wrote

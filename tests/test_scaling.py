@@ -65,22 +65,6 @@ def test_formulas_agree_with_the_compiled_step():
             assert answer[name] == expected, answer
 
 
-def test_all_ways_to_write_a_collective_are_read():
-    program = """
-      %a = f32[10,2]{1,0} all-reduce(%x), replica_groups=[2,4]<=[8], to_apply=%add
-      %b = (f32[], bf16[4]{0}) all-reduce(%y), replica_groups=mesh['a'=2,'b'=4] {'a'}
-      %c = f32[8]{0} all-gather-start(%x), replica_groups={{0,1},{2,3},{4,5},{6,7}}
-      %d = f32[8]{0} reduce-scatter(%x), replica_groups=[4,2]<=[8], dimensions={0}
-      %e = f32[8]{0} add(%x, %y)
-    """
-    found = scaling.collectives(program, 8)
-    assert found == {
-        "all-reduce": (92, 2 * 80 * 3 / 4 + 12),
-        "all-gather": (32, 16),
-        "reduce-scatter": (32, 32),
-    }
-
-
 def test_a_store_has_the_size_of_the_formula(tmp_path):
     tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
     pairs = [("ab ba", "ba"), ("ba", "ab ab ba")]

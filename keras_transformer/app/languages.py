@@ -22,9 +22,7 @@ def name_of(code):
 def fields(known, codes):
     """The `gradio.Dropdown`s of source and target; invisible where there is no choice.
 
-    Args:
-        known: the codes of the languages that a tokenizer knows.
-        codes: those that it was made for, if they are known.
+    `known` are the codes of a tokenizer, `codes` those that it was made for, if known.
     """
     named = sorted((f"{name_of(code) or code} ({code})", code) for code in known)
     found = []

@@ -17,12 +17,9 @@ def notice(sentence):
 
 
 def words(texts, names, links):
-    """A translation and, below it, its sentence.
+    """A translation and, below it, its sentence, which texts and names begin with.
 
-    Args:
-        texts: the sentence, the translation.
-        names: what they are called.
-        links: pairs of word numbers `(source, target)`; None if they are not known.
+    `links` are pairs of word numbers `(source, target)`; None if they are not known.
     """
     if links is None:
         return line(names[1], escape(texts[1]))

@@ -108,11 +108,9 @@ class Shown:
 
 
 class Answers:
-    """What the page shows of a translator.
+    """What the page shows of a translator; one of another runtime has no attention.
 
-    Args:
-        translator: a `Translator`; one of another runtime shows no attention.
-        names: what a sentence and its translation are called.
+    `names` are what a sentence and its translation are called.
     """
 
     def __init__(self, translator, names=NAMES):
@@ -191,14 +189,7 @@ def picture(shown, kind, layer, head):
 
 
 def page(translator, run_name, languages=None, sentences=()):
-    """The `gradio.Blocks` of a translator.
-
-    Args:
-        translator: the translator.
-        run_name: what to call it.
-        languages: the codes of its two languages, if they are known.
-        sentences: examples to click.
-    """
+    """The `gradio.Blocks` of a translator; `sentences` are examples to click."""
     codes = languages or NAMES
     known = translator.source_tokenizer.languages
     is_pair = not known and all(map(name_of, codes))

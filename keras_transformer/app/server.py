@@ -14,11 +14,7 @@ LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 
 
 def host_name(argument, name):
-    """The name of a host as browsers write it.
-
-    Raises:
-        ValueError: that names the argument, if it is no name and no address.
-    """
+    """The name of a host as browsers write it; a `ValueError` if it can be none."""
     try:
         address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:

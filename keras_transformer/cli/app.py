@@ -20,9 +20,6 @@ FLAGS = (
         ),
     }
 )
-FIRST = ("--runtime", "--host", "--port", "--allow-host")
-GROUPS = {}
-ONLY = {}
 
 
 def run(options):

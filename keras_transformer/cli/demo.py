@@ -6,9 +6,6 @@ from .output import say_where
 from .startup import beside_tensorflow
 
 FLAGS = {"run": NEW_RUN["run"] | dict(nargs="?", default="demo-run")} | OVERWRITE
-FIRST = ("--overwrite",)
-GROUPS = {}
-ONLY = {}
 # It learns from few updates; 12,000 pairs of one grammar need no regularisation.
 CONFIGS = {
     "model": preset("tiny", norm_first=True, dropout=0.0),

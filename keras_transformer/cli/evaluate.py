@@ -42,12 +42,8 @@ def run(options):
     if options.text:
         return run_text(options)
     from ..evaluation.evaluate import evaluate
-    from ..runs.run import Run
 
-    own = None
-    if kind_of(Path(options.run)) == "run":
-        own = Run.open(options.run)
-    translator = translate.load_translator(options)
+    own, translator = run_and_translator(options)
     pairs = pairs_chosen(vars(options))
     how = dict(bleu_tokenize=options.bleu_tokenize, run=own)
     result = evaluate(translator, pairs, **how)
@@ -58,6 +54,16 @@ def run(options):
         print(json.dumps(dataclasses.asdict(result.scores) | speed))
     else:
         print(f"{result.scores}\n{count} sentences, {rate:.1f} a second")
+
+
+def run_and_translator(options):
+    """The `Run` that the options name, None for an export, and its translator."""
+    from ..runs.run import Run
+
+    own = None
+    if kind_of(Path(options.run)) == "run":
+        own = Run.open(options.run)
+    return own, translate.load_translator(options)
 
 
 def run_text(options):

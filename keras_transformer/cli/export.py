@@ -22,8 +22,6 @@ FLAGS = {
         help="how ctranslate2 or keras (float32, int8) stores weights",
     ),
 }
-FIRST = ("--to", "--overwrite", "--quantization")
-ONLY = {}
 WITH_TENSORFLOW = ("saved_model", "onnx", "kerashub")
 GROUPS = {"search: saved_model's own; ctranslate2's default": DecodingConfig}
 

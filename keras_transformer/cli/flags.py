@@ -5,7 +5,6 @@ A command lists its flags as argparse takes them: `{"--port": {"type": int, ...}
 
 import argparse
 import tomllib
-from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from ..config import (
@@ -18,7 +17,7 @@ from ..config import (
     flag_fields,
 )
 from ..runs.flag_names import flag
-from ..runs.sealed_files import check_regular
+from ..runs.sealed_files import read_regular
 
 RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
 NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
@@ -59,25 +58,26 @@ SIDES = {
     "target_language": "code of the target's",
     "columns": "two columns, by names or numbers: en,es",
 }
-SEVERAL = (*TRAIN_FILES, "columns")
+# Of each file of pairs, or of source and target.
+MIXING = {
+    "weights": "how often to learn each file's pairs in an epoch, such as 1 0.5",
+    "tags": 'text before each source sentence of each file, such as "" "<BT>"',
+}
 
 TEXT_FILES = {
     "text": "text of a language model, a document a line, in place of --source",
     "valid_text": "held-out text",
 }
+# Of these a settings file may have lists.
+SEVERAL = (*TRAIN_FILES, *TEXT_FILES, "columns")
+FILES = dict(nargs="+", action="extend", metavar="FILE", default=argparse.SUPPRESS)
 # Bytes: one long key of many parts takes a second already.
 LARGEST_TOML = 1 << 14
 
 
 def file_flags(names):
-    """The flags of some of `TRAIN_FILES`, and those of `SIDES`.
-
-    The parsed options hold only what the user chose.
-    """
-    several = dict(
-        nargs="+", action="extend", metavar="FILE", default=argparse.SUPPRESS
-    )
-    flags = {flag(name): dict(help=TRAIN_FILES[name], **several) for name in names}
+    """The flags of some of `TRAIN_FILES`, and of `SIDES`; each has no default."""
+    flags = {flag(name): dict(help=TRAIN_FILES[name], **FILES) for name in names}
     for name, text in SIDES.items():
         metavar = "NAMES" if name == "columns" else "CODE"
         how = dict(dest=name, default=argparse.SUPPRESS, metavar=metavar)
@@ -105,11 +105,37 @@ def pairs_chosen(chosen, prefix=""):
     return read_pairs(source or pairs, target, columns, *languages, name=name)
 
 
-def config_flags(config):
-    """A flag for each field of a config dataclass that may be chosen.
+def mixing_flags():
+    """The flags of a mixture of files."""
+    kinds = {"weights": dict(type=float, metavar="WEIGHT"), "tags": dict(metavar="TAG")}
+    how = dict(nargs="+", default=argparse.SUPPRESS)
+    return {
+        flag(name): dict(help=text, **how, **kinds[name])
+        for name, text in MIXING.items()
+    }
 
-    The parsed options hold only the fields that the user chose.
-    """
+
+def mixture_chosen(chosen):
+    """The `Pairs` of the files that are chosen, mixed by their weights and tags."""
+    from ..data.mixture import mix_pairs
+    from ..data.pairs import listed
+
+    pairs = pairs_chosen(chosen)
+    mixing = {name: chosen[name] for name in MIXING if name in chosen}
+    if pairs is None or not mixing:
+        return pairs
+    names = [name for name in ("source", "target", "pairs") if name in chosen]
+    sides = [listed(chosen[name]) for name in names]
+    corpora = []
+    for files in zip(*sides, strict=True):
+        corpora.append(pairs_chosen({**chosen, **dict(zip(names, files))}))
+    settings = {**chosen.get("training", {}), **chosen}
+    seed = settings.get("seed", TrainingConfig.seed)
+    return mix_pairs(corpora, **mixing, seed=seed)
+
+
+def config_flags(config):
+    """A flag for each field of a config that may be chosen; it has no default."""
     flags = {}
     for name, field in flag_fields(config).items():
         text = field.metadata["help"]
@@ -125,10 +151,7 @@ def config_flags(config):
 
 def text_flags():
     """The flags of a language model alone: its files, and fields of its own."""
-    flags = {}
-    for name, text in TEXT_FILES.items():
-        several = dict(nargs="+", metavar="FILE", default=argparse.SUPPRESS)
-        flags[flag(name)] = dict(**several, action="extend", help=text)
+    flags = {flag(name): dict(help=text, **FILES) for name, text in TEXT_FILES.items()}
     known = config_flags(TransformerConfig)
     own = config_flags(CausalLMConfig)
     return flags | {name: own[name] for name in own if name not in known}
@@ -137,10 +160,8 @@ def text_flags():
 def check_used(options, only):
     """Raise a `ValueError` if a flag would be ignored.
 
-    Args:
-        options: the parsed options.
-        only: for the name of an option the other, and its value, without which it is
-            ignored; True is any value.
+    For the name of an option, `only` has the other, and its value, without which it is
+    ignored; True is any value.
     """
     given = vars(options)
     for name, (other, value) in only.items():
@@ -172,25 +193,19 @@ def chosen_fields(options, config):
 
 
 def read_toml(path):
-    """The settings of a --config file.
-
-    Its top level has the names of `TRAIN_FILES`, `preset`, and a table for each of
-    `TRAIN_GROUPS`.
+    """The settings of a --config file, with a table for each of `TRAIN_GROUPS`.
 
     Raises:
         ValueError: if it is no TOML, or has an unknown key or a value of a wrong type.
     """
     where = f"config {path!r}"
-    check_regular(path)
-    size = Path(path).stat().st_size
-    must = f"have at most {LARGEST_TOML:,} bytes"
-    expect(size <= LARGEST_TOML, where, must, size)
+    content = read_regular(path, LARGEST_TOML, where)
     try:
-        settings = tomllib.loads(Path(path).read_text("utf-8-sig"))
+        settings = tomllib.loads(content.decode("utf-8-sig"))
         repr(settings)  # an error must be able to show what is deep or has many digits
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
-    files = [*TRAIN_FILES, *SIDES, *TEXT_FILES]
+    files = [*TRAIN_FILES, *SIDES, *TEXT_FILES, *MIXING]
     check_names(where, settings, [*files, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():
         place = f"{where}: {name}"
@@ -200,13 +215,18 @@ def read_toml(path):
             if name == "model":
                 known |= flag_fields(CausalLMConfig)
             check_names(f"{where}: [{name}]", value, known)
-        elif name in TEXT_FILES and isinstance(value, list):
-            are_paths = all(isinstance(path, str) for path in value)
-            expect(are_paths, place, "be a list of strings", value)
+        elif name in MIXING:
+            kinds = (int, float) if name == "weights" else (str,)
+            is_list = isinstance(value, list)
+            is_right = is_list and all(type(one) in kinds for one in value)
+            what = "numbers" if name == "weights" else "strings"
+            expect(is_right, place, f"be a list of {what}", value)
         else:
-            texts = value if name in SEVERAL and isinstance(value, list) else [value]
+            is_list = name in SEVERAL and isinstance(value, list)
+            texts = value if is_list else [value]
             is_text = all(isinstance(text, str) for text in texts)
-            expect(texts and is_text, place, "be a string", value)
+            must = "be a list of strings" if is_list else "be a string"
+            expect(texts and is_text, place, must, value)
     return settings
 
 

@@ -31,7 +31,6 @@ FIRST = (
     "--top-p",
     "--extra-length",
 )
-ONLY = {}
 
 
 def run(options):

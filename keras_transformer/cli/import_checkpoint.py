@@ -13,9 +13,6 @@ FLAGS = {
     "--revision": dict(help="branch, tag or commit on the hub"),
     **OVERWRITE,
 }
-FIRST = ("--source-lang", "--target-lang", "--revision", "--overwrite")
-GROUPS = {}
-ONLY = {}
 
 
 def run(options):

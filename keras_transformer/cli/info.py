@@ -4,13 +4,10 @@ import json
 from pathlib import Path
 
 from ..config import config_from, one_of
-from ..runs.sealed_files import UNREADABLE, Manifest, kind_of
+from ..runs.sealed_files import Manifest, kind_of, reading
 from .flags import JSON
 
 FLAGS = {"run": dict(metavar="RUN", help="a run, or an export of one")} | JSON
-FIRST = ("--json",)
-GROUPS = {}
-ONLY = {}
 
 
 def run(options):
@@ -48,14 +45,11 @@ def about_export(path):
     from ..runs.card import text_of
 
     config = Manifest(path).read_json("config.json")
-    try:
+    with reading(path / "config.json"):
         format = one_of("format", config["format"], PACKAGES)
         model = config_from(config["model"])
         found = {**told_of(config), "parameters": model.parameters}
         return found, text_of(model, format)
-    except UNREADABLE as error:
-        message = f"'{path}/config.json' cannot be used: {error}"
-        raise ValueError(message) from None
 
 
 def size_of(path):

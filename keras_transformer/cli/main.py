@@ -7,7 +7,7 @@ import warnings
 from ..config import expect
 from ..runs import bars
 from ..runs.flag_names import FLAG_NAMES, spelled
-from . import clean, info, translate
+from . import clean, info, plan, translate
 from .parser import parse
 from .startup import start_keras
 
@@ -80,7 +80,7 @@ def drop_output():
 
 def needs_keras(options):
     """Whether this process computes with Keras, not CTranslate2 or a worker of it."""
-    if options.command in (clean.run, info.run):
+    if options.command in (clean.run, info.run, plan.run):
         return False
     if options.command is not translate.run:
         return True

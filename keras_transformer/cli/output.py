@@ -16,14 +16,8 @@ def rows_of(
 ):
     """What to print of each line: a list of rows, one for each hypothesis.
 
-    Args:
-        translator: a `BaseTranslator`; for alignments, a `Translator`.
-        lines: sentences.
-        alignments: whether to give the word alignments.
-        token_scores: whether to give the log-probability of each token.
-        prefixes: what the translation of each line must begin with.
-        at_once: whether to answer each line before the next is read.
-        numbers: the numbers of the lines; from 1 on by default.
+    With `at_once` each line is answered before the next is read. The `numbers` of the
+    lines are counted from 1 by default.
     """
     columns = dict(alignments=alignments, token_scores=token_scores)
     chunks = [(lines, prefixes)]

@@ -21,6 +21,8 @@ from . import (
     generate,
     import_checkpoint,
     info,
+    plan,
+    score,
     train,
     translate,
 )
@@ -31,9 +33,11 @@ COMMANDS = {
     "demo": demo,
     "clean": clean,
     "train": train,
+    "plan": plan,
     "translate": translate,
     "generate": generate,
     "evaluate": evaluate,
+    "score": score,
     "info": info,
     "export": export,
     "import": import_checkpoint,
@@ -69,7 +73,7 @@ def backend():
 def build_parser(shows_all=False):
     """The parser of all commands; `options.command(options)` runs the parsed one.
 
-    Its help shows the flags that a command calls `FIRST`, or all of them.
+    Its help shows the flags that a command calls `FIRST`, if it does, or all of them.
     """
     parser = Parser(
         prog="keras-transformer",
@@ -84,11 +88,14 @@ def build_parser(shows_all=False):
     for name, command in COMMANDS.items():
         about = dict(help=command.__doc__, description=command.__doc__)
         added = commands.add_parser(name, **about)
+        first = getattr(command, "FIRST", command.FLAGS)
         names = []
+        has_rare = False
         for title, flags in all_flags(command).items():
             group = added.add_argument_group(title) if title else added
             for flag, how in flags.items():
-                is_rare = flag.startswith("--") and flag not in command.FIRST
+                is_rare = flag.startswith("--") and flag not in first
+                has_rare = has_rare or is_rare
                 if is_rare and not shows_all:
                     how = how | dict(help=argparse.SUPPRESS)
                 action = group.add_argument(flag, **how)
@@ -96,20 +103,21 @@ def build_parser(shows_all=False):
                     names.append(action.dest)
                 if flag == "run":
                     action.completer = folders
-        if len(names) > len(command.FIRST):
+        if has_rare:
             text = "show all flags, grouped"
             added.add_argument("--help-all", action="help", help=text)
         if shows_all:
-            first = next(iter(command.FLAGS.values()))["metavar"]
-            added.usage = f"{added.prog} [FLAG ...] {first} ..."
-        added.set_defaults(command=command.run, names=names, only=command.ONLY)
+            argument = next(iter(command.FLAGS.values()))["metavar"]
+            added.usage = f"{added.prog} [FLAG ...] {argument} ..."
+        only = getattr(command, "ONLY", {})
+        added.set_defaults(command=command.run, names=names, only=only)
     return parser
 
 
 def all_flags(command):
     """The flags of a command by the titles of their groups; "" for those without."""
     groups = {"": command.FLAGS}
-    for title, flags in command.GROUPS.items():
+    for title, flags in getattr(command, "GROUPS", {}).items():
         groups[title] = flags if isinstance(flags, dict) else config_flags(flags)
     return groups
 
@@ -121,11 +129,7 @@ def folders(prefix, **_):
 
 
 def parse(arguments):
-    """The options of a command line.
-
-    Raises:
-        ValueError: if it holds what the parser does not know, or is not UTF-8.
-    """
+    """The options of a command line; a `ValueError` if it holds what is not known."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for number, argument in enumerate(arguments, 1):
         # Python keeps bytes that are no UTF-8 as surrogates.

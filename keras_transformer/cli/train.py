@@ -16,6 +16,7 @@ from ..config import (
 )
 from ..runs.flag_names import FLAG_NAMES, flag
 from .flags import (
+    MIXING,
     NEW_RUN,
     OVERWRITE,
     SIDES,
@@ -25,6 +26,8 @@ from .flags import (
     check_used,
     chosen_fields,
     file_flags,
+    mixing_flags,
+    mixture_chosen,
     pairs_chosen,
     read_toml,
     text_flags,
@@ -36,6 +39,7 @@ UNSET = argparse.SUPPRESS  # the options lack what the user does not choose
 FLAGS = {
     **NEW_RUN,
     **file_flags(TRAIN_FILES),
+    **mixing_flags(),
     "--preset": dict(
         default=UNSET,
         choices=PRESETS,
@@ -88,7 +92,7 @@ def run(options):
     chosen = {**settings, **vars(options)}
     is_text = "text" in chosen
     if is_text:
-        given = [name for name in TRAIN_FILES if name in chosen]
+        given = [name for name in (*TRAIN_FILES, *MIXING) if name in chosen]
         expect(not given, "--text", "stand without files of pairs", given)
     if not options.resume:
         only = ONLY_WITH_TEXT if is_text else ONLY_WITH_FILES
@@ -171,7 +175,7 @@ def files_chosen(chosen, is_text):
     if is_text:
         texts = [chosen.get(name) for name in TEXT_FILES]
         return [[text] if isinstance(text, str) else text for text in texts]
-    pairs = pairs_chosen(chosen)
+    pairs = mixture_chosen(chosen)
     if pairs is None:
         what = "a file of source sentences; or --pairs, or --text"
         raise ValueError(f"--source is needed: {what}")

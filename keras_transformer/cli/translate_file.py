@@ -74,12 +74,9 @@ def check_options(options, kind):
 
 
 def translate_file(options, kind, load_translator):
-    """Translate the document that the options name.
+    """Translate the document of a kind that the options name.
 
-    Args:
-        options: the parsed options.
-        kind: its format.
-        load_translator: the options -> a `BaseTranslator`.
+    `load_translator` makes a `BaseTranslator` of the options.
     """
     check_options(options, kind)
     from ..documents.translate import translate_document

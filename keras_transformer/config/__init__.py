@@ -20,33 +20,12 @@ from .models import (
     flag_fields,
     preset,
 )
-from .stack import Activation, Norm, StackConfig, Table, check_width
+from .stack import (
+    Activation,
+    Norm,
+    StackConfig,
+    Table,
+    check_buckets,
+    check_width,
+)
 from .training import TrainingConfig
-
-__all__ = [
-    "DISTRIBUTIONS",
-    "FROM_TOKENIZER",
-    "NO_FLAGS",
-    "PRESETS",
-    "SIZES",
-    "Activation",
-    "CausalLMConfig",
-    "CleaningConfig",
-    "DataConfig",
-    "DecodingConfig",
-    "EncoderConfig",
-    "FilterConfig",
-    "Norm",
-    "StackConfig",
-    "Table",
-    "TrainingConfig",
-    "TransformerConfig",
-    "check_fields",
-    "check_only",
-    "check_width",
-    "config_from",
-    "expect",
-    "flag_fields",
-    "one_of",
-    "preset",
-]

@@ -67,8 +67,8 @@ class TransformerConfig(StackConfig):
         if not self.tie_output:
             rows += self.target_vocab_size
         biases = self.target_vocab_size if self.output_bias else 0
-        encoder = self.stack_parameters("source", attentions=1)
-        decoder = self.stack_parameters("target", attentions=2)
+        encoder = self.stack_parameters("source")
+        decoder = self.stack_parameters("target")
         return encoder + decoder + rows * self.d_model + biases
 
 
@@ -79,14 +79,6 @@ class EncoderConfig(StackConfig):
     vocab_size: int = count(8000, "tokens, special ones included")
     num_layers: int = count(6, "number of blocks (N)")
     token_types: int = option(0, "kinds of tokens that have a vector of their own", 0)
-
-    @property
-    def parameters(self):
-        """The number of weights; a sinusoidal table has none."""
-        rows = self.vocab_size + self.token_types
-        if self.positions == "learned":
-            rows += self.max_positions
-        return self.stack_parameters("source", attentions=1) + rows * self.d_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,18 +99,6 @@ class CausalLMConfig(StackConfig):
     )
 
     needs_padding = False
-
-    @property
-    def parameters(self):
-        """The number of weights; a sinusoidal table has none."""
-        rows = self.vocab_size
-        if self.positions == "learned":
-            rows += self.max_positions
-        if not self.tie_output:
-            rows += self.vocab_size
-        biases = self.vocab_size if self.output_bias else 0
-        stack = self.stack_parameters("target", attentions=1)
-        return stack + rows * self.d_model + biases
 
 
 def config_from(fields):

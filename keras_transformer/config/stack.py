@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from ..text.special_tokens import BEGIN, END, NO_TOKEN, PAD, SpecialTokens
+from . import weights
 from .fields import check_fields, count, expect, option, share, whole
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu"]
@@ -25,6 +26,14 @@ def check_width(d_model, positions):
         fits = d_model % 2 == 0 and d_model >= least
         what = f"be even and at least {least} with positions={positions!r}"
         expect(fits, "d_model", what, d_model)
+
+
+def check_buckets(names, buckets, distance):
+    """Raise a `ValueError` unless `RelativeBias` may have values of these names."""
+    is_right = buckets >= 4 and buckets % 4 == 0
+    expect(is_right, names[0], "be a multiple of 4, and at least 4", buckets)
+    half = buckets // 2
+    expect(distance > half, names[1], f"be above {names[0]} / 2 = {half}", distance)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,10 +105,12 @@ class StackConfig:
     begin_id: int = option(BEGIN, "id before the first target token")
     end_id: int = option(END, "id after the last token")
 
-    # Otherwise in a decoder without memory.
+    # Some models have other values of these, or fields for them.
     separate_documents = False
     needs_padding = True
     token_types = 0
+    tie_output = True
+    output_bias = False
 
     def __post_init__(self):
         check_fields(self)
@@ -124,19 +135,11 @@ class StackConfig:
         is_learned = self.positions == "learned"
         what = "be 0 with positions='learned'"
         expect(first == 0 or not is_learned, "first_position", what, first)
-        self.check_buckets()
+        names = ("relative_buckets", "relative_distance")
+        check_buckets(names, self.relative_buckets, self.relative_distance)
         is_even = self.positions != "rotary" or self.head_sizes[0] % 2 == 0
         what = "be even with positions='rotary'"
         expect(is_even, "key_dim", what, self.head_sizes[0])
-
-    def check_buckets(self):
-        """Raise a `ValueError` unless `RelativeBias` has such buckets."""
-        buckets = self.relative_buckets
-        what = "be a multiple of 4"
-        expect(buckets % 4 == 0, "relative_buckets", what, buckets)
-        distance = self.relative_distance
-        what = f"be above relative_buckets / 2 = {buckets // 2}"
-        expect(distance > buckets // 2, "relative_distance", what, distance)
 
     @property
     def vocabulary(self):
@@ -178,31 +181,20 @@ class StackConfig:
         """Whether a stack ends in a norm."""
         return self.norm_first if self.final_norm is None else self.final_norm
 
-    def stack_parameters(self, side, attentions):
-        """The number of weights of a stack, without its embedding.
+    @property
+    def parameters(self):
+        """The number of weights; a sinusoidal table has none."""
+        rows = self.vocab_size + self.token_types
+        if self.positions == "learned":
+            rows += self.max_positions
+        if not self.tie_output:
+            rows += self.vocab_size
+        biases = self.vocab_size if self.output_bias else 0
+        stack = self.stack_parameters("source")
+        return stack + rows * self.d_model + biases
 
-        Args:
-            side: `"source"` or `"target"`.
-            attentions: how many there are in a block.
-        """
-        d = self.d_model
-        _, layers, d_ff = self.side(side)
-        key_dim, value_dim = self.head_sizes
-        groups = self.num_key_value_heads or self.num_heads
-        queries = self.num_heads * key_dim
-        keys = groups * key_dim
-        values = groups * value_dim
-        outputs = self.num_heads * value_dim
-        attention = d * (queries + keys + values + outputs)
-        if self.attention_bias:
-            attention += queries + keys + values + d
-        norm = d if self.norm == "rms" else 2 * d
-        wide = 2 if self.gated else 1
-        feed_forward = (wide + 1) * d * d_ff
-        if self.feed_forward_bias:
-            feed_forward += wide * d_ff + d
-        block = attentions * (attention + norm) + feed_forward + norm
-        total = layers * block + norm * (self.has_final_norm + self.embedding_norm)
-        if self.positions == "relative":
-            total += self.relative_buckets * self.num_heads
-        return total
+    def stack_parameters(self, side):
+        """The number of weights of a stack, without its embedding."""
+        _, layers, _ = self.side(side)
+        block = weights.count(weights.block("", self, side))
+        return layers * block + weights.count(weights.around_blocks(self))

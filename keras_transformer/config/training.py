@@ -25,9 +25,26 @@ class TrainingConfig:
     label_smoothing: float = share(
         0.1, "share of the target probability spread over the vocabulary"
     )
+    bpe_dropout: float = share(
+        0.0, "probability that BPE leaves out a merge, drawn anew in each epoch"
+    )
+    word_dropout: float = share(
+        0.0, "share of the tokens read, on both sides, that become the unknown one"
+    )
+    r_drop: float = amount(
+        0.0,
+        "R-Drop: weight of the divergence of two passes with dropout; 5 in its paper",
+    )
     gradient_accumulation: int = count(1, "batches summed into one update")
     weight_decay: float | None = amount(None, "decoupled weight decay of Adam")
     clip_norm: float | None = option(None, "largest global norm of the gradient")
+    ema_momentum: float | None = option(
+        None,
+        "share that a moving average of the weights keeps at each batch, such as "
+        "0.999; it is what is validated and saved",
+        0.0,
+        0.999999,
+    )
     monitor: Literal["loss", "bleu"] = option(
         "loss", "what decides which epoch is best, on the validation pairs"
     )

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from ..config import expect
 from ..runs.sealed_files import check_regular
-from ..text.opened import DAMAGED, largest, opened
+from ..text.opened import largest, opened, readable
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz")
 ARCHIVES += (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 # RuntimeError: a zip file with a password.
-UNREADABLE = (*DAMAGED, tarfile.TarError, zipfile.BadZipFile)
-UNREADABLE += (RuntimeError, NotImplementedError)
+UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 
 
 def is_archive(path):
@@ -36,21 +35,18 @@ def unpacked(path):
     left = most
     with tempfile.TemporaryDirectory(prefix="pairs-") as folder:
         home = Path(folder).resolve()
-        try:
-            with contextlib.closing(members(path)) as found:
-                for name, size, stream in found:
-                    place = (home / name).resolve()
-                    is_inside = place.is_relative_to(home)
-                    expect(is_inside, path, "hold names inside of it", name)
-                    left -= size
-                    must = f"unpack to at most {most:,} bytes"
-                    expect(left >= 0, path, must, "more")
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    with stream, place.open("wb") as file:
-                        shutil.copyfileobj(stream, file)
-        except UNREADABLE as error:
-            message = f"{path} must be a readable archive; received {error}"
-            raise ValueError(message) from None
+        damage = readable(path, "archive", *UNREADABLE)
+        with damage, contextlib.closing(members(path)) as found:
+            for name, size, stream in found:
+                place = (home / name).resolve()
+                is_inside = place.is_relative_to(home)
+                expect(is_inside, path, "hold names inside of it", name)
+                left -= size
+                must = f"unpack to at most {most:,} bytes"
+                expect(left >= 0, path, must, "more")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with stream, place.open("wb") as file:
+                    shutil.copyfileobj(stream, file)
         yield home
 
 

@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from ..config import expect
 from ..text.sentence_format import SentenceFormat
+from ..text.special_tokens import NO_TOKEN
 from .buckets import bucket_edges, cut
 from .planned import PlannedBatches
 from .store import TokenStore
 
 
-def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True):
+def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, longest=None):
     """What each batch of an epoch holds: a list of (edge, rows).
 
     It is a pure function of its arguments.
@@ -18,9 +20,10 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True):
         batch_tokens: target tokens of a batch, padding included.
         seed, epoch: choose the order; no effect without `shuffle`.
         shuffle: otherwise sorted by length.
+        longest: the widest batch; the longest pair when absent.
     """
     widths = lengths.max(axis=1)
-    edges = bucket_edges(int(widths.max()))
+    edges = bucket_edges(longest or int(widths.max()))
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(widths)) if shuffle else np.lexsort(lengths.T)
     batches = cut(order, widths, edges, batch_tokens)
@@ -59,8 +62,12 @@ class TokenBatches(PlannedBatches):
         shard: `(process, processes, devices)`: of each batch, give this process its
             rows, every `processes`-th, and fill them up to a multiple of its `devices`.
             The weights stay shares of the whole batch.
+        passes: how often each row stands in its batch, one beside the other; they share
+            its weight, and `batch_tokens` counts it once. 2 for `RDropCrossEntropy`.
         sentence_format: the `SentenceFormat` of the tokenizers that made the ids; our
             own tokenizers' when absent.
+        word_dropout: the share of the tokens of both inputs that become the unknown
+            one, by seed, epoch and batch. Labels and what stands around a text stay.
 
     Attributes:
         epoch: the epoch of the current plan, from 0; counts on when all its batches
@@ -83,6 +90,8 @@ class TokenBatches(PlannedBatches):
     Source: Vaswani et al. 2017, section 5.1.
     """
 
+    longest = None  # the widest batch; the longest pair when absent
+
     def __init__(
         self,
         store,
@@ -91,14 +100,17 @@ class TokenBatches(PlannedBatches):
         shuffle=True,
         accumulation=1,
         shard=(0, 1, 1),
+        passes=1,
         sentence_format=None,
+        word_dropout=0.0,
     ):
-        self.store = store
-        layout = sentence_format or SentenceFormat()
-        self.sentence_format = layout
-        around = (layout.around_source, layout.around_labels)
-        self._lengths = store.lengths + np.int32(around)
-        super().__init__(batch_tokens, seed, shuffle, accumulation, shard)
+        self.sentence_format = sentence_format or SentenceFormat()
+        self.word_dropout = word_dropout
+        has_unknown = self.sentence_format.special.unknown != NO_TOKEN
+        must = "be 0 with a tokenizer that has no unknown token"
+        expect(has_unknown or not word_dropout, "word_dropout", must, word_dropout)
+        self._take(store)
+        super().__init__(batch_tokens, seed, shuffle, accumulation, shard, passes)
 
     @classmethod
     def from_lines(cls, source_lines, target_lines, *tokenizers, config=None, **kwargs):
@@ -116,12 +128,40 @@ class TokenBatches(PlannedBatches):
         store = TokenStore.from_lines(*lines, *tokenizers, config=config)
         return cls(store, sentence_format=SentenceFormat.of(*tokenizers), **kwargs)
 
+    def _take(self, store):
+        """Make batches of this store from now on."""
+        layout = self.sentence_format
+        around = (layout.around_source, layout.around_labels)
+        self.store = store
+        self._lengths = store.lengths + np.int32(around)
+
     def _planned(self, epoch):
-        options = (self.batch_tokens, self.seed, epoch, self.shuffle)
+        options = (self.batch_tokens, self.seed, epoch, self.shuffle, self.longest)
         return batch_plan(self._lengths, *options)
 
     def _tokens(self, rows):
         return self._lengths[rows, 1].sum()
+
+    def _noised(self, batch, index, count):
+        if not self.word_dropout:
+            return batch
+        inputs, labels, weights = batch
+        layout = self.sentence_format
+        special = layout.special
+        kept = [special.pad, special.begin, special.end]
+        kept += [*layout.source_prefix, *layout.source_suffix, *layout.target_prefix]
+        random = np.random.default_rng([self.seed, self.epoch, index])
+        process, processes, _ = self.shard
+        noised = {}
+        for name, ids in inputs.items():
+            # Of all rows, so that it is the same for any number of processes.
+            is_chosen = random.random((count, ids.shape[1])) < self.word_dropout
+            own = is_chosen[process::processes]
+            is_dropped = np.zeros(ids.shape, bool)
+            is_dropped[: len(own)] = own
+            is_dropped &= ~np.isin(ids, kept)
+            noised[name] = np.where(is_dropped, np.int32(special.unknown), ids)
+        return noised, labels, weights
 
     def _batch(self, edge, rows, height, weight):
         count = len(rows)

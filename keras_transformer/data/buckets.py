@@ -65,10 +65,11 @@ def cut(order, widths, edges, batch_tokens):
         if len(own) == 0:  # no new shape for what others left over
             continue
         waiting = np.concatenate([waiting, own])
+        last = edge
         rows = rows_per_bucket(edge, batch_tokens)
         while len(waiting) >= rows:
             batches.append((edge, waiting[:rows]))
             waiting = waiting[rows:]
     if len(waiting):
-        batches.append((edge, waiting))
+        batches.append((last, waiting))
     return batches

@@ -6,7 +6,7 @@ import warnings
 
 from ..config import expect
 from ..runs.extras import needed
-from ..text.opened import DAMAGED, opened, opened_text
+from ..text.opened import opened, opened_text, readable
 from .reading import speaks
 
 CHARSET = re.compile(rb"charset=\s*([\w.:-]+)")
@@ -32,20 +32,17 @@ def po_blocks(path, name):
     block = []
     charset = None
     number = 0
-    try:
-        with opened_text(path) as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    block.append(line)
-                    continue
-                charset = charset or charset_of(block)
-                yield number - len(block), [raw.decode(charset) for raw in block]
-                block = []
+    damage = readable(name, "PO file", UnicodeDecodeError, LookupError)
+    with damage, opened_text(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                block.append(line)
+                continue
             charset = charset or charset_of(block)
-            yield number + 1 - len(block), [raw.decode(charset) for raw in block]
-    except (UnicodeDecodeError, LookupError, *DAMAGED) as error:
-        message = f"{name} must be a readable PO file; received {error}"
-        raise ValueError(message) from None
+            yield number - len(block), [raw.decode(charset) for raw in block]
+            block = []
+        charset = charset or charset_of(block)
+        yield number + 1 - len(block), [raw.decode(charset) for raw in block]
 
 
 def charset_of(block):
@@ -100,13 +97,13 @@ def unit_pairs(unit, source, target, reading):
     elif not unit.istranslated():
         reading.skipped["untranslated"] += 1
     else:
-        sides = [forms(unit.source), forms(unit.target)]
+        sides = [texts(unit.source), texts(unit.target)]
         extra = max(map(len, sides)) - min(map(len, sides))
         reading.skipped["alternative segments"] += extra
         yield from ordered(sides, source, target, reading)
 
 
-def forms(text):
+def texts(text):
     """The singular and the plurals of a text of translate-toolkit."""
     return [str(form) for form in getattr(text, "strings", [text])]
 
@@ -114,12 +111,10 @@ def forms(text):
 def ordered(sides, source, target, reading):
     """The pairs of two lists of texts in these languages, as they are asked for."""
     places = reading.order(source, target)
-    if places is None:
-        reading.skipped["other languages"] += 1
-        return
-    one, other = places
-    for pair in zip(*sides):
-        yield from reading.texts(pair[one], pair[other])
+    if places is not None:
+        one, other = places
+        for pair in zip(*sides):
+            yield from reading.texts(pair[one], pair[other])
 
 
 def toolkit_pairs(path, name, reading):
@@ -131,11 +126,8 @@ def toolkit_pairs(path, name, reading):
         content = stream.read(LARGEST + 1)
     expect(len(content) <= LARGEST, name, f"have at most {LARGEST:,} bytes", "more")
     ending = re.search(r"\.(\w+)(?:\.(?:gz|bz2|xz|zst))?$", str(path))[1]
-    try:
+    with readable(name, f".{ending} file", Exception):  # each format has its own
         store = factory.getclass(f"file.{ending}").parsefile(io.BytesIO(content))
-    except Exception as error:  # each format has its own
-        message = f"{name} must be a readable .{ending} file; received {error}"
-        raise ValueError(message) from None
     for unit in store.units:
         if not unit.isheader():
             languages = (store.getsourcelanguage(), store.gettargetlanguage())

@@ -20,6 +20,7 @@ class CleaningReport:
         dropped, repaired: pairs, by the name of the filter.
         examples: one pair of each filter, as it was read.
         held_out: pairs that validate, if they were drawn from these.
+        mixed: pairs as often as the weights of a mixture say; None of other corpora.
     """
 
     read: int = 0
@@ -29,15 +30,11 @@ class CleaningReport:
     repaired: dict = dataclasses.field(default_factory=collections.Counter)
     examples: dict = dataclasses.field(default_factory=dict)
     held_out: int = 0
+    mixed: int | None = None
 
-    def drop(self, name, pair):
-        """Count a pair that is dropped."""
-        self.dropped[name] += 1
-        self.examples.setdefault(name, [text[:KEPT] for text in pair])
-
-    def repair(self, name, pair):
-        """Count a pair that is repaired."""
-        self.repaired[name] += 1
+    def note(self, counts, name, pair):
+        """Count a pair in `dropped` or `repaired`, by the name of the filter."""
+        counts[name] += 1
         self.examples.setdefault(name, [text[:KEPT] for text in pair])
 
     @property
@@ -51,6 +48,8 @@ class CleaningReport:
             said += f"; repaired: {counted(self.repaired)}"
         if any(self.skipped.values()):
             said += f"; no pairs: {counted(self.skipped)}"
+        if self.mixed is not None:
+            said += f"; {self.mixed:,} by their weights"
         if self.held_out:
             said += f"; {self.held_out:,} of those kept are held out to validate"
         return said

@@ -1,5 +1,6 @@
 """Pairs to train on: read and cleaned once, and parted from those held out."""
 
+import itertools
 import json
 import tempfile
 
@@ -11,6 +12,7 @@ from ..text.normalization import compose
 from .cleaning import CleaningReport
 from .duplicates import mark_of
 from .filters import cleaned
+from .mixture import Corpus, Mixture
 from .pairs import Pairs, read_pairs
 from .sides import check_languages
 
@@ -26,25 +28,38 @@ class CleanPairs(Pairs):
         report: the `CleaningReport`.
         languages: the codes of source and target, or None.
         files: where they came from, as in `Pairs`.
+        is_mixture: whether they are of several corpora, weighted or tagged.
     """
 
     def __init__(self, pairs, config):
         super().__init__(pairs.files)
         self.report = report = CleaningReport()
+        self.is_mixture = isinstance(pairs, Mixture)
+        self.count = 0
         self.file = tempfile.TemporaryFile()
         with doing("reading and cleaning the pairs", unit="pairs"):
-            for pair in cleaned(pairs, config, report):
-                line = json.dumps(pair, ensure_ascii=False)
-                self.file.write(line.encode() + b"\n")
-                report.kept += 1
-                advance()
+            self._write(pairs, config)
         report.skipped = {name: n for name, n in pairs.skipped.items() if n}
         self.languages = pairs.languages
+        if self.is_mixture:
+            report.mixed = self.count
         must = "hold at least one that passes the filters"
-        expect(report.kept, "pairs", must, report.summary)
+        expect(self.count, "pairs", must, report.summary)
+
+    def _write(self, pairs, config):
+        """Write what the filters leave of pairs, or of each corpus of a mixture."""
+        report = self.report
+        parts = pairs.parts if isinstance(pairs, Mixture) else [Corpus(pairs)]
+        for part in parts:
+            for pair, count in part.counted(cleaned(part.pairs, config, report)):
+                line = json.dumps(pair, ensure_ascii=False).encode() + b"\n"
+                self.file.writelines(itertools.repeat(line, count))
+                self.count += count
+                report.kept += 1
+                advance()
 
     def __len__(self):
-        return self.report.kept
+        return self.count
 
     def __iter__(self):
         place = 0

@@ -67,4 +67,4 @@ def first_ones(pairs, key, report, name):
             if is_new:
                 yield pair
             else:
-                report.drop(name, pair)
+                report.note(report.dropped, name, pair)

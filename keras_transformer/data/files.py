@@ -44,11 +44,7 @@ def reader_of(path):
 def pairs_in(paths, reading, named=str, is_unpacked=False):
     """The pairs of files, folders and archives; files of other kinds are counted.
 
-    Args:
-        paths: the files, folders and archives.
-        reading: the `Reading`.
-        named: gives what errors call a file.
-        is_unpacked: whether they come from an archive, where others count as files.
+    `named` gives what errors call a file. Archives inside an archive count as others.
     """
     texts = collections.defaultdict(dict)
     for path in paths:
@@ -70,11 +66,9 @@ def pairs_in(paths, reading, named=str, is_unpacked=False):
             continue
         languages = list(found)
         places = reading.places(languages, named(stem))
-        if places is None:
-            reading.skipped["other languages"] += 1
-            continue
-        sides = [found[languages[place]] for place in places]
-        yield from line_pairs(*sides, named)
+        if places is not None:
+            sides = [found[languages[place]] for place in places]
+            yield from line_pairs(*sides, named)
 
 
 def pairs_in_archive(path, reading):

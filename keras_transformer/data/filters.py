@@ -196,13 +196,7 @@ def language_filter(languages):
 
 
 def cleaned(pairs, config, report):
-    """The pairs that the filters of a `FilterConfig` leave, repaired.
-
-    Args:
-        pairs: an iterable; of `Pairs`, the languages are known.
-        config: the filters.
-        report: the `CleaningReport` that counts.
-    """
+    """The pairs that the filters of a config leave, repaired; the report counts."""
     repairs = [repair_encoding, repair_controls, repair_entities]
     repairs = [one for one in repairs if getattr(config, one.__name__)]
     stream = iter(pairs)
@@ -242,10 +236,10 @@ def judged(pairs, repairs, filters, report):
         for repair in repairs:
             found = tuple(repair(*pair))
             if found != pair:
-                report.repair(repair.__name__, pair)
+                report.note(report.repaired, repair.__name__, pair)
                 pair = found
         reason = next((name for name, drops in filters.items() if drops(*pair)), None)
         if reason is None:
             yield pair
         else:
-            report.drop(reason, pair)
+            report.note(report.dropped, reason, pair)

@@ -26,7 +26,7 @@ class PackedBatches(PlannedBatches):
         store: a `DocumentStore`.
         special: the `SpecialTokens` of its tokenizer.
         width: T, tokens in a row.
-        batch_tokens, seed, shuffle, accumulation, shard: as for `TokenBatches`.
+        batch_tokens, seed, shuffle, accumulation, shard, passes: as for `TokenBatches`.
 
     Raises:
         ValueError: as `TokenBatches`.
@@ -50,12 +50,13 @@ class PackedBatches(PlannedBatches):
         shuffle=True,
         accumulation=1,
         shard=(0, 1, 1),
+        passes=1,
     ):
         expect(width >= 1, "width", "be at least 1", width)
         self.store = store
         self.special = special
         self.row_width = width
-        super().__init__(batch_tokens, seed, shuffle, accumulation, shard)
+        super().__init__(batch_tokens, seed, shuffle, accumulation, shard, passes)
 
     @classmethod
     def from_texts(cls, texts, tokenizer, **kwargs):

@@ -2,6 +2,7 @@
 
 from ..config import expect
 from ..runs.extras import needed
+from ..text.opened import readable
 
 needed("pyarrow", extra="bulk")
 
@@ -19,30 +20,24 @@ def read_column(path, column):
         ValueError: if the file cannot be read, has no such column of strings, or has
             one called `translation`.
     """
-    try:
-        with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            expect(names.count(column) == 1, "column", f"be one of {names}", column)
-            kind = file.schema_arrow.field(column).type
-            is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-            expect(is_text, f"column {column!r}", "hold strings", str(kind))
-            is_new = TRANSLATION.name not in names
-            expect(is_new, str(path), f"have no column {TRANSLATION.name!r}", names)
-            for batch in file.iter_batches(ROWS, columns=[column]):
-                for text in batch.column(column).to_pylist():
-                    yield text or ""
-    except (pa.ArrowException, OSError) as error:
-        message = f"{path} must be a readable Parquet file; received {error}"
-        raise ValueError(message) from None
+    damage = readable(path, "Parquet file", pa.ArrowException)
+    with damage, parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        expect(names.count(column) == 1, "column", f"be one of {names}", column)
+        kind = file.schema_arrow.field(column).type
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        expect(is_text, f"column {column!r}", "hold strings", str(kind))
+        is_new = TRANSLATION.name not in names
+        expect(is_new, str(path), f"have no column {TRANSLATION.name!r}", names)
+        for batch in file.iter_batches(ROWS, columns=[column]):
+            for text in batch.column(column).to_pylist():
+                yield text or ""
 
 
 def write_translations(file, texts, path, column):
     """Write the Parquet file `path` to a binary file, with one more column.
 
-    Args:
-        file: where to write.
-        texts: an iterator of the translations of the sentences in `column`; the one of
-            a missing sentence is left out.
+    `texts` are an iterator of translations; that of a missing sentence is left out.
     """
     with parquet.ParquetFile(path) as table:
         schema = table.schema_arrow.append(TRANSLATION)

@@ -16,25 +16,12 @@ class PlannedBatches(keras.utils.PyDataset):
     real target tokens of such rows; and `_batch(width, rows, height, weight)`, the
     arrays of some of them, filled up to `height` rows of weight 0.
 
-    Args:
-        batch_tokens: target tokens of a batch, padding included.
-        seed: of the order.
-        shuffle: otherwise the order is the same in each epoch.
-        accumulation: number of batches summed into one update. The last update of an
-            epoch has those that are left: see `GradientTransform.epoch_batches`.
-        shard: `(process, processes, devices)`: of each batch, give this process its
-            rows, every `processes`-th, and fill them up to a multiple of its `devices`.
-            The weights stay shares of the whole batch.
-
-    Attributes:
-        epoch: the epoch of the current plan, from 0; counts on when all its batches
-            were read, and may be set.
-        first: the batch that is item 0, the others follow in a circle; 0 unless set,
-            and again in the next epoch.
+    Arguments and attributes are those of `TokenBatches`.
     """
 
-    def __init__(self, batch_tokens, seed, shuffle, accumulation, shard):
+    def __init__(self, batch_tokens, seed, shuffle, accumulation, shard, passes=1):
         super().__init__()
+        _check("passes", passes, least=1)
         _check("batch_tokens", batch_tokens, least=1)
         _check("accumulation", accumulation, least=1)
         _check("seed", seed, least=0)
@@ -46,6 +33,7 @@ class PlannedBatches(keras.utils.PyDataset):
         self.seed = seed
         self.shuffle = shuffle
         self.accumulation = accumulation
+        self.passes = passes
         self.epoch = 0
 
     @property
@@ -97,7 +85,17 @@ class PlannedBatches(keras.utils.PyDataset):
         if index == 0 and self._first_is_longer:
             height += devices
         own = rows[process::processes]
-        return self._batch(width, own, height, self._weights[index])
+        weight = self._weights[index] / self.passes
+        batch = self._batch(width, own, height, weight)
+        batch = self._noised(batch, index, len(rows))
+        return keras.tree.map_structure(self._repeated, batch)
+
+    def _noised(self, batch, index, count):
+        """The arrays of a batch of `count` rows in all processes, with noise if any."""
+        return batch
+
+    def _repeated(self, array):
+        return np.repeat(array, self.passes, axis=0)
 
 
 def _check(name, value, least):

@@ -48,8 +48,8 @@ class Reading:
     def order(self, one, other):
         """The places of source and target among two sides of a file.
 
-        `(0, 1)`, `(1, 0)`, or None if these are other languages; a side whose language
-        is None may be any.
+        `(0, 1)`, `(1, 0)`, or None, which is counted, if these are other languages; a
+        side whose language is None may be any.
         """
         languages = (one, other)
         self.seen.update(filter(None, languages))
@@ -60,12 +60,11 @@ class Reading:
                 if None not in given:
                     self.found = self.found or tuple(given)
                 return places
+        self.skipped["other languages"] += 1
         return None
 
     def places(self, languages, name):
-        """The places of source and target among the languages that a file has.
-
-        None if one is not among them.
+        """The places of source and target among languages, or None, which is counted.
 
         Raises:
             ValueError: if nobody says which ones are meant.
@@ -83,13 +82,14 @@ class Reading:
             first = place_of(source, languages)
             second = place_of(target, languages, but_for=first)
         if None in (first, second):
+            self.skipped["other languages"] += 1
             return None
         self.is_matched = True
         self.found = self.found or (languages[first], languages[second])
         return first, second
 
     def keys(self, row, name):
-        """The keys of source and target in a row of a table, a dict; or paths of keys.
+        """The keys, or paths of keys, of source and target in a row of a table, a dict.
 
         Raises:
             ValueError: if nothing says which columns they are.
@@ -106,7 +106,8 @@ class Reading:
         if any(self.languages):
             codes = [key for key in row if self.asks_for(key)]
             if len(codes) > 1:
-                return [codes[place] for place in self.places(codes, name)]
+                places = self.places(codes, name)
+                return places and [codes[place] for place in places]
         for sides in SIDES:
             if all(side in names for side in sides):
                 return [names[side] for side in sides]
@@ -125,7 +126,6 @@ class Reading:
         for number, row in enumerate(rows, 1):
             keys = keys or self.keys(row, name)
             if keys is None:
-                self.skipped["other languages"] += 1
                 continue
             where = f"{name}, row {number},"
             yield from self.texts(*(text_of(row, key, where) for key in keys))

@@ -19,13 +19,7 @@ def check_languages(pairs, names="source and target"):
 
 
 def check_sides(pairs, valid):
-    """Raise a `ValueError` if validation pairs are mistaken for others.
-
-    Args:
-        pairs, valid: `Pairs` of the training and of the validation.
-
-    Raises:
-        ValueError: if the two sides of the validation are the same, or swapped.
+    """Raise a `ValueError` if both sides of the validation are the same, or swapped.
 
     Warns:
         UserWarning: if a validation file is one of the training.

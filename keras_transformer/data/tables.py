@@ -10,7 +10,7 @@ from ..config import expect
 from ..runs.extras import needed
 from ..text.lines import read_lines
 from ..text.normalization import has_text
-from ..text.opened import DAMAGED, opened, opened_text
+from ..text.opened import opened, opened_text, readable
 from .reading import SIDES
 
 CODE = re.compile("[a-z]{2}([_-][A-Z]{2})?")  # of a language
@@ -27,17 +27,14 @@ def tsv_pairs(path, name, reading):
 
 def csv_pairs(path, name, reading):
     """Cells that may be quoted and then hold anything."""
-    with opened_text(path) as stream:
+    errors = (csv.Error, UnicodeDecodeError)
+    with readable(name, "CSV file in UTF-8", *errors), opened_text(path) as stream:
         text = io.TextIOWrapper(stream, "utf-8", newline="")
-        try:
-            first = text.readline()
-            delimiter = delimiter_of(first)
-            rows = csv.reader(itertools.chain([first], text), delimiter=delimiter)
-            filled = (row for row in rows if row)
-            yield from reading.rows(dicts(filled, name, reading), name)
-        except (csv.Error, UnicodeDecodeError, *DAMAGED) as error:
-            message = f"{name} must be a readable CSV file in UTF-8; received {error}"
-            raise ValueError(message) from None
+        first = text.readline()
+        delimiter = delimiter_of(first)
+        rows = csv.reader(itertools.chain([first], text), delimiter=delimiter)
+        filled = (row for row in rows if row)
+        yield from reading.rows(dicts(filled, name, reading), name)
 
 
 def delimiter_of(line):
@@ -107,20 +104,25 @@ def objects_in(path, name):
         text = stream.read(LARGEST_JSON + 1)
     must = f"have at most {LARGEST_JSON:,} bytes, or be JSON lines"
     expect(len(text) <= LARGEST_JSON, name, must, "more")
-    rows = parsed(text, name, list)
+    rows = value_of(text, name)
     for number, row in enumerate(rows, 1):
         expect(isinstance(row, dict), f"{name}, row {number},", "be an object", row)
     return rows
 
 
-def parsed(text, where, kind=dict):
+def parsed(text, where):
+    """The object of a JSON text."""
+    row = value_of(text, where)
+    expect(isinstance(row, dict), where, "be an object", row)
+    return row
+
+
+def value_of(text, where):
     """The value of a JSON text."""
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} must be JSON; received {error}") from None
-    expect(isinstance(value, kind), where, f"be a JSON {kind.__name__}", value)
-    return value
 
 
 def parquet_pairs(path, name, reading):
@@ -129,14 +131,11 @@ def parquet_pairs(path, name, reading):
     import pyarrow
     from pyarrow import parquet
 
-    try:
-        with opened(path) as stream, parquet.ParquetFile(stream) as file:
-            batches = file.iter_batches(ROWS)
-            rows = itertools.chain.from_iterable(map(rows_of, batches))
-            yield from reading.rows(rows, name)
-    except (pyarrow.ArrowException, OSError) as error:
-        message = f"{name} must be a readable Parquet file; received {error}"
-        raise ValueError(message) from None
+    damage = readable(name, "Parquet file", pyarrow.ArrowException)
+    with damage, opened(path) as stream, parquet.ParquetFile(stream) as file:
+        batches = file.iter_batches(ROWS)
+        rows = itertools.chain.from_iterable(map(rows_of, batches))
+        yield from reading.rows(rows, name)
 
 
 def rows_of(batch):

@@ -5,13 +5,13 @@ import re
 
 from ..config import expect
 from ..runs.extras import needed
-from ..text.opened import DAMAGED, opened
+from ..text.opened import opened, readable
 from .catalogues import ordered
 
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 # States of XLIFF 1.2's targets that are no translations yet.
 UNSURE = re.compile("new$|needs-")
-REVIEW = "needs-review"  # what a machine filled
+REVIEW = "needs-review"  # what a machine filled; `documents` writes it
 
 
 def tmx_pairs(path, name, reading):
@@ -37,7 +37,6 @@ def tmx_pairs(path, name, reading):
             reading.languages = tmx_languages(element.get("srclang", srclang), codes)
         places = reading.places(codes, name)
         if places is None:
-            reading.skipped["other languages"] += 1
             continue
         if needs_review(nodes[places[1]]):
             reading.skipped["fuzzy"] += 1
@@ -137,21 +136,17 @@ def elements(path, name, *names, begun=()):
     tags = [f"{{*}}{one}" for one in names]
     safe = dict(resolve_entities=False, no_network=True, load_dtd=False)
     is_first = True
-    try:
-        with opened(path) as stream:
-            events = etree.iterparse(stream, ("start", "end"), tag=tags, **safe)
-            for event, element in events:
-                if is_first:
-                    check_entities(element, name)
-                    is_first = False
-                is_begun = local(element) in begun
-                if is_begun == (event == "start"):
-                    yield element
-                if event == "end":
-                    drop(element)
-    except (etree.XMLSyntaxError, *DAMAGED) as error:
-        message = f"{name} must be a readable XML file; received {error}"
-        raise ValueError(message) from None
+    with readable(name, "XML file", etree.XMLSyntaxError), opened(path) as stream:
+        events = etree.iterparse(stream, ("start", "end"), tag=tags, **safe)
+        for event, element in events:
+            if is_first:
+                check_entities(element, name)
+                is_first = False
+            is_begun = local(element) in begun
+            if is_begun == (event == "start"):
+                yield element
+            if event == "end":
+                drop(element)
     expect(not is_first, name, f"be an XML file with {' or '.join(names)}", "others")
 
 

@@ -10,6 +10,7 @@ from ..text.lines import checked_texts, expect_list
 from ..text.markup import counts_of
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
+from .batching import batches
 
 CHUNK = 32  # batches of a stream that are sorted by length together
 
@@ -132,7 +133,7 @@ class BaseTranslator:
             must_be_as_many(prefixes, texts, "prefixes", "texts")
         return list(self.stream(texts, prefixes, token_scores))
 
-    def score(self, sources, targets):
+    def score(self, sources, targets, token_scores=False):
         """The log-probability of each given translation, in nats.
 
         The end token counts; a target prefix, which nobody chose, does not.
@@ -140,20 +141,27 @@ class BaseTranslator:
         Args:
             sources: sentences.
             targets: a translation of each.
+            token_scores: whether to give the log-probability of each token instead.
 
         Returns:
-            a list of numbers.
+            a list of numbers, or of lists of numbers.
 
         Raises:
-            ValueError: if there are not as many targets as sources, or either is
-                something else than strings.
+            ValueError: if there are not as many targets as sources, either is something
+                else than strings, or a target has more tokens than the model positions.
         """
         sources, targets = check_pairs(sources, targets)
         sources, marks = self._protected(sources)
         targets = map(self._symbols_in, as_texts(targets), marks)
         encoded = self.target_tokenizer.encode([*targets])
         labels = [self.sentence_format.labels(ids) for ids in encoded]
+        longest = max(map(len, labels), default=0)
+        must = f"have at most {self._limit} tokens, those that the model has places for"
+        expect(longest <= self._limit, "targets", must, longest)
         scores = self._token_scores(self._encode_sources(sources), labels)
+        if token_scores:
+            given = len(self.sentence_format.target_prefix)
+            return [own[given:] for own in scores]
         return [sum(own) for own in scores]
 
     def _search(self, texts, prefixes):
@@ -216,6 +224,10 @@ class BaseTranslator:
                 stacklevel=4,
             )
         return [self.sentence_format.source(ids, self._longest) for ids in sources]
+
+    def _batches(self, lengths, size=None):
+        """Batches of sentences of those lengths, see `batching.batches`."""
+        return batches(lengths, size or self.config.batch_size, self._longest)
 
     def _hypotheses(self, ids, scores):
         """The `Hypothesis` of each row of ids and its score."""
@@ -280,3 +292,18 @@ def check_pairs(sources, targets):
     as_texts(targets)
     must_be_as_many(targets, sources, "targets", "sources")
     return sources, targets
+
+
+def check_vocabulary(name, tokenizer, size):
+    """Raise a `ValueError` unless a tokenizer has as many tokens as its model."""
+    found = tokenizer.vocab_size
+    expect(found == size, name, f"have the model's {size} tokens", found)
+
+
+def check_special_ids(name, tokenizer, config):
+    """Raise a `ValueError` unless a tokenizer's special ids are a config's."""
+    special = tokenizer.special
+    expected = (config.pad_id, config.begin_id, config.end_id)
+    found = (special.pad, special.begin, special.end)
+    what = f"have the model's ids {expected} of pad, begin and end"
+    expect(found == expected, name, what, found)

@@ -27,49 +27,13 @@ class BeamState(NamedTuple):
     finished_tokens: Any
     # (B, W) float32, log-probability / length penalty, best first; -inf for none
     finished_scores: Any
-    # (B * W,) int32, the row of the cache that each live hypothesis continues
+    # (B, W) int32, the hypothesis, one step before, that each live one continues
     parents: Any
-    # leaves (B * W, ...), rows in the order of the live hypotheses one step before
+    # leaves (B * W, ...), of the hypotheses one step before
     cache: Any
 
 
-def initial_state(cache, max_lengths, beam, length, special, prompt):
-    """A `BeamState` with one empty live hypothesis a sentence, in the first slot."""
-    first_BW = ops.expand_dims(max_lengths > 0, 1) & (ops.arange(beam) == 0)
-    live_log_probs = ops.where(first_BW, 0.0, search.IMPOSSIBLE)
-    slots_BW = ops.zeros_like(live_log_probs, dtype="int32")
-    rows = ops.shape(max_lengths)[0]
-    tokens = ops.full((rows, beam, length), special.pad, dtype="int32")
-    index, last_B1, _ = search.start(prompt, max_lengths, special)
-    return BeamState(
-        index=index,
-        last=slots_BW + last_B1,
-        live_tokens=tokens,
-        live_log_probs=live_log_probs,
-        finished_tokens=tokens,
-        finished_scores=ops.full_like(live_log_probs, search.IMPOSSIBLE),
-        parents=caches.rows(slots_BW, beam),
-        cache=caches.repeat(cache, beam),
-    )
-
-
-def beam_search(
-    step,
-    cache,
-    max_lengths,
-    lengths,
-    prefix=None,
-    free_prefix=0,
-    *,
-    beam=4,
-    length_penalty=0.6,
-    penalty="gnmt",
-    special=search.OURS,
-    copies=None,
-    stops=None,
-    prompt=None,
-    loop=search.run,
-):
+class BeamSearch(search.Search):
     """Keeps the `beam` best hypotheses of each sentence at every step.
 
     `score = log-probability / penalty(tokens)`, each hypothesis by its own number of
@@ -82,74 +46,133 @@ def beam_search(
     batch mates.
 
     Args:
-        step: `step(ids (R, 1) int32, cache, index () int32) -> (logits (R, 1, V),
-            cache)`, R = B * beam.
-        cache: nested structure of arrays with B rows, repeated and then reordered with
-            the hypotheses.
-        max_lengths: (B,) int32, most tokens for each sentence, END counted; 0 for a
-            sentence to skip.
-        lengths: increasing tuple, the longest of all limits the last: a cache of
-            `lengths[0]` positions on axis -2 grows in these stages.
-        prefix: (B, P) int32 or None, tokens that each translation must begin with,
-            padded.
-        free_prefix: how many of them, the first ones, cost nothing.
+        step: as in `Search`.
         beam: hypotheses kept, W.
         length_penalty: exponent of the penalty, 0 for none.
         penalty: "gnmt" or "power", see `search.length_penalty`.
-        special: the model's `SpecialTokens`.
-        copies: `search.Copies` of each sentence, or None.
-        stops: the ids that end a hypothesis; END alone when absent.
-        prompt: a `search.Prompt`, where hypotheses go on with what the cache holds
-            already; a hypothesis has the tokens behind its prompt only.
-        loop: what advances the `BeamState` to its end, as `search.run` does; another
-            one may look at it on the way.
-
-    Returns:
-        tokens (B, W, lengths[-1]) int32, best first, END included and PAD after it;
-        scores (B, W) float32, -inf where fewer than W hypotheses exist.
+        **options: those of `Search`.
 
     Source: Wu et al. 2016, section 7 (penalty); the arrangement is that of Flax's
     `examples/wmt`.
     """
-    max_lengths = ops.cast(max_lengths, "int32")
-    prefix = caches.repeat(prefix, beam)
-    stops = stops or (special.end,)
-    _, _, given_B1 = search.start(prompt, max_lengths, special)
-    limits_R = caches.repeat(max_lengths, beam)
-    copies = caches.repeat(copies, beam)
 
-    def advance(state):
-        # A compiler makes one pass of this reordering and of the step's writing.
-        cache = caches.reorder(state.cache, state.parents) if beam > 1 else state.cache
-        last_R1 = ops.reshape(state.last, (-1, 1))
-        logits_R1V, cache = step(last_R1, cache, state.index)
-        forced = search.forced_at(state.index, prefix, free_prefix, special)
+    def __init__(self, step, beam=4, length_penalty=0.6, penalty="gnmt", **options):
+        super().__init__(step, beam, **options)
+        self.length_penalty = length_penalty
+        self.penalty = penalty
+
+    def begin(self, request, cache, length, index=0):
+        """A `BeamState` with one empty live hypothesis a sentence, in the first slot.
+
+        Args:
+            request: a `Request`.
+            cache: nested structure of arrays with B rows, repeated and then reordered
+                with the hypotheses.
+            length: the longest of all limits, L.
+            index: positions that the cache holds already.
+        """
+        beam = self.width
+        is_wanted_B1 = ops.expand_dims(request.max_lengths > 0, 1)
+        first_BW = is_wanted_B1 & (ops.arange(beam) == 0)
+        live_log_probs = ops.where(first_BW, 0.0, search.IMPOSSIBLE)
+        shape = (ops.shape(request.max_lengths)[0], beam, length)
+        tokens = ops.full(shape, self.special.pad, dtype="int32")
+        return BeamState(
+            index=ops.convert_to_tensor(index, "int32"),
+            last=self.first_tokens(request),
+            live_tokens=tokens,
+            live_log_probs=live_log_probs,
+            finished_tokens=tokens,
+            finished_scores=ops.full_like(live_log_probs, search.IMPOSSIBLE),
+            parents=ops.zeros_like(live_log_probs, dtype="int32"),
+            cache=caches.repeat(cache, beam),
+        )
+
+    def advance(self, request, state):
+        """The next `BeamState`."""
+        beam = self.width
+        cache = state.cache
+        if beam > 1:
+            # A compiler makes one pass of this reordering and of the step's writing.
+            cache = caches.reorder(cache, caches.rows(state.parents, beam))
         # One row supplies at most `beam` extensions that live on, and those that end.
-        logits_RV = logits_R1V[:, 0]
-        tokens_RL = ops.reshape(state.live_tokens, (-1, lengths[-1]))
-        room_R = limits_R - state.index
-        closed = search.closed_by(copies, tokens_RL, room_R, special, logits_RV)
-        most = beam + len(stops)
-        found = search.candidates(logits_RV, most, special, *forced, stops, closed)
+        most = beam + len(self.stops)
+        own = (state.last, state.live_tokens, state.index, most)
+        found, cache = self.next_tokens(request, cache, *own)
+        given_B1 = self.given(request)
         written_B1 = ops.maximum(state.index + 1 - given_B1, 1)
-        charge_B1 = search.length_penalty(written_B1, length_penalty, penalty)
+        penalty = (self.length_penalty, self.penalty)
+        charge_B1 = search.length_penalty(written_B1, *penalty)
         may_end_B1 = state.index >= given_B1
-        limits = (max_lengths, may_end_B1, stops)
-        return (extend(state, cache, *found, charge_B1, *limits),)
+        limits = (request.max_lengths, may_end_B1, self.stops)
+        return extend(self, request, state, cache, *found, charge_B1, *limits)
 
-    def going(state):
-        return ops.any(state.live_log_probs > search.IMPOSSIBLE)
+    def choose(self, request, totals_BN, ids_BN, count):
+        """The log-probabilities and the places of the best extensions, best first."""
+        return ops.top_k(totals_BN, count)
 
-    size = (beam, lengths[-1])
-    begun = initial_state(cache, max_lengths, *size, special, prompt)
-    state = loop(advance, going, begun, lengths)
-    exists_BW1 = ops.expand_dims(state.finished_scores > search.IMPOSSIBLE, 2)
-    tokens = ops.where(exists_BW1, state.finished_tokens, special.pad)
-    return tokens, state.finished_scores
+    def keep(self, live_BC):
+        """Those that live on, of what was chosen: likewise."""
+        return ops.top_k(live_BC, self.width)
+
+    def live(self, state):
+        """True `(B,)` where a sentence has a live hypothesis."""
+        return ops.any(state.live_log_probs > search.IMPOSSIBLE, axis=1)
+
+    def result(self, state):
+        """The finished hypotheses.
+
+        Returns:
+            tokens (B, W, L) int32, best first, END included and PAD after it; scores
+            (B, W) float32, -inf where fewer than W hypotheses exist.
+        """
+        exists_BW1 = ops.expand_dims(state.finished_scores > search.IMPOSSIBLE, 2)
+        tokens = ops.where(exists_BW1, state.finished_tokens, self.special.pad)
+        return tokens, state.finished_scores
+
+
+def beam_search(
+    step,
+    cache,
+    max_lengths,
+    lengths,
+    prefix=None,
+    *,
+    copied=None,
+    loop=None,
+    **options,
+):
+    """A whole `BeamSearch`, in one graph.
+
+    Args:
+        step: as in `Search`.
+        cache: nested structure of arrays with B rows.
+        max_lengths, prefix, copied: as in `Request`.
+        lengths: increasing tuple, the longest of all limits the last: a cache of
+            `lengths[0]` positions on axis -2 grows in these stages.
+        loop: what advances the `BeamState` to its end, as `search.run` does; another
+            one may look at it on the way.
+        **options: those of `BeamSearch`.
+
+    Returns:
+        tokens and scores, as `BeamSearch.result`.
+    """
+    max_lengths = ops.cast(max_lengths, "int32")
+    request = search.Request(max_lengths, prefix=prefix, copied=copied)
+    return BeamSearch(step, **options)(request, cache, lengths, loop)
 
 
 def extend(
-    state, cache, log_probs_RK, ids_RK, charge_B1, max_lengths, may_end_B1, stops
+    beam_search,
+    request,
+    state,
+    cache,
+    log_probs_RK,
+    ids_RK,
+    charge_B1,
+    max_lengths,
+    may_end_B1,
+    stops,
 ):
     """The next `BeamState`, from each row's candidates and the cache after the step.
 
@@ -162,9 +185,11 @@ def extend(
     totals_BN = ops.reshape(totals_BWK, (-1, beam * k))
     # Of each hypothesis as many may end as there are stops.
     count = beam * (1 + len(stops))
-    log_probs_BC, choices_BC = ops.top_k(totals_BN, count)
+    ids_BN = ops.reshape(ids_RK, (-1, beam * k))
+    best = beam_search.choose(request, totals_BN, ids_BN, count)
+    log_probs_BC, choices_BC = best
     choices_BC = ops.cast(choices_BC, "int32")
-    ids_BC = search.pick(ops.reshape(ids_RK, (-1, beam * k)), choices_BC)
+    ids_BC = search.pick(ids_BN, choices_BC)
     parents_BC = choices_BC // k
     before_BCL = search.pick(state.live_tokens, parents_BC)
     tokens_BCL = search.write(before_BCL, ids_BC, state.index)
@@ -174,12 +199,12 @@ def extend(
 
     scores_BC = ops.where(ends_BC, log_probs_BC / charge_B1, search.IMPOSSIBLE)
     scores_BN = ops.concatenate([state.finished_scores, scores_BC[:, :beam]], axis=1)
-    finished_scores, kept_BW = ops.top_k(scores_BN, beam)
+    finished_scores, kept_BW = ops.top_k(scores_BN, state.finished_scores.shape[1])
     tokens_BNL = ops.concatenate([state.finished_tokens, tokens_BCL[:, :beam]], axis=1)
     finished_tokens = search.pick(tokens_BNL, kept_BW)
 
     live_BC = ops.where(ends_BC, search.IMPOSSIBLE, log_probs_BC)
-    live_log_probs, kept_BW = ops.top_k(live_BC, beam)
+    live_log_probs, kept_BW = beam_search.keep(live_BC)
     is_over_B1 = live_log_probs[:, :1] / charge_B1 <= finished_scores[:, -1:]
     return BeamState(
         index=index,
@@ -188,6 +213,6 @@ def extend(
         live_log_probs=ops.where(is_over_B1, search.IMPOSSIBLE, live_log_probs),
         finished_tokens=finished_tokens,
         finished_scores=finished_scores,
-        parents=caches.rows(search.pick(parents_BC, kept_BW), beam),
+        parents=search.pick(parents_BC, kept_BW),
         cache=cache,
     )

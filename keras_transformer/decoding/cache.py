@@ -10,17 +10,15 @@ from keras import ops
 
 
 def repeat(cache, width):
-    """Gives each of B sentences `width` rows: `(B, ...)` become `(B * width, ...)`.
-
-    None stays None, and a plain integer what it is.
-    """
+    """Gives each of B sentences `width` rows: `(B, ...)` become `(B * width, ...)`."""
 
     def repeated(leaf):
-        if isinstance(leaf, int):
-            return leaf
-        return ops.repeat(leaf, width, axis=0)
+        rest = leaf.shape[1:]
+        # Not `ops.repeat`: PyTorch asks a tensor how often.
+        copies = ops.tile(ops.expand_dims(leaf, 1), (1, width, *[1 for _ in rest]))
+        return ops.reshape(copies, (-1, *rest))
 
-    return keras.tree.map_structure(repeated, cache, none_is_leaf=False)
+    return keras.tree.map_structure(repeated, cache)
 
 
 def rows(choices_BC, width):
@@ -40,6 +38,22 @@ def reorder(cache, rows):
         return ops.take(leaf, rows, axis=0)
 
     return keras.tree.map_structure(taken, cache)
+
+
+def select(nested, sentences, count):
+    """Some of `count` sentences, each with all rows that it has in each leaf.
+
+    None stays None, and a scalar what it is.
+    """
+
+    def selected(leaf):
+        if len(leaf.shape) == 0:
+            return leaf
+        rest = leaf.shape[1:]
+        own = ops.reshape(leaf, (count, -1, *rest))
+        return ops.reshape(ops.take(own, sentences, axis=0), (-1, *rest))
+
+    return keras.tree.map_structure(selected, nested, none_is_leaf=False)
 
 
 def extend(cache, length):

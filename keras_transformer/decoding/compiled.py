@@ -1,19 +1,52 @@
-"""A function of tensors, compiled as the backend does it.
+"""Functions of tensors, compiled as the backend does it.
 
-This is the only code of the search that knows backends.
+This and `traced`, PyTorch's part, is the only code of the search that knows backends.
 """
 
 import keras
+import numpy as np
+from keras import ops
 
 
 def compiled(function, model):
-    """`function(*tensors) -> tensors` that reads the variables of `model`.
+    """`function(*arrays) -> arrays`, nested ones, that reads the variables of `model`.
 
     JAX compiles once for each set of shapes, TensorFlow traces once for each but the
-    number of rows, torch runs as it is. The variables may change between calls.
+    number of rows, torch once a set of shapes is met often. The variables may change
+    between calls.
     """
     makers = {"jax": for_jax, "tensorflow": for_tensorflow, "torch": for_torch}
     return makers[keras.backend.backend()](function, model)
+
+
+def advancing(search, model):
+    """`advance(request, state, length, fewer) -> (state, live)` of a `Search`.
+
+    It goes on until no more than `fewer` sentences are live, or position `length` is
+    reached.
+    """
+
+    def advance(request, state, length, fewer):
+        def goes_on(state):
+            number = ops.sum(ops.cast(search.live(state), "int32"))
+            return ops.logical_and(number > fewer, state.index < length)
+
+        def body(state):
+            return (search.advance(request, state),)
+
+        (state,) = ops.while_loop(goes_on, body, (state,))
+        return state, search.live(state)
+
+    if keras.backend.backend() == "torch":
+        from .traced import advancing_steps
+
+        return advancing_steps(search, model)
+    function = compiled(advance, model)
+
+    def call(request, state, length, fewer):
+        return function(request, state, np.int32(length), np.int32(fewer))
+
+    return call
 
 
 def for_jax(function, model):
@@ -21,13 +54,13 @@ def for_jax(function, model):
 
     # As arguments: captured, they would become constants of every compiled shape.
     @jax.jit
-    def pure(values, *tensors):
+    def pure(values, *arrays):
         mapping = list(zip(model.variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            return function(*tensors)
+            return function(*arrays)
 
-    def call(*tensors):
-        return pure([variable.value for variable in model.variables], *tensors)
+    def call(*arrays):
+        return pure([variable.value for variable in model.variables], *arrays)
 
     return call
 
@@ -35,20 +68,24 @@ def for_jax(function, model):
 def for_tensorflow(function, model):
     import tensorflow as tf
 
-    traces = {}
+    functions = {}
 
-    def call(*tensors):
-        specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in tensors]
-        key = tuple(specs)
-        if key not in traces:
-            options = dict(input_signature=specs, autograph=False)
-            traces[key] = tf.function(function, **options)
-        return traces[key](*tensors)
+    def spec_of(x):
+        return tf.TensorSpec((None, *x.shape[1:]) if len(x.shape) else (), x.dtype)
+
+    def call(*arrays):
+        specs = keras.tree.map_structure(spec_of, arrays, none_is_leaf=False)
+        key = tuple(keras.tree.flatten(specs))
+        if key not in functions:
+            options = dict(autograph=False, jit_compile=True)
+            traced = tf.function(function, **options)
+            functions[key] = traced.get_concrete_function(*specs)
+        return functions[key](*arrays)
 
     return call
 
 
 def for_torch(function, model):
-    import torch
+    from .traced import Traced
 
-    return torch.inference_mode()(function)
+    return Traced(function, model)

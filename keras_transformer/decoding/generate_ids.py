@@ -7,52 +7,64 @@ from .chosen_search import chosen_search
 
 # New tokens that a cache has room for at first, and then.
 STAGES = (16, 64)
+ALL = 1 << 30  # of a prompt's tokens cost nothing
 
 
-def generate_ids(
-    model, config, stops, prefill_ids, prompt_ids, sizes, max_lengths, seeds
-):
-    """The continuations of a batch of prompts.
-
-    The first positions, which all prompts have, are read at once; the rest of longer
-    prompts is forced, token by token, at no cost.
+class ContinuationSearch:
+    """How the search for the continuations of a batch of prompts begins, and goes on.
 
     Args:
         model: a `CausalLM`.
         config: a `DecodingConfig`.
         stops: ids that end a continuation.
-        prefill_ids: `(B, M)` int32, the first tokens of each prompt: less than any has.
-        prompt_ids: `(B, P)` int32, each prompt as a whole, the model's PAD after it.
-        sizes: `(B,)` int32, the tokens of each prompt.
-        max_lengths: `(B,)` int32, most tokens of a prompt and its continuation but for
-            the first; 0 for a row to skip.
-        seeds: `(B, n_best)` int32, for sampling.
-
-    Returns:
-        ids `(B, W, L)`, those of the prompt without its first and then the
-        continuation, and scores `(B, W)` of the W hypotheses.
     """
-    decoder = model.decoder
-    special = model.config.special
-    lengths = stages(prompt_ids.shape[1], config.extra_length, model.config.longest)
-    cache = decoder.empty_cache(ops.shape(prompt_ids)[0], lengths[0])
-    read = prefill_ids.shape[1]
-    if read:
-        cache = decoder.prefill(prefill_ids, cache)
-    prompt = search.Prompt(read, prompt_ids[:, read], sizes - 1)
-    prefix = prompt_ids[:, 1:] if prompt_ids.shape[1] > 1 else None
-    search_for = chosen_search(config, seeds)
-    return search_for(
-        decoder.step,
-        cache,
-        max_lengths,
-        lengths,
-        prefix,
-        prompt=prompt,
-        free_prefix=prompt_ids.shape[1],
-        special=special,
-        stops=stops,
-    )
+
+    def __init__(self, model, config, stops):
+        self.model = model
+        self.config = config
+        self.search = chosen_search(
+            config,
+            model.decoder.step,
+            special=model.config.special,
+            stops=stops,
+            free_prefix=ALL,
+        )
+
+    def lengths(self, prefill_ids, prompt_ids, *others):
+        """The lengths that the cache is to have, increasing, by the prompts' width."""
+        longest = self.model.config.longest
+        return stages(prompt_ids.shape[1], self.config.extra_length, longest)
+
+    def begin(self, prefill_ids, prompt_ids, sizes, max_lengths, seeds):
+        """The `Request` and the first state of a search.
+
+        The first positions, which all prompts have, are read at once; the rest of
+        longer prompts is forced, token by token, at no cost.
+
+        Args:
+            prefill_ids: `(B, M)` int32, the first tokens of each prompt: less than any
+                has.
+            prompt_ids: `(B, P)` int32, each prompt as a whole, the model's PAD after
+                it.
+            sizes: `(B,)` int32, the tokens of each prompt.
+            max_lengths: `(B,)` int32, most tokens of a prompt and its continuation but
+                for the first; 0 for a row to skip.
+            seeds: `(B, n_best)` int32, for sampling.
+        """
+        lengths = self.lengths(prefill_ids, prompt_ids)
+        decoder = self.model.decoder
+        cache = decoder.empty_cache(ops.shape(prompt_ids)[0], lengths[0])
+        read = prefill_ids.shape[1]
+        if read:
+            cache = decoder.prefill(prefill_ids, cache)
+        request = search.Request(
+            max_lengths,
+            prefix=prompt_ids[:, 1:] if prompt_ids.shape[1] > 1 else None,
+            seeds=seeds,
+            last=prompt_ids[:, read],
+            given=sizes - 1,
+        )
+        return request, self.search.begin(request, cache, lengths[-1], read)
 
 
 def stages(width, extra_length, longest):

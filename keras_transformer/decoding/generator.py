@@ -8,11 +8,18 @@ from keras import ops
 from ..config import DecodingConfig, expect
 from ..data.buckets import bucket_edges
 from ..runs.bars import advance
-from .base_translator import BaseTranslator, Hypothesis
-from .batching import batches, pad
+from .base_translator import (
+    BaseTranslator,
+    Hypothesis,
+    check_special_ids,
+    check_vocabulary,
+)
+from .batching import pad
 from .compiled import compiled
-from .generate_ids import generate_ids
-from .translator import COMPUTING, best_of, log_probs_of, seeds_of
+from .generate_ids import ContinuationSearch
+from .log_probs import best_of, log_probs_of, seeds_of
+from .searcher import Searcher
+from .translator import COMPUTING
 
 
 class Generator(BaseTranslator):
@@ -46,7 +53,8 @@ class Generator(BaseTranslator):
     def __init__(self, model, tokenizer, config=None, stop=()):
         config = config or DecodingConfig()
         super().__init__(tokenizer, tokenizer, config, model.config.longest)
-        check_tokenizer(model.config, tokenizer)
+        check_vocabulary("tokenizer", tokenizer, model.config.vocab_size)
+        check_special_ids("tokenizer", tokenizer, model.config)
         self.model = model
         self.tokenizer = tokenizer
         self.begin = tokenizer.prompt_prefix
@@ -56,8 +64,8 @@ class Generator(BaseTranslator):
         expect(not wrong, "stop", "be tokens of the vocabulary", wrong)
         chosen = [known[piece] for piece in stop]
         self.stops = (self._special.end, *tokenizer.stops, *chosen)
-        generate = functools.partial(generate_ids, model, config, self.stops)
-        self._generate_ids = compiled(generate, model)
+        task = ContinuationSearch(model, config, self.stops)
+        self._generate_ids = Searcher(task, model, config.batch_size)
         self._score_ids = compiled(functools.partial(log_probs_of, model), model)
 
     @classmethod
@@ -92,7 +100,7 @@ class Generator(BaseTranslator):
             arrays = self._arrays(own, [texts[n] for n in batch], rows, width)
             with COMPUTING:
                 found = self._generate_ids(*map(ops.convert_to_tensor, arrays))
-            ids, scores = map(ops.convert_to_numpy, found)
+            ids, scores = found
             for row, n in enumerate(batch):
                 new_ids = ids[row][:, len(prompts[n]) - 1 :]
                 n_best = self.config.n_best
@@ -139,18 +147,3 @@ class Generator(BaseTranslator):
 
     def _with_alignments(self, texts, results):
         expect(False, "alignments", "be absent for a language model", True)
-
-    def _batches(self, lengths):
-        return batches(lengths, self.config.batch_size, self._longest)
-
-
-def check_tokenizer(config, tokenizer):
-    """Raise a `ValueError` unless a tokenizer is that of a `CausalLMConfig`."""
-    found = tokenizer.vocab_size
-    must = f"have the model's {config.vocab_size} tokens"
-    expect(found == config.vocab_size, "tokenizer", must, found)
-    special = tokenizer.special
-    expected = (config.pad_id, config.begin_id, config.end_id)
-    found = (special.pad, special.begin, special.end)
-    what = f"have the model's ids {expected} of pad, begin and end"
-    expect(found == expected, "tokenizer", what, found)

@@ -7,145 +7,133 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from . import cache as caches
 from . import search
 
 
 class SampleState(NamedTuple):
-    """One hypothesis of each of B sentences, L positions at most."""
+    """W samples of each of B sentences, L positions at most."""
 
     # () int32, the position to be generated
     index: Any
-    # (B,) int32, the token before it
+    # (B, W) int32, the token before it
     last: Any
-    # (B, L) int32, generated so far, then PAD
+    # (B, W, L) int32, generated so far, then PAD
     tokens: Any
-    # (B,) float32, of the tokens so far
+    # (B, W) float32, of the tokens so far
     log_probs: Any
-    # (B,) bool, not ended and below its own limit
+    # (B, W) bool, not ended and below its own limit
     live: Any
-    # leaves (B, ...)
+    # leaves (B * W, ...)
     cache: Any
 
 
-def sampling(
-    step,
-    cache,
-    max_lengths,
-    lengths,
-    prefix=None,
-    free_prefix=0,
-    *,
-    seeds,
-    temperature=1.0,
-    top_k=0,
-    top_p=1.0,
-    special=search.OURS,
-    copies=None,
-    stops=None,
-    prompt=None,
-):
-    """Draws each token from `softmax(logits / temperature)`.
+class Sampling(search.Search):
+    """Draws each token from `softmax(logits / temperature)`, by the request's seeds.
 
     Args:
-        step, cache, max_lengths, lengths, prefix, free_prefix, special, copies, stops,
-            prompt: as for `beam_search`, with a beam of 1.
-        seeds: (B,) int32, one for each sentence.
+        step: as in `Search`.
+        samples: of each sentence, W.
         temperature: above 0; below 1 sharpens the distribution, above 1 flattens it.
         top_k: draw among that many most probable tokens; 0 for all.
         top_p: draw among the most probable tokens that together have at least this
             probability, after temperature and top_k; 1 for all.
-
-    Returns:
-        tokens (B, lengths[-1]) int32, END included and PAD after it; scores (B,)
-        float32, the log-probability of the tokens under the model itself, whatever the
-        temperature and restrictions.
+        **options: those of `Search`.
 
     Source: Holtzman et al. 2020, section 3 (top-p); Fan et al. 2018, section 5.1
     (top-k).
     """
-    max_lengths = ops.cast(max_lengths, "int32")
-    # All of the vocabulary when there is no top_k: `candidates` stops at its size.
-    k = top_k or 1 << 30
-    stops = stops or (special.end,)
-    first_index, last_B1, given_B1 = search.start(prompt, max_lengths, special)
-    given = given_B1[:, 0]
 
-    def advance(state):
-        last = ops.expand_dims(state.last, 1)
-        logits, cache = step(last, state.cache, state.index)
-        forced = search.forced_at(state.index, prefix, free_prefix, special)
-        logits_BV = logits[:, 0]
-        room = max_lengths - state.index
-        closed = search.closed_by(copies, state.tokens, room, special, logits_BV)
-        limits = (stops, closed)
-        log_probs, ids = search.candidates(logits_BV, k, special, *forced, *limits)
-        probs = restricted(log_probs, temperature, top_k, top_p)
-        column = draw(probs, uniform(seeds, state.index))
+    def __init__(self, step, samples=1, temperature=1.0, top_k=0, top_p=1.0, **options):
+        super().__init__(step, samples, **options)
+        self.temperature = temperature
+        self.top_k = top_k
+        self.top_p = top_p
+
+    def begin(self, request, cache, length, index=0):
+        """A `SampleState` of empty samples; arguments as for `BeamSearch.begin`."""
+        last_BW = self.first_tokens(request)
+        shape = (*ops.shape(last_BW), length)
+        is_wanted_B1 = ops.expand_dims(request.max_lengths > 0, 1)
+        return SampleState(
+            index=ops.convert_to_tensor(index, "int32"),
+            last=last_BW,
+            tokens=ops.full(shape, self.special.pad, dtype="int32"),
+            log_probs=ops.zeros_like(last_BW, dtype="float32"),
+            live=ops.tile(is_wanted_B1, (1, self.width)),
+            cache=caches.repeat(cache, self.width),
+        )
+
+    def advance(self, request, state):
+        """The next `SampleState`."""
+        # All of the vocabulary when there is no top_k: `candidates` stops at its size.
+        k = self.top_k or 1 << 30
+        own = (state.last, state.tokens, state.index, k)
+        (log_probs, ids), cache = self.next_tokens(request, state.cache, *own)
+        probs = restricted(log_probs, self.temperature, self.top_k, self.top_p)
+        seeds_R = ops.reshape(request.seeds, (-1,))
+        column = draw(probs, uniform(seeds_R, state.index))
         is_chosen = ops.arange(ids.shape[1]) == column
-        gained = ops.max(ops.where(is_chosen, log_probs, search.IMPOSSIBLE), axis=1)
-        chosen = ops.max(ops.where(is_chosen, ids, 0), axis=1)
-        ids = ops.where(state.live, chosen, special.pad)
+        gained_R = ops.max(ops.where(is_chosen, log_probs, search.IMPOSSIBLE), axis=1)
+        chosen_R = ops.max(ops.where(is_chosen, ids, 0), axis=1)
+        gained_BW = ops.reshape(gained_R, (-1, self.width))
+        chosen_BW = ops.reshape(chosen_R, (-1, self.width))
+        ids_BW = ops.where(state.live, chosen_BW, self.special.pad)
         index = state.index + 1
-        ends = search.is_one_of(ids, stops) & (state.index >= given)
-        advanced = SampleState(
+        may_end_B1 = state.index >= self.given(request)
+        ends_BW = search.is_one_of(ids_BW, self.stops) & may_end_B1
+        has_room_B1 = ops.expand_dims(index < request.max_lengths, 1)
+        return SampleState(
             index=index,
-            last=ops.maximum(ids, 0),
-            tokens=search.write(state.tokens, ids, state.index),
-            log_probs=state.log_probs + ops.where(state.live, gained, 0.0),
-            live=state.live & ~ends & (index < max_lengths),
+            last=ops.maximum(ids_BW, 0),
+            tokens=search.write(state.tokens, ids_BW, state.index),
+            log_probs=state.log_probs + ops.where(state.live, gained_BW, 0.0),
+            live=state.live & ~ends_BW & has_room_B1,
             cache=cache,
         )
-        return (advanced,)
 
-    def going(state):
-        return ops.any(state.live)
+    def live(self, state):
+        """True `(B,)` where a sentence has a sample that has not ended."""
+        return ops.any(state.live, axis=1)
 
-    start = (first_index, last_B1, cache, max_lengths)
-    begun = initial_state(*start, lengths[-1], special)
-    state = search.run(advance, going, begun, lengths)
-    return state.tokens, state.log_probs
+    def result(self, state):
+        """The samples.
 
-
-def initial_state(index, last_B1, cache, max_lengths, length, special):
-    """A `SampleState` of empty hypotheses; those of limit 0 are over."""
-    rows = ops.shape(max_lengths)[0]
-    return SampleState(
-        index=index,
-        last=last_B1[:, 0],
-        tokens=ops.full((rows, length), special.pad, dtype="int32"),
-        log_probs=ops.zeros_like(max_lengths, dtype="float32"),
-        live=max_lengths > 0,
-        cache=cache,
-    )
+        Returns:
+            tokens (B, W, L) int32, END included and PAD after it; scores (B, W)
+            float32, the log-probability of the tokens under the model itself, whatever
+            the temperature and restrictions.
+        """
+        return state.tokens, state.log_probs
 
 
-def restricted(log_probs_BK, temperature, top_k, top_p):
+def restricted(log_probs_RK, temperature, top_k, top_p):
     """The probabilities to draw from, of candidates that come best first."""
-    possible_BK = log_probs_BK > search.IMPOSSIBLE
+    possible_RK = log_probs_RK > search.IMPOSSIBLE
     if top_k:
-        count_BK = ops.cumsum(ops.cast(possible_BK, "int32"), axis=1)
-        possible_BK = ops.logical_and(possible_BK, count_BK <= top_k)
-    scaled_BK = ops.where(possible_BK, log_probs_BK / temperature, search.IMPOSSIBLE)
-    probs_BK = ops.softmax(scaled_BK, axis=1)
+        count_RK = ops.cumsum(ops.cast(possible_RK, "int32"), axis=1)
+        possible_RK = ops.logical_and(possible_RK, count_RK <= top_k)
+    scaled_RK = ops.where(possible_RK, log_probs_RK / temperature, search.IMPOSSIBLE)
+    probs_RK = ops.softmax(scaled_RK, axis=1)
     # A token is needed when those before it do not reach top_p.
-    before_BK = ops.cumsum(probs_BK, axis=1) - probs_BK
-    return ops.where(before_BK < top_p, probs_BK, 0.0)
+    before_RK = ops.cumsum(probs_RK, axis=1) - probs_RK
+    return ops.where(before_RK < top_p, probs_RK, 0.0)
 
 
-def draw(probs_BK, uniform_B):
-    """The column (B, 1) where a number in [0, 1) falls among the probabilities."""
-    reached_BK = ops.cumsum(probs_BK, axis=1)
-    target_B1 = ops.expand_dims(uniform_B, 1) * reached_BK[:, -1:]
+def draw(probs_RK, uniform_R):
+    """The column (R, 1) where a number in [0, 1) falls among the probabilities."""
+    reached_RK = ops.cumsum(probs_RK, axis=1)
+    target_R1 = ops.expand_dims(uniform_R, 1) * reached_RK[:, -1:]
     # The first token to pass the target; rounding may leave none, then the last that
     # has a probability.
-    passed_B = ops.sum(ops.cast(reached_BK <= target_B1, "int32"), axis=1)
-    columns_K = ops.arange(probs_BK.shape[1], dtype="int32")
-    last_B = ops.max(ops.where(probs_BK > 0, columns_K, 0), axis=1)
-    return ops.expand_dims(ops.minimum(passed_B, last_B), 1)
+    passed_R = ops.sum(ops.cast(reached_RK <= target_R1, "int32"), axis=1)
+    columns_K = ops.arange(probs_RK.shape[1], dtype="int32")
+    last_R = ops.max(ops.where(probs_RK > 0, columns_K, 0), axis=1)
+    return ops.expand_dims(ops.minimum(passed_R, last_R), 1)
 
 
 def uniform(seeds, index):
-    """A number in [0, 1) for each seed (B,) int32 and position.
+    """A number in [0, 1) for each seed (R,) int32 and position.
 
     It is the same alone, in any batch and on every backend. `keras.random` cannot do
     it: its seeds are not arrays. This is MurmurHash3's finaliser in wrapping 32-bit

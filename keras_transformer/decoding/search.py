@@ -16,28 +16,105 @@ IMPOSSIBLE = float("-inf")
 OURS = SpecialTokens()  # those of our own tokenizers
 
 
-class Prompt(NamedTuple):
-    """What a cache holds already when a search begins, and what is given beyond."""
+class Request(NamedTuple):
+    """What a search is given: the same at every step, B rows of each.
 
-    # int, positions in the cache
-    index: int
-    # (B,) int32, the token that is read next
-    last: Any
-    # (B,) int32, the first position whose token is not given: given tokens are those
-    # of the search's prefix, cost nothing, and end nothing
-    given: Any
-
-
-def start(prompt, rows, special):
-    """The first position () int32, the token before it, and what a prompt gives (B, 1).
-
-    `rows` is any (B,) int32.
+    A search closes over none of it, so that what is compiled for one request serves
+    every other of its shape.
     """
-    if prompt is None:
-        begins = ops.full_like(rows, special.begin)
-        prompt = Prompt(0, begins, ops.zeros_like(rows))
-    index = ops.convert_to_tensor(prompt.index, "int32")
-    return index, ops.expand_dims(prompt.last, 1), ops.expand_dims(prompt.given, 1)
+
+    # (B,) int32, most tokens of each sentence, END counted; 0 for one to skip
+    max_lengths: Any
+    # what the step reads beside the cache, such as an encoder's memory
+    memory: Any = ()
+    # (B, P) int32, padded: tokens that a hypothesis must begin with
+    prefix: Any = None
+    # (B, P) int32, how often it must hold each of P tokens
+    copied: Any = None
+    # (B, G, A, P) int32, terms that it must hold, see `TermSearch`
+    terms: Any = None
+    # (B, W) int32, what is drawn by
+    seeds: Any = None
+    # (B,) int32, the token that is read first; BEGIN when absent
+    last: Any = None
+    # (B,) int32, the first position that is no prompt's; 0 when absent. The tokens
+    # before it are those of the prefix, cost nothing, and end nothing
+    given: Any = None
+
+
+class Search:
+    """What beam search and sampling are: a state, and how it advances.
+
+    A subclass has `begin(request, cache, length, index=0)`, the first state,
+    `advance(request, state)`, the next one, `live(state)`, the sentences `(B,)` that
+    are to go on, and `result(state)`, the tokens and scores of their hypotheses.
+
+    Args:
+        step: `step(ids (R, 1) int32, cache, index () int32, *memory) -> (logits
+            (R, 1, V), cache)`, R = B * W.
+        width: hypotheses of a sentence, W.
+        special: the model's `SpecialTokens`.
+        stops: the ids that end a hypothesis; END alone when absent.
+        free_prefix: how many tokens of the prefix, the first ones, cost nothing.
+        first_copied: the first of the tokens that `Request.copied` counts; the others
+            come after it.
+    """
+
+    def __init__(
+        self, step, width, special=OURS, stops=None, free_prefix=0, first_copied=0
+    ):
+        self.step = step
+        self.width = width
+        self.special = special
+        self.stops = stops or (special.end,)
+        self.free_prefix = free_prefix
+        self.first_copied = first_copied
+
+    def __call__(self, request, cache, lengths, loop=None):
+        """The result for caches of these lengths, in one graph; `loop` is `run`."""
+        state = self.begin(request, cache, lengths[-1])
+        return self.result((loop or run)(self, request, state, lengths))
+
+    def first_tokens(self, request):
+        """The token (B, W) that is read first."""
+        last_B = request.last
+        if last_B is None:
+            last_B = ops.full_like(request.max_lengths, self.special.begin)
+        return ops.tile(ops.expand_dims(last_B, 1), (1, self.width))
+
+    def given(self, request):
+        """The first position (B, 1) that is no prompt's."""
+        given_B = request.given
+        if given_B is None:
+            given_B = ops.zeros_like(request.max_lengths)
+        return ops.expand_dims(given_B, 1)
+
+    def next_tokens(self, request, cache, last_BW, tokens_BWL, index, k):
+        """The best `candidates` of each row, and the cache after the step."""
+        last_R1 = ops.reshape(last_BW, (-1, 1))
+        logits_R1V, cache = self.step(last_R1, cache, index, *request.memory)
+        logits_RV = ops.cast(logits_R1V[:, 0], "float32")
+        forced_R = None
+        if request.prefix is not None:
+            forced_B = forced_at(index, request.prefix, self.special.pad)
+            forced_R = caches.repeat(forced_B, self.width)
+        masks = self.masks(request, tokens_BWL, index, logits_RV.shape[1])
+        is_free = index < self.free_prefix
+        limits = (self.special, forced_R, is_free, self.stops, *masks)
+        return candidates(logits_RV, k, *limits), cache
+
+    def masks(self, request, tokens_BWL, index, vocabulary):
+        """Which tokens may not come next, and which are candidates in any case.
+
+        Each is `(R, V)`, or None for no tokens.
+        """
+        if request.copied is None:
+            return None, None
+        tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
+        room_R = caches.repeat(request.max_lengths - index, self.width)
+        copied_RP = caches.repeat(request.copied, self.width)
+        span = (self.first_copied, self.special.end, vocabulary)
+        return closed_by(copied_RP, tokens_RL, room_R, *span), None
 
 
 def is_one_of(ids, numbers):
@@ -90,52 +167,44 @@ def top_k(logits_RV, k):
     return values_RK, pick(groups_RK, index_RK // size) * size + index_RK % size
 
 
-def closed_by(copies, tokens_RL, room_R, special, logits_RV):
-    """What `candidates` must know of `Copies`; None without them."""
-    if copies is None:
-        return None
-    return copies.closed(tokens_RL, room_R, special.end, logits_RV.shape[-1])
+def closed_by(copied_RP, tokens_RL, room_R, first, end, vocabulary):
+    """True `(R, V)` where a token may not come next, if some come so many times.
 
+    A copied token may not come too often, the end not before all have come, and nothing
+    else where there is room for no more than these.
 
-class Copies(NamedTuple):
-    """Tokens that a translation holds exactly as often as it is told.
-
-    They are `first`, `first + 1` and so on, P of them.
+    Args:
+        copied_RP: how often each of P tokens is to come: `first`, `first + 1` and so
+            on.
+        tokens_RL: what was generated so far.
+        room_R: how many tokens may follow.
+        first: the first of the P tokens.
+        end: the end token.
+        vocabulary: V.
     """
-
-    first: int
-    # (R, P) int32
-    wanted: Any
-
-    def closed(self, tokens_RL, room_R, end, vocabulary):
-        """True `(R, V)` where a token may not come next.
-
-        A copied token may not come too often, the end not before all have come, and
-        nothing else where there is room for no more than these.
-
-        Args:
-            tokens_RL: what was generated so far.
-            room_R: how many tokens may follow.
-            end: the end token.
-            vocabulary: V.
-        """
-        number = self.wanted.shape[1]
-        copied_P = self.first + ops.arange(number, dtype="int32")
-        is_copy_RLP = ops.expand_dims(tokens_RL, 2) == copied_P
-        left_RP = self.wanted - ops.sum(ops.cast(is_copy_RLP, "int32"), axis=1)
-        missing_R1 = ops.sum(left_RP, axis=1, keepdims=True)
-        after = vocabulary - self.first - number
-        room_RV = ops.pad(left_RP, [[0, 0], [self.first, after]])
-        ids_V = ops.arange(vocabulary, dtype="int32")
-        is_copy_V = (ids_V >= self.first) & (ids_V < self.first + number)
-        is_spent_RV = is_copy_V & (room_RV <= 0)
-        is_early_RV = (ids_V == end) & (missing_R1 > 0)
-        is_late_R1 = (missing_R1 > 0) & (missing_R1 >= ops.expand_dims(room_R, 1))
-        return is_spent_RV | is_early_RV | (is_late_R1 & ~is_copy_V)
+    number = copied_RP.shape[1]
+    copied_P = first + ops.arange(number, dtype="int32")
+    is_copy_RLP = ops.expand_dims(tokens_RL, 2) == copied_P
+    left_RP = copied_RP - ops.sum(ops.cast(is_copy_RLP, "int32"), axis=1)
+    missing_R1 = ops.sum(left_RP, axis=1, keepdims=True)
+    room_RV = ops.pad(left_RP, [[0, 0], [first, vocabulary - first - number]])
+    ids_V = ops.arange(vocabulary, dtype="int32")
+    is_copy_V = (ids_V >= first) & (ids_V < first + number)
+    is_spent_RV = is_copy_V & (room_RV <= 0)
+    is_early_RV = (ids_V == end) & (missing_R1 > 0)
+    is_late_R1 = (missing_R1 > 0) & (missing_R1 >= ops.expand_dims(room_R, 1))
+    return is_spent_RV | is_early_RV | (is_late_R1 & ~is_copy_V)
 
 
 def candidates(
-    logits_RV, k, special, forced_R=None, is_free=None, stops=(), closed_RV=None
+    logits_RV,
+    k,
+    special,
+    forced_R=None,
+    is_free=None,
+    stops=(),
+    closed_RV=None,
+    wanted_RV=None,
 ):
     """The best tokens of each row and their log-probabilities.
 
@@ -143,7 +212,7 @@ def candidates(
     generated, at most two, get -inf.
 
     Args:
-        logits_RV: logits.
+        logits_RV: logits, float32.
         k: how many possible tokens are wanted.
         special: the model's `SpecialTokens`.
         forced_R: (R,) int32 or None: where it is not `special.pad`, that token is the
@@ -151,19 +220,24 @@ def candidates(
         is_free: () bool: whether the forced tokens cost nothing.
         stops: ids that may be generated in any case.
         closed_RV: True at tokens that are not possible, or None.
+        wanted_RV: True at tokens that come before all others, or None.
 
     Returns:
         log_probs_RK (float32, under the unrestricted softmax), ids_RK (int32). K is
         `k + 2` or the vocabulary size.
     """
     vocabulary = logits_RV.shape[-1]
-    logits_RV = ops.cast(logits_RV, "float32")
     # The top of the logits is the top of the softmax: only K of V log-probabilities are
     # ever computed.
     open_RV = logits_RV
     if closed_RV is not None:
         open_RV = ops.where(closed_RV, IMPOSSIBLE, logits_RV)
-    values_RK, ids_RK = top_k(open_RV, min(k + 2, vocabulary))
+    first_RV = open_RV
+    if wanted_RV is not None:
+        first_RV = ops.where(wanted_RV, float("inf"), open_RV)
+    values_RK, ids_RK = top_k(first_RV, min(k + 2, vocabulary))
+    if wanted_RV is not None:
+        values_RK = ops.take_along_axis(open_RV, ids_RK, axis=1)
     for token in {*special.never_generated} - {*stops}:
         values_RK = ops.where(ids_RK == token, IMPOSSIBLE, values_RK)
     total_R1 = ops.logsumexp(logits_RV, axis=-1, keepdims=True)
@@ -192,35 +266,29 @@ def write(tokens, ids, index):
     return ops.where(here, ops.expand_dims(ids, -1), tokens)
 
 
-def forced_at(index, prefix_RP, free_prefix, special):
-    """What `candidates` must know of a prefix at a position: the token, if it is free.
-
-    Args:
-        index: () int32.
-        prefix_RP: (R, P) int32, padded; or None.
-        free_prefix: how many positions, the first ones, cost nothing.
-        special: the model's `SpecialTokens`.
-    """
-    if prefix_RP is None:
-        return None, None
-    here_P = ops.arange(prefix_RP.shape[1]) == index
-    offset_R = ops.sum(ops.where(here_P, prefix_RP - special.pad, 0), axis=1)
-    return ops.cast(offset_R, "int32") + special.pad, index < free_prefix
+def forced_at(index, prefix_BP, pad):
+    """The token `(B,)` of a prefix at a position, `pad` where it has none."""
+    here_P = ops.arange(prefix_BP.shape[1]) == index
+    offset_B = ops.sum(ops.where(here_P, prefix_BP - pad, 0), axis=1)
+    return ops.cast(offset_B, "int32") + pad
 
 
-def run(advance, going, state, lengths):
-    """Advances a search until it is over or has `lengths[-1]` positions.
+def run(search, request, state, lengths):
+    """Advances a search until it is over or has `lengths[-1]` positions, in one graph.
 
     The cache is as long as `lengths[0]` at first, and grows to the next length only
     when the search gets there: most translations are much shorter than the limit, and
-    every step costs as much as the cache is long.
-
-    `advance(state)` gives `(state,)`, as `keras.ops.while_loop` wants it, and
-    `going(state)` whether it is to go on. The last state has an empty cache.
+    every step costs as much as the cache is long. The last state has an empty cache.
     """
+
+    def going(state):
+        return ops.any(search.live(state))
 
     def goes_on(state):
         return ops.logical_and(going(state), state.index < lengths[0])
+
+    def advance(state):
+        return (search.advance(request, state),)
 
     (state,) = ops.while_loop(goes_on, advance, (state,))
     if len(lengths) == 1:
@@ -228,7 +296,7 @@ def run(advance, going, state, lengths):
 
     def with_more_room():
         longer = state._replace(cache=caches.extend(state.cache, lengths[1]))
-        return run(advance, going, longer, lengths[1:])
+        return run(search, request, longer, lengths[1:])
 
     def as_it_is():
         return state._replace(cache=())

@@ -24,10 +24,10 @@ def recorder(states):
     The search itself is what it always is.
     """
 
-    def loop(advance, going, state, lengths):
+    def loop(search, request, state, lengths):
         states.append(state)
-        while bool(going(state)) and int(state.index) < lengths[-1]:
-            (state,) = advance(state)
+        while bool(ops.any(search.live(state))) and int(state.index) < lengths[-1]:
+            state = search.advance(request, state)
             states.append(state)
         return state
 

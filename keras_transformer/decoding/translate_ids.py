@@ -1,7 +1,5 @@
 """From source ids to the ids of translations: what a backend compiles."""
 
-import functools
-
 from keras import ops
 
 from ..layers.masks import padding_mask
@@ -12,67 +10,96 @@ from .chosen_search import chosen_search
 SLACK = 8
 
 
-def translate_ids(
-    model,
-    config,
-    source_ids,
-    max_lengths,
-    seeds=None,
-    prefix=None,
-    copied=None,
-    lengths=None,
-    target_prefix=(),
-    first_copied=0,
-    **loop,
-):
-    """The translations of a batch of source ids.
+class TranslationSearch:
+    """How the search for a batch of translations begins, and goes on.
 
     Args:
         model: a `Transformer`.
         config: a `DecodingConfig`.
-        source_ids: `(B, S)` int32, END included, the model's PAD after it.
-        max_lengths: `(B,)` int32, most tokens of each translation; 0 for a row to skip.
-        seeds: `(B, n_best)` int32, for sampling.
-        prefix: `(B, P)` int32, what each translation must begin with, PAD after it, the
-            target prefix included; the target prefix alone when absent, or when P is 0.
-        copied: `(B, P)` int32, how often each translation must hold each of P tokens;
-            no such tokens when absent, or when P is 0.
-        lengths: lengths of the cache, increasing; the last is the longest translation.
-            When absent, they are chosen by S.
         target_prefix: ids with which all translations begin at no cost, as those of a
             `SentenceFormat`.
-        first_copied: the first of the tokens of `copied`; the others come after it.
-        **loop: `loop` of `beam_search`.
+        first_copied: the first of the tokens that are copied; the others come after it.
+        **terms: of a `TermSearch`: `places` and `is_inner`.
+    """
+
+    def __init__(self, model, config, target_prefix=(), first_copied=0, **terms):
+        self.model = model
+        self.config = config
+        self.target_prefix = target_prefix
+        self.search = chosen_search(
+            config,
+            model.decoder.step,
+            special=model.config.special,
+            free_prefix=len(target_prefix),
+            first_copied=first_copied,
+            **terms,
+        )
+
+    def lengths(self, source_ids, *others):
+        """The lengths that the cache is to have, increasing, by the source's width."""
+        return stages(source_ids.shape[1], self.config, self.model.config.longest)
+
+    def begin(
+        self,
+        source_ids,
+        max_lengths,
+        seeds=None,
+        prefix=None,
+        copied=None,
+        terms=None,
+        lengths=None,
+    ):
+        """The `Request` and the first state of a search.
+
+        Args:
+            source_ids: `(B, S)` int32, END included, the model's PAD after it.
+            max_lengths: `(B,)` int32, most tokens of each translation; 0 for a row to
+                skip.
+            seeds: `(B, n_best)` int32, for sampling.
+            prefix: `(B, P)` int32, what each translation must begin with, PAD after it,
+                the target prefix included; the target prefix alone when absent, or when
+                P is 0.
+            copied: `(B, P)` int32, how often each translation must hold each of P
+                tokens; no such tokens when absent, or when P is 0.
+            terms: `(B, G, A, P)` int32, as in `Request`; none when absent.
+            lengths: of the cache, increasing; the last is the longest translation.
+                `lengths(source_ids)` when absent.
+        """
+        lengths = lengths or self.lengths(source_ids)
+        decoder = self.model.decoder
+        source_mask = padding_mask(source_ids, self.model.config.special.pad)
+        memory = self.model.encoder(source_ids, source_mask)
+        if prefix is None or prefix.shape[1] == 0:
+            prefix = every_row(self.target_prefix, max_lengths)
+        if copied is not None and copied.shape[1] == 0:
+            copied = None
+        request = search.Request(
+            max_lengths,
+            memory=(decoder.cross_cache(memory), source_mask),
+            prefix=prefix,
+            copied=copied,
+            terms=terms,
+            seeds=seeds,
+        )
+        cache = decoder.empty_cache(ops.shape(source_ids)[0], lengths[0])
+        return request, self.search.begin(request, cache, lengths[-1])
+
+
+def translate_ids(model, config, *arrays, lengths=None, loop=search.run, **options):
+    """The translations of a batch of source ids, as one graph.
+
+    Args:
+        model, config, **options: as for a `TranslationSearch`.
+        *arrays, lengths: as for its `begin`.
+        loop: that of `beam_search`.
 
     Returns:
         ids `(B, W, lengths[-1])` and scores `(B, W)` of the W hypotheses.
     """
-    decoder = model.decoder
-    special = model.config.special
-    lengths = lengths or stages(source_ids.shape[1], config, model.config.longest)
-    source_mask = padding_mask(source_ids, special.pad)
-    memory = model.encoder(source_ids, source_mask)
-    step = functools.partial(
-        decoder.step, cross_cache=decoder.cross_cache(memory), source_mask=source_mask
-    )
-    cache = decoder.empty_cache(ops.shape(source_ids)[0], lengths[0])
-    if prefix is None or prefix.shape[1] == 0:
-        prefix = every_row(target_prefix, max_lengths)
-    copies = None
-    if copied is not None and copied.shape[1] > 0:
-        copies = search.Copies(first_copied, copied)
-    search_for = chosen_search(config, seeds)
-    return search_for(
-        step,
-        cache,
-        max_lengths,
-        lengths,
-        prefix,
-        copies=copies,
-        free_prefix=len(target_prefix),
-        special=special,
-        **loop,
-    )
+    task = TranslationSearch(model, config, **options)
+    lengths = lengths or task.lengths(*arrays)
+    request, state = task.begin(*arrays, lengths=lengths)
+    return task.search.result(loop(task.search, request, state, lengths))
 
 
 def stages(width, config, longest):

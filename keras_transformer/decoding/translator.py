@@ -2,13 +2,13 @@
 
 import functools
 import threading
-import zlib
 
 import numpy as np
 from keras import ops
 
 from ..config import DecodingConfig, expect
 from ..runs.bars import advance
+from ..text.glossary import Glossary
 from ..text.lines import checked_text
 from ..text.markup import MOST, counts_of
 from . import attention as attentions
@@ -18,10 +18,15 @@ from .base_translator import (
     Hypothesis,
     as_texts,
     check_pairs,
+    check_special_ids,
+    check_vocabulary,
 )
-from .batching import batches, pad, padded_width
+from .batching import pad, padded_width
 from .compiled import compiled
-from .translate_ids import translate_ids
+from .log_probs import best_of, seeds_of, translation_log_probs
+from .searcher import Searcher
+from .translate_ids import TranslationSearch
+from .wanted_terms import WantedTerms, as_array, by_shape, check_room, places_of
 
 # Held by who computes: a backend gives one computation all processors, and compiles
 # each but once. On torch each thread that calls has OpenMP threads of its own; with
@@ -43,9 +48,12 @@ class Translator(BaseTranslator):
         source_tokenizer: the `Tokenizer` of the source language.
         target_tokenizer: that of the target language; the same one when absent.
         config: a `DecodingConfig`; the paper's search when absent.
+        glossary: a `Glossary`, or what one is made of: a source sentence with one of
+            its terms gets a translation with that term's.
 
     Raises:
-        ValueError: if a tokenizer's vocabulary or its special ids are not the model's.
+        ValueError: if a tokenizer's vocabulary or its special ids are not the model's,
+            or the glossary cannot be used.
 
     Examples:
         >>> from keras_transformer.config import preset
@@ -61,12 +69,22 @@ class Translator(BaseTranslator):
     Source: Vaswani et al. 2017, section 6.1.
     """
 
-    def __init__(self, model, source_tokenizer, target_tokenizer=None, config=None):
+    def __init__(
+        self,
+        model,
+        source_tokenizer,
+        target_tokenizer=None,
+        config=None,
+        glossary=None,
+    ):
         target_tokenizer = target_tokenizer or source_tokenizer
         config = config or DecodingConfig()
         longest = model.config.longest
         super().__init__(source_tokenizer, target_tokenizer, config, longest)
-        check_tokenizers(model.config, source_tokenizer, target_tokenizer)
+        sizes = (model.config.source_vocab_size, model.config.target_vocab_size)
+        check_vocabulary("source_tokenizer", source_tokenizer, sizes[0])
+        check_vocabulary("target_tokenizer", target_tokenizer, sizes[1])
+        check_special_ids("target_tokenizer", target_tokenizer, model.config)
         self.model = model
         self._special = self.sentence_format.special
         self._prefix = self.sentence_format.target_prefix
@@ -75,20 +93,32 @@ class Translator(BaseTranslator):
             return compiled(functools.partial(function, model, *arguments), model)
 
         has_markup = self.markup is not None
-        self._first_copied = source_tokenizer.first_symbol if has_markup else 0
-        given = dict(target_prefix=self._prefix, first_copied=self._first_copied)
-        translate = functools.partial(translate_ids, **given)
-        self._translate_ids = with_model(translate, config)
+        first_copied = source_tokenizer.first_symbol if has_markup else 0
+        given = dict(target_prefix=self._prefix, first_copied=first_copied)
+        self._terms = None
+        is_inner = None
+        if glossary is not None:
+            is_able = config.search != "sampling"
+            expect(is_able, "glossary", "be absent with search='sampling'", glossary)
+            self._terms = WantedTerms(Glossary.of(glossary), target_tokenizer)
+            is_inner = self._terms.is_inner
+
+        def searcher(places):
+            options = dict(given, places=places, is_inner=is_inner)
+            task = TranslationSearch(model, config, **options)
+            return Searcher(task, model, self._batch_size(places))
+
+        self._searcher = functools.cache(searcher)
         self._score_ids = with_model(translation_log_probs)
         self._attend_ids = with_model(attentions.weights_of)
         self._align_ids = with_model(attentions.aligning)
 
     @classmethod
-    def load(cls, run, config=None):
+    def load(cls, run, config=None, glossary=None):
         """The translator of a run directory, as `keras-transformer train` leaves it."""
         from ..runs.run import Run
 
-        return Run.open(run).translator(config)
+        return Run.open(run).translator(config, glossary)
 
     def attention(self, source, target=None):
         """What all layers and heads look at for a sentence and its translation.
@@ -188,23 +218,21 @@ class Translator(BaseTranslator):
         """
         search = self.config.search
         expect(search == "beam", "search", "be 'beam' for a trace", search)
+        expect(not self._terms, "glossary", "be absent for a trace", self._terms)
         checked_text(text, "text")
         texts, _ = self._protected([text])
         (source_ids,) = self._encode_sources(texts)
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
         with COMPUTING:
-            translate_ids(
-                self.model,
-                self.config,
+            task = self._searcher(0).task
+            begun = task.begin(
                 self._rows([source_ids], 1, len(source_ids)),
                 ops.convert_to_tensor([limit], dtype="int32"),
                 copied=ops.convert_to_tensor(self._copied(texts, rows=1)),
                 lengths=(limit,),
-                target_prefix=self._prefix,
-                first_copied=self._first_copied,
-                loop=traces.recorder(states),
             )
+            traces.recorder(states)(task.search, *begun, (limit,))
         pieces = self.target_tokenizer.pieces
         return [traces.step(state, pieces, self._special.pad) for state in states]
 
@@ -217,9 +245,12 @@ class Translator(BaseTranslator):
             encoded = self.target_tokenizer.encode(prefixes)
             forced = [[*self._prefix, *ids] for ids in encoded]
         filler = [self._special.end]
-        planned = [*self._batches([len(ids) for ids in sources])]
-        work = sum(rows * width for _, rows, width in planned)
-        for batch, rows, width in planned:
+        terms = [[] for _ in texts]
+        if self._terms is not None:
+            terms = [self._terms.of(text) for text in texts]
+        planned = [*self._planned([len(ids) for ids in sources], terms)]
+        work = sum(rows * width for _, rows, width, _ in planned)
+        for batch, rows, width, shape in planned:
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
             seeds = np.zeros((rows, n_best), "int32")
@@ -237,9 +268,13 @@ class Translator(BaseTranslator):
                 self._rows(own, rows, self._width(most) if most else 0),
                 ops.convert_to_tensor(copied),
             )
+            if shape:
+                wanted = [terms[n] for n in batch]
+                room = limits - copied.sum(axis=1)
+                check_room(wanted, room, own, [texts[n] for n in batch])
+                inputs += (ops.convert_to_tensor(as_array(wanted, rows, shape)),)
             with COMPUTING:
-                found = self._translate_ids(*inputs)
-            ids, scores = map(ops.convert_to_numpy, found)
+                ids, scores = self._searcher(places_of(shape))(*inputs)
             for row, n in enumerate(batch):
                 found = best_of(ids[row], scores[row], n_best, self._special.pad)
                 results[n] = self._hypotheses(*found)
@@ -247,6 +282,19 @@ class Translator(BaseTranslator):
             share = rows * width / work
             advance(share * len(texts), kind=(rows, width))
         return results
+
+    def _planned(self, lengths, terms):
+        """The indices, rows and width of batches, and the one shape of their terms."""
+        for shape, numbers in by_shape(terms).items():
+            own = [lengths[n] for n in numbers]
+            size = self._batch_size(places_of(shape))
+            for batch, rows, width in self._batches(own, size):
+                yield [numbers[n] for n in batch], rows, width, shape
+
+    def _batch_size(self, places):
+        """How many sentences are searched together, with so many more hypotheses."""
+        config = self.config
+        return max(1, config.batch_size * config.beam // (config.beam + places))
 
     def _token_scores(self, sources, labels):
         scores = [()] * len(sources)
@@ -294,55 +342,9 @@ class Translator(BaseTranslator):
             input_rows = self._rows([inputs[n] for n in batch], *shape, [special.begin])
             yield batch, (source_rows, input_rows)
 
-    def _batches(self, lengths):
-        return batches(lengths, self.config.batch_size, self._longest)
-
     def _width(self, length):
         return padded_width(length, self._longest)
 
     def _rows(self, lists, rows, width, filler=()):
         array = pad(lists, rows, width, self._special.pad, filler)
         return ops.convert_to_tensor(array)
-
-
-def seeds_of(text, config):
-    """The seeds of a text's samples, a function of nothing else about its batch."""
-    names = [f"{config.seed} {sample} {text}" for sample in range(config.n_best)]
-    return [zlib.crc32(name.encode()) >> 1 for name in names]
-
-
-def best_of(ids_WL, scores_W, n_best, pad):
-    """The ids of the best hypotheses of a sentence, as lists, and their scores."""
-    order = np.argsort(-scores_W, kind="stable")
-    best = [w for w in order if scores_W[w] > -np.inf][:n_best]
-    what = "give finite scores: its weights are broken"
-    expect(best, "the model", what, scores_W.tolist())
-    rows = [ids_WL[w] for w in best]
-    return [row[row != pad].tolist() for row in rows], scores_W[best]
-
-
-def translation_log_probs(model, source_ids, target_ids, labels):
-    """The log-probability of each label `(B, T)` of a `Transformer`."""
-    inputs = {"source_ids": source_ids, "target_ids": target_ids}
-    return log_probs_of(model, inputs, labels)
-
-
-def log_probs_of(model, inputs, labels):
-    """The log-probability of each label `(B, T)` of a model of these inputs."""
-    logits = ops.cast(model(inputs, training=False), "float32")
-    chosen = ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2)
-    return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)
-
-
-def check_tokenizers(config, source_tokenizer, target_tokenizer):
-    """Raise a `ValueError` unless two tokenizers are those of a `TransformerConfig`."""
-    for side, tokenizer in (("source", source_tokenizer), ("target", target_tokenizer)):
-        expected = getattr(config, f"{side}_vocab_size")
-        found = tokenizer.vocab_size
-        what = f"have the model's {expected} tokens"
-        expect(found == expected, f"{side}_tokenizer", what, found)
-    special = target_tokenizer.special
-    expected = (config.pad_id, config.begin_id, config.end_id)
-    found = (special.pad, special.begin, special.end)
-    what = f"have the model's ids {expected} of pad, begin and end"
-    expect(found == expected, "target_tokenizer", what, found)

@@ -83,19 +83,23 @@ def copy_of(model):
 
 
 class OnJax(Distribution):
-    """All devices, by Keras's `ModelParallel`; with "data" in groups of one device."""
+    """All devices, by Keras's `ModelParallel`; with "data" in groups of one device.
 
-    def __init__(self, how, model_devices):
+    They are those that are present, or those of a machine that is only described.
+    """
+
+    def __init__(self, how, model_devices, devices=None):
+        devices = devices or jax.devices()
         self.process = jax.process_index()
-        self.processes = jax.process_count()
-        here = jax.local_device_count()
+        self.processes = len({device.process_index for device in devices})
+        here = len(devices) // self.processes
         shared = (model_devices or here) if how == "model" else 1
         expectation = f"divide the {here} devices of a process"
         expect(here % shared == 0, "model_devices", expectation, shared)
         self.model_devices = shared
         self.devices = here // shared
         shape = (self.processes * self.devices, shared)
-        mesh = distribution.DeviceMesh(shape, ("data", "model"))
+        mesh = distribution.DeviceMesh(shape, ("data", "model"), devices)
         layout = distribution.LayoutMap(mesh)
         if how == "model":
             layout.update(AXES)

@@ -47,15 +47,12 @@ class Document:
     """The text of a file and its segments; a subclass knows a format.
 
     Attributes:
+        path: what errors call it.
+        options: an `Options`.
         text: all of it.
         starts: where each line begins.
         segments: what to translate, a list of `Segment`.
         language: the code of its language, if it says which.
-
-    Args:
-        path: what errors call it.
-        data: its bytes.
-        options: an `Options`.
     """
 
     declared = None  # finds the name of the encoding in the bytes; UTF-8 without
@@ -83,18 +80,12 @@ class Document:
     def structure(self, filled):
         """What a translation must leave as it is, for a comparison.
 
-        Args:
-            filled: the keys of the segments that were translated.
+        `filled` are the keys of the segments that were translated.
         """
         raise NotImplementedError
 
     def fill(self, segment, pieces):
-        """Put a translation in its place.
-
-        Args:
-            segment: one of `segments`.
-            pieces: `(start, end, text)` of what is new in the segment's text, in order.
-        """
+        """Put a translation in its place, as `(start, end, text)` in the segment."""
         for start, end, text in pieces:
             self.change(segment.start + start, segment.start + end, text)
 

@@ -4,6 +4,7 @@ import json
 import re
 
 from ..config import expect
+from ..data.tables import parsed
 from .document import Document, Segment, spliced
 
 EMPTY = r'{}\s*:\s*(""|null)'
@@ -18,7 +19,7 @@ class JSONLines(Document):
         self.rows = []
         for line in re.finditer(r"[^\r\n]*[^\s][^\r\n]*", self.text):
             where = f"line {self.line_of(line.start())}"
-            row = self.parsed(line[0], f"{self.path}, {where},")
+            row = parsed(line[0], f"{self.path}, {where},")
             self.rows.append(row)
             text = row.get(column)
             is_text = text is None or isinstance(text, str)
@@ -32,15 +33,6 @@ class JSONLines(Document):
                 self.change(*place, before + json.dumps(text))
         known = {name for row in self.rows for name in row}
         expect(column in known, "column", f"be one of {sorted(known)}", column)
-
-    def parsed(self, line, where):
-        """The object of a line."""
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where} must be JSON; received {error}") from None
-        expect(isinstance(row, dict), where, "be an object", row)
-        return row
 
     def place(self, row, line, where):
         """The place of a row's translation, and the key where it has none yet.

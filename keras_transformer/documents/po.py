@@ -9,6 +9,8 @@ import re
 from translate.storage import pypo
 
 from ..config import expect
+from ..data.catalogues import texts
+from ..text.opened import readable
 from .document import Document, Segment, check_languages, spliced
 
 CHARSET = re.compile(rb"charset=([\w-]+)")
@@ -30,14 +32,11 @@ class PO(Document):
         # In other encodings, and with mixed ends of lines, it does not read all.
         text = CHARSET.sub(b"charset=UTF-8", self.text.encode(), count=1)
         self.store = pypo.pofile(encoding="utf-8")
-        try:
+        with readable(self.path, "PO file", ValueError):
             self.store.parse(text.replace(b"\r\n", b"\n"))
             units = [unit for unit in self.store.units if not unit.isobsolete()]
             places = STRINGS.finditer(self.text)
             self.entries = list(zip(units, places, strict=True))
-        except ValueError as error:
-            message = f"{self.path} must be a readable PO file; received {error}"
-            raise ValueError(message) from None
         header = self.store.parseheader()
         check_languages(self.path, (None, header.get("Language")), self.options)
         self.filled = {}
@@ -115,8 +114,3 @@ class PO(Document):
             if number not in filled:
                 parts.append([texts(unit.target), unit.isfuzzy()])
         return parts
-
-
-def texts(text):
-    """The forms of a text, one or more."""
-    return [str(form) for form in getattr(text, "strings", [text])]

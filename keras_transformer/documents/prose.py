@@ -8,15 +8,9 @@ class Prose(Document):
     """A document whose parser gives texts without what begins their lines."""
 
     def place_of(self, content, first, begin=0):
-        """The place of each character of a text, and of each end of a line.
+        """The place of each character of a text and of each end of a line, or None.
 
-        Args:
-            content: the text.
-            first: the number of its first line, from 0.
-            begin: where to look in that line at the earliest.
-
-        Returns:
-            a list, or None if the lines do not have the text.
+        The text begins in the line number `first`, from 0, at `begin` or later.
         """
         places = []
         for number, line in enumerate(content.split("\n"), first):
@@ -32,13 +26,9 @@ class Prose(Document):
         return places
 
     def segment(self, content, places, line, fixed, details=None):
-        """The segment of a text.
+        """The segment of a text as the parser gives it, with its characters' places.
 
-        Args:
-            content: the text, as the parser gives it.
-            places: where its characters are.
-            line: the number of its first line, from 0.
-            fixed: spans of it that are never translated.
+        Its first line has the number `line`, from 0; `fixed` are spans that stay.
         """
         where = f"line {line + 1}"
         must = "be without tabs and odd ends of lines in a text"

@@ -38,6 +38,11 @@ OBJECTS = (
 DOMAINS = ("", "py:", "c:", "cpp:", "js:", "std:")
 
 
+def any_option():
+    """What reads the value of an option that nobody here knows."""
+    return directives.unchanged
+
+
 class Described(Directive):
     """The description of an object: a signature, and what is said of it."""
 
@@ -45,7 +50,7 @@ class Described(Directive):
     final_argument_whitespace = True
     has_content = True
     holder = nodes.container
-    option_spec = collections.defaultdict(lambda: directives.unchanged, noindex=str)
+    option_spec = collections.defaultdict(any_option, noindex=str)
 
     def run(self):
         node = self.holder()
@@ -85,8 +90,8 @@ class RST(Prose):
             message = f"{self.path}: the cells of {tables} tables stay as they are"
             warnings.warn(message, stacklevel=2)
         last = 0
-        for node in self.tree.findall(lambda node: isinstance(node, TEXTS)):
-            if not node.rawsource or is_aside(node):
+        for node in self.tree.findall(is_text):
+            if is_aside(node):
                 continue
             content = node.rawsource
             line, places = self.found(content, node.line, last)
@@ -162,6 +167,11 @@ class RST(Prose):
                 about.append(node.astext())
             found.append(about)
         return found
+
+
+def is_text(node):
+    """Whether something holds a text that the parser kept as it was written."""
+    return isinstance(node, TEXTS) and node.rawsource
 
 
 def is_aside(node):

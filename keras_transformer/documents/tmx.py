@@ -4,11 +4,12 @@ Source: GALA, TMX 1.4b.
 """
 
 from ..config import expect
+from ..data.xml import REVIEW
 from .document import check_languages, primary, spliced
 from .xml import XML
 
 # The format has no states; properties are of one's own.
-REVIEW = '<prop type="x-state">needs-review</prop>'
+STATE = f'<prop type="x-state">{REVIEW}</prop>'
 
 
 class TMX(XML):
@@ -63,7 +64,7 @@ class TMX(XML):
 
     def fill(self, segment, pieces):
         target, tuv = segment.details
-        new = f"{REVIEW}<seg>{spliced(segment.text, pieces)}</seg>"
+        new = f"{STATE}<seg>{spliced(segment.text, pieces)}</seg>"
         if target is not None:
             self.change(target.start, target.end, new)
             return

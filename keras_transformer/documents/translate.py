@@ -1,15 +1,14 @@
 """Translate a document: open, translate its segments, write it back, look again."""
 
 import contextlib
-import gzip
 import operator
 import warnings
-import zlib
 
 from ..config import expect
 from ..runs.bars import doing
 from ..runs.extras import needed
-from ..runs.sealed_files import check_regular, new_file
+from ..runs.sealed_files import new_file
+from ..text.opened import opened, readable
 
 needed("translate", "pysbd", "markdown_it", "docutils", extra="documents")
 
@@ -73,9 +72,9 @@ def translate_document(
     """
     make = CLASSES[kind or format_of(source)]
     options = Options(column, into, tuple(languages or (None, None)))
-    with contextlib.ExitStack() as opened:
-        file = opened.enter_context(new_file(output))
-        review_file = review and opened.enter_context(new_file(review))
+    with contextlib.ExitStack() as files:
+        file = files.enter_context(new_file(output))
+        review_file = review and files.enter_context(new_file(review))
         data = read_bytes(source)
         document = make(source, data, options)
         splitter = splitter_for(document.language or options.languages[0])
@@ -94,7 +93,7 @@ def translate_document(
         def remake(content):
             return make(source, content, options)
 
-        file.buffer.write(checked(remake, data, changes))
+        file.buffer.write(checked(document, data, changes, remake))
         if review:
             write_review(review_file, rows)
 
@@ -118,15 +117,8 @@ def best_of(document, pieces, translate):
 
 def read_bytes(path):
     """The bytes of a file, plain or `.gz`."""
-    try:
-        check_regular(path)
-        opened = gzip.open if str(path).endswith(".gz") else open
-        with opened(path, "rb") as file:
-            data = file.read(LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        message = f"{path} must be a readable file; received {reason}"
-        raise ValueError(message) from None
+    with readable(path, "file"), opened(path) as file:
+        data = file.read(LARGEST + 1)
     must = f"have at most {LARGEST:,} bytes"
     expect(len(data) <= LARGEST, path, must, "more")
     return data
@@ -151,25 +143,26 @@ def certainty(hypotheses):
     return sum(scores) / max(1, len(scores))
 
 
-def checked(remake, data, changes):
+def checked(document, data, changes, remake):
     """The bytes of a document with the changes of its segments.
+
+    `data` are its bytes as they are, and `remake` makes a document of such.
 
     Raises:
         ValueError: if something else changes; it names the first segment to blame.
     """
-    written, keeps = filled(remake, data, changes)
+    written, keeps = filled(document, changes, remake)
     if keeps:
         return written
     good = 0
     bad = len(changes)
     while bad - good > 1:
         middle = (good + bad) // 2
-        _, keeps = filled(remake, data, changes[:middle])
+        _, keeps = filled(remake(data), changes[:middle], remake)
         if keeps:
             good = middle
         else:
             bad = middle
-    document = remake(data)
     segment = document.segments[bad - 1]
     new = spliced(segment.text, changes[bad - 1])
     where = f"{document.path}, {segment.place},"
@@ -177,9 +170,8 @@ def checked(remake, data, changes):
     raise ValueError(f"{where} must {must}; received {new!r}")
 
 
-def filled(remake, data, changes):
+def filled(document, changes, remake):
     """A document's bytes with changes of its first segments; if it keeps all else."""
-    document = remake(data)
     pairs = list(zip(document.segments, changes))
     for segment, own in pairs:
         document.fill(segment, own)

@@ -6,15 +6,16 @@ Source: OASIS, XLIFF 1.2 and 2.1.
 import re
 
 from ..config import expect
+from ..data.xml import REVIEW
 from .document import check_languages, spliced
 from .xml import XML
 
 # Where a translation that is the source itself is none.
 OPEN_STATES = ("new", "needs-translation", "initial")
 STATE = re.compile(r"""\s+(?:state|state-qualifier|subState)\s*=\s*("[^"]*"|'[^']*')""")
-REVIEW = ' state="needs-review-translation"'
+UNREVIEWED = f' state="{REVIEW}-translation"'
 # In version 2 a segment has the state; "translated" is what nobody reviewed yet.
-REVIEW_2 = ' state="translated" subState="mt:needs-review"'
+UNREVIEWED_2 = f' state="translated" subState="mt:{REVIEW}"'
 
 
 class XLIFF(XML):
@@ -75,10 +76,10 @@ class XLIFF(XML):
         if self.is_new:
             self.mark(unit.start, unit.inner)
         else:
-            begin = STATE.sub("", begin)[:-1] + f"{REVIEW}>"
+            begin = STATE.sub("", begin)[:-1] + f"{UNREVIEWED}>"
         self.change(*place, f"{before}{begin}{text}</{prefix}target>")
 
     def mark(self, start, end):
         """Give the start tag of a segment its state."""
         tag = STATE.sub("", self.text[start:end])
-        self.change(start, end, tag[:-1].rstrip() + f"{REVIEW_2}>")
+        self.change(start, end, tag[:-1].rstrip() + f"{UNREVIEWED_2}>")

@@ -5,6 +5,7 @@ import html
 import re
 from xml.parsers import expat
 
+from ..text.opened import readable
 from .document import Document, Segment
 
 TAG = re.compile(r"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
@@ -40,10 +41,11 @@ class Element:
 
 
 def parse(text):
-    """The root of an XML text, as an `Element`; it may declare no entities.
+    """The root of an XML text, as an `Element`.
 
     Raises:
-        ValueError: if it does, or is not well-formed.
+        ValueError: if it declares entities.
+        ExpatError: if it is not well-formed.
     """
     data = text.encode()
     parser = expat.ParserCreate("utf-8")
@@ -77,10 +79,7 @@ def parse(text):
     parser.StartElementHandler = begin
     parser.EndElementHandler = end
     parser.EntityDeclHandler = refuse
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise ValueError(str(error)) from None
+    parser.Parse(data, True)
     return root.children[0]
 
 
@@ -111,11 +110,8 @@ class XML(Document):
     errors = "xmlcharrefreplace"
 
     def find_segments(self):
-        try:
+        with readable(self.path, "XML file", ValueError, expat.ExpatError):
             self.root = parse(self.text)
-        except ValueError as error:
-            message = f"{self.path} must be a readable XML file; received {error}"
-            raise ValueError(message) from None
         self.units = list(self.find_units())
         for number, (source, *details) in enumerate(self.units):
             if self.visible(source) and self.is_open(source, *details):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import sys
 import time
 import warnings
@@ -10,15 +11,14 @@ from pathlib import Path
 from ..config import expect
 from ..data.cleaning import counted
 from ..data.pairs import is_path, read_pairs
-from ..data.sides import swapped
+from ..data.sides import SAMPLE, swapped
 from ..data.store import TokenStore
 from ..decoding.base_translator import BaseTranslator
 from ..runs.bars import doing, say
-from ..runs.card import changed
+from ..runs.card import HELD_OUT, changed
 from ..runs.run import Run
 from .scores import Scores, chosen_tokenize, corpus_scores
 
-HELD_OUT = "data/valid.jsonl"  # in a run, by `train`
 KNOWN = 2_000  # training pairs with which the test's are compared
 
 
@@ -68,15 +68,8 @@ def evaluate(translator, source=None, target=None, bleu_tokenize="auto", run=Non
             translator = run.translator()
     pairs = pairs_to_score(run, source, target)
     sources, references = zip(*pairs, strict=True)
-    is_one = sources == references
-    must = "be in two languages, not the same text"
-    expect(not is_one, "source and target", must, pairs.name)
-    if any(pairs.skipped.values()):
-        say(f"no pairs: {counted(pairs.skipped)}", file=sys.stderr)
+    say_skipped(pairs)
     bleu_tokenize = chosen_tokenize(bleu_tokenize, references)
-    shares = run and swapped(training_pairs(run), zip(sources, references))
-    if shares:
-        warnings.warn(f"source and target seem to be swapped: {shares}", stacklevel=2)
     digest = run and run.model_digest()
     begin = time.perf_counter()
     with doing("translating", len(sources), "sentences"):
@@ -94,16 +87,41 @@ def evaluate(translator, source=None, target=None, bleu_tokenize="auto", run=Non
     return Evaluation(scores, translations, seconds)
 
 
-def pairs_to_score(run, source, target):
-    """The `Pairs` of some files, or without those what the run held out."""
-    if source is not None:
-        return read_pairs(source, target)
-    path = run and run.path / HELD_OUT
-    has_own = path is not None and path.is_file()
-    must = "be given where no pairs of the training were held out"
-    expect(has_own, "source", must, source)
-    run.manifest.verify(HELD_OUT)
-    return read_pairs(path)
+def pairs_to_score(run, source=None, target=None):
+    """The `Pairs` of some files, or without those what a run held out.
+
+    Args:
+        run: the `Run` of the model, or None.
+        source, target: as for `evaluate`.
+
+    Raises:
+        ValueError: if there are no pairs, or both sides are the same.
+
+    Warns:
+        UserWarning: if the sides are swapped, by the words of the run's training.
+    """
+    if source is None:
+        path = run and run.path / HELD_OUT
+        has_own = path is not None and path.is_file()
+        must = "be given where no pairs of the training were held out"
+        expect(has_own, "source", must, source)
+        run.manifest.verify(HELD_OUT)
+        source = path
+    pairs = read_pairs(source, target)
+    sample = list(itertools.islice(pairs, SAMPLE))
+    is_one = all(source == target for source, target in sample)
+    must = "be in two languages, not the same text"
+    expect(not is_one, "source and target", must, pairs.name)
+    shares = run and swapped(training_pairs(run), sample)
+    if shares:
+        warnings.warn(f"source and target seem to be swapped: {shares}", stacklevel=3)
+    return pairs
+
+
+def say_skipped(pairs):
+    """Say what in files was no pair, once they have been read."""
+    if any(pairs.skipped.values()):
+        say(f"no pairs: {counted(pairs.skipped)}", file=sys.stderr)
 
 
 def training_pairs(run):

@@ -48,6 +48,10 @@ class CheckBatch:
     # `source_ids (B, S)` and `target_ids (B, T)`.
     inputs: dict[str, np.ndarray]
 
+    @property
+    def shape(self):
+        return self.inputs["source_ids"].shape
+
 
 def check_batches(run):
     """Batches of about the `SHAPES`: random pieces, and always the same ones."""
@@ -91,7 +95,7 @@ def compare(of, tolerance, batches, answers):
     Args:
         of: what is compared, in words.
         tolerance: the largest difference that is allowed.
-        batches: what `check_batches` gave.
+        batches: what `check_batches` gave; or arrays of ids.
         answers: a function of a batch that gives the model's numbers and the export's.
     """
     describe(f"comparing the {of.partition(',')[0]} with the model's")
@@ -99,9 +103,20 @@ def compare(of, tolerance, batches, answers):
     differences = []
     for batch in batches:
         ours, theirs = answers(batch)
-        shapes.append(batch.inputs["source_ids"].shape)
+        shapes.append(batch.shape)
         differences.append(np.abs(np.subtract(theirs, ours)).max())
     return Check(of, tuple(shapes), float(np.max(differences)), tolerance)
+
+
+def compare_numbers(batches, ours, theirs):
+    """The `Check` of logits, given two functions of a batch."""
+
+    def answers(batch):
+        logits = ops.convert_to_numpy(ours(batch))
+        scale = max(1.0, np.abs(logits).max())
+        return logits / scale, theirs(batch) / scale
+
+    return compare(OF_LOGITS, LOGITS_TOLERANCE, batches, answers)
 
 
 def compare_rows(model, logits):
@@ -109,25 +124,23 @@ def compare_rows(model, logits):
     config = model.config
     longest = config.longest or SHAPES[-1][1]
     random = np.random.default_rng(0)
-    differences = []
+    batches = []
     for rows, length in SHAPES:
         shape = (rows, min(length, longest))
         ids = random.integers(0, config.vocab_size, shape, dtype="int32")
         # What begins a document here begins none for others.
         ids[ids == config.begin_id] = (config.begin_id + 1) % config.vocab_size
-        ours = ops.convert_to_numpy(model(ids, training=False))
-        difference = np.abs(logits(ids) - ours).max()
-        differences.append(difference / max(1.0, np.abs(ours).max()))
-    largest = float(np.max(differences))
-    return Check(OF_LOGITS, SHAPES, largest, LOGITS_TOLERANCE)
+        batches.append(ids)
+    return compare_numbers(batches, model, logits)
 
 
 def compare_logits(run, model, logits):
     """The `Check` of an export, given as a function of source ids and target ids."""
 
-    def answers(batch):
-        ours = ops.convert_to_numpy(model(batch.inputs, training=False))
-        scale = max(1.0, np.abs(ours).max())
-        return ours / scale, logits(**batch.inputs) / scale
+    def ours(batch):
+        return model(batch.inputs)
 
-    return compare(OF_LOGITS, LOGITS_TOLERANCE, check_batches(run), answers)
+    def theirs(batch):
+        return logits(**batch.inputs)
+
+    return compare_numbers(check_batches(run), ours, theirs)

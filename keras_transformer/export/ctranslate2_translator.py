@@ -11,7 +11,7 @@ from ..decoding.base_translator import BaseTranslator
 from ..runs.bars import advance
 from ..runs.extras import needed
 from ..runs.run import read_tokenizers
-from ..runs.sealed_files import UNREADABLE, Manifest, similar
+from ..runs.sealed_files import Manifest, reading, similar
 from .export_directory import check_search
 
 # Finished hypotheses, in beams, after which the search of a sentence stops. Translator
@@ -79,11 +79,9 @@ class CTranslate2Translator(BaseTranslator):
         config = manifest.read_json(path.name)
         found = config.get("format")
         expect(found == "ctranslate2", "its format", "be 'ctranslate2'", found)
-        try:
+        with reading(path):
             search = DecodingConfig(**config["decoding"])
             positions = int(config["positions"])
-        except UNREADABLE as error:
-            raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
         search = dataclasses.replace(search, **changes)
         check_search(search, "CTranslate2")
         return cls(export, read_tokenizers(export), search, positions)

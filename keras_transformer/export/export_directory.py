@@ -67,8 +67,7 @@ def new_export(run, out, overwrite, format, *packages):
 
     Args:
         run: the `Run`.
-        out: directory to make.
-        overwrite: replace an export that is there.
+        out, overwrite: as for `new_directory`.
         format: what `config.json` calls it.
         *packages: names of the distributions that write it, beside Keras.
 
@@ -104,14 +103,12 @@ def told_of(about):
 def check_format(run, format):
     """Raise what says why a run cannot be exported to a format here.
 
-    Raises:
-        ValueError: if the format has no such model or tokenizer.
-        ImportError: if a package is not installed.
+    It is a `ValueError` about model or tokenizer, or an `ImportError`.
     """
     markup = run.tokenizers[0].markup
     must = f"have no markup for {format}, which takes texts without Python"
     expect(markup is None or format in KEEP_MARKUP, "the run", must, markup)
-    kind = getattr(run.tokenizers[0], "kind", "sentencepiece")
+    kind = run.tokenizers[0].kind
     if run.config.is_language_model:
         check_language_model(run, format, kind)
     else:
@@ -136,10 +133,6 @@ def check_language_model(run, format, kind):
     families_of(run.config.model)
     must = "be a checkpoint's own for huggingface"
     expect(kind == "language_model", "the tokenizer", must, kind)
-
-
-def write_json(path, content):
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def check_place(run, out):

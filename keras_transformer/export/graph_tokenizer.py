@@ -10,7 +10,6 @@ from ..pretrained.tokenizers.multilingual import (
     SPACE,
     WHITE,
 )
-from ..text.tokenizer import Tokenizer
 
 # Appended to a model, these bytes leave its normaliser the characters and take the
 # spaces from it.
@@ -30,19 +29,9 @@ def graph_tokenizer(tokenizer, name):
     Its ids are the tokenizer's but for ties: tensorflow-text has an older
     SentencePiece, which decides otherwise between cuts of the same score. In a unigram
     model a run of one character may have such, `. ..` and `.. .` for three dots; in one
-    of BPE nothing has.
-
-    Args:
-        tokenizer: a `Tokenizer`, `MarianTokenizer` or `MultilingualTokenizer`.
-        name: a name of its own: with equal ones, two are read from a SavedModel as one.
-
-    Returns:
-        an object to keep as an attribute of what is saved.
+    of BPE nothing has. With equal names, two are read from a SavedModel as one.
     """
-    if isinstance(tokenizer, Tokenizer):
-        return OwnGraph(tokenizer, name)
-    graphs = {"marian": MarianGraph, "multilingual": MultilingualGraph}
-    return graphs[tokenizer.kind](tokenizer, name)
+    return GRAPHS[tokenizer.kind](tokenizer, name)
 
 
 class OwnGraph(tf.Module):
@@ -177,3 +166,10 @@ def _where(wanted, texts):
 
 def _strip(texts):
     return replace(texts, f"^{STRIPPED}|{STRIPPED}$", "")
+
+
+GRAPHS = {
+    "sentencepiece": OwnGraph,
+    "marian": MarianGraph,
+    "multilingual": MultilingualGraph,
+}

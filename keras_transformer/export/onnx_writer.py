@@ -4,9 +4,9 @@ import tensorflow as tf
 import tf2onnx
 
 from ..layers.masks import padding_mask
+from ..runs.child_process import given_task
 from ..runs.run import Run
 from ..runs.work_folder import naming
-from .child_process import given_task
 
 OPSET = 18
 SOURCE_IDS = tf.TensorSpec((None, None), tf.int32, "source_ids")

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from ..config import DecodingConfig
 from ..decoding.translate_ids import translate_ids
+from ..runs.child_process import given_task
 from ..runs.run import Run
 from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat
-from .child_process import given_task
 from .graph_tokenizer import graph_tokenizer
 
 # Positions of the cache at first; it doubles when a translation gets longer.

@@ -1,4 +1,4 @@
-"""A run as a folder that `transformers` reads: a Marian model, or BART or T5 again."""
+"""A run as a folder that `transformers` reads, of Marian or of what it came from."""
 
 import dataclasses
 
@@ -6,18 +6,17 @@ import numpy as np
 from keras import ops
 from safetensors.numpy import save_file
 
-from ..pretrained import names, t5
-from ..pretrained.families import SAME_NAME, TENSORS, written_as
+from ..config import expect
+from ..pretrained import causal_lm, names, t5
+from ..pretrained.families import TENSORS, fairseq_settings, written_as
 from ..pretrained.tokenizers.marian import MarianTokenizer
 from ..runs.run import Run
+from ..runs.sealed_files import write_json
 from ..text.tokenizer import Tokenizer
-from .causal_lm_to_huggingface import causal_lm
-from .comparison import compare_logits
-from .export_directory import check_format, new_export, write_json
+from .comparison import compare_logits, compare_rows
+from .export_directory import check_format, new_export
 
 THEIR_NAMES = {"text.spm": "spiece.model"}
-# Others have the same name.
-ACTIVATIONS = {"silu": "swish", "gelu_tanh": "gelu_pytorch_tanh"}
 
 
 def huggingface(run, out, overwrite=False):
@@ -51,27 +50,47 @@ def huggingface(run, out, overwrite=False):
         ImportError: if torch or transformers is not installed.
     """
     run = Run.open(run)
-    config = run.config.model
     check_format(run, "huggingface")
-    if run.config.is_language_model:
-        return causal_lm(run, out, overwrite)
+    write = write_causal_lm if run.config.is_language_model else write_seq_2_seq
     export = new_export(run, out, overwrite, "huggingface", "torch", "transformers")
     with export as (aside, about):
-        family = written_as(config)
-        write_tokenizers = TOKENIZER_WRITERS.get(family, write_again)
-        write_tokenizers(aside, *run.tokenizers)
-        model = run.model("float32")
-        save_file(tensors(model), aside / "model.safetensors", {"format": "pt"})
-        write_json(aside / "config.json", settings_of(config))
-        # What BART's decoder is given, after its begin token.
-        first = None
-        if family == "bart":
-            (first,) = run.tokenizers[1].target_prefix
-        search = generation_config(config) | {"forced_bos_token_id": first}
-        write_json(aside / "generation_config.json", search)
-        check = compare_logits(run, model, logits_of(aside, config.pad_id))
-        about["check"] = check
+        about["check"] = check = write(aside, run, run.model("float32"))
     return check
+
+
+def write_seq_2_seq(out, run, model):
+    """Write a translation model, and give the `Check`."""
+    config = model.config
+    family = written_as(config)
+    write_tokenizers = TOKENIZER_WRITERS.get(family, write_again)
+    write_tokenizers(out, *run.tokenizers)
+    # What BART's decoder is given, after its begin token.
+    first = None
+    if family == "bart":
+        (first,) = run.tokenizers[1].target_prefix
+    search = generation_config(config) | {"forced_bos_token_id": first}
+    write_model(out, tensors(model), settings_of(config), search)
+    return compare_logits(run, model, logits_of(out, config.pad_id))
+
+
+def write_causal_lm(out, run, model):
+    """Write a language model as the family that has its switches; give the `Check`."""
+    config = model.config
+    family, arrays = chosen(model)
+    tokenizer = run.tokenizers[0]
+    for name, content in tokenizer.models.items():
+        (out / name).write_bytes(content)
+    ends = [config.end_id, *tokenizer.stops]
+    search = {"bos_token_id": config.begin_id, "eos_token_id": ends}
+    write_model(out, arrays, causal_lm.settings_of(config, family), search)
+    return compare_rows(model, causal_logits_of(out))
+
+
+def write_model(out, arrays, settings, search):
+    """Write the files of a checkpoint that are no tokenizer's."""
+    save_file(arrays, out / "model.safetensors", {"format": "pt"})
+    write_json(out / "config.json", settings)
+    write_json(out / "generation_config.json", search)
 
 
 def settings_of(config):
@@ -86,26 +105,6 @@ def settings_of(config):
         "bos_token_id": config.end_id,
         "decoder_start_token_id": config.begin_id,
         "forced_eos_token_id": None,
-    }
-
-
-def fairseq_settings(config):
-    """What Marian's `config.json` and BART's say of sizes and switches."""
-    _, _, encoder_d_ff = config.side("source")
-    _, _, decoder_d_ff = config.side("target")
-    activation = config.activation
-    return {
-        **{name: getattr(config, name) for name in SAME_NAME},
-        "vocab_size": config.source_vocab_size,
-        "decoder_vocab_size": config.target_vocab_size,
-        "share_encoder_decoder_embeddings": config.share_embeddings,
-        "tie_word_embeddings": config.tie_output,
-        "encoder_ffn_dim": encoder_d_ff,
-        "decoder_ffn_dim": decoder_d_ff,
-        "encoder_attention_heads": config.num_heads,
-        "decoder_attention_heads": config.num_heads,
-        "activation_function": ACTIVATIONS.get(activation, activation),
-        "max_position_embeddings": config.max_positions,
     }
 
 
@@ -147,32 +146,31 @@ def write_again(out, source, target):
     """The files that an imported tokenizer was made of."""
     for name, content in target.models.items():
         (out / THEIR_NAMES.get(name, name)).write_bytes(content)
-    special = target.special
-    pieces = target.pieces
     marks = target.vocabulary.marks
-    settings = {
-        "eos_token": pieces[special.end],
-        "unk_token": pieces[special.unknown],
-        "pad_token": pieces[special.pad],
-        "extra_ids": sum(mark.startswith("<extra_id_") for mark in marks),
-    }
+    extra = sum(mark.startswith("<extra_id_") for mark in marks)
+    settings = special_pieces(target) | {"extra_ids": extra}
     write_json(out / "tokenizer_config.json", settings)
+
+
+def special_pieces(tokenizer):
+    """What `tokenizer_config.json` says of a tokenizer's special tokens."""
+    special = tokenizer.special
+    ids = dict(eos_token=special.end, unk_token=special.unknown, pad_token=special.pad)
+    return {name: tokenizer.pieces[number] for name, number in ids.items()}
 
 
 def write_marian(out, source, target):
     """The files of transformers' `MarianTokenizer`: what cuts text, pieces' ids."""
     sides = (("source", "", source), ("target", "target_", target))
     for side, prefix, tokenizer in sides:
-        model = sentencepiece_model(tokenizer)
+        if isinstance(tokenizer, Tokenizer):
+            model = tokenizer.serialized
+        else:
+            model = tokenizer.models["encoder.spm"]
         (out / f"{side}.spm").write_bytes(model)
         ids = {piece: number for number, piece in enumerate(tokenizer.pieces)}
         write_json(out / f"{prefix}vocab.json", ids)
-    pieces = target.pieces
-    special = {
-        "eos_token": pieces[target.special.end],
-        "unk_token": pieces[target.special.unknown],
-        "pad_token": pieces[target.special.pad],
-    }
+    special = special_pieces(target)
     marks = set()
     if isinstance(source, MarianTokenizer):
         marks = {*source.vocabulary.marks} - {*special.values()}
@@ -180,18 +178,11 @@ def write_marian(out, source, target):
         **special,
         "additional_special_tokens": sorted(marks),
         "tokenizer_class": "MarianTokenizer",
-        "separate_vocabs": source.pieces != pieces,
+        "separate_vocabs": source.pieces != target.pieces,
         "source_lang": "source",
         "target_lang": "target",
     }
     write_json(out / "tokenizer_config.json", settings)
-
-
-def sentencepiece_model(tokenizer):
-    """The content of the SentencePiece model that cuts a side's text."""
-    if isinstance(tokenizer, Tokenizer):
-        return tokenizer.serialized
-    return tokenizer.models["encoder.spm"]
 
 
 def logits_of(folder, pad):
@@ -208,6 +199,43 @@ def logits_of(folder, pad):
         target = torch.from_numpy(target_ids).long()
         given = dict(attention_mask=source != pad, decoder_input_ids=target)
         return model(source, **given).logits.numpy()
+
+    return logits
+
+
+def chosen(model):
+    """The name of a family that a model belongs to, and the tensors of a checkpoint."""
+    for family in causal_lm.families_of(model.config):
+        arrays, lost = arrays_of(model, causal_lm.FAMILIES[family])
+        if not lost:
+            return family, arrays
+    expect(False, lost[0], f"be zero for {family}", "other numbers")
+
+
+def arrays_of(model, family):
+    """The tensors by name, and what a checkpoint has no room for."""
+    parts = {}
+    lost = []
+    for tensor in causal_lm.tensors(model.config, family):
+        array = ops.convert_to_numpy(tensor.variable(model))
+        if not tensor.optional:
+            parts.setdefault(tensor.names[0], []).append(tensor.theirs(array))
+        elif np.any(array):
+            lost.append(tensor.path)
+    whole = {name: np.concatenate(own, axis=-1) for name, own in parts.items()}
+    return whole, lost
+
+
+def causal_logits_of(folder):
+    """The same of a language model, as a function of ids."""
+    import torch
+    import transformers
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+
+    @torch.no_grad()
+    def logits(token_ids):
+        return model(torch.from_numpy(token_ids).long()).logits.float().numpy()
 
     return logits
 

@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
+from ..runs.child_process import run_under_tensorflow
 from ..runs.run import Run, save_tokenizers
 from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat
-from .child_process import run_under_tensorflow
 from .comparison import compare_logits
 from .export_directory import check_format, new_export
 

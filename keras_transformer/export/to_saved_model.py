@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ..config import DecodingConfig, expect
 from ..decoding.translator import Translator
+from ..runs.child_process import run_under_tensorflow
 from ..runs.run import Run
-from .child_process import run_under_tensorflow
 from .comparison import check_batches, compare
 from .export_directory import check_format, check_search, new_export
 

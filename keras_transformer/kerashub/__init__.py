@@ -4,7 +4,7 @@ from ..runs.extras import needed
 
 needed("keras_hub", extra="kerashub")
 # First, and not by the modules below: its import brings in all of them.
-import keras_hub  # noqa: E402, F401
+import keras_hub  # noqa: E402
 
 from .backbone import TransformerBackbone  # noqa: E402
 from .preprocessor import TransformerSeq2SeqLMPreprocessor  # noqa: E402

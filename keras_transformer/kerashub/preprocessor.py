@@ -195,7 +195,7 @@ def language_in(x, side):
 
 def language_id(side, language, tokenizer):
     """The id of a language of a multilingual tokenizer."""
-    is_multilingual = getattr(tokenizer, "kind", None) == "multilingual"
-    expect(is_multilingual, side, "be absent without languages to choose", language)
+    has_choice = tokenizer.kind == "multilingual"
+    expect(has_choice, side, "be absent without languages to choose", language)
     codes = tokenizer.language_ids
     return codes[one_of(side, language, codes)]

@@ -6,9 +6,7 @@ import keras
 class IdDataset(keras.utils.PyDataset):
     """The batches of a `PyDataset`, each as the preprocessor makes it.
 
-    Args:
-        texts: the dataset; its workers do the work, and it hears of epochs.
-        preprocess: a function of inputs, labels and weights.
+    The dataset's workers do the work, and it hears of epochs.
     """
 
     def __init__(self, texts, preprocess):

@@ -87,7 +87,7 @@ class TransformerBeamSampler(Sampler):
             limits,
             lengths,
             prefix,
-            model.free_prefix,
+            free_prefix=model.free_prefix,
             beam=self.num_beams,
             length_penalty=self.length_penalty,
             penalty=self.penalty,

@@ -52,7 +52,7 @@ class TransformerTokenizer(keras_hub.tokenizers.Tokenizer):
     def __init__(self, tokenizer=None, kind="sentencepiece", dtype="int32", **kwargs):
         super().__init__(dtype=dtype, **kwargs)
         if tokenizer is not None:
-            kind = getattr(tokenizer, "kind", "sentencepiece")
+            kind = tokenizer.kind
         must = "be SentencePiece's, Marian's or a multilingual one for KerasHub"
         expect(kind in ASSETS, "the tokenizer", must, kind)
         self.kind = kind

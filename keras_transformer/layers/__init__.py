@@ -6,7 +6,7 @@ vocabulary, W hypotheses of one sentence (beam).
 """
 
 # Before our own modules: the import of Keras imports all that it must know of ours.
-import keras  # noqa: F401, I001
+import keras  # noqa: I001
 
 from .decoder_block import DecoderBlock
 from .encoder_block import EncoderBlock
@@ -15,14 +15,3 @@ from .masks import causal_mask, padding_mask
 from .multi_head_attention import MultiHeadAttention
 from .positional_embedding import PositionalEmbedding
 from .relative_bias import RelativeBias
-
-__all__ = [
-    "DecoderBlock",
-    "EncoderBlock",
-    "FeedForward",
-    "MultiHeadAttention",
-    "PositionalEmbedding",
-    "RelativeBias",
-    "causal_mask",
-    "padding_mask",
-]

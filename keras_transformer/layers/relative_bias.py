@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..config import expect
+from ..config import check_buckets, expect
 from .transformer_layer import TransformerLayer
 
 
@@ -49,12 +49,7 @@ class RelativeBias(TransformerLayer):
         super().__init__(**kwargs)
         self.keep(locals())
         expect(num_heads >= 1, "num_heads", "be at least 1", num_heads)
-        is_right = num_buckets >= 4 and num_buckets % 4 == 0
-        what = "be a multiple of 4, and at least 4"
-        expect(is_right, "num_buckets", what, num_buckets)
-        is_far = max_distance > num_buckets // 2
-        what = f"be above num_buckets / 2 = {num_buckets // 2}"
-        expect(is_far, "max_distance", what, max_distance)
+        check_buckets(("num_buckets", "max_distance"), num_buckets, max_distance)
 
     def build(self, queries_shape, keys_shape=None):
         self.table = self.add_weight(

@@ -1,12 +1,10 @@
 """The layers assembled: encoder, decoder, and the functional Keras model of both."""
 
 # Before our own modules: the import of Keras imports all that it must know of ours.
-import keras  # noqa: F401, I001
+import keras  # noqa: I001
 
 from .causal_lm import CausalLM
 from .decoder import Decoder
 from .encoder import Encoder
 from .heads import MaskedLanguageModel
 from .transformer import Transformer
-
-__all__ = ["CausalLM", "Decoder", "Encoder", "MaskedLanguageModel", "Transformer"]

@@ -9,13 +9,9 @@ from .decoder import GIVES_STATES
 
 
 class ConfiguredModel(keras.Model):
-    """A functional model of one layer, which a config describes.
+    """A functional model of one `ConfiguredLayer`, which a config describes.
 
     A subclass has `blocks`, all those of its stacks, and a `decoder`.
-
-    Args:
-        layer: the layer, a `ConfiguredLayer`.
-        **kwargs: those of a functional `keras.Model`.
     """
 
     lora_rank = None  # that of `enable_lora`

@@ -14,16 +14,8 @@ class EncoderDecoder(ConfiguredLayer):
     """An `Encoder` and a `Decoder` that share what their config says.
 
     They are one layer: `keras.models.clone_model` copies layer by layer, and two copies
-    would not share the embedding any more.
-
-    Args:
-        config: a `TransformerConfig`.
-
-    Call arguments:
-        source_ids: `(B, S)`, target_ids: `(B, T)`, as in `Transformer`.
-
-    Returns:
-        logits `(B, T, V)`, float32.
+    would not share the embedding any more. Inputs and logits are those of
+    `Transformer`.
     """
 
     def __init__(self, config, **kwargs):

@@ -4,20 +4,10 @@ import dataclasses
 import functools
 
 from ..config import CausalLMConfig, expect, one_of
-from .settings import Settings
-from .tensors import Tensor, named, stack_weights
+from .settings import Settings, written
+from .tensors import ATTENTION, FEED_FORWARD, Tensor, named, stack_weights
 
-ACTIVATIONS = {
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu": "gelu",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-}
 OUTPUT = "lm_head.weight"
-ATTENTION = "blocks.#.self_attention"
-FEED_FORWARD = "blocks.#.feed_forward"
 # Llama 3's, which are ours.
 FACTORS = {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
 
@@ -172,21 +162,16 @@ def config_of(settings, special, names=()):
         found = settings.get(name, value)
         expect(found == value, name, f"be {value!r}", found)
     settings = settings.with_defaults(family.absent)
-    fields = {ours: settings[theirs] for ours, theirs in family.fields.items()}
+    fields = settings.fields(family.fields)
     if fields["d_ff"] is None:
         fields["d_ff"] = 4 * fields["d_model"]
-    name = family.fields["activation"]
-    activation = one_of(name, fields["activation"], ACTIVATIONS)
-    fields["activation"] = ACTIVATIONS[activation]
     if family.switches["positions"] == "rotary":
         fields |= rotary_of(settings)
     return CausalLMConfig(
         **family.switches,
         **fields,
         window=window_of(settings) if family.has_window else None,
-        pad_id=special.pad,
-        begin_id=special.begin,
-        end_id=special.end,
+        **special.fields,
         # As transformers: any token may follow any other.
         separate_documents=False,
     )
@@ -265,10 +250,7 @@ def fused(tensor, family):
 def settings_of(config, name):
     """What `config.json` has for a `CausalLMConfig` of a family."""
     family = FAMILIES[name]
-    names = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
-    whole = plain(config)
-    found = {theirs: getattr(whole, ours) for ours, theirs in family.fields.items()}
-    found[family.fields["activation"]] = names[config.activation]
+    found = written(plain(config), family.fields)
     found |= {
         "model_type": name,
         "architectures": [family.architecture],

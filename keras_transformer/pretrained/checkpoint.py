@@ -5,7 +5,6 @@ Tensors are read one at a time; nothing in a checkpoint is executed.
 
 import re
 import zipfile
-from itertools import filterfalse
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,8 @@ from safetensors import safe_open
 
 from ..config import expect, one_of
 from ..runs.extras import how_to_get, needed
-from ..runs.sealed_files import sha256
+from ..runs.sealed_files import reading, sha256
 from ..runs.work_folder import FULL
-from .tokenizers.files import reading
 
 # What tokenizers and the model's configuration are read from.
 SMALL = (
@@ -30,7 +28,6 @@ SMALL = (
     "spiece.model",
     "merges.txt",
     "vocab.txt",
-    "tokenizer.json",
 )
 # The first of these that a checkpoint has is read.
 WEIGHTS = (
@@ -39,11 +36,10 @@ WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model-*-of-*.bin",
 )
-# Tables of older files that are no weights.
-BUFFERS = re.compile(r".*\.attn\.(masked_)?bias|.*\.rotary_emb\.inv_freq")
+# Tables of older files that are no weights: masks, rates, and 0, 1, 2 and so on.
+BUFFERS = re.compile(r".*(\.attn\.(masked_)?bias|\.rotary_emb\.inv_freq|position_ids)")
 LARGEST_HEADER = 1 << 22  # bytes, of what says which tensors there are
 LONGEST_NAME = 200  # characters
-NUMBERS = "position_ids"  # 0, 1, 2 and so on in files of old, which nobody needs
 
 
 def fetch(source, revision=None):
@@ -120,12 +116,7 @@ def _downloaded(source, revision):
 
 
 def open_checkpoint(folder):
-    """The tensors of a folder: an object with `shapes` and `read(name)`.
-
-    Raises:
-        ValueError: if there are none, or they cannot be read.
-        ImportError: if they are in PyTorch's own format and PyTorch is not installed.
-    """
+    """The tensors of a folder: an object with `shapes` and `read(name)`."""
     paths = weights_in(Path(folder))
     expect(paths, "source", f"hold one of {', '.join(WEIGHTS)}", str(folder))
     with reading(paths[0]):
@@ -133,11 +124,7 @@ def open_checkpoint(folder):
 
 
 class Safetensors:
-    """Tensors in safetensors files.
-
-    Attributes:
-        shapes: the shape of each tensor by its name, from the files' headers.
-    """
+    """Tensors in safetensors files; their headers say the `shapes` by name."""
 
     def __init__(self, paths):
         self.shapes = {}
@@ -147,10 +134,7 @@ class Safetensors:
                 size = int.from_bytes(file.read(8), "little")
             check_header("its header", size)
             with safe_open(path, framework="np") as file:
-                for name in filterfalse(BUFFERS.fullmatch, file.keys()):
-                    check_name(name, self.shapes)
-                    if name.endswith(NUMBERS):
-                        continue
+                for name in weights_of(file.keys(), self.shapes):
                     header = file.get_slice(name)
                     one_of(name, header.get_dtype(), ["F32", "F16", "BF16"])
                     self.shapes[name] = tuple(header.get_shape())
@@ -174,10 +158,9 @@ class Torch:
         self.shapes = {}
         self._tensors = {}
         for path in paths:
-            for name, tensor in loaded(path).items():
-                check_name(name, self.shapes)
-                if name.endswith(NUMBERS) or BUFFERS.fullmatch(name):
-                    continue
+            found = loaded(path)
+            for name in weights_of(found, self.shapes):
+                tensor = found[name]
                 check_tensor(name, tensor)
                 self.shapes[name] = tuple(tensor.shape)
                 self._tensors[name] = tensor
@@ -223,14 +206,17 @@ def check_header(name, size):
     expect(size <= LARGEST_HEADER, name, must, size)
 
 
-def check_name(name, known):
-    """Raise a `ValueError` unless what a tensor is called can be the name of one."""
-    kind = type(name)
-    expect(kind is str, "the name of each tensor", "be a string", kind)
-    is_name = name.isprintable() and len(name) <= LONGEST_NAME
-    must = f"be printable and have at most {LONGEST_NAME} characters"
-    expect(is_name, "the name of each tensor", must, name[:LONGEST_NAME])
-    expect(name not in known, name, "be one tensor", "several")
+def weights_of(names, known):
+    """Those names of tensors that are weights; a `ValueError` for what is no name."""
+    for name in names:
+        kind = type(name)
+        expect(kind is str, "the name of each tensor", "be a string", kind)
+        is_name = name.isprintable() and len(name) <= LONGEST_NAME
+        must = f"be printable and have at most {LONGEST_NAME} characters"
+        expect(is_name, "the name of each tensor", must, name[:LONGEST_NAME])
+        expect(name not in known, name, "be one tensor", "several")
+        if not BUFFERS.fullmatch(name):
+            yield name
 
 
 def check_tensor(name, tensor):

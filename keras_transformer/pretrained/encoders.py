@@ -5,14 +5,14 @@ import types
 
 import keras
 
-from ..config import EncoderConfig, expect, one_of
+from ..config import EncoderConfig, expect, one_of, weights
 from ..models import heads
 from ..models.encoder import Encoder
 from ..runs.bars import describe, doing
 from .checkpoint import fetch, open_checkpoint
-from .families import ACTIVATIONS, Settings
 from .load import matched, read_into
-from .tensors import Tensor, dense, named, norm, stack_weights
+from .settings import Settings
+from .tensors import ATTENTION, FEED_FORWARD, Tensor, named, stack_weights
 from .tokenizers.files import read_json
 from .tokenizers.library import read_encoder_tokenizer
 
@@ -52,35 +52,43 @@ DISTILBERT_FIELDS = {
 BERT_LAYERS = {
     "token_type_embedding": "embeddings.token_type_embeddings",
     "embedding_norm": "embeddings.LayerNorm",
-    "blocks.#.self_attention.query": "encoder.layer.#.attention.self.query",
-    "blocks.#.self_attention.key": "encoder.layer.#.attention.self.key",
-    "blocks.#.self_attention.value": "encoder.layer.#.attention.self.value",
-    "blocks.#.self_attention.output_projection": (
-        "encoder.layer.#.attention.output.dense"
-    ),
-    "blocks.#.self_attention_residual.norm": (
-        "encoder.layer.#.attention.output.LayerNorm"
-    ),
-    "blocks.#.feed_forward.expand": "encoder.layer.#.intermediate.dense",
-    "blocks.#.feed_forward.contract": "encoder.layer.#.output.dense",
-    "blocks.#.feed_forward_residual.norm": "encoder.layer.#.output.LayerNorm",
+    f"{ATTENTION}.query": "encoder.layer.#.attention.self.query",
+    f"{ATTENTION}.key": "encoder.layer.#.attention.self.key",
+    f"{ATTENTION}.value": "encoder.layer.#.attention.self.value",
+    f"{ATTENTION}.output_projection": "encoder.layer.#.attention.output.dense",
+    f"{ATTENTION}_residual.norm": "encoder.layer.#.attention.output.LayerNorm",
+    f"{FEED_FORWARD}.expand": "encoder.layer.#.intermediate.dense",
+    f"{FEED_FORWARD}.contract": "encoder.layer.#.output.dense",
+    f"{FEED_FORWARD}_residual.norm": "encoder.layer.#.output.LayerNorm",
 }
 DISTILBERT_LAYERS = {
     "embedding_norm": "embeddings.LayerNorm",
-    "blocks.#.self_attention.query": "transformer.layer.#.attention.q_lin",
-    "blocks.#.self_attention.key": "transformer.layer.#.attention.k_lin",
-    "blocks.#.self_attention.value": "transformer.layer.#.attention.v_lin",
-    "blocks.#.self_attention.output_projection": (
-        "transformer.layer.#.attention.out_lin"
-    ),
-    "blocks.#.self_attention_residual.norm": "transformer.layer.#.sa_layer_norm",
-    "blocks.#.feed_forward.expand": "transformer.layer.#.ffn.lin1",
-    "blocks.#.feed_forward.contract": "transformer.layer.#.ffn.lin2",
-    "blocks.#.feed_forward_residual.norm": "transformer.layer.#.output_layer_norm",
+    f"{ATTENTION}.query": "transformer.layer.#.attention.q_lin",
+    f"{ATTENTION}.key": "transformer.layer.#.attention.k_lin",
+    f"{ATTENTION}.value": "transformer.layer.#.attention.v_lin",
+    f"{ATTENTION}.output_projection": "transformer.layer.#.attention.out_lin",
+    f"{ATTENTION}_residual.norm": "transformer.layer.#.sa_layer_norm",
+    f"{FEED_FORWARD}.expand": "transformer.layer.#.ffn.lin1",
+    f"{FEED_FORWARD}.contract": "transformer.layer.#.ffn.lin2",
+    f"{FEED_FORWARD}_residual.norm": "transformer.layer.#.output_layer_norm",
 }
+LANGUAGE_MODEL = "masked_language_model"
+# The layers of each head; without one there is a pooler, perhaps.
+HEADS = {
+    None: ("pooler",),
+    "sequence_classifier": ("pooler", "classifier"),
+    "token_classifier": ("classifier",),
+    "span_classifier": ("classifier",),
+    LANGUAGE_MODEL: (
+        f"{LANGUAGE_MODEL}.transform",
+        f"{LANGUAGE_MODEL}.norm",
+        LANGUAGE_MODEL,
+    ),
+}
+# What all checkpoints call those of two heads.
+TOKEN_HEADS = {"token_classifier": ["classifier"], "span_classifier": ["qa_outputs"]}
 BERT_POOLER = ("bert.pooler.dense", "pooler.dense")
 ROBERTA_POOLER = ("roberta.pooler.dense", "pooler.dense")
-LANGUAGE_MODEL = "masked_language_model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +98,7 @@ class Family:
     Attributes:
         fields: our fields, and what config.json calls them.
         layers: our layers, and what a checkpoint calls them.
-        heads: by head, its layers and what a checkpoint calls them; None is no head.
+        heads: what a checkpoint calls the layers of `HEADS`, but for `TOKEN_HEADS`.
         switches: fields that are fixed.
         pooling: the activation of the pooler.
         skips_rows: whether positions are counted from the padding's id, plus one.
@@ -109,33 +117,26 @@ FAMILIES = {
         BERT_FIELDS,
         BERT_LAYERS,
         {
-            None: {"pooler": BERT_POOLER},
-            "sequence_classifier": {"pooler": BERT_POOLER, "classifier": "classifier"},
-            "token_classifier": {"classifier": "classifier"},
-            "span_classifier": {"classifier": "qa_outputs"},
-            LANGUAGE_MODEL: {
-                f"{LANGUAGE_MODEL}.transform": "cls.predictions.transform.dense",
-                f"{LANGUAGE_MODEL}.norm": "cls.predictions.transform.LayerNorm",
-                LANGUAGE_MODEL: ("cls.predictions", "cls.predictions.decoder"),
-            },
+            None: [BERT_POOLER],
+            "sequence_classifier": [BERT_POOLER, "classifier"],
+            LANGUAGE_MODEL: [
+                "cls.predictions.transform.dense",
+                "cls.predictions.transform.LayerNorm",
+                ("cls.predictions", "cls.predictions.decoder"),
+            ],
         },
     ),
     "roberta": Family(
         BERT_FIELDS,
         BERT_LAYERS,
         {
-            None: {"pooler": ROBERTA_POOLER},
-            "sequence_classifier": {
-                "pooler": "classifier.dense",
-                "classifier": "classifier.out_proj",
-            },
-            "token_classifier": {"classifier": "classifier"},
-            "span_classifier": {"classifier": "qa_outputs"},
-            LANGUAGE_MODEL: {
-                f"{LANGUAGE_MODEL}.transform": "lm_head.dense",
-                f"{LANGUAGE_MODEL}.norm": "lm_head.layer_norm",
-                LANGUAGE_MODEL: ("lm_head", "lm_head.decoder"),
-            },
+            None: [ROBERTA_POOLER],
+            "sequence_classifier": ["classifier.dense", "classifier.out_proj"],
+            LANGUAGE_MODEL: [
+                "lm_head.dense",
+                "lm_head.layer_norm",
+                ("lm_head", "lm_head.decoder"),
+            ],
         },
         skips_rows=True,
     ),
@@ -143,18 +144,9 @@ FAMILIES = {
         DISTILBERT_FIELDS,
         DISTILBERT_LAYERS,
         {
-            None: {},
-            "sequence_classifier": {
-                "pooler": "pre_classifier",
-                "classifier": "classifier",
-            },
-            "token_classifier": {"classifier": "classifier"},
-            "span_classifier": {"classifier": "qa_outputs"},
-            LANGUAGE_MODEL: {
-                f"{LANGUAGE_MODEL}.transform": "vocab_transform",
-                f"{LANGUAGE_MODEL}.norm": "vocab_layer_norm",
-                LANGUAGE_MODEL: "vocab_projector",
-            },
+            None: [],
+            "sequence_classifier": ["pre_classifier", "classifier"],
+            LANGUAGE_MODEL: ["vocab_transform", "vocab_layer_norm", "vocab_projector"],
         },
         dict(layer_norm_epsilon=1e-12),
         pooling="relu",
@@ -200,16 +192,16 @@ def load_encoder(source, head=None, revision=None):
         settings = Settings(read_json(folder / "config.json"))
         kind = one_of("model_type", settings.get("model_type"), FAMILIES)
         family = FAMILIES[kind]
-        known = [name for name in family.heads if name]
+        known = [name for name in HEADS if name]
         expect(head is None or head in known, "head", f"be one of {known}", head)
         config = encoder_config(family, settings)
         checkpoint = open_checkpoint(folder)
         layers = head_layers(family, head, checkpoint)
         classes = classes_of(head, layers, checkpoint)
-        weights = head_weights(layers, config, classes)
+        own = head_weights(layers, config, classes)
         tensors = [
             *stack_tensors(kind, config, layers),
-            *named(weights, layers),
+            *named(own, layers),
         ]
         unused = set(checkpoint.shapes) - stack_names(kind, checkpoint)
         chosen = matched(checkpoint, tensors, config.num_layers, unused)
@@ -227,9 +219,7 @@ def encoder_config(family, settings):
     expect(not decodes, "is_decoder", "be false", decodes)
     kind = settings.get("position_embedding_type", "absolute")
     expect(kind == "absolute", "position_embedding_type", "be 'absolute'", kind)
-    found = {ours: settings[theirs] for ours, theirs in family.fields.items()}
-    name = family.fields["activation"]
-    found["activation"] = ACTIVATIONS[one_of(name, found["activation"], ACTIVATIONS)]
+    found = settings.fields(family.fields)
     if family.skips_rows:
         found["max_positions"] -= found["pad_id"] + 1
     # Tokens that mean something to decoders only; no padding, whatever it is.
@@ -241,12 +231,11 @@ def encoder_config(family, settings):
 def head_layers(family, head, checkpoint):
     """The layers of a head and their names in the checkpoint, which may lack a pooler.
 
-    Raises:
-        ValueError: if it lacks another.
+    If it lacks another, a `ValueError` says so.
     """
-    layers = family.heads[head]
+    layers = HEADS[head]
     found = {}
-    for layer, names in layers.items():
+    for layer, names in zip(layers, (family.heads | TOKEN_HEADS)[head]):
         names = [names] if isinstance(names, str) else names
         starts = tuple(f"{name}." for name in names)
         if any(name.startswith(starts) for name in checkpoint.shapes):
@@ -272,10 +261,10 @@ def head_weights(layers, config, classes):
         if layer == LANGUAGE_MODEL:
             yield f"{layer}.bias", (config.vocab_size,)
         elif layer.endswith("norm"):
-            yield from norm(layer, config)
+            yield from weights.norm(layer, config)
         else:
             rows = classes if layer == "classifier" else width
-            yield from dense(layer, (rows, width))
+            yield from weights.dense(layer, (rows, width))
 
 
 def stack_names(kind, checkpoint):
@@ -304,11 +293,11 @@ def stack_tensors(kind, config, head):
     shape = (config.max_positions + skipped, config.d_model)
     table = f"{path}.position_table"
     yield Tensor(table, names["position"], shape, skipped=skipped)
-    weights = [*stack_weights(config, "source")]
+    found = [*stack_weights(config, "source")]
     if config.token_types:
         shape = (config.token_types, config.d_model)
-        weights.append(("token_type_embedding.embeddings", shape))
-    yield from named(weights, family.layers, "encoder.", prefixes)
+        found.append(("token_type_embedding.embeddings", shape))
+    yield from named(found, family.layers, "encoder.", prefixes)
 
 
 def model_parts(config, family, head, layers, classes):

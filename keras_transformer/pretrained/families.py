@@ -1,12 +1,8 @@
 """A checkpoint's `config.json` as a `TransformerConfig`: switches of each family."""
 
-from ..config import (
-    TransformerConfig,
-    expect,
-    one_of,
-)
+from ..config import TransformerConfig, expect, one_of
 from . import causal_lm, names, t5
-from .settings import Settings
+from .settings import Settings, written
 
 FAIRSEQ = dict(positions="sinusoidal_fairseq", first_position=2)
 BART = dict(
@@ -23,33 +19,25 @@ FAMILIES = {
     "bart": BART,
     "mbart": dict(norm_first=True, **BART),
 }
-SAME_NAME = (
-    "encoder_layers",
-    "decoder_layers",
-    "d_model",
-    "dropout",
-    "attention_dropout",
-    "scale_embedding",
-)
-ACTIVATIONS = {
-    "relu": "relu",
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "swish": "silu",
-    "silu": "silu",
+# Our fields, and what config.json calls them.
+FIELDS = {
+    "encoder_layers": "encoder_layers",
+    "decoder_layers": "decoder_layers",
+    "d_model": "d_model",
+    "d_ff": "encoder_ffn_dim",
+    "num_heads": "encoder_attention_heads",
+    "dropout": "dropout",
+    "attention_dropout": "attention_dropout",
+    "activation": "activation_function",
+    "scale_embedding": "scale_embedding",
+    "max_positions": "max_position_embeddings",
 }
 # In files of older versions.
 ABSENT = {"attention_dropout": 0.0, "share_encoder_decoder_embeddings": True}
 
 
 def transformer_config(config, special, tensors=()):
-    """The `TransformerConfig` of a checkpoint.
-
-    Args:
-        config: the content of its `config.json`, of one of `READERS`.
-        special: the `SpecialTokens` of its target tokenizer.
-        tensors: the names of its tensors.
+    """The config of a checkpoint, by its `config.json` and its tensors' names.
 
     Raises:
         ValueError: if it lacks a setting, or has one that our model has not.
@@ -63,27 +51,21 @@ def fairseq_config(config, special, tensors=()):
     family = config["model_type"]
     tied = {"tie_word_embeddings": family != "fsmt"}
     config = config.with_defaults(ABSENT | tied)
-    heads = config["encoder_attention_heads"]
+    fields = config.fields(FIELDS)
+    heads = fields["num_heads"]
     others = config["decoder_attention_heads"]
     must = f"be the encoder's {heads}"
     expect(heads == others, "decoder_attention_heads", must, others)
-    name = "activation_function"
-    activation = one_of(name, config[name], ACTIVATIONS)
-    d_ff = config["encoder_ffn_dim"]
     decoder_d_ff = config["decoder_ffn_dim"]
+    if decoder_d_ff == fields["d_ff"]:
+        decoder_d_ff = None
     return TransformerConfig(
-        **{name: config[name] for name in SAME_NAME},
+        **fields,
         **matrices(family, config),
-        num_heads=heads,
-        d_ff=d_ff,
-        decoder_d_ff=None if decoder_d_ff == d_ff else decoder_d_ff,
-        activation=ACTIVATIONS[activation],
-        max_positions=config["max_position_embeddings"],
+        decoder_d_ff=decoder_d_ff,
         attention_bias=True,
         layer_norm_epsilon=1e-5,
-        pad_id=special.pad,
-        begin_id=special.begin,
-        end_id=special.end,
+        **special.fields,
         **FAMILIES[family],
     )
 
@@ -108,6 +90,20 @@ def matrices(family, config):
         share_embeddings=shared,
         tie_output=tied,
     )
+
+
+def fairseq_settings(config):
+    """What `config.json` of one of `FAMILIES` says of sizes and switches."""
+    _, _, decoder_d_ff = config.side("target")
+    return {
+        **written(config, FIELDS),
+        "decoder_ffn_dim": decoder_d_ff,
+        "decoder_attention_heads": config.num_heads,
+        "vocab_size": config.source_vocab_size,
+        "decoder_vocab_size": config.target_vocab_size,
+        "share_encoder_decoder_embeddings": config.share_embeddings,
+        "tie_word_embeddings": config.tie_output,
+    }
 
 
 def written_as(config):

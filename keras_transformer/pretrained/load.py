@@ -104,11 +104,9 @@ def check_size(folder, config):
 
 
 def read_model(folder, config):
-    """The model of a checkpoint folder and its configuration.
+    """The model of a checkpoint folder and its configuration; errors are as of `load`.
 
-    Raises:
-        ValueError: as `load`; before anything of the model's size is allocated.
-        ImportError: as `load`.
+    They come before anything of the model's size is allocated.
     """
     checkpoint = open_checkpoint(folder)
     family = read_json(folder / "config.json")["model_type"]
@@ -122,12 +120,9 @@ def read_model(folder, config):
 
 
 def read_into(make, checkpoint, chosen):
-    """The model that `make` makes, with weights of a checkpoint.
+    """The model that a function makes, with weights of a checkpoint.
 
-    Args:
-        make: a function without arguments.
-        checkpoint: what `open_checkpoint` gave.
-        chosen: the name of each `Tensor`, as `matched` gives them.
+    `chosen` has the name of each `Tensor`, as `matched` gives them.
     """
     # What fails while Keras makes a model leaves it unable to make another.
     for name in chosen.values():
@@ -177,11 +172,8 @@ def check_tables(checkpoint, config):
 def matched(checkpoint, tensors, layers, unused=TABLES | UNUSED):
     """The name in a checkpoint of each `Tensor` of a model.
 
-    Args:
-        checkpoint: what `open_checkpoint` gave.
-        tensors: the `Tensor`s, which may be too many to list.
-        layers: the least number of tensors that there are.
-        unused: names in a checkpoint that no model needs.
+    The tensors, which may be too many to list, are at least `layers`; `unused` are
+    names in a checkpoint that no model needs.
 
     Raises:
         ValueError: if one is missing, left over, of another shape, or differs under two

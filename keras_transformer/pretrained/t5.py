@@ -1,6 +1,7 @@
 """T5 and its later version 1.1 (Flan-T5, mT5's kin): settings and names."""
 
 from ..config import TransformerConfig, one_of
+from .settings import written
 from .tensors import Tensor, named, stack_weights
 
 SWITCHES = dict(
@@ -57,16 +58,14 @@ def config_of(settings, special, names):
     if decoder_layers is None:
         decoder_layers = settings["num_layers"]
     return TransformerConfig(
-        **{ours: settings[theirs] for ours, theirs in FIELDS.items()},
+        **settings.fields(FIELDS),
         decoder_layers=decoder_layers,
         activation=activation,
         gated=gated,
         relative_distance=settings[DISTANCE],
         scale_embedding=is_scaled,
         tie_output=is_scaled or OUTPUT not in names,
-        pad_id=special.pad,
-        begin_id=special.begin,
-        end_id=special.end,
+        **special.fields,
         **SWITCHES,
     )
 
@@ -75,7 +74,7 @@ def settings_of(config):
     """What T5's `config.json` has for a `TransformerConfig` of this family."""
     kinds = {kind: name for name, kind in FEED_FORWARDS.items()}
     return {
-        **{theirs: getattr(config, ours) for ours, theirs in FIELDS.items()},
+        **written(config, FIELDS),
         "num_decoder_layers": config.decoder_layers,
         "feed_forward_proj": kinds[config.activation, config.gated],
         DISTANCE: config.relative_distance,

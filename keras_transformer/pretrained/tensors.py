@@ -5,10 +5,11 @@ import re
 
 import numpy as np
 
-ATTENTIONS = {
-    "source": ["self_attention"],
-    "target": ["self_attention", "cross_attention"],
-}
+from ..config import weights
+
+# Paths in a stack; # is a block's number.
+ATTENTION = "blocks.#.self_attention"
+FEED_FORWARD = "blocks.#.feed_forward"
 # Our name of a weight, and theirs; the last are TensorFlow's, in files of old.
 ENDINGS = {
     "kernel": ["weight"],
@@ -73,74 +74,18 @@ class Tensor:
 
 
 def stack_weights(config, side, attentions=None):
-    """The path in a stack, without its embedding, and the shape of each weight.
-
-    Shapes are torch's: `(outputs, inputs)` of a kernel.
-
-    Args:
-        config: the model's configuration.
-        side: `"source"` or `"target"`.
-        attentions: names of those of each block; `ATTENTIONS` of the side when absent.
-    """
-    width = config.d_model
-    _, layers, d_ff = config.side(side)
-    if config.embedding_norm:
-        yield from norm("embedding_norm", config)
-    if config.has_final_norm:
-        yield from norm("final_norm", config)
-    if config.positions == "relative":
-        yield "relative_bias.table", (config.relative_buckets, config.num_heads)
+    """The path in a stack, without its embedding, and the shape of each weight."""
+    yield from weights.around_blocks(config)
+    _, layers, _ = config.side(side)
     for number in range(layers):
-        block = f"blocks.{number}"
-        for name in attentions or ATTENTIONS[side]:
-            yield from attention(f"{block}.{name}", config)
-            yield from norm(f"{block}.{name}_residual.norm", config)
-        shapes = {"expand": (d_ff, width), "contract": (width, d_ff)}
-        if config.gated:
-            shapes["gate"] = (d_ff, width)
-        for part, shape in shapes.items():
-            path = f"{block}.feed_forward.{part}"
-            yield from dense(path, shape, config.feed_forward_bias)
-        yield from norm(f"{block}.feed_forward_residual.norm", config)
+        yield from weights.block(f"blocks.{number}", config, side, attentions)
 
 
-def attention(path, config):
-    """The weights of an attention."""
-    width = config.d_model
-    key_dim, value_dim = config.head_sizes
-    groups = config.num_key_value_heads or config.num_heads
-    shapes = {
-        "query": (config.num_heads * key_dim, width),
-        "key": (groups * key_dim, width),
-        "value": (groups * value_dim, width),
-        "output_projection": (width, config.num_heads * value_dim),
-    }
-    for part, shape in shapes.items():
-        yield from dense(f"{path}.{part}", shape, config.attention_bias)
-
-
-def dense(path, shape, use_bias=True):
-    """The weights of a dense layer."""
-    yield f"{path}.kernel", shape
-    if use_bias:
-        yield f"{path}.bias", shape[:1]
-
-
-def norm(path, config):
-    """The weights of a norm."""
-    shape = (config.d_model,)
-    if config.norm == "rms":
-        yield f"{path}.scale", shape
-    else:
-        yield f"{path}.gamma", shape
-        yield f"{path}.beta", shape
-
-
-def named(weights, table, stack="", prefixes=("",), factors=None):
-    """The `Tensor` of each weight, by a family's table of names.
+def named(found, table, stack="", prefixes=("",), factors=None):
+    """The `Tensor` of each weight, a pair of path and shape, by a family's names.
 
     Args:
-        weights: pairs of path and shape.
+        found: the pairs.
         table: the name of each layer in a checkpoint, or a tuple of names of which a
             checkpoint has one, by our path to the layer in the stack; `#` is the number
             of a block in both.
@@ -148,7 +93,7 @@ def named(weights, table, stack="", prefixes=("",), factors=None):
         prefixes: what stands before their names, one of them.
         factors: those of kernels by our path, where they are not 1.
     """
-    for path, shape in weights:
+    for path, shape in found:
         layer, _, weight = path.rpartition(".")
         number = "".join(re.findall(r"(?<=^blocks\.)\d+", layer))
         layer = re.sub(r"^blocks\.\d+", "blocks.#", layer)

@@ -29,9 +29,6 @@ class Pace:
     """How long work takes, but for what is compiled.
 
     The first step of each kind may compile, and is left out.
-
-    Args:
-        now: when the work begins, in seconds.
     """
 
     def __init__(self, now):
@@ -187,10 +184,7 @@ def doing(what, total=None, unit="", done=0, seconds=None, file=None, shown=True
 def advance(amount=1, kind=None):
     """Count a step of the work under way, if any.
 
-    Args:
-        amount: how much of the total is done by it.
-        kind: what it shares with the steps that need nothing compiled after it, such as
-            the shape of a batch.
+    Steps of a `kind`, such as the shape of a batch, compile nothing after the first.
     """
     work = INNERMOST.get()
     if work is not None:

@@ -14,6 +14,8 @@ from .sealed_files import new_file
 CARD = "README.md"
 TEXTS = Path(__file__).with_name("cards")
 OWN = "<!-- What you write below this line stays. -->\n"
+# What `train` leaves in a run.
+HELD_OUT = "data/valid.jsonl"
 TRAIN = "data/train/store.json"
 VALID = "data/valid/store.json"
 CLEANED = "data/cleaning.json"
@@ -30,12 +32,9 @@ def write_card(run):
 
 
 def card(run, kind="run", more=()):
-    """The text of a card, in Markdown.
+    """The text of a card, in Markdown, with more facts beside the run's own.
 
-    Args:
-        run: the `Run` that is told about.
-        kind: "run", or the format of an export of it; see `text_of`.
-        more: facts beside the run's own, a dict.
+    `kind` is "run", or the format of an export of it; see `text_of`.
     """
     languages = run.config.languages
     template = string.Template(text_of(run.config.model, "card"))

@@ -41,9 +41,11 @@ from .sealed_files import (
     locked,
     new_file,
     read_json,
+    reading,
     seal,
     sha256,
     similar,
+    write_json,
     written_aside,
 )
 from .work_folder import remove_partial
@@ -128,7 +130,7 @@ class Run:
                 f"run '{path}' must be of format {FORMAT}; received {found}. Train it "
                 "again, or use the version of keras_transformer that made it"
             )
-        try:
+        with reading(path / "config.json"):
             config = RunConfig(
                 config_from(content["model"]),
                 DataConfig(**content["data"]),
@@ -137,9 +139,6 @@ class Run:
                 content.get("languages"),
                 content.get("quantization"),
             )
-        except UNREADABLE as error:
-            message = f"'{path}/config.json' cannot be used: {error}"
-            raise ValueError(message) from None
         return cls(path, config, manifest)
 
     @classmethod
@@ -154,7 +153,7 @@ class Run:
         """
         save_tokenizers(folder, *tokenizers)
         content = {"format": FORMAT, **dataclasses.asdict(config)}
-        (folder / "config.json").write_text(json.dumps(content, indent=2), "utf-8")
+        write_json(folder / "config.json", content)
         seal(folder)
         run = cls(folder, config, Manifest(folder))
         write_card(run)
@@ -255,13 +254,13 @@ class Run:
             model.compiled = compiled
             model.optimizer = optimizer
 
-    def translator(self, config=None):
-        """The `Translator` of the run's model, for a `DecodingConfig`."""
+    def translator(self, config=None, glossary=None):
+        """The `Translator` of the run's model; arguments as there."""
         from ..decoding.translator import Translator
 
         self.check_kind(False, "a translation model")
         search = self.search(config)
-        return Translator(self.model(), *self.tokenizers, config=search)
+        return Translator(self.model(), *self.tokenizers, search, glossary)
 
     def generator(self, config=None, stop=()):
         """The `Generator` of the run's language model, for a `DecodingConfig`.
@@ -298,8 +297,7 @@ def save_tokenizers(folder, source, target):
             name += ".model"
         tokenizer.save(Path(folder) / name)
     if source.markup is not None:
-        content = json.dumps(dataclasses.asdict(source.markup))
-        (Path(folder) / MARKUP).write_text(content, "utf-8")
+        write_json(Path(folder) / MARKUP, dataclasses.asdict(source.markup))
 
 
 def tokenizer_paths(folder):

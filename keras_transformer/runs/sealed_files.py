@@ -130,8 +130,7 @@ def similar(path, kind):
 def locked(run):
     """Hold a run for this process, whatever its name becomes, until the process ends.
 
-    Raises:
-        ValueError: if another process holds it.
+    If another process holds it, a `ValueError` says so.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -153,6 +152,14 @@ def check_regular(path):
     expect(is_usual, path, must, stat.filemode(mode))
 
 
+def read_regular(path, most, name="it"):
+    """The bytes of a regular file that has at most so many."""
+    check_regular(path)
+    size = Path(path).stat().st_size
+    expect(size <= most, name, f"have at most {most:,} bytes", size)
+    return Path(path).read_bytes()
+
+
 def sha256(path):
     """The SHA-256 of a file, in hexadecimal digits."""
     check_regular(path)
@@ -165,6 +172,17 @@ def fingerprint(path):
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
+@contextlib.contextmanager
+def reading(path, *errors):
+    """Make what a damaged file raises, or these errors, one that names the file."""
+    try:
+        yield
+    except (*UNREADABLE, *errors) as error:
+        reason = getattr(error, "strerror", None) or str(error) or repr(error)
+        line = reason.splitlines()[0]
+        raise ValueError(f"{str(path)!r} cannot be used: {line}") from None
+
+
 def read_json(path):
     """The JSON object in one of our files; a `ValueError` if it cannot be one."""
     return read_with_bytes(path)[1]
@@ -172,17 +190,16 @@ def read_json(path):
 
 def read_with_bytes(path):
     """The bytes of a file, which is read once, and the JSON object that they are."""
-    try:
-        check_regular(path)
-        size = path.stat().st_size
-        what = f"have at most {LARGEST_JSON:,} bytes"
-        expect(size <= LARGEST_JSON, "it", what, size)
-        data = path.read_bytes()
+    with reading(path):
+        data = read_regular(path, LARGEST_JSON)
         content = json.loads(data)
         expect(isinstance(content, dict), "it", "hold an object", type(content))
-    except UNREADABLE as error:
-        raise ValueError(f"{str(path)!r} cannot be used: {error}") from None
     return data, content
+
+
+def write_json(path, content):
+    """Write what JSON can hold; no last byte may be missing unseen."""
+    path.write_text(json.dumps(content, indent=2), "utf-8")
 
 
 def seal(folder):
@@ -190,7 +207,7 @@ def seal(folder):
     folder = Path(folder)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     sums = {path.relative_to(folder).as_posix(): fingerprint(path) for path in files}
-    (folder / "manifest.json").write_text(json.dumps(sums, indent=2), "utf-8")
+    write_json(folder / "manifest.json", sums)
 
 
 class Manifest:
@@ -229,12 +246,6 @@ def save_arrays(folder, stem, groups, metadata):
     """Write arrays to `FOLDER/STEM.DIGEST.safetensors`; the name tells if it is whole.
 
     An older file of the same stem is removed at the end, and kept if this one fails.
-
-    Args:
-        folder: an existing directory.
-        stem: the name without digest and ending.
-        groups: lists of NumPy arrays by name.
-        metadata: what JSON can hold.
     """
     arrays = {}
     for group, found in groups.items():

@@ -102,15 +102,9 @@ def publish(aside, path, replaced=None):
     """Give what is written its name, by a rename: only one process can win it.
 
     A file takes the place of another. A directory takes that of an empty one only, on
-    network file systems as well; so one that is to be replaced is moved away first.
-
-    Args:
-        aside: what `work_folder` gave, written.
-        path: its name from now on.
-        replaced: `os.stat` of the directory that may be replaced, if there is one.
-
-    Raises:
-        FileExistsError: if there is another directory, which stays as it is.
+    network file systems as well; so one that is to be replaced, whose `os.stat` is
+    given, is moved away first. If there is another one it stays as it is: a
+    `FileExistsError`.
     """
     for written in (*aside.rglob("*"), aside):
         flush(written)

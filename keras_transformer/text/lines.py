@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterable
 
 from ..config import expect
-from .opened import DAMAGED, opened_text
+from .opened import opened_text, readable
 
 LONGEST_LINE = 1 << 26  # bytes; what has no end of line within so many is no text
 
@@ -26,7 +26,7 @@ def read_lines(file, name=None):
     name = name or file
     number = 0
     try:
-        with _opened(file) as stream:
+        with readable(name, "text file"), _opened(file) as stream:
             while raw := stream.readline(LONGEST_LINE):
                 number += 1
                 if len(raw) == LONGEST_LINE:
@@ -37,10 +37,6 @@ def read_lines(file, name=None):
                 yield raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"{name} must be UTF-8; line {number} is not: {error.reason}"
-        raise ValueError(message) from None
-    except DAMAGED as error:
-        reason = getattr(error, "strerror", None) or error
-        message = f"{name} must be a readable text file; received {reason}"
         raise ValueError(message) from None
 
 

@@ -168,12 +168,8 @@ class Markup:
     def restore(self, text, marks, counts):
         """A translation with its marks again, and the marks that it has lost.
 
-        A symbol that the source has not, or not as often, is left out.
-
-        Args:
-            text: with symbols.
-            marks: as from `protect`.
-            counts: how often each of them is wanted, as from `counts_of`.
+        Marks are as from `protect`, and counts as from `counts_of`. A symbol that the
+        source has not, or not as often, is left out.
         """
         left = list(counts)
 

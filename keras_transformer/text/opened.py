@@ -20,6 +20,17 @@ DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+@contextlib.contextmanager
+def readable(name, kind, *errors):
+    """Make a `ValueError` of these errors, and of damage: a file is no such kind."""
+    try:
+        yield
+    except (*DAMAGED, *errors) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"{name} must be a readable {kind}; received {reason}"
+        raise ValueError(message) from None
+
+
 def opened(path):
     """A binary stream of a file; `.gz`, `.bz2`, `.xz` and `.zst` files are unpacked.
 

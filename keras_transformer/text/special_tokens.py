@@ -32,6 +32,11 @@ class SpecialTokens:
     end: int = END
 
     @property
+    def fields(self):
+        """The ids that a model knows, as its configuration calls them."""
+        return dict(pad_id=self.pad, begin_id=self.begin, end_id=self.end)
+
+    @property
     def never_generated(self):
         """The ids that no search generates.
 

@@ -5,13 +5,12 @@ import io
 import itertools
 import re
 import tempfile
-from pathlib import Path
 
 import sentencepiece
 
 from ..config import expect
 from ..runs.bars import advance
-from ..runs.sealed_files import check_regular, written_aside
+from ..runs.sealed_files import read_regular, written_aside
 from . import normalization
 from .lines import checked_texts
 from .markup import SYMBOL, SYMBOLS
@@ -61,6 +60,7 @@ class Tokenizer:
     Source: Kudo and Richardson 2018, arXiv 1808.06226.
     """
 
+    kind = "sentencepiece"  # beside those of checkpoints
     special = SpecialTokens()
     source_prefix = ()  # ids before each source sentence
     source_suffix = (special.end,)  # ids after it
@@ -71,13 +71,7 @@ class Tokenizer:
     markup = None  # what it has symbols for, a `Markup`
 
     def __init__(self, model):
-        read = sentencepiece.SentencePieceProcessor()
-        self._processor = read
-        is_one = False
-        with contextlib.suppress(RuntimeError):
-            read.load_from_serialized_proto(model)
-            is_one = bool(self.serialized)
-        expect(is_one, "model", "be that of a SentencePiece file", model[:16])
+        self._processor = read = processor(model, "model")
         ids = (read.pad_id(), read.unk_id(), read.bos_id(), read.eos_id())
         found = SpecialTokens(*ids)
         expect(found == self.special, "model", f"have {self.special}", found)
@@ -142,13 +136,8 @@ class Tokenizer:
     @classmethod
     def load(cls, path):
         """Read a model file that `save` wrote; a `ValueError` if it is no such file."""
-        path = Path(path)
         try:
-            check_regular(path)
-            size = path.stat().st_size
-            limit = f"have at most {LARGEST_MODEL:,} bytes"
-            expect(size <= LARGEST_MODEL, "model", limit, size)
-            return cls(path.read_bytes())
+            return cls(read_regular(path, LARGEST_MODEL, "model"))
         except (OSError, ValueError) as error:
             message = f"path must be a tokenizer's file; received {path}: {error}"
             raise ValueError(message) from None
@@ -196,6 +185,17 @@ class Tokenizer:
         for i in itertools.chain(*rows):
             expect(0 <= i <= largest, "ids", f"lie between 0 and {largest}", i)
         return self._processor.decode(rows) if rows else []
+
+
+def processor(model, name):
+    """The SentencePiece processor of a model file's content."""
+    found = sentencepiece.SentencePieceProcessor()
+    is_one = False
+    with contextlib.suppress(RuntimeError):
+        found.load_from_serialized_proto(model)
+        is_one = bool(found.serialized_model_proto())
+    expect(is_one, name, "be the content of a SentencePiece model", model[:16])
+    return found
 
 
 def _write_sample(lines, file):

@@ -1,8 +1,12 @@
-"""The mean of several checkpoints, which translates better than any of them."""
+"""Means of weights, which translate better than any of them.
+
+They are that of several checkpoints, and the moving average that an optimizer keeps.
+"""
 
 import numpy as np
 
 from ..config import expect
+from .progress import SessionCallback, inner_optimizer
 
 
 def average_weights(checkpoints):
@@ -38,3 +42,28 @@ def average_weights(checkpoints):
         count += 1
     expect(count, "checkpoints", "hold at least one list of weights", count)
     return [(total / count).astype(array.dtype) for total, array in zip(sums, arrays)]
+
+
+class AveragedWeights(SessionCallback):
+    """Show to validation, and to what is saved of an epoch, the moving average.
+
+    The callbacks up to `LearningWeights` see it at the end of an epoch.
+
+    Source: Polyak and Juditsky 1992; Junczys-Dowmunt et al. 2018 (Marian).
+    """
+
+    def on_test_begin(self, logs=None):
+        inner_optimizer(self.model).swap_moving_average()
+
+    def on_test_end(self, logs=None):
+        inner_optimizer(self.model).swap_moving_average()
+
+    def on_epoch_end(self, epoch, logs=None):
+        inner_optimizer(self.model).swap_moving_average()
+
+
+class LearningWeights(SessionCallback):
+    """Take back the weights that learn, before the checkpoint."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        inner_optimizer(self.model).swap_moving_average()

@@ -30,13 +30,13 @@ def stem(path):
     return path.name.partition(".")[0]
 
 
-class RunLog(SessionCallback):
-    """Add a line to `log.jsonl` after every epoch: its number, seconds and logs.
+def position(path):
+    """The order of checkpoints; of two of one batch, which a kill may leave, by age."""
+    return stem(path), path.stat().st_mtime_ns
 
-    Args:
-        session: the `Session`.
-        bleu: the `BleuCallback` that adds scores to the logs, or None.
-    """
+
+class RunLog(SessionCallback):
+    """Add a line to `log.jsonl` after every epoch: its number, seconds and logs."""
 
     def __init__(self, session, bleu=None):
         super().__init__(session)
@@ -173,9 +173,7 @@ class Checkpoints(SessionCallback):
 
     def paths(self):
         """The files of all checkpoints, oldest first."""
-        found = self.folder.glob("batch-*.safetensors")
-        # Of two of one position, which a kill may leave, the newer is the second.
-        return sorted(found, key=lambda path: (stem(path), path.stat().st_mtime_ns))
+        return sorted(self.folder.glob("batch-*.safetensors"), key=position)
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self.metrics:
@@ -227,11 +225,7 @@ class Checkpoints(SessionCallback):
             raise Interrupted(self.session.signal, self.progress.batches)
 
     def save(self):
-        """Write a checkpoint of now, and remove those that are too many.
-
-        Raises:
-            ValueError: if the run's name is that of another one by now.
-        """
+        """Write a checkpoint of now, and remove those that are too many."""
         distribution = self.distribution
         arrays = {
             "model": distribution.arrays(self.model.variables),

@@ -3,6 +3,7 @@
 from ..data.batches import TokenBatches
 from ..data.documents import DocumentStore
 from ..data.packed import PackedBatches
+from ..data.sampled import SampledBatches
 from ..data.store import TokenStore
 from ..distribution.distribution import ONE_DEVICE
 from ..text.sentence_format import SentenceFormat
@@ -11,15 +12,19 @@ from ..text.sentence_format import SentenceFormat
 def open_batches(run, training, distribution=ONE_DEVICE):
     """The batches of a run's training data, and of its validation data (or None)."""
     steps = training.gradient_accumulation
-    shard = distribution.shard
-    batches = batches_of(run, "train", training.seed, accumulation=steps, shard=shard)
+    # The loss of R-Drop compares rows in validation, too.
+    common = dict(shard=distribution.shard, passes=2 if training.r_drop else 1)
+    options = dict(accumulation=steps, bpe_dropout=training.bpe_dropout)
+    if training.word_dropout:
+        options |= dict(word_dropout=training.word_dropout)
+    batches = batches_of(run, "train", training.seed, **options, **common)
     held_out = None
     if (run.path / "data" / "valid").exists():
-        held_out = batches_of(run, "valid", shuffle=False, shard=shard)
+        held_out = batches_of(run, "valid", shuffle=False, **common)
     return batches, held_out
 
 
-def batches_of(run, name, *seed, **options):
+def batches_of(run, name, *seed, bpe_dropout=0.0, **options):
     """The batches of one of a run's stores, `"train"` or `"valid"`."""
     data = run.config.data
     place = run.path / "data" / name
@@ -27,6 +32,9 @@ def batches_of(run, name, *seed, **options):
         special = run.tokenizers[0].special
         row = (special, data.max_length, data.batch_tokens)
         return PackedBatches(DocumentStore.open(place), *row, *seed, **options)
-    sentence_format = SentenceFormat.of(*run.tokenizers)
-    options |= dict(sentence_format=sentence_format)
-    return TokenBatches(TokenStore.open(place), data.batch_tokens, *seed, **options)
+    store = TokenStore.open(place)
+    options |= dict(sentence_format=SentenceFormat.of(*run.tokenizers))
+    if bpe_dropout:
+        cut = (run.tokenizers, bpe_dropout, data.max_length)
+        return SampledBatches(store, *cut, data.batch_tokens, *seed, **options)
+    return TokenBatches(store, data.batch_tokens, *seed, **options)

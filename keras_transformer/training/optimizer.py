@@ -54,6 +54,12 @@ class GradientTransform:
         self._iterations.assign_add(ops.cast(skipped, self._iterations.dtype))
         return [None if grad is None else ops.divide(grad, share) for grad in grads]
 
+    def finalize_variable_values(self, var_list):
+        # Keras ends each `fit` with the moving average of the weights. `train`, which
+        # says how many batches there are, goes on with those that learn.
+        if self.epoch_batches is None:
+            super().finalize_variable_values(var_list)
+
     def _all_reduce_sum_gradients(self, grads_and_vars):
         # Only TensorFlow's optimizers have this method.
         if self.gradient_transform is not None:  # these are sums already
@@ -84,6 +90,18 @@ class Adam(GradientTransform, AdamWithNorm):
     It remembers the global norm of the last gradient, before any clipping, as
     `gradient_norm`.
     """
+
+    def swap_moving_average(self):
+        """Exchange the weights that learn and, with `use_ema`, their moving average.
+
+        `keras.callbacks.SwapEMAWeights` rounds them under TensorFlow, and a training
+        that is resumed must go on with the same bits.
+        """
+        averages = self._model_variables_moving_average
+        for weight, average in zip(self._trainable_variables, averages, strict=True):
+            learning = ops.copy(weight)
+            weight.assign(average)
+            average.assign(learning)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

@@ -11,11 +11,9 @@ RARE = 20  # how often a token occurs on average that can hardly be learnt
 
 
 def warn_of_plan(run, begun=None):
-    """Warn of a plan that cannot end well, before a new run is trained.
+    """Warn of a plan that cannot end well, before a new `Run` is trained.
 
-    Args:
-        run: the `Run` that is ready to train.
-        begun: the `Run` that it begins with, if any.
+    `begun` is the run that it begins with, if any.
     """
     data = run.config.data
     training = run.config.training

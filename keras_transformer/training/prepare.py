@@ -19,14 +19,14 @@ from ..config import (
 from ..data.corpus import clean_pairs, held_out
 from ..data.sides import check_sides
 from ..data.store import TokenStore
-from ..evaluation.evaluate import HELD_OUT
 from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.kinds import model_of
 from ..runs.bars import doing, say
+from ..runs.card import CLEANED, HELD_OUT
 from ..runs.extras import needed
 from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
-from ..runs.sealed_files import locked, new_directory
+from ..runs.sealed_files import locked, new_directory, write_json
 from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
@@ -40,7 +40,6 @@ from .text import check_text, prepare_text
 BLEU_SENTENCES = 500
 # Where a run holds them.
 TRANSLATED = "data/translated.json"
-CLEANED = "data/cleaning.json"
 DROPOUT = ("dropout", "attention_dropout")
 FILTERS = ("max_length", "max_ratio", "batch_tokens", "valid_size")
 FILTERS += tuple(flag_fields(FilterConfig))
@@ -94,7 +93,10 @@ def begin(
         corpus = clean_pairs(corpus, config=filters)
         if valid is not None:
             check_sides(corpus, valid)
-        is_validated = is_validated or filters.valid_size != 0
+        is_drawn = valid is None and filters.valid_size != 0
+        what = "be given with weights or tags: a mixture holds none out"
+        expect(not (is_drawn and corpus.is_mixture), "valid_pairs", what, valid)
+        is_validated = is_validated or is_drawn
     if None in (model, data, training):
         material = dict(text=corpus) if is_text else dict(source=corpus)
         how = dict(begun=begun and begun.config, validated=is_validated)
@@ -104,7 +106,10 @@ def begin(
         model = model or settings.model
         data = data or settings.data
         training = training or settings.training
-    check_training(training, init_from, is_validated, filters)
+    check_training(training, begun, is_validated, filters)
+    drops = model.dropout or model.attention_dropout
+    what = "be 0 without dropout, which makes two passes differ"
+    expect(drops or not training.r_drop, "r_drop", what, training.r_drop)
     fits = model.longest is None or data.max_length <= model.longest
     limit = f"max_positions={model.max_positions} with positions='learned'"
     expect(fits, "max_length", f"be at most {limit}", data.max_length)
@@ -120,11 +125,19 @@ def begin(
         held.enter_context(locked(aside))  # under its new name, too
 
 
-def check_training(training, init_from, is_validated, filters):
+def check_training(training, begun, is_validated, filters):
     """Raise an error for settings of a training that do not go with the rest."""
     rank = training.lora_rank
-    is_right = rank is None or init_from is not None
+    is_right = rank is None or begun is not None
     expect(is_right, "lora_rank", "be absent without init_from", rank)
+    is_own = begun is None or isinstance(begun.tokenizers[0], Tokenizer)
+    is_right = is_own and filters.tokenizer == "bpe"
+    what = "be 0 unless the tokenizer is BPE of our own"
+    dropout = training.bpe_dropout
+    expect(is_right or not dropout, "bpe_dropout", what, dropout)
+    what = "be 0 with markup, whose symbols are copied"
+    is_right = not training.word_dropout or Markup.of(filters) is None
+    expect(is_right, "word_dropout", what, training.word_dropout)
     if training.monitor == "bleu":
         what = "be at least 1, or valid_source be given, with monitor='bleu'"
         expect(is_validated, "valid_size", what, filters.valid_size)
@@ -205,9 +218,8 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
         if valid is not None:
             corpus.report.held_out = write_rows(folder / HELD_OUT, valid)
     say(str(corpus.report))
-    report = json.dumps(vars(corpus.report))
-    (folder / CLEANED).write_text(report, "utf-8")
-    count = corpus.report.kept - corpus.report.held_out
+    write_json(folder / CLEANED, vars(corpus.report))
+    count = len(corpus) - corpus.report.held_out
     if begun:
         tokenizers = begun.tokenizers
     else:
@@ -222,7 +234,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
             say(spelled(f"{name}: {store.report}"))
     if config.training.monitor == "bleu":
         translated = list(itertools.islice(valid, BLEU_SENTENCES))
-        (folder / TRANSLATED).write_text(json.dumps(translated), "utf-8")
+        write_json(folder / TRANSLATED, translated)
         references = [reference for _, reference in translated]
         chosen = chosen_tokenize(config.training.bleu_tokenize, references)
         training = dataclasses.replace(config.training, bleu_tokenize=chosen)
@@ -233,9 +245,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
         share_embeddings=data.share_embeddings,
         source_vocab_size=source.vocab_size,
         target_vocab_size=target.vocab_size,
-        pad_id=target.special.pad,
-        begin_id=target.special.begin,
-        end_id=target.special.end,
+        **target.special.fields,
     )
     earlier = begun.config if begun else config
     languages = earlier.languages or corpus.languages
@@ -273,7 +283,9 @@ def train_tokenizers(pairs, data):
     options = (data.vocab_size, data.tokenizer, data.byte_fallback, markup)
 
     def protected(lines):
-        return lines if markup is None else (markup.protect(line)[0] for line in lines)
+        if markup is None:
+            return lines
+        return (markup.protect(line)[0] for line in lines)
 
     if data.share_embeddings:
         lines = itertools.chain.from_iterable(pairs)

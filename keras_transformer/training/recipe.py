@@ -11,6 +11,7 @@ from .metrics import (
     TokenCrossEntropy,
 )
 from .optimizer import LossScaleOptimizer, paper_adam
+from .r_drop import RDropCrossEntropy
 from .schedule import WarmupSchedule
 
 
@@ -27,7 +28,8 @@ def compile_for_training(
     Args:
         model: a `Transformer` or a `CausalLM`.
         training: a `TrainingConfig`; the paper's when absent. What it says of epochs,
-            checkpoints, LoRA and data types is not for `compile`.
+            checkpoints, LoRA and data types is not for `compile`. With its `r_drop`
+            each row must stand twice in a batch: see `RDropCrossEntropy`.
         loss_reduction: `"sum"` for batches that carry the weights `real / number of
             real target tokens`, as those of `TokenBatches` do; otherwise the loss is
             the mean over the real target tokens of a batch.
@@ -59,15 +61,20 @@ def compile_options(config, training, loss_reduction="mean_with_sample_weight"):
     steps = training.gradient_accumulation
     padding = config.pad_id
     warmup = (training.warmup_updates, training.learning_rate_scale, steps)
+    averaging = {}
+    if training.ema_momentum is not None:
+        averaging = dict(use_ema=True, ema_momentum=training.ema_momentum)
     optimizer = paper_adam(
         WarmupSchedule(config.d_model, *warmup),
         weight_decay=training.weight_decay,
         global_clipnorm=training.clip_norm,
         gradient_accumulation_steps=steps if steps > 1 else None,
+        **averaging,
     )
-    loss = LabelSmoothedCrossEntropy(
-        training.label_smoothing, ignore_class=padding, reduction=loss_reduction
-    )
+    how = dict(ignore_class=padding, reduction=loss_reduction)
+    loss = LabelSmoothedCrossEntropy(training.label_smoothing, **how)
+    if training.r_drop:
+        loss = RDropCrossEntropy(training.r_drop, training.label_smoothing, **how)
     kinds = (TokenCrossEntropy, Perplexity, TokenAccuracy)
     return dict(
         optimizer=optimizer,

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ..config import DataConfig, FilterConfig, expect, flag_fields
+from ..config import DataConfig, FilterConfig, TrainingConfig, expect, flag_fields
 from ..data.documents import DocumentStore, read_documents
 from ..runs.bars import doing, say
 from ..text.lines import count_lines
@@ -11,14 +11,14 @@ from ..text.tokenizer import Tokenizer
 # Fields of a `DataConfig` that are for pairs alone.
 OF_PAIRS = ("max_ratio", "share_embeddings", "valid_size", "markup", "markup_pattern")
 OF_PAIRS += tuple(flag_fields(FilterConfig))
+# Of a `TrainingConfig`, likewise.
+TRAINING_OF_PAIRS = ("monitor", "bpe_dropout", "word_dropout")
 
 
 def check_text(texts, data, training):
     """Raise a `ValueError` for files or settings that are not for a language model.
 
-    Args:
-        texts: lists of paths, or None.
-        data, training: a `DataConfig` and a `TrainingConfig`, or None.
+    The texts are lists of paths, or None, and so may the configs be.
     """
     for paths in filter(None, texts):
         next(read_documents(paths), None)  # what cannot be read is refused now
@@ -26,18 +26,17 @@ def check_text(texts, data, training):
         plain = getattr(DataConfig(), name)
         given = plain if data is None else getattr(data, name)
         expect(given == plain, name, "be absent with text", given)
-    monitor = "loss" if training is None else training.monitor
-    expect(monitor == "loss", "monitor", "be 'loss' with text", monitor)
+    for name in TRAINING_OF_PAIRS:
+        plain = getattr(TrainingConfig(), name)
+        given = plain if training is None else getattr(training, name)
+        expect(given == plain, name, f"be {plain!r} with text", given)
 
 
 def prepare_text(folder, texts, config, begun=None):
     """Fill a folder with the stores of text files; the tokenizer, the `RunConfig`.
 
-    Args:
-        folder: the directory.
-        texts: the paths of the training text, and those of the validation text or None.
-        config: the `RunConfig`.
-        begun: the `Run` whose tokenizer to begin with.
+    The texts are paths to train on, and to validate with or None. `begun` is the `Run`
+    whose tokenizer to begin with.
     """
     data = config.data
     sides = dict(zip(("train", "valid"), texts))
@@ -61,9 +60,7 @@ def prepare_text(folder, texts, config, begun=None):
     model = dataclasses.replace(
         config.model,
         vocab_size=tokenizer.vocab_size,
-        pad_id=tokenizer.special.pad,
-        begin_id=tokenizer.special.begin,
-        end_id=tokenizer.special.end,
+        **tokenizer.special.fields,
         separate_documents=True,
     )
     origin = begun.config.origin if begun else None

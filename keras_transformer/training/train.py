@@ -16,7 +16,7 @@ from ..runs.bars import doing, say
 from ..runs.run import Run
 from ..runs.sealed_files import load_arrays, locked
 from ..runs.work_folder import remove_partial
-from .averaging import average_weights
+from .averaging import AveragedWeights, LearningWeights, average_weights
 from .checkpoints import (
     Checkpoints,
     EpochWeights,
@@ -233,9 +233,15 @@ def callbacks_of(session, bleu):
     if session.writes and session.training.tensorboard:
         folder = session.run.path / "tensorboard"
         board = keras.callbacks.TensorBoard(folder, write_graph=False)
+    averaged = None
+    learning = None
+    if session.training.ema_momentum is not None:
+        averaged = AveragedWeights(session)
+        learning = LearningWeights(session)
     ordered = (
         # Counts for all others, and raises before a broken model is written.
         session,
+        averaged,
         # Adds to the logs that the next ones read.
         bleu,
         board,
@@ -245,6 +251,7 @@ def callbacks_of(session, bleu):
         EpochLines(session),
         # Keeps the epochs of the best scores.
         EpochWeights(session),
+        learning,
         # Writes down what all others have noted.
         Checkpoints(session),
     )

@@ -64,3 +64,37 @@ def test_what_is_not_given_is_fitted_and_said(corpus, trained, tmp_path, capsys)
     assert (again["model"], again["data"], again["training"]) == configs
     with pytest.raises(ValueError, match="--source is needed"):
         trained(tmp_path / "new", "--init-from", tmp_path)
+
+
+def test_files_are_mixed_by_flags_or_by_a_settings_file(corpus, trained, tmp_path):
+    source, target, *valid = map(str, corpus)
+    held_out = ("--valid-source", valid[0], "--valid-target", valid[1])
+    files = ("--source", source, valid[0], "--target", target, valid[1])
+    mixing = ("--weights", 0.5, 2, "--tags", "", "<BT>", "--seed", 7)
+    by_flags = trained(tmp_path / "new", *files, *held_out, *mixing)["pairs"]
+    text = (
+        f'source = ["{source}", "{valid[0]}"]\ntarget = ["{target}", "{valid[1]}"]\n'
+        'weights = [0.5, 2]\ntags = ["", "<BT>"]\n[training]\nseed = 7\n'
+    )
+    (tmp_path / "mix.toml").write_text(text)
+    config = ("--config", tmp_path / "mix.toml")
+    by_file = trained(tmp_path / "new", *config, *held_out)["pairs"]
+    assert list(by_flags) == list(by_file)
+    natural = [source for source, _ in by_flags if not source.startswith("<BT> ")]
+    assert len(by_flags) == len(natural) + 16 and 70 < len(natural) < 130
+    plain = trained(tmp_path / "new", *files, *held_out)["pairs"]
+    assert len(plain) == 208 and not plain.is_mixture
+
+
+def test_mixtures_that_cannot_be(corpus, trained, tmp_path):
+    source, target, *valid = map(str, corpus)
+    files = ("--source", source, valid[0], "--target", target, valid[1])
+    held_out = ("--valid-source", valid[0], "--valid-target", valid[1])
+    new = tmp_path / "new"
+    with pytest.raises(ValueError, match="weights must be as many as the corpora, 2"):
+        trained(new, *files, *held_out, "--weights", 1)
+    with pytest.raises(ValueError, match="--text must stand without files of pairs"):
+        trained(new, "--text", source, "--tags", "<BT>")
+    (tmp_path / "mix.toml").write_text('weights = ["1"]\n')
+    with pytest.raises(ValueError, match="weights must be a list of numbers"):
+        trained(new, "--config", tmp_path / "mix.toml")

@@ -10,7 +10,14 @@ from keras_transformer.data.batches import TokenBatches, batch_plan
 from keras_transformer.data.cleaning import FilterReport
 from keras_transformer.data.store import TokenStore
 from keras_transformer.text.sentence_format import SentenceFormat
-from keras_transformer.text.special_tokens import BEGIN, END, PAD, SpecialTokens
+from keras_transformer.text.special_tokens import (
+    BEGIN,
+    END,
+    NO_TOKEN,
+    PAD,
+    UNKNOWN,
+    SpecialTokens,
+)
 from keras_transformer.text.tokenizer import Tokenizer
 
 
@@ -160,6 +167,60 @@ def test_shares_are_the_batch(processes, devices):
     for batches in shares:
         rows = [len(batches[number][1]) for number in range(len(batches))]
         assert rows[0] != rows[1] or len({*rows}) == 1
+
+
+def test_each_row_twice():
+    """Its weight is shared, and each device has both."""
+    once = TokenBatches(store_of(40), batch_tokens=200, shard=(1, 2, 3))
+    twice = TokenBatches(store_of(40), batch_tokens=200, shard=(1, 2, 3), passes=2)
+    assert len(once) == len(twice)
+    for number in range(len(once)):
+        inputs, labels, weights = once[number]
+        both, repeated, shared = twice[number]
+        for name, array in inputs.items():
+            np.testing.assert_array_equal(both[name], np.repeat(array, 2, axis=0))
+        np.testing.assert_array_equal(repeated, np.repeat(labels, 2, axis=0))
+        np.testing.assert_allclose(shared, np.repeat(weights, 2, axis=0) / 2)
+        assert len(repeated) % 6 == 0
+
+
+def test_words_are_dropped_by_seed_epoch_and_batch():
+    """About a tenth of the tokens; never a label, nor what stands around a text."""
+    layout = SentenceFormat(source_prefix=(7,), target_prefix=(8,))
+    how = dict(batch_tokens=2000, sentence_format=layout)
+    plain = TokenBatches(store_of(900), **how)
+    noised = TokenBatches(store_of(900), word_dropout=0.1, **how)
+    parts = [
+        TokenBatches(store_of(900), word_dropout=0.1, shard=(n, 2, 1), **how)
+        for n in (0, 1)
+    ]
+    around = (PAD, BEGIN, END, 7, 8)
+    dropped = total = 0
+    for number in range(len(plain)):
+        inputs, labels, weights = plain[number]
+        found, same, equal = noised[number]
+        np.testing.assert_array_equal(same, labels)
+        np.testing.assert_array_equal(equal, weights)
+        for name, ids in inputs.items():
+            is_dropped = found[name] != ids
+            assert (found[name][is_dropped] == UNKNOWN).all()
+            assert not np.isin(ids[is_dropped], around).any()
+            dropped += is_dropped.sum()
+            total += (~np.isin(ids, around)).sum()
+            own = {row.tobytes() for part in parts for row in part[number][0][name]}
+            assert {row.tobytes() for row in found[name]} == own
+    assert 0.09 < dropped / total < 0.11
+    sources = [noised[0][0]["source_ids"] for _ in range(2)]
+    np.testing.assert_array_equal(*sources)
+    first, second = found["source_ids"], found["target_ids"]
+    assert not np.array_equal(first == UNKNOWN, second == UNKNOWN)
+
+
+def test_an_unknown_token_is_needed_to_drop_words():
+    layout = SentenceFormat(SpecialTokens(unknown=NO_TOKEN))
+    message = "word_dropout must be 0 with a tokenizer that has no unknown token; rec"
+    with pytest.raises(ValueError, match=message):
+        TokenBatches(two_pairs(), sentence_format=layout, word_dropout=0.1)
 
 
 def test_accumulated_batches_share_their_normaliser():

@@ -4,7 +4,6 @@ import pytest
 from keras import ops
 
 from keras_transformer.decoding.beam_search import beam_search
-from keras_transformer.decoding.search import Copies
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
@@ -63,8 +62,7 @@ def test_copied_tokens_come_as_often_as_told(automaton, run, strip):
 
     def search(max_lengths, shifts, wanted):
         cache = model.cache(shifts)
-        copies = Copies(4, wanted)
-        options = dict(beam=125, copies=copies)
+        options = dict(beam=125, copied=wanted, first_copied=4)
         return beam_search(model.step, cache, max_lengths, (4,), **options)
 
     tokens, scores = run(search, [4] * 4, range(4), wanted)

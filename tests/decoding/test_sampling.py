@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_transformer.decoding.sampling import sampling, uniform
+from keras_transformer.decoding.sampling import Sampling, uniform
+from keras_transformer.decoding.search import Request
 from keras_transformer.text.special_tokens import BEGIN, PAD
 
 # Of pad, unknown, begin, end, and three more.
@@ -17,9 +18,11 @@ def step(ids, cache, index):
 
 def draw(run, count=512, length=5, first_seed=0, **options):
     def search(limits, seeds):
-        return sampling(step, (), limits, (length,), seeds=seeds, **options)
+        request = Request(limits, seeds=ops.expand_dims(seeds, 1))
+        return Sampling(step, **options)(request, (), (length,))
 
-    return run(search, [length] * count, range(first_seed, first_seed + count))
+    found = run(search, [length] * count, range(first_seed, first_seed + count))
+    return tuple(array[:, 0] for array in found)
 
 
 def frequencies(tokens):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_transformer.decoding.beam_search import beam_search
-from keras_transformer.decoding.sampling import sampling
-from keras_transformer.decoding.search import OURS, top_k
+from keras_transformer.decoding.beam_search import BeamSearch
+from keras_transformer.decoding.sampling import Sampling
+from keras_transformer.decoding.search import OURS, Request, top_k
 from keras_transformer.text.special_tokens import PAD, SpecialTokens
 
-GREEDY = functools.partial(beam_search, beam=1)
+GREEDY = functools.partial(BeamSearch, beam=1)
 # Where each id of the automaton is in a vocabulary whose special ids are others.
 PLACES = np.array([5, 1, 3, 0, 2, 4])
 OTHERS = SpecialTokens(pad=5, begin=3, end=0)
@@ -32,22 +32,15 @@ def searching(search, model, special=OURS, step=None, **options):
     """A search of seven positions; the seeds of a sample are the shifts."""
 
     def call(max_lengths, shifts, prefix=None):
-        seeds = {"seeds": shifts} if search is sampling else {}
-        return search(
-            step or model.step,
-            model.cache(shifts),
-            max_lengths,
-            (7,),
-            prefix,
-            special=special,
-            **seeds,
-            **options,
-        )
+        seeds = ops.expand_dims(shifts, 1)
+        request = Request(max_lengths, prefix=prefix, seeds=seeds)
+        own = search(step or model.step, special=special, **options)
+        return own(request, model.cache(shifts), (7,))
 
     return call
 
 
-@pytest.mark.parametrize("search", [GREEDY, beam_search, sampling])
+@pytest.mark.parametrize("search", [GREEDY, BeamSearch, Sampling])
 def test_other_special_ids_change_nothing_else(automaton, run, search):
     model = automaton()
     names = np.argsort(PLACES).astype("int32")
@@ -67,11 +60,11 @@ def test_other_special_ids_change_nothing_else(automaton, run, search):
     np.testing.assert_allclose(other_scores, scores, atol=1e-6)
 
 
-@pytest.mark.parametrize("search", [GREEDY, beam_search, sampling])
+@pytest.mark.parametrize("search", [GREEDY, BeamSearch, Sampling])
 def test_a_free_prefix_costs_nothing(automaton, run, strip, search):
     """The first of the forced tokens is free, the second is charged, both are there."""
     model = automaton()
-    penalty = {} if search is sampling else {"length_penalty": 0.0}
+    penalty = {} if search is Sampling else {"length_penalty": 0.0}
     prefix = [[4, 1], [5, 4], [1, PAD]]
     arrays = ([7] * 3, range(3), prefix)
     tokens, charged = run(searching(search, model, **penalty), *arrays)

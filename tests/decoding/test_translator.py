@@ -80,6 +80,9 @@ def test_score_is_that_of_the_search_without_a_cache(make, tokenizer, sentences)
     np.testing.assert_allclose(scores, expected, atol=1e-4)
     alone = translator.score(sources[:1], targets[:1])
     np.testing.assert_allclose(alone, scores[:1], atol=1e-4)
+    of_tokens = translator.score(sources, targets, token_scores=True)
+    assert [len(own) for own in of_tokens] == [len(found.ids) for _, found in pairs]
+    np.testing.assert_allclose([sum(own) for own in of_tokens], scores, atol=1e-4)
 
 
 @pytest.mark.parametrize("search", ["beam", "sampling"])
@@ -184,6 +187,9 @@ def test_learned_positions_are_a_limit(tokenizer):
     with pytest.warns(UserWarning, match="cut to 12 tokens"):
         ((best, *_),) = translator.hypotheses([" ".join(["bike"] * 50)])
     assert 1 <= len(best.ids) <= 12
+    message = "targets must have at most 12 tokens, those that .*; received 51"
+    with pytest.raises(ValueError, match=message):
+        translator.score(["bike"], [" ".join(["bike"] * 50)])
 
 
 class Column:

@@ -16,6 +16,7 @@ from keras_transformer import (
     DataConfig,
     LabelSmoothedCrossEntropy,
     Perplexity,
+    RDropCrossEntropy,
     TokenAccuracy,
     TokenBatches,
     TokenCrossEntropy,
@@ -74,6 +75,8 @@ def optimizer_of(recipe):
         return SGD(0.05)
     if recipe == "accumulated":
         return adam(gradient_accumulation_steps=2)
+    if recipe == "regularised":
+        return adam(use_ema=True, ema_momentum=0.5)
     return LossScaleOptimizer(adam()) if recipe == "half" else adam()
 
 
@@ -81,14 +84,15 @@ def trained(distribution, recipe, initial):
     """The model after training, its logs, and the weights before it."""
     keras.utils.set_random_seed(1)
     steps = 2 if recipe == "accumulated" else 1
-    options = dict(
-        batch_tokens=256, shard=distribution.shard, config=DataConfig(max_ratio=100)
-    )
+    passes = 2 if recipe == "regularised" else 1
+    loss = RDropCrossEntropy if passes == 2 else LabelSmoothedCrossEntropy
+    options = dict(batch_tokens=256, shard=distribution.shard, passes=passes)
+    options |= dict(config=DataConfig(max_ratio=100))
     with distribution.scope():
         model = Transformer(CONFIG, dtype=DTYPES.get(recipe, "float32"))
         model.compile(
             optimizer_of(recipe),
-            LabelSmoothedCrossEntropy(reduction="sum"),
+            loss(reduction="sum"),
             weighted_metrics=[TokenCrossEntropy(), Perplexity(), TokenAccuracy()],
             jit_compile=keras.backend.backend() == "jax",
         )

@@ -26,6 +26,9 @@ FLAGS = (
     "--vocab-size 24 --batch-tokens 160 --warmup-updates 50 --dropout 0.3 --epochs 3 "
     "--average-last 2 --checkpoint-minutes 0"
 ).split()
+REGULARISED = (
+    "--ema-momentum 0.9 --bpe-dropout 0.2 --r-drop 5 --word-dropout 0.1".split()
+)
 VARIANTS = {
     "plain": [],
     "accumulation": ["--gradient-accumulation", "2", "--clip-norm", "1"],
@@ -33,6 +36,7 @@ VARIANTS = {
     "both": ["--dtype", "mixed_bfloat16", "--gradient-accumulation", "3"],
     "bleu": ["--monitor", "bleu"],
     "fine-tuning": ["--init-from", "{begin}"],
+    "regularised": REGULARISED,
     "lora": ["--init-from", "{begin}", "--lora-rank", "2"],
 }
 

@@ -107,7 +107,7 @@ def test_exported_back(imported, name, tmp_path):
 @marked(ON_TORCH)
 def test_a_learned_output_bias_makes_a_llama_of_a_qwen2(imported, tmp_path):
     """Qwen2 has no room for it, Llama has."""
-    from keras_transformer.export.causal_lm_to_huggingface import chosen
+    from keras_transformer.export.to_huggingface import chosen
 
     _, _, run, _ = imported("qwen2")
     model = Run.open(run).model()
@@ -213,7 +213,7 @@ def test_tokenizer_files_that_cannot_be_used(imported, tmp_path):
     for path in checkpoint.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     run = tmp_path.parent / f"{tmp_path.name}-run"
-    with pytest.raises(ValueError, match="source_lang and target_lang must be absent"):
+    with pytest.raises(ValueError, match="source_lang must be absent for llama"):
         pretrained.load(tmp_path, run, source_lang="en")
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ValueError, match="tokenizer.json'? cannot be used"):

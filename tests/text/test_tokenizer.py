@@ -166,7 +166,7 @@ def test_files_that_are_no_tokenizer(tmp_path):
         Tokenizer.load(path)
     for content in (b"", b"junk", b"\x0a\x03abc"):
         path.write_bytes(content)
-        message = "received .*tokenizer.model: model must be that of a SentencePiece"
+        message = "received .*tokenizer.model: model must be the content of a S"
         with pytest.raises(ValueError, match=message):
             Tokenizer.load(path)
     # SentencePiece's own ids: unknown 0, begin 1, end 2, no pad.

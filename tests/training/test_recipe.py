@@ -3,6 +3,7 @@ import pytest
 
 from keras_transformer.config import TrainingConfig, TransformerConfig
 from keras_transformer.models.transformer import Transformer
+from keras_transformer.training.r_drop import RDropCrossEntropy
 from keras_transformer.training.recipe import compile_for_training
 
 V = 11
@@ -54,7 +55,21 @@ def test_what_the_configuration_says_is_done():
     assert schedule["gradient_accumulation_steps"] == 3
     assert (schedule["warmup_updates"], schedule["scale"]) == (50, 2.0)
     assert (model.loss.smoothing, model.loss.ignore_class) == (0.2, 9)
-    assert model.loss.reduction == "sum"
+    assert model.loss.reduction == "sum" and not optimizer.use_ema
+
+
+def test_options_that_regularise():
+    training = TrainingConfig(r_drop=3.0, label_smoothing=0.2, ema_momentum=0.9)
+    model = compile_for_training(a_model(), training)
+    assert type(model.loss) is RDropCrossEntropy
+    assert (model.loss.alpha, model.loss.smoothing) == (3.0, 0.2)
+    assert model.loss.ignore_class == 0
+    assert model.optimizer.use_ema and model.optimizer.ema_momentum == 0.9
+    inputs, labels = arrays()
+    twice = {name: np.repeat(ids, 2, axis=0) for name, ids in inputs.items()}
+    how = dict(epochs=2, shuffle=False, verbose=0)
+    losses = model.fit(twice, np.repeat(labels, 2, axis=0), **how).history["loss"]
+    assert np.isfinite(losses).all()
 
 
 def test_fit_on_arrays_reports_what_the_logits_say():

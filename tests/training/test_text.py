@@ -138,6 +138,14 @@ def test_fitted_settings_go_by_words(corpus):
         (dict(model=TransformerConfig()), "model must be a CausalLMConfig with text"),
         (dict(data=DataConfig(max_ratio=3.0)), "max_ratio must be absent with text"),
         (dict(training=TrainingConfig(monitor="bleu")), "monitor must be 'loss' with"),
+        (
+            dict(training=TrainingConfig(bpe_dropout=0.1)),
+            "bpe_dropout must be 0.0 with",
+        ),
+        (
+            dict(training=TrainingConfig(word_dropout=0.1)),
+            "word_dropout must be 0.0 with",
+        ),
         (dict(text="nothing"), "nothing must be a readable text file"),
         (dict(text=[]), "text must be given to begin a run"),
         (

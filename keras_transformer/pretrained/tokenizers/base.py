@@ -5,16 +5,13 @@ pieces.json   the piece of text that each id stands for
 *.spm         its SentencePiece models; merges.txt for FSMT
 """
 
-import contextlib
 import dataclasses
 import functools
 import json
 import re
 
-import sentencepiece
-
 from ...config import expect
-from ...runs.sealed_files import written_aside
+from ...runs.sealed_files import write_json, written_aside
 from ...text.lines import checked_texts
 from ...text.special_tokens import NO_TOKEN, SpecialTokens
 
@@ -133,19 +130,11 @@ class CheckpointTokenizer:
         self.marks = f"({any_mark or NOTHING})"
 
     def encode(self, lines):
-        """The ids of each of a list of lines, without those around a sentence.
-
-        Raises:
-            ValueError: if `lines` is something else than strings.
-        """
+        """The ids of each of a list of lines, without those around a sentence."""
         return [self._encode_line(line) for line in checked_texts(lines, "lines")]
 
     def decode(self, ids):
-        """The text of each list of ids, without special tokens (unknown is one).
-
-        Raises:
-            ValueError: if an id lies outside the vocabulary.
-        """
+        """The text of each list of ids, without special tokens (unknown is one)."""
         last = self.vocab_size - 1
         texts = []
         for row in ids:
@@ -192,10 +181,10 @@ class CheckpointTokenizer:
         """Write the folder that keeps the tokenizer; it appears only when complete."""
         meaning = dataclasses.asdict(self.vocabulary)
         pieces = json.dumps(meaning.pop("pieces"), ensure_ascii=False, indent=0)
-        kind = json.dumps({"kind": self.kind, **self.options, **meaning}, indent=2)
+        kind = {"kind": self.kind, **self.options, **meaning}
         with written_aside(path) as aside:
             aside.mkdir()
-            (aside / "kind.json").write_text(kind + "\n", encoding="utf-8")
+            write_json(aside / "kind.json", kind)
             (aside / "pieces.json").write_text(pieces, encoding="utf-8")
             for name, content in self.models.items():
                 (aside / name).write_bytes(content)
@@ -215,14 +204,3 @@ class CheckpointTokenizer:
     def _lookup(self, pieces):
         ids = self.vocabulary.ids
         return [ids.get(piece, self.special.unknown) for piece in pieces]
-
-
-def processor(model, name):
-    """The SentencePiece processor of a model file's content."""
-    found = sentencepiece.SentencePieceProcessor()
-    is_one = False
-    with contextlib.suppress(RuntimeError):
-        found.load_from_serialized_proto(model)
-        is_one = bool(found.serialized_model_proto())
-    expect(is_one, name, "be the content of a SentencePiece model", model[:16])
-    return found

@@ -1,22 +1,13 @@
 """What the files of a checkpoint of Hugging Face say about its tokenizers."""
 
-import contextlib
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from ...config import expect
-from ...runs.sealed_files import UNREADABLE, check_regular
+from ...runs.sealed_files import read_regular, reading
 from ...text.special_tokens import SpecialTokens
 from ...text.tokenizer import LARGEST_MODEL
-from .base import (
-    LARGEST_VOCABULARY,
-    UNUSED,
-    Vocabulary,
-    check_id,
-    checked,
-)
+from .base import LARGEST_VOCABULARY, UNUSED, Vocabulary, check_id, checked
 
 MASK = "<mask>"
 NAMES = {
@@ -30,24 +21,10 @@ NAMES = {
 }
 
 
-@contextlib.contextmanager
-def reading(path):
-    """Make what the block raises a `ValueError` that names the file."""
-    try:
-        yield
-    except (*UNREADABLE, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{str(path)!r} cannot be used: {reason}") from None
-
-
 def read_limited(path):
     """The content of a checkpoint's file, unless it is too large to be one."""
     with reading(path):
-        check_regular(path)
-        size = Path(path).stat().st_size
-        must = f"have at most {LARGEST_MODEL:,} bytes"
-        expect(size <= LARGEST_MODEL, "it", must, size)
-        return Path(path).read_bytes()
+        return read_regular(path, LARGEST_MODEL)
 
 
 def read_json(path, kind=dict):
@@ -64,12 +41,14 @@ class TokenizerFiles:
     absent. All methods raise a `ValueError` about what cannot be kept.
 
     Attributes:
+        languages: the codes of the languages that are asked for, or None, by name.
         added: the special tokens that tokenizer_config.json gives an id, by that id.
     """
 
-    def __init__(self, folder, config):
+    def __init__(self, folder, config, source_lang=None, target_lang=None):
         self.folder = Path(folder)
         self.config = config
+        self.languages = {"source_lang": source_lang, "target_lang": target_lang}
         self._said = {}
         for name in ("special_tokens_map.json", "tokenizer_config.json"):
             if (self.folder / name).exists():
@@ -79,6 +58,13 @@ class TokenizerFiles:
         for number, token in added.items():
             expect(number.isdecimal(), "added_tokens_decoder", "have ids", number[:20])
             self.added[int(number)] = content_of("added_tokens_decoder", token)
+
+    def check_languages(self, *known):
+        """Raise a `ValueError` if a language is given that is not of these names."""
+        family = self.config["model_type"]
+        for name, code in self.languages.items():
+            is_right = code is None or name in known
+            expect(is_right, name, f"be absent for {family}", code)
 
     def get(self, name, kind):
         """What is said under a name; None if nothing is."""
@@ -115,14 +101,10 @@ class TokenizerFiles:
         return size
 
     def pieces(self, name, numbers, size, added):
-        """The pieces of a vocabulary, by id.
+        """The pieces of a vocabulary of a model's size, by id.
 
-        Args:
-            name: the file that they are from.
-            numbers: the id of each piece.
-            size: number of tokens of the model. An id that nothing has gets a piece
-                that no text spells.
-            added: further pieces by id, which must agree with the others.
+        `name` is the file that they are from, and `numbers` has their ids; `added` must
+        agree with it. An id that nothing has gets a piece that no text spells.
         """
         found = {}
         further = [(piece, number) for number, piece in added.items()]
@@ -132,7 +114,7 @@ class TokenizerFiles:
             expect(is_own, name, "give each piece an id of its own", number)
         return [found.get(number, UNUSED.format(number)) for number in range(size)]
 
-    def vocabulary(self, pieces, names, begin, end="eos", **fields):
+    def vocabulary(self, pieces, names, begin, end="eos", marks=(), **fields):
         """The `Vocabulary` of one side, whose special tokens have these `names` by key.
 
         `begin` and `end` are the keys of what the decoder starts with, unless
@@ -150,7 +132,7 @@ class TokenizerFiles:
             expect(said in (None, number), name, must, said)
         said = self.config.get("decoder_start_token_id")
         special = SpecialTokens(pad, unknown, start if said is None else said, end)
-        marks = [*dict.fromkeys([*names.values(), *self.listed()])]
+        marks = [*dict.fromkeys([*names.values(), *self.listed(), *marks])]
         return Vocabulary(pieces, special, marks, source_suffix=[end], **fields)
 
 

@@ -8,12 +8,9 @@ import re
 
 from ...config import expect
 from ...runs.extras import needed
+from ...runs.sealed_files import reading
 from .base import CheckpointTokenizer
-from .files import (
-    read_json,
-    read_limited,
-    reading,
-)
+from .files import read_json, read_limited
 
 WORD_END = "</w>"
 
@@ -73,10 +70,9 @@ class FsmtTokenizer(CheckpointTokenizer):
         return self._detokenise(text.split())
 
 
-def read_fsmt(files, source_lang, target_lang):
+def read_fsmt(files):
     """The source and the target tokenizer of an FSMT checkpoint."""
-    given = source_lang or target_lang
-    expect(not given, "source_lang and target_lang", "be absent for fsmt", given)
+    files.check_languages()
     pair = files.get("langs", list) or files.config.get("langs")
     is_pair = isinstance(pair, list) and len(pair) == 2
     expect(is_pair, "langs", "be the two languages of the model", pair)

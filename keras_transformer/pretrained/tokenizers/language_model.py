@@ -2,64 +2,42 @@
 
 from ...config import expect
 from ...text.special_tokens import NO_TOKEN, SpecialTokens
-from .base import CheckpointTokenizer, Vocabulary, check_id
+from .base import Vocabulary, check_id
 from .files import read_json, read_limited
-from .library import CONTENT as FILE
-from .library import tokenizer_of
+from .library import CONTENT, LibraryTokenizer, tokenizer_of
 
 SETTINGS = "tokenizer_config.json"
 
 
-class LanguageModelTokenizer(CheckpointTokenizer):
-    """The tokenizer of a language model's checkpoint.
+class LanguageModelTokenizer(LibraryTokenizer):
+    """The tokenizer of a language model's checkpoint; `stops` end texts beside END.
 
     As with `transformers`, text that spells a special token means it, and decoding
     leaves those out.
-
-    Args:
-        vocabulary: a `Vocabulary`.
-        models: the content of `"tokenizer.json"` and of `"tokenizer_config.json"`.
-        stops: ids beside END that end a text.
-
-    Raises:
-        ImportError: if `tokenizers` is not installed.
-        ValueError: if the file is not that library's.
     """
 
     kind = "language_model"
-    needs = (FILE, SETTINGS)
+    needs = (CONTENT, SETTINGS)
+    skips_special = True
 
     def __init__(self, vocabulary, models, stops=()):
         super().__init__(vocabulary, models, stops=list(stops))
         for number in stops:
             check_id("stops", number, self.vocab_size)
-        self._library = tokenizer_of(models[FILE])
         self.prompt_prefix = vocabulary.source_prefix
         self.stops = tuple(stops)
 
-    def decode(self, ids):
-        last = self.vocab_size - 1
-        rows = [[int(number) for number in row] for row in ids]
-        for row in rows:
-            for number in row:
-                expect(0 <= number <= last, "ids", f"lie between 0 and {last}", number)
-        return self._library.decode_batch(rows, skip_special_tokens=True)
 
-    def _encode_line(self, line):
-        return self._library.encode(line, add_special_tokens=False).ids
-
-
-def read_library(files, source_lang, target_lang):
+def read_library(files):
     """The tokenizer of a language model's checkpoint, for both sides."""
-    given = source_lang or target_lang
-    expect(not given, "source_lang and target_lang", "be absent for it", given)
-    content = read_limited(files.folder / FILE)
+    files.check_languages()
+    content = read_limited(files.folder / CONTENT)
     settings = b"{}"
     if (files.folder / SETTINGS).exists():
         settings = read_limited(files.folder / SETTINGS)
     library = tokenizer_of(content)
     size = files.size("vocab_size")
-    pieces = files.pieces(FILE, library.get_vocab(), size, {})
+    pieces = files.pieces(CONTENT, library.get_vocab(), size, {})
     numbers = {piece: number for number, piece in enumerate(pieces)}
     ends = ids_of("eos", files, numbers)
     expect(ends, "eos_token_id", "be in config.json or the tokenizer's files", None)
@@ -71,9 +49,8 @@ def read_library(files, source_lang, target_lang):
     if adds is not None:
         prefix = begins[:1] if adds else []
     vocabulary = Vocabulary(pieces, special, source_prefix=prefix)
-    models = {FILE: content, SETTINGS: settings}
-    tokenizer = LanguageModelTokenizer(vocabulary, models, ends[1:])
-    return tokenizer, tokenizer
+    models = {CONTENT: content, SETTINGS: settings}
+    return LanguageModelTokenizer(vocabulary, models, ends[1:])
 
 
 def ids_of(key, files, numbers):
@@ -95,5 +72,5 @@ def prefix_of(library):
     whole = library.encode("a", add_special_tokens=True).ids
     first = len(whole) - len(plain)
     is_before = whole[first:] == plain
-    expect(is_before, FILE, "put nothing after a text", whole)
+    expect(is_before, CONTENT, "put nothing after a text", whole)
     return whole[:first]

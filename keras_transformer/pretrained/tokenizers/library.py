@@ -1,16 +1,15 @@
 """Tokenizers of checkpoints that the library `tokenizers` makes and runs."""
 
-import contextlib
-import dataclasses
-
 import numpy as np
 
 from ...config import expect
 from ...runs.extras import needed
+from ...runs.sealed_files import reading
 from ...text.lines import checked_texts
+from ...text.tokenizer import processor
 from .base import CheckpointTokenizer
 from .files import TokenizerFiles, read_json, read_limited
-from .multilingual import MultilingualTokenizer, processor
+from .multilingual import MultilingualTokenizer
 
 CONTENT = "tokenizer.json"
 WORDS = "vocab.txt"
@@ -20,22 +19,14 @@ SENTINELS = 100  # of T5, unless its files say another number
 
 
 class LibraryTokenizer(CheckpointTokenizer):
-    """Both sides of a checkpoint, as its `tokenizer.json` says, such as BART's.
-
-    Args:
-        vocabulary: a `Vocabulary`.
-        models: the content of `"tokenizer.json"`.
-
-    Raises:
-        ImportError: if `tokenizers` is not installed.
-        ValueError: if it cannot read the content.
-    """
+    """Both sides of a checkpoint, as its `tokenizer.json` says, such as BART's."""
 
     kind = "tokenizers"
     needs = (CONTENT,)
+    skips_special = False  # those that the library knows
 
-    def __init__(self, vocabulary, models):
-        super().__init__(vocabulary, models)
+    def __init__(self, vocabulary, models, **options):
+        super().__init__(vocabulary, models, **options)
         self._tokenizer = tokenizer_of(models[CONTENT])
 
     def encode(self, lines):
@@ -44,7 +35,7 @@ class LibraryTokenizer(CheckpointTokenizer):
         return [row.ids for row in found]
 
     def _decode_ids(self, ids):
-        return self._tokenizer.decode(ids, skip_special_tokens=False)
+        return self._tokenizer.decode(ids, skip_special_tokens=self.skips_special)
 
 
 class EncoderTokenizer:
@@ -89,22 +80,12 @@ class EncoderTokenizer:
         return batch
 
 
-@contextlib.contextmanager
-def library_reading(name):
-    """Make what the library raises a `ValueError` that names the file."""
-    try:
-        yield
-    except Exception as error:  # the library has no kind of its own
-        reason = (str(error) or repr(error)).splitlines()[0]
-        raise ValueError(f"{name} cannot be used: {reason}") from None
-
-
 def tokenizer_of(content):
     """The `tokenizers.Tokenizer` of a `tokenizer.json`, which neither cuts nor pads."""
     needed("tokenizers", extra="pretrained")
     import tokenizers
 
-    with library_reading(CONTENT):
+    with reading(CONTENT, Exception):  # the library has no kind of its own
         found = tokenizers.Tokenizer.from_str(content.decode("utf-8"))
     found.no_truncation()
     found.no_padding()
@@ -112,18 +93,11 @@ def tokenizer_of(content):
 
 
 def content_in(folder):
-    """The `tokenizer.json` of a folder, made of older files where it has none.
-
-    Returns:
-        its content; None if there are no files of a tokenizer.
-
-    Raises:
-        ValueError: if a file is damaged.
-    """
+    """The `tokenizer.json` of a folder, made of older files if need be, or None."""
     for name, read in READERS.items():
         if (folder / name).exists():
             needed("tokenizers", extra="pretrained")
-            with library_reading(name):
+            with reading(name, Exception):
                 return read(folder)
     return None
 
@@ -173,24 +147,21 @@ def read_encoder_tokenizer(folder, config):
     return EncoderTokenizer(tokenizer_of(content), config)
 
 
-def read_bart(files, source_lang, target_lang):
+def read_bart(files):
     """The tokenizer of a BART checkpoint, for source and target."""
     names = files.names("bos", "eos", "unk", "pad")
-    tokenizer = library_tokenizer(files, source_lang, target_lang, names)
+    tokenizer = library_tokenizer(files, names)
     begin = tokenizer.vocabulary.ids[names["bos"]]
-    around = dict(source_prefix=[begin], target_prefix=[begin])
-    tokenizer = tokenizer.with_ids(**around)
-    return tokenizer, tokenizer
+    return tokenizer.with_ids(source_prefix=[begin], target_prefix=[begin])
 
 
-def read_t5(files, source_lang, target_lang):
+def read_t5(files):
     """The tokenizer of a T5 checkpoint, for source and target."""
     names = files.names("eos", "unk", "pad")
     path = files.folder / "spiece.model"
     if not path.exists():
-        tokenizer = library_tokenizer(files, source_lang, target_lang, names, "pad")
-        return tokenizer, tokenizer
-    no_languages(files, source_lang, target_lang)
+        return library_tokenizer(files, names, "pad")
+    files.check_languages()
     model = read_limited(path)
     learnt = processor(model, path.name)
     size = learnt.vocab_size()
@@ -202,34 +173,19 @@ def read_t5(files, source_lang, target_lang):
     total = files.size("vocab_size")
     pieces = files.pieces(path.name, numbers, total, files.added)
     marks = [SENTINEL.format(number) for number in range(further)]
-    vocabulary = files.vocabulary(pieces, names, "pad")
-    vocabulary = with_marks(vocabulary, marks)
-    tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model})
-    return tokenizer, tokenizer
+    vocabulary = files.vocabulary(pieces, names, "pad", marks=marks)
+    return MultilingualTokenizer(vocabulary, {"text.spm": model})
 
 
-def library_tokenizer(files, source_lang, target_lang, names, begin="eos"):
+def library_tokenizer(files, names, begin="eos"):
     """The `LibraryTokenizer` of a checkpoint without languages."""
-    no_languages(files, source_lang, target_lang)
+    files.check_languages()
     content = content_in(files.folder)
     expect(content is not None, "source", f"hold one of {[*READERS]}", files.folder)
     found = tokenizer_of(content)
     size = files.size("vocab_size")
     pieces = files.pieces(CONTENT, found.get_vocab(), size, files.added)
-    vocabulary = files.vocabulary(pieces, names, begin)
     added = found.get_added_tokens_decoder().values()
-    vocabulary = with_marks(vocabulary, [x.content for x in added if x.special])
+    marks = [token.content for token in added if token.special]
+    vocabulary = files.vocabulary(pieces, names, begin, marks=marks)
     return LibraryTokenizer(vocabulary, {CONTENT: content})
-
-
-def with_marks(vocabulary, marks):
-    """A `Vocabulary` with further marks."""
-    marks = dict.fromkeys([*vocabulary.marks, *marks])
-    return dataclasses.replace(vocabulary, marks=tuple(marks))
-
-
-def no_languages(files, source_lang, target_lang):
-    """Raise a `ValueError` if languages are given that a checkpoint does not know."""
-    family = files.config["model_type"]
-    for name, code in (("source_lang", source_lang), ("target_lang", target_lang)):
-        expect(code is None, name, f"be absent for {family}", code)

@@ -3,26 +3,17 @@
 from pathlib import Path
 
 from ...config import one_of
+from ...runs.sealed_files import reading
 from ...text.special_tokens import SpecialTokens
-from .base import (
-    LISTS_OF_IDS,
-    Vocabulary,
-)
-from .files import (
-    TokenizerFiles,
-    read_json,
-    read_limited,
-    reading,
-)
+from .base import LISTS_OF_IDS, Vocabulary
+from .files import TokenizerFiles, read_json, read_limited
 from .fsmt import FsmtTokenizer, read_fsmt
 from .language_model import LanguageModelTokenizer, read_library
 from .library import LibraryTokenizer, read_bart, read_t5
 from .marian import MarianTokenizer, read_marian
-from .multilingual import (
-    MultilingualTokenizer,
-    read_multilingual,
-)
+from .multilingual import MultilingualTokenizer, read_multilingual
 
+# Each gives the tokenizer of source and target, or a pair of different ones.
 READERS = {
     "marian": read_marian,
     "fsmt": read_fsmt,
@@ -41,23 +32,16 @@ TOKENIZERS = (
     LibraryTokenizer,
     LanguageModelTokenizer,
 )
-KINDS = {kind.kind: kind for kind in TOKENIZERS}
+KINDS = {one.kind: one for one in TOKENIZERS}
 
 
 def load_tokenizers(folder, config, source_lang=None, target_lang=None):
     """The source and the target tokenizer of a checkpoint.
 
-    Args:
-        folder: a local folder with the checkpoint's files.
-        config: the content of its config.json.
-        source_lang: the language to translate from, of a multilingual checkpoint, such
-            as `"en"` (M2M100), `"eng_Latn"` (NLLB) or `"en_XX"` (mBART).
-        target_lang: the language to translate into; of a Marian checkpoint too if it
-            has `">>xx<<"` tokens.
-
-    Returns:
-        two tokenizers, whose ids are the files' own and whose sizes are the model's;
-        the same object if both sides are cut alike.
+    Their ids are the files' own and their sizes the model's; they are the same object
+    if both sides are cut alike. Languages are those of `pretrained.load`: `"en"`
+    (M2M100), `"eng_Latn"` (NLLB), `"en_XX"` (mBART); of a Marian checkpoint the target
+    if it has `">>xx<<"` tokens.
 
     Raises:
         ValueError: if the model type or a language is unknown, or a file is missing or
@@ -65,15 +49,13 @@ def load_tokenizers(folder, config, source_lang=None, target_lang=None):
         ImportError: if the checkpoint is FSMT's and its extra is not installed.
     """
     kind = one_of("model_type", config.get("model_type"), READERS)
-    return READERS[kind](TokenizerFiles(folder, config), source_lang, target_lang)
+    files = TokenizerFiles(folder, config, source_lang, target_lang)
+    found = READERS[kind](files)
+    return found if isinstance(found, tuple) else (found, found)
 
 
 def load_folder(path):
-    """Read the folder that `CheckpointTokenizer.save` wrote.
-
-    Raises:
-        ValueError: if a file is missing or damaged.
-    """
+    """Read what `CheckpointTokenizer.save` wrote; a `ValueError` if it is damaged."""
     path = Path(path)
     options = read_json(path / "kind.json")
     pieces = read_json(path / "pieces.json", list)

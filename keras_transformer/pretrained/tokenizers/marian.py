@@ -2,15 +2,10 @@
 
 import re
 
-from ...config import expect, one_of
-from .base import (
-    CheckpointTokenizer,
-    processor,
-)
-from .files import (
-    read_json,
-    read_limited,
-)
+from ...config import one_of
+from ...text.tokenizer import processor
+from .base import CheckpointTokenizer
+from .files import read_json, read_limited
 
 
 class MarianTokenizer(CheckpointTokenizer):
@@ -60,12 +55,12 @@ class MarianTokenizer(CheckpointTokenizer):
         return self._decoder.decode_pieces(pieces).replace("\u2581", " ").strip()
 
 
-def read_marian(files, source_lang, target_lang):
+def read_marian(files):
     """The source and the target tokenizer of a Marian checkpoint.
 
     `target_lang` may be given if the vocabulary has `">>xx<<"` tokens.
     """
-    expect(source_lang is None, "source_lang", "be absent for marian", source_lang)
+    files.check_languages("target_lang")
     size = files.size("vocab_size")
     numbers = read_json(files.folder / "vocab.json")
     source = files.pieces("vocab.json", numbers, size, files.added)
@@ -78,6 +73,7 @@ def read_marian(files, source_lang, target_lang):
         target = files.pieces(name, read_json(files.folder / name), size, {})
     codes = languages_in(source)
     prefix = []
+    target_lang = files.languages["target_lang"]
     if target_lang is not None:
         prefix = [codes[one_of("target_lang", target_lang, codes)]]
     names = files.names("eos", "unk", "pad")

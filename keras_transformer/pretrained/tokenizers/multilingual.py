@@ -7,16 +7,9 @@ from pathlib import Path
 import sentencepiece
 
 from ...config import one_of
-from .base import (
-    CheckpointTokenizer,
-    Vocabulary,
-    processor,
-)
-from .files import (
-    MASK,
-    read_json,
-    read_limited,
-)
+from ...text.tokenizer import processor
+from .base import CheckpointTokenizer, Vocabulary
+from .files import MASK, read_json, read_limited
 
 SPACE = "\u2581"
 WHITE = (
@@ -117,7 +110,7 @@ def languages(name):
     return read_json(Path(__file__).with_name("languages.json"))[name]
 
 
-def read_multilingual(files, source_lang, target_lang):
+def read_multilingual(files):
     """The tokenizer of an M2M100, NLLB or mBART checkpoint, for source and target."""
     name = _tokenizer_class(files)
     rule = RULES[name]
@@ -137,8 +130,8 @@ def read_multilingual(files, source_lang, target_lang):
     vocabulary = files.vocabulary(pieces, names, "eos")
     ids = vocabulary.ids
     codes = {code: ids[piece] for code, piece in codes.items() if piece in ids}
-    source = [codes[one_of("source_lang", source_lang, codes)]]
-    target = [codes[one_of("target_lang", target_lang, codes)]]
+    chosen = [one_of(name, code, codes) for name, code in files.languages.items()]
+    source, target = ([codes[code]] for code in chosen)
     hidden = [*codes.values()]
     special = vocabulary.special
     marks = [*vocabulary.marks]
@@ -155,8 +148,7 @@ def read_multilingual(files, source_lang, target_lang):
         special = dataclasses.replace(special, begin=target[0])
         target = []
     vocabulary = Vocabulary(pieces, special, marks, hidden, prefix, suffix, target)
-    tokenizer = MultilingualTokenizer(vocabulary, {"text.spm": model}, rule)
-    return tokenizer, tokenizer
+    return MultilingualTokenizer(vocabulary, {"text.spm": model}, rule)
 
 
 def _tokenizer_class(files):

@@ -1,4 +1,4 @@
-"""TensorFlow in a process of its own, whatever backend this one has."""
+"""A Python program in a process of its own, under a backend of its own."""
 
 import json
 import os
@@ -13,26 +13,32 @@ ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*", re.MULTILINE)
 
 
 def run_under_tensorflow(*arguments, task):
-    """What a Python program prints under TensorFlow, on the processor.
+    """What a Python program prints under TensorFlow, on the processor."""
+    environment = dict(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
+    return run_in_child("TensorFlow", *arguments, task=task, environment=environment)
+
+
+def run_in_child(who, *arguments, task, environment):
+    """What a Python program prints in a process of its own, which ends with ours.
 
     Args:
+        who: whose work it is, for an error.
         *arguments: the program, as the command `python` takes it.
         task: what it is to do, as JSON can hold it: its last argument.
+        environment: variables that are set there, beside ours.
 
     Raises:
         ValueError: if it fails; the message is its last error.
     """
-    environment = dict(os.environ, KERAS_BACKEND="tensorflow")
-    environment["CUDA_VISIBLE_DEVICES"] = "-1"
     paths = [PACKAGE_PARENT, os.environ.get("PYTHONPATH")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    own = dict(environment, PYTHONPATH=os.pathsep.join(filter(None, paths)))
     command = [sys.executable, "-P", *arguments, json.dumps(task)]
     # Nothing is written to it; it ends when we do.
     lifeline, our_end = os.pipe()
     try:
         done = subprocess.run(
             command,
-            env=environment,
+            env=os.environ | own,
             stdin=lifeline,
             capture_output=True,
         )
@@ -42,7 +48,7 @@ def run_under_tensorflow(*arguments, task):
     if done.returncode:
         errors = done.stderr.decode("utf-8", "replace").strip()
         said = ERROR.findall(errors) or errors.splitlines() or ["nothing"]
-        raise ValueError(f"TensorFlow failed: {said[-1]} (status {done.returncode})")
+        raise ValueError(f"{who} failed: {said[-1]} (status {done.returncode})")
     return done.stdout
 
 

@@ -1,0 +1,85 @@
+"""A search in compiled pieces, between which batches and caches change their size."""
+
+import functools
+
+import numpy as np
+from keras import ops
+
+from . import cache as caches
+from .batching import row_sizes
+from .compiled import advancing, compiled
+
+
+class Searcher:
+    """Searches batch by batch: from arrays of ids to those of hypotheses.
+
+    The cache is short at first, and longer when the search gets there: most results are
+    much shorter than the limit, and every step costs as much as the cache is long. Once
+    the sentences that are not over fit into a smaller batch, they go on in it.
+
+    Args:
+        task: what is searched, such as a `TranslationSearch`: its `search`, `begin`
+            and `lengths`.
+        model: the model whose variables it reads.
+        batch_size: of the largest batch.
+    """
+
+    def __init__(self, task, model, batch_size):
+        self.task = task
+        self._sizes = row_sizes(batch_size)
+        self._begin = compiled(task.begin, model)
+        self._advance = advancing(task.search, model)
+        self._result = compiled(task.search.result, model)
+        self._select = compiled(select, model)
+        self._extend = functools.cache(functools.partial(extending, model))
+
+    def __call__(self, *arrays):
+        """Ids `(B, W, L)` and scores `(B, W)` of the hypotheses, in NumPy.
+
+        Args:
+            *arrays: those of the task's `begin`.
+        """
+        lengths = iter(self.task.lengths(*arrays))
+        length = next(lengths)
+        request, state = self._begin(*arrays)
+        found = None
+        places = np.arange(len(arrays[0]))  # in the batch, of each sentence searched
+        while True:
+            smaller = [size for size in self._sizes if size < len(places)]
+            fewer = max(smaller, default=0)
+            state, live = self._advance(request, state, length, fewer)
+            is_live = ops.convert_to_numpy(live)
+            number = is_live.sum()
+            if number > fewer:
+                length = next(lengths)
+                state = self._extend(length)(state)
+                continue
+            result = map(ops.convert_to_numpy, self._result(state))
+            if found is None:
+                found = [*map(np.array, result)]
+            else:
+                for whole, part in zip(found, result):
+                    whole[places] = part
+            if not number:
+                return found
+            size = next(size for size in self._sizes if size >= number)
+            # Those that are over fill it up.
+            chosen = np.argsort(~is_live, kind="stable")[:size].astype("int32")
+            rows = ops.convert_to_tensor(chosen)
+            request, state = self._select(request, state, rows)
+            places = places[chosen]
+
+
+def select(request, state, rows):
+    """Some sentences of a search."""
+    count = ops.shape(request.max_lengths)[0]
+    return caches.select((request, state), rows, count)
+
+
+def extending(model, length):
+    """A compiled function that gives a state a cache of that length."""
+
+    def extend(state):
+        return state._replace(cache=caches.extend(state.cache, length))
+
+    return compiled(extend, model)

@@ -1,0 +1,210 @@
+"""A function of tensors written out as plain PyTorch, for shapes that come often.
+
+Keras's layers are Python: in a search, whose steps are small, they take most of the
+time. What they call is the same for all tensors of a shape, and can be called again
+without them.
+"""
+
+import collections
+import operator
+import threading
+
+import keras
+import numpy as np
+import torch
+from keras import tree
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.node import map_aggregate
+from torch.overrides import TorchFunctionMode
+
+# Calls with one shape before it is traced: tracing takes as long as some of them.
+OFTEN = 32
+GRAPHS = 64  # of a function: those used last
+PACE = 8  # steps on a GPU, which is not waited for, between two looks at the state
+
+
+class Traced:
+    """A function of nested tensors that reads the variables of a model.
+
+    It runs as it is at first. A shape that comes often is traced: the function is
+    called with tensors of that shape that hold nothing, and the calls of PyTorch's
+    functions are kept as a graph. The variables are inputs of the graph, so they may
+    change. A function that asks what a tensor holds, or closes over one, cannot be
+    traced, and PyTorch says so: no value of a call becomes a part of a graph.
+    """
+
+    def __init__(self, function, model):
+        self._function = function
+        self._model = model
+        self._shapes = collections.OrderedDict()  # the calls of each, or its graph
+        self._lock = threading.Lock()
+
+    def __call__(self, *arrays):
+        return self.holding()(*arrays)
+
+    def holding(self, *held):
+        """`function(*held, *arrays)` as a function of the arrays, for many calls."""
+        values = [variable.value for variable in self._model.variables]
+        inputs = [*values, *tensors_in(held)]
+        held_key = key_of(held)
+
+        @torch.inference_mode()
+        def call(*arrays):
+            graph = self._graph((held_key, key_of(arrays)), (*held, *arrays))
+            if graph is None:
+                return self._function(*held, *arrays)
+            return graph(*inputs, *tensors_in(arrays))
+
+        return call
+
+    def _graph(self, key, arrays):
+        """The graph for arrays of these shapes; None while they have not come often."""
+        with self._lock:
+            found = self._shapes.pop(key, 0)
+            if found == OFTEN:
+                found = traced(self._function, self._model, arrays)
+            elif isinstance(found, int):
+                found += 1
+            self._shapes[key] = found
+            if len(self._shapes) > GRAPHS:
+                self._shapes.popitem(last=False)
+        return None if isinstance(found, int) else found
+
+
+def tensors_in(arrays):
+    """The tensors of nested arrays, some of which may be None, as graphs take them."""
+    return [x.contiguous() for x in tree.flatten(arrays) if x is not None]
+
+
+def key_of(arrays):
+    """What a graph for nested arrays depends on."""
+    leaves = tree.flatten(arrays)
+    return tuple(x if x is None else (x.shape, x.dtype, x.device) for x in leaves)
+
+
+def traced(function, model, arrays):
+    """The graph of a function: `graph(*values of the variables, *tensors)`."""
+    recorder = Recorder()
+    variables = model.variables
+    with FakeTensorMode():
+        values = [recorder.placeholder(variable.value) for variable in variables]
+        own = tree.map_structure(recorder.placeholder, arrays, none_is_leaf=False)
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping), recorder:
+            found = function(*own)
+    recorder.graph.output([recorder.node_of(x) for x in tree.flatten(found)])
+    forward = with_constants(recorder.graph).forward
+    structure = tree.map_structure(type, found)
+
+    def graph(*inputs):
+        return tree.pack_sequence_as(structure, forward(*inputs))
+
+    return graph
+
+
+class Recorder(TorchFunctionMode):
+    """Writes down what is called with its placeholders, the same call but once."""
+
+    def __init__(self):
+        super().__init__()
+        self.graph = torch.fx.Graph()
+        self._nodes = {}  # of each tensor, by its `id`
+        self._tensors = []  # kept, so that no other one gets its `id`
+        self._calls = {}
+
+    def placeholder(self, tensor):
+        """A tensor as that one, that holds nothing."""
+        empty = torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+        self._remember(empty, self.graph.placeholder(f"input_{len(self._tensors)}"))
+        return empty
+
+    def node_of(self, x):
+        """The node of a tensor; anything else as it is."""
+        return self._nodes[id(x)] if isinstance(x, torch.Tensor) else x
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        found = function(*args, **kwargs)
+        if isinstance(found, torch.Tensor):
+            self._remember(found, self._call(function, args, kwargs))
+        elif any(isinstance(x, torch.Tensor) for x in tree.flatten(found)):
+            node = self._call(function, args, kwargs)
+            for number, tensor in enumerate(found):
+                part = self._call(operator.getitem, (node, number), {})
+                self._remember(tensor, part)
+        return found
+
+    def _remember(self, tensor, node):
+        self._tensors.append(tensor)
+        self._nodes[id(tensor)] = node
+
+    def _call(self, function, args, kwargs):
+        args = map_aggregate(tuple(args), self.node_of)
+        kwargs = map_aggregate(kwargs, self.node_of)
+        if getattr(function, "__name__", None) == "__get__":  # a property, as `x.T`
+            args = (*args[:1], function.__self__.__name__)
+            function = getattr
+        key = (function, repr(args), repr(kwargs))
+        # NumPy leaves out most of an array.
+        has_array = any(isinstance(x, np.ndarray) for x in tree.flatten([args, kwargs]))
+        if key not in self._calls or has_array:
+            self._calls[key] = self._new_call(function, args, kwargs)
+        return self._calls[key]
+
+    def _new_call(self, function, args, kwargs):
+        owner = getattr(function, "__objclass__", None)
+        module = getattr(function, "__module__", None)
+        if owner is not None or module == "torch._tensor":
+            return self.graph.call_method(function.__name__, args, kwargs)
+        return self.graph.call_function(function, args, kwargs)
+
+
+def with_constants(graph):
+    """A module of a graph in which all is computed that depends on no input."""
+    values = {}
+    module = torch.nn.Module()
+    for node in list(graph.nodes):
+        is_call = node.op in ("call_function", "call_method")
+        if is_call and all(own in values for own in node.all_input_nodes):
+            value = computed(node, values)
+            values[node] = value
+            if isinstance(value, torch.Tensor):
+                setattr(module, node.name, value)
+                with graph.inserting_before(node):
+                    constant = graph.get_attr(node.name)
+                node.replace_all_uses_with(constant)
+                values[constant] = value
+    graph.eliminate_dead_code()
+    return torch.fx.GraphModule(module, graph)
+
+
+def computed(node, values):
+    """What a node gives for the values of others."""
+    args = torch.fx.map_arg(node.args, values.__getitem__)
+    kwargs = torch.fx.map_arg(node.kwargs, values.__getitem__)
+    if node.op == "call_method":
+        return getattr(args[0], node.target)(*args[1:], **kwargs)
+    return node.target(*args, **kwargs)
+
+
+def advancing_steps(search, model):
+    """`advance` of `compiled.advancing`, step by step."""
+
+    def step(request, state):
+        state = search.advance(request, state)
+        return state, search.live(state)
+
+    step = Traced(step, model)
+
+    @torch.inference_mode()
+    def advance(request, state, length, fewer):
+        live = search.live(state)
+        every = 1 if live.device.type == "cpu" else PACE
+        next_step = step.holding(request)
+        for position in range(int(state.index), length):
+            if position % every == 0 and int(live.sum()) <= fewer:
+                break
+            state, live = next_step(state)
+        return state, live
+
+    return advance

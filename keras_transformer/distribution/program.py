@@ -1,0 +1,79 @@
+"""What a program of XLA needs: memory, arithmetic, and what its devices exchange."""
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+WIDTHS = dict(pred=1, s8=1, u8=1, bf16=2, f16=2, f32=4, s32=4, u32=4)
+WIDTHS |= dict(f64=8, s64=8, u64=8)
+KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
+
+
+@dataclass(frozen=True)
+class Collective:
+    """The exchanges of one kind, among groups of so many devices, in one step.
+
+    Args:
+        kind: such as `all-reduce`.
+        group: how many devices take part together.
+        count: how many there are.
+        result_bytes: bytes of their results on one device.
+        sent_bytes: bytes that each device of a ring sends for them.
+    """
+
+    kind: str
+    group: int
+    count: int
+    result_bytes: int
+    sent_bytes: float
+
+
+def collectives(program, devices):
+    """The `Collective`s in the text of a compiled program."""
+    counts = Counter()
+    results = Counter()
+    for line in program.splitlines():
+        found = re.search(rf"= (.*?) ({KINDS})(?:-start)?\(", line)
+        if found:
+            key = (found[2], group_size(line, devices))
+            counts[key] += 1
+            results[key] += shape_bytes(found[1])
+    found = []
+    for (kind, group), count in counts.items():
+        size = results[kind, group]
+        found.append(Collective(kind, group, count, size, sent(kind, size, group)))
+    return found
+
+
+def shape_bytes(text):
+    """Bytes of a result, a tensor or several, as XLA writes its type."""
+    total = 0
+    for kind, shape in re.findall(r"(\w+)\[([\d,]*)\]", text):
+        sizes = [int(size) for size in shape.split(",") if size]
+        total += WIDTHS[kind] * math.prod(sizes)
+    return total
+
+
+def sent(kind, size, group):
+    """Bytes that each device of a ring sends for a collective with that result."""
+    if kind == "collective-permute":
+        return size
+    rounds = {"all-reduce": 2, "reduce-scatter": group}.get(kind, 1)
+    return rounds * size * (group - 1) / group
+
+
+def group_size(line, devices):
+    """How many devices take part together, of the three ways in which XLA writes it."""
+    counted = re.search(r"replica_groups=\[\d+,(\d+)\]", line)
+    if counted:
+        return int(counted[1])
+    named = re.search(r"replica_groups=mesh\[(.*?)\].*? \{(.*?)\}", line)
+    if named:
+        sizes = dict(re.findall(r"'(\w+)'=(\d+)", named[1]))
+        axes = re.findall(r"'(\w+)'", named[2])
+        return math.prod(int(sizes[axis]) for axis in axes)
+    listed = re.search(r"replica_groups=\{\{([\d,]+)\}", line)
+    if listed:
+        return listed[1].count(",") + 1
+    return devices

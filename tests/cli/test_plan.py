@@ -1,0 +1,81 @@
+"""`plan` prints what a training needs of a machine that is not there."""
+
+import dataclasses
+import json
+
+import pytest
+from distribution.no_compiler import compiled
+from layer_checks import ON_TORCH, marked
+
+from keras_transformer.cli.main import main as command
+from keras_transformer.config import preset
+from keras_transformer.runs.run import Run
+
+
+@pytest.fixture
+def refused(capsys):
+    """Run a command that must fail; its one line."""
+
+    def call(*arguments):
+        assert command([str(argument) for argument in arguments]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    return call
+
+
+def test_the_command(monkeypatch, main, tmp_path):
+    given = compiled(monkeypatch)
+    flags = "--preset big --topology h100:2x8 --distribute model --model-devices 2"
+    sizes = "--vocab-size 900 --batch-tokens 25000 --dtype mixed_bfloat16 --dropout 0"
+    file = tmp_path / "plan.json"
+    text = main("plan", *flags.split(), *sizes.split(), "--length", 64, "--json", file)
+    assert "16 x NVIDIA H100" in text and "mixed_bfloat16" in text
+    assert json.loads(file.read_text())["topology"] == "h100:2x8"
+    (task,) = given
+    assert (task["rows"], task["how"], task["model_devices"]) == (384, "model", 2)
+    model = preset("big", source_vocab_size=900, target_vocab_size=900, dropout=0.0)
+    assert task["model"] == dataclasses.asdict(model)
+
+
+def test_the_command_with_a_run(monkeypatch, main, run):
+    given = compiled(monkeypatch)
+    main("plan", run, "--topology", "v6e:2x4", "--dtype", "mixed_bfloat16")
+    (task,) = given
+    own = Run.open(run).config
+    assert task["model"] == dataclasses.asdict(own.model)
+    expected = dataclasses.replace(own.training, dtype="mixed_bfloat16")
+    assert task["training"] == dataclasses.asdict(expected)
+
+
+def test_flags_that_would_be_ignored(monkeypatch, refused, run):
+    compiled(monkeypatch)
+    said = refused("plan", "--topology", "v5e:2x4", "--model-devices", 2)
+    assert "--model-devices must be absent without --distribute model" in said
+    said = refused("plan", run, "--topology", "v5e:2x4", "--vocab-size", 99)
+    assert "--vocab-size must be absent with RUN" in said
+    said = refused("plan", run, "--topology", "v5e:2x4", "--preset", "big")
+    assert "--preset must be absent with RUN" in said
+    said = refused("plan", "--topology", "v5e:2x4", "--json", "absent/plan.json")
+    assert "--json must be a file of a folder that exists; received" in said
+
+
+SMALL = "--preset tiny --encoder-layers 1 --decoder-layers 1 --vocab-size 512"
+
+
+@marked(ON_TORCH)
+@pytest.mark.slow
+def test_costs_of_a_gpu_are_those_of_a_tpu(main, tmp_path):
+    pytest.importorskip("libtpu", reason="the extra tpu is not installed")
+    pytest.importorskip("jax_cuda12_plugin", reason="the extra gpu-plan is not")
+    found = {}
+    for topology in ("v5e:2x2", "h100:4"):
+        file = tmp_path / "plan.json"
+        batch = ["--batch-tokens", 8192, "--dtype", "mixed_bfloat16"]
+        where = ["--topology", topology, "--json", file]
+        main("plan", *SMALL.split(), *batch, *where)
+        found[topology] = json.loads(file.read_text())
+    tpu, gpu = found.values()
+    assert gpu["flops"] == pytest.approx(tpu["flops"], rel=0.2)
+    assert gpu["bytes"] == pytest.approx(tpu["bytes"], rel=0.5)
+    assert gpu["memory"]["weights"] == tpu["memory"]["weights"]
