@@ -72,7 +72,7 @@ class Searcher:
 
 def select(request, state, rows):
     """Some sentences of a search."""
-    count = request.max_lengths.shape[0]
+    count = ops.shape(request.max_lengths)[0]
     return caches.select((request, state), rows, count)
 
 

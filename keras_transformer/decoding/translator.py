@@ -22,6 +22,7 @@ from .base_translator import (
 )
 from .batching import pad, padded_width
 from .compiled import compiled
+from .ensemble import check_is_one, ensemble_of
 from .log_probs import best_of, seeds_of, translation_log_probs
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
@@ -38,12 +39,12 @@ class Translator(BaseTranslator):
 
     In float32 each sentence gets the same translation whatever is translated with it;
     in half precision rounding may depend on the shape of the batch. Sentences are
-    sorted by length inside, and the compiled search meets few shapes: 1, 8 or
+    sorted by length inside, and the compiled search meets few shapes: 1, 8, 32 or
     `batch_size` rows, and every second bucket edge of source tokens. Threads may share
     a translator: they take turns, batch by batch.
 
     Args:
-        model: a `Transformer`.
+        model: a `Transformer`, or an `Ensemble` of some.
         source_tokenizer: the `Tokenizer` of the source language.
         target_tokenizer: that of the target language; the same one when absent.
         config: a `DecodingConfig`; the paper's search when absent.
@@ -95,14 +96,12 @@ class Translator(BaseTranslator):
         first_copied = source_tokenizer.first_symbol if has_markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
-        is_inner = None
         if glossary is not None:
             self._terms = WantedTerms.of(glossary, target_tokenizer, config)
-            is_inner = self._terms.is_inner
+            given["is_inner"] = self._terms.is_inner
 
         def searcher(places):
-            options = dict(given, places=places, is_inner=is_inner)
-            task = TranslationSearch(model, config, **options)
+            task = TranslationSearch(model, config, places=places, **given)
             return Searcher(task, model, self._batch_size(places))
 
         self._searcher = functools.cache(searcher)
@@ -112,10 +111,11 @@ class Translator(BaseTranslator):
 
     @classmethod
     def load(cls, run, config=None, glossary=None):
-        """The translator of a run directory, as `keras-transformer train` leaves it."""
+        """The translator of a run, a directory, or of the `Ensemble` of a list."""
         from ..runs.run import Run
 
-        return Run.open(run).translator(config, glossary)
+        paths = run if isinstance(run, (list, tuple)) else [run]
+        return ensemble_of([Run.open(path) for path in paths], config, glossary)
 
     def attention(self, source, target=None):
         """What all layers and heads look at for a sentence and its translation.
@@ -128,6 +128,7 @@ class Translator(BaseTranslator):
         Returns:
             an `AttentionWeights`.
         """
+        check_is_one(self.model)
         checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
@@ -178,6 +179,7 @@ class Translator(BaseTranslator):
         return self._alignments(sources, targets, warns=True)
 
     def _alignments(self, sources, targets, warns=False):
+        check_is_one(self.model)
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)
