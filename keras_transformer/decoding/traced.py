@@ -18,7 +18,7 @@ from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 
 # Calls with one shape before it is traced: tracing takes as long as some of them.
-OFTEN = 32
+OFTEN = 16
 GRAPHS = 64  # of a function: those used last
 PACE = 8  # steps on a GPU, which is not waited for, between two looks at the state
 
