@@ -21,6 +21,19 @@ from .window import attend_in_blocks, window_mask
 MASKED_SCORE = -1e9
 
 
+def flash_attention():
+    """Whether a backend's flash attention is wanted: None leaves it to the backend.
+
+    Asking for it raises on a CPU. On a TPU Keras 3.15 takes no mask for a causal one,
+    and the mask of the first row for that of all.
+    """
+    if keras.backend.backend() == "jax":
+        (first, *_) = keras.distribution.list_devices()
+        if first.startswith("tpu"):
+            return False
+    return None
+
+
 @keras.saving.register_keras_serializable("keras_transformer")
 class MultiHeadAttention(TransformerLayer):
     """Every query gathers values from where its keys fit, in several subspaces at once.
@@ -187,10 +200,9 @@ class MultiHeadAttention(TransformerLayer):
             if sharing > 1:
                 key_BSGH = ops.repeat(key_BSGH, sharing, axis=2)
                 value_BSGH = ops.repeat(value_BSGH, sharing, axis=2)
-            # `flash_attention` is left to the backend: asking for it raises on a CPU.
-            return ops.dot_product_attention(
-                query_BTNH, key_BSGH, value_BSGH, mask=mask
-            )
+            heads = (query_BTNH, key_BSGH, value_BSGH)
+            how = dict(mask=mask, flash_attention=flash_attention())
+            return ops.dot_product_attention(*heads, **how)
         key_BGSH = ops.swapaxes(key_BSGH, 1, 2)
         value_BGSH = ops.swapaxes(value_BSGH, 1, 2)
         return self._attend(query_BTNH, key_BGSH, value_BGSH, mask, bias, training)[0]

@@ -227,5 +227,5 @@ def test_the_kernel_of_attention_is_that_of_a_tpu(for_a_tpu):
 
 @SLOW
 def test_encoder_and_search_compile_for_a_tpu(for_a_tpu):
-    for loops in for_a_tpu["search"].values():
-        assert loops == [1, 0]
+    for in_search, in_encoder in for_a_tpu["search"].values():
+        assert in_search > 0 and in_encoder == 0

@@ -96,6 +96,18 @@ def test_two_processes_leave_the_run_of_one(flags, alone, tmp_path):
 
 
 @marked(ON_TORCH)
+def test_a_process_reads_its_own_share_of_the_data(alone):
+    program = [Path(__file__).parent / "reading.py", alone / "data" / "train"]
+    written = [*finish(start(program)), *finish(start(program, processes=2))]
+    whole, *shares = [json.loads(text.splitlines()[-1]) for text in written]
+    assert sorted(whole["pairs"]) == [*range(len(whole["pairs"]))]
+    assert sorted(shares[0]["pairs"] + shares[1]["pairs"]) == sorted(whole["pairs"])
+    assert shares[0]["bytes"] + shares[1]["bytes"] == whole["bytes"]
+    for share in shares:
+        assert share["bytes"] == pytest.approx(whole["bytes"] / 2, rel=0.1)
+
+
+@marked(ON_TORCH)
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp_path):
     run, command = (

@@ -1,5 +1,8 @@
+import functools
 import math
+import types
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -56,6 +59,21 @@ def test_by_hand(return_attention_scores):
         expected = [[[[0.75, 0.25], [0.5, 0.5]]]]
         np.testing.assert_allclose(numpy(scores), expected, atol=1e-6)
     np.testing.assert_allclose(numpy(output), [[[5.0, -5.0], [6.0, -6.0]]], atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX has TPUs")
+@pytest.mark.parametrize("options", [{}, dict(use_causal_mask=True)])
+def test_no_kernel_for_tpus_that_ignores_the_mask_is_taken(monkeypatch, options):
+    import jax
+
+    layer = MultiHeadAttention(num_heads=2, key_dim=128)
+    x = normal(2, 256, 16)
+    expected = numpy(layer(x, **options))
+    tpu = types.SimpleNamespace(platform="tpu", id=0)
+    monkeypatch.setattr("jax.devices", lambda backend=None: [tpu])
+    np.testing.assert_allclose(numpy(layer(x, **options)), expected, atol=1e-6)
+    traced = jax.make_jaxpr(functools.partial(layer, **options))(x)
+    assert "pallas" not in str(traced)
 
 
 @pytest.mark.parametrize(
