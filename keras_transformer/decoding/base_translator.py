@@ -225,9 +225,9 @@ class BaseTranslator:
             )
         return [self.sentence_format.source(ids, self._longest) for ids in sources]
 
-    def _batches(self, lengths):
+    def _batches(self, lengths, size=None):
         """Batches of sentences of those lengths, see `batching.batches`."""
-        return batches(lengths, self.config.batch_size, self._longest)
+        return batches(lengths, size or self.config.batch_size, self._longest)
 
     def _hypotheses(self, ids, scores):
         """The `Hypothesis` of each row of ids and its score."""
@@ -292,3 +292,18 @@ def check_pairs(sources, targets):
     as_texts(targets)
     must_be_as_many(targets, sources, "targets", "sources")
     return sources, targets
+
+
+def check_vocabulary(name, tokenizer, size):
+    """Raise a `ValueError` unless a tokenizer has as many tokens as its model."""
+    found = tokenizer.vocab_size
+    expect(found == size, name, f"have the model's {size} tokens", found)
+
+
+def check_special_ids(name, tokenizer, config):
+    """Raise a `ValueError` unless a tokenizer's special ids are a config's."""
+    special = tokenizer.special
+    expected = (config.pad_id, config.begin_id, config.end_id)
+    found = (special.pad, special.begin, special.end)
+    what = f"have the model's ids {expected} of pad, begin and end"
+    expect(found == expected, name, what, found)

@@ -4,8 +4,9 @@ import numpy as np
 
 from ..data.buckets import bucket_edges
 
-SIZES = (1, 8, 16, 32)  # rows of small batches
-LONG = 64  # source tokens above which a batch has few rows, for the sake of memory
+SIZES = (1, 8, 32)  # rows of small batches
+SHORT = 32  # source tokens up to which sentences go together, however short they are
+LONG = 64  # above which a batch has few rows, for the sake of memory
 FEW = 8
 
 
@@ -35,6 +36,9 @@ def row_sizes(batch_size):
 def batches(lengths, batch_size, longest):
     """Cut sentences of those lengths, sorted, into batches.
 
+    A long sentence does not make short ones wait: in a batch it is at most twice as
+    long as the shortest, or short itself.
+
     Yields:
         `(indices, rows, width)`: the sentences, and the shape of the arrays, their rows
         among `row_sizes`.
@@ -43,9 +47,13 @@ def batches(lengths, batch_size, longest):
     row_counts = row_sizes(batch_size)
     start = 0
     while start < len(order):
-        batch = order[start : start + batch_size]
-        if lengths[batch[-1]] > LONG:
-            batch = batch[:FEW]
+        shortest = lengths[order[start]]
+        most = FEW if shortest > LONG else batch_size
+        widest = max(SHORT, 2 * shortest)
+        if shortest <= LONG:
+            widest = min(widest, LONG)
+        batch = order[start : start + min(most, batch_size)]
+        batch = [n for n in batch if lengths[n] <= widest]
         rows = next(rows for rows in row_counts if rows >= len(batch))
         yield batch, rows, padded_width(lengths[batch[-1]], longest)
         start += len(batch)

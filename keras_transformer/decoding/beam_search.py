@@ -105,7 +105,15 @@ class BeamSearch(search.Search):
         charge_B1 = search.length_penalty(written_B1, *penalty)
         may_end_B1 = state.index >= given_B1
         limits = (request.max_lengths, may_end_B1, self.stops)
-        return extend(state, cache, *found, charge_B1, *limits)
+        return extend(self, request, state, cache, *found, charge_B1, *limits)
+
+    def choose(self, request, totals_BN, ids_BN, count):
+        """The log-probabilities and the places of the best extensions, best first."""
+        return ops.top_k(totals_BN, count)
+
+    def keep(self, live_BC):
+        """Those that live on, of what was chosen: likewise."""
+        return ops.top_k(live_BC, self.width)
 
     def live(self, state):
         """True `(B,)` where a sentence has a live hypothesis."""
@@ -155,7 +163,16 @@ def beam_search(
 
 
 def extend(
-    state, cache, log_probs_RK, ids_RK, charge_B1, max_lengths, may_end_B1, stops
+    beam_search,
+    request,
+    state,
+    cache,
+    log_probs_RK,
+    ids_RK,
+    charge_B1,
+    max_lengths,
+    may_end_B1,
+    stops,
 ):
     """The next `BeamState`, from each row's candidates and the cache after the step.
 
@@ -168,9 +185,11 @@ def extend(
     totals_BN = ops.reshape(totals_BWK, (-1, beam * k))
     # Of each hypothesis as many may end as there are stops.
     count = beam * (1 + len(stops))
-    log_probs_BC, choices_BC = ops.top_k(totals_BN, count)
+    ids_BN = ops.reshape(ids_RK, (-1, beam * k))
+    best = beam_search.choose(request, totals_BN, ids_BN, count)
+    log_probs_BC, choices_BC = best
     choices_BC = ops.cast(choices_BC, "int32")
-    ids_BC = search.pick(ops.reshape(ids_RK, (-1, beam * k)), choices_BC)
+    ids_BC = search.pick(ids_BN, choices_BC)
     parents_BC = choices_BC // k
     before_BCL = search.pick(state.live_tokens, parents_BC)
     tokens_BCL = search.write(before_BCL, ids_BC, state.index)
@@ -180,12 +199,12 @@ def extend(
 
     scores_BC = ops.where(ends_BC, log_probs_BC / charge_B1, search.IMPOSSIBLE)
     scores_BN = ops.concatenate([state.finished_scores, scores_BC[:, :beam]], axis=1)
-    finished_scores, kept_BW = ops.top_k(scores_BN, beam)
+    finished_scores, kept_BW = ops.top_k(scores_BN, state.finished_scores.shape[1])
     tokens_BNL = ops.concatenate([state.finished_tokens, tokens_BCL[:, :beam]], axis=1)
     finished_tokens = search.pick(tokens_BNL, kept_BW)
 
     live_BC = ops.where(ends_BC, search.IMPOSSIBLE, log_probs_BC)
-    live_log_probs, kept_BW = ops.top_k(live_BC, beam)
+    live_log_probs, kept_BW = beam_search.keep(live_BC)
     is_over_B1 = live_log_probs[:, :1] / charge_B1 <= finished_scores[:, -1:]
     return BeamState(
         index=index,

@@ -47,7 +47,7 @@ def select(nested, sentences, count):
     """
 
     def selected(leaf):
-        if not leaf.shape:
+        if len(leaf.shape) == 0:
             return leaf
         rest = leaf.shape[1:]
         own = ops.reshape(leaf, (count, -1, *rest))

@@ -71,7 +71,7 @@ def for_tensorflow(function, model):
     functions = {}
 
     def spec_of(x):
-        return tf.TensorSpec((None, *x.shape[1:]) if x.shape else (), x.dtype)
+        return tf.TensorSpec((None, *x.shape[1:]) if len(x.shape) else (), x.dtype)
 
     def call(*arrays):
         specs = keras.tree.map_structure(spec_of, arrays, none_is_leaf=False)

@@ -8,19 +8,18 @@ from keras import ops
 from ..config import DecodingConfig, expect
 from ..data.buckets import bucket_edges
 from ..runs.bars import advance
-from .base_translator import BaseTranslator, Hypothesis
+from .base_translator import (
+    BaseTranslator,
+    Hypothesis,
+    check_special_ids,
+    check_vocabulary,
+)
 from .batching import pad
 from .compiled import compiled
 from .generate_ids import ContinuationSearch
+from .log_probs import best_of, log_probs_of, seeds_of
 from .searcher import Searcher
-from .translator import (
-    COMPUTING,
-    best_of,
-    check_special_ids,
-    check_vocabulary,
-    log_probs_of,
-    seeds_of,
-)
+from .translator import COMPUTING
 
 
 class Generator(BaseTranslator):

@@ -31,6 +31,8 @@ class Request(NamedTuple):
     prefix: Any = None
     # (B, P) int32, how often it must hold each of P tokens
     copied: Any = None
+    # (B, G, A, P) int32, terms that it must hold, see `TermSearch`
+    terms: Any = None
     # (B, W) int32, what is drawn by
     seeds: Any = None
     # (B,) int32, the token that is read first; BEGIN when absent
@@ -56,10 +58,18 @@ class Search:
         free_prefix: how many tokens of the prefix, the first ones, cost nothing.
         first_copied: the first of the tokens that `Request.copied` counts; the others
             come after it.
+        no_repeat_ngram: how many tokens in a row never come twice; 0 for no limit.
     """
 
     def __init__(
-        self, step, width, special=OURS, stops=None, free_prefix=0, first_copied=0
+        self,
+        step,
+        width,
+        special=OURS,
+        stops=None,
+        free_prefix=0,
+        first_copied=0,
+        no_repeat_ngram=0,
     ):
         self.step = step
         self.width = width
@@ -67,6 +77,7 @@ class Search:
         self.stops = stops or (special.end,)
         self.free_prefix = free_prefix
         self.first_copied = first_copied
+        self.no_repeat_ngram = no_repeat_ngram
 
     def __call__(self, request, cache, lengths, loop=None):
         """The result for caches of these lengths, in one graph; `loop` is `run`."""
@@ -96,16 +107,25 @@ class Search:
         if request.prefix is not None:
             forced_B = forced_at(index, request.prefix, self.special.pad)
             forced_R = caches.repeat(forced_B, self.width)
-        closed_RV = None
-        if request.copied is not None:
-            tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
-            room_R = caches.repeat(request.max_lengths - index, self.width)
-            copied_RP = caches.repeat(request.copied, self.width)
-            span = (self.first_copied, self.special.end, logits_RV.shape[1])
-            closed_RV = closed_by(copied_RP, tokens_RL, room_R, *span)
+        masks = self.masks(request, tokens_BWL, index, logits_RV.shape[1])
         is_free = index < self.free_prefix
-        limits = (self.special, forced_R, is_free, self.stops, closed_RV)
+        limits = (self.special, forced_R, is_free, self.stops, *masks)
         return candidates(logits_RV, k, *limits), cache
+
+    def masks(self, request, tokens_BWL, index, vocabulary):
+        """Which tokens may not come next, and which are candidates in any case.
+
+        Each is `(R, V)`, or None for no tokens.
+        """
+        tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
+        if self.no_repeat_ngram:
+            return repeating(tokens_RL, index, self.no_repeat_ngram, vocabulary), None
+        if request.copied is None:
+            return None, None
+        room_R = caches.repeat(request.max_lengths - index, self.width)
+        copied_RP = caches.repeat(request.copied, self.width)
+        span = (self.first_copied, self.special.end, vocabulary)
+        return closed_by(copied_RP, tokens_RL, room_R, *span), None
 
 
 def is_one_of(ids, numbers):
@@ -187,8 +207,47 @@ def closed_by(copied_RP, tokens_RL, room_R, first, end, vocabulary):
     return is_spent_RV | is_early_RV | (is_late_R1 & ~is_copy_V)
 
 
+def repeating(tokens_RL, index, size, vocabulary):
+    """True `(R, V)` at tokens that would end `size` tokens which a row has already.
+
+    Args:
+        tokens_RL: what was generated before position `index`.
+        index: () int32.
+        size: tokens in a row, 1 for no token twice.
+        vocabulary: V.
+
+    Source: Paulus et al. 2018, section 2.5 (of three tokens).
+    """
+    length = tokens_RL.shape[1]
+    starts = length - size + 1
+    none_R1 = ops.zeros_like(tokens_RL[:, :1], dtype="bool")
+    if starts < 1:
+        return ops.tile(none_R1, (1, vocabulary))
+    starts_J = ops.arange(starts, dtype="int32")
+    is_there_RJ = ops.expand_dims(starts_J + size <= index, 0)
+    for place in range(size - 1):
+        here_L = ops.arange(length, dtype="int32") == index - size + 1 + place
+        newest_R1 = ops.sum(ops.where(here_L, tokens_RL, 0), axis=1, keepdims=True)
+        before_RJ = tokens_RL[:, place : place + starts]
+        is_there_RJ = is_there_RJ & (before_RJ == newest_R1)
+    # What repeats nothing is written to one more column.
+    ids_RJ = ops.where(is_there_RJ, tokens_RL[:, size - 1 :], vocabulary)
+    places_N = caches.rows(ids_RJ, vocabulary + 1)
+    flat = ops.reshape(ops.tile(none_R1, (1, vocabulary + 1)), (-1,))
+    updates = ops.ones_like(places_N, dtype="bool")
+    flat = ops.scatter_update(flat, ops.expand_dims(places_N, 1), updates)
+    return ops.reshape(flat, (-1, vocabulary + 1))[:, :vocabulary]
+
+
 def candidates(
-    logits_RV, k, special, forced_R=None, is_free=None, stops=(), closed_RV=None
+    logits_RV,
+    k,
+    special,
+    forced_R=None,
+    is_free=None,
+    stops=(),
+    closed_RV=None,
+    wanted_RV=None,
 ):
     """The best tokens of each row and their log-probabilities.
 
@@ -204,6 +263,7 @@ def candidates(
         is_free: () bool: whether the forced tokens cost nothing.
         stops: ids that may be generated in any case.
         closed_RV: True at tokens that are not possible, or None.
+        wanted_RV: True at tokens that come before all others, or None.
 
     Returns:
         log_probs_RK (float32, under the unrestricted softmax), ids_RK (int32). K is
@@ -215,7 +275,12 @@ def candidates(
     open_RV = logits_RV
     if closed_RV is not None:
         open_RV = ops.where(closed_RV, IMPOSSIBLE, logits_RV)
-    values_RK, ids_RK = top_k(open_RV, min(k + 2, vocabulary))
+    first_RV = open_RV
+    if wanted_RV is not None:
+        first_RV = ops.where(wanted_RV, float("inf"), open_RV)
+    values_RK, ids_RK = top_k(first_RV, min(k + 2, vocabulary))
+    if wanted_RV is not None:
+        values_RK = ops.take_along_axis(open_RV, ids_RK, axis=1)
     for token in {*special.never_generated} - {*stops}:
         values_RK = ops.where(ids_RK == token, IMPOSSIBLE, values_RK)
     total_R1 = ops.logsumexp(logits_RV, axis=-1, keepdims=True)

@@ -39,18 +39,26 @@ class Traced:
         self._shapes = collections.OrderedDict()  # the calls of each, or its graph
         self._lock = threading.Lock()
 
-    @torch.inference_mode()
     def __call__(self, *arrays):
-        leaves = tree.flatten(arrays)
-        graph = self._graph(arrays, leaves)
-        if graph is None:
-            return self._function(*arrays)
-        values = [variable.value for variable in self._model.variables]
-        return graph(*values, *(x.contiguous() for x in leaves if x is not None))
+        return self.holding()(*arrays)
 
-    def _graph(self, arrays, leaves):
+    def holding(self, *held):
+        """`function(*held, *arrays)` as a function of the arrays, for many calls."""
+        values = [variable.value for variable in self._model.variables]
+        inputs = [*values, *tensors_in(held)]
+        held_key = key_of(held)
+
+        @torch.inference_mode()
+        def call(*arrays):
+            graph = self._graph((held_key, key_of(arrays)), (*held, *arrays))
+            if graph is None:
+                return self._function(*held, *arrays)
+            return graph(*inputs, *tensors_in(arrays))
+
+        return call
+
+    def _graph(self, key, arrays):
         """The graph for arrays of these shapes; None while they have not come often."""
-        key = tuple(x if x is None else (x.shape, x.dtype, x.device) for x in leaves)
         with self._lock:
             found = self._shapes.pop(key, 0)
             if found == OFTEN:
@@ -61,6 +69,17 @@ class Traced:
             if len(self._shapes) > GRAPHS:
                 self._shapes.popitem(last=False)
         return None if isinstance(found, int) else found
+
+
+def tensors_in(arrays):
+    """The tensors of nested arrays, some of which may be None, as graphs take them."""
+    return [x.contiguous() for x in tree.flatten(arrays) if x is not None]
+
+
+def key_of(arrays):
+    """What a graph for nested arrays depends on."""
+    leaves = tree.flatten(arrays)
+    return tuple(x if x is None else (x.shape, x.dtype, x.device) for x in leaves)
 
 
 def traced(function, model, arrays):
@@ -180,12 +199,12 @@ def advancing_steps(search, model):
     @torch.inference_mode()
     def advance(request, state, length, fewer):
         live = search.live(state)
-        waits = live.device.type == "cpu"
+        every = 1 if live.device.type == "cpu" else PACE
+        next_step = step.holding(request)
         for position in range(int(state.index), length):
-            looks = waits or position % PACE == 0
-            if looks and int(live.sum()) <= fewer:
+            if position % every == 0 and int(live.sum()) <= fewer:
                 break
-            state, live = step(request, state)
+            state, live = next_step(state)
         return state, live
 
     return advance

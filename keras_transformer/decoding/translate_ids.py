@@ -19,9 +19,10 @@ class TranslationSearch:
         target_prefix: ids with which all translations begin at no cost, as those of a
             `SentenceFormat`.
         first_copied: the first of the tokens that are copied; the others come after it.
+        **terms: of a `TermSearch`: `places` and `is_inner`.
     """
 
-    def __init__(self, model, config, target_prefix=(), first_copied=0):
+    def __init__(self, model, config, target_prefix=(), first_copied=0, **terms):
         self.model = model
         self.config = config
         self.target_prefix = target_prefix
@@ -31,6 +32,7 @@ class TranslationSearch:
             special=model.config.special,
             free_prefix=len(target_prefix),
             first_copied=first_copied,
+            **terms,
         )
 
     def lengths(self, source_ids, *others):
@@ -44,6 +46,7 @@ class TranslationSearch:
         seeds=None,
         prefix=None,
         copied=None,
+        terms=None,
         lengths=None,
     ):
         """The `Request` and the first state of a search.
@@ -58,6 +61,7 @@ class TranslationSearch:
                 P is 0.
             copied: `(B, P)` int32, how often each translation must hold each of P
                 tokens; no such tokens when absent, or when P is 0.
+            terms: `(B, G, A, P)` int32, as in `Request`; none when absent.
             lengths: of the cache, increasing; the last is the longest translation.
                 `lengths(source_ids)` when absent.
         """
@@ -74,6 +78,7 @@ class TranslationSearch:
             memory=(decoder.cross_cache(memory), source_mask),
             prefix=prefix,
             copied=copied,
+            terms=terms,
             seeds=seeds,
         )
         cache = decoder.empty_cache(ops.shape(source_ids)[0], lengths[0])

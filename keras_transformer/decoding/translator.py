@@ -2,13 +2,13 @@
 
 import functools
 import threading
-import zlib
 
 import numpy as np
 from keras import ops
 
 from ..config import DecodingConfig, expect
 from ..runs.bars import advance
+from ..text.glossary import Glossary
 from ..text.lines import checked_text
 from ..text.markup import MOST, counts_of
 from . import attention as attentions
@@ -18,11 +18,16 @@ from .base_translator import (
     Hypothesis,
     as_texts,
     check_pairs,
+    check_special_ids,
+    check_vocabulary,
 )
 from .batching import pad, padded_width
 from .compiled import compiled
+from .ensemble import check_is_one, ensemble_of
+from .log_probs import best_of, seeds_of, translation_log_probs
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
+from .wanted_terms import WantedTerms, as_array, by_shape, check_room, places_of
 
 # Held by who computes: a backend gives one computation all processors, and compiles
 # each but once. On torch each thread that calls has OpenMP threads of its own; with
@@ -35,18 +40,21 @@ class Translator(BaseTranslator):
 
     In float32 each sentence gets the same translation whatever is translated with it;
     in half precision rounding may depend on the shape of the batch. Sentences are
-    sorted by length inside, and the compiled search meets few shapes: 1, 8 or
+    sorted by length inside, and the compiled search meets few shapes: 1, 8, 32 or
     `batch_size` rows, and every second bucket edge of source tokens. Threads may share
     a translator: they take turns, batch by batch.
 
     Args:
-        model: a `Transformer`.
+        model: a `Transformer`, or an `Ensemble` of some.
         source_tokenizer: the `Tokenizer` of the source language.
         target_tokenizer: that of the target language; the same one when absent.
         config: a `DecodingConfig`; the paper's search when absent.
+        glossary: a `Glossary`, or what one is made of: a source sentence with one of
+            its terms gets a translation with that term's.
 
     Raises:
-        ValueError: if a tokenizer's vocabulary or its special ids are not the model's.
+        ValueError: if a tokenizer's vocabulary or its special ids are not the model's,
+            or the glossary cannot be used.
 
     Examples:
         >>> from keras_transformer.config import preset
@@ -62,7 +70,14 @@ class Translator(BaseTranslator):
     Source: Vaswani et al. 2017, section 6.1.
     """
 
-    def __init__(self, model, source_tokenizer, target_tokenizer=None, config=None):
+    def __init__(
+        self,
+        model,
+        source_tokenizer,
+        target_tokenizer=None,
+        config=None,
+        glossary=None,
+    ):
         target_tokenizer = target_tokenizer or source_tokenizer
         config = config or DecodingConfig()
         longest = model.config.longest
@@ -81,18 +96,31 @@ class Translator(BaseTranslator):
         has_markup = self.markup is not None
         first_copied = source_tokenizer.first_symbol if has_markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
-        self._task = TranslationSearch(model, config, **given)
-        self._translate_ids = Searcher(self._task, model, config.batch_size)
+        self._terms = None
+        is_inner = None
+        if glossary is not None:
+            is_able = config.search != "sampling"
+            expect(is_able, "glossary", "be absent with search='sampling'", glossary)
+            self._terms = WantedTerms(Glossary.of(glossary), target_tokenizer)
+            is_inner = self._terms.is_inner
+
+        def searcher(places):
+            options = dict(given, places=places, is_inner=is_inner)
+            task = TranslationSearch(model, config, **options)
+            return Searcher(task, model, self._batch_size(places))
+
+        self._searcher = functools.cache(searcher)
         self._score_ids = with_model(translation_log_probs)
         self._attend_ids = with_model(attentions.weights_of)
         self._align_ids = with_model(attentions.aligning)
 
     @classmethod
-    def load(cls, run, config=None):
-        """The translator of a run directory, as `keras-transformer train` leaves it."""
+    def load(cls, run, config=None, glossary=None):
+        """The translator of a run, a directory, or of the `Ensemble` of a list."""
         from ..runs.run import Run
 
-        return Run.open(run).translator(config)
+        paths = run if isinstance(run, (list, tuple)) else [run]
+        return ensemble_of([Run.open(path) for path in paths], config, glossary)
 
     def attention(self, source, target=None):
         """What all layers and heads look at for a sentence and its translation.
@@ -105,6 +133,7 @@ class Translator(BaseTranslator):
         Returns:
             an `AttentionWeights`.
         """
+        check_is_one(self.model)
         checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
@@ -155,6 +184,7 @@ class Translator(BaseTranslator):
         return self._alignments(sources, targets, warns=True)
 
     def _alignments(self, sources, targets, warns=False):
+        check_is_one(self.model)
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)
@@ -192,19 +222,21 @@ class Translator(BaseTranslator):
         """
         search = self.config.search
         expect(search == "beam", "search", "be 'beam' for a trace", search)
+        expect(not self._terms, "glossary", "be absent for a trace", self._terms)
         checked_text(text, "text")
         texts, _ = self._protected([text])
         (source_ids,) = self._encode_sources(texts)
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
         with COMPUTING:
-            begun = self._task.begin(
+            task = self._searcher(0).task
+            begun = task.begin(
                 self._rows([source_ids], 1, len(source_ids)),
                 ops.convert_to_tensor([limit], dtype="int32"),
                 copied=ops.convert_to_tensor(self._copied(texts, rows=1)),
                 lengths=(limit,),
             )
-            traces.recorder(states)(self._task.search, *begun, (limit,))
+            traces.recorder(states)(task.search, *begun, (limit,))
         pieces = self.target_tokenizer.pieces
         return [traces.step(state, pieces, self._special.pad) for state in states]
 
@@ -217,9 +249,12 @@ class Translator(BaseTranslator):
             encoded = self.target_tokenizer.encode(prefixes)
             forced = [[*self._prefix, *ids] for ids in encoded]
         filler = [self._special.end]
-        planned = [*self._batches([len(ids) for ids in sources])]
-        work = sum(rows * width for _, rows, width in planned)
-        for batch, rows, width in planned:
+        terms = [[] for _ in texts]
+        if self._terms is not None:
+            terms = [self._terms.of(text) for text in texts]
+        planned = [*self._planned([len(ids) for ids in sources], terms)]
+        work = sum(rows * width for _, rows, width, _ in planned)
+        for batch, rows, width, shape in planned:
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
             seeds = np.zeros((rows, n_best), "int32")
@@ -237,8 +272,13 @@ class Translator(BaseTranslator):
                 self._rows(own, rows, self._width(most) if most else 0),
                 ops.convert_to_tensor(copied),
             )
+            if shape:
+                wanted = [terms[n] for n in batch]
+                room = limits - copied.sum(axis=1)
+                check_room(wanted, room, own, [texts[n] for n in batch])
+                inputs += (ops.convert_to_tensor(as_array(wanted, rows, shape)),)
             with COMPUTING:
-                ids, scores = self._translate_ids(*inputs)
+                ids, scores = self._searcher(places_of(shape))(*inputs)
             for row, n in enumerate(batch):
                 found = best_of(ids[row], scores[row], n_best, self._special.pad)
                 results[n] = self._hypotheses(*found)
@@ -246,6 +286,19 @@ class Translator(BaseTranslator):
             share = rows * width / work
             advance(share * len(texts), kind=(rows, width))
         return results
+
+    def _planned(self, lengths, terms):
+        """The indices, rows and width of batches, and the one shape of their terms."""
+        for shape, numbers in by_shape(terms).items():
+            own = [lengths[n] for n in numbers]
+            size = self._batch_size(places_of(shape))
+            for batch, rows, width in self._batches(own, size):
+                yield [numbers[n] for n in batch], rows, width, shape
+
+    def _batch_size(self, places):
+        """How many sentences are searched together, with so many more hypotheses."""
+        config = self.config
+        return max(1, config.batch_size * config.beam // (config.beam + places))
 
     def _token_scores(self, sources, labels):
         scores = [()] * len(sources)
@@ -299,47 +352,3 @@ class Translator(BaseTranslator):
     def _rows(self, lists, rows, width, filler=()):
         array = pad(lists, rows, width, self._special.pad, filler)
         return ops.convert_to_tensor(array)
-
-
-def seeds_of(text, config):
-    """The seeds of a text's samples, a function of nothing else about its batch."""
-    names = [f"{config.seed} {sample} {text}" for sample in range(config.n_best)]
-    return [zlib.crc32(name.encode()) >> 1 for name in names]
-
-
-def best_of(ids_WL, scores_W, n_best, pad):
-    """The ids of the best hypotheses of a sentence, as lists, and their scores."""
-    order = np.argsort(-scores_W, kind="stable")
-    best = [w for w in order if scores_W[w] > -np.inf][:n_best]
-    what = "give finite scores: its weights are broken"
-    expect(best, "the model", what, scores_W.tolist())
-    rows = [ids_WL[w] for w in best]
-    return [row[row != pad].tolist() for row in rows], scores_W[best]
-
-
-def translation_log_probs(model, source_ids, target_ids, labels):
-    """The log-probability of each label `(B, T)` of a `Transformer`."""
-    inputs = {"source_ids": source_ids, "target_ids": target_ids}
-    return log_probs_of(model, inputs, labels)
-
-
-def log_probs_of(model, inputs, labels):
-    """The log-probability of each label `(B, T)` of a model of these inputs."""
-    logits = ops.cast(model(inputs, training=False), "float32")
-    chosen = ops.take_along_axis(logits, ops.expand_dims(labels, 2), axis=2)
-    return ops.squeeze(chosen, 2) - ops.logsumexp(logits, axis=2)
-
-
-def check_vocabulary(name, tokenizer, size):
-    """Raise a `ValueError` unless a tokenizer has as many tokens as its model."""
-    found = tokenizer.vocab_size
-    expect(found == size, name, f"have the model's {size} tokens", found)
-
-
-def check_special_ids(name, tokenizer, config):
-    """Raise a `ValueError` unless a tokenizer's special ids are a config's."""
-    special = tokenizer.special
-    expected = (config.pad_id, config.begin_id, config.end_id)
-    found = (special.pad, special.begin, special.end)
-    what = f"have the model's ids {expected} of pad, begin and end"
-    expect(found == expected, name, what, found)

@@ -150,8 +150,8 @@ class PositionalEmbedding(TransformerLayer):
         width = self.d_model - 2 if is_fairseq else self.d_model
         rates = 10000.0 ** (-np.arange(0, self.d_model, 2) / width)
         t_BT = ops.cast(positions_BT + self.first_position, "float32")
-        # As a tensor: NumPy would compute the product, and no graph would know of it.
-        rates_I = ops.convert_to_tensor(rates.astype("float32"))
+        # As a tensor: times an array, NumPy would compute, out of sight of PyTorch.
+        rates_I = ops.convert_to_tensor(rates, "float32")
         angles_BTI = ops.expand_dims(t_BT, axis=-1) * rates_I
         halves = [ops.sin(angles_BTI), ops.cos(angles_BTI)]
         if self.positions != "sinusoidal":

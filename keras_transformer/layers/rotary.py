@@ -40,7 +40,8 @@ def rotate(x_BTNH, positions_BT, rates_I):
     only. Angles are float32 whatever the type of x.
     """
     positions_BT11 = ops.expand_dims(ops.cast(positions_BT, "float32"), axis=(2, 3))
-    angles_BT1I = positions_BT11 * rates_I
+    # As a tensor: times an array, NumPy would compute, out of sight of PyTorch.
+    angles_BT1I = positions_BT11 * ops.convert_to_tensor(rates_I, "float32")
     cosines = ops.cos(angles_BT1I)
     sines = ops.sin(angles_BT1I)
     first, second = ops.split(ops.cast(x_BTNH, "float32"), 2, axis=-1)

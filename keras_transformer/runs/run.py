@@ -254,13 +254,13 @@ class Run:
             model.compiled = compiled
             model.optimizer = optimizer
 
-    def translator(self, config=None):
-        """The `Translator` of the run's model, for a `DecodingConfig`."""
+    def translator(self, config=None, glossary=None):
+        """The `Translator` of the run's model; arguments as there."""
         from ..decoding.translator import Translator
 
         self.check_kind(False, "a translation model")
         search = self.search(config)
-        return Translator(self.model(), *self.tokenizers, config=search)
+        return Translator(self.model(), *self.tokenizers, search, glossary)
 
     def generator(self, config=None, stop=()):
         """The `Generator` of the run's language model, for a `DecodingConfig`.

@@ -198,8 +198,8 @@ def read_with_bytes(path):
 
 
 def write_json(path, content):
-    """Write what JSON can hold as a file of ours."""
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    """Write what JSON can hold; no last byte may be missing unseen."""
+    path.write_text(json.dumps(content, indent=2), "utf-8")
 
 
 def seal(folder):

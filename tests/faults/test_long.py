@@ -14,8 +14,7 @@ import pytest
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.data.batches import TokenBatches
-from keras_transformer.decoding.compiled import compiled
-from keras_transformer.decoding.translate_ids import translate_ids
+from keras_transformer.decoding.searcher import Searcher
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
@@ -100,13 +99,14 @@ def test_two_thousand_translations():
     translator = Translator(model, tokenizer, config=config)
     traced = []
     seen = []
-    prefix = dict(target_prefix=translator._prefix)
+    begin = translator._task.begin
 
     def watched(*arrays):
         traced.append(1)
-        return translate_ids(model, config, *arrays, **prefix)
+        return begin(*arrays)
 
-    translator._translate_ids = compiled(watched, model)
+    translator._task.begin = watched
+    translator._translate_ids = Searcher(translator._task, model, config.batch_size)
     for _ in range(2000):
         translator(texts(draw.randint(1, 8), draw, longest=8))
         seen.append(resident())

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from keras_transformer.decoding import search
+from keras_transformer.decoding.terms import TermSearch
+from keras_transformer.decoding.wanted_terms import as_array, places_of
+from keras_transformer.text.special_tokens import END
+
+
+def search_of(model, terms, size, length, beam, **options):
+    array = as_array(terms, len(terms), size)
+
+    def run(max_lengths, shifts, terms, prefix=None, copied=None):
+        request = search.Request(max_lengths, prefix=prefix, terms=terms, copied=copied)
+        found = TermSearch(model.step, beam, places_of(size), **options)
+        state = found.begin(request, model.cache(shifts), length)
+        return found.result(search.run(found, request, state, (length,)))
+
+    return run, array
+
+
+def holds(tokens, way):
+    return any(tokens[n : n + len(way)] == tuple(way) for n in range(len(tokens)))
+
+
+def fits(tokens, terms):
+    return all(any(holds(tokens, way) for way in ways) for ways in terms)
+
+
+TERMS = [
+    [[[4]]],
+    [[[4, 5], [5, 4, 4]]],
+    [[[5, 5]], [[4]]],
+    [],
+    [[[1, 4, 1]]],
+]
+
+
+def test_a_wide_beam_ranks_all_translations_with_the_terms(automaton, run, strip):
+    model = automaton()
+    find, array = search_of(model, TERMS, (2, 2, 4), 4, 125)
+    tokens, scores = run(find, [4] * 5, range(5), array)
+    for row, own in enumerate(TERMS):
+        ranking = model.ranking(row, 4, 0.6, "gnmt")
+        expected = [found for found in ranking if fits(found[1], own)]
+        found = [strip(ids) for ids in tokens[row] if strip(ids)]
+        # Near the limit a term that was begun is not begun again.
+        expected = [one for one in expected if one[1][-1] == END or one[1] in found]
+        assert found == [ids for _, ids in expected]
+        numbers = [score for score, _ in expected]
+        np.testing.assert_allclose(scores[row][: len(found)], numbers, atol=5e-6)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_narrow_beam_has_all_terms_in_the_least_room(automaton, run, strip, beam):
+    model = automaton(vocabulary=11)
+    random = np.random.default_rng(1)
+
+    def some(most):
+        return range(random.integers(1, most))
+
+    def way():
+        return tuple(random.choice(model.ordinary, random.integers(1, 4)).tolist())
+
+    terms = [[[way() for _ in some(3)] for _ in some(4)] for _ in range(40)]
+    room = [sum(min(map(len, ways)) for ways in own) for own in terms]
+    limits = [fewest + n % 3 for n, fewest in enumerate(room)]
+    find, array = search_of(model, terms, (4, 2, 4), 14, beam)
+    tokens, scores = run(find, limits, range(40), array)
+    assert np.all(scores[:, 0] > -np.inf) and scores.shape[1] == beam
+    for row, own in enumerate(terms):
+        found = [strip(ids) for ids in tokens[row] if strip(ids)]
+        assert len({*found}) == len(found)
+        assert all(fits(ids, own) for ids in found)
+        numbers = [
+            model.log_prob(ids, row) / ((5 + len(ids)) / 6) ** 0.6 for ids in found
+        ]
+        np.testing.assert_allclose(scores[row][: len(found)], numbers, atol=1e-5)
+    alone, _ = run(find, limits[7:8], [7], array[7:8])
+    np.testing.assert_array_equal(alone[0], tokens[7])

@@ -1,0 +1,230 @@
+"""On PyTorch: a graph gives what the layers give, for every request of its shape."""
+
+import dataclasses
+import types
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from layer_checks import randomise
+from test_threads import in_threads
+
+from keras_transformer.config import CausalLMConfig, DecodingConfig
+from keras_transformer.decoding.generator import Generator
+from keras_transformer.decoding.translator import Translator
+from keras_transformer.models.causal_lm import CausalLM
+from keras_transformer.text.markup import Markup
+from keras_transformer.text.tokenizer import Tokenizer
+
+if keras.backend.backend() != "torch":
+    pytest.skip("of PyTorch alone", allow_module_level=True)
+
+from keras_transformer.decoding import traced  # noqa: E402
+
+CONFIG = DecodingConfig(beam=3, extra_length=3, batch_size=8)
+SEARCHES = {
+    "beam": CONFIG,
+    "n best": dataclasses.replace(CONFIG, n_best=3),
+    "greedy": dataclasses.replace(CONFIG, search="greedy"),
+    "sampling": dataclasses.replace(CONFIG, search="sampling", n_best=2, seed=3),
+}
+NEVER = 1 << 30
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """What `make()` gives for some texts, without graphs and with nothing else."""
+
+    def both(make, *calls):
+        found = []
+        for often in (NEVER, 0):
+            monkeypatch.setattr(traced, "OFTEN", often)
+            made = make()
+            found.append([call(made) for call in calls])
+        return found
+
+    return both
+
+
+def same(some, others):
+    for one, other in zip(some, others, strict=True):
+        assert [h.ids for own in one for h in own] == [h.ids for o in other for h in o]
+        scores = [h.score for own in other for h in own]
+        found = [h.score for own in one for h in own]
+        np.testing.assert_allclose(found, scores, atol=3e-6)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_two_requests_of_one_shape(model, tokenizer, sentences, both, search):
+    """Their prefixes, and the seeds of their samples, are not each other's."""
+    texts = sentences(3, seed=1), sentences(3, seed=2)
+
+    def make():
+        return Translator(model, tokenizer, config=SEARCHES[search])
+
+    def begun(words):
+        def call(translator):
+            return translator.hypotheses(texts[0], words)
+
+        return call
+
+    same(
+        *both(
+            make,
+            lambda translator: translator.hypotheses(texts[0]),
+            lambda translator: translator.hypotheses(texts[1]),
+            begun(["a red", "the", ""]),
+            begun(["the man", "", "a"]),
+        )
+    )
+
+
+def test_two_requests_with_markup(model, sentences, both):
+    markup = Markup(("python-format",))
+    tokenizer = Tokenizer.train(sentences(100), 67, markup=markup)
+
+    def make():
+        return Translator(model, tokenizer, config=CONFIG)
+
+    def one(translator):
+        return translator.hypotheses(["a man %s a dog"])
+
+    def other(translator):
+        return translator.hypotheses(["a %d of %d"])
+
+    same(*both(make, one, other))
+
+
+@pytest.mark.parametrize("positions", ["rotary", "relative", "learned"])
+def test_two_prompts_of_one_shape(both, positions):
+    tokenizer = Tokenizer.train(["a man rides a bike", "a horse runs"], 24)
+    sizes = dict(num_layers=1, d_model=16, d_ff=16, num_heads=2)
+    model = CausalLM(CausalLMConfig(vocab_size=24, positions=positions, **sizes))
+    randomise(model)
+
+    def make():
+        return Generator(model, tokenizer, CONFIG)
+
+    def one(generator):
+        return generator.hypotheses(["a man", "a horse rides"])
+
+    def other(generator):
+        return generator.hypotheses(["a bike", "the man a bike"])
+
+    same(*both(make, one, other))
+
+
+def test_attention_and_scores(model, tokenizer, sentences, both):
+    texts = sentences(2, seed=4)
+
+    def make():
+        return Translator(model, tokenizer, config=CONFIG)
+
+    def call(translator):
+        scores = translator.score(texts, texts[::-1])
+        cross = [translator.attention(*pair).cross for pair in (texts, texts[::-1])]
+        return np.concatenate([scores, *map(np.ravel, cross)])
+
+    (plain,), (graph,) = both(make, call)
+    np.testing.assert_allclose(graph, plain, atol=3e-6)
+
+
+def test_weights_may_change(model, tokenizer, sentences, both):
+    texts = sentences(4, seed=5)
+    weights = model.get_weights()
+
+    def make():
+        return Translator(model, tokenizer, config=CONFIG)
+
+    def call(translator):
+        before = translator.hypotheses(texts)
+        model.set_weights([1.5 * weight for weight in weights])
+        after = translator.hypotheses(texts)
+        model.set_weights(weights)
+        return [*before, *after]
+
+    (plain,), (graph,) = both(make, call)
+    assert [own[0].ids for own in plain[:4]] != [own[0].ids for own in plain[4:]]
+    same([plain], [graph])
+
+
+def test_threads_that_trace_at_once(model, tokenizer, sentences, monkeypatch):
+    monkeypatch.setattr(traced, "OFTEN", 0)
+    translator = Translator(model, tokenizer, config=CONFIG)
+
+    def work(number):
+        return translator(sentences(2, seed=number))
+
+    found = in_threads(work)
+    assert found == [work(number) for number in range(len(found))]
+
+
+def graph_of(function, monkeypatch, often=0):
+    monkeypatch.setattr(traced, "OFTEN", often)
+    return traced.Traced(function, types.SimpleNamespace(variables=()))
+
+
+def tensor(*numbers):
+    return ops.convert_to_tensor(np.array(numbers, "float32"))
+
+
+def test_a_shape_is_traced_when_it_has_come_often(monkeypatch):
+    calls = []
+
+    def double(x):
+        calls.append(x)
+        return 2 * x
+
+    graph = graph_of(double, monkeypatch, often=2)
+    found = [graph(tensor(number)).tolist() for number in range(5)]
+    assert found == [[0], [2], [4], [6], [8]]
+    assert len(calls) == 3  # two as they are, and one without numbers
+
+
+def test_as_many_graphs_are_kept_as_may_be(monkeypatch):
+    monkeypatch.setattr(traced, "GRAPHS", 2)
+    graph = graph_of(lambda x: x + 1, monkeypatch)
+    for length in (1, 2, 3, 1):
+        assert graph(tensor(*range(length))).tolist() == [*range(1, length + 1)]
+        assert len(graph._shapes) <= 2
+
+
+def test_arguments_that_are_one_tensor_and_absent_ones(monkeypatch):
+    def difference(x, y):
+        if x is None or y is None:
+            return -y if x is None else x
+        return x - y
+
+    graph = graph_of(difference, monkeypatch)
+    one = tensor(3, 5)
+    assert graph(one, one).tolist() == [0, 0]
+    assert graph(one, tensor(1, 1)).tolist() == [2, 4]
+    assert graph(one, None).tolist() == [3, 5]
+    assert graph(None, one).tolist() == [-3, -5]
+
+
+def test_constants_are_not_taken_for_each_other(monkeypatch):
+    long = np.arange(2000, dtype="float32")
+    other = long.copy()
+    other[1000] = 0  # which NumPy does not print
+
+    def add(x):
+        return x + ops.convert_to_tensor(long) - ops.convert_to_tensor(other)
+
+    found = graph_of(add, monkeypatch)(ops.zeros(2000))
+    np.testing.assert_array_equal(found, long - other)
+
+
+def test_no_value_becomes_a_part_of_a_graph(monkeypatch):
+    held = tensor(1, 2)
+
+    def closes_over(x):
+        return x + held
+
+    def asks(x):
+        return x if ops.sum(x) > 0 else -x
+
+    for function in (closes_over, asks):
+        with pytest.raises(Exception, match="(?i)fake|data-dependent|local_scalar"):
+            graph_of(function, monkeypatch)(tensor(1, 2))
