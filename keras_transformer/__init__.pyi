@@ -23,6 +23,7 @@ from .data.pairs import read_pairs as read_pairs
 from .data.store import TokenStore as TokenStore
 from .decoding.attention import AttentionWeights as AttentionWeights
 from .decoding.base_translator import Hypothesis as Hypothesis
+from .decoding.ensemble import Ensemble as Ensemble
 from .decoding.generator import Generator as Generator
 from .decoding.trace import BeamStep as BeamStep
 from .decoding.translator import Translator as Translator

@@ -27,7 +27,11 @@ RUNTIME = {
 FLAGS = {
     **RUN,
     **RUNTIME,
-    "text": dict(metavar="TEXT", nargs="*", help="sentences"),
+    "text": dict(
+        metavar="TEXT",
+        nargs="*",
+        help="sentences; runs that come first translate together with RUN",
+    ),
     "--input": dict(
         help="sentences, one a line, or a document (PO, XLIFF, TMX, CSV, TSV, JSON "
         "lines, Markdown, reStructuredText, HTML), also as .gz (default: standard "
@@ -109,10 +113,22 @@ def load_translator(options):
             return CTranslate2Translator.load(options.run, **search)
         from ..decoding.translator import Translator
 
-        return Translator.load(options.run, chosen_search(options))
+        others = getattr(options, "others", [])
+        return Translator.load([options.run, *others], chosen_search(options))
+
+
+def take_runs(options):
+    """Let the words after RUN that are runs, too, be `others`, and the rest text."""
+    options.others = []
+    while options.text and os.path.isfile(Path(options.text[0], "config.json")):
+        options.others.append(options.text.pop(0))
+    is_keras = options.runtime == "keras"
+    must = "be one with CTranslate2"
+    expect(is_keras or not options.others, "RUN", must, [options.run, *options.others])
 
 
 def run(options):
+    take_runs(options)
     lines = options.text
     if options.prefix_file:
         prefix = options.prefix
@@ -213,6 +229,7 @@ def translate_in_bulk(options):
     names = "--n-best, --alignments and --token-scores"
     expect(is_text, names, "be absent with --column", wanted)
     options.run = os.path.abspath(options.run)
+    options.others = [os.path.abspath(other) for other in options.others]
     backend = os.environ.get("KERAS_BACKEND", "")
     start = functools.partial(start_worker, options, backend)
     how = dict(column=options.column, workers=workers, address=options.address)

@@ -24,6 +24,9 @@ class DecodingConfig:
     penalty: Literal["gnmt", "power"] = option(
         "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha", only=BEAM
     )
+    no_repeat_ngram: int = whole(
+        0, "so many tokens in a row never come twice in a translation; 0 is off"
+    )
     extra_length: int = whole(
         50, "most tokens beyond the source's, or a prompt's", most=100_000
     )

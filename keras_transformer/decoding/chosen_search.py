@@ -1,5 +1,6 @@
 """The search that a configuration asks for."""
 
+from ..config import expect
 from .beam_search import BeamSearch
 from .sampling import Sampling
 from .terms import TermSearch
@@ -13,6 +14,12 @@ def chosen_search(config, step, places=0, is_inner=None, **options):
         step, **options: as in `Search`.
         places, is_inner: as in `TermSearch`, for a search with terms.
     """
+    has_terms = is_inner is not None
+    is_free = not has_terms and not options.get("first_copied")
+    must = "be 0 with a glossary, or a run whose markup is copied"
+    ngram = config.no_repeat_ngram
+    expect(is_free or not ngram, "no_repeat_ngram", must, ngram)
+    options["no_repeat_ngram"] = ngram
     if config.search == "sampling":
         return Sampling(
             step,

@@ -58,10 +58,18 @@ class Search:
         free_prefix: how many tokens of the prefix, the first ones, cost nothing.
         first_copied: the first of the tokens that `Request.copied` counts; the others
             come after it.
+        no_repeat_ngram: how many tokens in a row never come twice; 0 for no limit.
     """
 
     def __init__(
-        self, step, width, special=OURS, stops=None, free_prefix=0, first_copied=0
+        self,
+        step,
+        width,
+        special=OURS,
+        stops=None,
+        free_prefix=0,
+        first_copied=0,
+        no_repeat_ngram=0,
     ):
         self.step = step
         self.width = width
@@ -69,6 +77,7 @@ class Search:
         self.stops = stops or (special.end,)
         self.free_prefix = free_prefix
         self.first_copied = first_copied
+        self.no_repeat_ngram = no_repeat_ngram
 
     def __call__(self, request, cache, lengths, loop=None):
         """The result for caches of these lengths, in one graph; `loop` is `run`."""
@@ -108,9 +117,11 @@ class Search:
 
         Each is `(R, V)`, or None for no tokens.
         """
+        tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
+        if self.no_repeat_ngram:
+            return repeating(tokens_RL, index, self.no_repeat_ngram, vocabulary), None
         if request.copied is None:
             return None, None
-        tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
         room_R = caches.repeat(request.max_lengths - index, self.width)
         copied_RP = caches.repeat(request.copied, self.width)
         span = (self.first_copied, self.special.end, vocabulary)
@@ -194,6 +205,38 @@ def closed_by(copied_RP, tokens_RL, room_R, first, end, vocabulary):
     is_early_RV = (ids_V == end) & (missing_R1 > 0)
     is_late_R1 = (missing_R1 > 0) & (missing_R1 >= ops.expand_dims(room_R, 1))
     return is_spent_RV | is_early_RV | (is_late_R1 & ~is_copy_V)
+
+
+def repeating(tokens_RL, index, size, vocabulary):
+    """True `(R, V)` at tokens that would end `size` tokens which a row has already.
+
+    Args:
+        tokens_RL: what was generated before position `index`.
+        index: () int32.
+        size: tokens in a row, 1 for no token twice.
+        vocabulary: V.
+
+    Source: Paulus et al. 2018, section 2.5 (of three tokens).
+    """
+    length = tokens_RL.shape[1]
+    starts = length - size + 1
+    none_R1 = ops.zeros_like(tokens_RL[:, :1], dtype="bool")
+    if starts < 1:
+        return ops.tile(none_R1, (1, vocabulary))
+    starts_J = ops.arange(starts, dtype="int32")
+    is_there_RJ = ops.expand_dims(starts_J + size <= index, 0)
+    for place in range(size - 1):
+        here_L = ops.arange(length, dtype="int32") == index - size + 1 + place
+        newest_R1 = ops.sum(ops.where(here_L, tokens_RL, 0), axis=1, keepdims=True)
+        before_RJ = tokens_RL[:, place : place + starts]
+        is_there_RJ = is_there_RJ & (before_RJ == newest_R1)
+    # What repeats nothing is written to one more column.
+    ids_RJ = ops.where(is_there_RJ, tokens_RL[:, size - 1 :], vocabulary)
+    places_N = caches.rows(ids_RJ, vocabulary + 1)
+    flat = ops.reshape(ops.tile(none_R1, (1, vocabulary + 1)), (-1,))
+    updates = ops.ones_like(places_N, dtype="bool")
+    flat = ops.scatter_update(flat, ops.expand_dims(places_N, 1), updates)
+    return ops.reshape(flat, (-1, vocabulary + 1))[:, :vocabulary]
 
 
 def candidates(

@@ -23,6 +23,7 @@ from .base_translator import (
 )
 from .batching import pad, padded_width
 from .compiled import compiled
+from .ensemble import check_is_one, ensemble_of
 from .log_probs import best_of, seeds_of, translation_log_probs
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
@@ -39,12 +40,12 @@ class Translator(BaseTranslator):
 
     In float32 each sentence gets the same translation whatever is translated with it;
     in half precision rounding may depend on the shape of the batch. Sentences are
-    sorted by length inside, and the compiled search meets few shapes: 1, 8 or
+    sorted by length inside, and the compiled search meets few shapes: 1, 8, 32 or
     `batch_size` rows, and every second bucket edge of source tokens. Threads may share
     a translator: they take turns, batch by batch.
 
     Args:
-        model: a `Transformer`.
+        model: a `Transformer`, or an `Ensemble` of some.
         source_tokenizer: the `Tokenizer` of the source language.
         target_tokenizer: that of the target language; the same one when absent.
         config: a `DecodingConfig`; the paper's search when absent.
@@ -115,10 +116,11 @@ class Translator(BaseTranslator):
 
     @classmethod
     def load(cls, run, config=None, glossary=None):
-        """The translator of a run directory, as `keras-transformer train` leaves it."""
+        """The translator of a run, a directory, or of the `Ensemble` of a list."""
         from ..runs.run import Run
 
-        return Run.open(run).translator(config, glossary)
+        paths = run if isinstance(run, (list, tuple)) else [run]
+        return ensemble_of([Run.open(path) for path in paths], config, glossary)
 
     def attention(self, source, target=None):
         """What all layers and heads look at for a sentence and its translation.
@@ -131,6 +133,7 @@ class Translator(BaseTranslator):
         Returns:
             an `AttentionWeights`.
         """
+        check_is_one(self.model)
         checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
@@ -181,6 +184,7 @@ class Translator(BaseTranslator):
         return self._alignments(sources, targets, warns=True)
 
     def _alignments(self, sources, targets, warns=False):
+        check_is_one(self.model)
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)

@@ -181,6 +181,10 @@ def check_search(config, engine):
     expect(
         search != "sampling", "search", f"be 'beam' or 'greedy' with {engine}", search
     )
+    ngram = config.no_repeat_ngram
+    is_right = engine != "CTranslate2" or not ngram
+    must = "be 0 with CTranslate2, whose scores leave out what may not come"
+    expect(is_right, "no_repeat_ngram", must, ngram)
     if engine == "CTranslate2" and config.length_penalty:
         penalty = config.penalty
         must = "be 'power' with CTranslate2, which has no other"

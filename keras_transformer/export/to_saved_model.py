@@ -17,6 +17,7 @@ SEARCH = (
     "extra_length",
     "length_penalty",
     "max_source_length",
+    "no_repeat_ngram",
     "penalty",
     "search",
 )

@@ -51,7 +51,8 @@ def compile_for_training(
         # The one that Keras would make could not be distributed.
         options["optimizer"] = LossScaleOptimizer(options["optimizer"])
     model.compile(**options)
-    if loss_reduction == "sum":
+    # R-Drop compares the logits of two rows.
+    if loss_reduction == "sum" and not training.r_drop:
         model.loss_of_states = FusedLoss(options["loss"], options["weighted_metrics"])
     return model
 

@@ -76,6 +76,24 @@ def test_copied_tokens_come_as_often_as_told(automaton, run, strip):
         same_ranking(tokens[row], scores[row], expected, strip)
 
 
+def repeats(tokens, size):
+    runs = [tuple(tokens[n : n + size]) for n in range(len(tokens) - size + 1)]
+    return len(runs) > len({*runs})
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9])
+def test_no_run_of_tokens_comes_twice(automaton, run, strip, size):
+    """Of all translations those are ranked that repeat none, by their own scores."""
+    model = automaton()
+    search = search_of(model, 4, beam=125, no_repeat_ngram=size)
+    tokens, scores = run(search, [4, 3, 1], range(3))
+    for row, limit in enumerate([4, 3, 1]):
+        ranked = model.ranking(row, limit, 0.6, "gnmt")
+        expected = [one for one in ranked if not repeats(one[1], size)]
+        assert (len(expected) < len(ranked)) == (size < limit)
+        same_ranking(tokens[row], scores[row], expected, strip)
+
+
 def test_a_narrow_beam_gives_real_scores_best_first(automaton, run, strip):
     model = automaton(vocabulary=11)
     tokens, scores = run(search_of(model, 12, beam=4), [12] * 7, range(7))

@@ -92,3 +92,10 @@ def test_a_tokenizer_without_markup_copies_nothing(translator):
     found = Translator(translator.model, plain).hypotheses(["a man %s"])
     assert found[0][0].lost == ()
     assert dataclasses.replace(found[0][0], lost=()) == found[0][0]
+
+
+def test_runs_of_tokens_may_come_twice(translator):
+    config = DecodingConfig(no_repeat_ngram=3)
+    message = "no_repeat_ngram must be 0 with a glossary, or a run whose markup"
+    with pytest.raises(ValueError, match=message):
+        Translator(translator.model, translator.source_tokenizer, config=config)("a")

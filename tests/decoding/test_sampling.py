@@ -55,6 +55,18 @@ def test_never_leaves_the_set(run, options, tokens_left):
     np.testing.assert_allclose(frequency[tokens_left], expected, atol=0.03)
 
 
+def test_no_run_of_tokens_comes_twice(run):
+    tokens, _ = draw(run, length=7, no_repeat_ngram=2)
+    plain, _ = draw(run, length=7)
+
+    def repeating(rows):
+        pairs = [[*zip(row, row[1:])] for row in rows.tolist()]
+        pairs = [[pair for pair in own if PAD not in pair] for own in pairs]
+        return sum(len(own) > len({*own}) for own in pairs)
+
+    assert repeating(plain) > 50 and repeating(tokens) == 0
+
+
 def test_temperature_sharpens_and_score_stays_the_models(run):
     tokens, scores = draw(run, temperature=0.2)
     sharp = np.where([t in (PAD, BEGIN) for t in range(7)], 0, PROBABILITIES**5)

@@ -252,6 +252,10 @@ def test_a_config_that_says_too_much_is_refused(out):
             "penalty must be 'power' with CTranslate2",
         ),
         (
+            "export RUN OUT --to ctranslate2 --no-repeat-ngram 3",
+            "no_repeat_ngram must be 0 with CTranslate2, whose scores leave out what",
+        ),
+        (
             "export RUN OUT --to ctranslate2 --search sampling",
             "search must be 'beam' or 'greedy' with CTranslate2",
         ),
