@@ -243,7 +243,7 @@ class Translator(BaseTranslator):
     def _search(self, texts, prefixes):
         results = [None] * len(texts)
         sources = self._encode_sources(texts)
-        n_best = self.config.n_best
+        count = self.config.samples
         forced = [[] for _ in texts]
         if prefixes is not None:
             encoded = self.target_tokenizer.encode(prefixes)
@@ -257,7 +257,7 @@ class Translator(BaseTranslator):
         for batch, rows, width, shape in planned:
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
-            seeds = np.zeros((rows, n_best), "int32")
+            seeds = np.zeros((rows, count), "int32")
             for row, n in enumerate(batch):
                 longest = len(sources[n]) + self.config.extra_length
                 limits[row] = min(longest, self._limit)
@@ -280,7 +280,7 @@ class Translator(BaseTranslator):
             with COMPUTING:
                 ids, scores = self._searcher(places_of(shape))(*inputs)
             for row, n in enumerate(batch):
-                found = best_of(ids[row], scores[row], n_best, self._special.pad)
+                found = best_of(ids[row], scores[row], count, self._special.pad)
                 results[n] = self._hypotheses(*found)
             # Long sentences come last, and take longer.
             share = rows * width / work
