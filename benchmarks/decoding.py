@@ -35,11 +35,13 @@ def marian_translate(run, dtype, config):
 
     run = Run.open(run)
     source_tokenizer, target_tokenizer = run.tokenizers
-    marian = marian_of(run.model(dtype))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    marian = marian_of(run.model(dtype)).to(device)
 
     def batch_ids(sources):
         ids = [torch.tensor([*source, END]) for source in sources]
         ids = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=PAD)
+        ids = ids.to(device)
         return marian.generate(
             input_ids=ids,
             attention_mask=(ids != PAD).long(),
@@ -56,7 +58,7 @@ def marian_translate(run, dtype, config):
         found = {}
         with (
             torch.inference_mode(),
-            torch.autocast("cpu", torch.bfloat16, enabled=dtype != "float32"),
+            torch.autocast(device, torch.bfloat16, enabled=dtype != "float32"),
         ):
             for start in range(0, len(order), config.batch_size):
                 batch = order[start : start + config.batch_size]

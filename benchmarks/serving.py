@@ -2,7 +2,7 @@
 
     python -m benchmarks.serving RUN --source FILE
 
-Requests are of 1 and of 32 sentences. All that search by beam have beam 4 and the
+Requests are of 1, 8 and 32 sentences. All that search by beam have beam 4 and the
 penalty length^alpha; the ONNX loop is greedy. Everything is in float32 where the name
 says no other type. Each engine is a process of its own; a first pass, which compiles,
 is not counted, then they take turns. Prints a table, medians over the rounds.
@@ -15,45 +15,46 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.decoding import marian_translate, our_translate
 from benchmarks.paired import Contender, heading, serve, take_turns
 from keras_transformer.config import DecodingConfig
 
-SIZES = (1, 32)  # sentences of a request
+SIZES = (1, 8, 32)  # sentences of a request
 KERAS = {f"Keras on {name}": name for name in ("tensorflow", "jax", "torch")}
 QUANTIZATIONS = ("float32", "bfloat16", "int8")
+MARIAN = "MarianMTModel"  # Hugging Face's, in torch
 ENGINES = [
     *KERAS,
+    MARIAN,
     "SavedModel",
     *(f"CTranslate2 {name}" for name in QUANTIZATIONS),
     "ONNX, greedy",
 ]
 
 
-def write_exports(run, folder):
-    """The directory of every engine, by name."""
+def write_export(name, run, folder):
+    """The directory of an engine."""
     from keras_transformer import export
 
-    export.saved_model(run, folder / "saved_model", penalty="power")
-    export.onnx(run, folder / "onnx")
-    places = {name: run for name in KERAS} | {
-        "SavedModel": folder / "saved_model",
-        "ONNX, greedy": folder / "onnx",
-    }
-    for quantization in QUANTIZATIONS:
-        export.ctranslate2(run, folder / quantization, quantization)
-        places[f"CTranslate2 {quantization}"] = folder / quantization
-    return places
+    if name in (*KERAS, MARIAN):
+        return run
+    out = folder / name
+    if name == "SavedModel":
+        export.saved_model(run, out, penalty="power")
+    elif name.startswith("CTranslate2"):
+        export.ctranslate2(run, out, name.split()[1])
+    else:
+        export.onnx(run, out)
+    return out
 
 
 def engine(name, place):
     """A function from sentences to translations, one for all sizes as in a server."""
+    config = DecodingConfig(penalty="power", batch_size=max(SIZES))
     if name in KERAS:
-        from keras_transformer.decoding.translator import Translator
-        from keras_transformer.runs.run import Run
-
-        config = DecodingConfig(penalty="power", batch_size=max(SIZES))
-        run = Run.open(place)
-        return Translator(run.model("float32"), *run.tokenizers, config=config)
+        return our_translate(place, "float32", config)
+    if name == MARIAN:
+        return marian_translate(place, "float32", config)
     if name == "SavedModel":
         import tensorflow as tf
         import tensorflow_text  # noqa: F401
@@ -108,10 +109,14 @@ def contend(name, place, source, sentences):
     serve(work)
 
 
+def backend_of(name):
+    return KERAS.get(name, "torch" if name == MARIAN else "tensorflow")
+
+
 def size_on_disk(place, name):
     files = (
         [place / "model.keras"]
-        if name in KERAS
+        if name in (*KERAS, MARIAN)
         else [path for path in place.rglob("*") if path.is_file()]
     )
     return sum(path.stat().st_size for path in files) / 1e6
@@ -129,6 +134,7 @@ def main():
         "--sentences", type=int, default=128, help="only the first so many"
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
     run, source = Path(options.run).resolve(), Path(options.source).resolve()
@@ -136,7 +142,9 @@ def main():
         return contend(options.contender, run, source, options.sentences)
 
     with tempfile.TemporaryDirectory() as folder:
-        places = write_exports(run, Path(folder))
+        places = {
+            name: write_export(name, run, Path(folder)) for name in options.engines
+        }
         contenders = [
             Contender(
                 name,
@@ -148,24 +156,22 @@ def main():
                     "--sentences",
                     str(options.sentences),
                 ],
-                backend=KERAS.get(name, "tensorflow"),
+                backend=backend_of(name),
             )
-            for name in ENGINES
+            for name in options.engines
         ]
         answers = take_turns(contenders, options.rounds)
-        sizes = {name: size_on_disk(places[name], name) for name in ENGINES}
+        sizes = {name: size_on_disk(places[name], name) for name in options.engines}
     print(heading(["tensorflow", "jax", "torch", "ctranslate2", "onnxruntime"]))
     print(
         f"{options.sentences} sentences, beam 4; "
-        "the same: how many translations are those of Keras on tensorflow\n"
+        f"the same: how many translations are those of {options.engines[0]}\n"
     )
-    print(
-        "| engine | MB on disk | requests of 1, sentences/s "
-        "| requests of 32, sentences/s | the same |"
-    )
-    print("|---|---|---|---|---|")
-    expected = answers[ENGINES[0]][0]["translations"]
-    for name in ENGINES:
+    columns = " | ".join(f"requests of {size}, sentences/s" for size in SIZES)
+    print(f"| engine | MB on disk | {columns} | the same |")
+    print("|---|---|---|---|---|---|")
+    expected = answers[options.engines[0]][0]["translations"]
+    for name in options.engines:
         seconds = [
             statistics.median(
                 answer[f"seconds of {size}"] for answer in answers[name][1:]

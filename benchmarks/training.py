@@ -5,7 +5,8 @@
 A step is forward, loss, backward, Adam. Both sides have the same sizes, batch, dropout
 and label smoothing, and random ids without padding. Each contender is a process of its
 own; they take turns. Prints a table of target tokens per second, medians over the
-rounds.
+rounds. With --peak the share of the fastest matrix product of each backend stands
+beside, from the operations of `benchmarks.formulas`.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import time
 
 import numpy as np
 
+from benchmarks.formulas import flops_per_token
 from benchmarks.paired import Contender, heading, serve, take_turns
 from keras_transformer.config import PRESETS, TrainingConfig, preset
 from keras_transformer.text.special_tokens import END
@@ -25,7 +27,7 @@ STEPS = {"tiny": 8, "small": 4}  # in one turn; otherwise 2
 
 
 def our_step(config, training, source, target, labels):
-    """`step()` of the model that `train` compiles, without metrics."""
+    """`step()` of the model that `train` compiles, with its metrics."""
     import keras
 
     from keras_transformer.models.transformer import Transformer
@@ -34,7 +36,6 @@ def our_step(config, training, source, target, labels):
     keras.utils.set_random_seed(training.seed)
     model = Transformer(config, dtype=training.dtype)
     model = compile_for_training(model, training, loss_reduction="sum")
-    model.compile(model.optimizer, model.loss, jit_compile=model.jit_compile)
     inputs = {"source_ids": source, "target_ids": target}
     weights = np.full(labels.shape, 1 / labels.size, "float32")
 
@@ -86,6 +87,8 @@ def marian_step(config, training, source, target, labels):
 
 
 def contend(name, size, dtype):
+    from benchmarks.peak import matrix_peak
+
     config = preset(size, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
     rows, tokens = SHAPES.get(size, SHAPE)
     ids = np.random.default_rng(0).integers(
@@ -95,16 +98,22 @@ def contend(name, size, dtype):
     step = make(config, TrainingConfig(dtype=dtype), *ids)
     step()
     steps = STEPS.get(size, 2)
+    peak = matrix_peak(dtype.removeprefix("mixed_"))
+    flops = flops_per_token(config, tokens)
 
     def work():
         begin = time.perf_counter()
         losses = [step() for _ in range(steps)]
-        return {
-            "tokens_per_second": steps * rows * tokens / (time.perf_counter() - begin),
-            "loss": losses[-1],
-        }
+        speed = steps * rows * tokens / (time.perf_counter() - begin)
+        share = speed * flops / peak
+        return {"tokens_per_second": speed, "share": share, "loss": losses[-1]}
 
     serve(work)
+
+
+def middle(answers, name):
+    """The median of a figure; the first answer, which compiles, does not count."""
+    return statistics.median(answer[name] for answer in answers[1:])
 
 
 def main():
@@ -117,6 +126,7 @@ def main():
     parser.add_argument("--dtypes", nargs="+", default=["float32", "mixed_bfloat16"])
     parser.add_argument("--backends", nargs="+", default=["jax", "tensorflow", "torch"])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--peak", action="store_true", help="show its shares, too")
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contender:
@@ -134,10 +144,7 @@ def main():
                 [Contender(name, "training", arguments) for name in names],
                 options.rounds,
             )
-            speed = {
-                n: statistics.median(a["tokens_per_second"] for a in answers[n][1:])
-                for n in names
-            }
+            speed = {n: middle(answers[n], "tokens_per_second") for n in names}
             best = max(options.backends, key=speed.get)
             cells = " | ".join(
                 f"{speed[name]:,.0f} ({speed[name] / speed['marian']:.2f})"
@@ -146,6 +153,9 @@ def main():
             ratio = speed[best] / speed["marian"]
             row = f"| {size} | {dtype} | {cells} | {ratio:.2f} ({best}) |"
             print(row, flush=True)
+            if options.peak:
+                shares = " | ".join(f"{middle(answers[n], 'share'):.0%}" for n in names)
+                print(f"| | of the peak | {shares} | |", flush=True)
 
 
 if __name__ == "__main__":

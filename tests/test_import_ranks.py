@@ -27,6 +27,7 @@ RANKS = {
     "pretrained.tokenizers": 4,
     "decoding": 5,
     "distribution": 5,
+    "training.fused": 5,
     "training.loss": 5,
     "training.metrics": 5,
     "training.optimizer": 5,

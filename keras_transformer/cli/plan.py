@@ -26,6 +26,8 @@ STEP = (
     "label_smoothing",
     "weight_decay",
     "clip_norm",
+    "ema_momentum",
+    "r_drop",
     "lora_rank",
 )
 # What a run has settled.

@@ -205,7 +205,9 @@ def planned(chip, sizes, model, training, how, model_devices, rows, length):
     _, processes, groups = distribution.shard
     whole = processes * groups
     rows = math.ceil(rows / whole) * whole
-    step, state = lowered_step(config, training, distribution, rows, length)
+    passes = 2 if training.r_drop else 1
+    shape = (rows * passes, length)
+    step, state = lowered_step(config, training, distribution, *shape)
     found = needs(compiled_to_fit(step, rows * length), state, len(devices))
     return dict(found, rows=rows, model_devices=distribution.model_devices)
 

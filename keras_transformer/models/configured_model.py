@@ -1,17 +1,21 @@
 """What the functional models have in common: LoRA, saving, their configuration."""
 
+import contextlib
+
 import keras
 
 from ..config import config_from, expect
+from .decoder import GIVES_STATES
 
 
 class ConfiguredModel(keras.Model):
     """A functional model of one `ConfiguredLayer`, which a config describes.
 
-    A subclass has `blocks`, all those of its stacks.
+    A subclass has `blocks`, all those of its stacks, and a `decoder`.
     """
 
     lora_rank = None  # that of `enable_lora`
+    loss_of_states = None  # a `FusedLoss` in place of what was compiled
 
     def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
@@ -21,6 +25,44 @@ class ConfiguredModel(keras.Model):
 
     def rematerialized_call(self, layer_call, *args, **kwargs):
         return layer_call  # as in `ConfiguredLayer`
+
+    def compile(self, *args, **kwargs):
+        self.loss_of_states = None
+        super().compile(*args, **kwargs)
+
+    def train_step(self, *args):
+        with self._states_for_loss():
+            return super().train_step(*args)
+
+    def test_step(self, *args):
+        with self._states_for_loss():
+            return super().test_step(*args)
+
+    @contextlib.contextmanager
+    def _states_for_loss(self):
+        """Within, the model gives its decoder's states if its loss is made of them."""
+        wanted = self.loss_of_states is not None and self.decoder.has_plain_projection
+        before = GIVES_STATES.set(wanted)
+        try:
+            yield
+        finally:
+            GIVES_STATES.reset(before)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        if not GIVES_STATES.get():
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        projection = self.decoder.projection()
+        return self.loss_of_states(y, y_pred, projection, sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if GIVES_STATES.get():
+            # The loss has updated them. They are asked about no rows.
+            y = y[:0]
+            y_pred = keras.ops.zeros((*keras.ops.shape(y), self.decoder.classes))
+            sample_weight = None
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def enable_lora(self, rank):
         """Freeze all weights, and let two small matrices learn beside blocks' kernels.

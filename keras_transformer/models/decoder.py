@@ -1,11 +1,16 @@
 """Target ids and memory -> logits: all positions at once, or step by step."""
 
+import contextvars
+
 import keras
 from keras import ops
 
 from ..layers.decoder_block import DecoderBlock
 from ..layers.masks import as_positions, both, causal_mask, documents, positions_of
 from .stack import Stack
+
+# Whether a call gives the last states `(B, T, D)` in place of their logits.
+GIVES_STATES = contextvars.ContextVar("GIVES_STATES", default=False)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -108,7 +113,10 @@ class Decoder(Stack):
                 scores.append(weights)
             return x
 
-        logits = self._logits(self._forward(target_ids, index, through, training))
+        x = self._forward(target_ids, index, through, training)
+        if GIVES_STATES.get():
+            return x
+        logits = self._logits(x)
         return (logits, tuple(scores)) if return_attention_scores else logits
 
     def step(self, target_ids, cache, index, cross_cache=None, source_mask=None):
@@ -167,6 +175,27 @@ class Decoder(Stack):
         else:
             logits = ops.cast(self.output_projection(x), "float32")
         return logits if self.output_bias is None else logits + self.output_bias
+
+    @property
+    def classes(self):
+        """The number of logits V."""
+        vocab_size, _, _ = self.config.side(self.side)
+        return vocab_size
+
+    @property
+    def has_plain_projection(self):
+        """Whether logits are a product with what `projection` gives: no integers."""
+        layer = self.output_projection or self.embedding.token_embedding
+        return layer.quantization_mode is None
+
+    def projection(self):
+        """What makes logits of states: the matrix `(V, D)`; the bias `(V,)` or None."""
+        if self.output_projection is None:
+            matrix = ops.convert_to_tensor(self.embedding.token_embedding.embeddings)
+        else:
+            matrix = ops.transpose(self.output_projection.kernel)
+        bias = self.output_bias
+        return matrix, None if bias is None else ops.convert_to_tensor(bias)
 
     def empty_cache(self, rows, length):
         """Room for the keys and values of `length` target positions of `rows` rows."""

@@ -20,6 +20,7 @@ class MeanOverTokens(keras.metrics.Metric):
     """
 
     shown_as = "mean"  # in the logs
+    averages = None  # which of the values that `FusedLoss` adds up
 
     def __init__(self, name=None, dtype="float32", ignore_class=None, **kwargs):
         super().__init__(name=name or self.shown_as, dtype=dtype, **kwargs)
@@ -38,8 +39,13 @@ class MeanOverTokens(keras.metrics.Metric):
         counts = ops.greater(weights, 0.0)
         # A label that does not count may be any number.
         value = self.value(ops.where(counts, y_true, ops.zeros_like(y_true)), y_pred)
-        self.total.assign_add(ops.sum(ops.where(counts, value, 0.0)))
-        self.count.assign_add(ops.sum(ops.cast(counts, "int32")))
+        total = ops.sum(ops.where(counts, value, 0.0))
+        self.add(total, ops.sum(ops.cast(counts, "int32")))
+
+    def add(self, total, count):
+        """Take in the sum of the values of `count` more tokens."""
+        self.total.assign_add(total)
+        self.count.assign_add(count)
 
     def result(self):
         return self.total / ops.maximum(ops.cast(self.count, "float32"), 1.0)
@@ -59,7 +65,7 @@ class TokenCrossEntropy(MeanOverTokens):
         1.3863
     """
 
-    shown_as = "nats"
+    shown_as = averages = "nats"
 
     def value(self, y_true, y_pred):
         return negative_log_likelihood(y_true, y_pred)
@@ -79,7 +85,7 @@ class Perplexity(TokenCrossEntropy):
 class TokenAccuracy(MeanOverTokens):
     """Share of the real target tokens that the model finds the most probable."""
 
-    shown_as = "accuracy"
+    shown_as = averages = "accuracy"
 
     def value(self, y_true, y_pred):
         best = ops.argmax(y_pred, axis=-1)

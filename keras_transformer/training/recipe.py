@@ -3,6 +3,7 @@
 import keras
 
 from ..config import TrainingConfig
+from .fused import FusedLoss
 from .loss import LabelSmoothedCrossEntropy
 from .metrics import (
     Perplexity,
@@ -50,6 +51,9 @@ def compile_for_training(
         # The one that Keras would make could not be distributed.
         options["optimizer"] = LossScaleOptimizer(options["optimizer"])
     model.compile(**options)
+    # R-Drop compares the logits of two rows.
+    if loss_reduction == "sum" and not training.r_drop:
+        model.loss_of_states = FusedLoss(options["loss"], options["weighted_metrics"])
     return model
 
 

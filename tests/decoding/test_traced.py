@@ -80,9 +80,9 @@ def test_two_requests_of_one_shape(model, tokenizer, sentences, both, search):
     )
 
 
-def test_two_requests_with_markup(model, both):
+def test_two_requests_with_markup(model, sentences, both):
     markup = Markup(("python-format",))
-    tokenizer = Tokenizer.train(["a man sees the dog"] * 3, 67, markup=markup)
+    tokenizer = Tokenizer.train(sentences(100), 67, markup=markup)
 
     def make():
         return Translator(model, tokenizer, config=CONFIG)

@@ -64,7 +64,7 @@ def shardings(model):
     found = {}
     for variable in (*model.variables, *model.optimizer.variables):
         layout = engine.get_variable_layout(variable).backend_layout
-        found[variable.path] = str(layout.spec)
+        found[variable.path.removeprefix(model.optimizer.path)] = str(layout.spec)
     return found
 
 
