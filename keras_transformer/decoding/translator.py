@@ -23,7 +23,7 @@ from .base_translator import (
 )
 from .batching import pad, padded_width
 from .compiled import compiled
-from .ensemble import check_is_one, ensemble_of
+from .ensemble import ensemble_of
 from .log_probs import best_of, seeds_of, translation_log_probs
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
@@ -93,8 +93,7 @@ class Translator(BaseTranslator):
         def with_model(function, *arguments):
             return compiled(functools.partial(function, model, *arguments), model)
 
-        has_markup = self.markup is not None
-        first_copied = source_tokenizer.first_symbol if has_markup else 0
+        first_copied = source_tokenizer.first_symbol if self.markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
         is_inner = None
@@ -133,7 +132,6 @@ class Translator(BaseTranslator):
         Returns:
             an `AttentionWeights`.
         """
-        check_is_one(self.model)
         checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
@@ -184,7 +182,6 @@ class Translator(BaseTranslator):
         return self._alignments(sources, targets, warns=True)
 
     def _alignments(self, sources, targets, warns=False):
-        check_is_one(self.model)
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)
