@@ -22,7 +22,7 @@ from .base_translator import (
 )
 from .batching import pad, padded_width
 from .compiled import compiled
-from .ensemble import check_is_one, ensemble_of
+from .ensemble import ensemble_of
 from .log_probs import best_of, seeds_of, translation_log_probs
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
@@ -92,8 +92,7 @@ class Translator(BaseTranslator):
         def with_model(function, *arguments):
             return compiled(functools.partial(function, model, *arguments), model)
 
-        has_markup = self.markup is not None
-        first_copied = source_tokenizer.first_symbol if has_markup else 0
+        first_copied = source_tokenizer.first_symbol if self.markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
         if glossary is not None:
@@ -128,7 +127,6 @@ class Translator(BaseTranslator):
         Returns:
             an `AttentionWeights`.
         """
-        check_is_one(self.model)
         checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
@@ -179,7 +177,6 @@ class Translator(BaseTranslator):
         return self._alignments(sources, targets, warns=True)
 
     def _alignments(self, sources, targets, warns=False):
-        check_is_one(self.model)
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)
@@ -238,7 +235,7 @@ class Translator(BaseTranslator):
     def _search(self, texts, prefixes):
         results = [None] * len(texts)
         sources = self._encode_sources(texts)
-        n_best = self.config.n_best
+        count = self.config.samples
         forced = [[] for _ in texts]
         if prefixes is not None:
             encoded = self.target_tokenizer.encode(prefixes)
@@ -252,7 +249,7 @@ class Translator(BaseTranslator):
         for batch, rows, width, shape in planned:
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
-            seeds = np.zeros((rows, n_best), "int32")
+            seeds = np.zeros((rows, count), "int32")
             for row, n in enumerate(batch):
                 longest = len(sources[n]) + self.config.extra_length
                 limits[row] = min(longest, self._limit)
@@ -276,7 +273,7 @@ class Translator(BaseTranslator):
             with COMPUTING:
                 ids, scores = self._searcher(places_of(shape))(*inputs)
             for row, n in enumerate(batch):
-                found = best_of(ids[row], scores[row], n_best, self._special.pad)
+                found = best_of(ids[row], scores[row], count, self._special.pad)
                 results[n] = self._hypotheses(*found)
             # Long sentences come last, and take longer.
             share = rows * width / work
