@@ -25,7 +25,7 @@ class Searcher:
     """
 
     def __init__(self, task, model, batch_size):
-        self._task = task
+        self.task = task
         self._sizes = row_sizes(batch_size)
         self._begin = compiled(task.begin, model)
         self._advance = advancing(task.search, model)
@@ -39,7 +39,7 @@ class Searcher:
         Args:
             *arrays: those of the task's `begin`.
         """
-        lengths = iter(self._task.lengths(*arrays))
+        lengths = iter(self.task.lengths(*arrays))
         length = next(lengths)
         request, state = self._begin(*arrays)
         found = None

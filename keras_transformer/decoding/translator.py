@@ -103,9 +103,7 @@ class Translator(BaseTranslator):
             task = TranslationSearch(model, config, places=places, **given)
             return Searcher(task, model, self._batch_size(places))
 
-        self._task = TranslationSearch(model, config, **given)
-        self._translate_ids = Searcher(self._task, model, config.batch_size)
-        self._searcher_of = functools.cache(searcher)  # the places of terms
+        self._searcher = functools.cache(searcher)
         self._score_ids = with_model(translation_log_probs)
         self._attend_ids = with_model(attentions.weights_of)
         self._align_ids = with_model(attentions.aligning)
@@ -223,13 +221,14 @@ class Translator(BaseTranslator):
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
         states = []
         with COMPUTING:
-            begun = self._task.begin(
+            task = self._searcher(0).task
+            begun = task.begin(
                 self._rows([source_ids], 1, len(source_ids)),
                 ops.convert_to_tensor([limit], dtype="int32"),
                 copied=ops.convert_to_tensor(self._copied(texts, rows=1)),
                 lengths=(limit,),
             )
-            traces.recorder(states)(self._task.search, *begun, (limit,))
+            traces.recorder(states)(task.search, *begun, (limit,))
         pieces = self.target_tokenizer.pieces
         return [traces.step(state, pieces, self._special.pad) for state in states]
 
@@ -265,16 +264,14 @@ class Translator(BaseTranslator):
                 self._rows(own, rows, self._width(most) if most else 0),
                 ops.convert_to_tensor(copied),
             )
-            search = self._translate_ids
             if shape:
-                search = self._searcher_of(places_of(shape))
                 wanted = [terms[n] for n in batch]
                 begun = [ids or self._prefix for ids in own]
                 room = limits - copied.sum(axis=1)
                 check_room(wanted, room, begun, [texts[n] for n in batch])
                 inputs += (ops.convert_to_tensor(as_array(wanted, rows, shape)),)
             with COMPUTING:
-                ids, scores = search(*inputs)
+                ids, scores = self._searcher(places_of(shape))(*inputs)
             for row, n in enumerate(batch):
                 found = best_of(ids[row], scores[row], count, self._special.pad)
                 results[n] = self._hypotheses(*found)
