@@ -20,8 +20,6 @@ FLAGS = {
     **{name: SEARCH[name] for name in ("--batch-size", "--max-source-length")},
 }
 FIRST = ("--source", "--target", "--pairs", *map(flag, SIDES), "--output")
-ONLY = {}
-GROUPS = {}
 
 
 def run(options):

@@ -107,12 +107,7 @@ def begin(
         data = data or settings.data
         training = training or settings.training
     check_training(training, begun, is_validated, filters)
-    drops = model.dropout or model.attention_dropout
-    what = "be 0 without dropout, which makes two passes differ"
-    expect(drops or not training.r_drop, "r_drop", what, training.r_drop)
-    fits = model.longest is None or data.max_length <= model.longest
-    limit = f"max_positions={model.max_positions} with positions='learned'"
-    expect(fits, "max_length", f"be at most {limit}", data.max_length)
+    check_model(model, data, training)
     if begun is None:
         names = ["vocab_size"] if is_text else FROM_TOKENIZER[:2]
         sizes = dict.fromkeys(names, data.vocab_size)
@@ -123,6 +118,16 @@ def begin(
         run = prepare(aside, corpus, valid, config, begun)
         warn_of_plan(run, begun)
         held.enter_context(locked(aside))  # under its new name, too
+
+
+def check_model(model, data, training):
+    """Raise a `ValueError` for settings that do not go with those of the model."""
+    drops = model.dropout or model.attention_dropout
+    what = "be 0 without dropout, which makes two passes differ"
+    expect(drops or not training.r_drop, "r_drop", what, training.r_drop)
+    fits = model.longest is None or data.max_length <= model.longest
+    limit = f"max_positions={model.max_positions} with positions='learned'"
+    expect(fits, "max_length", f"be at most {limit}", data.max_length)
 
 
 def check_training(training, begun, is_validated, filters):
