@@ -25,6 +25,7 @@ from . import (
     score,
     train,
     translate,
+    tune,
 )
 from .flags import check_used, config_flags
 from .startup import choose_backend
@@ -37,6 +38,7 @@ COMMANDS = {
     "translate": translate,
     "generate": generate,
     "evaluate": evaluate,
+    "tune": tune,
     "score": score,
     "info": info,
     "export": export,

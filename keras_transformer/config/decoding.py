@@ -45,6 +45,12 @@ class DecodingConfig:
         only=SAMPLING,
     )
     seed: int = option(0, "sampling: seed", 0, 2**32 - 1, only=SAMPLING)
+    mbr: int = whole(
+        0,
+        "sampling: draw so many, and give those that agree most by chrF; 0 is off",
+        most=1000,
+        only=SAMPLING,
+    )
     batch_size: int = count(64, "sentences translated together", most=1_000_000)
     max_source_length: int | None = option(
         None,
@@ -59,9 +65,14 @@ class DecodingConfig:
         # A beam may stay: programs take one configuration for several searches.
         fields = [f for f in dataclasses.fields(self) if f.metadata["only"] == SAMPLING]
         check_only(self, [f.name for f in fields if getattr(self, f.name) != f.default])
-        most = {"beam": self.beam, "greedy": 1}.get(self.search, self.n_best)
+        most = {"beam": self.beam, "greedy": 1}.get(self.search, self.samples)
         expectation = f"be at most {most} with search={self.search!r}"
         expect(self.n_best <= most, "n_best", expectation, self.n_best)
+
+    @property
+    def samples(self):
+        """How many samples of each sentence are drawn."""
+        return self.mbr or self.n_best
 
     @property
     def longest_source(self):

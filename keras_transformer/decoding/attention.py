@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from ..layers.masks import padding_mask
+from .ensemble import check_is_one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,7 @@ def weights_of(model, source_ids, target_ids):
         the float32 weights `(layers, B, N, query, key)` of the encoder, of the decoder,
         and of the decoder's attention to the source.
     """
+    check_is_one(model)
     source_mask = padding_mask(source_ids, model.config.pad_id)
     with_scores = dict(return_attention_scores=True)
     memory, encoder = model.encoder(source_ids, source_mask, **with_scores)

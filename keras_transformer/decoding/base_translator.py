@@ -10,6 +10,7 @@ from ..text.lines import checked_texts, expect_list
 from ..text.markup import counts_of
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
+from .agreement import by_agreement
 from .batching import batches
 
 CHUNK = 32  # batches of a stream that are sorted by length together
@@ -105,6 +106,9 @@ class BaseTranslator:
             if prefixes is not None:
                 wanted = [self._symbols_in(chunk[n][1], marks[n]) for n in filled]
             searched = self._search(texts, wanted) if filled else []
+            if self.config.mbr:
+                most = self.config.n_best
+                searched = [by_agreement(samples)[:most] for samples in searched]
             advance(len(chunk) - len(filled), kind="without text")
             if token_scores:
                 searched = self._with_token_scores(texts, searched)

@@ -23,7 +23,7 @@ def chosen_search(config, step, places=0, is_inner=None, **options):
     if config.search == "sampling":
         return Sampling(
             step,
-            config.n_best,
+            config.samples,
             temperature=config.temperature,
             top_k=config.top_k,
             top_p=config.top_p,

@@ -10,7 +10,7 @@ from ..config import expect
 
 def seeds_of(text, config):
     """The seeds of a text's samples, a function of nothing else about its batch."""
-    names = [f"{config.seed} {sample} {text}" for sample in range(config.n_best)]
+    names = [f"{config.seed} {sample} {text}" for sample in range(config.samples)]
     return [zlib.crc32(name.encode()) >> 1 for name in names]
 
 

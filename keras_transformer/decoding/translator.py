@@ -8,7 +8,6 @@ from keras import ops
 
 from ..config import DecodingConfig, expect
 from ..runs.bars import advance
-from ..text.glossary import Glossary
 from ..text.lines import checked_text
 from ..text.markup import MOST, counts_of
 from . import attention as attentions
@@ -23,7 +22,7 @@ from .base_translator import (
 )
 from .batching import pad, padded_width
 from .compiled import compiled
-from .ensemble import check_is_one, ensemble_of
+from .ensemble import ensemble_of
 from .log_probs import best_of, seeds_of, translation_log_probs
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
@@ -93,20 +92,15 @@ class Translator(BaseTranslator):
         def with_model(function, *arguments):
             return compiled(functools.partial(function, model, *arguments), model)
 
-        has_markup = self.markup is not None
-        first_copied = source_tokenizer.first_symbol if has_markup else 0
+        first_copied = source_tokenizer.first_symbol if self.markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
-        is_inner = None
         if glossary is not None:
-            is_able = config.search != "sampling"
-            expect(is_able, "glossary", "be absent with search='sampling'", glossary)
-            self._terms = WantedTerms(Glossary.of(glossary), target_tokenizer)
-            is_inner = self._terms.is_inner
+            self._terms = WantedTerms.of(glossary, target_tokenizer, config)
+            given["is_inner"] = self._terms.is_inner
 
         def searcher(places):
-            options = dict(given, places=places, is_inner=is_inner)
-            task = TranslationSearch(model, config, **options)
+            task = TranslationSearch(model, config, places=places, **given)
             return Searcher(task, model, self._batch_size(places))
 
         self._searcher = functools.cache(searcher)
@@ -133,7 +127,6 @@ class Translator(BaseTranslator):
         Returns:
             an `AttentionWeights`.
         """
-        check_is_one(self.model)
         checked_text(source, "source")
         if target is None:
             target = self.hypotheses([source])[0][0]
@@ -184,7 +177,6 @@ class Translator(BaseTranslator):
         return self._alignments(sources, targets, warns=True)
 
     def _alignments(self, sources, targets, warns=False):
-        check_is_one(self.model)
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)
@@ -243,7 +235,7 @@ class Translator(BaseTranslator):
     def _search(self, texts, prefixes):
         results = [None] * len(texts)
         sources = self._encode_sources(texts)
-        n_best = self.config.n_best
+        count = self.config.samples
         forced = [[] for _ in texts]
         if prefixes is not None:
             encoded = self.target_tokenizer.encode(prefixes)
@@ -251,13 +243,13 @@ class Translator(BaseTranslator):
         filler = [self._special.end]
         terms = [[] for _ in texts]
         if self._terms is not None:
-            terms = [self._terms.of(text) for text in texts]
+            terms = [self._terms.in_sentence(text) for text in texts]
         planned = [*self._planned([len(ids) for ids in sources], terms)]
         work = sum(rows * width for _, rows, width, _ in planned)
         for batch, rows, width, shape in planned:
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
-            seeds = np.zeros((rows, n_best), "int32")
+            seeds = np.zeros((rows, count), "int32")
             for row, n in enumerate(batch):
                 longest = len(sources[n]) + self.config.extra_length
                 limits[row] = min(longest, self._limit)
@@ -274,13 +266,14 @@ class Translator(BaseTranslator):
             )
             if shape:
                 wanted = [terms[n] for n in batch]
+                begun = [ids or self._prefix for ids in own]
                 room = limits - copied.sum(axis=1)
-                check_room(wanted, room, own, [texts[n] for n in batch])
+                check_room(wanted, room, begun, [texts[n] for n in batch])
                 inputs += (ops.convert_to_tensor(as_array(wanted, rows, shape)),)
             with COMPUTING:
                 ids, scores = self._searcher(places_of(shape))(*inputs)
             for row, n in enumerate(batch):
-                found = best_of(ids[row], scores[row], n_best, self._special.pad)
+                found = best_of(ids[row], scores[row], count, self._special.pad)
                 results[n] = self._hypotheses(*found)
             # Long sentences come last, and take longer.
             share = rows * width / work

@@ -19,7 +19,7 @@ from keras_transformer.runs.sealed_files import load_arrays
 
 TRAINING = (
     "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 "
-    "--checkpoint-minutes 0 --patience 1"
+    "--checkpoint-minutes 0 --patience 1 --ema-momentum 0.5"
 ).split()
 # The data cell shows the same on TensorFlow; test_engines cuts a model on JAX.
 MODEL = [pytest.param("model", marks=pytest.mark.slow)] if BACKEND == "jax" else []

@@ -253,7 +253,7 @@ def test_a_config_that_says_too_much_is_refused(out):
         ),
         (
             "export RUN OUT --to ctranslate2 --no-repeat-ngram 3",
-            "no_repeat_ngram must be 0 with CTranslate2, whose scores leave out what",
+            "--no-repeat-ngram must be 0 with CTranslate2, whose scores leave out",
         ),
         (
             "export RUN OUT --to ctranslate2 --search sampling",
