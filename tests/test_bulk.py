@@ -154,6 +154,16 @@ def test_keras_translates_in_workers_as_in_one_process(
     assert (tmp_path / "out").read_bytes() == expected and expected.count(b"\n") == 8
 
 
+def test_a_glossary_is_read_before_workers_start(trained, tmp_path, capsys):
+    (tmp_path / "in").write_text("a man\n")
+    (tmp_path / "terms.tsv").write_text("man\n")
+    files = ["--input", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    terms = ["--glossary", str(tmp_path / "terms.tsv")]
+    assert main(["translate", str(trained), "--bulk", *files, *terms]) == 2
+    message = "terms.tsv, line 1, must be a source term and a target term; received"
+    assert message in capsys.readouterr().err
+
+
 def test_without_the_extra(monkeypatch):
     find = importlib.util.find_spec
 

@@ -29,12 +29,13 @@ FLAGS = {
         help=TOKENIZE.metadata["help"],
         **value_options(TOKENIZE.type),
     ),
+    **translate.GLOSSARY,
     **JSON,
 }
 FIRST = ("--source", "--target", "--pairs", "--text", *map(flag, SIDES))
-FIRST += ("--runtime", "--beam", "--bleu-tokenize", "--json")
+FIRST += ("--runtime", "--beam", "--glossary", "--bleu-tokenize", "--json")
 # Of several translations by beam search the best alone is scored.
-ONLY = {"n_best": ("search", "sampling")}
+ONLY = {"n_best": ("search", "sampling"), "glossary": ("runtime", "keras")}
 GROUPS = translate.SEARCH
 
 
@@ -73,6 +74,7 @@ def run_text(options):
     others = [*chosen_fields(options, DecodingConfig)]
     files = ("source", "target", "pairs", *SIDES)
     others += [name for name in files if name in options]
+    others += ["glossary"] if options.glossary else []
     expect(not others, "--text", "stand without flags of translation", others)
     scores = perplexity(options.run, options.text)
     if options.json:

@@ -24,6 +24,12 @@ RUNTIME = {
         help="what computes (default: ctranslate2 for an export of it, else keras)",
     )
 }
+GLOSSARY = {
+    "--glossary": dict(
+        metavar="FILE",
+        help="terms to translate as told: source term, tab, target term, line by line",
+    )
+}
 FLAGS = {
     **RUN,
     **RUNTIME,
@@ -42,6 +48,7 @@ FLAGS = {
     "--prefix-file": dict(
         help="what each begins with, line by line; an empty line is no wish"
     ),
+    **GLOSSARY,
     "--alignments": dict(
         action="store_true", help="add a column: word links, source-target from 0"
     ),
@@ -68,6 +75,7 @@ FIRST = (
     "--output",
     "--review",
     "--prefix",
+    "--glossary",
     "--alignments",
     "--token-scores",
     "--runtime",
@@ -83,6 +91,7 @@ ONLY = {
     "prefix": ("runtime", "keras"),
     "prefix_file": ("runtime", "keras"),
     "alignments": ("runtime", "keras"),
+    "glossary": ("runtime", "keras"),
 }
 
 
@@ -114,7 +123,9 @@ def load_translator(options):
         from ..decoding.translator import Translator
 
         others = getattr(options, "others", [])
-        return Translator.load([options.run, *others], chosen_search(options))
+        terms = vars(options).get("glossary")
+        runs = [options.run, *others]
+        return Translator.load(runs, chosen_search(options), terms)
 
 
 def take_runs(options):
@@ -216,12 +227,17 @@ def translate_in_bulk(options):
     if options.address not in (None, "auto"):
         check_address(options.address)
     from ..bulk import translate_file as translate_large_file
+    from ..decoding.wanted_terms import WantedTerms
     from ..runs.run import Run
 
     if options.runtime == "keras":
-        Run.open(options.run).check_kind(False, "a translation model")
+        run = Run.open(options.run)
+        run.check_kind(False, "a translation model")
         choose_backend()
         search = chosen_search(options)
+        if options.glossary:
+            options.glossary = os.path.abspath(options.glossary)
+            WantedTerms.of(options.glossary, run.tokenizers[1], search)
     else:
         search = load_translator(options).config
     wanted = (search.n_best, options.alignments, options.token_scores)

@@ -23,8 +23,6 @@ FLAGS = {
     **{name: SEARCH[name] for name in ("--beam", "--penalty", "--batch-size")},
 }
 FIRST = ("--source", "--target", "--pairs", *map(flag, SIDES), "--length-penalties")
-ONLY = {}
-GROUPS = {}
 
 
 def run(options):

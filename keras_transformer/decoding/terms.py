@@ -97,15 +97,15 @@ class TermSearch(BeamSearch):
     def choose(self, request, totals_BN, ids_BN, count):
         """As in `BeamSearch`: the best of each bank, then the second of each, ..."""
         standing = request.terms
-        rows = ops.shape(standing.next)[0]
-        ids_RK = ops.reshape(ids_BN, (rows, -1))
+        number = ids_BN.shape[1]
+        ids_RK = ops.reshape(ids_BN, (-1, number // self.width))
         grown_RK = ops.zeros_like(ids_RK)
         for n in range(standing.next.shape[1]):
             is_next_RK = ids_RK == standing.next[:, n : n + 1]
             worth_RK = ops.where(is_next_RK, standing.worth[:, n : n + 1], 0)
             grown_RK = ops.maximum(grown_RK, worth_RK)
         bank_RK = standing.bank + grown_RK
-        bank_BN = ops.reshape(bank_RK, (-1, totals_BN.shape[1]))
+        bank_BN = ops.reshape(bank_RK, (-1, number))
         order_BN = by_bank(totals_BN, bank_BN, self.banks)
         _, choices_BC = ops.top_k(order_BN, count)
         choices_BC = ops.cast(choices_BC, "int32")

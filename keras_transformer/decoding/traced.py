@@ -8,6 +8,7 @@ without them.
 import collections
 import operator
 import threading
+import warnings
 
 import keras
 import numpy as np
@@ -17,10 +18,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 
+from ..config import expect
+
 # Calls with one shape before it is traced: tracing takes as long as some of them.
-OFTEN = 32
+OFTEN = 16
 GRAPHS = 64  # of a function: those used last
-PACE = 8  # steps on a GPU, which is not waited for, between two looks at the state
 
 
 class Traced:
@@ -29,8 +31,9 @@ class Traced:
     It runs as it is at first. A shape that comes often is traced: the function is
     called with tensors of that shape that hold nothing, and the calls of PyTorch's
     functions are kept as a graph. The variables are inputs of the graph, so they may
-    change. A function that asks what a tensor holds, or closes over one, cannot be
-    traced, and PyTorch says so: no value of a call becomes a part of a graph.
+    change. A function that asks what a tensor holds, closes over one or writes into one
+    cannot be traced: it goes on as it is, with a warning. No value of a call becomes a
+    part of a graph.
     """
 
     def __init__(self, function, model):
@@ -58,17 +61,25 @@ class Traced:
         return call
 
     def _graph(self, key, arrays):
-        """The graph for arrays of these shapes; None while they have not come often."""
+        """The graph for arrays of these shapes; None where the function is to run."""
         with self._lock:
             found = self._shapes.pop(key, 0)
             if found == OFTEN:
-                found = traced(self._function, self._model, arrays)
+                found = self._traced(arrays)
             elif isinstance(found, int):
                 found += 1
             self._shapes[key] = found
             if len(self._shapes) > GRAPHS:
                 self._shapes.popitem(last=False)
         return None if isinstance(found, int) else found
+
+    def _traced(self, arrays):
+        try:
+            return traced(self._function, self._model, arrays)
+        except Exception as error:  # a layer may do anything: its results are right
+            slow = f"searched by Keras's layers, which is slower: {error!r}"
+            warnings.warn(slow, stacklevel=2)
+            return None
 
 
 def tensors_in(arrays):
@@ -124,6 +135,9 @@ class Recorder(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        name = getattr(function, "__name__", "")
+        writes = name == "__setitem__" or (name[-1:] == "_" and name[-2:] != "__")
+        expect(not writes, "a function of a graph", "write into no tensor", name)
         found = function(*args, **kwargs)
         if isinstance(found, torch.Tensor):
             self._remember(found, self._call(function, args, kwargs))
@@ -187,6 +201,14 @@ def computed(node, values):
     return node.target(*args, **kwargs)
 
 
+def pace(device):
+    """Steps between two looks at what is live: each look waits for a GPU.
+
+    A step of a search that is over changes nothing.
+    """
+    return 1 if device.type == "cpu" else 8
+
+
 def advancing_steps(search, model):
     """`advance` of `compiled.advancing`, step by step."""
 
@@ -199,7 +221,7 @@ def advancing_steps(search, model):
     @torch.inference_mode()
     def advance(request, state, length, fewer):
         live = search.live(state)
-        every = 1 if live.device.type == "cpu" else PACE
+        every = pace(live.device)
         next_step = step.holding(request)
         for position in range(int(state.index), length):
             if position % every == 0 and int(live.sum()) <= fewer:

@@ -8,7 +8,6 @@ from keras import ops
 
 from ..config import DecodingConfig, expect
 from ..runs.bars import advance
-from ..text.glossary import Glossary
 from ..text.lines import checked_text
 from ..text.markup import MOST, counts_of
 from . import attention as attentions
@@ -96,16 +95,12 @@ class Translator(BaseTranslator):
         first_copied = source_tokenizer.first_symbol if self.markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
-        is_inner = None
         if glossary is not None:
-            is_able = config.search != "sampling"
-            expect(is_able, "glossary", "be absent with search='sampling'", glossary)
-            self._terms = WantedTerms(Glossary.of(glossary), target_tokenizer)
-            is_inner = self._terms.is_inner
+            self._terms = WantedTerms.of(glossary, target_tokenizer, config)
+            given["is_inner"] = self._terms.is_inner
 
         def searcher(places):
-            options = dict(given, places=places, is_inner=is_inner)
-            task = TranslationSearch(model, config, **options)
+            task = TranslationSearch(model, config, places=places, **given)
             return Searcher(task, model, self._batch_size(places))
 
         self._searcher = functools.cache(searcher)
@@ -248,7 +243,7 @@ class Translator(BaseTranslator):
         filler = [self._special.end]
         terms = [[] for _ in texts]
         if self._terms is not None:
-            terms = [self._terms.of(text) for text in texts]
+            terms = [self._terms.in_sentence(text) for text in texts]
         planned = [*self._planned([len(ids) for ids in sources], terms)]
         work = sum(rows * width for _, rows, width, _ in planned)
         for batch, rows, width, shape in planned:
@@ -271,8 +266,9 @@ class Translator(BaseTranslator):
             )
             if shape:
                 wanted = [terms[n] for n in batch]
+                begun = [ids or self._prefix for ids in own]
                 room = limits - copied.sum(axis=1)
-                check_room(wanted, room, own, [texts[n] for n in batch])
+                check_room(wanted, room, begun, [texts[n] for n in batch])
                 inputs += (ops.convert_to_tensor(as_array(wanted, rows, shape)),)
             with COMPUTING:
                 ids, scores = self._searcher(places_of(shape))(*inputs)

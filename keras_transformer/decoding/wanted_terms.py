@@ -5,7 +5,7 @@ import collections
 import numpy as np
 
 from ..config import expect
-from ..text.glossary import is_of_word
+from ..text.glossary import Glossary, is_of_word
 from ..text.special_tokens import NO_TOKEN
 
 
@@ -26,7 +26,15 @@ class WantedTerms:
         beginnings = [piece[:1] for piece in tokenizer.pieces]
         self.is_inner = np.array([is_of_word(first) for first in beginnings])
 
-    def of(self, text):
+    @classmethod
+    def of(cls, given, tokenizer, config):
+        """Those of what a `Glossary` is made of, for a `DecodingConfig`."""
+        is_able = config.search != "sampling"
+        expect(is_able, "glossary", "be absent with search='sampling'", given)
+        glossary = given if isinstance(given, Glossary) else Glossary(given)
+        return cls(glossary, tokenizer)
+
+    def in_sentence(self, text):
         """The terms of a source sentence: of each the ways to write it, in ids."""
         found = self._glossary.found_in(text)
         return list(dict.fromkeys(tuple(self._ids[term]) for term in found))

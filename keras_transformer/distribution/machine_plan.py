@@ -119,7 +119,8 @@ class Plan:
         """
         growing = self.memory["temporaries"] + self.memory["batch"]
         kept = self.used - growing
-        rows = int(self.rows * (self.chip.memory - kept) / growing)
+        free = max(0, self.chip.memory - kept)
+        rows = int(self.rows * free / growing)
         groups = self.devices // self.model_devices
         return rows // groups * groups * self.length
 

@@ -54,7 +54,10 @@ class ConfiguredModel(keras.Model):
         if not GIVES_STATES.get():
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         projection = self.decoder.projection()
-        return self.loss_of_states(y, y_pred, projection, sample_weight, training)
+        loss = self.loss_of_states(y, y_pred, projection, sample_weight, training)
+        for added in self.losses:
+            loss = loss + keras.ops.sum(added)
+        return loss
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if GIVES_STATES.get():

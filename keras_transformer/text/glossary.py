@@ -42,17 +42,13 @@ class Glossary:
         for where, pair in entries(terms):
             is_pair = isinstance(pair, (tuple, list)) and len(pair) == 2
             must = "be a source term and a target term"
-            expect(is_pair, where, must, pair)
+            expect(is_pair, f"{where},", must, pair)
             source, target = (normalize(checked_text(text, where)) for text in pair)
-            expect(has_text(source) and has_text(target), where, must, tuple(pair))
+            have_text = has_text(source) and has_text(target)
+            expect(have_text, f"{where},", must, tuple(pair))
             self.targets.setdefault(source, {}).setdefault(target, where)
         expect(self.targets, "glossary", "have terms", terms)
         self.lengths = sorted({len(source) for source in self.targets}, reverse=True)
-
-    @classmethod
-    def of(cls, given):
-        """A `Glossary`, or one of what is given."""
-        return given if isinstance(given, cls) else cls(given)
 
     def found_in(self, text):
         """The source terms that a sentence has, each once, the longest first."""
@@ -107,11 +103,11 @@ def entries(terms):
     if isinstance(terms, (str, os.PathLike)):
         for number, line in enumerate(read_lines(terms), 1):
             if has_text(line):
-                yield f"{terms}, line {number},", line.split("\t")
+                yield f"{terms}, line {number}", line.split("\t")
         return
     pairs = terms.items() if isinstance(terms, Mapping) else terms
     for number, pair in enumerate(pairs, 1):
-        yield f"glossary, entry {number},", pair
+        yield f"glossary, entry {number}", pair
 
 
 def within_a_sentence(term, tokenizer):

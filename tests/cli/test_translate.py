@@ -96,3 +96,37 @@ def test_few_functions_lie_between_the_command_and_the_decoder(main, run, monkey
     functions = ["step", *found[0]]
     assert functions[-2:] == ["run", "main"], functions
     assert len(functions) <= MOST_FRAMES[keras.backend.backend()], functions
+
+
+@marked(ON_TORCH)
+def test_a_glossary_is_obeyed_in_sentences_files_and_scores(run, main, tmp_path):
+    (tmp_path / "terms.tsv").write_text("dogs\tHund\nman\tKind\n", encoding="utf-8")
+    (tmp_path / "a.po").write_text('msgid "A man."\nmsgstr ""\n', encoding="utf-8")
+    flags = ["--glossary", tmp_path / "terms.tsv", "--search", "greedy"]
+    first, second = main("translate", run, *SENTENCES[::2], *flags).splitlines()
+    assert "Kind" in first.replace(".", " ").split()
+    assert "Hund" in second.replace(".", " ").split()
+    files = ["--input", tmp_path / "a.po", "--output", tmp_path / "b.po"]
+    assert main("translate", run, *files, *flags) == ""
+    assert "Kind" in (tmp_path / "b.po").read_text(encoding="utf-8")
+    (tmp_path / "pair.tsv").write_text("A man.\tEin Mann.\n", encoding="utf-8")
+    pairs = ["--pairs", tmp_path / "pair.tsv", "--extra-length", "4"]
+    assert "BLEU" in main("evaluate", run, *pairs, *flags)
+
+
+@marked(ON_TORCH)
+def test_a_glossary_that_cannot_be_used_writes_nothing(run, tmp_path, capsys):
+    (tmp_path / "terms.tsv").write_text("dogs\n", encoding="utf-8")
+    (tmp_path / "in.txt").write_text("dogs\n", encoding="utf-8")
+    terms = ["--glossary", str(tmp_path / "terms.tsv")]
+    files = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out")]
+    must = "terms.tsv, line 1, must be a source term and a target term; received"
+    without = "--glossary must be absent without --runtime keras; received"
+    for flags, message in (
+        ([], must),
+        (["--search", "sampling"], "--glossary must be absent with --search sampling"),
+        (["--runtime", "ctranslate2"], without),
+    ):
+        assert cli.main(["translate", str(run), *terms, *files, *flags]) == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()

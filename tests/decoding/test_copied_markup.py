@@ -1,6 +1,7 @@
 """Markup in sentences: symbols for the model, and itself again in translations."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ from layer_checks import NOT_ON_JAX, marked, randomise
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.models.transformer import Transformer
+from keras_transformer.text.glossary import within_a_sentence
 from keras_transformer.text.markup import Markup
 from keras_transformer.text.tokenizer import Tokenizer
 
+SYMBOLS = re.compile("%[sd]")
 WORDS = (
     "a man woman child dog rides sees the red blue bike horse in near of house".split()
 )
@@ -46,6 +49,21 @@ def test_whatever_a_model_says_markup_is_that_of_the_source(translator, search):
     for text, found in zip(TEXTS, given.hypotheses(TEXTS), strict=True):
         assert marks_in(given.markup, found[0].text) == marks_in(given.markup, text)
         assert found[0].lost == ()
+
+
+def test_terms_of_a_glossary_are_there_beside_markup(translator):
+    """In the least room for both."""
+    terms = {"man": "red bike", "of": "house in"}
+    given = (translator.model, translator.source_tokenizer)
+    short = Translator(*given, glossary=terms)
+    texts = ["man %s %d", "%d of %d"]
+    for text, term in zip(texts, terms.values(), strict=True):
+        ids = within_a_sentence(term, short.target_tokenizer)
+        short._limit = len(ids) + 2
+        ((found,),) = short.hypotheses([text])
+        assert len(found.ids) == len(ids) + 2
+        assert f" {term} " in f" {SYMBOLS.sub(' ', found.text)} "
+        assert marks_in(short.markup, found.text) == marks_in(short.markup, text)
 
 
 def test_a_sentence_is_translated_the_same_alone(translator):

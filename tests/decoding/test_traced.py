@@ -149,6 +149,18 @@ def test_weights_may_change(model, tokenizer, sentences, both):
     same([plain], [graph])
 
 
+@pytest.mark.parametrize("search", ["beam", "sampling"])
+def test_steps_after_the_end_change_nothing(
+    model, tokenizer, sentences, monkeypatch, search
+):
+    """As on a GPU, where nobody looks at each step whether the search is over."""
+    translator = Translator(model, tokenizer, config=SEARCHES[search])
+    texts = sentences(9, seed=6)
+    found = translator.hypotheses(texts)
+    monkeypatch.setattr(traced, "pace", lambda device: 8)
+    same([translator.hypotheses(texts)], [found])
+
+
 def test_threads_that_trace_at_once(model, tokenizer, sentences, monkeypatch):
     monkeypatch.setattr(traced, "OFTEN", 0)
     translator = Translator(model, tokenizer, config=CONFIG)
@@ -225,6 +237,22 @@ def test_no_value_becomes_a_part_of_a_graph(monkeypatch):
     def asks(x):
         return x if ops.sum(x) > 0 else -x
 
-    for function in (closes_over, asks):
-        with pytest.raises(Exception, match="(?i)fake|data-dependent|local_scalar"):
-            graph_of(function, monkeypatch)(tensor(1, 2))
+    def writes(x):
+        y = x + 0
+        y[0] = 7
+        return y
+
+    def adds_in_place(x):
+        return (x + 0).add_(1)
+
+    fake = "(?i)fake|data-dependent|local_scalar"
+    written = "a function of a graph must write into no tensor"
+    cases = {closes_over: fake, asks: fake, writes: written, adds_in_place: written}
+    for function, message in cases.items():
+        graph = graph_of(function, monkeypatch)
+        with pytest.warns(UserWarning, match="by Keras's layers, which is slower"):
+            found = graph(tensor(1, 2))
+        assert found.tolist() == function(tensor(1, 2)).tolist()
+        assert graph(tensor(-3, 2)).tolist() == function(tensor(-3, 2)).tolist()
+        with pytest.raises(Exception, match=message):
+            traced.traced(function, graph._model, (tensor(1, 2),))

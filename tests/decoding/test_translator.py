@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from layer_checks import ON_TORCH, marked
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.decoding.base_translator import Hypothesis
@@ -108,6 +109,42 @@ def test_prefix_begins_the_translation(translator, sentences):
     for prefix, (best, *_) in zip(prefixes, forced, strict=True):
         assert best.text.startswith(prefix)
     same(forced[1:2], free[1:2])
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize("options", [dict(), dict(search="greedy"), dict(n_best=3)])
+def test_terms_of_a_glossary_are_in_the_translations(model, tokenizer, options):
+    terms = {"dog": "blue house", "red": "bike", "the red": "near", "man": "of"}
+    config = dataclasses.replace(CONFIG, **options)
+    translator = Translator(model, tokenizer, config=config, glossary=terms)
+    texts = ["a dog", "the red bike", "a woman sees", "a red dog sees a man", "dogs"]
+    wanted = [["blue house"], ["near"], [], ["bike", "blue house", "of"], []]
+    together = translator.hypotheses(texts)
+    for own, found in zip(wanted, together, strict=True):
+        assert len(found) == config.n_best
+        for one in found:
+            assert all(f" {term} " in f" {one.text} " for term in own)
+    same([translator.hypotheses([text])[0] for text in texts], together)
+    plain = Translator(model, tokenizer, config=config)
+    without = [number for number, own in enumerate(wanted) if not own]
+    same([together[n] for n in without], [plain.hypotheses(texts)[n] for n in without])
+    begun = translator.hypotheses(texts, ["the man"] * 5)
+    for own, (best, *_) in zip(wanted, begun, strict=True):
+        assert best.text.startswith("the man")
+        assert all(f" {term} " in f" {best.text} " for term in own)
+
+
+def test_a_glossary_is_refused_where_it_cannot_be_obeyed(model, tokenizer):
+    def refused(message, **options):
+        config = dataclasses.replace(CONFIG, **options)
+        with pytest.raises(ValueError, match=message):
+            own = dict(config=config, glossary={"a": "big blue house"})
+            translator = Translator(model, tokenizer, **own)
+            (translator.trace if config.extra_length else translator)("a")
+
+    refused("glossary must be absent with search='sampling'", search="sampling")
+    refused("the terms of glossary must fit in the 2 tokens that", extra_length=0)
+    refused("glossary must be absent for a trace", extra_length=9)
 
 
 def test_a_target_prefix_begins_every_translation_and_no_score(make, sentences):

@@ -7,6 +7,7 @@ XLA writes both programs into FOLDER; prints the sharding of each variable in bo
 
 import json
 import os
+import re
 import sys
 
 how, model_devices, folder = sys.argv[1:]
@@ -64,7 +65,9 @@ def shardings(model):
     found = {}
     for variable in (*model.variables, *model.optimizer.variables):
         layout = engine.get_variable_layout(variable).backend_layout
-        found[variable.path.removeprefix(model.optimizer.path)] = str(layout.spec)
+        # The second optimizer of a process has a name of its own.
+        path = re.sub(r"^adam_?\d*/", "adam/", variable.path)
+        found[path] = str(layout.spec)
     return found
 
 

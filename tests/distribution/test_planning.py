@@ -42,6 +42,8 @@ def test_what_follows_from_a_step():
     assert BASE.chip_hours == pytest.approx(8 * BASE.hours)
     # 16 GB without 0.996 GB that stay hold 8.6 times what grows, 1.744 GB for 512 rows.
     assert BASE.largest_batch == 4400 * 64
+    heavy = dataclasses.replace(BASE, memory=MEMORY | dict(weights=20e9))
+    assert heavy.largest_batch == 0
     found = json.loads(json.dumps(BASE.facts()))
     assert found["bound"] == "memory" and found["assumed"]["memory"] == 16e9
     text = str(BASE)

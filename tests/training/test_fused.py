@@ -172,6 +172,18 @@ def test_a_step_is_that_of_the_logits(changes):
 
 
 @marked(ON_TORCH)
+def test_other_losses_are_added():
+    model = compiled(True)
+    matrix = model.decoder.embedding.token_embedding.embeddings
+    before = model.test_on_batch(*a_batch(), return_dict=True)["loss"]
+    matrix.regularizer = keras.regularizers.L2(1.0)
+    model.reset_metrics()
+    after = model.test_on_batch(*a_batch(), return_dict=True)["loss"]
+    squares = (ops.convert_to_numpy(matrix) ** 2).sum()
+    assert after - before == pytest.approx(squares, rel=1e-4)
+
+
+@marked(ON_TORCH)
 def test_a_quantized_projection_is_measured_by_its_logits():
     model = compiled(True)
     model.quantize("int8")
