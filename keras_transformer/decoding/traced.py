@@ -130,7 +130,9 @@ class Recorder(TorchFunctionMode):
         return empty
 
     def node_of(self, x):
-        """The node of a tensor; anything else as it is."""
+        """The node of a tensor or a variable; anything else as it is."""
+        if isinstance(x, keras.Variable):
+            x = x.value
         return self._nodes[id(x)] if isinstance(x, torch.Tensor) else x
 
     def __torch_function__(self, function, types, args=(), kwargs=None):

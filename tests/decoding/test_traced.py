@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+import warnings
 
 import keras
 import numpy as np
@@ -226,6 +227,21 @@ def test_constants_are_not_taken_for_each_other(monkeypatch):
 
     found = graph_of(add, monkeypatch)(ops.zeros(2000))
     np.testing.assert_array_equal(found, long - other)
+
+
+def test_a_variable_beside_a_tensor(monkeypatch):
+    """As the output bias of a Marian stands beside its logits."""
+    bias = keras.Variable([3.0, 5.0])
+
+    def add(x):
+        return x + bias
+
+    monkeypatch.setattr(traced, "OFTEN", 0)
+    graph = traced.Traced(add, types.SimpleNamespace(variables=[bias]))
+    with warnings.catch_warnings(action="error"):
+        assert graph(ops.zeros(2)).tolist() == [3, 5]
+    bias.assign([7.0, 9.0])
+    assert graph(ops.zeros(2)).tolist() == [7, 9]
 
 
 def test_no_value_becomes_a_part_of_a_graph(monkeypatch):
