@@ -214,21 +214,16 @@ def pace(device):
 def advancing_steps(search, model):
     """`advance` of `compiled.advancing`, step by step."""
 
-    def step(request, state):
-        state = search.advance(request, state)
-        return state, search.live(state)
-
-    step = Traced(step, model)
+    once = Traced(search.advance, model)
 
     @torch.inference_mode()
     def advance(request, state, length, fewer):
-        live = search.live(state)
-        every = pace(live.device)
-        next_step = step.holding(request)
+        every = pace(state.index.device)
+        next_state = once.holding(request)
         for position in range(int(state.index), length):
-            if position % every == 0 and int(live.sum()) <= fewer:
+            if position % every == 0 and int(search.live(state).sum()) <= fewer:
                 break
-            state, live = next_step(state)
-        return state, live
+            state = next_state(state)
+        return state, search.live(state)
 
     return advance
