@@ -139,7 +139,7 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(function, "__name__", "")
         writes = name == "__setitem__" or (name[-1:] == "_" and name[-2:] != "__")
-        expect(not writes, "a function of a graph", "write into no tensor", name)
+        expect(not writes, "a function of a graph", "have no call that writes", name)
         found = function(*args, **kwargs)
         if isinstance(found, torch.Tensor):
             self._remember(found, self._call(function, args, kwargs))

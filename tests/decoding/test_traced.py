@@ -262,7 +262,7 @@ def test_no_value_becomes_a_part_of_a_graph(monkeypatch):
         return (x + 0).add_(1)
 
     fake = "(?i)fake|data-dependent|local_scalar"
-    written = "a function of a graph must write into no tensor"
+    written = "a function of a graph must have no call that writes"
     cases = {closes_over: fake, asks: fake, writes: written, adds_in_place: written}
     for function, message in cases.items():
         graph = graph_of(function, monkeypatch)
