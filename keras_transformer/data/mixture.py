@@ -106,7 +106,7 @@ def mix_pairs(corpora, weights=None, tags=None, seed=1):
     are_right = all(0 < weight < math.inf for weight in weights)
     expect(are_right, "weights", "be above 0", weights)
     are_plain = all(tag == compose(tag).strip() for tag in tags)
-    expect(are_plain, "tags", "be text without white space around it", tags)
+    expect(are_plain, "tags", "have no white space around it", tags)
     parts = []
     for number, corpus in enumerate(corpora):
         how = (weights[number], tags[number], (seed, number))

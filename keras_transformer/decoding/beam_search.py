@@ -95,10 +95,12 @@ class BeamSearch(search.Search):
         if beam > 1:
             # A compiler makes one pass of this reordering and of the step's writing.
             cache = caches.reorder(cache, caches.rows(state.parents, beam))
+        last_R1 = ops.reshape(state.last, (-1, 1))
+        logits, cache = self.step(last_R1, cache, state.index, *request.memory)
         # One row supplies at most `beam` extensions that live on, and those that end.
         most = beam + len(self.stops)
-        own = (state.last, state.live_tokens, state.index, most)
-        found, cache = self.next_tokens(request, cache, *own)
+        own = (state.live_tokens, state.index, most)
+        found = self.next_tokens(request, logits, *own)
         given_B1 = self.given(request)
         written_B1 = ops.maximum(state.index + 1 - given_B1, 1)
         penalty = (self.length_penalty, self.penalty)

@@ -4,7 +4,6 @@ This and `traced`, PyTorch's part, is the only code of the search that knows bac
 """
 
 import keras
-import numpy as np
 from keras import ops
 
 
@@ -23,7 +22,7 @@ def advancing(search, model):
     """`advance(request, state, length, fewer) -> (state, live)` of a `Search`.
 
     It goes on until no more than `fewer` sentences are live, or position `length` is
-    reached.
+    reached; both are of NumPy's int32.
     """
 
     def advance(request, state, length, fewer):
@@ -41,12 +40,7 @@ def advancing(search, model):
         from .traced import advancing_steps
 
         return advancing_steps(search, model)
-    function = compiled(advance, model)
-
-    def call(request, state, length, fewer):
-        return function(request, state, np.int32(length), np.int32(fewer))
-
-    return call
+    return compiled(advance, model)
 
 
 def for_jax(function, model):

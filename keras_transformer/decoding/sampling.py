@@ -68,8 +68,11 @@ class Sampling(search.Search):
         """The next `SampleState`."""
         # All of the vocabulary when there is no top_k: `candidates` stops at its size.
         k = self.top_k or 1 << 30
-        own = (state.last, state.tokens, state.index, k)
-        (log_probs, ids), cache = self.next_tokens(request, state.cache, *own)
+        last_R1 = ops.reshape(state.last, (-1, 1))
+        read = (last_R1, state.cache, state.index)
+        logits, cache = self.step(*read, *request.memory)
+        own = (state.tokens, state.index, k)
+        log_probs, ids = self.next_tokens(request, logits, *own)
         probs = restricted(log_probs, self.temperature, self.top_k, self.top_p)
         seeds_R = ops.reshape(request.seeds, (-1,))
         column = draw(probs, uniform(seeds_R, state.index))

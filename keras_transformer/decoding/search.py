@@ -98,10 +98,8 @@ class Search:
             given_B = ops.zeros_like(request.max_lengths)
         return ops.expand_dims(given_B, 1)
 
-    def next_tokens(self, request, cache, last_BW, tokens_BWL, index, k):
-        """The best `candidates` of each row, and the cache after the step."""
-        last_R1 = ops.reshape(last_BW, (-1, 1))
-        logits_R1V, cache = self.step(last_R1, cache, index, *request.memory)
+    def next_tokens(self, request, logits_R1V, tokens_BWL, index, k):
+        """The best `candidates` of each row."""
         logits_RV = ops.cast(logits_R1V[:, 0], "float32")
         forced_R = None
         if request.prefix is not None:
@@ -110,7 +108,7 @@ class Search:
         masks = self.masks(request, tokens_BWL, index, logits_RV.shape[1])
         is_free = index < self.free_prefix
         limits = (self.special, forced_R, is_free, self.stops, *masks)
-        return candidates(logits_RV, k, *limits), cache
+        return candidates(logits_RV, k, *limits)
 
     def masks(self, request, tokens_BWL, index, vocabulary):
         """Which tokens may not come next, and which are candidates in any case.

@@ -47,7 +47,8 @@ class Searcher:
         while True:
             smaller = [size for size in self._sizes if size < len(places)]
             fewer = max(smaller, default=0)
-            state, live = self._advance(request, state, length, fewer)
+            limits = (np.int32(length), np.int32(fewer))
+            state, live = self._advance(request, state, *limits)
             is_live = ops.convert_to_numpy(live)
             number = is_live.sum()
             if number > fewer:

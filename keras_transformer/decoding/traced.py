@@ -130,14 +130,16 @@ class Recorder(TorchFunctionMode):
         return empty
 
     def node_of(self, x):
-        """The node of a tensor; anything else as it is."""
+        """The node of a tensor or a variable; anything else as it is."""
+        if isinstance(x, keras.Variable):
+            x = x.value
         return self._nodes[id(x)] if isinstance(x, torch.Tensor) else x
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(function, "__name__", "")
         writes = name == "__setitem__" or (name[-1:] == "_" and name[-2:] != "__")
-        expect(not writes, "a function of a graph", "write into no tensor", name)
+        expect(not writes, "a function of a graph", "have no call that writes", name)
         found = function(*args, **kwargs)
         if isinstance(found, torch.Tensor):
             self._remember(found, self._call(function, args, kwargs))
@@ -212,21 +214,16 @@ def pace(device):
 def advancing_steps(search, model):
     """`advance` of `compiled.advancing`, step by step."""
 
-    def step(request, state):
-        state = search.advance(request, state)
-        return state, search.live(state)
-
-    step = Traced(step, model)
+    once = Traced(search.advance, model)
 
     @torch.inference_mode()
     def advance(request, state, length, fewer):
-        live = search.live(state)
-        every = pace(live.device)
-        next_step = step.holding(request)
+        every = pace(state.index.device)
+        next_state = once.holding(request)
         for position in range(int(state.index), length):
-            if position % every == 0 and int(live.sum()) <= fewer:
+            if position % every == 0 and int(search.live(state).sum()) <= fewer:
                 break
-            state, live = next_step(state)
-        return state, live
+            state = next_state(state)
+        return state, search.live(state)
 
     return advance

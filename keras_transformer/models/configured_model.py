@@ -30,6 +30,11 @@ class ConfiguredModel(keras.Model):
         self.loss_of_states = None
         super().compile(*args, **kwargs)
 
+    def compile_from_config(self, config):
+        # Keras leaves a model alone that has a `compile` of its own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def train_step(self, *args):
         with self._states_for_loss():
             return super().train_step(*args)

@@ -92,9 +92,11 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
         begin = part * length // parts
         end = (part + 1) * length // parts
         x = ops.reshape(states[:, begin:end], (-1, width))
-        # The number of right ones is never negative. A part thus waits for the one
-        # before it: TensorFlow would compute the logits of all of them first.
-        x = ops.where(sums[2] < 0.0, 0.0, x)
+        # The number of right ones is never negative: x stays as it is. A part thus
+        # waits for the sums and slopes of the one before it. TensorFlow would compute
+        # the logits of all of them first, and JAX's compiler keep all slopes.
+        never = ops.logical_and(sums[2] < 0.0, by_matrix[0, 0] < 0.0)
+        x = ops.where(never, 0.0, x)
         y = ops.reshape(labels[:, begin:end], (-1,))
         w = ops.reshape(weights[:, begin:end], (-1,))
         found, slopes_NV = of_tokens(x, kernel, bias, y, w, smoothing)

@@ -71,7 +71,7 @@ def test_eight_threads_get_what_one_gets(model, tokenizer, sentences, way):
 @marked(ON_TORCH)
 def test_threads_take_turns(model, tokenizer, sentences, monkeypatch):
     translator = Translator(model, tokenizer, config=CONFIG)
-    search = translator._translate_ids
+    search = translator._searcher(0)
     inside = []
     most = []
 
@@ -82,6 +82,6 @@ def test_threads_take_turns(model, tokenizer, sentences, monkeypatch):
         inside.pop()
         return search(*tensors)
 
-    monkeypatch.setattr(translator, "_translate_ids", watched)
+    monkeypatch.setattr(translator, "_searcher", lambda places: watched)
     in_threads(lambda number: translator(sentences(1, seed=number)))
     assert most == [1] * THREADS

@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+import warnings
 
 import keras
 import numpy as np
@@ -228,6 +229,21 @@ def test_constants_are_not_taken_for_each_other(monkeypatch):
     np.testing.assert_array_equal(found, long - other)
 
 
+def test_a_variable_beside_a_tensor(monkeypatch):
+    """As the output bias of a Marian stands beside its logits."""
+    bias = keras.Variable([3.0, 5.0])
+
+    def add(x):
+        return x + bias
+
+    monkeypatch.setattr(traced, "OFTEN", 0)
+    graph = traced.Traced(add, types.SimpleNamespace(variables=[bias]))
+    with warnings.catch_warnings(action="error"):
+        assert graph(ops.zeros(2)).tolist() == [3, 5]
+    bias.assign([7.0, 9.0])
+    assert graph(ops.zeros(2)).tolist() == [7, 9]
+
+
 def test_no_value_becomes_a_part_of_a_graph(monkeypatch):
     held = tensor(1, 2)
 
@@ -246,7 +262,7 @@ def test_no_value_becomes_a_part_of_a_graph(monkeypatch):
         return (x + 0).add_(1)
 
     fake = "(?i)fake|data-dependent|local_scalar"
-    written = "a function of a graph must write into no tensor"
+    written = "a function of a graph must have no call that writes"
     cases = {closes_over: fake, asks: fake, writes: written, adds_in_place: written}
     for function, message in cases.items():
         graph = graph_of(function, monkeypatch)

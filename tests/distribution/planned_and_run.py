@@ -65,8 +65,8 @@ def shardings(model):
     found = {}
     for variable in (*model.variables, *model.optimizer.variables):
         layout = engine.get_variable_layout(variable).backend_layout
-        # The second optimizer of a process has a name of its own.
-        path = re.sub(r"^adam_?\d*/", "adam/", variable.path)
+        # Keras numbers what has no name of its own.
+        path = re.sub(r"(adam|seed_generator)_\d+", r"\1", variable.path)
         found[path] = str(layout.spec)
     return found
 

@@ -99,14 +99,16 @@ def test_two_thousand_translations():
     translator = Translator(model, tokenizer, config=config)
     traced = []
     seen = []
-    begin = translator._task.begin
+    task = translator._searcher(0).task
+    begin = task.begin
 
     def watched(*arrays):
         traced.append(1)
         return begin(*arrays)
 
-    translator._task.begin = watched
-    translator._translate_ids = Searcher(translator._task, model, config.batch_size)
+    task.begin = watched
+    searcher = Searcher(task, model, config.batch_size)
+    translator._searcher = lambda places: searcher
     for _ in range(2000):
         translator(texts(draw.randint(1, 8), draw, longest=8))
         seen.append(resident())
