@@ -85,6 +85,7 @@ class TermSearch(BeamSearch):
         marks_RV, _ = super().masks(request, tokens_BWL, index, vocabulary)
         if marks_RV is not None:
             closed_RV = closed_RV | marks_RV
+        if request.copied is not None:
             room_B1 = room_B1 - ops.sum(request.copied, axis=1, keepdims=True)
         # Only the terms, where there is room for no more than these and the markup.
         room_R1 = caches.repeat(room_B1, self.width)
