@@ -48,6 +48,7 @@ DOCUMENTS = {
     "letter.txt": "Two dogs\nrun. A man sits.\n",
     "mono.de": "Zwei Hunde laufen.\nEin Mann sitzt.\n",
     "mono.en": "Two dogs run.\nA man sits.\n",
+    "terms.tsv": "boys\tKinder\ngarden\tPark\n",
 }
 # Whose `sh` blocks tests/distribution/test_launch_page.py runs.
 LAUNCH_PAGE = "docs/devices.md"
