@@ -1,5 +1,5 @@
 import pytest
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import ON_TORCH, marked
 from sacrebleu.metrics import CHRF
 
 from keras_transformer import Translator
@@ -24,7 +24,7 @@ def test_worked_by_hand():
     assert found[0].text == "ein Hund" and agreement("ein Hund") > agreement("der Hund")
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_a_translator_gives_the_best_of_its_samples(trained):
     texts = ["a man is riding a bike", "", "two dogs"]
     how = dict(search="sampling", extra_length=4, seed=3)

@@ -3,7 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy, randomise
+from layer_checks import ON_TORCH, marked, numpy, randomise
 
 from keras_transformer import Translator
 from keras_transformer.cli.main import main
@@ -56,7 +56,7 @@ def test_vocabularies_must_be_the_same():
         Ensemble([])
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_a_run_twice_translates_as_it_does_alone(trained):
     config = DecodingConfig(beam=3, n_best=2, extra_length=4)
     alone = Translator.load(trained, config)
