@@ -101,13 +101,55 @@ class BeamSearch(search.Search):
         most = beam + len(self.stops)
         own = (state.live_tokens, state.index, most)
         found = self.next_tokens(request, logits, *own)
+        return self.extend(request, state, cache, *found)
+
+    def extend(self, request, state, cache, log_probs_RK, ids_RK):
+        """The next `BeamState`, from rows' candidates and the cache after the step."""
+        beam = self.width
+        k = ids_RK.shape[1]
+        gained_BWK = ops.reshape(log_probs_RK, (-1, beam, k))
+        totals_BWK = ops.expand_dims(state.live_log_probs, 2) + gained_BWK
+        totals_BN = ops.reshape(totals_BWK, (-1, beam * k))
+        # Of each hypothesis as many may end as there are stops.
+        count = beam * (1 + len(self.stops))
+        ids_BN = ops.reshape(ids_RK, (-1, beam * k))
+        own = (totals_BN, ids_BN, count)
+        log_probs_BC, choices_BC = self.choose(request, *own)
+        choices_BC = ops.cast(choices_BC, "int32")
+        ids_BC = search.pick(ids_BN, choices_BC)
+        parents_BC = choices_BC // k
+        before_BCL = search.pick(state.live_tokens, parents_BC)
+        tokens_BCL = search.write(before_BCL, ids_BC, state.index)
+        index = state.index + 1
         given_B1 = self.given(request)
-        written_B1 = ops.maximum(state.index + 1 - given_B1, 1)
+        ends_BC = search.is_one_of(ids_BC, self.stops) & (state.index >= given_B1)
+        ends_BC = ends_BC | ops.expand_dims(index >= request.max_lengths, 1)
+
+        # What a hypothesis that ends now is charged for its length.
+        written_B1 = ops.maximum(index - given_B1, 1)
         penalty = (self.length_penalty, self.penalty)
         charge_B1 = search.length_penalty(written_B1, *penalty)
-        may_end_B1 = state.index >= given_B1
-        limits = (request.max_lengths, may_end_B1, self.stops)
-        return extend(self, request, state, cache, *found, charge_B1, *limits)
+        scores_BC = ops.where(ends_BC, log_probs_BC / charge_B1, search.IMPOSSIBLE)
+        scores = [state.finished_scores, scores_BC[:, :beam]]
+        scores_BN = ops.concatenate(scores, axis=1)
+        finished_scores, kept_BW = ops.top_k(scores_BN, state.finished_scores.shape[1])
+        tokens = [state.finished_tokens, tokens_BCL[:, :beam]]
+        tokens_BNL = ops.concatenate(tokens, axis=1)
+        finished_tokens = search.pick(tokens_BNL, kept_BW)
+
+        live_BC = ops.where(ends_BC, search.IMPOSSIBLE, log_probs_BC)
+        live_log_probs, kept_BW = self.keep(live_BC)
+        is_over_B1 = live_log_probs[:, :1] / charge_B1 <= finished_scores[:, -1:]
+        return BeamState(
+            index=index,
+            last=search.pick(ids_BC, kept_BW),
+            live_tokens=search.pick(tokens_BCL, kept_BW),
+            live_log_probs=ops.where(is_over_B1, search.IMPOSSIBLE, live_log_probs),
+            finished_tokens=finished_tokens,
+            finished_scores=finished_scores,
+            parents=search.pick(parents_BC, kept_BW),
+            cache=cache,
+        )
 
     def choose(self, request, totals_BN, ids_BN, count):
         """The log-probabilities and the places of the best extensions, best first."""
@@ -162,59 +204,3 @@ def beam_search(
     max_lengths = ops.cast(max_lengths, "int32")
     request = search.Request(max_lengths, prefix=prefix, copied=copied)
     return BeamSearch(step, **options)(request, cache, lengths, loop)
-
-
-def extend(
-    beam_search,
-    request,
-    state,
-    cache,
-    log_probs_RK,
-    ids_RK,
-    charge_B1,
-    max_lengths,
-    may_end_B1,
-    stops,
-):
-    """The next `BeamState`, from each row's candidates and the cache after the step.
-
-    `charge_B1` is the length penalty of a hypothesis that ends now.
-    """
-    beam = state.last.shape[1]
-    k = ids_RK.shape[1]
-    gained_BWK = ops.reshape(log_probs_RK, (-1, beam, k))
-    totals_BWK = ops.expand_dims(state.live_log_probs, 2) + gained_BWK
-    totals_BN = ops.reshape(totals_BWK, (-1, beam * k))
-    # Of each hypothesis as many may end as there are stops.
-    count = beam * (1 + len(stops))
-    ids_BN = ops.reshape(ids_RK, (-1, beam * k))
-    best = beam_search.choose(request, totals_BN, ids_BN, count)
-    log_probs_BC, choices_BC = best
-    choices_BC = ops.cast(choices_BC, "int32")
-    ids_BC = search.pick(ids_BN, choices_BC)
-    parents_BC = choices_BC // k
-    before_BCL = search.pick(state.live_tokens, parents_BC)
-    tokens_BCL = search.write(before_BCL, ids_BC, state.index)
-    index = state.index + 1
-    ends_BC = search.is_one_of(ids_BC, stops) & may_end_B1
-    ends_BC = ends_BC | ops.expand_dims(index >= max_lengths, 1)
-
-    scores_BC = ops.where(ends_BC, log_probs_BC / charge_B1, search.IMPOSSIBLE)
-    scores_BN = ops.concatenate([state.finished_scores, scores_BC[:, :beam]], axis=1)
-    finished_scores, kept_BW = ops.top_k(scores_BN, state.finished_scores.shape[1])
-    tokens_BNL = ops.concatenate([state.finished_tokens, tokens_BCL[:, :beam]], axis=1)
-    finished_tokens = search.pick(tokens_BNL, kept_BW)
-
-    live_BC = ops.where(ends_BC, search.IMPOSSIBLE, log_probs_BC)
-    live_log_probs, kept_BW = beam_search.keep(live_BC)
-    is_over_B1 = live_log_probs[:, :1] / charge_B1 <= finished_scores[:, -1:]
-    return BeamState(
-        index=index,
-        last=search.pick(ids_BC, kept_BW),
-        live_tokens=search.pick(tokens_BCL, kept_BW),
-        live_log_probs=ops.where(is_over_B1, search.IMPOSSIBLE, live_log_probs),
-        finished_tokens=finished_tokens,
-        finished_scores=finished_scores,
-        parents=search.pick(parents_BC, kept_BW),
-        cache=cache,
-    )

@@ -100,8 +100,7 @@ class Generator(BaseTranslator):
             own = [prompts[n] for n in batch]
             arrays = self._arrays(own, [texts[n] for n in batch], rows, width)
             with COMPUTING:
-                found = self._generate_ids(*map(ops.convert_to_tensor, arrays))
-            ids, scores = found
+                ids, scores = self._generate_ids(*map(ops.convert_to_tensor, arrays))
             for row, n in enumerate(batch):
                 new_ids = ids[row][:, len(prompts[n]) - 1 :]
                 n_best = self.config.n_best
