@@ -6,7 +6,7 @@ each GPU (github.com/openxla/xla, xla/backends/gpu/target_config/specs). What a 
 sends to its neighbours is half of what the sheets give for both directions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 GPUS_A_BOX = 8
 TPUS_A_HOST = 8  # of a slice with no more; larger ones of v5e and v6e have 4 a host
@@ -39,10 +39,16 @@ class Chip:
     most: int
     source: str
 
+    compiler = "libtpu"  # the package, and our extra that brings it
+    extra = "tpu"
+
 
 @dataclass(frozen=True)
 class Gpu(Chip):
     """What XLA must know beside, to compile for a GPU that is not there."""
+
+    compiler = "jax_cuda12_plugin"
+    extra = "gpu-plan"
 
     cores: int
     fpus_a_core: int
@@ -96,6 +102,24 @@ def tpu(name, teraflops, gigabytes, bandwidth, links, most):
     )
 
 
+H100 = Gpu(
+    name="NVIDIA H100 80GB HBM3",
+    bfloat16=989e12,
+    float32=494e12,
+    memory=84_942_979_072,
+    bandwidth=3352e9,
+    links=450e9,
+    network=50e9,
+    most=GPUS_A_BOX,
+    source="NVIDIA H100 data sheet; DGX H100: 400 Gbit/s a GPU",
+    cores=132,
+    fpus_a_core=128,
+    shared_memory=233_472,
+    cache=52_428_800,
+    gigahertz=1.98,
+    capability=9,
+)
+
 CHIPS = {
     "v4": tpu("v4", 275, 32, 1228, 300, most=4096),
     "v5e": tpu("v5e", 197, 16, 819, 200, most=256),
@@ -118,39 +142,13 @@ CHIPS = {
         gigahertz=1.41,
         capability=8,
     ),
-    "h100": Gpu(
-        name="NVIDIA H100 80GB HBM3",
-        bfloat16=989e12,
-        float32=494e12,
-        memory=84_942_979_072,
-        bandwidth=3352e9,
-        links=450e9,
-        network=50e9,
-        most=GPUS_A_BOX,
-        source="NVIDIA H100 data sheet; DGX H100: 400 Gbit/s a GPU",
-        cores=132,
-        fpus_a_core=128,
-        shared_memory=233_472,
-        cache=52_428_800,
-        gigahertz=1.98,
-        capability=9,
-    ),
-    "h200": Gpu(
+    "h100": H100,
+    "h200": replace(
+        H100,
         name="NVIDIA H200 141GB HBM3e",
-        bfloat16=989e12,
-        float32=494e12,
         memory=151_397_597_184,
         bandwidth=4800e9,
-        links=450e9,
-        network=50e9,
-        most=GPUS_A_BOX,
         source="NVIDIA H200 data sheet; DGX H200: 400 Gbit/s a GPU",
-        cores=132,
-        fpus_a_core=128,
-        shared_memory=233_472,
-        cache=52_428_800,
-        gigahertz=1.98,
-        capability=9,
     ),
     "b200": Gpu(
         name="NVIDIA B200",

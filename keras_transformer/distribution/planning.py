@@ -88,8 +88,7 @@ def plan(
     expect(fits, "length", f"be between 1 and {longest}", length)
     name, sizes = machine(topology)
     chip = CHIPS[name]
-    compiler = "jax_cuda12_plugin" if isinstance(chip, Gpu) else "libtpu"
-    needed("jax", compiler, extra="gpu-plan" if isinstance(chip, Gpu) else "tpu")
+    needed("jax", chip.compiler, extra=chip.extra)
     task = dict(
         chip=name,
         sizes=sizes,
