@@ -13,6 +13,7 @@ from ..config import (
     preset,
 )
 from ..runs.flag_names import flag
+from ..runs.sealed_files import new_file
 from .flags import chosen_fields, config_flags
 
 # Of data and training, what the compiled step or its number depends on.
@@ -82,7 +83,8 @@ def run(options):
         length=options.length,
     )
     if options.json:
-        Path(options.json).write_text(json.dumps(found.facts(), indent=1) + "\n")
+        with new_file(options.json) as file:
+            file.write(json.dumps(found.facts(), indent=1) + "\n")
     print(found)
 
 
