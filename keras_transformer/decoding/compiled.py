@@ -3,16 +3,22 @@
 This and `traced`, PyTorch's part, is the only code of the search that knows backends.
 """
 
+import collections
+
 import keras
 from keras import ops
+
+# Calls with one set of shapes before they are compiled as a whole, which takes as long
+# as some of them.
+OFTEN = 16
 
 
 def compiled(function, model):
     """`function(*arrays) -> arrays`, nested ones, that reads the variables of `model`.
 
-    JAX compiles once for each set of shapes, TensorFlow traces once for each but the
-    number of rows, torch once a set of shapes is met often. The variables may change
-    between calls.
+    JAX compiles once for each set of shapes, TensorFlow and torch once a set is met
+    often; TensorFlow traces it at once, whatever the number of rows. The variables may
+    change between calls.
     """
     makers = {"jax": for_jax, "tensorflow": for_tensorflow, "torch": for_torch}
     return makers[keras.backend.backend()](function, model)
@@ -63,20 +69,31 @@ def for_tensorflow(function, model):
     import tensorflow as tf
 
     functions = {}
+    calls = collections.Counter()
 
     def spec_of(x):
         return tf.TensorSpec((None, *x.shape[1:]) if len(x.shape) else (), x.dtype)
 
     def call(*arrays):
         specs = keras.tree.map_structure(spec_of, arrays, none_is_leaf=False)
-        key = tuple(keras.tree.flatten(specs))
+        own = tuple(keras.tree.flatten(specs))
+        shapes = (*own, *rows_of(arrays))
+        calls[shapes] += 1
+        is_often = calls[shapes] > OFTEN
+        key = (is_often, *own)
         if key not in functions:
-            options = dict(autograph=False, jit_compile=True)
-            traced = tf.function(function, **options)
+            # XLA takes seconds for each set of shapes.
+            traced = tf.function(function, autograph=False, jit_compile=is_often)
             functions[key] = traced.get_concrete_function(*specs)
         return functions[key](*arrays)
 
     return call
+
+
+def rows_of(arrays):
+    """How many rows each of nested arrays has."""
+    leaves = [x for x in keras.tree.flatten(arrays) if x is not None]
+    return [x.shape[0] for x in leaves if len(x.shape)]
 
 
 def for_torch(function, model):

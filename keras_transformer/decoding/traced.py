@@ -19,9 +19,8 @@ from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 
 from ..config import expect
+from .compiled import OFTEN
 
-# Calls with one shape before it is traced: tracing takes as long as some of them.
-OFTEN = 16
 GRAPHS = 64  # of a function: those used last
 
 

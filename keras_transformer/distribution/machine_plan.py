@@ -36,7 +36,9 @@ class Plan:
         parameters: of the model.
         memory: bytes by kind: weights, optimizer, batch, temporaries, program.
         flops: of arithmetic.
-        bytes: read and written.
+        bytes: read from the chip's main memory and written there.
+        counted_bytes: read and written in any memory, by the compiler's own count; of
+            a TPU, most of them stay on the chip.
         collectives: a `Collective` for each kind of exchange.
     """
 
@@ -51,6 +53,7 @@ class Plan:
     memory: dict
     flops: float
     bytes: float
+    counted_bytes: float
     collectives: list
 
     @property
@@ -153,6 +156,8 @@ class Plan:
             rows[f"  {kind}"] = f"{short(size)}B"
         rows["its arithmetic"] = f"{short(self.flops)}FLOP a step"
         rows["read and written"] = f"{short(self.bytes)}B"
+        if self.counted_bytes > self.bytes:
+            rows["with on-chip memory"] = f"{short(self.counted_bytes)}B"
         for one in self.collectives:
             name = f"{one.count} {one.kind} of {one.group}"
             rows[name] = f"{short(one.sent_bytes)}B sent"

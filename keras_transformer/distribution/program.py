@@ -8,6 +8,15 @@ from dataclasses import dataclass
 WIDTHS = dict(pred=1, s8=1, u8=1, bf16=2, f16=2, f32=4, s32=4, u32=4)
 WIDTHS |= dict(f64=8, s64=8, u64=8)
 KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
+INSTRUCTION = re.compile(r"%(\S+) = (.*?) ([a-z][\w-]*)\((.*?)\)(?:, |$)")
+COMPUTATION = re.compile(r"^(ENTRY )?%(\S+) .*\{$")
+NAME = r"%([\w.-]+)"
+CALLED = re.compile(r"(?:body=|condition=|branch_computations=\{)((?:%[\w.-]+,? ?)+)")
+ARRAY = re.compile(r"(\w+)\[([\d,]*)\](?:\{[^}]*?(?:S\((\d+)\))?\})?")
+# These only name what is there.
+NAMES = ("parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all")
+# These copy a whole array, or a slice of one, from one memory to another meanwhile.
+COPIES = ("copy-start", "slice-start")
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,64 @@ def collectives(program, devices):
         size = results[kind, group]
         found.append(Collective(kind, group, count, size, sent(kind, size, group)))
     return found
+
+
+def traffic(program):
+    """Bytes that the compiled program of a TPU reads from main memory and writes there.
+
+    The compiler's own count takes the memory on the chip for main memory. In the text
+    of the program each array says where it lies. An array counts whole where only some
+    of it is read, and the body of a loop counts once.
+    """
+    computations = {}
+    for line in program.splitlines():
+        begins = COMPUTATION.match(line)
+        if begins:
+            name = "ENTRY" if begins[1] else begins[2]
+            lines = computations[name] = []
+        elif computations:
+            lines.append(line)
+    total = 0
+    waiting = ["ENTRY"]
+    while waiting:
+        lines = computations[waiting.pop()]
+        total += sum(moved(lines))
+        for called in CALLED.findall("\n".join(lines)):
+            waiting += re.findall(NAME, called)
+    return total
+
+
+def moved(lines):
+    """Bytes of main memory that each instruction of a computation moves."""
+    made = {}
+    for line in lines:
+        found = INSTRUCTION.search(line)
+        if not found:
+            continue
+        name, kind, does, given = found.groups()
+        made[name] = off_chip(kind)
+        if does in COPIES:
+            # The result names both ends; what moves is as large as the smaller one.
+            ends = sizes_and_places(kind)[:2]
+            size = min(size for size, _ in ends)
+            yield sum(size for _, on_chip in ends if not on_chip)
+        elif does not in NAMES and not does.endswith("-done"):
+            operands = re.findall(NAME, given)
+            yield made[name] + sum(made.get(operand, 0) for operand in operands)
+
+
+def sizes_and_places(kind):
+    """The bytes of each array of a result, and whether it is on the chip."""
+    found = []
+    for dtype, shape, place in ARRAY.findall(kind):
+        if dtype in WIDTHS:
+            found.append((shape_bytes(f"{dtype}[{shape}]"), place not in ("", "0")))
+    return found
+
+
+def off_chip(kind):
+    """Bytes of a result that lie in main memory."""
+    return sum(size for size, on_chip in sizes_and_places(kind) if not on_chip)
 
 
 def shape_bytes(text):

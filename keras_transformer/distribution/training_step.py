@@ -21,7 +21,7 @@ from ..runs.child_process import given_task
 from ..training.recipe import compile_for_training
 from .chips import CHIPS, TPUS_A_HOST, Gpu
 from .on_jax import OnJax
-from .program import collectives
+from .program import collectives, traffic
 
 
 def described_model(config, training, distribution):
@@ -149,12 +149,15 @@ def needs(compiled, state, devices):
         temporaries=found.temp_size_in_bytes,
         program=found.generated_code_size_in_bytes,
     )
-    flops, traffic = costs(compiled)
-    exchanged = collectives(compiled.as_text(), devices)
+    program = compiled.as_text()
+    flops, counted = costs(compiled)
+    is_tpu = "TPU" in devices[0].device_kind
+    exchanged = collectives(program, len(devices))
     return dict(
         memory=memory,
         flops=flops,
-        bytes=traffic,
+        bytes=traffic(program) if is_tpu else counted,
+        counted_bytes=counted,
         collectives=[vars(one) for one in exchanged],
     )
 
@@ -176,7 +179,7 @@ def compiled_to_fit(step, tokens):
 
 
 def costs(compiled):
-    """FLOPs, and bytes read and written, on each device."""
+    """FLOPs, and bytes read and written in any memory, on each device."""
     found = compiled.cost_analysis()
     if found is None:  # the compiler for GPUs counts nothing
         (module,) = compiled.runtime_executable().hlo_modules()
@@ -208,7 +211,7 @@ def planned(chip, sizes, model, training, how, model_devices, rows, length):
     passes = 2 if training.r_drop else 1
     shape = (rows * passes, length)
     step, state = lowered_step(config, training, distribution, *shape)
-    found = needs(compiled_to_fit(step, rows * length), state, len(devices))
+    found = needs(compiled_to_fit(step, rows * length), state, devices)
     return dict(found, rows=rows, model_devices=distribution.model_devices)
 
 

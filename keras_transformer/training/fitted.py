@@ -63,6 +63,19 @@ RULES = {
         epochs=100,
         patience=10,
     ),
+    600_000: dict(
+        why="some text needs a small model, dropout and the average of its weights",
+        preset="small",
+        norm_first=True,
+        dropout=0.2,
+        vocab_size=8000,
+        batch_tokens=2048,
+        warmup_updates=600,
+        learning_rate_scale=0.7,
+        ema_momentum=0.999,
+        epochs=100,
+        patience=10,
+    ),
     # fairseq's for IWSLT'14
     2_000_000: dict(
         why="this is about as much text as IWSLT'14, and these are fairseq's settings",

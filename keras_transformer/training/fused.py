@@ -79,18 +79,45 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
     The sums are the loss, the nats and the right ones, float32 `(3,)`. The unit is the
     largest weight: half precision would lose slopes that are as small as 1 / tokens.
     """
-    rows, length, width = ops.shape(states)
-    kernel = ops.cast(matrix, states.dtype)
     unit = ops.max(weights)
     unit = ops.where(unit > 0.0, unit, 1.0)
+
+    def of_rows(arrays):
+        return in_parts(*arrays, matrix, bias, unit, smoothing, with_slopes)
+
+    arrays = (states, labels, weights)
+    groups = devices_of_a_batch()
+    if groups == 1:
+        return *of_rows(arrays), unit
+    # Each device adds up its own rows: they exchange the sums of all parts, not of each.
+    own = [ops.reshape(x, (groups, -1, *x.shape[1:])) for x in arrays]
+    sums, slopes = ops.vectorized_map(of_rows, tuple(own))
+    sums = ops.sum(sums, axis=0)
+    if slopes is not None:
+        by_states, by_matrix = slopes
+        slopes = ops.reshape(by_states, states.shape), ops.sum(by_matrix, axis=0)
+    return sums, slopes, unit
+
+
+def devices_of_a_batch():
+    """Over how many devices JAX cuts a batch; 1 where each device has its own program."""
+    engine = keras.distribution.distribution()
+    if engine is None:
+        return 1
+    mesh = engine.device_mesh
+    return mesh.shape[mesh.axis_names.index(engine.batch_dim_name)]
+
+
+def in_parts(states, labels, weights, matrix, bias, unit, smoothing, with_slopes):
+    """The sums, and the slopes if they are wanted, of some rows: part after part."""
+    rows, length, width = ops.shape(states)
+    kernel = ops.cast(matrix, states.dtype)
     sums = ops.zeros((3,))
     by_states = []
     by_matrix = ops.zeros(ops.shape(matrix))
-    # JAX's compiler would exchange each part's slopes between devices.
-    parts = 1 if keras.distribution.distribution() else PARTS
-    for part in range(parts):
-        begin = part * length // parts
-        end = (part + 1) * length // parts
+    for part in range(PARTS):
+        begin = part * length // PARTS
+        end = (part + 1) * length // PARTS
         x = ops.reshape(states[:, begin:end], (-1, width))
         # The number of right ones is never negative: x stays as it is. A part thus
         # waits for the sums and slopes of the one before it. TensorFlow would compute
@@ -109,8 +136,8 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
             slope = ops.matmul(ops.transpose(slopes_NV), x)
             by_matrix = by_matrix + ops.cast(slope, "float32")
     if not with_slopes:
-        return sums, None, unit
-    return sums, (ops.concatenate(by_states, axis=1), by_matrix), unit
+        return sums, None
+    return sums, (ops.concatenate(by_states, axis=1), by_matrix)
 
 
 def of_tokens(x, kernel, bias, labels, weights, smoothing):

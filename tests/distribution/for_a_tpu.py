@@ -44,7 +44,7 @@ def step(how):
     """What a training step needs, what it exchanges, what its kernels are."""
     found, state = lowered(how)
     program = found.compile()
-    needed = training_step.needs(program, state, len(DEVICES))
+    needed = training_step.needs(program, state, DEVICES)
     exchanged = training_step.collectives(program.as_text(), len(DEVICES))
     cut = []
     for array in jax.tree.leaves(state):

@@ -16,7 +16,11 @@ from keras_transformer.config import TrainingConfig, preset
 from keras_transformer.distribution import plan, planning
 from keras_transformer.distribution.chips import CHIPS
 from keras_transformer.distribution.machine_plan import Plan, short
-from keras_transformer.distribution.program import Collective, collectives
+from keras_transformer.distribution.program import (
+    Collective,
+    collectives,
+    traffic,
+)
 
 HERE = Path(__file__).parent
 BASE = Plan(
@@ -46,11 +50,13 @@ def test_what_follows_from_a_step():
     assert heavy.largest_batch == 0
     found = json.loads(json.dumps(BASE.facts()))
     assert found["bound"] == "memory" and found["assumed"]["memory"] == 16e9
-    text = str(BASE)
+    text = re.sub(" +", " ", str(BASE))
     for said in (
         "8 x TPU v5e",
         "2.74 GB of 16 GB, 17%",
-        "2 all-reduce of 8  350 MB sent",
+        "read and written 34.3 GB",
+        "with on-chip memory 40 GB",
+        "2 all-reduce of 8 350 MB sent",
         "41.9 ms, bound by memory",
         "cloud.google.com/tpu/docs/v5e",
     ):
@@ -95,6 +101,35 @@ def test_all_ways_to_write_a_collective_are_read():
         Collective("collective-permute", 8, 1, 32, 32),
         Collective("all-reduce", 8, 1, 32, 2 * 32 * 7 / 8),
     ]
+
+
+def test_what_moves_to_and_from_main_memory():
+    program = """
+%fused (x: f32[8]) -> f32[8] {
+  ROOT %inside = f32[8]{0} add(%x, %x)
+}
+%body (state: f32[4]) -> f32[4] {
+  %state = f32[4]{0:T(128)} parameter(0)
+  ROOT %next = f32[4]{0:T(128)} negate(%state)
+}
+ENTRY %main (x: f32[8]) -> f32[8] {
+  %x = f32[8]{0:T(128)} parameter(0)
+  %y = f32[8]{0:T(128)S(1)} fusion(%x), kind=kLoop, calls=%fused
+  %z = bf16[8]{0:T(128)} fusion(%x, %y), kind=kLoop, calls=%fused
+  %begun = (f32[8]{0:S(1)}, f32[8]{0}, u32[]{:S(2)}) copy-start(%x)
+  %copy = f32[8]{0:S(1)} copy-done(%begun)
+  %cut = ((f32[8]{0}), f32[2]{0:S(1)}, s32[]{:S(2)}) slice-start(%x), slice={[0:2]}
+  %part = f32[2]{0:S(1)} slice-done(%cut)
+  %back = (bf16[8]{0}, bf16[8]{0}, u32[]{:S(2)}) copy-start(%z)
+  %kept = bf16[8]{0} copy-done(%back)
+  %last = f32[4]{0:T(128)} while(%q), condition=%body, body=%body
+  ROOT %out = (f32[8]{0}) tuple(%y)
+}
+"""
+    first, second = 32, 32 + 16
+    copies = 32 + 8 + 2 * 16
+    loop = 16 + 2 * (16 + 16)  # condition and body, once each
+    assert traffic(program) == first + second + copies + loop
 
 
 @pytest.mark.parametrize(
