@@ -13,7 +13,13 @@ from keras import ops
 OFTEN = 16
 
 
-def compiled(function, model):
+class NoModel:
+    """In place of a model whose variables are read."""
+
+    variables = ()
+
+
+def compiled(function, model=NoModel):
     """`function(*arrays) -> arrays`, nested ones, that reads the variables of `model`.
 
     JAX compiles once for each set of shapes, TensorFlow and torch once a set is met

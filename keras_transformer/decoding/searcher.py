@@ -29,9 +29,9 @@ class Searcher:
         self._sizes = row_sizes(batch_size)
         self._begin = compiled(task.begin, model)
         self._advance = advancing(task.search, model)
-        self._result = compiled(task.search.result, model)
-        self._select = compiled(select, model)
-        self._extend = functools.cache(functools.partial(extending, model))
+        self._result = compiled(task.search.result)
+        self._select = compiled(select)
+        self._extend = functools.cache(extending)
 
     def __call__(self, *arrays):
         """Ids `(B, W, L)` and scores `(B, W)` of the hypotheses, in NumPy.
@@ -77,10 +77,10 @@ def select(request, state, rows):
     return caches.select((request, state), rows, count)
 
 
-def extending(model, length):
+def extending(length):
     """A compiled function that gives a state a cache of that length."""
 
     def extend(state):
         return state._replace(cache=caches.extend(state.cache, length))
 
-    return compiled(extend, model)
+    return compiled(extend)

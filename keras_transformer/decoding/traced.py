@@ -13,13 +13,13 @@ import warnings
 import keras
 import numpy as np
 import torch
-from keras import tree
+from keras import ops, tree
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 
 from ..config import expect
-from .compiled import OFTEN
+from . import compiled
 
 GRAPHS = 64  # of a function: those used last
 
@@ -41,29 +41,23 @@ class Traced:
         self._shapes = collections.OrderedDict()  # the calls of each, or its graph
         self._lock = threading.Lock()
 
+    @torch.inference_mode()
     def __call__(self, *arrays):
-        return self.holding()(*arrays)
+        graph = self.graph_for(*arrays)
+        if graph is None:
+            return self._function(*arrays)
+        return graph.packed(graph(*self.values(), *tensors_in(arrays)))
 
-    def holding(self, *held):
-        """`function(*held, *arrays)` as a function of the arrays, for many calls."""
-        values = [variable.value for variable in self._model.variables]
-        inputs = [*values, *tensors_in(held)]
-        held_key = key_of(held)
+    def values(self):
+        """Those of the model's variables: the first inputs of every graph."""
+        return [variable.value for variable in self._model.variables]
 
-        @torch.inference_mode()
-        def call(*arrays):
-            graph = self._graph((held_key, key_of(arrays)), (*held, *arrays))
-            if graph is None:
-                return self._function(*held, *arrays)
-            return graph(*inputs, *tensors_in(arrays))
-
-        return call
-
-    def _graph(self, key, arrays):
-        """The graph for arrays of these shapes; None where the function is to run."""
+    def graph_for(self, *arrays):
+        """The `Graph` for arrays of these shapes; None while they are too rare."""
+        key = key_of(arrays)
         with self._lock:
             found = self._shapes.pop(key, 0)
-            if found == OFTEN:
+            if found == compiled.OFTEN:
                 found = self._traced(arrays)
             elif isinstance(found, int):
                 found += 1
@@ -92,8 +86,29 @@ def key_of(arrays):
     return tuple(x if x is None else (x.shape, x.dtype, x.device) for x in leaves)
 
 
+class Graph:
+    """Calls of PyTorch's functions: from a list of tensors to a list of tensors.
+
+    Args:
+        graph: of `torch.fx`.
+        result: what the function gave, for its structure.
+    """
+
+    def __init__(self, graph, result):
+        self._module = with_constants(graph)
+        self._structure = tree.map_structure(type, result)
+        self._call = self._module.forward
+
+    def __call__(self, *inputs):
+        return self._call(*inputs)
+
+    def packed(self, leaves):
+        """The leaves of a result as the function gives them, nested."""
+        return tree.pack_sequence_as(self._structure, leaves)
+
+
 def traced(function, model, arrays):
-    """The graph of a function: `graph(*values of the variables, *tensors)`."""
+    """The `Graph` of a function, of the variables' values and the arrays' tensors."""
     recorder = Recorder()
     variables = model.variables
     with FakeTensorMode():
@@ -103,13 +118,7 @@ def traced(function, model, arrays):
         with keras.StatelessScope(state_mapping=mapping), recorder:
             found = function(*own)
     recorder.graph.output([recorder.node_of(x) for x in tree.flatten(found)])
-    forward = with_constants(recorder.graph).forward
-    structure = tree.map_structure(type, found)
-
-    def graph(*inputs):
-        return tree.pack_sequence_as(structure, forward(*inputs))
-
-    return graph
+    return Graph(recorder.graph, found)
 
 
 class Recorder(TorchFunctionMode):
@@ -140,6 +149,8 @@ class Recorder(TorchFunctionMode):
         writes = name == "__setitem__" or (name[-1:] == "_" and name[-2:] != "__")
         expect(not writes, "a function of a graph", "have no call that writes", name)
         found = function(*args, **kwargs)
+        if id(found) in self._nodes:
+            return found  # such as a tensor that has the type already
         if isinstance(found, torch.Tensor):
             self._remember(found, self._call(function, args, kwargs))
         elif any(isinstance(x, torch.Tensor) for x in tree.flatten(found)):
@@ -213,16 +224,52 @@ def pace(device):
 def advancing_steps(search, model):
     """`advance` of `compiled.advancing`, step by step."""
 
-    once = Traced(search.advance, model)
+    def step(request, state):
+        state = search.advance(request, state)
+        return state, live_sentences(state)
+
+    def live_sentences(state):
+        return ops.sum(ops.cast(search.live(state), "int32"))
+
+    once = Traced(step, model)
 
     @torch.inference_mode()
     def advance(request, state, length, fewer):
-        every = pace(state.index.device)
-        next_state = once.holding(request)
-        for position in range(int(state.index), length):
-            if position % every == 0 and int(search.live(state).sum()) <= fewer:
-                break
-            state = next_state(state)
+        position = int(state.index)
+        number = live_sentences(state)
+        graph = None
+        while position < length and number > fewer and graph is None:
+            graph = once.graph_for(request, state)
+            if graph is None:
+                state, number = step(request, state)
+                position += 1
+        if graph is not None:
+            known = [*once.values(), *tensors_in(request)]
+            positions = range(position, length)
+            leaves = steps(graph, known, (state, number), positions, fewer)
+            state, _ = graph.packed(leaves)
         return state, search.live(state)
 
     return advance
+
+
+def steps(graph, known, begun, positions, fewer):
+    """The leaves of a state and of its number of live sentences, some steps later.
+
+    Nothing is packed in between: that takes as long as the smallest steps.
+
+    Args:
+        graph: of a step.
+        known: its first inputs, the same at each step.
+        begun: the state and the number.
+        positions: of the steps, if all are made.
+        fewer: it ends when no more sentences are live.
+    """
+    leaves = tree.flatten(begun)
+    every = pace(leaves[-1].device)
+    for position in positions:
+        if position % every == 0 and int(leaves[-1]) <= fewer:
+            break
+        state = [x.contiguous() for x in leaves[:-1] if x is not None]
+        leaves = graph(*known, *state)
+    return leaves

@@ -89,7 +89,7 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
     groups = devices_of_a_batch()
     if groups == 1:
         return *of_rows(arrays), unit
-    # Each device adds up its own rows: they exchange the sums of all parts, not of each.
+    # Each device adds up its own rows. Else they would exchange the slopes of each part.
     own = [ops.reshape(x, (groups, -1, *x.shape[1:])) for x in arrays]
     sums, slopes = ops.vectorized_map(of_rows, tuple(own))
     sums = ops.sum(sums, axis=0)
@@ -100,7 +100,7 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
 
 
 def devices_of_a_batch():
-    """Over how many devices JAX cuts a batch; 1 where each device has its own program."""
+    """Over how many devices JAX cuts a batch; 1 where each has a program of its own."""
     engine = keras.distribution.distribution()
     if engine is None:
         return 1

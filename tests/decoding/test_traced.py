@@ -21,7 +21,7 @@ from keras_transformer.text.tokenizer import Tokenizer
 if keras.backend.backend() != "torch":
     pytest.skip("of PyTorch alone", allow_module_level=True)
 
-from keras_transformer.decoding import traced  # noqa: E402
+from keras_transformer.decoding import compiled, traced  # noqa: E402
 
 CONFIG = DecodingConfig(beam=3, extra_length=3, batch_size=8)
 SEARCHES = {
@@ -40,7 +40,7 @@ def both(monkeypatch):
     def both(make, *calls):
         found = []
         for often in (NEVER, 0):
-            monkeypatch.setattr(traced, "OFTEN", often)
+            monkeypatch.setattr(compiled, "OFTEN", often)
             made = make()
             found.append([call(made) for call in calls])
         return found
@@ -163,7 +163,7 @@ def test_steps_after_the_end_change_nothing(
 
 
 def test_threads_that_trace_at_once(model, tokenizer, sentences, monkeypatch):
-    monkeypatch.setattr(traced, "OFTEN", 0)
+    monkeypatch.setattr(compiled, "OFTEN", 0)
     translator = Translator(model, tokenizer, config=CONFIG)
 
     def work(number):
@@ -174,7 +174,7 @@ def test_threads_that_trace_at_once(model, tokenizer, sentences, monkeypatch):
 
 
 def graph_of(function, monkeypatch, often=0):
-    monkeypatch.setattr(traced, "OFTEN", often)
+    monkeypatch.setattr(compiled, "OFTEN", often)
     return traced.Traced(function, types.SimpleNamespace(variables=()))
 
 
@@ -236,7 +236,7 @@ def test_a_variable_beside_a_tensor(monkeypatch):
     def add(x):
         return x + bias
 
-    monkeypatch.setattr(traced, "OFTEN", 0)
+    monkeypatch.setattr(compiled, "OFTEN", 0)
     graph = traced.Traced(add, types.SimpleNamespace(variables=[bias]))
     with warnings.catch_warnings(action="error"):
         assert graph(ops.zeros(2)).tolist() == [3, 5]
