@@ -89,7 +89,7 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
     groups = devices_of_a_batch()
     if groups == 1:
         return *of_rows(arrays), unit
-    # Each device adds up its own rows. Else they would exchange the slopes of each part.
+    # Each device adds up its own rows: slopes of one part would be exchanged each time.
     own = [ops.reshape(x, (groups, -1, *x.shape[1:])) for x in arrays]
     sums, slopes = ops.vectorized_map(of_rows, tuple(own))
     sums = ops.sum(sums, axis=0)
