@@ -112,12 +112,16 @@ def in_parts(states, labels, weights, matrix, bias, unit, smoothing, with_slopes
     """The sums, and the slopes if they are wanted, of some rows: part after part."""
     rows, length, width = ops.shape(states)
     kernel = ops.cast(matrix, states.dtype)
+    means = (ops.mean(matrix, axis=0), 0.0 if bias is None else ops.mean(bias))
     sums = ops.zeros((3,))
     by_states = []
     by_matrix = ops.zeros(ops.shape(matrix))
+    smoothed_D = ops.zeros((width,))
     for part in range(PARTS):
         begin = part * length // PARTS
         end = (part + 1) * length // PARTS
+        if isinstance(length, int) and begin == end:
+            continue  # Keras finds no maximum of nothing
         x = ops.reshape(states[:, begin:end], (-1, width))
         # The number of right ones is never negative: x stays as it is. A part thus
         # waits for the sums and slopes of the one before it. TensorFlow would compute
@@ -126,24 +130,38 @@ def in_parts(states, labels, weights, matrix, bias, unit, smoothing, with_slopes
         x = ops.where(never, 0.0, x)
         y = ops.reshape(labels[:, begin:end], (-1,))
         w = ops.reshape(weights[:, begin:end], (-1,))
-        found, slopes_NV = of_tokens(x, kernel, bias, y, w, smoothing)
+        found, errors_NV = of_tokens(x, kernel, bias, means, y, w, smoothing)
         sums = sums + found
         if with_slopes:
-            slopes_NV = ops.expand_dims(w / unit, axis=1) * slopes_NV
-            slopes_NV = ops.cast(slopes_NV, x.dtype)
-            slope = ops.matmul(slopes_NV, kernel)
-            by_states.append(ops.reshape(slope, (rows, end - begin, width)))
-            slope = ops.matmul(ops.transpose(slopes_NV), x)
+            # What is the same for all classes is added to the products alone.
+            share = ops.expand_dims(w / unit, axis=1)
+            errors_NV = ops.cast(errors_NV, x.dtype)
+            slope = ops.cast(ops.matmul(errors_NV, kernel), "float32")
+            slope = share * (slope - smoothing * means[0])
+            slope = ops.reshape(slope, (rows, end - begin, width))
+            by_states.append(ops.cast(slope, x.dtype))
+            weighted = ops.cast(share, x.dtype) * x
+            slope = ops.matmul(ops.transpose(errors_NV), weighted)
             by_matrix = by_matrix + ops.cast(slope, "float32")
+            weighted = ops.cast(weighted, "float32")
+            smoothed_D = smoothed_D + ops.sum(weighted, axis=0)
     if not with_slopes:
         return sums, None
+    by_matrix = by_matrix - smoothing / matrix.shape[0] * smoothed_D
     return sums, (ops.concatenate(by_states, axis=1), by_matrix)
 
 
-def of_tokens(x, kernel, bias, labels, weights, smoothing):
-    """The sums of N tokens, and the slopes `(N, V)` of each one's loss by its logits.
+def of_tokens(x, kernel, bias, means, labels, weights, smoothing):
+    """The sums of N tokens, and `(N, V)` their errors, p - (1 - smoothing) one_hot.
 
     A label that is no class makes the loss NaN, as in `negative_log_likelihood`.
+
+    Args:
+        x: their states, `(N, D)`.
+        kernel, bias: `(V, D)` of its dtype, and `(V,)` or None.
+        means: of both over the classes.
+        labels, weights: `(N,)`.
+        smoothing: that of the loss.
     """
     logits_NV = ops.cast(ops.matmul(x, ops.transpose(kernel)), "float32")
     if bias is not None:
@@ -152,20 +170,24 @@ def of_tokens(x, kernel, bias, labels, weights, smoothing):
     is_class = ops.logical_and(labels >= 0, labels < classes)
     counts = weights != 0.0
     places = ops.expand_dims(ops.where(is_class, labels, 0), axis=1)
-    chosen = ops.squeeze(ops.take_along_axis(logits_NV, places, axis=1), axis=1)
-    log_z = ops.logsumexp(logits_NV, axis=1)
-    nats = ops.where(is_class, log_z - chosen, float("nan"))
+    chosen = ops.take_along_axis(logits_NV, places, axis=1)
+    best = ops.max(logits_NV, axis=1, keepdims=True)
+    powers_NV = ops.exp(logits_NV - best)
+    total = ops.sum(powers_NV, axis=1, keepdims=True)
+    log_z = best + ops.log(total)
+    nats = ops.where(is_class, ops.squeeze(log_z - chosen, axis=1), float("nan"))
     losses = nats
     if smoothing:
-        mean = ops.mean(logits_NV, axis=1)
-        losses = (1.0 - smoothing) * nats + smoothing * (log_z - mean)
+        kernel_mean, bias_mean = means
+        mean = ops.sum(ops.cast(x, "float32") * kernel_mean, axis=1) + bias_mean
+        rest = ops.squeeze(log_z, axis=1) - mean
+        losses = (1.0 - smoothing) * nats + smoothing * rest
     # Labels that do not count may be any number.
     losses = ops.where(counts, weights * losses, 0.0)
-    is_best = ops.all(logits_NV <= ops.expand_dims(chosen, axis=1), axis=1)
+    is_best = ops.squeeze(chosen >= best, axis=1)
     is_right = ops.logical_and(weights > 0.0, is_best)
     sums = [losses, ops.where(weights > 0.0, nats, 0.0), ops.cast(is_right, "float32")]
     is_label = ops.equal(ops.arange(classes, dtype="int32"), places)
-    rest = smoothing / classes
-    target_NV = ops.where(is_label, 1.0 - smoothing + rest, rest)
-    slopes_NV = ops.exp(logits_NV - ops.expand_dims(log_z, axis=1)) - target_NV
-    return ops.stack([ops.sum(one) for one in sums]), slopes_NV
+    at_label = ops.exp(chosen - log_z) - (1.0 - smoothing)
+    errors_NV = ops.where(is_label, at_label, powers_NV / total)
+    return ops.stack([ops.sum(one) for one in sums]), errors_NV
