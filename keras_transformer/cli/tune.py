@@ -1,6 +1,7 @@
-"""Try length penalties on validation pairs, and say which to pass."""
+"""Try length and coverage penalties on validation pairs, and say which to pass."""
 
 import dataclasses
+import itertools
 
 from ..config import DecodingConfig, expect
 from ..runs.bars import say
@@ -20,9 +21,17 @@ FLAGS = {
         metavar="ALPHA",
         help=f"those to try (default: {' '.join(map(str, TRIED))})",
     ),
+    "--coverage-penalties": dict(
+        nargs="+",
+        type=float,
+        default=(0.0,),
+        metavar="BETA",
+        help="those to try with each of them (default: 0)",
+    ),
     **{name: SEARCH[name] for name in ("--beam", "--penalty", "--batch-size")},
 }
 FIRST = ("--source", "--target", "--pairs", *map(flag, SIDES), "--length-penalties")
+COLUMNS = ("length penalty", "coverage penalty", "BLEU", "chrF")
 
 
 def run(options):
@@ -32,22 +41,26 @@ def run(options):
 
     config = translate.chosen_search(options)
     expect(config.beam > 1, "--beam", "be above 1 to rank by", config.beam)
-    alphas = options.length_penalties
-    are_right = all(0 <= alpha <= 5 for alpha in alphas)
-    expect(are_right, "--length-penalties", "be between 0 and 5", alphas)
-    configs = [dataclasses.replace(config, length_penalty=alpha) for alpha in alphas]
+    names = ("length_penalties", "coverage_penalties")
+    tried = [getattr(options, name) for name in names]
+    for name, values in zip(names, tried):
+        are_right = all(0 <= value <= 5 for value in values)
+        expect(are_right, flag(name), "be between 0 and 5", values)
     own = Run.open(options.run)
     first = own.translator(config)
     pairs = pairs_to_score(own, pairs_chosen(vars(options)))
     tokenizers = (first.source_tokenizer, first.target_tokenizer)
-    say(f"{'length penalty':>14} {'BLEU':>8} {'chrF':>8}")
+    say(" ".join(f"{column:>16}" for column in COLUMNS))
     found = {}
-    for one in configs:
+    for alpha, beta in itertools.product(*tried):
+        chosen = dict(length_penalty=alpha, coverage_penalty=beta)
+        one = dataclasses.replace(config, **chosen)
         translator = Translator(first.model, *tokenizers, own.search(one))
         scores = evaluate(translator, pairs).scores
-        alpha = one.length_penalty
-        found[alpha] = scores.bleu
-        say(f"{alpha:14} {scores.bleu:8.2f} {scores.chrf:8.2f}")
-    best = max(found, key=found.get)
-    how = f"--length-penalty {best} --beam {config.beam} --penalty {config.penalty}"
+        found[alpha, beta] = scores.bleu
+        say(f"{alpha:16} {beta:16} {scores.bleu:16.2f} {scores.chrf:16.2f}")
+    alpha, beta = max(found, key=found.get)
+    how = f"--length-penalty {alpha} --beam {config.beam} --penalty {config.penalty}"
+    if beta:
+        how += f" --coverage-penalty {beta}"
     say(f"Best by BLEU: {how}")

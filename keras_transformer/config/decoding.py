@@ -24,6 +24,9 @@ class DecodingConfig:
     penalty: Literal["gnmt", "power"] = option(
         "gnmt", "((5 + length) / 6)^alpha as in the paper, or length^alpha", only=BEAM
     )
+    coverage_penalty: float = amount(
+        0.0, "beta: how much it counts that a part is untranslated", most=5.0, only=BEAM
+    )
     no_repeat_ngram: int = whole(
         0, "so many tokens in a row never come twice in a translation; 0 is off"
     )
@@ -64,7 +67,10 @@ class DecodingConfig:
         check_fields(self)
         # A beam may stay: programs take one configuration for several searches.
         fields = [f for f in dataclasses.fields(self) if f.metadata["only"] == SAMPLING]
-        check_only(self, [f.name for f in fields if getattr(self, f.name) != f.default])
+        changed = [f.name for f in fields if getattr(self, f.name) != f.default]
+        if self.coverage_penalty:
+            changed.append("coverage_penalty")
+        check_only(self, changed)
         most = {"beam": self.beam, "greedy": 1}.get(self.search, self.samples)
         expectation = f"be at most {most} with search={self.search!r}"
         expect(self.n_best <= most, "n_best", expectation, self.n_best)

@@ -52,7 +52,9 @@ class Generator(BaseTranslator):
 
     def __init__(self, model, tokenizer, config=None, stop=()):
         config = config or DecodingConfig()
-        expect(not config.mbr, "mbr", "be absent with a language model", config.mbr)
+        for name in ("mbr", "coverage_penalty"):
+            value = getattr(config, name)
+            expect(not value, name, "be absent with a language model", value)
         super().__init__(tokenizer, tokenizer, config, model.config.longest)
         check_vocabulary("tokenizer", tokenizer, model.config.vocab_size)
         check_special_ids("tokenizer", tokenizer, model.config)

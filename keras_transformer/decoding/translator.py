@@ -22,7 +22,8 @@ from .base_translator import (
 )
 from .batching import pad, padded_width
 from .compiled import compiled
-from .ensemble import ensemble_of
+from .coverage import coverage, ranked
+from .ensemble import check_is_one, ensemble_of
 from .log_probs import best_of, seeds_of, translation_log_probs
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
@@ -107,6 +108,9 @@ class Translator(BaseTranslator):
         self._score_ids = with_model(translation_log_probs)
         self._attend_ids = with_model(attentions.weights_of)
         self._align_ids = with_model(attentions.aligning)
+        self._coverage_of_ids = with_model(coverage)
+        if config.coverage_penalty:
+            check_is_one(model)
 
     @classmethod
     def load(cls, run, config=None, glossary=None):
@@ -235,7 +239,9 @@ class Translator(BaseTranslator):
     def _search(self, texts, prefixes):
         results = [None] * len(texts)
         sources = self._encode_sources(texts)
-        count = self.config.samples
+        config = self.config
+        # All of the beam are ranked again by what they cover.
+        count = config.beam if config.coverage_penalty else config.samples
         forced = [[] for _ in texts]
         if prefixes is not None:
             encoded = self.target_tokenizer.encode(prefixes)
@@ -249,11 +255,11 @@ class Translator(BaseTranslator):
         for batch, rows, width, shape in planned:
             # A filler row has the limit 0: it is not searched.
             limits = np.zeros(rows, "int32")
-            seeds = np.zeros((rows, count), "int32")
+            seeds = np.zeros((rows, config.samples), "int32")
             for row, n in enumerate(batch):
-                longest = len(sources[n]) + self.config.extra_length
+                longest = len(sources[n]) + config.extra_length
                 limits[row] = min(longest, self._limit)
-                seeds[row] = seeds_of(texts[n], self.config)
+                seeds[row] = seeds_of(texts[n], config)
             copied = self._copied([texts[n] for n in batch], rows)
             own = [forced[n] for n in batch]
             most = max(map(len, own))
@@ -278,7 +284,21 @@ class Translator(BaseTranslator):
             # Long sentences come last, and take longer.
             share = rows * width / work
             advance(share * len(texts), kind=(rows, width))
+        if config.coverage_penalty:
+            return self._by_coverage(sources, results)
         return results
+
+    def _by_coverage(self, sources, results):
+        """The `n_best` hypotheses of each sentence by score and coverage."""
+        beta = self.config.coverage_penalty
+        repeated = [ids for ids, found in zip(sources, results) for _ in found]
+        labels = [list(one.ids) for found in results for one in found]
+        covered = iter(self._by_pair(self._coverage_of_ids, repeated, labels))
+        chosen = []
+        for found in results:
+            penalties = [beta * next(covered) for _ in found]
+            chosen.append(ranked(found, penalties)[: self.config.n_best])
+        return chosen
 
     def _planned(self, lengths, terms):
         """The indices, rows and width of batches, and the one shape of their terms."""
@@ -294,18 +314,25 @@ class Translator(BaseTranslator):
         return max(1, config.batch_size * config.beam // (config.beam + places))
 
     def _token_scores(self, sources, labels):
-        scores = [()] * len(sources)
+        scores = []
         given = len(self._prefix)
+        found = self._by_pair(self._score_ids, sources, labels)
+        for own, ids in zip(found, labels, strict=True):
+            scores.append([0.0] * given + own[given : len(ids)].tolist())
+        return scores
+
+    def _by_pair(self, function, sources, labels):
+        """What a function of sources, inputs and labels gives for each pair."""
+        found = [None] * len(sources)
         inputs = [self.sentence_format.target(own) for own in labels]
         for batch, arrays in self._array_batches(sources, inputs):
             shape = arrays[1].shape
             label_rows = self._rows([labels[n] for n in batch], *shape)
             with COMPUTING:
-                found = ops.convert_to_numpy(self._score_ids(*arrays, label_rows))
-            for n, score in zip(batch, found, strict=False):
-                chosen = score[given : len(labels[n])].tolist()
-                scores[n] = [0.0] * given + chosen
-        return scores
+                values = ops.convert_to_numpy(function(*arrays, label_rows))
+            for n, value in zip(batch, values, strict=False):
+                found[n] = value
+        return found
 
     def _copied(self, texts, rows):
         """How often each symbol of markup is wanted: `(rows, P)`; P is 0 without."""

@@ -181,6 +181,9 @@ def check_search(config, engine):
     expect(
         search != "sampling", "search", f"be 'beam' or 'greedy' with {engine}", search
     )
+    coverage = config.coverage_penalty
+    must = f"be 0 with {engine}, which does not give its attention"
+    expect(not coverage, "coverage_penalty", must, coverage)
     ngram = config.no_repeat_ngram
     is_right = engine != "CTranslate2" or not ngram
     must = "be 0 with CTranslate2, whose scores leave out what may not come"

@@ -12,13 +12,16 @@ def files(corpus):
 @marked(ON_TORCH)
 def test_a_table_and_what_to_pass(main, run, files):
     few = ("--length-penalties", 0.5, 1.5, "--beam", 2, "--batch-size", 8)
+    few += ("--coverage-penalties", 0, 4)
     lines = main("tune", run, *files, *few).splitlines()
-    assert lines[0].split() == ["length", "penalty", "BLEU", "chrF"]
-    rows = [list(map(float, line.split())) for line in lines[1:3]]
-    assert [row[0] for row in rows] == [0.5, 1.5]
-    best = max(rows, key=lambda row: row[1])[0]
-    said = f"Best by BLEU: --length-penalty {best} --beam 2 --penalty gnmt"
-    assert lines[3] == said
+    assert lines[0].split() == "length penalty coverage penalty BLEU chrF".split()
+    rows = [list(map(float, line.split())) for line in lines[1:5]]
+    assert [row[:2] for row in rows] == [[0.5, 0], [0.5, 4], [1.5, 0], [1.5, 4]]
+    alpha, beta, *_ = max(rows, key=lambda row: row[2])
+    said = f"Best by BLEU: --length-penalty {alpha} --beam 2 --penalty gnmt"
+    if beta:
+        said += f" --coverage-penalty {beta}"
+    assert lines[5] == said
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,10 @@ def test_a_table_and_what_to_pass(main, run, files):
         (
             ("--length-penalties", "-1"),
             "--length-penalties must be between 0 and 5; received [-1.0]",
+        ),
+        (
+            ("--coverage-penalties", "9"),
+            "--coverage-penalties must be between 0 and 5; received [9.0]",
         ),
     ],
 )
