@@ -23,6 +23,17 @@ bars.LINES = float("inf")
 # Here every operation is compiled for one use: XLA's optimisations cost more than they
 # save.
 COMPILED_FOR_ONE_USE = ("citizen", "decoding", "layers", "models")
+# What is tested here never reaches a backend.
+WITHOUT_BACKEND = ("documents", "text", "tools")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Without the slow tests, what no backend can change runs beside one of them."""
+    if keras.backend.backend() != "torch":
+        for item in items:
+            if item.path.parent.name in WITHOUT_BACKEND:
+                item.add_marker(pytest.mark.slow)
 
 
 def optimise_little(whether):

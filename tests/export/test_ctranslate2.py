@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from layer_checks import ON_TORCH
 from making import clear_sentences, is_clear, make_run, sentences, translation
 
 from keras_transformer import Translator, evaluate, export
@@ -16,6 +16,7 @@ from keras_transformer.config import DecodingConfig
 from keras_transformer.export import CTranslate2Translator
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
+pytestmark = ON_TORCH
 SEARCH = dict(penalty="power", extra_length=9, max_source_length=60)
 # Every option that CTranslate2 has, each with others, as a search is compiled anew for
 # each set. What is exported are arrays of a file that no backend owns.
@@ -38,7 +39,6 @@ OPTIONS = [
 ]
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize("changes", OPTIONS, ids="-".join)
 def test_same_translations_as_translator(tmp_path, one_width, changes):
     run = make_run(tmp_path / "run", **changes)
@@ -47,7 +47,6 @@ def test_same_translations_as_translator(tmp_path, one_width, changes):
     same_translations(run, tmp_path / "out")
 
 
-@marked(NOT_ON_JAX)
 def test_same_translations_with_the_papers_options(paper, fast, one_width):
     same_translations(paper, fast)
 
@@ -204,7 +203,6 @@ def test_evaluate_takes_it(fast, tmp_path):
     assert found.translations == engine(texts)
 
 
-@marked(ON_TORCH)
 def test_a_document(fast, tmp_path, monkeypatch):
     pytest.importorskip("translate", reason="the extra `documents` is not installed")
     (text,) = sentences(1)

@@ -109,6 +109,7 @@ def test_a_process_with_tensorflow_alone_translates_the_same(varied, saved):
         assert set(np.ravel(n_best["ids"][blank])) == {PAD}
 
 
+@pytest.mark.slow
 def test_other_runs_and_searches(tmp_path):
     """Post-norm, a vocabulary that spells bytes, half precision, greedy."""
     run = make_run(
