@@ -56,6 +56,22 @@ def select(nested, sentences, count):
     return keras.tree.map_structure(selected, nested, none_is_leaf=False)
 
 
+def stages(wanted, longest=None):
+    """The lengths that a cache is to have, increasing.
+
+    They are those wanted, of which the last is the limit, and no more than the
+    positions of the model, `longest`, if there are so many.
+
+    Examples:
+        >>> stages((10, 20, 15)), stages((10, 20, 99), longest=12)
+        ((10, 15), (10, 12))
+    """
+    limit = wanted[-1]
+    if longest is not None:
+        limit = min(limit, longest)
+    return tuple(sorted({min(length, limit) for length in wanted}))
+
+
 def extend(cache, length):
     """Pads the axis before the last of every leaf with zeros, to `length` positions."""
 

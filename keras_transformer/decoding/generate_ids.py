@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from . import cache as caches
 from . import search
 from .chosen_search import chosen_search
 
@@ -32,8 +33,9 @@ class ContinuationSearch:
 
     def lengths(self, prefill_ids, prompt_ids, *others):
         """The lengths that the cache is to have, increasing, by the prompts' width."""
-        longest = self.model.config.longest
-        return stages(prompt_ids.shape[1], self.config.extra_length, longest)
+        more = (*STAGES, self.config.extra_length)
+        wanted = [prompt_ids.shape[1] + length for length in more]
+        return caches.stages(wanted, self.model.config.longest)
 
     def begin(self, prefill_ids, prompt_ids, sizes, max_lengths, seeds):
         """The `Request` and the first state of a search.
@@ -65,12 +67,3 @@ class ContinuationSearch:
             given=sizes - 1,
         )
         return request, self.search.begin(request, cache, lengths[-1], read)
-
-
-def stages(width, extra_length, longest):
-    """The lengths of the cache for prompts of that width, increasing."""
-    limit = width + extra_length
-    if longest is not None:
-        limit = min(limit, longest)
-    wanted = [width + more for more in STAGES]
-    return tuple(sorted({min(length, limit) for length in (*wanted, limit)}))

@@ -3,6 +3,7 @@
 from keras import ops
 
 from ..layers.masks import padding_mask
+from . import cache as caches
 from . import search
 from .chosen_search import chosen_search
 
@@ -104,11 +105,8 @@ def translate_ids(model, config, *arrays, lengths=None, loop=search.run, **optio
 
 def stages(width, config, longest):
     """The lengths of the cache for sources of that width, increasing."""
-    limit = width + config.extra_length
-    if longest is not None:
-        limit = min(limit, longest)
-    wanted = (width // 2 + SLACK // 2, width + SLACK, limit)
-    return tuple(sorted({min(length, limit) for length in wanted}))
+    wanted = (width // 2 + SLACK // 2, width + SLACK, width + config.extra_length)
+    return caches.stages(wanted, longest)
 
 
 def every_row(target_prefix, rows):
