@@ -69,7 +69,8 @@ def activations_per_token(config, length, model_devices=1):
         config.side("source")[2] * config.encoder_layers
         + config.side("target")[2] * config.decoder_layers
     )
-    cut += 4 * config.target_vocab_size
+    # Two arrays of logits, of an eighth of the positions at a time.
+    cut += config.target_vocab_size / 4
     return whole + cut / model_devices
 
 

@@ -198,7 +198,9 @@ class BaseTranslator:
         """A `Hypothesis` whose text has the marks of its source again."""
         if self.markup is None:
             return hypothesis
-        text, lost = self.markup.restore(hypothesis.text, marks, counts_of(source))
+        others = self.markup.marks_in(source)
+        known = (marks, counts_of(source), others)
+        text, lost = self.markup.restore(hypothesis.text, *known)
         return dataclasses.replace(hypothesis, text=text, lost=lost)
 
     def _with_token_scores(self, texts, results):

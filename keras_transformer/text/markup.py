@@ -1,7 +1,9 @@
 """Markup and placeholders: what a translation must hold as its source does."""
 
+import collections
 import dataclasses
 import functools
+import itertools
 import re
 
 from ..config import expect, one_of
@@ -12,6 +14,7 @@ DOT = "\u0387"
 SYMBOLS = tuple(f"<{DOT}m{number}>" for number in range(MOST))
 SYMBOL = re.compile(rf"<{DOT}m(\d+)>")
 URL = r"https?://[^\s<>\"`]*[^\s<>\"`.,;:!?)]"
+PUNCTUATION = re.compile(r"[^\w\s]|_")
 CONVERSION = r"(?:hh?|ll?|[qjztL])?[diouxXeEfFgGaAcsp]"
 # The kinds of marks that each preset has.
 PRESETS = {
@@ -125,6 +128,10 @@ class Markup:
         text = self._marks.sub(symbol, without_symbols(text))
         return text, tuple(numbers)
 
+    def marks_in(self, text):
+        """The marks of a text, as they stand there."""
+        return [match[0] for match in self._marks.finditer(text)]
+
     def places(self, text):
         """Where the marks of a text are: pairs of start and end."""
         return [match.span() for match in self._marks.finditer(text)]
@@ -165,24 +172,82 @@ class Markup:
 
         return masked, self._marks.sub(symbol, without_symbols(target))
 
-    def restore(self, text, marks, counts):
+    def restore(self, text, marks, counts, others=()):
         """A translation with its marks again, and the marks that it has lost.
 
-        Marks are as from `protect`, and counts as from `counts_of`. A symbol that the
-        source has not, or not as often, is left out.
+        A symbol that the source has not, or not as often, is left out. Where the text
+        around its symbols would make a mark of its own, it loses its punctuation there.
+
+        Args:
+            text: the translation, with symbols.
+            marks: as from `protect`.
+            counts: of the source's symbols, as from `counts_of`.
+            others: marks that the source has as text.
         """
         left = list(counts)
-
-        def mark(match):
+        parts = []  # text and marks in turns
+        end = 0
+        for match in SYMBOL.finditer(text):
+            parts.append(text[end : match.start()])
+            end = match.end()
             number = int(match[1])
-            if number >= len(marks) or left[number] == 0:
-                return ""
-            left[number] -= 1
-            return marks[number]
-
-        text = SYMBOL.sub(mark, text)
+            is_wanted = number < len(marks) and left[number] > 0
+            if is_wanted:
+                left[number] -= 1
+            parts.append(marks[number] if is_wanted else "")
+        parts.append(text[end:])
         lost = [(marks[n],) * left[n] for n in range(len(marks))]
-        return text, sum(lost, ())
+        return self._joined(parts, others), sum(lost, ())
+
+    def _joined(self, parts, others):
+        """Text and marks in turns as one text, with no marks but these and others."""
+        while True:
+            text = "".join(parts)
+            invented = self._invented(text, parts, others)
+            if invented is None:
+                return text
+            before = parts
+            parts = without_punctuation(before, *invented)
+            if parts == before:
+                return text
+
+    def _invented(self, text, parts, others):
+        """Where the first mark is that is neither a part nor one of the others."""
+        ends = [0, *itertools.accumulate(map(len, parts))]
+        known = set(itertools.pairwise(ends))
+        left = collections.Counter(others)
+        for start, end in self.places(text):
+            mark = text[start:end]
+            if (start, end) in known:
+                continue
+            if left[mark] == 0:
+                return start, end
+            left[mark] -= 1
+        return None
+
+
+def without_punctuation(parts, start, end):
+    """Text and marks in turns, with no punctuation of the text between two places.
+
+    A conversion such as `%d` keeps its percent sign, with a space; two marks without
+    text get one between them.
+    """
+    found = []
+    place = 0
+    for number, part in enumerate(parts):
+        is_text = number % 2 == 0
+        begin = max(0, start - place)
+        stop = max(0, end - place)
+        inner = part[begin:stop]
+        place += len(part)
+        if is_text and not part and start < place < end:
+            part = " "
+        elif is_text and inner.startswith("%") and not inner.startswith("% "):
+            part = f"{part[:begin]}% {part[begin + 1 :]}"
+        elif is_text:
+            part = part[:begin] + PUNCTUATION.sub("", inner) + part[stop:]
+        found.append(part)
+    return found
 
 
 def same_text(mark, other):

@@ -1,3 +1,5 @@
+import collections
+
 import pytest
 
 from keras_transformer.text.markup import (
@@ -130,3 +132,31 @@ def test_symbols_are_tokens():
 def test_errors(arguments, message):
     with pytest.raises(ValueError, match=message):
         Markup(*arguments)
+
+
+RST = Markup(("rst", "python-format"))
+
+
+@pytest.mark.parametrize(
+    "written, read",
+    [
+        # Two marks that would be one get a space between them.
+        ("so {0}{1}", "so ``x % y``:m:`__a__`"),
+        ("so {0}{0}", "so ``x % y`` ``x % y``"),
+        # What the model wrote by itself is no mark, nor part of one.
+        ("con `pickle` en {1} y {0}", "con pickle en :m:`__a__` y ``x % y``"),
+        ("**bold** {0}", "bold ``x % y``"),
+        ("es 50%de {0}", "es 50% de ``x % y``"),
+        ("{0} o ``x % y``", "``x % y`` o x  y"),
+        # What the source has as text may stay, as often as it is there.
+        ("{1} a |kept| b |kept|", ":m:`__a__` a |kept| b kept"),
+        ("sin marcas: `a", "sin marcas: `a"),
+    ],
+)
+def test_no_mark_is_invented(written, read):
+    marks = ("``x % y``", ":m:`__a__`")
+    text = written.replace("{0}", SYMBOLS[0]).replace("{1}", SYMBOLS[1])
+    found, _ = RST.restore(text, marks, [2, 1], others=["|kept|"])
+    assert found == read
+    written_as_text = collections.Counter(RST.marks_in(found))
+    assert not written_as_text - collections.Counter([*marks, marks[0], "|kept|"])
