@@ -37,6 +37,7 @@ FITTED = (
     "warmup_updates",
     "learning_rate_scale",
     "weight_decay",
+    "ema_momentum",
     "gradient_accumulation",
     "epochs",
     "max_updates",
