@@ -57,6 +57,9 @@ class FusedLoss:
                 products = [ops.cast(slope, "float32") * factor for slope in slopes]
                 by_states, by_matrix = products
                 by_states = ops.cast(by_states, states.dtype)
+                if len(by_matrix.shape) == 3:
+                    # Exchanged with the gradients of the layers, in their type.
+                    by_matrix = ops.sum(ops.cast(by_matrix, states.dtype), axis=0)
                 return by_states, ops.cast(by_matrix, matrix.dtype)
 
             return sums, gradient
@@ -78,6 +81,8 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
 
     The sums are the loss, the nats and the right ones, float32 `(3,)`. The unit is the
     largest weight: half precision would lose slopes that are as small as 1 / tokens.
+    Where JAX cuts a batch over G devices, the slopes by the matrix are each one's own,
+    `(G, V, D)`.
     """
     unit = ops.max(weights)
     unit = ops.where(unit > 0.0, unit, 1.0)
@@ -95,7 +100,7 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
     sums = ops.sum(sums, axis=0)
     if slopes is not None:
         by_states, by_matrix = slopes
-        slopes = ops.reshape(by_states, states.shape), ops.sum(by_matrix, axis=0)
+        slopes = ops.reshape(by_states, states.shape), by_matrix
     return sums, slopes, unit
 
 
