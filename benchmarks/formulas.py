@@ -12,7 +12,7 @@ import math
 SLOTS = 2  # Adam's moments
 # A position's source id, target id, label (int32) and weight (float32).
 BATCH_BYTES = 16
-# A token's maxima and sums over the vocabulary, in the loss and in the three metrics.
+# About so many maxima and sums over the vocabulary of a token, in loss and metrics.
 LOSS_NUMBERS = 10
 # Assumed: seconds of one message; share of a link's bandwidth.
 LATENCY = 10e-6
@@ -117,8 +117,6 @@ def model_bytes(config, tokens, devices, model_devices, width=4, summed=False):
     numbers = ring_share(model_devices) * (
         (forward + backward) * config.d_model + LOSS_NUMBERS
     )
-    # The accuracy's likeliest token: each device's, and its logit.
-    numbers += 2 * (model_devices - 1)
     return width * numbers * tokens * model_devices / devices
 
 
