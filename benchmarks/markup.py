@@ -25,7 +25,7 @@ HEADER = (
 
 def marks_of(markup, text):
     """How often a text has each mark."""
-    return collections.Counter(text[start:end] for start, end in markup.places(text))
+    return collections.Counter(markup.marks_in(text))
 
 
 def without_marks(markup, text):

@@ -39,7 +39,7 @@ def advancing(search, model):
 
     def advance(request, state, length, fewer):
         def goes_on(state):
-            number = ops.sum(ops.cast(search.live(state), "int32"))
+            number = live_sentences(search, state)
             return ops.logical_and(number > fewer, state.index < length)
 
         def body(state):
@@ -53,6 +53,11 @@ def advancing(search, model):
 
         return advancing_steps(search, model)
     return compiled(advance, model)
+
+
+def live_sentences(search, state):
+    """How many sentences are to go on, an int32 scalar."""
+    return ops.sum(ops.cast(search.live(state), "int32"))
 
 
 def for_jax(function, model):

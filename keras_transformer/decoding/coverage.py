@@ -1,6 +1,7 @@
 """How much of a source a translation looked at, for the coverage penalty."""
 
 import dataclasses
+import operator
 
 from keras import ops
 
@@ -43,8 +44,4 @@ def ranked(hypotheses, penalties):
         dataclasses.replace(one, score=one.score + float(penalty))
         for one, penalty in zip(hypotheses, penalties, strict=True)
     ]
-    return sorted(scored, key=score_of, reverse=True)
-
-
-def score_of(hypothesis):
-    return hypothesis.score
+    return sorted(scored, key=operator.attrgetter("score"), reverse=True)

@@ -13,7 +13,7 @@ import warnings
 import keras
 import numpy as np
 import torch
-from keras import ops, tree
+from keras import tree
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
@@ -95,12 +95,11 @@ class Graph:
     """
 
     def __init__(self, graph, result):
-        self._module = with_constants(graph)
+        self._forward = with_constants(graph).forward
         self._structure = tree.map_structure(type, result)
-        self._call = self._module.forward
 
     def __call__(self, *inputs):
-        return self._call(*inputs)
+        return self._forward(*inputs)
 
     def packed(self, leaves):
         """The leaves of a result as the function gives them, nested."""
@@ -226,17 +225,14 @@ def advancing_steps(search, model):
 
     def step(request, state):
         state = search.advance(request, state)
-        return state, live_sentences(state)
-
-    def live_sentences(state):
-        return ops.sum(ops.cast(search.live(state), "int32"))
+        return state, compiled.live_sentences(search, state)
 
     once = Traced(step, model)
 
     @torch.inference_mode()
     def advance(request, state, length, fewer):
         position = int(state.index)
-        number = live_sentences(state)
+        number = compiled.live_sentences(search, state)
         graph = None
         while position < length and number > fewer and graph is None:
             graph = once.graph_for(request, state)

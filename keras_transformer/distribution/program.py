@@ -104,7 +104,7 @@ def sizes_and_places(kind):
     found = []
     for dtype, shape, place in ARRAY.findall(kind):
         if dtype in WIDTHS:
-            found.append((shape_bytes(f"{dtype}[{shape}]"), place not in ("", "0")))
+            found.append((array_bytes(dtype, shape), place not in ("", "0")))
     return found
 
 
@@ -117,9 +117,14 @@ def shape_bytes(text):
     """Bytes of a result, a tensor or several, as XLA writes its type."""
     total = 0
     for kind, shape in re.findall(r"(\w+)\[([\d,]*)\]", text):
-        sizes = [int(size) for size in shape.split(",") if size]
-        total += WIDTHS[kind] * math.prod(sizes)
+        total += array_bytes(kind, shape)
     return total
+
+
+def array_bytes(dtype, shape):
+    """Bytes of one array, whose sizes stand between commas."""
+    sizes = [int(size) for size in shape.split(",") if size]
+    return WIDTHS[dtype] * math.prod(sizes)
 
 
 def sent(kind, size, group):
