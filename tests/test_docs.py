@@ -229,6 +229,9 @@ def test_commands_of_console_blocks_are_spelled_right():
             build_parser().parse_args(
                 shlex.split(command.partition("keras-transformer ")[2])
             )
+        elif command.startswith("python -m benchmarks."):
+            name = command.split()[2].replace(".", "/")
+            assert (ROOT / f"{name}.py").is_file(), command
         else:
             expected = ('pip install -e ".[', "python3 -m venv ")
             assert command.startswith(expected), command
