@@ -4,10 +4,15 @@ This and `traced`, PyTorch's part, is the only code of the search that knows bac
 """
 
 import collections
+import threading
 
 import keras
 from keras import ops
 
+# Held by who computes: a backend gives one computation all processors, and compiles
+# each but once. On torch each thread that calls has OpenMP threads of its own; with
+# more of them than free processors translations were seen to take many times as long.
+COMPUTING = threading.Lock()
 # Calls with one set of shapes before they are compiled as a whole, which takes as long
 # as some of them.
 OFTEN = 16

@@ -15,11 +15,10 @@ from .base_translator import (
     check_vocabulary,
 )
 from .batching import pad
-from .compiled import compiled
+from .compiled import COMPUTING, compiled
 from .generate_ids import ContinuationSearch
 from .log_probs import best_of, log_probs_of, seeds_of
 from .searcher import Searcher
-from .translator import COMPUTING
 
 
 class Generator(BaseTranslator):

@@ -1,7 +1,6 @@
 """Sentences to sentences, with Keras."""
 
 import functools
-import threading
 
 import numpy as np
 from keras import ops
@@ -9,7 +8,6 @@ from keras import ops
 from ..config import DecodingConfig, expect
 from ..runs.bars import advance
 from ..text.lines import checked_text
-from ..text.markup import MOST, counts_of
 from . import attention as attentions
 from . import trace as traces
 from .base_translator import (
@@ -21,18 +19,15 @@ from .base_translator import (
     check_vocabulary,
 )
 from .batching import pad, padded_width
-from .compiled import compiled
-from .coverage import coverage, ranked
+from .compiled import COMPUTING
+from .coverage import ranked
 from .ensemble import check_is_one, ensemble_of
-from .log_probs import best_of, seeds_of, translation_log_probs
+from .log_probs import best_of, seeds_of
+from .pair_reader import PairReader
+from .request import Request, copied_of
 from .searcher import Searcher
 from .translate_ids import TranslationSearch
 from .wanted_terms import WantedTerms, as_array, by_shape, check_room, places_of
-
-# Held by who computes: a backend gives one computation all processors, and compiles
-# each but once. On torch each thread that calls has OpenMP threads of its own; with
-# more of them than free processors translations were seen to take many times as long.
-COMPUTING = threading.Lock()
 
 
 class Translator(BaseTranslator):
@@ -90,9 +85,6 @@ class Translator(BaseTranslator):
         self._special = self.sentence_format.special
         self._prefix = self.sentence_format.target_prefix
 
-        def with_model(function, *arguments):
-            return compiled(functools.partial(function, model, *arguments), model)
-
         first_copied = source_tokenizer.first_symbol if self.markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
@@ -105,10 +97,8 @@ class Translator(BaseTranslator):
             return Searcher(task, model, self._batch_size(places))
 
         self._searcher = functools.cache(searcher)
-        self._score_ids = with_model(translation_log_probs)
-        self._attend_ids = with_model(attentions.weights_of)
-        self._align_ids = with_model(attentions.aligning)
-        self._coverage_of_ids = with_model(coverage)
+        sizes = (config.batch_size, self._longest)
+        self._reader = PairReader(model, self.sentence_format, *sizes)
         if config.coverage_penalty:
             check_is_one(model)
 
@@ -139,20 +129,12 @@ class Translator(BaseTranslator):
         (target_ids,) = self._target_ids([target], marks)
         labels = self.sentence_format.labels(target_ids)
         inputs = self.sentence_format.target(labels)
-        ((_, arrays),) = self._array_batches([source_ids], [inputs])
-        with COMPUTING:
-            found = self._attend_ids(*arrays)
-        encoder, decoder, cross = map(ops.convert_to_numpy, found)
-        read = len(source_ids)
-        written = len(inputs)
         pieces = self.target_tokenizer.pieces
         return attentions.AttentionWeights(
             tuple(self.source_tokenizer.pieces[number] for number in source_ids),
             tuple(pieces[number] for number in inputs),
             tuple(pieces[number] for number in labels),
-            encoder[:, 0, :, :read, :read],
-            decoder[:, 0, :, :written, :written],
-            cross[:, 0, :, :written, :read],
+            *self._reader.attention(source_ids, labels),
         )
 
     def alignments(self, sources, targets):
@@ -185,24 +167,21 @@ class Translator(BaseTranslator):
         source_ids = self._encode_sources(sources, warns)
         target_ids = self._target_ids(targets)
         labels = [sentence_format.labels(ids) for ids in target_ids]
-        inputs = [sentence_format.target(own) for own in labels]
-        texts = as_texts(targets)
         before = len(sentence_format.source_prefix)
         after = len(sentence_format.source_suffix)
         given = len(self._prefix)
         source_side = (self.source_tokenizer, self.source_tokenizer.pieces)
         target_side = (self.target_tokenizer, self.target_tokenizer.pieces)
-        links = [[] for _ in sources]
-        for batch, arrays in self._array_batches(source_ids, inputs):
-            with COMPUTING:
-                found = ops.convert_to_numpy(self._align_ids(*arrays))
-            for n, weights in zip(batch, found, strict=False):
-                inner_ids = source_ids[n][before : len(source_ids[n]) - after]
-                links[n] = attentions.links(
-                    weights[given:, before:],
-                    attentions.words_of(*source_side, inner_ids, sources[n]),
-                    attentions.words_of(*target_side, target_ids[n], texts[n]),
-                )
+        found = self._reader.alignments(source_ids, labels)
+        links = []
+        for n, text in enumerate(as_texts(targets)):
+            inner_ids = source_ids[n][before : len(source_ids[n]) - after]
+            own = attentions.links(
+                found[n][given:, before:],
+                attentions.words_of(*source_side, inner_ids, sources[n]),
+                attentions.words_of(*target_side, target_ids[n], text),
+            )
+            links.append(own)
         return links
 
     def trace(self, text):
@@ -223,13 +202,14 @@ class Translator(BaseTranslator):
         texts, _ = self._protected([text])
         (source_ids,) = self._encode_sources(texts)
         limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
+        copied = copied_of(texts, 1, self.markup is not None)
         states = []
         with COMPUTING:
             task = self._searcher(0).task
             begun = task.begin(
-                self._rows([source_ids], 1, len(source_ids)),
+                ops.convert_to_tensor([source_ids], dtype="int32"),
                 ops.convert_to_tensor([limit], dtype="int32"),
-                copied=ops.convert_to_tensor(self._copied(texts, rows=1)),
+                copied=ops.convert_to_tensor(copied),
                 lengths=(limit,),
             )
             traces.recorder(states)(task.search, *begun, (limit,))
@@ -237,73 +217,88 @@ class Translator(BaseTranslator):
         return [traces.step(state, pieces, self._special.pad) for state in states]
 
     def _search(self, texts, prefixes):
+        requests = self._requests(texts, prefixes)
         results = [None] * len(texts)
-        sources = self._encode_sources(texts)
-        config = self.config
-        # All of the beam are ranked again by what they cover.
-        count = config.beam if config.coverage_penalty else config.samples
-        forced = [[] for _ in texts]
-        if prefixes is not None:
-            encoded = self.target_tokenizer.encode(prefixes)
-            forced = [[*self._prefix, *ids] for ids in encoded]
-        filler = [self._special.end]
-        terms = [[] for _ in texts]
-        if self._terms is not None:
-            terms = [self._terms.in_sentence(text) for text in texts]
-        planned = [*self._planned([len(ids) for ids in sources], terms)]
+        planned = [*self._planned(requests)]
         work = sum(rows * width for _, rows, width, _ in planned)
         for batch, rows, width, shape in planned:
-            # A filler row has the limit 0: it is not searched.
-            limits = np.zeros(rows, "int32")
-            seeds = np.zeros((rows, config.samples), "int32")
-            for row, n in enumerate(batch):
-                longest = len(sources[n]) + config.extra_length
-                limits[row] = min(longest, self._limit)
-                seeds[row] = seeds_of(texts[n], config)
-            copied = self._copied([texts[n] for n in batch], rows)
-            own = [forced[n] for n in batch]
-            most = max(map(len, own))
-            inputs = (
-                self._rows([sources[n] for n in batch], rows, width, filler),
-                ops.convert_to_tensor(limits),
-                ops.convert_to_tensor(seeds),
-                self._rows(own, rows, self._width(most) if most else 0),
-                ops.convert_to_tensor(copied),
-            )
-            if shape:
-                wanted = [terms[n] for n in batch]
-                begun = [ids or self._prefix for ids in own]
-                room = limits - copied.sum(axis=1)
-                check_room(wanted, room, begun, [texts[n] for n in batch])
-                inputs += (ops.convert_to_tensor(as_array(wanted, rows, shape)),)
+            asked = [requests[n] for n in batch]
+            inputs = self._inputs(asked, rows, width, shape)
             with COMPUTING:
                 ids, scores = self._searcher(places_of(shape))(*inputs)
             for row, n in enumerate(batch):
-                found = best_of(ids[row], scores[row], count, self._special.pad)
+                found = best_of(ids[row], scores[row], self._kept, self._special.pad)
                 results[n] = self._hypotheses(*found)
             # Long sentences come last, and take longer.
             share = rows * width / work
             advance(share * len(texts), kind=(rows, width))
-        if config.coverage_penalty:
-            return self._by_coverage(sources, results)
+        if self.config.coverage_penalty:
+            return self._by_coverage([one.source for one in requests], results)
         return results
+
+    @property
+    def _kept(self):
+        """How many hypotheses a search keeps: the beam where they are ranked again."""
+        config = self.config
+        return config.beam if config.coverage_penalty else config.samples
+
+    def _requests(self, texts, prefixes):
+        """A `Request` for each text."""
+        sources = self._encode_sources(texts)
+        forced = [[] for _ in texts]
+        if prefixes is not None:
+            encoded = self.target_tokenizer.encode(prefixes)
+            forced = [[*self._prefix, *ids] for ids in encoded]
+        terms = [[] for _ in texts]
+        if self._terms is not None:
+            terms = [self._terms.in_sentence(text) for text in texts]
+        return [*map(Request, texts, sources, forced, terms)]
+
+    def _inputs(self, requests, rows, width, shape):
+        """The tensors that the search takes for some requests."""
+        config = self.config
+        # A row without a request has the limit 0: it is not searched.
+        limits = np.zeros(rows, "int32")
+        seeds = np.zeros((rows, config.samples), "int32")
+        for row, one in enumerate(requests):
+            longest = len(one.source) + config.extra_length
+            limits[row] = min(longest, self._limit)
+            seeds[row] = seeds_of(one.text, config)
+        texts = [one.text for one in requests]
+        copied = copied_of(texts, rows, self.markup is not None)
+        forced = [one.forced for one in requests]
+        most = max(map(len, forced))
+        sources = [one.source for one in requests]
+        inputs = [
+            self._rows(sources, rows, width, [self._special.end]),
+            limits,
+            seeds,
+            self._rows(forced, rows, padded_width(most, self._longest) if most else 0),
+            copied,
+        ]
+        if shape:
+            wanted = [one.terms for one in requests]
+            begun = [ids or self._prefix for ids in forced]
+            check_room(wanted, limits - copied.sum(axis=1), begun, texts)
+            inputs.append(as_array(wanted, rows, shape))
+        return [ops.convert_to_tensor(array) for array in inputs]
 
     def _by_coverage(self, sources, results):
         """The `n_best` hypotheses of each sentence by score and coverage."""
         beta = self.config.coverage_penalty
         repeated = [ids for ids, found in zip(sources, results) for _ in found]
         labels = [list(one.ids) for found in results for one in found]
-        covered = iter(self._by_pair(self._coverage_of_ids, repeated, labels))
+        covered = iter(self._reader.coverage(repeated, labels))
         chosen = []
         for found in results:
             penalties = [beta * next(covered) for _ in found]
             chosen.append(ranked(found, penalties)[: self.config.n_best])
         return chosen
 
-    def _planned(self, lengths, terms):
+    def _planned(self, requests):
         """The indices, rows and width of batches, and the one shape of their terms."""
-        for shape, numbers in by_shape(terms).items():
-            own = [lengths[n] for n in numbers]
+        for shape, numbers in by_shape([one.terms for one in requests]).items():
+            own = [len(requests[n].source) for n in numbers]
             size = self._batch_size(places_of(shape))
             for batch, rows, width in self._batches(own, size):
                 yield [numbers[n] for n in batch], rows, width, shape
@@ -316,31 +311,10 @@ class Translator(BaseTranslator):
     def _token_scores(self, sources, labels):
         scores = []
         given = len(self._prefix)
-        found = self._by_pair(self._score_ids, sources, labels)
+        found = self._reader.log_probs(sources, labels)
         for own, ids in zip(found, labels, strict=True):
             scores.append([0.0] * given + own[given : len(ids)].tolist())
         return scores
-
-    def _by_pair(self, function, sources, labels):
-        """What a function of sources, inputs and labels gives for each pair."""
-        found = [None] * len(sources)
-        inputs = [self.sentence_format.target(own) for own in labels]
-        for batch, arrays in self._array_batches(sources, inputs):
-            shape = arrays[1].shape
-            label_rows = self._rows([labels[n] for n in batch], *shape)
-            with COMPUTING:
-                values = ops.convert_to_numpy(function(*arrays, label_rows))
-            for n, value in zip(batch, values, strict=False):
-                found[n] = value
-        return found
-
-    def _copied(self, texts, rows):
-        """How often each symbol of markup is wanted: `(rows, P)`; P is 0 without."""
-        if self.markup is None:
-            return np.zeros((rows, 0), "int32")
-        copied = np.zeros((rows, MOST), "int32")
-        copied[: len(texts)] = [counts_of(text) for text in texts]
-        return copied
 
     def _target_ids(self, targets, marks=None):
         """The ids of each translation, without what stands around them.
@@ -357,18 +331,5 @@ class Translator(BaseTranslator):
                 encoded[n] = [number for number in own if number != end]
         return encoded
 
-    def _array_batches(self, sources, inputs):
-        """Batches of pairs: the indices, and the arrays of both sides, equally wide."""
-        special = self._special
-        lengths = [max(map(len, pair)) for pair in zip(sources, inputs, strict=True)]
-        for batch, *shape in self._batches(lengths):
-            source_rows = self._rows([sources[n] for n in batch], *shape, [special.end])
-            input_rows = self._rows([inputs[n] for n in batch], *shape, [special.begin])
-            yield batch, (source_rows, input_rows)
-
-    def _width(self, length):
-        return padded_width(length, self._longest)
-
     def _rows(self, lists, rows, width, filler=()):
-        array = pad(lists, rows, width, self._special.pad, filler)
-        return ops.convert_to_tensor(array)
+        return pad(lists, rows, width, self._special.pad, filler)

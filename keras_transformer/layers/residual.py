@@ -3,10 +3,11 @@
 import keras
 
 from ..config import one_of
+from .layer_norm import LayerNorm
 from .transformer_layer import TransformerLayer
 
 NORMS = {
-    "layer": keras.layers.LayerNormalization,
+    "layer": LayerNorm,
     "rms": keras.layers.RMSNormalization,
 }
 

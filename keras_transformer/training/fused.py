@@ -1,12 +1,22 @@
 """Loss and metrics of a decoder's states, whose logits are never held all at once."""
 
+from typing import NamedTuple
+
 import keras
 from keras import ops
 
+from ..layers.one_pass import in_one_pass
 from .loss import token_weights
 
 # Into so many parts a target is cut; each part's logits take another's place.
 PARTS = 8
+
+
+class Terms(NamedTuple):
+    """How much each term of the loss weighs: label smoothing, R-Drop's divergence."""
+
+    smoothing: float
+    alpha: float
 
 
 class FusedLoss:
@@ -14,12 +24,13 @@ class FusedLoss:
 
         z = x E^T + b        loss = sum_bt w[b, t] l[b, t]
 
-    It is `LabelSmoothedCrossEntropy` and the metrics of those logits z `(B, T, V)`, in
-    one pass: some positions' logits at a time become the sums and the gradient, and
-    are forgotten.
+    It is `LabelSmoothedCrossEntropy`, or `RDropCrossEntropy`, and the metrics of those
+    logits z `(B, T, V)`, in one pass: some positions' logits at a time become the sums
+    and the gradient, and are forgotten. Under R-Drop the loss is also NaN where two
+    rows that should be one have other weights.
 
     Args:
-        loss: a `LabelSmoothedCrossEntropy` whose reduction is "sum".
+        loss: one of these two, whose reduction is "sum".
         metrics: those of `metrics.py`, which are updated.
 
     Source: Hsu et al. 2024 (Liger Kernel), section 3.2.
@@ -28,6 +39,7 @@ class FusedLoss:
     def __init__(self, loss, metrics):
         self.loss = loss
         self.metrics = metrics
+        self.terms = Terms(loss.smoothing, getattr(loss, "alpha", 0.0))
 
     def __call__(self, labels, states, projection, sample_weight=None, training=True):
         """The loss.
@@ -43,7 +55,7 @@ class FusedLoss:
         labels = ops.convert_to_tensor(labels)
         weights = token_weights(labels, sample_weight, self.loss.ignore_class)
         labels = ops.cast(labels, "int32")
-        known = (labels, weights, bias, self.loss.smoothing)
+        known = (labels, weights, bias, self.terms)
 
         @ops.custom_gradient
         def differentiable(states, matrix):
@@ -76,7 +88,7 @@ class FusedLoss:
         return sums[0]
 
 
-def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True):
+def measured(states, matrix, labels, weights, bias, terms, with_slopes=True):
     """Sums over all positions; the loss's slopes by states and matrix, and their unit.
 
     The sums are the loss, the nats and the right ones, float32 `(3,)`. The unit is the
@@ -88,7 +100,7 @@ def measured(states, matrix, labels, weights, bias, smoothing, with_slopes=True)
     unit = ops.where(unit > 0.0, unit, 1.0)
 
     def of_rows(arrays):
-        return in_parts(*arrays, matrix, bias, unit, smoothing, with_slopes)
+        return in_parts(*arrays, matrix, bias, unit, terms, with_slopes)
 
     arrays = (states, labels, weights)
     groups = devices_of_a_batch()
@@ -113,7 +125,7 @@ def devices_of_a_batch():
     return mesh.shape[mesh.axis_names.index(engine.batch_dim_name)]
 
 
-def in_parts(states, labels, weights, matrix, bias, unit, smoothing, with_slopes):
+def in_parts(states, labels, weights, matrix, bias, unit, terms, with_slopes):
     """The sums, and the slopes if they are wanted, of some rows: part after part."""
     rows, length, width = ops.shape(states)
     kernel = ops.cast(matrix, states.dtype)
@@ -135,14 +147,15 @@ def in_parts(states, labels, weights, matrix, bias, unit, smoothing, with_slopes
         x = ops.where(never, 0.0, x)
         y = ops.reshape(labels[:, begin:end], (-1,))
         w = ops.reshape(weights[:, begin:end], (-1,))
-        found, errors_NV = of_tokens(x, kernel, bias, means, y, w, smoothing)
+        logits_NV = ops.matmul(x, ops.transpose(kernel))
+        given = (mean_of(x, means), y, w, bias, terms, end - begin)
+        found, errors_NV = in_one_pass(of_logits)(logits_NV, *given)
         sums = sums + found
         if with_slopes:
             # What is the same for all classes is added to the products alone.
             share = ops.expand_dims(w / unit, axis=1)
-            errors_NV = ops.cast(errors_NV, x.dtype)
             slope = ops.cast(ops.matmul(errors_NV, kernel), "float32")
-            slope = share * (slope - smoothing * means[0])
+            slope = share * (slope - terms.smoothing * means[0])
             slope = ops.reshape(slope, (rows, end - begin, width))
             by_states.append(ops.cast(slope, x.dtype))
             weighted = ops.cast(share, x.dtype) * x
@@ -152,26 +165,35 @@ def in_parts(states, labels, weights, matrix, bias, unit, smoothing, with_slopes
             smoothed_D = smoothed_D + ops.sum(weighted, axis=0)
     if not with_slopes:
         return sums, None
-    by_matrix = by_matrix - smoothing / matrix.shape[0] * smoothed_D
+    by_matrix = by_matrix - terms.smoothing / matrix.shape[0] * smoothed_D
     return sums, (ops.concatenate(by_states, axis=1), by_matrix)
 
 
-def of_tokens(x, kernel, bias, means, labels, weights, smoothing):
-    """The sums of N tokens, and `(N, V)` their errors, p - (1 - smoothing) one_hot.
+def mean_of(x, means):
+    """The mean of each token's logits over the classes, `(N,)`."""
+    kernel_mean, bias_mean = means
+    return ops.sum(ops.cast(x, "float32") * kernel_mean, axis=1) + bias_mean
 
-    A label that is no class makes the loss NaN, as in `negative_log_likelihood`.
+
+def of_logits(logits_NV, mean, labels, weights, bias, terms, length):
+    """The sums of N tokens, and `(N, V)` their errors, the slopes by their logits.
+
+    An error is p - (1 - smoothing) one_hot; what is the same for all classes is not in
+    it. A label that is no class makes the loss NaN, as in `negative_log_likelihood`.
 
     Args:
-        x: their states, `(N, D)`.
-        kernel, bias: `(V, D)` of its dtype, and `(V,)` or None.
-        means: of both over the classes.
+        logits_NV: `(N, V)`, without the bias.
+        mean: of the logits over the classes, `(N,)`.
         labels, weights: `(N,)`.
-        smoothing: that of the loss.
+        bias: `(V,)` or None.
+        terms: those of the loss.
+        length: how many tokens of a row are together.
     """
-    logits_NV = ops.cast(ops.matmul(x, ops.transpose(kernel)), "float32")
+    dtype = logits_NV.dtype
+    logits_NV = ops.cast(logits_NV, "float32")
     if bias is not None:
         logits_NV = logits_NV + bias
-    classes = kernel.shape[0]
+    classes = logits_NV.shape[1]
     is_class = ops.logical_and(labels >= 0, labels < classes)
     counts = weights != 0.0
     places = ops.expand_dims(ops.where(is_class, labels, 0), axis=1)
@@ -182,17 +204,46 @@ def of_tokens(x, kernel, bias, means, labels, weights, smoothing):
     log_z = best + ops.log(total)
     nats = ops.where(is_class, ops.squeeze(log_z - chosen, axis=1), float("nan"))
     losses = nats
+    smoothing, alpha = terms
     if smoothing:
-        kernel_mean, bias_mean = means
-        mean = ops.sum(ops.cast(x, "float32") * kernel_mean, axis=1) + bias_mean
         rest = ops.squeeze(log_z, axis=1) - mean
         losses = (1.0 - smoothing) * nats + smoothing * rest
+    is_label = ops.equal(ops.arange(classes, dtype="int32"), places)
+    at_label = ops.exp(chosen - log_z) - (1.0 - smoothing)
+    errors_NV = ops.where(is_label, at_label, powers_NV / total)
+    if alpha:
+        divergence, slope_NV = apart(logits_NV - log_z, length)
+        same_labels = ops.equal(labels, partner(labels, length))
+        same_weights = ops.equal(weights, partner(weights, length))
+        is_twice = ops.logical_and(same_labels, same_weights)
+        divergence = ops.where(is_twice, divergence, float("nan"))
+        losses = losses + alpha / 2 * divergence
+        errors_NV = errors_NV + alpha / 2 * slope_NV
     # Labels that do not count may be any number.
     losses = ops.where(counts, weights * losses, 0.0)
     is_best = ops.squeeze(chosen >= best, axis=1)
     is_right = ops.logical_and(weights > 0.0, is_best)
     sums = [losses, ops.where(weights > 0.0, nats, 0.0), ops.cast(is_right, "float32")]
-    is_label = ops.equal(ops.arange(classes, dtype="int32"), places)
-    at_label = ops.exp(chosen - log_z) - (1.0 - smoothing)
-    errors_NV = ops.where(is_label, at_label, powers_NV / total)
-    return ops.stack([ops.sum(one) for one in sums]), errors_NV
+    sums = ops.stack([ops.sum(one) for one in sums])
+    return sums, ops.cast(errors_NV, dtype)
+
+
+def apart(log_p_NV, length):
+    """KL(p || q) of each token, q being its other pass, and its share of the slopes.
+
+    Of KL(p || q) + KL(q || p) the slope by the logits of p is
+    `p (log p - log q - KL(p || q)) + p - q`.
+    """
+    log_q_NV = partner(log_p_NV, length)
+    p_NV = ops.exp(log_p_NV)
+    further_NV = log_p_NV - log_q_NV
+    divergence = ops.sum(p_NV * further_NV, axis=1, keepdims=True)
+    slope_NV = p_NV * (further_NV - divergence) + p_NV - ops.exp(log_q_NV)
+    return ops.squeeze(divergence, axis=1), slope_NV
+
+
+def partner(x, length):
+    """The tokens `(N, ...)` of each row's other pass, which stands beside it."""
+    shape = ops.shape(x)
+    pairs = ops.reshape(x, (-1, 2, length, *shape[1:]))
+    return ops.reshape(ops.flip(pairs, axis=1), shape)

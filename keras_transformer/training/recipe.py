@@ -51,8 +51,7 @@ def compile_for_training(
         # The one that Keras would make could not be distributed.
         options["optimizer"] = LossScaleOptimizer(options["optimizer"])
     model.compile(**options)
-    # R-Drop compares the logits of two rows.
-    if loss_reduction == "sum" and not training.r_drop:
+    if loss_reduction == "sum":
         model.loss_of_states = FusedLoss(options["loss"], options["weighted_metrics"])
     return model
 
@@ -82,6 +81,6 @@ def compile_options(config, training, loss_reduction="mean_with_sample_weight"):
         loss=loss,
         weighted_metrics=[kind(ignore_class=padding) for kind in kinds],
         # XLA is JAX's own compiler; under the others a plain graph or eager run starts
-        # sooner and is as fast.
+        # sooner and is as fast, once `in_one_pass` took what XLA is good at.
         jit_compile=keras.backend.backend() == "jax",
     )

@@ -13,6 +13,7 @@ from keras_transformer.training.metrics import (
     TokenAccuracy,
     TokenCrossEntropy,
 )
+from keras_transformer.training.r_drop import RDropCrossEntropy
 from keras_transformer.training.recipe import compile_for_training
 
 B, D, V = 3, 5, 7
@@ -81,6 +82,42 @@ def test_loss_metrics_and_gradients_equal_float64(length, smoothing, has_bias):
 
     np.testing.assert_allclose(gradient(of_states, states), by_states, atol=1e-6)
     np.testing.assert_allclose(gradient(of_matrix, matrix), by_matrix, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [3, 19])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_r_drop_is_that_of_the_logits(length, has_bias):
+    """The divergence, and both slopes, of rows that stand twice."""
+    states, matrix, bias, labels, weights = example(length)
+    labels = np.repeat(labels, 2, axis=0)
+    weights = np.repeat(weights, 2, axis=0) / 2
+    noise = np.random.default_rng(7).normal(size=(2 * B, length, D))
+    states = (np.repeat(states, 2, axis=0) + noise).astype("float32")
+    bias = ops.convert_to_tensor(bias) if has_bias else None
+    loss = RDropCrossEntropy(5.0, 0.1, ignore_class=0, reduction="sum")
+
+    def of_logits(x, matrix):
+        logits = ops.matmul(x, ops.transpose(matrix))
+        return loss(labels, logits if bias is None else logits + bias, weights)
+
+    def in_parts(x, matrix):
+        return FusedLoss(loss, [])(labels, x, (matrix, bias), weights)
+
+    found = in_parts(ops.convert_to_tensor(states), ops.convert_to_tensor(matrix))
+    expected = of_logits(states, matrix)
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)
+    slopes = []
+    for of in (in_parts, of_logits):
+        fixed = ops.convert_to_tensor(matrix)
+        slopes.append(gradient(lambda x: of(x + 0.0, fixed), states))  # noqa: B023
+        fixed = ops.convert_to_tensor(states)
+        slopes.append(gradient(lambda m: of(fixed, m + 0.0), matrix))  # noqa: B023
+    np.testing.assert_allclose(slopes[0], slopes[2], atol=2e-6)
+    np.testing.assert_allclose(slopes[1], slopes[3], atol=2e-6)
+    swapped = weights.copy()
+    swapped[0] *= 2
+    other = FusedLoss(loss, [])(labels, states, (matrix, bias), swapped)
+    assert np.isnan(float(other))
 
 
 @pytest.mark.parametrize("label", [-1, V])

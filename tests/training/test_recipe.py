@@ -72,13 +72,12 @@ def test_options_that_regularise():
     assert np.isfinite(losses).all()
 
 
-def test_r_drop_reads_logits():
-    """The loss of a decoder's states knows nothing of it."""
-    plain = compile_for_training(a_model(), loss_reduction="sum")
-    assert plain.loss_of_states is not None
+def test_r_drop_is_a_loss_of_states_too():
+    """Both without logits of a whole batch; a mean over a batch needs them."""
     training = TrainingConfig(r_drop=3.0)
     model = compile_for_training(a_model(), training, loss_reduction="sum")
-    assert model.loss_of_states is None
+    assert model.loss_of_states.loss.alpha == 3.0
+    assert compile_for_training(a_model(), training).loss_of_states is None
 
 
 def test_fit_on_arrays_reports_what_the_logits_say():

@@ -2,6 +2,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from layer_checks import ON_TORCH, marked
 from small import session
 
 from keras_transformer import Translator
@@ -92,6 +93,7 @@ def test_epochs_are_counted_from_the_first_of_the_run(tmp_path, capsys):
     assert shared.planned == 120
 
 
+@marked(ON_TORCH)
 def test_five_validation_pairs(trained, corpus, no_samples, capsys):
     run = Run.open(trained)
     no_samples(run, run.model())
@@ -108,6 +110,7 @@ def test_five_validation_pairs(trained, corpus, no_samples, capsys):
     assert capsys.readouterr().out == ""
 
 
+@marked(ON_TORCH)
 def test_evaluate_says_how_far_it_is_and_a_translator_nothing(
     trained, corpus, monkeypatch, capsys
 ):

@@ -4,7 +4,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 from small import DATA, MODEL, log, training
 
 from keras_transformer import Translator
@@ -95,6 +95,7 @@ def test_a_run_keeps_its_languages(trained):
     assert Run.open(trained).config.languages == ["en", "de"]
 
 
+@marked(NOT_ON_JAX)
 def test_bleu_decides_and_tensorboard_is_written(tmp_path, corpus, capsys):
     recipe = training(epochs=1, monitor="bleu", tensorboard=True, average_last=1)
     train(tmp_path / "run", *corpus, model=MODEL, data=DATA, training=recipe)
@@ -147,6 +148,7 @@ def test_the_same_seed_gives_the_same_weights(tmp_path, corpus):
     }
 
 
+@marked(ON_TORCH)
 @one_width
 def test_stops_after_an_epoch_without_a_better_one(tmp_path, corpus):
     # Nothing changes.
@@ -228,6 +230,7 @@ def test_a_resumed_run_is_the_one_that_was_begun(tmp_path, corpus, trained):
     assert Run.open(tmp_path / "new").config.model == Run.open(run).config.model
 
 
+@marked(ON_TORCH)
 @one_width
 def test_fine_tuning_begins_with_another_run(tmp_path, corpus, trained):
     run, fine = trained, tmp_path / "fine"
@@ -363,6 +366,7 @@ def digits(count, seed):
     return lines, [line[::-1] for line in lines]
 
 
+@marked(NOT_ON_JAX)
 def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
     """compile, fit for seconds, evaluate, save, load_model: none of `train`."""
     keras.utils.set_random_seed(0)

@@ -1,0 +1,33 @@
+"""What a search is asked about one sentence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..text.markup import MOST, counts_of
+
+
+@dataclass(frozen=True)
+class Request:
+    """A sentence whose translation is searched.
+
+    Args:
+        text: the sentence, with symbols for its markup if its tokenizer has such.
+        source: its ids, in their format.
+        forced: the ids that its translation begins with; none when free.
+        terms: of each term of a glossary that it has, the ways to write it, in ids.
+    """
+
+    text: str
+    source: list
+    forced: list
+    terms: list
+
+
+def copied_of(texts, rows, is_marked):
+    """How often each symbol of markup is wanted: `(rows, P)`; P is 0 unless marked."""
+    if not is_marked:
+        return np.zeros((rows, 0), "int32")
+    copied = np.zeros((rows, MOST), "int32")
+    copied[: len(texts)] = [counts_of(text) for text in texts]
+    return copied
