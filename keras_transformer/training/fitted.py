@@ -21,6 +21,7 @@ from ..data.documents import read_documents
 from ..runs.flag_names import flag
 from ..text.normalization import compose, has_text
 from ..text.special_tokens import SpecialTokens
+from .rules import FINE_TUNING, RULES
 
 # Scripts without spaces between words: two characters count as a word.
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
@@ -35,96 +36,6 @@ TOKENS_A_WORD = 1.6
 # A plan has at least this many times the updates of its warm-up.
 WARMUPS = 4
 TEXT_LENGTH = 256  # tokens in a row of a language model's training
-
-# What suits a corpus of so many words a side and more. The first two were measured on
-# the captions of Multi30k; the others are published.
-RULES = {
-    0: dict(
-        why="so little text needs a thin model, few tokens and small batches",
-        preset="tiny",
-        norm_first=True,
-        dropout=0.3,
-        vocab_size=2000,
-        batch_tokens=1024,
-        warmup_updates=400,
-        learning_rate_scale=0.5,
-        epochs=200,
-        patience=10,
-    ),
-    190_000: dict(
-        why="little text needs a small model, strong dropout and many epochs",
-        preset="small",
-        norm_first=True,
-        dropout=0.3,
-        vocab_size=6000,
-        batch_tokens=2048,
-        warmup_updates=600,
-        learning_rate_scale=0.7,
-        epochs=100,
-        patience=10,
-    ),
-    600_000: dict(
-        why="some text needs a small model, dropout and the average of its weights",
-        preset="small",
-        norm_first=True,
-        dropout=0.2,
-        vocab_size=8000,
-        batch_tokens=2048,
-        warmup_updates=600,
-        learning_rate_scale=0.7,
-        ema_momentum=0.999,
-        epochs=100,
-        patience=10,
-    ),
-    # fairseq's for IWSLT'14
-    2_000_000: dict(
-        why="this is about as much text as IWSLT'14, and these are fairseq's settings",
-        preset="base",
-        d_ff=1024,
-        num_heads=4,
-        dropout=0.3,
-        vocab_size=10_000,
-        batch_tokens=4096,
-        warmup_updates=4000,
-        learning_rate_scale=0.715,
-        weight_decay=1e-4,
-        epochs=50,
-        patience=10,
-    ),
-    # the paper's for WMT'14, English-German and English-French
-    20_000_000: dict(
-        why="there is text for the paper's base model, and these are its settings",
-        preset="base",
-        dropout=0.1,
-        vocab_size=37_000,
-        batch_tokens=4096,
-        gradient_accumulation=6,
-        warmup_updates=4000,
-        learning_rate_scale=1.0,
-        epochs=30,
-        max_updates=100_000,
-    ),
-    350_000_000: dict(
-        why="there is text for the paper's big model, and these are its settings",
-        preset="big",
-        dropout=0.1,
-        vocab_size=32_000,
-        batch_tokens=4096,
-        gradient_accumulation=6,
-        warmup_updates=4000,
-        learning_rate_scale=1.0,
-        epochs=30,
-        max_updates=300_000,
-        average_last=20,
-    ),
-}
-FINE_TUNING = dict(
-    why="a model that has learnt already needs few epochs and a low learning rate",
-    warmup_updates=200,
-    learning_rate_scale=0.05,
-    epochs=10,
-    patience=3,
-)
 
 
 @dataclass(frozen=True)

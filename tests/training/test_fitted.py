@@ -25,12 +25,11 @@ from keras_transformer.data.pairs import read_pairs
 from keras_transformer.runs.run import RunConfig
 from keras_transformer.text.tokenizer import Tokenizer
 from keras_transformer.training.fitted import (
-    FINE_TUNING,
-    RULES,
     CorpusSize,
     fitted_settings,
     settings_for,
 )
+from keras_transformer.training.rules import FINE_TUNING, RULES
 
 pytestmark = ON_TORCH
 MULTI30K = CorpusSize(pairs=29_000, words=335_826, characters=102, repeated=14_487)
