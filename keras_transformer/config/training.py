@@ -49,10 +49,20 @@ class TrainingConfig:
         "loss", "what decides which epoch is best, on the validation pairs"
     )
     bleu_tokenize: Literal[
-        "auto", "13a", "intl", "zh", "ja-mecab", "ko-mecab", "flores200", "spm", "char"
+        "auto",
+        "13a",
+        "intl",
+        "zh",
+        "ja-mecab",
+        "ko-mecab",
+        "flores200",
+        "spm",
+        "char",
+        "none",
     ] = option(
         "auto",
-        "how BLEU cuts text; auto is by the script of the references",
+        "how BLEU cuts text; auto is by the script of the references, none is for "
+        "text that is cut already",
         only=("monitor", "bleu"),
     )
     patience: int | None = count(None, "stop after so many epochs without a better one")

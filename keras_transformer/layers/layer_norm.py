@@ -8,7 +8,7 @@ from .one_pass import in_one_pass
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class LayerNorm(keras.layers.LayerNormalization):
-    """Keras's `LayerNormalization`, in training one pass over memory on TensorFlow.
+    """Keras's `LayerNormalization`, in training one pass over memory under TensorFlow.
 
         y = gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta
 
