@@ -25,7 +25,10 @@ def batch_plan(lengths, batch_tokens, seed=0, epoch=0, shuffle=True, longest=Non
     widths = lengths.max(axis=1)
     edges = bucket_edges(longest or int(widths.max()))
     random = np.random.default_rng([seed, epoch])
-    order = random.permutation(len(widths)) if shuffle else np.lexsort(lengths.T)
+    if shuffle:
+        order = random.permutation(np.arange(len(widths), dtype=np.int32))
+    else:
+        order = np.lexsort(lengths.T)
     batches = cut(order, widths, edges, batch_tokens)
     if shuffle:
         batches = [batches[i] for i in random.permutation(len(batches))]
@@ -133,7 +136,8 @@ class TokenBatches(PlannedBatches):
         layout = self.sentence_format
         around = (layout.around_source, layout.around_labels)
         self.store = store
-        self._lengths = store.lengths + np.int32(around)
+        self._lengths = store.lengths
+        self._lengths += np.array(around, self._lengths.dtype)
 
     def _planned(self, epoch):
         options = (self.batch_tokens, self.seed, epoch, self.shuffle, self.longest)

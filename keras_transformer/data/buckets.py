@@ -57,7 +57,9 @@ def cut(order, widths, edges, batch_tokens):
         edges: what `bucket_edges` gives.
         batch_tokens: budget of a batch, padding included.
     """
-    bucket = np.searchsorted(edges, widths)[order]
+    # In bytes: a corpus may have many million pairs.
+    bucket_of = np.searchsorted(edges, np.arange(edges[-1] + 1)).astype(np.uint8)
+    bucket = bucket_of[widths][order]
     batches = []
     waiting = order[:0]
     for number, edge in enumerate(edges):

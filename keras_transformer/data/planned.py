@@ -44,6 +44,7 @@ class PlannedBatches(keras.utils.PyDataset):
     def epoch(self, epoch):
         _check("epoch", epoch, least=0)
         self._epoch = epoch
+        self._plan = ()  # that of the epoch before makes room
         self._plan = self._planned(epoch)
         tokens = np.array([self._tokens(rows) for _, rows in self._plan])
         update = np.arange(len(tokens)) // self.accumulation

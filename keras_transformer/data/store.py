@@ -12,7 +12,7 @@ from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import PAD
 from .cleaning import FilterReport, judge, other_limits
-from .id_store import IdStore, begin_side, type_of_ids, write_rows
+from .id_store import IdStore, begin_side, spans, type_of_ids, write_rows
 
 CHUNK = 1000  # pairs tokenised at a time
 ENORMOUS = 100_000  # characters; such a line is too long whatever its tokens
@@ -71,9 +71,15 @@ class TokenStore(IdStore):
 
     @property
     def lengths(self):
-        """Tokens of each source and target, without begin and end: `(n, 2)` int32."""
-        sides = [np.diff(offsets).astype(np.int32) for _, offsets in self._sides]
-        return np.stack(sides, axis=1)
+        """Tokens of each source and target, without begin and end: `(n, 2)`.
+
+        Their type has room for what stands around a text, and no more.
+        """
+        found = np.empty((len(self), 2), np.min_scalar_type(self.report.longest))
+        for side, (_, offsets) in enumerate(self._sides):
+            for start, part in spans(offsets):
+                found[start : start + len(part) - 1, side] = np.diff(part)
+        return found
 
     def padded(self, rows, width, pad=PAD):
         """Source and target ids of some pairs, right-padded: two `(len(rows), width)`.

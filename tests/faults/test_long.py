@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 
 from keras_transformer import Translator
@@ -134,7 +133,7 @@ def test_five_million_pairs():
     found = json.loads(done.stdout[done.stdout.index("{") :])
     print(found)
     assert found["pairs"] == 5_000_000
-    assert found["largest_resident_bytes"] < 1e9
-    # Ten times the best rate at which `base` trains on 2 cores.
-    assert found["target_tokens_per_second"] > 10 * 1500
-    assert np.isfinite(found["seconds_of_batches"])
+    assert found["largest_own_bytes"] < 1e9
+    # Ten times the best rate at which `base` trains on 2 cores, and twenty times.
+    assert found["target_tokens_per_second"] > 10 * 1600
+    assert found["target_tokens_read_per_second"] > 20 * 1600
