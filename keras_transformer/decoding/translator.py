@@ -97,8 +97,8 @@ class Translator(BaseTranslator):
             return Searcher(task, model, self._batch_size(places))
 
         self._searcher = functools.cache(searcher)
-        sizes = (config.batch_size, self._longest)
-        self._reader = PairReader(model, self.sentence_format, *sizes)
+        limits = (config.batch_size, self._longest)
+        self._reader = PairReader(model, self.sentence_format, *limits)
         if config.coverage_penalty:
             check_is_one(model)
 

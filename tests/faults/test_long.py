@@ -13,6 +13,7 @@ import pytest
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.data.batches import TokenBatches
+from keras_transformer.decoding.batching import padded_width
 from keras_transformer.decoding.searcher import Searcher
 from keras_transformer.models.transformer import Transformer
 from keras_transformer.text.tokenizer import Tokenizer
@@ -117,7 +118,7 @@ def test_two_thousand_translations():
     )
     assert seen[-1] < 1.05 * seen[SETTLED]
     if keras.backend.backend() != "torch":
-        widths = {translator._width(n) for n in range(1, 18)}
+        widths = {padded_width(n, CONFIG.longest) for n in range(1, 18)}
         assert len(traced) <= 2 * len(widths)  # of 1 row and of 8
 
 
