@@ -195,7 +195,7 @@ class Decoder(Stack):
         else:
             matrix = ops.transpose(self.output_projection.kernel)
         bias = self.output_bias
-        return matrix, None if bias is None else ops.convert_to_tensor(bias)
+        return matrix, None if bias is None else ops.cast(bias, "float32")
 
     def empty_cache(self, rows, length):
         """Room for the keys and values of `length` target positions of `rows` rows."""

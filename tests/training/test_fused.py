@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import ON_TORCH, gradient, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, gradient, marked
 
 from keras_transformer.config import TrainingConfig, TransformerConfig
 from keras_transformer.models.transformer import Transformer
@@ -181,7 +181,11 @@ OTHERS = {
     "float16": dict(dtype="mixed_float16"),
 }
 CASES = [pytest.param({}, id="tied")]
-CASES += [pytest.param(OTHERS[name], id=name, marks=ON_TORCH) for name in OTHERS]
+CASES += [pytest.param(OTHERS["own"], id="own", marks=NOT_ON_JAX)]
+CASES += [
+    pytest.param(OTHERS[name], id=name, marks=ON_TORCH)
+    for name in ("bfloat16", "float16")
+]
 
 
 @pytest.mark.parametrize("changes", CASES)
