@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from layer_checks import numpy
+from layer_checks import ON_TORCH, marked, numpy
 
 from keras_transformer.config import TransformerConfig, preset
 from keras_transformer.models.transformer import Transformer
@@ -30,6 +30,7 @@ TABLE_3 = [
 ]
 
 
+@marked(ON_TORCH)
 def test_body_of_every_row_of_table_3_and_of_big():
     """All parameters but the embedding matrix and the position table."""
     for name, changes, millions in (

@@ -27,6 +27,7 @@ from keras_transformer.training.train import train
 one_width = pytest.mark.usefixtures("one_bucket")
 
 
+@marked(ON_TORCH)
 @one_width
 def test_a_run_holds_what_the_documentation_says(tmp_path, corpus, capsys):
     options = dict(
@@ -95,7 +96,7 @@ def test_a_run_keeps_its_languages(trained):
     assert Run.open(trained).config.languages == ["en", "de"]
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_bleu_decides_and_tensorboard_is_written(tmp_path, corpus, capsys):
     recipe = training(epochs=1, monitor="bleu", tensorboard=True, average_last=1)
     train(tmp_path / "run", *corpus, model=MODEL, data=DATA, training=recipe)
@@ -366,7 +367,7 @@ def digits(count, seed):
     return lines, [line[::-1] for line in lines]
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
     """compile, fit for seconds, evaluate, save, load_model: none of `train`."""
     keras.utils.set_random_seed(0)
