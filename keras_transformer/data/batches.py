@@ -136,8 +136,9 @@ class TokenBatches(PlannedBatches):
         layout = self.sentence_format
         around = (layout.around_source, layout.around_labels)
         self.store = store
-        self._lengths = store.lengths
-        self._lengths += np.array(around, self._lengths.dtype)
+        lengths = store.lengths
+        kind = np.min_scalar_type(int(lengths.max()) + max(around))
+        self._lengths = lengths.astype(kind, copy=False) + np.array(around, kind)
 
     def _planned(self, epoch):
         options = (self.batch_tokens, self.seed, epoch, self.shuffle, self.longest)

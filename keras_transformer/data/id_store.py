@@ -67,9 +67,8 @@ class IdStore:
         store = cls(arrays, report)
         for ids, offsets in store._sides:
             sizes_fit = len(offsets) == len(store) + 1 and len(ids) == offsets[-1]
-            is_complete = sizes_fit and offsets[0] == 0
-            for _, part in spans(offsets):
-                is_complete = is_complete and (np.diff(part) > 0).all()
+            rises = all((np.diff(part) > 0).all() for _, part in spans(offsets))
+            is_complete = sizes_fit and offsets[0] == 0 and rises
             expect(is_complete, "folder", f"be a complete {cls.kind}", str(folder))
         return store
 

@@ -73,7 +73,7 @@ class TokenStore(IdStore):
     def lengths(self):
         """Tokens of each source and target, without begin and end: `(n, 2)`.
 
-        Their type has room for what stands around a text, and no more.
+        Their type is the smallest that holds them.
         """
         found = np.empty((len(self), 2), np.min_scalar_type(self.report.longest))
         for side, (_, offsets) in enumerate(self._sides):

@@ -31,10 +31,19 @@ class LayerNorm(keras.layers.LayerNormalization):
     """
 
     def call(self, inputs, training=False):
-        if not training or keras.backend.backend() != "tensorflow":
+        if not training:
             return super().call(inputs)
-        gamma = ops.cast(self.gamma, "float32")
-        beta = ops.cast(self.beta, "float32")
-        normalized = in_one_pass(ops.layer_normalization)
-        outputs = normalized(inputs, gamma, beta, axis=-1, epsilon=self.epsilon)
+        outputs = in_one_pass(ops.layer_normalization)(
+            inputs,
+            as_float32(self.gamma),
+            as_float32(self.beta),
+            axis=tuple(self.axis),
+            epsilon=self.epsilon,
+            rms_scaling=self.rms_scaling,
+        )
         return ops.cast(outputs, self.compute_dtype)
+
+
+def as_float32(weight):
+    """The tensor of a weight; None if there is none."""
+    return None if weight is None else ops.cast(weight, "float32")

@@ -7,6 +7,7 @@ from keras import ops
 
 from ..layers.one_pass import in_one_pass
 from .loss import token_weights
+from .r_drop import check_twice
 
 # Into so many parts a target is cut; each part's logits take another's place.
 PARTS = 8
@@ -100,6 +101,8 @@ def measured(states, matrix, labels, weights, bias, terms, with_slopes=True):
     unit = ops.where(unit > 0.0, unit, 1.0)
 
     def of_rows(arrays):
+        if terms.alpha:
+            check_twice(arrays[1])
         return in_parts(*arrays, matrix, bias, unit, terms, with_slopes)
 
     arrays = (states, labels, weights)
@@ -148,7 +151,7 @@ def in_parts(states, labels, weights, matrix, bias, unit, terms, with_slopes):
         y = ops.reshape(labels[:, begin:end], (-1,))
         w = ops.reshape(weights[:, begin:end], (-1,))
         logits_NV = ops.matmul(x, ops.transpose(kernel))
-        given = (mean_of(x, means), y, w, bias, terms, end - begin)
+        given = (mean_of(x, means), y, w, bias, terms, end - begin, with_slopes)
         found, errors_NV = in_one_pass(of_logits)(logits_NV, *given)
         sums = sums + found
         if with_slopes:
@@ -175,7 +178,7 @@ def mean_of(x, means):
     return ops.sum(ops.cast(x, "float32") * kernel_mean, axis=1) + bias_mean
 
 
-def of_logits(logits_NV, mean, labels, weights, bias, terms, length):
+def of_logits(logits_NV, mean, labels, weights, bias, terms, length, with_errors):
     """The sums of N tokens, and `(N, V)` their errors, the slopes by their logits.
 
     An error is p - (1 - smoothing) one_hot; what is the same for all classes is not in
@@ -188,6 +191,7 @@ def of_logits(logits_NV, mean, labels, weights, bias, terms, length):
         bias: `(V,)` or None.
         terms: those of the loss.
         length: how many tokens of a row are together.
+        with_errors: otherwise None is in their place.
     """
     dtype = logits_NV.dtype
     logits_NV = ops.cast(logits_NV, "float32")
@@ -208,9 +212,6 @@ def of_logits(logits_NV, mean, labels, weights, bias, terms, length):
     if smoothing:
         rest = ops.squeeze(log_z, axis=1) - mean
         losses = (1.0 - smoothing) * nats + smoothing * rest
-    is_label = ops.equal(ops.arange(classes, dtype="int32"), places)
-    at_label = ops.exp(chosen - log_z) - (1.0 - smoothing)
-    errors_NV = ops.where(is_label, at_label, powers_NV / total)
     if alpha:
         divergence, slope_NV = apart(logits_NV - log_z, length)
         same_labels = ops.equal(labels, partner(labels, length))
@@ -218,13 +219,19 @@ def of_logits(logits_NV, mean, labels, weights, bias, terms, length):
         is_twice = ops.logical_and(same_labels, same_weights)
         divergence = ops.where(is_twice, divergence, float("nan"))
         losses = losses + alpha / 2 * divergence
-        errors_NV = errors_NV + alpha / 2 * slope_NV
     # Labels that do not count may be any number.
     losses = ops.where(counts, weights * losses, 0.0)
     is_best = ops.squeeze(chosen >= best, axis=1)
     is_right = ops.logical_and(weights > 0.0, is_best)
     sums = [losses, ops.where(weights > 0.0, nats, 0.0), ops.cast(is_right, "float32")]
     sums = ops.stack([ops.sum(one) for one in sums])
+    if not with_errors:
+        return sums, None
+    is_label = ops.equal(ops.arange(classes, dtype="int32"), places)
+    at_label = ops.exp(chosen - log_z) - (1.0 - smoothing)
+    errors_NV = ops.where(is_label, at_label, powers_NV / total)
+    if alpha:
+        errors_NV = errors_NV + alpha / 2 * slope_NV
     return sums, ops.cast(errors_NV, dtype)
 
 

@@ -42,9 +42,7 @@ class RDropCrossEntropy(LabelSmoothedCrossEntropy):
         self.alpha = alpha
 
     def call(self, y_true, y_pred):
-        rows = y_true.shape[0]
-        is_even = rows is None or rows % 2 == 0
-        expect(is_even, "y_true", "have each row twice", tuple(y_true.shape))
+        check_twice(y_true)
         logits = ops.cast(y_pred, "float32")
         one = ops.log_softmax(logits[0::2], axis=-1)
         other = ops.log_softmax(logits[1::2], axis=-1)
@@ -57,3 +55,10 @@ class RDropCrossEntropy(LabelSmoothedCrossEntropy):
 
     def get_config(self):
         return {**super().get_config(), "alpha": self.alpha}
+
+
+def check_twice(labels):
+    """Raise a `ValueError` if labels `(B, T)` are of an odd number of rows."""
+    rows = labels.shape[0]
+    is_even = rows is None or rows % 2 == 0
+    expect(is_even, "y_true", "have each row twice", tuple(labels.shape))

@@ -118,7 +118,7 @@ def test_two_thousand_translations():
     )
     assert seen[-1] < 1.05 * seen[SETTLED]
     if keras.backend.backend() != "torch":
-        widths = {padded_width(n, CONFIG.longest) for n in range(1, 18)}
+        widths = {padded_width(n, config.longest_source) for n in range(1, 18)}
         assert len(traced) <= 2 * len(widths)  # of 1 row and of 8
 
 
@@ -134,7 +134,8 @@ def test_five_million_pairs():
     found = json.loads(done.stdout[done.stdout.index("{") :])
     print(found)
     assert found["pairs"] == 5_000_000
-    assert found["largest_own_bytes"] < 1e9
+    assert found["largest_resident_bytes"] < 1e9
+    assert found["largest_own_bytes"] < 0.7e9
     # Ten times the best rate at which `base` trains on 2 cores, and twenty times.
     assert found["target_tokens_per_second"] > 10 * 1600
     assert found["target_tokens_read_per_second"] > 20 * 1600

@@ -55,6 +55,16 @@ def test_a_step_learns_the_same_weights_as_keras_own():
     assert np.abs(steps[0][0] - GAMMA).max() > 0.01
 
 
+@pytest.mark.parametrize(
+    "options", [dict(axis=(1, 2)), dict(center=False), dict(scale=False)]
+)
+def test_kerass_options_hold_in_training(options):
+    layer = LayerNorm(**options)
+    np.testing.assert_allclose(
+        numpy(layer(X, training=True)), numpy(layer(X)), atol=1e-6
+    )
+
+
 def test_half_precision_is_computed_in_full():
     half = made(dtype="mixed_bfloat16")(X, training=True)
     assert keras.backend.standardize_dtype(half.dtype) == "bfloat16"

@@ -106,18 +106,24 @@ def test_r_drop_is_that_of_the_logits(length, has_bias):
     found = in_parts(ops.convert_to_tensor(states), ops.convert_to_tensor(matrix))
     expected = of_logits(states, matrix)
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
-    slopes = []
-    for of in (in_parts, of_logits):
-        fixed = ops.convert_to_tensor(matrix)
-        slopes.append(gradient(lambda x: of(x + 0.0, fixed), states))  # noqa: B023
-        fixed = ops.convert_to_tensor(states)
-        slopes.append(gradient(lambda m: of(fixed, m + 0.0), matrix))  # noqa: B023
-    np.testing.assert_allclose(slopes[0], slopes[2], atol=2e-6)
-    np.testing.assert_allclose(slopes[1], slopes[3], atol=2e-6)
+
+    def slopes_of(loss_of):
+        def of_states(x):
+            return loss_of(x + 0.0, ops.convert_to_tensor(matrix))
+
+        def of_matrix(m):
+            return loss_of(ops.convert_to_tensor(states), m + 0.0)
+
+        return gradient(of_states, states), gradient(of_matrix, matrix)
+
+    for found, expected in zip(slopes_of(in_parts), slopes_of(of_logits)):
+        np.testing.assert_allclose(found, expected, atol=2e-6)
     swapped = weights.copy()
     swapped[0] *= 2
     other = FusedLoss(loss, [])(labels, states, (matrix, bias), swapped)
     assert np.isnan(float(other))
+    with pytest.raises(ValueError, match=r"y_true must have each row twice; received"):
+        FusedLoss(loss, [])(labels[:5], states[:5], (matrix, bias), weights[:5])
 
 
 @pytest.mark.parametrize("label", [-1, V])
