@@ -4,8 +4,9 @@
 
 Requests are of 1, 8 and 32 sentences. All that search by beam have beam 4 and the
 penalty length^alpha; the ONNX loop is greedy. Everything is in float32 where the name
-says no other type. Each engine is a process of its own; a first pass, which compiles,
-is not counted, then they take turns. Prints a table, medians over the rounds.
+says no other type. Each engine is a process of its own, and they take turns. The first
+rounds are not counted: there the engines compile, at once or what comes often. Prints a
+table, medians over the others.
 """
 
 import argparse
@@ -134,6 +135,7 @@ def main():
         "--sentences", type=int, default=128, help="only the first so many"
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warm", type=int, default=16, help="rounds before these")
     parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -160,7 +162,7 @@ def main():
             )
             for name in options.engines
         ]
-        answers = take_turns(contenders, options.rounds)
+        answers = take_turns(contenders, options.warm + options.rounds - 1)
         sizes = {name: size_on_disk(places[name], name) for name in options.engines}
     print(heading(["tensorflow", "jax", "torch", "ctranslate2", "onnxruntime"]))
     print(
@@ -174,7 +176,7 @@ def main():
     for name in options.engines:
         seconds = [
             statistics.median(
-                answer[f"seconds of {size}"] for answer in answers[name][1:]
+                answer[f"seconds of {size}"] for answer in answers[name][options.warm :]
             )
             for size in SIZES
         ]

@@ -62,6 +62,7 @@ MAY_NAME_A_BACKEND = {
     "distribution",
     "distribution.training_step",
     "export",
+    "layers.dropout",  # each backend's own way to random bits
     "layers.one_pass",  # XLA for what TensorFlow computes operation by operation
     "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
     "pretrained.checkpoint",  # reads what torch wrote

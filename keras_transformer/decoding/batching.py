@@ -5,6 +5,7 @@ import numpy as np
 from ..data.buckets import bucket_edges
 
 SIZES = (1, 8, 32)  # rows of small batches
+LEFT = (1, 4, 8, 16, 32)  # rows of what is left of a batch, when others are over
 SHORT = 32  # source tokens up to which sentences go together, however short they are
 LONG = 64  # above which a batch has few rows, for the sake of memory
 FEW = 8
@@ -28,9 +29,9 @@ def padded_width(length, longest):
     return next(edge for edge in (*edges[1::2], edges[-1]) if edge >= length)
 
 
-def row_sizes(batch_size):
+def row_sizes(batch_size, sizes=SIZES):
     """The numbers of rows that batches have."""
-    return sorted({*(size for size in SIZES if size < batch_size), batch_size})
+    return sorted({*(size for size in sizes if size < batch_size), batch_size})
 
 
 def batches(lengths, batch_size, longest):

@@ -16,6 +16,8 @@ COMPUTING = threading.Lock()
 # Calls with one set of shapes before they are compiled as a whole, which takes as long
 # as some of them.
 OFTEN = 16
+# Calls that do without what JAX would have to compile first.
+WITHOUT = 4
 
 
 class NoModel:
@@ -58,6 +60,14 @@ def advancing(search, model):
 
         return advancing_steps(search, model)
     return compiled(advance, model)
+
+
+def is_worth_compiling(calls):
+    """Whether to compile what would make a call faster, by how many calls there were.
+
+    JAX compiles each set of shapes at once, for seconds; the others do not.
+    """
+    return keras.backend.backend() != "jax" or calls > WITHOUT
 
 
 def live_sentences(search, state):

@@ -1,13 +1,14 @@
 """A search in compiled pieces, between which batches and caches change their size."""
 
+import collections
 import functools
 
 import numpy as np
 from keras import ops
 
 from . import cache as caches
-from .batching import row_sizes
-from .compiled import advancing, compiled
+from .batching import LEFT, row_sizes
+from .compiled import advancing, compiled, is_worth_compiling
 
 
 class Searcher:
@@ -26,7 +27,8 @@ class Searcher:
 
     def __init__(self, task, model, batch_size):
         self.task = task
-        self._sizes = row_sizes(batch_size)
+        self._sizes = row_sizes(batch_size, LEFT)
+        self._calls = collections.Counter()  # with arrays of these shapes
         self._begin = compiled(task.begin, model)
         self._advance = advancing(task.search, model)
         self._result = compiled(task.search.result)
@@ -39,6 +41,9 @@ class Searcher:
         Args:
             *arrays: those of the task's `begin`.
         """
+        shapes = tuple(array.shape for array in arrays if array is not None)
+        self._calls[shapes] += 1
+        shrinks = is_worth_compiling(self._calls[shapes])
         lengths = iter(self.task.lengths(*arrays))
         length = next(lengths)
         request, state = self._begin(*arrays)
@@ -46,7 +51,7 @@ class Searcher:
         places = np.arange(len(arrays[0]))  # in the batch, of each sentence searched
         while True:
             smaller = [size for size in self._sizes if size < len(places)]
-            fewer = max(smaller, default=0)
+            fewer = max(smaller, default=0) if shrinks else 0
             limits = (np.int32(length), np.int32(fewer))
             state, live = self._advance(request, state, *limits)
             is_live = ops.convert_to_numpy(live)

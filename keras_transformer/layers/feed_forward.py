@@ -9,6 +9,7 @@ from ..config import (
     expect,
     one_of,
 )
+from .dense import Dense
 from .transformer_layer import TransformerLayer
 
 
@@ -55,9 +56,8 @@ class FeedForward(TransformerLayer):
         self.contract = self._dense("contract", x_shape[-1], wide_shape)
 
     def _dense(self, name, units, input_shape, activation=None):
-        dense = keras.layers.Dense
         options = dict(use_bias=self.use_bias, name=name)
-        layer = self.make(dense, units, activation, **options)
+        layer = self.make(Dense, units, activation, **options)
         layer.build(input_shape)
         return layer
 

@@ -6,6 +6,8 @@ import keras
 from keras import ops
 
 from ..config import expect
+from .dense import Dense
+from .dropout import Dropout
 from .masks import (
     both,
     causal_mask,
@@ -124,13 +126,12 @@ class MultiHeadAttention(TransformerLayer):
         self.value = self._projection("value", values, source_shape)
         heads_shape = (*x_shape[:-1], self.num_heads * self.value_dim)
         self.output_projection = self._projection("output", x_shape[-1], heads_shape)
-        self.drop = self.make(keras.layers.Dropout, self.dropout, name="drop")
+        self.drop = self.make(Dropout, self.dropout, name="drop")
 
     def _projection(self, name, units, input_shape):
         # All heads are in one matrix: Glorot's initial scale is meant for that, not for
         # a kernel of three axes.
-        dense = keras.layers.Dense
-        layer = self.make(dense, units, use_bias=self.use_bias, name=name)
+        layer = self.make(Dense, units, use_bias=self.use_bias, name=name)
         layer.build(input_shape)
         return layer
 

@@ -3,6 +3,7 @@
 import keras
 
 from ..config import one_of
+from .dropout import Dropout
 from .layer_norm import LayerNorm
 from .transformer_layer import TransformerLayer
 
@@ -58,7 +59,7 @@ class Residual(TransformerLayer):
         epsilon = self.layer_norm_epsilon
         self.norm = self.make(NORMS[self.norm_kind], epsilon=epsilon, name="norm")
         self.norm.build(x_shape)
-        self.drop = self.make(keras.layers.Dropout, self.dropout, name="drop")
+        self.drop = self.make(Dropout, self.dropout, name="drop")
 
     def prepare(self, x):
         """What the sub-layer reads."""

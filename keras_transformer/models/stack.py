@@ -5,6 +5,7 @@ import dataclasses
 import keras
 
 from ..config import config_from
+from ..layers.dropout import Dropout
 from ..layers.positional_embedding import PositionalEmbedding
 from ..layers.relative_bias import RelativeBias
 from ..layers.residual import NORMS
@@ -87,7 +88,7 @@ class Stack(ConfiguredLayer):
         if embedding is None:
             embedding = make_embedding(config, self.side, dtype=self.dtype_policy)
         self.embedding = embedding
-        self.drop = self.make(keras.layers.Dropout, config.dropout, name="drop")
+        self.drop = self.make(Dropout, config.dropout, name="drop")
         self.blocks = self.make_blocks()
         self.relative_bias = self._relative_bias()
         self.embedding_norm = self._norm("embedding_norm", config.embedding_norm)

@@ -1,6 +1,6 @@
 import pytest
 
-from keras_transformer.decoding.batching import batches, row_sizes
+from keras_transformer.decoding.batching import LEFT, batches, row_sizes
 
 
 def shapes(lengths, batch_size=64):
@@ -13,6 +13,7 @@ def shapes(lengths, batch_size=64):
 def test_a_small_request_has_few_rows():
     assert row_sizes(64) == [1, 8, 32, 64]
     assert row_sizes(7) == [1, 7]
+    assert row_sizes(20, LEFT) == [1, 4, 8, 16, 20]
     for number, rows in ((1, 1), (2, 8), (9, 32), (32, 32), (33, 64)):
         ((_, found, _),) = shapes([5] * number)
         assert found == rows

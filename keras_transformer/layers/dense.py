@@ -1,0 +1,37 @@
+"""The dense layer as Keras has it, faster in training on JAX."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_transformer")
+class Dense(keras.layers.Dense):
+    """Keras's `Dense`, on JAX a product of two matrices: `y = act(x W + b)`.
+
+    The gradient of W sums over all axes of x but the last. Where there are several, XLA
+    copies transposed arrays for it on processors: an eighth of a small model's step.
+
+    Args:
+        **kwargs: those of `keras.layers.Dense`.
+
+    Call arguments:
+        inputs: `(..., D)`.
+
+    Returns:
+        y, `(..., units)`.
+
+    Examples:
+        >>> tuple(Dense(7)(np.ones((2, 3, 5))).shape)
+        (2, 3, 7)
+    """
+
+    def call(self, inputs, training=None):
+        if keras.backend.backend() != "jax":
+            return super().call(inputs, training)
+        *axes, width = ops.shape(inputs)
+        outputs = super().call(ops.reshape(inputs, (-1, width)), training)
+        return ops.reshape(outputs, (*axes, self.units))
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        # Keras quantizes no subclass of its own, which may compute something else.
+        return super().quantize(mode, type_check=False, config=config)
