@@ -36,8 +36,9 @@ class Translator(BaseTranslator):
     In float32 each sentence gets the same translation whatever is translated with it;
     in half precision rounding may depend on the shape of the batch. Sentences are
     sorted by length inside, and the compiled search meets few shapes: 1, 8, 32 or
-    `batch_size` rows, and every second bucket edge of source tokens. Threads may share
-    a translator: they take turns, batch by batch.
+    `batch_size` rows, for what is left of a batch also 4 and 16, and every second
+    bucket edge of source tokens. Threads may share a translator: they take turns, batch
+    by batch.
 
     Args:
         model: a `Transformer`, or an `Ensemble` of some.

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ..layers.decoder_block import DecoderBlock
+from ..layers.dense import Dense
 from ..layers.masks import as_positions, both, causal_mask, documents, positions_of
 from .stack import Stack
 
@@ -69,7 +70,7 @@ class Decoder(Stack):
         width = self.config.d_model
         if not self.config.tie_output:
             self.output_projection = self.make(
-                keras.layers.Dense,
+                Dense,
                 size,
                 use_bias=False,
                 kernel_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),

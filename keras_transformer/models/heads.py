@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from ..config import expect
+from ..layers.dense import Dense
 from ..layers.feed_forward import activation_of
 from ..layers.masks import padding_mask
 from ..layers.residual import NORMS
@@ -206,7 +207,7 @@ class MaskedLanguageModel(ConfiguredLayer):
         shape = (*token_ids_shape, config.d_model)
         activation = activation_of(config.activation)
         options = dict(activation=activation, name="transform")
-        self.transform = self.make(keras.layers.Dense, config.d_model, **options)
+        self.transform = self.make(Dense, config.d_model, **options)
         self.transform.build(shape)
         kind = NORMS[config.norm]
         self.norm = self.make(kind, epsilon=config.layer_norm_epsilon, name="norm")
