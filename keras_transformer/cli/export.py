@@ -21,6 +21,11 @@ FLAGS = {
         default=argparse.SUPPRESS,
         help="how ctranslate2 or keras (float32, int8) stores weights",
     ),
+    "--xla": dict(
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="saved_model: XLA compiles the search of short texts",
+    ),
 }
 WITH_TENSORFLOW = ("saved_model", "onnx", "kerashub")
 GROUPS = {"search: saved_model's own; ctranslate2's default": DecodingConfig}
@@ -37,6 +42,9 @@ def run(options):
         is_right = to in ("ctranslate2", "keras")
         expect(is_right, "--to", "be ctranslate2 or keras with --quantization", to)
         changes["quantization"] = options.quantization
+    if "xla" in options:
+        expect(to == "saved_model", "--to", "be saved_model with --xla", to)
+        changes["xla"] = options.xla
     out = options.out
     if to == "kerashub":
         from ..kerashub.presets import from_run as write

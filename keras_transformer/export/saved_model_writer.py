@@ -12,6 +12,7 @@ from ..runs.child_process import given_task
 from ..runs.run import Run
 from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat
+from .compiled_search import compiled_search, requests_of_all_shapes, widths_up_to
 from .graph_tokenizer import graph_tokenizer
 
 # Positions of the cache at first; it doubles when a translation gets longer.
@@ -23,7 +24,7 @@ SIGNATURES = ("serving_default", "n_best")
 class TextToText(tf.Module):
     """What is saved: two signatures around one search."""
 
-    def __init__(self, model, tokenizers, config):
+    def __init__(self, model, tokenizers, config, xla):
         super().__init__()
         self._extra_length = config.extra_length
         self._format = SentenceFormat.of(*tokenizers)
@@ -36,13 +37,16 @@ class TextToText(tf.Module):
         stages = {min(FIRST_STAGE * 2**n, self._longest) for n in range(32)}
         # As an attribute the model would be saved as well, with a second copy of its
         # weights.
+        task = (model, config)
+        prefix = self._format.target_prefix
         self._search = functools.partial(
-            translate_ids,
-            model,
-            config,
-            lengths=sorted(stages),
-            target_prefix=self._format.target_prefix,
+            translate_ids, *task, lengths=sorted(stages), target_prefix=prefix
         )
+        self.widths = widths_up_to(self._longest_source) if xla else []
+        if xla:
+            self._search = compiled_search(
+                self._search, self.widths, *task, target_prefix=prefix
+            )
         self._weights = [variable.value for variable in model.weights]
 
     @tf.function(autograph=False, input_signature=[TEXT])
@@ -76,13 +80,18 @@ class TextToText(tf.Module):
         scores = tf.where(nothing, 0.0, scores)
         return {"translations": texts, "scores": scores, "ids": ids}
 
+    def width_of(self, text):
+        """How many tokens a text has in the model's array."""
+        ids = self._source.tokenize([text])
+        return int(ids.row_lengths()[0]) + self._format.around_source
+
     def _count(self, ids):
         """How many ids of each row are no padding."""
         is_real = ids != self._format.special.pad
         return tf.reduce_sum(tf.cast(is_real, tf.int32), axis=-1)
 
 
-def write_warm_up(folder, sources):
+def write_warm_up(folder, requests):
     """Write requests that TensorFlow Serving answers for itself before it takes others.
 
     So nobody waits for the first one.
@@ -91,7 +100,7 @@ def write_warm_up(folder, sources):
 
     folder.mkdir()
     with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
-        for texts, signature in itertools.product(sources, SIGNATURES):
+        for texts, signature in itertools.product(requests, SIGNATURES):
             log = PredictionLog()
             request = log.predict_log.request
             request.model_spec.name = "translator"
@@ -101,14 +110,16 @@ def write_warm_up(folder, sources):
 
 
 def main():
-    path, out, search, sources = given_task()
+    path, out, search, xla, sources = given_task()
     run = Run.open(path)
     search = DecodingConfig(**search)
-    module = TextToText(run.model("float32"), run.tokenizers, search)
+    module = TextToText(run.model("float32"), run.tokenizers, search, xla)
     signatures = {name: getattr(module, name) for name in SIGNATURES}
     saved = Path(out) / "1"
     tf.saved_model.save(module, str(saved), signatures=signatures)
-    write_warm_up(saved / "assets.extra", sources)
+    texts = itertools.chain(*sources)
+    requests = requests_of_all_shapes(texts, module.widths, module.width_of)
+    write_warm_up(saved / "assets.extra", [*sources, *requests])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ WRITER = "keras_transformer.export.saved_model_writer"
 READER = Path(__file__).with_name("saved_model_reader.py")
 
 
-def saved_model(run, out, overwrite=False, **decoding):
+def saved_model(run, out, overwrite=False, xla=False, **decoding):
     """Write a SavedModel for TensorFlow Serving: from text to text in one graph.
 
     `out/1/` is the version that TensorFlow Serving loads, with warm-up requests;
@@ -49,6 +49,10 @@ def saved_model(run, out, overwrite=False, **decoding):
             of its own.
         out: directory to make.
         overwrite: replace an export that is there.
+        xla: have XLA compile the search of up to 32 texts of up to 64 tokens, once for
+            each of nine shapes, for some seconds each: the warm-up requests have them
+            all. TensorFlow Serving does so with `--xla_cpu_compilation_enabled`, and
+            answers with an error without it.
         **decoding: the fields of `DecodingConfig` that say how to search; sampling is
             not offered.
 
@@ -75,10 +79,10 @@ def saved_model(run, out, overwrite=False, **decoding):
     with export as (aside, about):
         batches = check_batches(run)
         texts = [batch.sources for batch in batches]
-        task = [str(run.path), str(aside), decoding, texts]
+        task = [str(run.path), str(aside), decoding, xla, texts]
         run_under_tensorflow("-m", WRITER, task=task)
         check = compare_scores(run, aside / "1", search, batches)
-        about |= dict(decoding=search, check=check)
+        about |= dict(decoding=search, xla=xla, check=check)
     return check
 
 

@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from keras_transformer.cli.parser import build_parser
 from keras_transformer.config import DecodingConfig
 from keras_transformer.export import to_saved_model
 from keras_transformer.runs.run import Run
+from keras_transformer.text.sentence_format import SentenceFormat
 from keras_transformer.text.special_tokens import PAD
 
 # What is exported are the arrays of a run, whatever backend wrote them.
@@ -53,16 +55,24 @@ def ask(folder, requests):
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def operations(folder):
-    """The names of all operations of a SavedModel."""
+def graph_of(folder):
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString(
         (folder / "saved_model.pb").read_bytes()
     )
-    graph = saved.meta_graphs[0].graph_def
-    return {node.op for node in graph.node} | {
-        node.op for f in graph.library.function for node in f.node_def
+    return saved.meta_graphs[0].graph_def
+
+
+def functions(folder):
+    """The functions of a SavedModel."""
+    return graph_of(folder).library.function
+
+
+def operations(folder):
+    """The names of all operations of a SavedModel."""
+    return {node.op for node in graph_of(folder).node} | {
+        node.op for f in functions(folder) for node in f.node_def
     }
 
 
@@ -152,20 +162,62 @@ def test_what_is_in_the_directory(saved):
     assert len(check["shapes"]) == 2
 
 
-def test_warm_up_requests_are_answered(saved):
+def warm_up_requests(folder):
+    """The (signature, inputs) that TensorFlow Serving answers before all others."""
     import tensorflow as tf
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-    path = saved / "1" / "assets.extra" / "tf_serving_warmup_requests"
+    path = folder / "1" / "assets.extra" / "tf_serving_warmup_requests"
     asked = []
     for record in tf.data.TFRecordDataset(str(path)):
         request = PredictionLog.FromString(record.numpy()).predict_log.request
         texts = tf.make_ndarray(request.inputs["text"])
         inputs = {"text": [text.decode() for text in texts]}
         asked.append((request.model_spec.signature_name, inputs))
+    return asked
+
+
+def test_warm_up_requests_are_answered(saved):
+    asked = warm_up_requests(saved)
     assert {name for name, _ in asked} == {"serving_default", "n_best"}
     answers = ask(saved / "1", asked)
     assert [len(answer.popitem()[1]) for answer in answers] == [1, 1, 4, 4]
+
+
+def test_xla_compiles_the_search(varied, saved, tmp_path):
+    """The same answers, and a warm-up that has every shape that is compiled."""
+    from keras_transformer.export.compiled_search import ROWS, WIDTHS
+
+    export.saved_model(varied, tmp_path / "out", xla=True, **SEARCH)
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["xla"] is True
+    compiled = tmp_path / "out" / "1"
+    found = [f.attr["_XlaMustCompile"].b for f in functions(compiled)]
+    assert sum(found) == len(WIDTHS) and not any(
+        f.attr["_XlaMustCompile"].b for f in functions(saved / "1")
+    )
+
+    texts = [*sentences(32, seed=5, longest=35), "", "a " * 60, "a man"]
+    parts = (texts[:1], texts[1:8], texts[26:], texts)  # the last is for the graph
+    requests = [("n_best", {"text": part}) for part in parts]
+    answers = zip(ask(saved / "1", requests), ask(compiled, requests), strict=True)
+    for graph, xla in answers:
+        np.testing.assert_allclose(xla["scores"], graph["scores"], atol=1e-4)
+        assert xla["ids"] == graph["ids"]
+        assert xla["translations"] == graph["translations"]
+
+    source, target = Run.open(varied).tokenizers
+    form = SentenceFormat.of(source, target)
+    asked = [inputs["text"] for _, inputs in warm_up_requests(tmp_path / "out")]
+    shapes = {
+        (len(rows), max(len(form.source(ids)) for ids in source.encode(rows)))
+        for rows in asked
+    }
+    widths = [16, 32, 44]  # of a model of 44 positions
+    assert {
+        (rows, min(width for width in widths if width >= tokens))
+        for rows, tokens in shapes
+        if rows in ROWS
+    } == set(itertools.product(ROWS, widths))
 
 
 @pytest.fixture(scope="module")
