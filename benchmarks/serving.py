@@ -28,6 +28,7 @@ ENGINES = [
     *KERAS,
     MARIAN,
     "SavedModel",
+    "SavedModel by XLA",
     *(f"CTranslate2 {name}" for name in QUANTIZATIONS),
     "ONNX, greedy",
 ]
@@ -40,8 +41,8 @@ def write_export(name, run, folder):
     if name in (*KERAS, MARIAN):
         return run
     out = folder / name
-    if name == "SavedModel":
-        export.saved_model(run, out, penalty="power")
+    if name.startswith("SavedModel"):
+        export.saved_model(run, out, xla=name.endswith("XLA"), penalty="power")
     elif name.startswith("CTranslate2"):
         export.ctranslate2(run, out, name.split()[1])
     else:
@@ -56,7 +57,7 @@ def engine(name, place):
         return our_translate(place, "float32", config)
     if name == MARIAN:
         return marian_translate(place, "float32", config)
-    if name == "SavedModel":
+    if name.startswith("SavedModel"):
         import tensorflow as tf
         import tensorflow_text  # noqa: F401
 

@@ -28,6 +28,7 @@ RANKS = {
     "decoding": 5,
     "distribution": 5,
     "training.fused": 5,
+    "training.fused_adam": 5,
     "training.loss": 5,
     "training.metrics": 5,
     "training.optimizer": 5,
@@ -66,6 +67,7 @@ MAY_NAME_A_BACKEND = {
     "layers.one_pass",  # XLA for what TensorFlow computes operation by operation
     "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
     "pretrained.checkpoint",  # reads what torch wrote
+    "training.fused_adam",  # kernels that Keras's Adam does not use
 }
 # The searches know a step function and no model; nor do they know who calls them.
 SEARCHES = {

@@ -21,6 +21,8 @@ from .window import attend_in_blocks, window_mask
 
 # Finite, so that a row with nothing to attend to gives the mean of its values, not NaN.
 MASKED_SCORE = -1e9
+# Keys up to which all scores at once are faster than a kernel that never holds them.
+SHORT = 256
 
 
 def flash_attention():
@@ -34,6 +36,17 @@ def flash_attention():
         if first.startswith("tpu"):
             return False
     return None
+
+
+def fused_is_slow(query_BTNH, keys):
+    """Whether plain products are faster than the backend's fused attention.
+
+    In half precision the gradient of PyTorch's on processors takes ten times as long.
+    """
+    is_half = keras.backend.standardize_dtype(query_BTNH.dtype) != "float32"
+    if keras.backend.backend() != "torch" or not is_half or keys > SHORT:
+        return False
+    return query_BTNH.device.type == "cpu"
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -50,7 +63,8 @@ class MultiHeadAttention(TransformerLayer):
         value_dim: size of one head's values (d_v); `key_dim` when absent.
         dropout: rate on the attention weights, 0 in the paper. Above 0 the weights are
             computed one by one in training; at 0 the backend's fused attention does the
-            work, unless `value_dim` is not `key_dim` or the scores are asked for.
+            work where it is fast, unless `value_dim` is not `key_dim` or the scores are
+            asked for.
         use_bias: biases in the four projections; the paper's have none.
         num_key_value_heads: number of key and value heads G, each for N / G consecutive
             heads of queries; N when absent.
@@ -196,7 +210,8 @@ class MultiHeadAttention(TransformerLayer):
         """The gathered values `(B, T, N, H)`, by a fused attention where it can be."""
         is_dropping = self.dropout > 0 and training
         has_one_size = self.key_dim == self.value_dim
-        if has_one_size and not is_dropping and bias is None:
+        is_slow = fused_is_slow(query_BTNH, key_BSGH.shape[1])
+        if has_one_size and not is_dropping and bias is None and not is_slow:
             sharing = self.num_heads // self.num_key_value_heads
             if sharing > 1:
                 key_BSGH = ops.repeat(key_BSGH, sharing, axis=2)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from ..layers.one_pass import in_one_pass
+from ..layers.one_pass import in_one_pass, replaced_in_rows
 from .loss import token_weights
 from .r_drop import check_twice
 
@@ -227,9 +227,8 @@ def of_logits(logits_NV, mean, labels, weights, bias, terms, length, with_errors
     sums = ops.stack([ops.sum(one) for one in sums])
     if not with_errors:
         return sums, None
-    is_label = ops.equal(ops.arange(classes, dtype="int32"), places)
     at_label = ops.exp(chosen - log_z) - (1.0 - smoothing)
-    errors_NV = ops.where(is_label, at_label, powers_NV / total)
+    errors_NV = replaced_in_rows(powers_NV / total, places, at_label)
     if alpha:
         errors_NV = errors_NV + alpha / 2 * slope_NV
     return sums, ops.cast(errors_NV, dtype)

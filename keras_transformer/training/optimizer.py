@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from ..layers.one_pass import in_one_pass
+from . import fused_adam
+
 
 class GradientTransform:
     """What training needs of an optimizer and Keras has no hook for.
@@ -67,8 +70,20 @@ class GradientTransform:
         return super()._all_reduce_sum_gradients(grads_and_vars)
 
 
-class AdamWithNorm(keras.optimizers.Adam):
-    """Keras's Adam that remembers the global norm of the gradients it was given."""
+def global_norm(arrays):
+    return ops.norm(ops.stack([ops.norm(array) for array in arrays]))
+
+
+# What Keras makes of its Adam. Under PyTorch that is another class, which updates all
+# weights together.
+KerasAdam = type(keras.optimizers.Adam())
+
+
+class FastAdam(KerasAdam):
+    """Keras's Adam, by kernels that pass over memory once.
+
+    It remembers the global norm of the gradients that it was given.
+    """
 
     def build(self, variables):
         if self.built:
@@ -79,12 +94,36 @@ class AdamWithNorm(keras.optimizers.Adam):
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)
         present = [ops.cast(grad, "float32") for grad in grads if grad is not None]
-        squares = [ops.sum(ops.square(grad)) for grad in present]
-        self.gradient_norm.assign(ops.sqrt(sum(squares)))
+        self.gradient_norm.assign(in_one_pass(global_norm)(present))
+
+    @property
+    def _constants(self):
+        return self.beta_1, self.beta_2, self.epsilon
+
+    def update_step(self, gradient, variable, learning_rate):
+        if keras.backend.backend() != "tensorflow" or self.amsgrad:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        place = self._get_variable_index(variable)
+        state = (self._momentums[place].value, self._velocities[place].value)
+        how = (learning_rate, self.iterations, self._constants)
+        fused_adam.on_tensorflow(variable, gradient, *state, *how)
+
+    def _parallel_update_step(self, grads, variables, learning_rate):
+        # Under PyTorch, in place of `update_step`.
+        weights = [variable.value for variable in variables]
+        if self.amsgrad or weights[0].device.type != "cpu":
+            super()._parallel_update_step(grads, variables, learning_rate)
+            return
+        places = [self._get_variable_index(variable) for variable in variables]
+        momenta = [self._momentums[place].value for place in places]
+        velocities = [self._velocities[place].value for place in places]
+        how = (float(learning_rate), int(self.iterations), self._constants)
+        fused_adam.on_torch(weights, grads, momenta, velocities, *how)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
-class Adam(GradientTransform, AdamWithNorm):
+class Adam(GradientTransform, FastAdam):
     """Keras's Adam, for one device and for several.
 
     It remembers the global norm of the last gradient, before any clipping, as

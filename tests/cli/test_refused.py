@@ -29,7 +29,10 @@ pytestmark = ON_TORCH
         ("translate RUN A --prefix B --prefix-file C", "--prefix must be absent with"),
         ("evaluate RUN --source A --n-best 2", "--n-best must be absent without"),
         ("export RUN A --to onnx --quantization int8", "--to must be ctranslate2 or"),
-        ("export RUN A --to onnx --xla", "--to must be saved_model with --xla; received"),
+        (
+            "export RUN A --to onnx --xla",
+            "--to must be saved_model with --xla; received",
+        ),
         ("train NEW --source A --model-devices 2", "--model-devices must be absent"),
         ("train NEW --target A", "--target must be absent without --source"),
         ("train NEW --pairs none.po", "--pairs must be a file or a folder that exists"),

@@ -21,15 +21,17 @@ def test_papers_adam():
     assert adam.global_clipnorm == 2.0
 
 
-@pytest.mark.parametrize("clipping", [None, 0.5])
-def test_it_is_keras_adam_that_remembers_the_norm_before_clipping(clipping):
+@pytest.mark.parametrize(
+    "changes", [{}, {"global_clipnorm": 0.5}, {"epsilon": 0.5}, {"amsgrad": True}]
+)
+def test_it_is_keras_adam_that_remembers_the_norm_before_clipping(changes):
     first = [np.array([3.0, 0.0]), np.array([[4.0]])]
     second = [np.ones(2), np.ones((1, 1))]
-    options = dict(global_clipnorm=clipping, weight_decay=0.01)
+    options = dict(weight_decay=0.01, **changes)
     weights = []
     for kind in (Adam, keras.optimizers.Adam):
         optimizer = kind(0.1, **options)
-        variables = [keras.Variable(np.ones(2)), keras.Variable(np.ones((1, 1)))]
+        variables = [keras.Variable(np.ones(s, "float32")) for s in (2, (1, 1))]
         for own in (first, second):
             gradients = [ops.convert_to_tensor(g, "float32") for g in own]
             optimizer.apply(gradients, variables)
@@ -38,7 +40,8 @@ def test_it_is_keras_adam_that_remembers_the_norm_before_clipping(clipping):
                 assert float(optimizer.gradient_norm) == pytest.approx(norm, rel=1e-6)
         weights.append([ops.convert_to_numpy(variable) for variable in variables])
     for ours, theirs in zip(*weights):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+        # Keras computes 1 - beta_2^t in float32: its updates are right to 3e-5.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 @pytest.mark.parametrize("batches, steps", [(5, 3), (4, 2), (1, 1000)])
