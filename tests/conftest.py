@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What JAX compiles is shared by the processes of one session, and by no other.
 PROGRAMS = tempfile.TemporaryDirectory(prefix="programs-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", PROGRAMS.name)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # More, in several workers, wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

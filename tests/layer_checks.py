@@ -14,6 +14,8 @@ from keras import ops, tree
 ON_TORCH = [] if keras.backend.backend() == "torch" else [pytest.mark.slow]
 # Of what JAX compiles longest, and the other two show.
 NOT_ON_JAX = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
+OTHER_SEARCHES = [pytest.param(name, marks=ON_TORCH) for name in ("greedy", "sampling")]
+SEARCHES = ["beam", *OTHER_SEARCHES]
 
 
 def marked(marks):

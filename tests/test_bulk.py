@@ -139,6 +139,7 @@ def test_an_error_is_the_workers_and_leaves_nothing(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_keras_translates_in_workers_as_in_one_process(
     address, trained, corpus, tmp_path, monkeypatch
 ):

@@ -20,7 +20,7 @@ import numpy as np
 import pair_files
 import pytest
 import small
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from layer_checks import ON_TORCH, marked
 
 import keras_transformer
 from keras_transformer.cli.flags import read_toml
@@ -237,13 +237,8 @@ def test_commands_of_console_blocks_are_spelled_right():
             assert command.startswith(expected), command
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(p, marks=NOT_ON_JAX if p == "README.md" else ON_TORCH)
-        for p in PYTHON
-    ],
-)
+@marked(ON_TORCH)
+@pytest.mark.parametrize("page", PYTHON)
 def test_python_runs(page, place, capsys, monkeypatch):
     def cut(split):
         return [f"{FILES[split][0]}.{language}" for language in ("en", "de")]

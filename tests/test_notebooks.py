@@ -36,9 +36,16 @@ def outputs(notebook):
 
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
-# What they show has tests of its own: tests/decoding, tests/plots, tests/export and
-# tests/distribution.
-LONG = ("3_attention", "4_serving", "5_scaling", "6_kerashub", "7_one_stack")
+# What they show has tests of its own: tests/cli, tests/decoding, tests/plots,
+# tests/export and tests/distribution.
+LONG = (
+    EVERY_BACKEND,
+    "3_attention",
+    "4_serving",
+    "5_scaling",
+    "6_kerashub",
+    "7_one_stack",
+)
 
 
 def marks(name):

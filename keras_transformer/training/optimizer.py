@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from ..layers.one_pass import in_one_pass
 from . import fused_adam
 
 
@@ -70,10 +69,6 @@ class GradientTransform:
         return super()._all_reduce_sum_gradients(grads_and_vars)
 
 
-def global_norm(arrays):
-    return ops.norm(ops.stack([ops.norm(array) for array in arrays]))
-
-
 # What Keras makes of its Adam. Under PyTorch that is another class, which updates all
 # weights together.
 KerasAdam = type(keras.optimizers.Adam())
@@ -94,7 +89,8 @@ class FastAdam(KerasAdam):
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)
         present = [ops.cast(grad, "float32") for grad in grads if grad is not None]
-        self.gradient_norm.assign(in_one_pass(global_norm)(present))
+        norms = [ops.norm(grad) for grad in present]
+        self.gradient_norm.assign(ops.norm(ops.stack(norms)))
 
     @property
     def _constants(self):

@@ -12,7 +12,7 @@ import pytest
 from cases import ALONE, CONFIG, ids
 from fresh import ORDERS
 from keras import ops
-from layer_checks import ON_TORCH
+from layer_checks import ON_TORCH, marked
 
 import keras_transformer
 from keras_transformer.config import TrainingConfig
@@ -102,6 +102,7 @@ def test_in_whatever_order_the_packages_are_imported(order, folder):
     assert result.stdout == "opened\n", result.stderr[-2000:]
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "backend", [b for b in BACKENDS if b != keras.backend.backend()]
 )

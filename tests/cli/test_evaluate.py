@@ -18,6 +18,7 @@ def test_scores_as_text_and_as_json(run, main):
     assert "8 sentences, " in text
 
 
+@marked(ON_TORCH)
 def test_the_tokenisation_is_chosen_or_given(run, tmp_path, capsys):
     (tmp_path / "test.tsv").write_text("A man.\t一个男人在街上骑自行车。\n", "utf-8")
     command = ["evaluate", str(run), "--source", str(tmp_path / "test.tsv")]

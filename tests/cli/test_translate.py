@@ -4,7 +4,7 @@ import inspect
 import io
 
 import keras
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from layer_checks import ON_TORCH, marked
 
 from keras_transformer.cli import main as cli
 from keras_transformer.models.decoder import Decoder
@@ -19,7 +19,7 @@ def test_arguments(run, main):
     assert main("translate", run, *SEARCH, "Two dogs run.").splitlines() == both[1:]
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_files_and_standard_input(run, main, tmp_path, monkeypatch):
     source = tmp_path / "in.txt"
     source.write_text("\n".join(SENTENCES))
@@ -43,7 +43,7 @@ def test_n_best(run, main):
     assert float(rows[0][1]) >= float(rows[1][1])
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_alignments_and_token_scores_are_columns(run, main):
     columns = ["--alignments", "--token-scores", *SEARCH]
     rows = main("translate", run, "A man sits.", "", "Dogs run.", *columns).split("\n")

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import randomise
+from layer_checks import ON_TORCH, SEARCHES, marked, randomise
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.decoding.attention import aligning, links, words_of
@@ -109,6 +109,7 @@ def test_alignments_are_the_largest_weights_of_the_last_layer_but_one(translator
     assert translator.alignments([source], [target]) == [sorted(expected)]
 
 
+@marked(ON_TORCH)
 def test_alignments_do_not_depend_on_the_batch_and_take_hypotheses(translator):
     sources = [*LINES, "", "a bike", "horse"] * 2
     best = [found[0] for found in translator.hypotheses(sources)]
@@ -191,7 +192,7 @@ def test_bad_arguments_are_refused(translator):
         translator.alignments("a man", ["a"])
 
 
-@pytest.mark.parametrize("search", ["beam", "greedy", "sampling"])
+@pytest.mark.parametrize("search", SEARCHES)
 def test_token_scores_add_up_to_the_score(translator, search):
     options = dict(search=search, n_best=1 if search == "greedy" else 2)
     config = dataclasses.replace(

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, marked, randomise
+from layer_checks import NOT_ON_JAX, SEARCHES, marked, randomise
 
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig, TransformerConfig
@@ -41,7 +41,7 @@ def marks_in(markup, text):
     return sorted(match[0] for match in markup._marks.finditer(text))
 
 
-@pytest.mark.parametrize("search", ["beam", "greedy", "sampling"])
+@pytest.mark.parametrize("search", SEARCHES)
 def test_whatever_a_model_says_markup_is_that_of_the_source(translator, search):
     """The weights are random: only the search can hold it."""
     config = DecodingConfig(search=search, n_best=1)
@@ -66,6 +66,7 @@ def test_terms_of_a_glossary_are_there_beside_markup(translator):
         assert marks_in(short.markup, found.text) == marks_in(short.markup, text)
 
 
+@marked(NOT_ON_JAX)
 def test_a_sentence_is_translated_the_same_alone(translator):
     together = translator(TEXTS)
     assert [translator(text) for text in TEXTS] == together

@@ -21,7 +21,9 @@ SEARCHES = {
 NEVER = 1 << 30
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize(
+    "search", ["beam", "sampling", pytest.param("greedy", marks=pytest.mark.slow)]
+)
 def test_two_requests_of_one_shape(model, tokenizer, sentences, monkeypatch, search):
     found = []
     for often in (NEVER, 0):

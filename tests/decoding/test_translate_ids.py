@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from keras import ops
+from layer_checks import SEARCHES
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.compiled import compiled
@@ -21,7 +22,7 @@ def token_log_probs(model, row, ids):
     return chosen[np.arange(len(ids)), ids]
 
 
-@pytest.mark.parametrize("search", ["beam", "greedy", "sampling"])
+@pytest.mark.parametrize("search", SEARCHES)
 def test_one_mechanism_of_forced_tokens(model, strip, search):
     """The format's prefix costs nothing, a sentence's own is charged."""
     n_best = 1 if search == "greedy" else 2

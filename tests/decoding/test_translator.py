@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH, marked
+from layer_checks import ON_TORCH, SEARCHES, marked
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.decoding.base_translator import Hypothesis
@@ -40,7 +40,7 @@ def same(some, others):
         np.testing.assert_allclose([found.score for found in one], scores, atol=1e-4)
 
 
-@pytest.mark.parametrize("search", ["beam", "greedy", "sampling"])
+@pytest.mark.parametrize("search", SEARCHES)
 def test_translation_is_the_same_alone_and_in_batches_of_7_and_64(
     make, sentences, search
 ):
@@ -94,6 +94,7 @@ def test_n_best_is_sorted_and_different(make, sentences, search):
         assert scores == sorted(scores, reverse=True)
 
 
+@marked(ON_TORCH)
 def test_seed_changes_the_sample(model, tokenizer, sentences):
     def sample(seed):
         config = dataclasses.replace(CONFIG, search="sampling", seed=seed)
@@ -181,6 +182,7 @@ def test_long_sentence_is_cut_with_one_warning(translator):
         translator("bike")
 
 
+@marked(ON_TORCH)
 def test_stream_is_lazy_and_complete(make, sentences):
     translator = make(batch_size=1, search="greedy")
     texts = sentences(9)
@@ -239,6 +241,7 @@ class Column:
         return iter(self.texts)
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "given",
     [iter, tuple, np.array, Column, dict.fromkeys, lambda texts: map(str, texts)],

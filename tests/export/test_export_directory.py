@@ -113,7 +113,7 @@ def refused(format, run, out, **search):
     [
         ("onnx", spoiled_kernel),
         ("onnx", nan_embedding),
-        ("saved_model", spoiled_kernel),
+        pytest.param("saved_model", spoiled_kernel, marks=pytest.mark.slow),
     ],
 )
 def test_a_mismatch_leaves_nothing(request, tmp_path, monkeypatch, format, spoil):

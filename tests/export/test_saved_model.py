@@ -184,6 +184,7 @@ def test_warm_up_requests_are_answered(saved):
     assert [len(answer.popitem()[1]) for answer in answers] == [1, 1, 4, 4]
 
 
+@pytest.mark.slow
 def test_xla_compiles_the_search(varied, saved, tmp_path):
     """The same answers, and a warm-up that has every shape that is compiled."""
     from keras_transformer.export.compiled_search import ROWS, WIDTHS

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 import pytest
+from layer_checks import ON_TORCH, marked
 
 from keras_transformer.config import TrainingConfig
 from keras_transformer.models.transformer import Transformer
@@ -70,6 +71,7 @@ def damage(path, draw):
     return f"{path.name} cut to {place} bytes"
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("count", [40, pytest.param(400, marks=pytest.mark.slow)])
 def test_damaged_files(trained, tmp_path, count):
     run = trained
@@ -128,6 +130,7 @@ def test_damaged_files(trained, tmp_path, count):
     assert refused > count / 4
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("damaged", ["a digit", "an epoch", "a line", "all"])
 def test_the_log_is_mended(trained, tmp_path, damaged):
     """Of what is done, the checkpoint knows what the log said."""

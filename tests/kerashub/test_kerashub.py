@@ -82,7 +82,7 @@ def test_the_command_and_the_way_back(trained, tmp_path, capsys):
         )
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_a_fresh_process_opens_it(preset):
     order = ["keras_transformer", "keras_hub"]
     if keras.backend.backend() == "jax":
@@ -131,6 +131,7 @@ def short(lm):
     return lm
 
 
+@marked(NOT_ON_JAX)
 def test_fits_on_strings(short):
     import tensorflow as tf
 
@@ -204,7 +205,16 @@ def imported(tmp_path_factory):
 
 
 @marked(ON_TORCH)
-@pytest.mark.parametrize("family", ["marian", "m2m_100", "nllb", "mbart"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        "marian",
+        *(
+            pytest.param(f, marks=pytest.mark.slow)
+            for f in ("m2m_100", "nllb", "mbart")
+        ),
+    ],
+)
 def test_imported_checkpoints_become_presets(imported, family, tmp_path):
     made = imported(family)
     kerashub.from_run(made.run, tmp_path / "preset")

@@ -10,7 +10,7 @@ from tokenizer_folders import FOLDERS
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from layer_checks import ON_TORCH, numpy  # noqa: E402
+from layer_checks import ON_TORCH, marked, numpy  # noqa: E402
 
 from keras_transformer import Translator, train  # noqa: E402
 from keras_transformer.config import TrainingConfig  # noqa: E402
@@ -137,6 +137,7 @@ def loss_of(theirs, inputs, labels, weights, smoothing=0.1):
     return -(chosen * torch.from_numpy(weights)).sum()
 
 
+@marked(ON_TORCH)
 def test_the_loss_begins_as_in_torch(imported, tmp_path, one_bucket):
     losses, expected = both_losses(
         imported("marian"), tmp_path / "fine", captions("valid"), 5

@@ -159,6 +159,7 @@ def test_half_precision_is_widened(marian, tmp_path, dtype, rtol):
     same(ours, marian[1], rtol=rtol, atol=1e-6)
 
 
+@marked(ON_TORCH)
 def test_all_ways_of_storing_it(marian, tmp_path):
     """Shards; PyTorch's own format, old and new; a matrix by another of its names."""
     folder, expected = marian
@@ -398,6 +399,7 @@ class Evil:
         return Evil.made.append, (1,)
 
 
+@marked(ON_TORCH)
 def test_the_command(marian, tmp_path, capsys):
     run = tmp_path / "run"
     assert main(["import", str(marian[0]), str(run)]) == 0

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy
+from layer_checks import ON_TORCH, marked, numpy
 from small import DATA, log, training
 
 from keras_transformer.runs.run import Run
@@ -98,7 +98,7 @@ def test_a_resumed_run_is_the_same_bit_for_bit(tuned, corpus, trained, tmp_path)
         train(run, training=other, resume=True)
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_fine_tuning_goes_on_from_the_merged_weights(tuned, corpus, tmp_path, capsys):
     still = training(epochs=1, max_updates=None, learning_rate_scale=1e-9)
     total = Run.open(tuned).config.model.parameters

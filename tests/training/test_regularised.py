@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import ON_TORCH, marked
 from small import DATA, MODEL, log, training, write_corpus
 
 from keras_transformer.data.mixture import mix_pairs
@@ -23,7 +23,7 @@ def newest(run, kind):
     return load_arrays(path)[0]
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_a_resumed_run_is_the_same_bit_for_bit(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", train=60)
     how = dict(model=MODEL, data=dataclasses.replace(DATA, max_length=80))

@@ -395,7 +395,7 @@ def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
         weighted_metrics=[TokenAccuracy(), Perplexity()],
         jit_compile=keras.backend.backend() == "jax",
     )
-    model.fit(batches, epochs=20, shuffle=False, verbose=0)
+    model.fit(batches, epochs=30, shuffle=False, verbose=0)
 
     source, target = digits(100, seed=1)
     held_out = TokenBatches.from_lines(
