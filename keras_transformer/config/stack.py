@@ -57,7 +57,7 @@ class StackConfig:
     )
     dropout: float = share(0.1, "dropout on embeddings and sub-layers (P_drop)")
     attention_dropout: float = share(
-        0.0, "dropout on attention weights; above 0 the fused attention is not used"
+        0.0, "dropout on attention weights; above 0 no fused attention is used"
     )
     activation: Activation = option("relu", "non-linearity of the feed-forward layers")
     gated: bool = option(False, "a third feed-forward matrix that gates (GLU)")

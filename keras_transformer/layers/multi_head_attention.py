@@ -21,8 +21,8 @@ from .window import attend_in_blocks, window_mask
 
 # Finite, so that a row with nothing to attend to gives the mean of its values, not NaN.
 MASKED_SCORE = -1e9
-# Keys up to which all scores at once are faster than a kernel that never holds them.
-SHORT = 256
+# Up to so many all scores at once are faster than a kernel that never holds them.
+FEW_KEYS = 256
 
 
 def flash_attention():
@@ -38,15 +38,16 @@ def flash_attention():
     return None
 
 
-def fused_is_slow(query_BTNH, keys):
-    """Whether plain products are faster than the backend's fused attention.
+def has_fast_kernel(query_BTNH, keys):
+    """Whether a backend has an attention that is faster than plain products.
 
-    In half precision the gradient of PyTorch's on processors takes ten times as long.
+    Under TensorFlow Keras makes it of einsums, which are slower. PyTorch's on a
+    processor is slower for few keys, and its gradient in half precision ten times.
     """
-    is_half = keras.backend.standardize_dtype(query_BTNH.dtype) != "float32"
-    if keras.backend.backend() != "torch" or not is_half or keys > SHORT:
-        return False
-    return query_BTNH.device.type == "cpu"
+    backend = keras.backend.backend()
+    if backend == "torch" and query_BTNH.device.type == "cpu":
+        return keys > FEW_KEYS
+    return backend != "tensorflow"
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -210,8 +211,8 @@ class MultiHeadAttention(TransformerLayer):
         """The gathered values `(B, T, N, H)`, by a fused attention where it can be."""
         is_dropping = self.dropout > 0 and training
         has_one_size = self.key_dim == self.value_dim
-        is_slow = fused_is_slow(query_BTNH, key_BSGH.shape[1])
-        if has_one_size and not is_dropping and bias is None and not is_slow:
+        is_fused = has_one_size and not is_dropping and bias is None
+        if is_fused and has_fast_kernel(query_BTNH, key_BSGH.shape[1]):
             sharing = self.num_heads // self.num_key_value_heads
             if sharing > 1:
                 key_BSGH = ops.repeat(key_BSGH, sharing, axis=2)

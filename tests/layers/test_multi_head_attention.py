@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 from layer_checks import check_layer, normal, numpy, randomise
 
+from keras_transformer.layers import multi_head_attention
 from keras_transformer.layers.masks import causal_mask
 from keras_transformer.layers.multi_head_attention import MultiHeadAttention
 
@@ -85,7 +86,10 @@ def test_no_kernel_for_tpus_that_ignores_the_mask_is_taken(monkeypatch, options)
         ({}, dict(return_attention_scores=True), False),
     ],
 )
-def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused):
+@pytest.mark.parametrize("few", [S - 1, S])
+def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused, few):
+    monkeypatch.setattr(multi_head_attention, "FEW_KEYS", few)
+    fastest = dict(jax=True, torch=few < S, tensorflow=False)[keras.backend.backend()]
     taken = []
     fused_attention = ops.dot_product_attention
 
@@ -96,11 +100,12 @@ def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused):
     monkeypatch.setattr(ops, "dot_product_attention", noted)
     layer = MultiHeadAttention(N, H, **options)
     layer(X, MEMORY, **call)
-    assert bool(taken) == fused
+    assert bool(taken) == (fused and fastest)
 
 
 @pytest.mark.parametrize("mask", [None, MASK])
-def test_fused_path_equals_the_path_with_weights(mask):
+def test_fused_path_equals_the_path_with_weights(monkeypatch, mask):
+    monkeypatch.setattr(multi_head_attention, "FEW_KEYS", 0)
     layer = MultiHeadAttention(N, H, use_bias=True)
     layer(X, MEMORY)
     randomise(layer)
