@@ -70,8 +70,8 @@ class GradientTransform:
 
 
 # What Keras makes of its Adam. Under PyTorch that is another class, which updates all
-# weights together.
-KerasAdam = type(keras.optimizers.Adam())
+# weights together. An instance with variables would start a backend here.
+KerasAdam = type(keras.optimizers.Adam.__new__(keras.optimizers.Adam))
 
 
 class FastAdam(KerasAdam):
