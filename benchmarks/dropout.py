@@ -11,13 +11,10 @@ smaller than what others on the machine take.
 import argparse
 import time
 
-import numpy as np
-
 from benchmarks.paired import Contender, heading, serve, take_turns
-from benchmarks.training import SHAPE, SHAPES, STEPS, VOCABULARY, our_step
-from keras_transformer.config import PRESETS, TrainingConfig, preset
+from benchmarks.training import STEPS, model_and_batch, our_step
+from keras_transformer.config import PRESETS, TrainingConfig
 from keras_transformer.layers import dropout
-from keras_transformer.text.special_tokens import END
 
 BACKENDS = ("jax", "tensorflow", "torch")
 WITHOUT = " without"
@@ -31,9 +28,7 @@ def kept_always(x, kept, seed_generator):
 def contend(name, size, dtype):
     if name.endswith(WITHOUT):
         dropout.kept_by_chance = kept_always
-    config = preset(size, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
-    shape = SHAPES.get(size, SHAPE)
-    ids = np.random.default_rng(0).integers(END + 1, VOCABULARY, (3, *shape), "int32")
+    config, ids = model_and_batch(size)
     step = our_step(config, TrainingConfig(dtype=dtype), *ids)
 
     def work():

@@ -86,14 +86,19 @@ def marian_step(config, training, source, target, labels):
     return step
 
 
+def model_and_batch(size):
+    """The sizes of a model; ids of sources, targets and labels, `(3, rows, tokens)`."""
+    config = preset(size, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
+    shape = (3, *SHAPES.get(size, SHAPE))
+    random = np.random.default_rng(0)
+    return config, random.integers(END + 1, VOCABULARY, shape, "int32")
+
+
 def contend(name, size, dtype):
     from benchmarks.peak import matrix_peak
 
-    config = preset(size, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
-    rows, tokens = SHAPES.get(size, SHAPE)
-    ids = np.random.default_rng(0).integers(
-        END + 1, VOCABULARY, (3, rows, tokens), "int32"
-    )
+    config, ids = model_and_batch(size)
+    _, rows, tokens = ids.shape
     make = marian_step if name == "marian" else our_step
     step = make(config, TrainingConfig(dtype=dtype), *ids)
     step()

@@ -21,22 +21,15 @@ def compiled_search(graph, widths, model, config, **options):
         widths: increasing, those of `widths_up_to`.
         model, config, **options: as for `translate_ids`.
     """
-    pad = model.config.special.pad
-    compiled = [by_xla(width, model, config, **options) for width in widths]
+    searches = [by_xla(width, model, config, **options) for width in widths]
+    searches.append(graph)
 
     def search(source_ids, limits):
-        def padded(width, search):
-            return search(*pad_to_shape(source_ids, limits, width, pad))
-
-        def as_it_is():
-            return graph(source_ids, limits)
-
-        pairs = zip(widths, compiled, strict=True)
-        ways = [functools.partial(padded, *pair) for pair in pairs]
+        ways = [functools.partial(way, source_ids, limits) for way in searches]
         rows, width = tf.unstack(tf.shape(source_ids))
         fitting = tf.searchsorted(widths, [width])[0]
-        way = tf.where(rows > ROWS[-1], len(widths), fitting)
-        ids, scores = tf.switch_case(way, [*ways, as_it_is])
+        chosen = tf.where(rows > ROWS[-1], len(widths), fitting)
+        ids, scores = tf.switch_case(chosen, ways)
         return ids[:rows], scores[:rows]
 
     return search
@@ -48,13 +41,19 @@ def widths_up_to(longest):
 
 
 def by_xla(width, model, config, **options):
-    """The search for arrays of that width: XLA compiles it for each number of rows."""
+    """The search for arrays of up to that width, compiled for each of `ROWS`."""
     lengths = stages(width, config, model.config.longest)
     search = functools.partial(translate_ids, model, config, lengths=lengths, **options)
     signature = [tf.TensorSpec(shape, tf.int32) for shape in ((None, width), (None,))]
-    return tf.function(
+    compiled = tf.function(
         search, autograph=False, jit_compile=True, input_signature=signature
     )
+
+    def padded(source_ids, limits):
+        pad = model.config.special.pad
+        return compiled(*pad_to_shape(source_ids, limits, width, pad))
+
+    return padded
 
 
 def pad_to_shape(source_ids, limits, width, pad):

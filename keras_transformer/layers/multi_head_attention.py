@@ -211,8 +211,8 @@ class MultiHeadAttention(TransformerLayer):
         """The gathered values `(B, T, N, H)`, by a fused attention where it can be."""
         is_dropping = self.dropout > 0 and training
         has_one_size = self.key_dim == self.value_dim
-        is_fused = has_one_size and not is_dropping and bias is None
-        if is_fused and has_fast_kernel(query_BTNH, key_BSGH.shape[1]):
+        can_be_fused = has_one_size and not is_dropping and bias is None
+        if can_be_fused and has_fast_kernel(query_BTNH, key_BSGH.shape[1]):
             sharing = self.num_heads // self.num_key_value_heads
             if sharing > 1:
                 key_BSGH = ops.repeat(key_BSGH, sharing, axis=2)
