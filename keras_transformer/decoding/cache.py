@@ -49,7 +49,7 @@ def select(nested, sentences, count):
     def selected(leaf):
         if len(leaf.shape) == 0:
             return leaf
-        rest = leaf.shape[1:]
+        rest = ops.shape(leaf)[1:]
         own = ops.reshape(leaf, (count, -1, *rest))
         return ops.reshape(ops.take(own, sentences, axis=0), (-1, *rest))
 
@@ -81,3 +81,12 @@ def extend(cache, length):
         return ops.pad(leaf, widths)
 
     return keras.tree.map_structure(padded, cache)
+
+
+def shorten(cache, length):
+    """The first `length` positions of the axis before the last of every leaf."""
+
+    def shortened(leaf):
+        return leaf[..., :length, :]
+
+    return keras.tree.map_structure(shortened, cache)

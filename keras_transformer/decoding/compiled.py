@@ -4,6 +4,7 @@ This and `traced`, PyTorch's part, is the only code of the search that knows bac
 """
 
 import collections
+import functools
 import threading
 
 import keras
@@ -44,22 +45,25 @@ def advancing(search, model):
     reached; both are of NumPy's int32.
     """
 
-    def advance(request, state, length, fewer):
-        def goes_on(state):
-            number = live_sentences(search, state)
-            return ops.logical_and(number > fewer, state.index < length)
-
-        def body(state):
-            return (search.advance(request, state),)
-
-        (state,) = ops.while_loop(goes_on, body, (state,))
-        return state, search.live(state)
-
     if keras.backend.backend() == "torch":
         from .traced import advancing_steps
 
         return advancing_steps(search, model)
-    return compiled(advance, model)
+    return compiled(functools.partial(advance_until, search), model)
+
+
+def advance_until(search, request, state, length, fewer):
+    """`advance` of `advancing`, as one graph."""
+
+    def goes_on(state):
+        number = live_sentences(search, state)
+        return ops.logical_and(number > fewer, state.index < length)
+
+    def body(state):
+        return (search.advance(request, state),)
+
+    (state,) = ops.while_loop(goes_on, body, (state,))
+    return state, search.live(state)
 
 
 def is_worth_compiling(calls):

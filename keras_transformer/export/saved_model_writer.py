@@ -1,18 +1,22 @@
 """The child process of `export.saved_model`, under TensorFlow: text to text."""
 
-import functools
 import itertools
 from pathlib import Path
 
 import tensorflow as tf
 
 from ..config import DecodingConfig
-from ..decoding.translate_ids import translate_ids
+from ..decoding.translate_ids import TranslationSearch
 from ..runs.child_process import given_task
 from ..runs.run import Run
 from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat
-from .compiled_search import compiled_search, requests_of_all_shapes, widths_up_to
+from .graph_search import (
+    GraphSearch,
+    requests_of_all_shapes,
+    search_by_xla,
+    widths_up_to,
+)
 from .graph_tokenizer import graph_tokenizer
 
 # Positions of the cache at first; it doubles when a translation gets longer.
@@ -37,16 +41,11 @@ class TextToText(tf.Module):
         stages = {min(FIRST_STAGE * 2**n, self._longest) for n in range(32)}
         # As an attribute the model would be saved as well, with a second copy of its
         # weights.
-        task = (model, config)
-        prefix = self._format.target_prefix
-        self._search = functools.partial(
-            translate_ids, *task, lengths=sorted(stages), target_prefix=prefix
-        )
+        task = TranslationSearch(model, config, self._format.target_prefix)
+        self._search = GraphSearch(task, sorted(stages)).__call__
         self.widths = widths_up_to(self._longest_source) if xla else []
         if xla:
-            self._search = compiled_search(
-                self._search, self.widths, *task, target_prefix=prefix
-            )
+            self._search = search_by_xla(task, self.widths, self._search)
         self._weights = [variable.value for variable in model.weights]
 
     @tf.function(autograph=False, input_signature=[TEXT])

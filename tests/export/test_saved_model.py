@@ -187,13 +187,13 @@ def test_warm_up_requests_are_answered(saved):
 @pytest.mark.slow
 def test_xla_compiles_the_search(varied, saved, tmp_path):
     """The same answers, and a warm-up that has every shape that is compiled."""
-    from keras_transformer.export.compiled_search import ROWS, WIDTHS
+    from keras_transformer.export.graph_search import ROWS, WIDTHS
 
     export.saved_model(varied, tmp_path / "out", xla=True, **SEARCH)
     assert json.loads((tmp_path / "out" / "config.json").read_text())["xla"] is True
     compiled = tmp_path / "out" / "1"
     found = [f.attr["_XlaMustCompile"].b for f in functions(compiled)]
-    assert sum(found) == len(WIDTHS) and not any(
+    assert sum(found) > len(WIDTHS) and not any(
         f.attr["_XlaMustCompile"].b for f in functions(saved / "1")
     )
 
