@@ -54,13 +54,22 @@ def kept_by_chance(x, kept, seed_generator):
 
 
 def on_jax(x, kept, seed_generator):
-    import jax
+    from jax.extend.random import threefry2x32_p
+    from jax.lax import broadcasted_iota
 
-    # Cut along the last axis alone, because the first may be over several devices.
+    # `jax.random.bits` throws away every second word. What is counted is each element's
+    # own, and cut along the last axis alone: the first may be over several devices.
     *axes, width = x.shape
-    pairs = jax.random.bits(seed_generator.next(), (*axes, -(-width // 2)), "uint32")
-    bits = ops.concatenate([pairs & (LEVELS - 1), pairs >> 16], axis=-1)
-    return bits[..., :width] < kept
+    shape = (*axes, -(-width // 4))
+    *places, column = (
+        broadcasted_iota("uint32", shape, axis) for axis in range(len(shape))
+    )
+    row = ops.zeros_like(column)
+    for place, size in zip(places, axes, strict=True):
+        row = row * size + place
+    words = threefry2x32_p.bind(*seed_generator.next(), row, column)
+    halves = [half for word in words for half in (word & (LEVELS - 1), word >> 16)]
+    return ops.concatenate(halves, axis=-1)[..., :width] < kept
 
 
 def on_tensorflow(x, kept, seed_generator):
