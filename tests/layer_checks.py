@@ -1,13 +1,16 @@
 """What many tests need.
 
 These are the checks that every layer must pass, weights that are the same on every
-backend, and gradients.
+backend, gradients, and whole searches.
 """
 
 import keras
 import numpy as np
 import pytest
 from keras import ops, tree
+
+from keras_transformer.decoding.search import run
+from keras_transformer.decoding.translation_search import TranslationSearch
 
 # The marks of what would cost the others much: it is shown on torch, which compiles
 # nothing, and on the others when slow tests are asked for.
@@ -129,3 +132,11 @@ def gradient(function, x):
 
     x = torch.tensor(x, requires_grad=True)
     return torch.autograd.grad(function(x), x)[0].numpy()
+
+
+def translate_ids(model, config, *arrays, lengths=None, **options):
+    """The ids and scores that a `TranslationSearch` finds, as one graph."""
+    task = TranslationSearch(model, config, **options)
+    lengths = lengths or task.lengths(*arrays)
+    request, state = task.begin(*arrays, lengths=lengths)
+    return task.search.result(run(task.search, request, state, lengths))

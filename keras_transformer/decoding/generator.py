@@ -16,7 +16,7 @@ from .base_translator import (
 )
 from .batching import pad
 from .compiled import COMPUTING, compiled
-from .generate_ids import ContinuationSearch
+from .continuation_search import ContinuationSearch
 from .log_probs import best_of, log_probs_of, seeds_of
 from .searcher import Searcher
 
@@ -67,7 +67,7 @@ class Generator(BaseTranslator):
         chosen = [known[piece] for piece in stop]
         self.stops = (self._special.end, *tokenizer.stops, *chosen)
         task = ContinuationSearch(model, config, self.stops)
-        self._generate_ids = Searcher(task, model, config.batch_size)
+        self._search_ids = Searcher(task, model, config.batch_size)
         self._score_ids = compiled(functools.partial(log_probs_of, model), model)
 
     @classmethod
@@ -101,7 +101,7 @@ class Generator(BaseTranslator):
             own = [prompts[n] for n in batch]
             arrays = self._arrays(own, [texts[n] for n in batch], rows, width)
             with COMPUTING:
-                ids, scores = self._generate_ids(*map(ops.convert_to_tensor, arrays))
+                ids, scores = self._search_ids(*map(ops.convert_to_tensor, arrays))
             for row, n in enumerate(batch):
                 new_ids = ids[row][:, len(prompts[n]) - 1 :]
                 n_best = self.config.n_best
@@ -111,7 +111,7 @@ class Generator(BaseTranslator):
         return results
 
     def _arrays(self, prompts, texts, rows, width):
-        """What `generate_ids` takes; rows that are missing have the limit 0."""
+        """What the search takes; rows that are missing have the limit 0."""
         sizes = np.ones(rows, "int32")
         limits = np.zeros(rows, "int32")
         seeds = np.zeros((rows, self.config.n_best), "int32")

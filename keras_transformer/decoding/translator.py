@@ -26,7 +26,7 @@ from .log_probs import best_of, seeds_of
 from .pair_reader import PairReader
 from .request import Request, copied_of
 from .searcher import Searcher
-from .translate_ids import TranslationSearch
+from .translation_search import TranslationSearch
 from .wanted_terms import WantedTerms, as_array, by_shape, check_room, places_of
 
 

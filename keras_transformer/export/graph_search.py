@@ -11,7 +11,7 @@ from ..decoding import cache as caches
 from ..decoding.batching import LEFT
 from ..decoding.compiled import advance_until, live_sentences
 from ..decoding.search import Request
-from ..decoding.translate_ids import stages
+from ..decoding.translation_search import stages
 
 # Rows of what is left of a batch, when others are over.
 SIZES = (*LEFT, *(2**n for n in range(6, 16)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..config import DecodingConfig
-from ..decoding.translate_ids import TranslationSearch
+from ..decoding.translation_search import TranslationSearch
 from ..runs.child_process import given_task
 from ..runs.run import Run
 from ..text.normalization import BLANK

@@ -6,7 +6,7 @@ from keras_hub.samplers import Sampler
 
 from ..config import DecodingConfig
 from ..decoding.beam_search import beam_search
-from ..decoding.translate_ids import stages
+from ..decoding.translation_search import stages
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

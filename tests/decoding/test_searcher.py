@@ -8,7 +8,7 @@ from keras import ops
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding import compiled
 from keras_transformer.decoding.searcher import Searcher
-from keras_transformer.decoding.translate_ids import TranslationSearch
+from keras_transformer.decoding.translation_search import TranslationSearch
 from keras_transformer.text.special_tokens import END
 
 CALLS = 4

@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks import formulas
 from keras_transformer.config import DecodingConfig, TrainingConfig, TransformerConfig
-from keras_transformer.decoding.translate_ids import translate_ids
+from keras_transformer.decoding.search import run
+from keras_transformer.decoding.translation_search import TranslationSearch
 from keras_transformer.distribution import training_step
 from keras_transformer.distribution.on_jax import OnJax
 from keras_transformer.layers.masks import padding_mask
@@ -97,7 +98,10 @@ def compiled_texts(beam):
     def search(values, ids, most):
         mapping = list(zip(model.variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            return translate_ids(model, DecodingConfig(beam=beam), ids, most)
+            task = TranslationSearch(model, DecodingConfig(beam=beam))
+            request, state = task.begin(ids, most)
+            state = run(task.search, request, state, task.lengths(ids))
+            return task.search.result(state)
 
     def encode(values, ids):
         mapping = list(zip(model.variables, values, strict=True))

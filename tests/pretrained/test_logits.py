@@ -14,13 +14,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
-from layer_checks import ON_TORCH, numpy  # noqa: E402
+from layer_checks import ON_TORCH, numpy, translate_ids  # noqa: E402
 from shared import OPUS_MT  # noqa: E402
 from tokenizer_folders import read  # noqa: E402
 
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.compiled import compiled  # noqa: E402
-from keras_transformer.decoding.translate_ids import translate_ids  # noqa: E402
 from keras_transformer.pretrained.checkpoint import open_checkpoint  # noqa: E402
 from keras_transformer.pretrained.families import transformer_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402

@@ -86,23 +86,6 @@ class TranslationSearch:
         return request, self.search.begin(request, cache, lengths[-1])
 
 
-def translate_ids(model, config, *arrays, lengths=None, loop=search.run, **options):
-    """The translations of a batch of source ids, as one graph.
-
-    Args:
-        model, config, **options: as for a `TranslationSearch`.
-        *arrays, lengths: as for its `begin`.
-        loop: that of `beam_search`.
-
-    Returns:
-        ids `(B, W, lengths[-1])` and scores `(B, W)` of the W hypotheses.
-    """
-    task = TranslationSearch(model, config, **options)
-    lengths = lengths or task.lengths(*arrays)
-    request, state = task.begin(*arrays, lengths=lengths)
-    return task.search.result(loop(task.search, request, state, lengths))
-
-
 def stages(width, config, longest):
     """The lengths of the cache for sources of that width, increasing."""
     wanted = (width // 2 + SLACK // 2, width + SLACK, width + config.extra_length)

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import SEARCHES
+from layer_checks import SEARCHES, translate_ids
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.compiled import compiled
-from keras_transformer.decoding.translate_ids import translate_ids
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 SOURCES = np.array([[5, 9, 30, 41, END], [17, END, PAD, PAD, PAD]], "int32")
