@@ -23,18 +23,30 @@ bars.LINES = float("inf")
 
 # Here every operation is compiled for one use: XLA's optimisations cost more than they
 # save.
-COMPILED_FOR_ONE_USE = ("citizen", "decoding", "layers", "models")
+COMPILED_FOR_ONE_USE = ("citizen", "decoding", "layers", "models", "pretrained")
 # What is tested here never reaches a backend.
 WITHOUT_BACKEND = ("documents", "text", "tools")
+# Here each backend has variants of its own.
+OWN_VARIANTS = ("distribution",)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Without the slow tests, what no backend can change runs beside one of them."""
-    if keras.backend.backend() != "torch":
-        for item in items:
-            if item.path.parent.name in WITHOUT_BACKEND:
-                item.add_marker(pytest.mark.slow)
+    """Torch, which compiles nothing, runs all; the others what they can change.
+
+    That is the first variant of each test. Their other variants are slow.
+    """
+    if keras.backend.backend() == "torch":
+        return
+    seen = set()
+    for item in items:
+        folder = item.path.parent.name
+        test = (item.path, item.originalname)
+        is_again = test in seen and folder not in OWN_VARIANTS
+        if is_again or folder in WITHOUT_BACKEND:
+            item.add_marker(pytest.mark.slow)
+        if not item.get_closest_marker("slow"):
+            seen.add(test)
 
 
 def optimise_little(whether):

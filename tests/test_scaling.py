@@ -43,6 +43,7 @@ CASES = {  # config, how, devices that share a model
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="reads JAX's compiled program"
 )

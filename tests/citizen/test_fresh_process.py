@@ -89,14 +89,7 @@ def opened(order, backend, folder):
     )
 
 
-def marks(order):
-    """The order of the two packages is tried on each backend, the rest on torch."""
-    return [] if order.endswith("_first") else ON_TORCH
-
-
-@pytest.mark.parametrize(
-    "order", [pytest.param(order, marks=marks(order)) for order in ORDERS]
-)
+@pytest.mark.parametrize("order", ORDERS)
 def test_in_whatever_order_the_packages_are_imported(order, folder):
     result = opened(order, keras.backend.backend(), folder)
     assert result.stdout == "opened\n", result.stderr[-2000:]

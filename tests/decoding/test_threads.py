@@ -48,13 +48,7 @@ def traced(translator, texts):
     return translator.trace(texts[0])
 
 
-ON_TORCH_TOO = [
-    pytest.param(way, marks=ON_TORCH) for way in (attended, forced, scored, traced)
-]
-WAYS = [streamed, *ON_TORCH_TOO]
-
-
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [streamed, attended, forced, scored, traced])
 def test_eight_threads_get_what_one_gets(model, tokenizer, sentences, way):
     # A new one: it is compiled by whichever thread comes first.
     translator = Translator(model, tokenizer, config=CONFIG)

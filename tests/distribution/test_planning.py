@@ -202,7 +202,10 @@ def test_a_plan_in_python(monkeypatch):
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="reads JAX's programs")
-@pytest.mark.parametrize("how, model_devices", [("data", 0), ("model", 4)])
+@pytest.mark.parametrize(
+    "how, model_devices",
+    [("data", 0), pytest.param("model", 4, marks=pytest.mark.slow)],
+)
 def test_a_plan_compiles_what_runs(tmp_path, how, model_devices):
     program = [HERE / "planned_and_run.py", how, model_devices, tmp_path]
     # Of equal programs a cache would compile one.

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from layer_checks import ON_TORCH
 from making import SEARCH
 from small import contents
 
@@ -24,7 +24,7 @@ from keras_transformer.export.comparison import Check, check_batches, compare
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import sha256
 
-pytestmark = NOT_ON_JAX
+pytestmark = ON_TORCH
 
 
 @pytest.fixture
@@ -107,7 +107,6 @@ def refused(format, run, out, **search):
     assert contents(out.parent) == {}
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "format, spoil",
     [
@@ -317,7 +316,6 @@ def test_an_export_is_no_run(out, tmp_path, capsys):
     assert "is an export of one" in fails(capsys, *words)
 
 
-@marked(ON_TORCH)
 def test_a_killed_export_leaves_no_process_and_the_next_one_clears_up(run, tmp_path):
     out = tmp_path / "out"
     command = [

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import scripts
-from layer_checks import NOT_ON_JAX
+from layer_checks import ON_TORCH
 from making import clear_sentences
 
 from keras_transformer import Translator
@@ -17,7 +17,7 @@ from keras_transformer.runs.run import Run
 from keras_transformer.text.special_tokens import BEGIN, END, PAD
 
 # What is exported are the arrays of a run, whatever backend wrote them.
-pytestmark = NOT_ON_JAX
+pytestmark = ON_TORCH
 
 
 def test_greedy_tokens_and_logits_are_the_models(varied, portable):

@@ -177,6 +177,7 @@ def warm_up_requests(folder):
     return asked
 
 
+@pytest.mark.slow
 def test_warm_up_requests_are_answered(saved):
     asked = warm_up_requests(saved)
     assert {name for name, _ in asked} == {"serving_default", "n_best"}

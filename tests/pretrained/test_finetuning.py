@@ -38,11 +38,10 @@ def fine_tuned(run, folder, *updates):
 
 
 SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDERS][1:]]
-LATER = [pytest.param(name, marks=ON_TORCH) for name in ("bart", "t5")]
 OTHERS = [name for name in SLOW_FAMILIES if name.values[0] not in ("bart", "t5")]
 
 
-@pytest.mark.parametrize("name", ["marian", *LATER, *OTHERS])
+@pytest.mark.parametrize("name", ["marian", "bart", "t5", *OTHERS])
 def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
     run = Run.open(imported(name).run)
     fine = fine_tuned(run.path, tmp_path / "fine", 2)

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete, generate  # noqa: E402
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked  # noqa: E402
+from layer_checks import ON_TORCH, marked  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
 
 from keras_transformer import Translator, pretrained  # noqa: E402
@@ -30,12 +30,7 @@ TEXTS = ["The quick brown fox is not afraid.", "Dogs!", "eine Katze, zwei Katzen
 GREEDY = DecodingConfig(search="greedy", extra_length=5)
 
 
-OFTEN = {"marian": [], "nllb": NOT_ON_JAX}
-
-
-@pytest.fixture(
-    params=[pytest.param(name, marks=OFTEN.get(name, ON_TORCH)) for name in FOLDERS]
-)
+@pytest.fixture(params=FOLDERS)
 def made(request, imported):
     return imported(request.param)
 

@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
-from layer_checks import ON_TORCH, numpy, translate_ids  # noqa: E402
+from layer_checks import numpy, translate_ids  # noqa: E402
 from shared import OPUS_MT  # noqa: E402
 from tokenizer_folders import read  # noqa: E402
 
@@ -110,14 +110,11 @@ def until_end(rows, form):
     return cut
 
 
-OFTEN = ("marian", "m2m_100")  # on every backend
 SELDOM = ("marian_separate", "fsmt_tied")  # their logits are compared above
 
 
 def marks(family):
-    if family in SELDOM:
-        return pytest.mark.slow
-    return [] if family in OFTEN else ON_TORCH
+    return pytest.mark.slow if family in SELDOM else []
 
 
 @pytest.mark.parametrize("search", SEARCHES)
