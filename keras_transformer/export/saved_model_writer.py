@@ -42,7 +42,7 @@ class TextToText(tf.Module):
         # As an attribute the model would be saved as well, with a second copy of its
         # weights.
         task = TranslationSearch(model, config, self._format.target_prefix)
-        self._search = GraphSearch(task, sorted(stages)).__call__
+        self._search = GraphSearch(task, sorted(stages))
         self.widths = widths_up_to(self._longest_source) if xla else []
         if xla:
             self._search = search_by_xla(task, self.widths, self._search)
