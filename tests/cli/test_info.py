@@ -4,12 +4,15 @@ import json
 import shutil
 
 import pytest
-from layer_checks import ON_TORCH, marked
+from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
 from keras_transformer.export.export_directory import PACKAGES
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import seal
+
+# What is read are files, whatever backend wrote them.
+pytestmark = ON_TORCH
 
 
 @pytest.fixture
@@ -51,7 +54,6 @@ def test_an_evaluation_is_in_it(own, main, capsys):
     assert name in (own / "README.md").read_text("utf-8")
 
 
-@marked(ON_TORCH)
 def test_scores_that_cannot_be_kept_are_no_error(own, capsys, monkeypatch):
     files = ["--source", str(own.parent / "a.tsv"), "--extra-length", "2"]
     (own.parent / "a.tsv").write_text("A man.\tEin Mann.\n", "utf-8")
@@ -61,7 +63,6 @@ def test_scores_that_cannot_be_kept_are_no_error(own, capsys, monkeypatch):
     assert "BLEU" in out and "warning: the scores are not kept in the run: " in err
 
 
-@marked(ON_TORCH)
 def test_an_export(own, main, tmp_path, capsys):
     pytest.importorskip("ctranslate2")
     out = tmp_path / "out"
@@ -90,7 +91,6 @@ def test_an_export(own, main, tmp_path, capsys):
         assert f"config.json' cannot be used: {said}" in capsys.readouterr().err
 
 
-@marked(ON_TORCH)
 def test_what_is_neither(tmp_path, capsys):
     assert cli.main(["info", str(tmp_path / "absent")]) == 2
     assert "error: no run at '" in capsys.readouterr().err

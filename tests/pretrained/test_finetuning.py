@@ -41,6 +41,7 @@ SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDER
 OTHERS = [name for name in SLOW_FAMILIES if name.values[0] not in ("bart", "t5")]
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("name", ["marian", "bart", "t5", *OTHERS])
 def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
     run = Run.open(imported(name).run)

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH, marked, numpy
+from layer_checks import ON_TORCH, numpy
 
 from keras_transformer.config import (
     CausalLMConfig,
@@ -19,6 +19,8 @@ from keras_transformer.runs.run import Run
 from keras_transformer.training.fitted import fitted_settings
 from keras_transformer.training.train import train
 
+# The training itself is that of `test_train.py`, which runs on each backend.
+pytestmark = ON_TORCH
 MODEL = CausalLMConfig(num_layers=1, d_model=16, d_ff=16, num_heads=2)
 DATA = DataConfig(vocab_size=200, batch_tokens=400, max_length=24)
 RECIPE = TrainingConfig(epochs=2, max_updates=12, warmup_updates=20, keep_last=9)
@@ -69,7 +71,6 @@ def test_a_resumed_run_ends_with_the_same_bits(language_model, texts, tmp_path):
     assert rows[0] == rows[1]
 
 
-@marked(ON_TORCH)
 def test_perplexity(language_model, texts):
     """As the documents' own log-probabilities say, each on its own."""
     run = Run.open(language_model)
@@ -100,7 +101,6 @@ def test_perplexity(language_model, texts):
     )
 
 
-@marked(ON_TORCH)
 def test_fine_tuning(language_model, texts, tmp_path):
     recipe = TrainingConfig(epochs=1, max_updates=1, lora_rank=2)
     model = train(tmp_path / "run", **texts, init_from=language_model, training=recipe)
@@ -113,7 +113,6 @@ def test_fine_tuning(language_model, texts, tmp_path):
     np.testing.assert_array_equal(before, after)
 
 
-@marked(ON_TORCH)
 def test_fitted_settings_go_by_words(corpus):
     found = fitted_settings(text=[corpus[0]])
     assert type(found.model) is CausalLMConfig
@@ -128,7 +127,6 @@ def test_fitted_settings_go_by_words(corpus):
         fitted_settings(text=[corpus[0]], encoder_layers=2)
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -163,7 +161,6 @@ def test_refusals(texts, tmp_path, changes, message):
     assert not (tmp_path / "run").exists()
 
 
-@marked(ON_TORCH)
 def test_kinds_of_runs_are_not_mixed(language_model, trained, texts, tmp_path):
     must = "must hold a translation model; received 'CausalLM'"
     with pytest.raises(ValueError, match=must):
