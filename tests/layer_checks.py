@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops, tree
 
-from keras_transformer.decoding.search import run
+from keras_transformer.decoding.loop import run
 from keras_transformer.decoding.translation_search import TranslationSearch
 
 # The marks of what would cost the others much: it is shown on torch, which compiles

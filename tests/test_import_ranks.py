@@ -71,7 +71,8 @@ MAY_NAME_A_BACKEND = {
 }
 # The searches know a step function and no model; nor do they know who calls them.
 SEARCHES = {
-    f"decoding.{name}" for name in ("beam_search", "cache", "sampling", "search")
+    f"decoding.{name}"
+    for name in ("beam_search", "cache", "loop", "sampling", "search")
 }
 
 

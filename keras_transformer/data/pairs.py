@@ -20,7 +20,8 @@ class Pairs:
 
     Attributes:
         skipped: how much of the newest reading was no pair, a `Counter` by reason.
-        languages: the codes of source and target, or None as long as nothing says so.
+        languages: the codes of source and target, or None as long as nothing says so;
+            by files that say it, those of most of what was read.
         files: what was given for source and for target: two lists.
     """
 
@@ -33,6 +34,7 @@ class Pairs:
         if self.languages is None and files[1]:
             names = [without_packing(Path(side[0])) for side in files]
             self.languages = languages_in(names)
+        self.are_given = self.languages is not None
 
     def __iter__(self):
         reading = Reading(self.asked, self.columns)
@@ -40,8 +42,8 @@ class Pairs:
         count = 0
         for pair in self._read(reading):
             count += 1
-            if self.languages is None and reading.found:
-                self.languages = list(reading.found)
+            if not self.are_given:
+                self.languages = reading.usual
             yield pair
         seen = sorted(reading.seen)
         is_there = reading.is_matched or not seen

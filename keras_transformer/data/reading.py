@@ -16,6 +16,10 @@ LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3}(?:[_-][A-Z]{2})?)(?:\.txt)?$")
 LANGUAGES = "source_language and target_language"
 
 
+def two_counters():
+    return collections.Counter(), collections.Counter()
+
+
 @dataclasses.dataclass
 class Reading:
     """One reading of files.
@@ -25,7 +29,8 @@ class Reading:
         columns: the names of two columns, or None.
         skipped: how much is no pair, by reason.
         seen: the languages that the files have.
-        found: the first two languages that were read, as the files call them.
+        found: the languages of sources and of targets that were read, as the files
+            call them: two `Counter`s.
         is_matched: whether any of their languages is one that is asked for.
     """
 
@@ -35,7 +40,7 @@ class Reading:
         default_factory=collections.Counter
     )
     seen: set = dataclasses.field(default_factory=set)
-    found: tuple | None = None
+    found: tuple = dataclasses.field(default_factory=two_counters)
     is_matched: bool = False
 
     def texts(self, source, target):
@@ -57,8 +62,7 @@ class Reading:
             given = [languages[place] for place in places]
             if all(map(speaks, given, self.languages)):
                 self.is_matched = self.is_matched or any(given)
-                if None not in given:
-                    self.found = self.found or tuple(given)
+                self.note(given)
                 return places
         self.skipped["other languages"] += 1
         return None
@@ -85,8 +89,24 @@ class Reading:
             self.skipped["other languages"] += 1
             return None
         self.is_matched = True
-        self.found = self.found or (languages[first], languages[second])
+        self.note((languages[first], languages[second]))
         return first, second
+
+    def note(self, languages):
+        """Count the languages of source and target, each None if nothing says it."""
+        for counts, language in zip(self.found, languages):
+            if language is not None:
+                counts[language] += 1
+
+    @property
+    def usual(self):
+        """The languages that most sources and most targets are in, or None.
+
+        A catalogue among hundreds may have a wrong header, and some say nothing.
+        """
+        source, target = (most_common(counts) for counts in self.found)
+        is_known = None not in (source, target) and source != target
+        return [source, target] if is_known else None
 
     def keys(self, row, name):
         """The keys, or paths of keys, of source and target in a row of a table, a dict.
@@ -129,6 +149,11 @@ class Reading:
                 continue
             where = f"{name}, row {number},"
             yield from self.texts(*(text_of(row, key, where) for key in keys))
+
+
+def most_common(counts):
+    """What was counted most often, the first of equals, or None."""
+    return max(counts, key=counts.get, default=None)
 
 
 class Missing:

@@ -194,7 +194,7 @@ def beam_search(
         max_lengths, prefix, copied: as in `Request`.
         lengths: increasing tuple, the longest of all limits the last: a cache of
             `lengths[0]` positions on axis -2 grows in these stages.
-        loop: what advances the `BeamState` to its end, as `search.run` does; another
+        loop: what advances the `BeamState` to its end, as `loop.run` does; another
             one may look at it on the way.
         **options: those of `BeamSearch`.
 

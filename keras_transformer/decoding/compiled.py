@@ -8,7 +8,8 @@ import functools
 import threading
 
 import keras
-from keras import ops
+
+from .loop import advance_until
 
 # Held by who computes: a backend gives one computation all processors, and compiles
 # each but once. On torch each thread that calls has OpenMP threads of its own; with
@@ -44,26 +45,11 @@ def advancing(search, model):
     It goes on until no more than `fewer` sentences are live, or position `length` is
     reached; both are of NumPy's int32.
     """
-
     if keras.backend.backend() == "torch":
         from .traced import advancing_steps
 
         return advancing_steps(search, model)
     return compiled(functools.partial(advance_until, search), model)
-
-
-def advance_until(search, request, state, length, fewer):
-    """`advance` of `advancing`, as one graph."""
-
-    def goes_on(state):
-        number = live_sentences(search, state)
-        return ops.logical_and(number > fewer, state.index < length)
-
-    def body(state):
-        return (search.advance(request, state),)
-
-    (state,) = ops.while_loop(goes_on, body, (state,))
-    return state, search.live(state)
 
 
 def is_worth_compiling(calls):
@@ -72,11 +58,6 @@ def is_worth_compiling(calls):
     JAX compiles each set of shapes at once, for seconds; the others do not.
     """
     return keras.backend.backend() != "jax" or calls > WITHOUT
-
-
-def live_sentences(search, state):
-    """How many sentences are to go on, an int32 scalar."""
-    return ops.sum(ops.cast(search.live(state), "int32"))
 
 
 def for_jax(function, model):

@@ -1,4 +1,4 @@
-"""What sampling and beam search have in common: the score, the candidates, the loop.
+"""What sampling and beam search have in common: the score, and the candidates.
 
 Suffixes name axes: B sentences, W hypotheses of a sentence, R = B * W rows,
 K candidates of a row, L positions, V vocabulary.
@@ -11,6 +11,7 @@ from keras import ops
 from ..config import expect
 from ..text.special_tokens import SpecialTokens
 from . import cache as caches
+from .loop import run
 
 IMPOSSIBLE = float("-inf")
 OURS = SpecialTokens()  # those of our own tokenizers
@@ -312,34 +313,3 @@ def forced_at(index, prefix_BP, pad):
     here_P = ops.arange(prefix_BP.shape[1]) == index
     offset_B = ops.sum(ops.where(here_P, prefix_BP - pad, 0), axis=1)
     return ops.cast(offset_B, "int32") + pad
-
-
-def run(search, request, state, lengths):
-    """Advances a search until it is over or has `lengths[-1]` positions, in one graph.
-
-    The cache is as long as `lengths[0]` at first, and grows to the next length only
-    when the search gets there: most translations are much shorter than the limit, and
-    every step costs as much as the cache is long. The last state has an empty cache.
-    """
-
-    def going(state):
-        return ops.any(search.live(state))
-
-    def goes_on(state):
-        return ops.logical_and(going(state), state.index < lengths[0])
-
-    def advance(state):
-        return (search.advance(request, state),)
-
-    (state,) = ops.while_loop(goes_on, advance, (state,))
-    if len(lengths) == 1:
-        return state._replace(cache=())
-
-    def with_more_room():
-        longer = state._replace(cache=caches.extend(state.cache, lengths[1]))
-        return run(search, request, longer, lengths[1:])
-
-    def as_it_is():
-        return state._replace(cache=())
-
-    return ops.cond(going(state), with_more_room, as_it_is)

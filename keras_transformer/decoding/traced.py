@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..config import expect
 from . import compiled
+from .loop import live_sentences
 
 GRAPHS = 64  # of a function: those used last
 
@@ -225,14 +226,14 @@ def advancing_steps(search, model):
 
     def step(request, state):
         state = search.advance(request, state)
-        return state, compiled.live_sentences(search, state)
+        return state, live_sentences(search, state)
 
     once = Traced(step, model)
 
     @torch.inference_mode()
     def advance(request, state, length, fewer):
         position = int(state.index)
-        number = compiled.live_sentences(search, state)
+        number = live_sentences(search, state)
         graph = None
         while position < length and number > fewer and graph is None:
             graph = once.graph_for(request, state)

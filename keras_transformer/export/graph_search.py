@@ -9,7 +9,7 @@ from keras import ops
 
 from ..decoding import cache as caches
 from ..decoding.batching import LEFT
-from ..decoding.compiled import advance_until, live_sentences
+from ..decoding.loop import advance_until, live_sentences
 from ..decoding.search import Request
 from ..decoding.translation_search import stages
 
@@ -105,6 +105,38 @@ class GraphSearch:
         return tf.while_loop(has_shrunk, advance, begun, shapes)[1:]
 
 
+class PaddedSearch(GraphSearch):
+    """The search for arrays of up to a width, compiled by XLA for each of `ROWS`.
+
+    Args:
+        task: a `TranslationSearch`.
+        width: what arrays are padded to.
+    """
+
+    def __init__(self, task, width):
+        lengths = stages(width, task.config, task.model.config.longest)
+        super().__init__(task, lengths[-1:], ROWS)
+        self.width = width
+        self.pad = task.model.config.special.pad
+        advance = functools.partial(advance_in_stages, self.search, lengths)
+        compiled = functools.partial(tf.function, autograph=False, jit_compile=True)
+        self.begin = compiled(self.begin)
+        self.advance = compiled(advance)
+
+    def __call__(self, source_ids, limits):
+        """As `GraphSearch`, of arrays with as many rows as the next of `ROWS`.
+
+        A row that is added has a limit of 0: the search skips it.
+        """
+        rows, width = tf.unstack(tf.shape(source_ids))
+        wanted = tf.gather(ROWS, tf.searchsorted(ROWS, [rows])[0])
+        missing = wanted - rows
+        edges = [[0, missing], [0, self.width - width]]
+        source_ids = tf.pad(source_ids, edges, constant_values=self.pad)
+        source_ids = tf.ensure_shape(source_ids, (None, self.width))
+        return super().__call__(source_ids, tf.pad(limits, [[0, missing]]))
+
+
 def any_rows(tensor):
     """The shape of a tensor whose rows may become fewer."""
     if tensor.shape.rank == 0:
@@ -129,7 +161,7 @@ def search_by_xla(task, widths, otherwise):
         widths: increasing, those of `widths_up_to`.
         otherwise: the search for arrays that are larger than `ROWS` or `widths`.
     """
-    searches = [padded_search(task, width) for width in widths]
+    searches = [PaddedSearch(task, width) for width in widths]
     searches.append(otherwise)
 
     def search(source_ids, limits):
@@ -146,24 +178,6 @@ def search_by_xla(task, widths, otherwise):
 def widths_up_to(longest):
     """Those of `WIDTHS` that arrays of up to that width are padded to."""
     return sorted({min(width, longest) for width in WIDTHS})
-
-
-def padded_search(task, width):
-    """The search for arrays of up to that width, compiled for each of `ROWS`."""
-    lengths = stages(width, task.config, task.model.config.longest)
-    search = GraphSearch(task, lengths[-1:], ROWS)
-    advance = functools.partial(advance_in_stages, task.search, lengths)
-    shapes = ((None, width), (None,))
-    arrays = [tf.TensorSpec(shape, tf.int32) for shape in shapes]
-    compiled = functools.partial(tf.function, autograph=False, jit_compile=True)
-    search.begin = compiled(search.begin, input_signature=arrays)
-    search.advance = compiled(advance)
-
-    def padded(source_ids, limits):
-        pad = task.model.config.special.pad
-        return search(*pad_to_shape(source_ids, limits, width, pad))
-
-    return padded
 
 
 def advance_in_stages(search, lengths, request, state, length, fewer):
@@ -189,20 +203,6 @@ def advance_on_short_cache(search, request, state, short, fewer, whole):
 
     goes_on = (live_sentences(search, state) > fewer) & (state.index < short)
     return ops.cond(goes_on, advanced, as_it_is)
-
-
-def pad_to_shape(source_ids, limits, width, pad):
-    """Both arrays with as many rows as the next of `ROWS` and that width.
-
-    A row that is added has a limit of 0: the search skips it.
-    """
-    rows, own_width = tf.unstack(tf.shape(source_ids))
-    wanted = tf.gather(ROWS, tf.searchsorted(ROWS, [rows])[0])
-    missing = wanted - rows
-    edges = [[0, missing], [0, width - own_width]]
-    source_ids = tf.pad(source_ids, edges, constant_values=pad)
-    source_ids = tf.ensure_shape(source_ids, (None, width))
-    return source_ids, tf.pad(limits, [[0, missing]])
 
 
 def requests_of_all_shapes(sources, widths, width_of):

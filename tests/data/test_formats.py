@@ -79,6 +79,20 @@ def test_what_says_its_languages_needs_no_flag(tmp_path, name):
     assert pairs.languages == known.get(name)
 
 
+def test_a_wrong_header_does_not_name_the_languages(tmp_path):
+    for name, language in dict(a="en_GB", b="es_AR", c="es", d="es").items():
+        text = PO.replace("Language: es", f"Language: {language}")
+        assert f"Language: {language}" in text
+        write(tmp_path / f"{name}.po", text)
+    paths = sorted(tmp_path.glob("*.po"))
+    pairs = read_pairs([str(path) for path in paths])
+    assert len(list(pairs)) == 4 * len(PAIRS)
+    assert pairs.languages == ["en", "es"]
+    backwards = read_pairs([str(path) for path in reversed(paths)])
+    assert len(list(backwards)) == 4 * len(PAIRS)
+    assert backwards.languages == ["en", "es"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("name", ["a.po", "a.tmx", "languages.csv", "plain.tsv"])
 def test_byte_order_marks(tmp_path, name, encoding):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_transformer.decoding import search
+from keras_transformer.decoding import loop, search
 from keras_transformer.decoding.terms import TermSearch
 from keras_transformer.decoding.wanted_terms import as_array, places_of
 from keras_transformer.text.special_tokens import END
@@ -14,7 +14,7 @@ def search_of(model, terms, size, length, beam, **options):
         request = search.Request(max_lengths, prefix=prefix, terms=terms, copied=copied)
         found = TermSearch(model.step, beam, places_of(size), **options)
         state = found.begin(request, model.cache(shifts), length)
-        return found.result(search.run(found, request, state, (length,)))
+        return found.result(loop.run(found, request, state, (length,)))
 
     return run, array
 

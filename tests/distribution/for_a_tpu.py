@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import formulas
 from keras_transformer.config import DecodingConfig, TrainingConfig, TransformerConfig
-from keras_transformer.decoding.search import run
+from keras_transformer.decoding.loop import run
 from keras_transformer.decoding.translation_search import TranslationSearch
 from keras_transformer.distribution import training_step
 from keras_transformer.distribution.on_jax import OnJax

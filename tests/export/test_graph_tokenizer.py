@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from layer_checks import ON_TORCH
+from layer_checks import ON_TORCH, marked
 from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, read
@@ -44,10 +44,8 @@ class Saved(tf.Module):
         return self.target.detokenize(ids)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=ON_TORCH) for n in FOLDERS if n not in ("fsmt", "bart")],
-)
+@marked(ON_TORCH)
+@pytest.mark.parametrize("name", [n for n in FOLDERS if n not in ("fsmt", "bart")])
 def test_ids_and_texts_are_those_of_the_class(name, tmp_path):
     make, pair = FOLDERS[name]
     folder = make(tmp_path / "checkpoint")

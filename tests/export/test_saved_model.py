@@ -194,7 +194,7 @@ def test_xla_compiles_the_search(varied, saved, tmp_path):
     assert json.loads((tmp_path / "out" / "config.json").read_text())["xla"] is True
     compiled = tmp_path / "out" / "1"
     found = [f.attr["_XlaMustCompile"].b for f in functions(compiled)]
-    assert sum(found) > len(WIDTHS) and not any(
+    assert sum(found) == 2 * len(WIDTHS) and not any(
         f.attr["_XlaMustCompile"].b for f in functions(saved / "1")
     )
 
