@@ -8,6 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 PROGRAMS = tempfile.TemporaryDirectory(prefix="programs-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", PROGRAMS.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# Nearly all is compiled for one use: XLA's optimisations cost more than they save.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "True")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # More, in several workers, wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,9 +23,6 @@ from keras_transformer.runs import bars  # noqa: E402
 # Whether a line comes depends on time.
 bars.LINES = float("inf")
 
-# Here every operation is compiled for one use: XLA's optimisations cost more than they
-# save.
-COMPILED_FOR_ONE_USE = ("citizen", "decoding", "layers", "models", "pretrained")
 # What is tested here never reaches a backend.
 WITHOUT_BACKEND = ("documents", "text", "tools")
 # Here each backend has variants of its own.
@@ -49,13 +48,6 @@ def pytest_collection_modifyitems(items):
             seen.add(test)
 
 
-def optimise_little(whether):
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_disable_most_optimizations", whether)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def no_samples():
     """A training ends without translations, which take long to compile.
@@ -71,14 +63,10 @@ def no_samples():
 
 
 @pytest.fixture(autouse=True)
-def fresh_state(request):
+def fresh_state():
     keras.utils.set_random_seed(1)
-    optimise_little(request.path.parent.name in COMPILED_FOR_ONE_USE)
     yield
     keras.config.set_dtype_policy("float32")
-    # The fixtures of the next module come before its tests, and some are compared
-    # bit for bit with a process of its own.
-    optimise_little(False)
 
 
 def one_width(patch):

@@ -162,10 +162,7 @@ def fails(folder, arguments, capsys):
             "--config setting.toml",
             "[model] must have settings of d_model, d_ff, num_heads, key_dim, ",
         ),
-        (
-            "--config vocabulary.toml",
-            "only; received ['source_vocab_size']",
-        ),
+        ("--config vocabulary.toml", "only; received ['source_vocab_size']"),
         (
             "--config table.toml",
             "config 'table.toml': model must be a table; received 3",
@@ -220,10 +217,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "train new --resume --overwrite",
             "--overwrite must be absent with --resume; received True",
         ),
-        (
-            "translate absent A",
-            "error: no run at 'absent'",
-        ),
+        ("translate absent A", "error: no run at 'absent'"),
         ("translate photos A", "'photos/config.json' is missing"),
         (
             "translate no-model A",
@@ -311,10 +305,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "evaluate run --source train.en --target short.de",
             "train.en and short.de must have as many lines; received [60, 50]",
         ),
-        (
-            "evaluate run",
-            "--source must be given where no pairs of the training",
-        ),
+        ("evaluate run", "--source must be given where no pairs of the training"),
         ("serve run", "invalid choice: 'serve'"),
         ("", "the following arguments are required: COMMAND"),
     ],

@@ -16,11 +16,7 @@ from keras_transformer.config import TrainingConfig, preset
 from keras_transformer.distribution import plan, planning
 from keras_transformer.distribution.chips import CHIPS
 from keras_transformer.distribution.machine_plan import Plan, short
-from keras_transformer.distribution.program import (
-    Collective,
-    collectives,
-    traffic,
-)
+from keras_transformer.distribution.program import Collective, collectives, traffic
 
 HERE = Path(__file__).parent
 BASE = Plan(

@@ -130,10 +130,7 @@ def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp
     same(run, alone)
 
 
-@pytest.mark.parametrize(
-    "how",
-    [pytest.param("data", marks=NOT_ON_JAX), *MODEL],
-)
+@pytest.mark.parametrize("how", [pytest.param("data", marks=NOT_ON_JAX), *MODEL])
 @pytest.mark.skipif(BACKEND == "torch", reason="torch has one device a process")
 def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(
     how, flags, alone, tmp_path

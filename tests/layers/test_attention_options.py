@@ -119,11 +119,7 @@ def test_causal_mask_on_request_equals_one_that_is_given():
 
 BLOCK = dict(num_heads=N, key_dim=H, d_ff=7, dropout=0.0)
 LIKE_LLAMA = dict(
-    norm="rms",
-    norm_first=True,
-    activation="silu",
-    gated=True,
-    feed_forward_bias=False,
+    norm="rms", norm_first=True, activation="silu", gated=True, feed_forward_bias=False
 )
 
 

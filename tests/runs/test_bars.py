@@ -8,14 +8,7 @@ import time
 import pytest
 
 from keras_transformer.runs import bars
-from keras_transformer.runs.bars import (
-    Pace,
-    advance,
-    awaited,
-    describe,
-    doing,
-    say,
-)
+from keras_transformer.runs.bars import Pace, advance, awaited, describe, doing, say
 
 
 class Terminal(io.StringIO):

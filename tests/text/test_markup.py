@@ -2,13 +2,7 @@ import collections
 
 import pytest
 
-from keras_transformer.text.markup import (
-    MOST,
-    PRESETS,
-    SYMBOLS,
-    Markup,
-    counts_of,
-)
+from keras_transformer.text.markup import MOST, PRESETS, SYMBOLS, Markup, counts_of
 from keras_transformer.text.tokenizer import Tokenizer
 
 A, B = SYMBOLS[:2]

@@ -24,11 +24,7 @@ from keras_transformer.data.examples import captions
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.runs.run import RunConfig
 from keras_transformer.text.tokenizer import Tokenizer
-from keras_transformer.training.fitted import (
-    CorpusSize,
-    fitted_settings,
-    settings_for,
-)
+from keras_transformer.training.fitted import CorpusSize, fitted_settings, settings_for
 from keras_transformer.training.rules import FINE_TUNING, RULES
 
 pytestmark = ON_TORCH

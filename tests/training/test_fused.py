@@ -219,6 +219,7 @@ def test_other_losses_are_added():
     matrix = model.decoder.embedding.token_embedding.embeddings
     before = model.test_on_batch(*a_batch(), return_dict=True)["loss"]
     matrix.regularizer = keras.regularizers.L2(1.0)
+    model.make_test_function(force=True)
     model.reset_metrics()
     after = model.test_on_batch(*a_batch(), return_dict=True)["loss"]
     squares = (ops.convert_to_numpy(matrix) ** 2).sum()

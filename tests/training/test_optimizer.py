@@ -3,11 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_transformer.training.optimizer import (
-    Adam,
-    GradientTransform,
-    paper_adam,
-)
+from keras_transformer.training.optimizer import Adam, GradientTransform, paper_adam
 from keras_transformer.training.schedule import WarmupSchedule
 
 

@@ -251,10 +251,7 @@ def test_fine_tuning_begins_with_another_run(tmp_path, corpus, trained):
             dict(data=DataConfig(vocab_size=300)),
             "vocab_size must be 200 as in init_from='.*run'; received 300",
         ),
-        (
-            dict(init_from=tmp_path / "absent"),
-            "no run at '.*absent'",
-        ),
+        (dict(init_from=tmp_path / "absent"), "no run at '.*absent'"),
     ):
         with pytest.raises(ValueError, match=message):
             train(tmp_path / "other", *corpus, **{"init_from": run, **wrong})
