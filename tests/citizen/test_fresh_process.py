@@ -89,7 +89,14 @@ def opened(order, backend, folder):
     )
 
 
-@pytest.mark.parametrize("order", ORDERS)
+def orders():
+    """The two that a notebook has, and those of who imports one module alone."""
+    for order in ORDERS:
+        marks = [] if order.endswith("_first") else pytest.mark.slow
+        yield pytest.param(order, marks=marks)
+
+
+@pytest.mark.parametrize("order", orders())
 def test_in_whatever_order_the_packages_are_imported(order, folder):
     result = opened(order, keras.backend.backend(), folder)
     assert result.stdout == "opened\n", result.stderr[-2000:]
