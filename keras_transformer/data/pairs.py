@@ -34,7 +34,7 @@ class Pairs:
         if self.languages is None and files[1]:
             names = [without_packing(Path(side[0])) for side in files]
             self.languages = languages_in(names)
-        self.are_given = self.languages is not None
+        self._are_given = self.languages is not None
 
     def __iter__(self):
         reading = Reading(self.asked, self.columns)
@@ -42,7 +42,7 @@ class Pairs:
         count = 0
         for pair in self._read(reading):
             count += 1
-            if not self.are_given:
+            if not self._are_given:
                 self.languages = reading.usual
             yield pair
         seen = sorted(reading.seen)

@@ -74,7 +74,7 @@ def warn_of_average(momentum, batches):
         return
     share = momentum**batches
     if share > FIRST:
-        lower = max(0.0, 1.0 - 5 / batches)
+        lower = 1.0 - 5 / max(batches, 5)
         warn(
             f"--ema-momentum {momentum:g} is too high for {batches:,} batches: "
             f"{share:.0%} of the moving average, which is saved, are the first "
