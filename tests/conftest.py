@@ -1,5 +1,6 @@
 """What holds in every test: quiet backends, and random numbers that start anew."""
 
+import gc
 import os
 import tempfile
 
@@ -46,6 +47,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
         if not item.get_closest_marker("slow"):
             seen.add(test)
+
+
+def pytest_collection_finish():
+    # Keras collects garbage for each layer that it quantizes, among all else.
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
