@@ -40,7 +40,7 @@ class CleanPairs(Pairs):
         with doing("reading and cleaning the pairs", unit="pairs"):
             self._write(pairs, config)
         report.skipped = {name: n for name, n in pairs.skipped.items() if n}
-        self.languages = pairs.languages
+        self.known = pairs.languages
         if self.is_mixture:
             report.mixed = self.count
         must = "hold at least one that passes the filters"

@@ -1,6 +1,5 @@
 """Parallel text from files: readers that give (source, target) pairs of strings."""
 
-import collections
 import itertools
 import os
 from collections.abc import Iterable, Mapping
@@ -21,7 +20,9 @@ class Pairs:
     Attributes:
         skipped: how much of the newest reading was no pair, a `Counter` by reason.
         languages: the codes of source and target, or None as long as nothing says so;
-            by files that say it, those of most of what was read.
+            by files that say it, those of most of the newest reading.
+        known: the languages that were given, or that names of files say, or None.
+        reading: the newest `Reading`.
         files: what was given for source and for target: two lists.
     """
 
@@ -29,21 +30,17 @@ class Pairs:
         self.files = files
         self.columns = columns
         self.asked = languages
-        self.languages = None if None in languages else list(languages)
-        self.skipped = collections.Counter()
-        if self.languages is None and files[1]:
+        self.reading = Reading(languages, columns)
+        self.known = None if None in languages else list(languages)
+        if self.known is None and files[1]:
             names = [without_packing(Path(side[0])) for side in files]
-            self.languages = languages_in(names)
-        self._are_given = self.languages is not None
+            self.known = languages_in(names)
 
     def __iter__(self):
-        reading = Reading(self.asked, self.columns)
-        self.skipped = reading.skipped
+        self.reading = reading = Reading(self.asked, self.columns)
         count = 0
         for pair in self._read(reading):
             count += 1
-            if not self._are_given:
-                self.languages = reading.usual
             yield pair
         seen = sorted(reading.seen)
         is_there = reading.is_matched or not seen
@@ -51,6 +48,14 @@ class Pairs:
         expect(is_there, LANGUAGES, must, self.asked)
         reasons = {name: found for name, found in reading.skipped.items() if found}
         expect(count, self.name, "contain sentences", reasons or count)
+
+    @property
+    def languages(self):
+        return self.known or self.reading.usual
+
+    @property
+    def skipped(self):
+        return self.reading.skipped
 
     @property
     def name(self):

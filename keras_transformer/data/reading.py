@@ -16,10 +16,6 @@ LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3}(?:[_-][A-Z]{2})?)(?:\.txt)?$")
 LANGUAGES = "source_language and target_language"
 
 
-def two_counters():
-    return collections.Counter(), collections.Counter()
-
-
 @dataclasses.dataclass
 class Reading:
     """One reading of files.
@@ -29,8 +25,7 @@ class Reading:
         columns: the names of two columns, or None.
         skipped: how much is no pair, by reason.
         seen: the languages that the files have.
-        found: the languages of sources and of targets that were read, as the files
-            call them: two `Counter`s.
+        sources, targets: how often each language was read, as the files call it.
         is_matched: whether any of their languages is one that is asked for.
     """
 
@@ -40,7 +35,12 @@ class Reading:
         default_factory=collections.Counter
     )
     seen: set = dataclasses.field(default_factory=set)
-    found: tuple = dataclasses.field(default_factory=two_counters)
+    sources: collections.Counter = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    targets: collections.Counter = dataclasses.field(
+        default_factory=collections.Counter
+    )
     is_matched: bool = False
 
     def texts(self, source, target):
@@ -62,7 +62,7 @@ class Reading:
             given = [languages[place] for place in places]
             if all(map(speaks, given, self.languages)):
                 self.is_matched = self.is_matched or any(given)
-                self.note(given)
+                self.note(*given)
                 return places
         self.skipped["other languages"] += 1
         return None
@@ -89,12 +89,12 @@ class Reading:
             self.skipped["other languages"] += 1
             return None
         self.is_matched = True
-        self.note((languages[first], languages[second]))
+        self.note(languages[first], languages[second])
         return first, second
 
-    def note(self, languages):
+    def note(self, *languages):
         """Count the languages of source and target, each None if nothing says it."""
-        for counts, language in zip(self.found, languages):
+        for counts, language in zip((self.sources, self.targets), languages):
             if language is not None:
                 counts[language] += 1
 
@@ -104,7 +104,8 @@ class Reading:
 
         A catalogue among hundreds may have a wrong header, and some say nothing.
         """
-        source, target = (most_common(counts) for counts in self.found)
+        source = max(self.sources, key=self.sources.get, default=None)
+        target = max(self.targets, key=self.targets.get, default=None)
         is_known = None not in (source, target) and source != target
         return [source, target] if is_known else None
 
@@ -149,11 +150,6 @@ class Reading:
                 continue
             where = f"{name}, row {number},"
             yield from self.texts(*(text_of(row, key, where) for key in keys))
-
-
-def most_common(counts):
-    """What was counted most often, the first of equals, or None."""
-    return max(counts, key=counts.get, default=None)
 
 
 class Missing:

@@ -1,4 +1,4 @@
-"""Plans of training that cannot end well, and what to type instead."""
+"""Trainings that cannot end well, or did not, and what to type instead."""
 
 import math
 import warnings
@@ -7,6 +7,7 @@ from .fitted import OFTEN, SPECIAL, WARMUPS, rescaled
 from .opening import open_batches
 
 FEWEST_PAIRS = 1000
+FIRST = 0.05  # of a moving average: more of the first weights is too much
 RARE = 20  # how often a token occurs on average that can hardly be learnt
 
 
@@ -54,6 +55,20 @@ def warn_of_warmup(batches, training):
         warn(
             f"--warmup-updates {warmup} is longer than the {updates} updates planned: "
             f"type --warmup-updates {shorter} --learning-rate-scale {scale}"
+        )
+
+
+def warn_of_average(momentum, batches):
+    """Warn if the moving average still holds much of the first weights."""
+    if momentum is None:
+        return
+    share = momentum**batches
+    if share > FIRST:
+        lower = 1.0 - 5 / max(batches, 5)
+        warn(
+            f"--ema-momentum {momentum:g} is too high for {batches:,} batches: "
+            f"{share:.0%} of the moving average, which is saved, are the first "
+            f"weights; train on, or anew with --ema-momentum {lower:.3g}"
         )
 
 

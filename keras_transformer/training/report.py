@@ -9,10 +9,9 @@ from ..decoding.translator import Translator
 from ..runs.bars import advance, describe, doing, say
 from ..runs.flag_names import flag
 from ..text.markup import SYMBOL
-from .plan import warn
+from .plan import warn_of_average
 from .progress import SessionCallback
 
-FIRST = 0.05  # of a moving average: more of the first weights is too much
 SAMPLES = 5  # validation pairs or texts to show at the end
 PROMPT = 8  # words of a text that the model continues, at most
 WHY = {
@@ -66,20 +65,6 @@ def report(session, model):
     say(f"Training is over: {why_over(session)}")
     warn_of_average(session.training.ema_momentum, session.progress.batches)
     show_samples(session.run, model)
-
-
-def warn_of_average(momentum, batches):
-    """Warn if the moving average still holds much of the first weights."""
-    if momentum is None:
-        return
-    share = momentum**batches
-    if share > FIRST:
-        lower = 1.0 - 5 / max(batches, 5)
-        warn(
-            f"--ema-momentum {momentum:g} is too high for {batches:,} batches: "
-            f"{share:.0%} of the moving average, which is saved, are the first "
-            f"weights; train on, or anew with --ema-momentum {lower:.3g}"
-        )
 
 
 def show_samples(run, model):

@@ -7,7 +7,11 @@ import pytest
 from layer_checks import ON_TORCH
 
 from keras_transformer.runs.run import Run
-from keras_transformer.training.plan import FEWEST_PAIRS, warn_of_plan
+from keras_transformer.training.plan import (
+    FEWEST_PAIRS,
+    warn_of_average,
+    warn_of_plan,
+)
 
 pytestmark = ON_TORCH
 
@@ -43,3 +47,20 @@ def test_a_vocabulary_of_rare_tokens(trained):
     assert said.startswith("--vocab-size 8000 is more than the text supports")
     value = re.search(r"; type --vocab-size (\d+)$", said)[1]
     assert 100 < int(value) < 400
+
+
+def test_a_moving_average_of_too_few_batches():
+    """0.999 ** 500 = 0.606."""
+    message = (
+        "--ema-momentum 0.999 is too high for 500 batches: 61% of the moving "
+        "average, which is saved, are the first weights; train on, or anew with "
+        "--ema-momentum 0.99"
+    )
+    with pytest.warns(UserWarning, match=message):
+        warn_of_average(0.999, 500)
+
+
+@pytest.mark.parametrize("momentum, batches", [(None, 5), (0.999, 3000), (0.5, 9)])
+def test_a_moving_average_of_enough_batches(recwarn, momentum, batches):
+    warn_of_average(momentum, batches)
+    assert not recwarn

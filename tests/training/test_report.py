@@ -10,12 +10,7 @@ from keras_transformer.data.pairs import read_pairs
 from keras_transformer.evaluation.evaluate import evaluate
 from keras_transformer.runs import bars
 from keras_transformer.runs.run import Run
-from keras_transformer.training.report import (
-    EpochLines,
-    report,
-    warn_of_average,
-    why_over,
-)
+from keras_transformer.training.report import EpochLines, report, why_over
 
 
 class Batches:
@@ -134,20 +129,3 @@ def test_evaluate_says_how_far_it_is_and_a_translator_nothing(
     evaluate(translator, *corpus[2:])
     *_, last = capsys.readouterr().err.splitlines()
     assert last.startswith("translating: 100%, 8/8 sentences, ")
-
-
-def test_a_moving_average_of_too_few_batches():
-    """0.999 ** 500 = 0.606."""
-    message = (
-        "--ema-momentum 0.999 is too high for 500 batches: 61% of the moving "
-        "average, which is saved, are the first weights; train on, or anew with "
-        "--ema-momentum 0.99"
-    )
-    with pytest.warns(UserWarning, match=message):
-        warn_of_average(0.999, 500)
-
-
-@pytest.mark.parametrize("momentum, batches", [(None, 5), (0.999, 3000), (0.5, 9)])
-def test_a_moving_average_of_enough_batches(recwarn, momentum, batches):
-    warn_of_average(momentum, batches)
-    assert not recwarn
