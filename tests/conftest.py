@@ -11,6 +11,11 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", PROGRAMS.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Nearly all is compiled for one use: XLA's optimisations cost more than they save.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "True")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false",
+)
 if "PYTEST_XDIST_WORKER" in os.environ:
     # More, in several workers, wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,8 +29,18 @@ from keras_transformer.runs import bars  # noqa: E402
 # Whether a line comes depends on time.
 bars.LINES = float("inf")
 
-# What is tested here never reaches a backend.
-WITHOUT_BACKEND = ("documents", "text", "tools")
+# Here is tested what backends compute; elsewhere they change little or nothing.
+COMPUTING = (
+    "citizen",
+    "decoding",
+    "distribution",
+    "export",
+    "faults",
+    "layers",
+    "models",
+    "pretrained",
+    "training",
+)
 # Here each backend has variants of its own.
 OWN_VARIANTS = ("distribution",)
 
@@ -34,7 +49,8 @@ OWN_VARIANTS = ("distribution",)
 def pytest_collection_modifyitems(items):
     """Torch, which compiles nothing, runs all; the others what they can change.
 
-    That is the first variant of each test. Their other variants are slow.
+    That is the first variant of each test of what is computed, and what is marked with
+    `every_backend`. All else is slow there.
     """
     if keras.backend.backend() == "torch":
         return
@@ -43,7 +59,8 @@ def pytest_collection_modifyitems(items):
         folder = item.path.parent.name
         test = (item.path, item.originalname)
         is_again = test in seen and folder not in OWN_VARIANTS
-        if is_again or folder in WITHOUT_BACKEND:
+        is_wanted = folder in COMPUTING or item.get_closest_marker("every_backend")
+        if is_again or not is_wanted:
             item.add_marker(pytest.mark.slow)
         if not item.get_closest_marker("slow"):
             seen.add(test)

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from layer_checks import ON_TORCH, marked
 from small import DATA, FLAGS, MODEL, clean, contents, training, write_corpus
 
 from keras_transformer.cli import main as cli
@@ -97,7 +96,6 @@ def fails(folder, arguments, capsys):
     return err.removeprefix("keras-transformer: ")
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "flags, message",
     [
@@ -178,7 +176,6 @@ def test_train(folder, monkeypatch, capsys, flags, message):
     assert message in fails(folder, train_with(*flags.split()), capsys)
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -315,7 +312,6 @@ def test_other_commands(folder, monkeypatch, capsys, arguments, message):
     assert message in fails(folder, arguments.split(), capsys)
 
 
-@marked(ON_TORCH)
 def test_a_pipe_is_refused_before_any_work(folder, tmp_path, monkeypatch, capsys):
     """Whichever file it is: no tokenizer is learned before."""
     monkeypatch.chdir(folder)
@@ -328,7 +324,6 @@ def test_a_pipe_is_refused_before_any_work(folder, tmp_path, monkeypatch, capsys
         assert "pipe must be a regular file, no pipe" in fails(folder, command, capsys)
 
 
-@marked(ON_TORCH)
 def test_a_vocabulary_too_large_names_the_largest(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     error = fails(folder, [*TRAIN, "--vocab-size", "100000"], capsys)
@@ -339,7 +334,6 @@ def test_a_vocabulary_too_large_names_the_largest(folder, monkeypatch, capsys):
     assert Tokenizer.train(lines, largest).vocab_size == largest
 
 
-@marked(ON_TORCH)
 def test_no_backend(folder, monkeypatch, capsys):
     command = ["translate", "run", "A"]
     find = importlib.util.find_spec
@@ -370,7 +364,6 @@ def test_not_a_number(folder, tmp_path, monkeypatch, capsys, one_bucket):
     assert error.startswith("keras-transformer: error: loss is nan at update ")
 
 
-@marked(ON_TORCH)
 def test_a_killed_command_leaves_a_hidden_directory_only(folder, tmp_path):
     (tmp_path / "run").mkdir()
     for name in ("config.json", "manifest.json"):

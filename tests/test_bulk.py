@@ -17,7 +17,6 @@ from pathlib import Path
 
 import keras
 import pytest
-from layer_checks import ON_TORCH
 from small import contents
 
 from keras_transformer.cli.main import main
@@ -34,7 +33,6 @@ from ray.cluster_utils import Cluster  # noqa: E402
 
 from keras_transformer.bulk import THREADS, translate_file  # noqa: E402
 
-pytestmark = ON_TORCH
 LINES = ["a b", "", "  ", "c\u2028d", "e\x85f\tg", "ä\x0bö"] * 5
 
 

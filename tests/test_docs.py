@@ -20,7 +20,6 @@ import numpy as np
 import pair_files
 import pytest
 import small
-from layer_checks import ON_TORCH, marked
 
 import keras_transformer
 from keras_transformer.cli.flags import read_toml
@@ -136,7 +135,6 @@ def write_encoder(folder):
     write(folder, "Bert", vocab_size=600)
 
 
-@marked(ON_TORCH)
 def test_commands_run(place, capsys):
     write_checkpoints(place)
     done = [FIRST]
@@ -190,7 +188,6 @@ def write_downloads(folder):
             shutil.copy(folder / f"train.{language}", folder / f"{name}.{language}")
 
 
-@marked(ON_TORCH)
 def test_data_page(place, capsys, monkeypatch):
     write_downloads(place)
     prepared = []
@@ -237,7 +234,6 @@ def test_commands_of_console_blocks_are_spelled_right():
             assert command.startswith(expected), command
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize("page", PYTHON)
 def test_python_runs(page, place, capsys, monkeypatch):
     def cut(split):
@@ -340,7 +336,6 @@ def test_contributing_is_true():
         assert (ROOT / path).is_file(), path
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_docstring_examples(name):
     module = importlib.import_module(name)

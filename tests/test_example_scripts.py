@@ -5,7 +5,6 @@ import runpy
 from pathlib import Path
 
 import pytest
-from layer_checks import ON_TORCH, marked
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -16,7 +15,6 @@ def printed_by(name, capsys, **options):
     return capsys.readouterr().out
 
 
-@marked(ON_TORCH)
 def test_keras_tutorial(capsys):
     printed = printed_by("keras_tutorial", capsys, pairs=100)
     assert "val_accuracy" in printed
@@ -35,7 +33,6 @@ SCORES = {
 }
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize("name", SCORES)
 def test_a_task_ends_with_its_score(name, capsys, monkeypatch):
     for library in ("nltk", "rouge_score", "sklearn"):

@@ -50,7 +50,7 @@ LONG = (
 
 def marks(name):
     is_daily = ON_TENSORFLOW and name not in LONG
-    return [] if is_daily else pytest.mark.slow
+    return pytest.mark.every_backend if is_daily else pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=marks(n)) for n in NAMES])

@@ -3,11 +3,7 @@
 import sys
 from types import SimpleNamespace
 
-from layer_checks import ON_TORCH
-
 from benchmarks import on_gpu
-
-pytestmark = ON_TORCH
 
 
 def test_each_step_is_right_or_has_a_reason(tmp_path):

@@ -6,11 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from layer_checks import ON_TORCH
 
 import keras_transformer
-
-pytestmark = ON_TORCH
 
 PACKAGE = Path(keras_transformer.__file__).parent
 PAGE = PACKAGE.parent / "docs" / "troubleshooting.md"

@@ -35,6 +35,14 @@ class ConfiguredModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
+    def make_train_function(self, force=False):
+        strategy = getattr(self, "distribute_strategy", None)
+        if strategy is not None and not self.optimizer.built:
+            # TensorFlow would trace a step again that makes the optimizer's variables.
+            with strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def train_step(self, *args):
         with self._states_for_loss():
             return super().train_step(*args)

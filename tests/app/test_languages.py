@@ -2,13 +2,10 @@
 
 import pytest
 from browser import chromium
-from layer_checks import ON_TORCH
 from serving import started
 
 from keras_transformer.app import page as app
 from keras_transformer.app.languages import fields
-
-pytestmark = ON_TORCH
 
 TEXT = "a man"
 

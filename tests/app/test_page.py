@@ -12,7 +12,6 @@ import urllib.request
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH, marked
 from serving import EXAMPLES, SENTENCE, free_port, small_run, started
 
 from keras_transformer.app import markup
@@ -227,7 +226,6 @@ def test_an_export_is_served_with_its_runtime(run, translator, monkeypatch):
     assert asked == [(str(run), {"beam": 4, "n_best": 4})] and len(served) == 1
 
 
-@marked(ON_TORCH)
 def test_the_command_serves_until_interrupted(run, capsys, monkeypatch):
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
@@ -263,7 +261,6 @@ def test_the_command_serves_until_interrupted(run, capsys, monkeypatch):
         urllib.request.urlopen(url)
 
 
-@marked(ON_TORCH)
 def test_what_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     expected = r'gradio is not installed: pip install -e "\.\[app\]" in the clone'

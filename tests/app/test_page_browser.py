@@ -5,12 +5,9 @@ import threading
 
 import pytest
 from browser import chromium
-from layer_checks import ON_TORCH
 from serving import small_run, started
 
 from keras_transformer.app import page as app
-
-pytestmark = ON_TORCH  # what the model computes, test_page.py shows on each backend
 
 NAMES = ("English", "German")
 SENTENCE = "a man rides a bike"

@@ -2,14 +2,11 @@
 
 import concurrent.futures
 
-from layer_checks import ON_TORCH, marked
-
 from keras_transformer.app.page import Answers
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.translator import Translator
 
 
-@marked(ON_TORCH)  # what is computed, decoding/test_threads.py shows on each backend
 def test_eight_threads_get_what_one_gets(trained):
     config = DecodingConfig(beam=2, n_best=2, extra_length=2)
     answers = Answers(Translator.load(trained, config))

@@ -5,12 +5,9 @@ import socket
 import threading
 
 import pytest
-from layer_checks import ON_TORCH
 from serving import free_port
 
 from keras_transformer.app import server
-
-pytestmark = ON_TORCH
 
 NAME = "a name or an address"
 

@@ -12,12 +12,9 @@ import urllib.request
 import gradio as gr
 import pytest
 from browser import chromium
-from layer_checks import ON_TORCH
 from serving import started
 
 from keras_transformer.app import site
-
-pytestmark = ON_TORCH
 
 FULL = f"{site.WAITING} requests are waiting already. Please try again soon."
 QUESTION = {"fn_index": 0, "session_hash": "a-session", "data": ["a man", 1, None]}

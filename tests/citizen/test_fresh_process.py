@@ -90,9 +90,9 @@ def opened(order, backend, folder):
 
 
 def orders():
-    """The two that a notebook has, and those of who imports one module alone."""
+    """The one of most notebooks; the others, which take as long, are slow."""
     for order in ORDERS:
-        marks = [] if order.endswith("_first") else pytest.mark.slow
+        marks = [] if order == "keras_first" else pytest.mark.slow
         yield pytest.param(order, marks=marks)
 
 

@@ -4,13 +4,11 @@ import gzip
 import json
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.main import needs_keras
 from keras_transformer.cli.parser import parse
 
-pytestmark = ON_TORCH
 ROWS = [
     ("source", "target"),
     ("A cat\nsleeps.", "Un gato\tduerme."),

@@ -7,9 +7,12 @@ import sys
 import keras
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="JAX alone keeps compiled programs"
-)
+pytestmark = [
+    pytest.mark.every_backend,
+    pytest.mark.skipif(
+        keras.backend.backend() != "jax", reason="JAX alone keeps compiled programs"
+    ),
+]
 
 
 def translated(run, home):

@@ -1,11 +1,8 @@
 import json
 
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
-
 from keras_transformer.cli import main as cli
 
 
-@marked(NOT_ON_JAX)
 def test_scores_as_text_and_as_json(run, main):
     files = ("--source", run.parent / "valid.en", "--target", run.parent / "valid.de")
     search = ("--beam", "2", "--extra-length", "2")
@@ -18,7 +15,6 @@ def test_scores_as_text_and_as_json(run, main):
     assert "8 sentences, " in text
 
 
-@marked(ON_TORCH)
 def test_the_tokenisation_is_chosen_or_given(run, tmp_path, capsys):
     (tmp_path / "test.tsv").write_text("A man.\t一个男人在街上骑自行车。\n", "utf-8")
     command = ["evaluate", str(run), "--source", str(tmp_path / "test.tsv")]
@@ -33,7 +29,6 @@ def test_the_tokenisation_is_chosen_or_given(run, tmp_path, capsys):
         assert err.partition(";")[0].strip() == word
 
 
-@marked(ON_TORCH)
 def test_files_that_are_swapped_or_the_same(run, capsys):
     source = str(run.parent / "valid.en")
     target = str(run.parent / "valid.de")

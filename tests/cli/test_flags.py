@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.flags import LARGEST_TOML, chosen_fields, read_toml
@@ -21,7 +20,6 @@ from keras_transformer.config import (
     TransformerConfig,
 )
 
-pytestmark = ON_TORCH
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "": (),

@@ -5,11 +5,9 @@ import json
 import sys
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.cli.main import main
 
-pytestmark = ON_TORCH
 SIZES = "--num-layers 1 --d-model 16 --d-ff 16 --num-heads 2 --vocab-size 200"
 RECIPE = "--batch-tokens 400 --max-length 24 --epochs 2 --max-updates 4"
 FLAGS = f"{SIZES} {RECIPE}".split()

@@ -4,7 +4,6 @@ import json
 import shutil
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
 from keras_transformer.export.export_directory import PACKAGES
@@ -12,7 +11,6 @@ from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import seal
 
 # What is read are files, whatever backend wrote them.
-pytestmark = ON_TORCH
 
 
 @pytest.fixture

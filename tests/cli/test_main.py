@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from layer_checks import ON_TORCH, marked
 
 from keras_transformer.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.every_backend
 def test_as_a_module_in_a_pipe(run):
     flags = ["--n-best", "2", "--beam", "2", "--extra-length", "2"]
     done = subprocess.run(
@@ -34,7 +34,6 @@ def test_as_a_module_in_a_pipe(run):
     assert numbers == ["1", "1", "2", "2"]
 
 
-@marked(ON_TORCH)
 def test_the_module_gives_the_exit_status(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["keras_transformer", "serve"])
     with pytest.raises(SystemExit) as stop:
@@ -44,7 +43,6 @@ def test_the_module_gives_the_exit_status(monkeypatch, capsys):
     assert err.startswith("keras-transformer: error: ") and err.count("\n") == 1
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "error, status, said",
     [
@@ -64,7 +62,6 @@ def test_an_error_is_one_line(monkeypatch, capsys, error, status, said):
     assert capsys.readouterr().err == f"keras-transformer: {said}\n"
 
 
-@marked(ON_TORCH)
 def test_a_reader_that_leaves_early_is_no_error(monkeypatch, capsys):
     reader, writer = os.pipe()
     os.close(reader)
@@ -77,7 +74,6 @@ def test_a_reader_that_leaves_early_is_no_error(monkeypatch, capsys):
     assert not capsys.readouterr().err
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "closed, arguments, message",
     [
@@ -105,7 +101,6 @@ def test_a_closed_stream_is_no_success(tmp_path, closed, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
-@marked(ON_TORCH)
 def test_no_file_gets_the_number_of_a_closed_stream():
     program = (
         "import os; from keras_transformer.cli.main import fill_closed_streams; "
@@ -120,7 +115,6 @@ def test_no_file_gets_the_number_of_a_closed_stream():
     assert done.stdout == "True\n"
 
 
-@marked(ON_TORCH)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")
 def test_output_that_cannot_be_written_is_an_error(monkeypatch, capsys):
     monkeypatch.setattr("keras_transformer.cli.demo.run", lambda options: print("text"))
@@ -130,14 +124,12 @@ def test_output_that_cannot_be_written_is_an_error(monkeypatch, capsys):
     assert "error: [Errno 28] No space left on device\n" in capsys.readouterr().err
 
 
-@marked(ON_TORCH)
 def test_an_argument_is_utf8(capsys):
     assert cli.main(["translate", "run", "a\udcff"]) == 2
     expected = "error: argument 3 must be UTF-8; received 'a\\udcff'\n"
     assert capsys.readouterr().err.endswith(expected)
 
 
-@marked(ON_TORCH)
 def test_ctranslate2_starts_without_keras(tmp_path):
     program = (
         "import sys; from keras_transformer.cli.main import main; "
@@ -154,7 +146,6 @@ def test_ctranslate2_starts_without_keras(tmp_path):
     assert done.stdout == "2 set()\n", done.stderr
 
 
-@marked(ON_TORCH)
 def test_version(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["--version"])
@@ -168,7 +159,6 @@ def test_version(capsys):
     assert capsys.readouterr().out == expected
 
 
-@marked(ON_TORCH)
 def test_the_version_needs_no_backend():
     program = (
         "import sys; from keras_transformer.cli import main\n"
@@ -180,7 +170,6 @@ def test_the_version_needs_no_backend():
     assert done.stdout.endswith(")\n\n"), done.stderr
 
 
-@marked(ON_TORCH)
 def test_the_version_where_no_backend_is_installed(monkeypatch, capsys):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -6,13 +6,11 @@ import types
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_checks import ON_TORCH
 
 from keras_transformer.cli.output import escaped, row, rows_of
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.base_translator import Hypothesis
 
-pytestmark = ON_TORCH
 HYPOTHESIS = Hypothesis("ein\tMann", -0.5, (2, 1), (-0.25, -0.125))
 PIECES = ["</s>", "▁Mann", "▁ein"]
 

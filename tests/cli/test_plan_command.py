@@ -5,7 +5,6 @@ import json
 
 import pytest
 from distribution.no_compiler import compiled
-from layer_checks import ON_TORCH, marked
 
 from keras_transformer.cli.main import main as command
 from keras_transformer.config import preset
@@ -63,7 +62,6 @@ def test_flags_that_would_be_ignored(monkeypatch, refused, run):
 SMALL = "--preset tiny --encoder-layers 1 --decoder-layers 1 --vocab-size 512"
 
 
-@marked(ON_TORCH)
 @pytest.mark.slow
 def test_costs_of_a_gpu_are_those_of_a_tpu(main, tmp_path):
     pytest.importorskip("libtpu", reason="the extra tpu is not installed")

@@ -8,7 +8,6 @@ import time
 
 import pytest
 from distribution.launching import ROOT
-from layer_checks import ON_TORCH, marked
 
 COMMAND = """
 import signal, sys
@@ -43,7 +42,6 @@ def wait_until(is_so):
         time.sleep(0.05)
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize("who", ["the command", "all of the terminal"])
 def test_nothing_is_left(tmp_path, who):
     (tmp_path / "endless.py").write_text(COMPILER)

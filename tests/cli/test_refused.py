@@ -3,15 +3,12 @@
 import json
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.parser import parse
 from keras_transformer.cli.translate import start_worker
 from keras_transformer.config import DecodingConfig
 from keras_transformer.runs.sealed_files import seal
-
-pytestmark = ON_TORCH
 
 
 @pytest.mark.parametrize(

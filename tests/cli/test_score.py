@@ -2,13 +2,11 @@ import gzip
 
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
 from keras_transformer import Translator, read_pairs
 from keras_transformer.cli import main as cli
 
 
-@marked(NOT_ON_JAX)
 def test_each_pair_has_a_line(run, main, tmp_path):
     """The numbers are those of `Translator.score`, the mean one for each token."""
     files = [str(run.parent / f"valid.{language}") for language in ("en", "de")]
@@ -27,7 +25,6 @@ def test_each_pair_has_a_line(run, main, tmp_path):
     np.testing.assert_allclose([float(row[1]) for row in rows], means, atol=1e-3)
 
 
-@marked(ON_TORCH)
 def test_a_file_of_both_sides_and_what_is_no_pair(run, tmp_path, capsys):
     (tmp_path / "a.csv").write_text('de,en\n"ein\tMann","a\nman"\n,a\n', "utf-8")
     command = ["score", str(run), "--pairs", str(tmp_path / "a.csv")]
@@ -37,7 +34,6 @@ def test_a_file_of_both_sides_and_what_is_no_pair(run, tmp_path, capsys):
     assert len(out.splitlines()) == 1 and "no pairs: 1 untranslated" in err
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "files, message",
     [

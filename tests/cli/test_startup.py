@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.cli.startup import (
     BACKENDS,
@@ -16,8 +15,6 @@ from keras_transformer.cli.startup import (
     keep_freed_memory,
     keep_programs,
 )
-
-pytestmark = ON_TORCH
 
 
 @pytest.mark.parametrize(
@@ -106,7 +103,7 @@ import jax, matplotlib, pandas
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
-@pytest.mark.parametrize("is_used", [False, True])
+@pytest.mark.parametrize("is_used", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_tensorflow_beside_another_backend_says_nothing(is_used, tmp_path):
     code = f"""
 import sys

@@ -4,7 +4,6 @@ import inspect
 import io
 
 import keras
-from layer_checks import ON_TORCH, marked
 
 from keras_transformer.cli import main as cli
 from keras_transformer.models.decoder import Decoder
@@ -19,7 +18,6 @@ def test_arguments(run, main):
     assert main("translate", run, *SEARCH, "Two dogs run.").splitlines() == both[1:]
 
 
-@marked(ON_TORCH)
 def test_files_and_standard_input(run, main, tmp_path, monkeypatch):
     source = tmp_path / "in.txt"
     source.write_text("\n".join(SENTENCES))
@@ -43,7 +41,6 @@ def test_n_best(run, main):
     assert float(rows[0][1]) >= float(rows[1][1])
 
 
-@marked(ON_TORCH)
 def test_alignments_and_token_scores_are_columns(run, main):
     columns = ["--alignments", "--token-scores", *SEARCH]
     rows = main("translate", run, "A man sits.", "", "Dogs run.", *columns).split("\n")
@@ -59,7 +56,6 @@ def test_alignments_and_token_scores_are_columns(run, main):
     assert [len(row.split("\t")) for row in out.splitlines()] == [4, 4]
 
 
-@marked(ON_TORCH)
 def test_alignments_need_keras(run, capsys):
     flags = ["--alignments", "--runtime", "ctranslate2"]
     assert cli.main(["translate", str(run), "A", *flags]) == 2
@@ -98,7 +94,6 @@ def test_few_functions_lie_between_the_command_and_the_decoder(main, run, monkey
     assert len(functions) <= MOST_FRAMES[keras.backend.backend()], functions
 
 
-@marked(ON_TORCH)
 def test_a_glossary_is_obeyed_in_sentences_files_and_scores(run, main, tmp_path):
     (tmp_path / "terms.tsv").write_text("dogs\tHund\nman\tKind\n", encoding="utf-8")
     (tmp_path / "a.po").write_text('msgid "A man."\nmsgstr ""\n', encoding="utf-8")
@@ -114,7 +109,6 @@ def test_a_glossary_is_obeyed_in_sentences_files_and_scores(run, main, tmp_path)
     assert "BLEU" in main("evaluate", run, *pairs, *flags)
 
 
-@marked(ON_TORCH)
 def test_a_glossary_that_cannot_be_used_writes_nothing(run, tmp_path, capsys):
     (tmp_path / "terms.tsv").write_text("dogs\n", encoding="utf-8")
     (tmp_path / "in.txt").write_text("dogs\n", encoding="utf-8")

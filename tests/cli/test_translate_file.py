@@ -3,14 +3,12 @@
 import csv
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.cli import main as cli
 
 pypo = pytest.importorskip(
     "translate.storage.pypo", reason="the extra `documents` is not installed"
 )
-pytestmark = ON_TORCH
 
 SEARCH = ["--search", "greedy", "--extra-length", "2"]
 CATALOGUE = r"""msgid ""

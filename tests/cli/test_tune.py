@@ -1,5 +1,4 @@
 import pytest
-from layer_checks import ON_TORCH, marked
 
 from keras_transformer.cli import main as cli
 
@@ -9,7 +8,6 @@ def files(corpus):
     return ("--source", str(corpus[2]), "--target", str(corpus[3]))
 
 
-@marked(ON_TORCH)
 def test_a_table_and_what_to_pass(main, run, files):
     few = ("--length-penalties", 0.5, 1.5, "--beam", 2, "--batch-size", 8)
     few += ("--coverage-penalties", 0, 4)

@@ -1,11 +1,8 @@
 """Pairs are held out by their source sentences."""
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.data.corpus import MOST, clean_pairs, held_out
-
-pytestmark = ON_TORCH
 
 
 def corpus(count, targets=2):

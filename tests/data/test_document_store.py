@@ -4,13 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.data.documents import DocumentStore, read_documents
 from keras_transformer.data.packed import PackedBatches
 from keras_transformer.text.tokenizer import Tokenizer
 
-pytestmark = ON_TORCH
 TEXTS = ["a man rides a bike", "", "two girls sit", "a horse", "the man and the horse"]
 BEGIN, END = 2, 3
 

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.config import CleaningConfig, DataConfig, FilterConfig
 from keras_transformer.data.corpus import clean_pairs
@@ -12,7 +11,6 @@ from keras_transformer.data.duplicates import Seen
 from keras_transformer.data.filters import is_name_or_code
 from keras_transformer.data.pairs import read_pairs
 
-pytestmark = ON_TORCH
 GOOD = [
     ("The cat sleeps on the old sofa.", "El gato duerme en el viejo sofá."),
     ("Use ``dict`` & <b>run</b> it.", "Usa ``dict`` & <b>ejecútalo</b>."),

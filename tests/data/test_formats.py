@@ -4,7 +4,6 @@ import bz2
 import lzma
 
 import pytest
-from layer_checks import ON_TORCH
 from pair_files import (
     PAIRS,
     PO,
@@ -27,7 +26,6 @@ from pair_files import (
 from keras_transformer.data.pairs import read_pairs
 
 pytest.importorskip("translate")
-pytestmark = ON_TORCH
 EN_ES = dict(source_language="en", target_language="es")
 ES_EN = dict(source_language="es", target_language="en")
 

@@ -4,13 +4,11 @@ import re
 import zipfile
 
 import pytest
-from layer_checks import ON_TORCH
 from pair_files import PO, TEXTS, TMX, csv, lines, moses, side, tarred, write, zipped
 
 from keras_transformer.data.pairs import read_pairs
 
 pytest.importorskip("translate")
-pytestmark = ON_TORCH
 EN_ES = dict(source_language="en", target_language="es")
 BOMB = """<!DOCTYPE tmx [<!ENTITY a "boom"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
 <tmx version="1.4"><header srclang="en"/><body><tu><tuv xml:lang="en"><seg>&b;</seg>

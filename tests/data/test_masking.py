@@ -1,10 +1,7 @@
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer import mask_tokens
-
-pytestmark = ON_TORCH  # NumPy alone
 
 SPECIAL = (0, 1, 2, 3)
 MASK = 4

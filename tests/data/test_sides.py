@@ -3,13 +3,10 @@
 import shutil
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.data.corpus import clean_pairs
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.sides import check_sides
-
-pytestmark = ON_TORCH
 
 
 def both(files):

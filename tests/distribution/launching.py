@@ -55,7 +55,7 @@ def start(arguments, processes=1, devices=1, **more):
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
     }
     if devices > 1:
-        common["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+        common["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
     addresses = [f"127.0.0.1:{port}" for port in free_ports(processes)]
     command = [sys.executable, *map(str, arguments)]
     started = []

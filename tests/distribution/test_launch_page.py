@@ -105,7 +105,8 @@ def test_command(title, machine, tmp_path, monkeypatch):
     command = command.replace("TPU_NAME=local ", "").replace("...", machine)
     # Two devices, not two processors.
     if title.startswith("One machine") or title.endswith("one host"):
-        monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+        two = "--xla_force_host_platform_device_count=2"
+        monkeypatch.setenv("XLA_FLAGS", f"{os.environ['XLA_FLAGS']} {two}")
         if BACKEND == "tensorflow":
             program = Path(__file__).parent / "on_logical_devices.py"
             monkeypatch.setenv("PROGRAM", str(program))

@@ -1,14 +1,12 @@
 """What a model copies stays in its sentence; what a translation lacks is said."""
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.decoding.base_translator import Hypothesis
 from keras_transformer.documents.translate import translate_document
 from keras_transformer.text.markup import Markup
 
-pytestmark = ON_TORCH
 PO = """msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=UTF-8\\n"

@@ -5,11 +5,9 @@ import importlib
 import sys
 
 import pytest
-from layer_checks import ON_TORCH
 from shouting import saying, shout, shouted
 
 pytest.importorskip("translate")
-pytestmark = ON_TORCH
 
 from keras_transformer.documents import translate  # noqa: E402
 from keras_transformer.documents.formats import FORMATS  # noqa: E402

@@ -1,11 +1,9 @@
 """HTML: text, alt and title are translated, and nothing else."""
 
 import pytest
-from layer_checks import ON_TORCH
 from shouting import saying, shouted
 
 pytest.importorskip("translate")
-pytestmark = ON_TORCH
 
 TEXT = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>page</title>

@@ -3,11 +3,9 @@
 import re
 
 import pytest
-from layer_checks import ON_TORCH
 from shouting import saying, shouted
 
 pytest.importorskip("markdown_it")
-pytestmark = ON_TORCH
 
 TEXT = """---
 title: front

@@ -5,11 +5,9 @@ import shutil
 import subprocess
 
 import pytest
-from layer_checks import ON_TORCH
 from shouting import shout, shouted
 
 pypo = pytest.importorskip("translate.storage.pypo")
-pytestmark = ON_TORCH
 
 RUSSIAN = (
     "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && "

@@ -1,10 +1,8 @@
 """Sentences and their pieces."""
 
 import pytest
-from layer_checks import ON_TORCH
 
 pytest.importorskip("pysbd")
-pytestmark = ON_TORCH
 
 from keras_transformer.documents.document import Segment  # noqa: E402
 from keras_transformer.documents.sentences import (  # noqa: E402

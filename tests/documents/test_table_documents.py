@@ -3,11 +3,9 @@
 import json
 
 import pytest
-from layer_checks import ON_TORCH
 from shouting import shouted
 
 pytest.importorskip("translate")
-pytestmark = ON_TORCH
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,9 @@
 """TMX: a language is added to each unit that lacks it."""
 
 import pytest
-from layer_checks import ON_TORCH
 from shouting import shouted
 
 pytest.importorskip("translate")
-pytestmark = ON_TORCH
 
 TEXT = """<?xml version="1.0"?>
 <!DOCTYPE tmx SYSTEM "tmx14.dtd">

@@ -1,11 +1,9 @@
 """XLIFF 1.2 and 2: targets, states, markup, and what stays to the byte."""
 
 import pytest
-from layer_checks import ON_TORCH
 from shouting import saying, shouted
 
 xliff = pytest.importorskip("translate.storage.xliff")
-pytestmark = ON_TORCH
 
 OLD = """<?xml version='1.0' encoding="UTF-8"?>
 <xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2">

@@ -21,19 +21,13 @@ SEARCH = dict(penalty="power", extra_length=9, max_source_length=60)
 # Every option that CTranslate2 has, each with others, as a search is compiled anew for
 # each set. What is exported are arrays of a file that no backend owns.
 OPTIONS = [
-    pytest.param(
-        dict(
-            share_embeddings=False,
-            layer_norm_epsilon=1e-2,
-            encoder_layers=1,
-            decoder_layers=2,
-        ),
-        marks=pytest.mark.slow,
+    dict(
+        share_embeddings=False,
+        layer_norm_epsilon=1e-2,
+        encoder_layers=1,
+        decoder_layers=2,
     ),
-    pytest.param(
-        dict(activation="gelu", positions="learned", max_positions=44),
-        marks=pytest.mark.slow,
-    ),
+    dict(activation="gelu", positions="learned", max_positions=44),
     dict(
         activation="silu",
         norm_first=True,
@@ -45,6 +39,7 @@ OPTIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", OPTIONS, ids="-".join)
 def test_same_translations_as_translator(tmp_path, one_width, changes):
     run = make_run(tmp_path / "run", **changes)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import ON_TORCH, marked
 from small import contents
 
 from keras_transformer import Translator, export
@@ -27,7 +27,7 @@ def small(trained, tmp_path_factory):
     return out
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_int8_is_a_run_that_everything_opens(small, trained):
     names = ["README.md", "config.json", "manifest.json", "model.keras"]
     names += ["tokenizer.model"]

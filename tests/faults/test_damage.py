@@ -152,6 +152,7 @@ def test_the_log_is_mended(trained, tmp_path, damaged):
     assert path.read_bytes() == whole
 
 
+@marked(ON_TORCH)
 def test_no_checkpoint_is_whole(trained, tmp_path):
     run = shutil.copytree(trained, tmp_path / "run")
     paths = sorted(run.glob("checkpoints/batch-*"))

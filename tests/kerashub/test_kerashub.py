@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small
 from checkpoints import generate, importing
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from layer_checks import NOT_ON_JAX, marked
 
 keras_hub = pytest.importorskip("keras_hub")
 from keras_transformer import Translator, kerashub, pretrained  # noqa: E402
@@ -42,12 +42,12 @@ def check_strings(run, lm, lines=LINES, beams=BEAMS):
 
 
 @marked(NOT_ON_JAX)
+@pytest.mark.every_backend
 def test_strings_are_the_translators(trained, lm):
     found = check_strings(trained, lm)
     assert found[1] == found[3] == ""
 
 
-@marked(ON_TORCH)
 def test_a_prefix_begins_the_translation(trained, lm):
     decoding = DecodingConfig(extra_length=SHORT)
     translator = Translator.load(trained, decoding)
@@ -58,7 +58,6 @@ def test_a_prefix_begins_the_translation(trained, lm):
     assert found[0][0].text.startswith("Ein Mann")
 
 
-@marked(ON_TORCH)
 def test_kerashubs_samplers_leave_blank_lines_empty(lm):
     for sampler in ("greedy", "beam", "top_k"):
         lm.compile(sampler=sampler)
@@ -68,7 +67,6 @@ def test_kerashubs_samplers_leave_blank_lines_empty(lm):
         lm.compile(sampler="contrastive")
 
 
-@marked(ON_TORCH)
 def test_the_command_and_the_way_back(trained, tmp_path, capsys):
     out = str(tmp_path / "preset")
     main(["export", str(trained), out, "--to", "kerashub"])
@@ -82,7 +80,6 @@ def test_the_command_and_the_way_back(trained, tmp_path, capsys):
         )
 
 
-@marked(ON_TORCH)
 def test_a_fresh_process_opens_it(preset):
     order = ["keras_transformer", "keras_hub"]
     if keras.backend.backend() == "jax":
@@ -95,7 +92,6 @@ def test_a_fresh_process_opens_it(preset):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@marked(ON_TORCH)
 def test_only_who_asks_imports_kerashub(trained):
     code = (
         "import sys, keras_transformer as k\n"
@@ -132,6 +128,7 @@ def short(lm):
 
 
 @marked(NOT_ON_JAX)
+@pytest.mark.every_backend
 def test_fits_on_strings(short):
     import tensorflow as tf
 
@@ -150,7 +147,6 @@ def test_fits_on_strings(short):
     assert then["val_loss"][1] < then["val_loss"][0] < first["val_loss"][1]
 
 
-@marked(ON_TORCH)
 def test_a_py_dataset_beside_arrays(short):
     kept = short.fit(Pairs(), validation_data=PAIRS, verbose=0).history
     expected = short.evaluate(Pairs(), verbose=0)
@@ -163,7 +159,6 @@ def test_a_py_dataset_beside_arrays(short):
         short.fit(PAIRS, validation_data=Pairs(), verbose=0)
 
 
-@marked(ON_TORCH)
 def test_lora_is_trained_saved_loaded_and_merged(preset, short, tmp_path):
     lm = short
     lm.backbone.enable_lora(2)
@@ -188,7 +183,6 @@ def test_lora_is_trained_saved_loaded_and_merged(preset, short, tmp_path):
     kerashub.to_run(tmp_path / "merged", tmp_path / "run")
 
 
-@marked(ON_TORCH)
 def test_int8_is_saved_and_loaded(lm, tmp_path):
     lm.quantize("int8")
     expected = lm.generate(LINES)
@@ -204,7 +198,6 @@ def imported(tmp_path_factory):
     return importing(tmp_path_factory, max_position_embeddings=160)
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "family",
     [
@@ -227,10 +220,12 @@ def test_imported_checkpoints_become_presets(imported, family, tmp_path):
         assert [found[number]] == translator.target_tokenizer.decode([ids])
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize(
     ("family", "languages"),
-    [("m2m_100", ("de", "fr")), ("nllb", ("deu_Latn", "eng_Latn"))],
+    [
+        ("m2m_100", ("de", "fr")),
+        pytest.param("nllb", ("deu_Latn", "eng_Latn"), marks=pytest.mark.slow),
+    ],
 )
 def test_other_languages_than_those_of_the_import(
     imported, family, languages, tmp_path
@@ -253,7 +248,6 @@ def test_other_languages_than_those_of_the_import(
             lm.generate({**given, side: "xx"})
 
 
-@marked(ON_TORCH)
 def test_languages_that_cannot_be_chosen(imported, lm):
     given = {"encoder_text": LINES, "target_lang": "de"}
     with pytest.raises(ValueError, match="target_lang must be absent without lang"):
@@ -267,7 +261,6 @@ def test_languages_that_cannot_be_chosen(imported, lm):
         lm.generate({"encoder_text": LINES, "decoder_text": "Ein"})
 
 
-@marked(ON_TORCH)
 def test_fsmt_is_refused(imported, tmp_path):
     with pytest.raises(
         ValueError, match="tokenizer must be of sentencepiece or .*fsmt"

@@ -5,7 +5,6 @@ import json
 import shutil
 
 import pytest
-from layer_checks import ON_TORCH, marked
 from small import DATA, MODEL, training
 
 from keras_transformer.runs.card import card, facts, outline, write_card
@@ -84,7 +83,6 @@ def test_an_imported_run_says_where_it_is_from(tmp_path):
     assert "- data:" not in text.split("- settings:")[0]
 
 
-@marked(ON_TORCH)
 def test_training_that_goes_on_renews_it_and_drops_scores_of_the_old_model(run):
     """What the user wrote below the line stays."""
     run.note_scores(run.model_digest(), "test.en, 8 sentences", SCORES)

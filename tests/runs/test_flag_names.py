@@ -1,11 +1,8 @@
 """Errors name flags while a command runs, and arguments otherwise."""
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.runs.flag_names import FLAG_NAMES, spelled
-
-pytestmark = ON_TORCH
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH
 from small import contents
 
 from keras_transformer.runs import work_folder
@@ -23,7 +22,6 @@ from keras_transformer.runs.sealed_files import (
     written_aside,
 )
 
-pytestmark = ON_TORCH
 STEPS = ("fcntl.", "open", "os.", "shutil.", "tempfile.")
 
 

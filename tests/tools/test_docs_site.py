@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from browser import chromium
-from layer_checks import ON_TORCH, marked
 
 pytest.importorskip("material", reason="the extra `docs` is not installed")
 
@@ -32,7 +31,6 @@ def site(tmp_path_factory):
     return folder
 
 
-@marked(ON_TORCH)
 def test_every_public_name_is_in_the_reference(site):
     text = (site / "reference.html").read_text(encoding="utf-8")
     missing = [
@@ -44,14 +42,12 @@ def test_every_public_name_is_in_the_reference(site):
     assert len([*public_names()]) > 40
 
 
-@marked(ON_TORCH)
 def test_nothing_is_loaded_from_elsewhere(site):
     loaded = r'(src|<link[^>]*rel="stylesheet"[^>]*href)="(https?:)?//'
     for path in site.rglob("*.html"):
         assert not re.search(loaded, path.read_text(encoding="utf-8")), path
 
 
-@marked(ON_TORCH)
 def test_a_link_to_nothing_is_an_error(tmp_path):
     docs = shutil.copytree(ROOT / "docs", tmp_path / "docs")
     with (docs / "layers.md").open("a") as page:
@@ -60,7 +56,6 @@ def test_a_link_to_nothing_is_an_error(tmp_path):
         build_site(tmp_path / "site", docs_dir=str(docs))
 
 
-@marked(ON_TORCH)
 def test_a_browser_opens_it(site):
     from playwright.sync_api import sync_playwright
 

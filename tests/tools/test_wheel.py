@@ -11,14 +11,12 @@ from pathlib import Path
 
 import keras
 import pytest
-from layer_checks import ON_TORCH
 
 pytest.importorskip("build", reason="the extra `dev` is not installed")
 pytest.importorskip("twine", reason="the extra `dev` is not installed")
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "keras_transformer"
 BUILT = ("pyproject.toml", "setup.cfg", "README.md", "LICENSE")
-pytestmark = ON_TORCH
 
 
 @pytest.fixture(scope="module")

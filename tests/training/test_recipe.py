@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -56,6 +57,20 @@ def test_what_the_configuration_says_is_done():
     assert (schedule["warmup_updates"], schedule["scale"]) == (50, 2.0)
     assert (model.loss.smoothing, model.loss.ignore_class) == (0.2, 9)
     assert model.loss.reduction == "sum" and not optimizer.use_ema
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="traces twice")
+def test_a_step_is_traced_once():
+    class Counting(Transformer):
+        traced = 0
+
+        def compute_loss(self, *args, **options):
+            self.traced += 1
+            return super().compute_loss(*args, **options)
+
+    model = compile_for_training(Counting(a_model().config))
+    model.fit(*arrays(), verbose=0)
+    assert model.traced == 1
 
 
 def test_options_that_regularise():

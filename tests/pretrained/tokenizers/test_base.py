@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.pretrained.tokenizers import files
 from keras_transformer.pretrained.tokenizers.base import Vocabulary
@@ -10,8 +9,6 @@ from keras_transformer.pretrained.tokenizers.marian import MarianTokenizer
 from keras_transformer.pretrained.tokenizers.multilingual import MultilingualTokenizer
 from keras_transformer.text.special_tokens import SpecialTokens
 from keras_transformer.text.tokenizer import Tokenizer
-
-pytestmark = ON_TORCH  # tokenizers know no backend
 
 MODEL = Tokenizer.train(
     ["a man rides a bike", "a man rides a horse"], vocab_size=24

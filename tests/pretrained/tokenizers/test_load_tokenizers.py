@@ -4,7 +4,6 @@ import sys
 import numpy as np
 import pytest
 import tokenizer_folders as folders
-from layer_checks import ON_TORCH
 from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, NLLB, read
@@ -13,8 +12,6 @@ from keras_transformer.pretrained.tokenizers.load import load_tokenizers
 from keras_transformer.runs.run import read_tokenizers, save_tokenizers
 from keras_transformer.runs.sealed_files import Manifest, seal
 from keras_transformer.text.special_tokens import SpecialTokens
-
-pytestmark = ON_TORCH  # tokenizers know no backend
 
 transformers = pytest.importorskip("transformers")
 LINES = sentences(500)

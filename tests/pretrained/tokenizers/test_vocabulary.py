@@ -1,11 +1,8 @@
 import pytest
-from layer_checks import ON_TORCH
 
 from keras_transformer.pretrained.tokenizers import base
 from keras_transformer.pretrained.tokenizers.base import Vocabulary
 from keras_transformer.text.special_tokens import SpecialTokens
-
-pytestmark = ON_TORCH  # tokenizers know no backend
 
 PIECES = ["<pad>", "</s>", "<unk>", "a"]
 SPECIAL = SpecialTokens(pad=0, unknown=2, begin=0, end=1)
