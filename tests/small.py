@@ -52,6 +52,11 @@ def write_corpus(folder, train=200, valid=8):
     return paths
 
 
+def lines_of(corpus):
+    """The lines of both sides of the training pairs of `write_corpus`."""
+    return [path.read_text(encoding="utf-8").splitlines() for path in corpus[:2]]
+
+
 def clean(corpus):
     """The training pairs of `write_corpus`."""
     return clean_pairs(*corpus[:2], config=DATA)

@@ -92,6 +92,7 @@ def test_order_and_empty_lines_are_kept_and_a_killed_worker_is_replaced(bulk, tm
     ]
 
 
+@pytest.mark.slow
 def test_a_parquet_file_gets_a_column(bulk, tmp_path):
     source, output = tmp_path / "in.parquet", tmp_path / "out.parquet"
     texts = [None, "a", "", "b"] * 5

@@ -36,7 +36,7 @@ PAGES = {
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = {
     "train": ("train", 2000),
-    "valid": ("val", 20),
+    "valid": ("val", 8),
     "test": ("test", 10),
 }  # split -> the pages' name, its lines here
 # What docs/documents.md translates, beside the catalogue that it shows, and text of
@@ -52,7 +52,7 @@ DOCUMENTS = {
 # Whose `sh` blocks tests/distribution/test_launch_page.py runs.
 LAUNCH_PAGE = "docs/devices.md"
 # Exports that TensorFlow makes: on another backend a child process imports it first.
-# tests/export makes them on every backend.
+# tests/export makes them.
 WITH_TENSORFLOW = ("saved_model", "onnx")
 SEARCHING = ("translate", "generate", "evaluate")
 WITH_EXAMPLES = [

@@ -11,6 +11,7 @@ from keras_transformer.app import page as app
 
 NAMES = ("English", "German")
 SENTENCE = "a man rides a bike"
+DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 
@@ -58,8 +59,14 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def desk(browser):
+    """A desktop's pages, which load what they share once."""
+    return browser.new_context(viewport=DESK)
+
+
 @pytest.fixture
-def opened(browser, url):
+def opened(browser, desk, url):
     """A function that opens the page; nothing on it may fail or come from elsewhere."""
     asked, failed, said, pages = [], [], [], []
 
@@ -68,7 +75,7 @@ def opened(browser, url):
             said.append(message.text)
 
     def opened(at=url, **how):
-        page = browser.new_page(**{"viewport": {"width": 1280, "height": 800}, **how})
+        page = browser.new_page(**{"viewport": DESK, **how}) if how else desk.new_page()
         pages.append(page)
         page.on("request", lambda request: asked.append(request.url))
         page.on("requestfailed", lambda request: failed.append(request.url))
@@ -171,7 +178,7 @@ def lit(page, name):
 
 @pytest.mark.parametrize("by", ["pointer", "keyboard", "touch"])
 def test_words_that_belong_together_light_up(opened, translator, shown, by):
-    page = opened(has_touch=by == "touch")
+    page = opened(has_touch=True) if by == "touch" else opened()
     translated(page)
     best, *_ = (one for one in shown.hypotheses if one.text)
     chosen = page.locator(".hypotheses input").nth(shown.hypotheses.index(best))

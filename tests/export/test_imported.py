@@ -141,9 +141,8 @@ def test_fsmts_tokenizer_is_in_no_graph(run_of, tmp_path):
         export.saved_model(run_of("fsmt").run, tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param("marian", marks=ON_TORCH), *slow("marian-separate", "nllb")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["marian", "marian-separate", "nllb"])
 def test_onnx_and_its_loop(run_of, name, tmp_path):
     """It takes and gives ids, of the text alone."""
     run = run_of(name).run

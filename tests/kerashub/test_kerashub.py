@@ -198,16 +198,8 @@ def imported(tmp_path_factory):
     return importing(tmp_path_factory, max_position_embeddings=160)
 
 
-@pytest.mark.parametrize(
-    "family",
-    [
-        "marian",
-        *(
-            pytest.param(f, marks=pytest.mark.slow)
-            for f in ("m2m_100", "nllb", "mbart")
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["marian", "m2m_100", "nllb", "mbart"])
 def test_imported_checkpoints_become_presets(imported, family, tmp_path):
     made = imported(family)
     kerashub.from_run(made.run, tmp_path / "preset")
