@@ -10,7 +10,6 @@ PROGRAMS = tempfile.TemporaryDirectory(prefix="programs-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", PROGRAMS.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 # Nearly all is compiled for one use: XLA's optimisations cost more than they save.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "True")
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "

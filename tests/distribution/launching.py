@@ -41,6 +41,11 @@ def environment(number, addresses):
     return {prefix + name: str(value) for name, value in values.items()}
 
 
+def virtual(devices):
+    """`XLA_FLAGS` with which JAX takes a processor for so many devices."""
+    return f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
+
+
 def start(arguments, processes=1, devices=1, **more):
     """Start `python ARGUMENTS` as so many processes.
 
@@ -55,7 +60,7 @@ def start(arguments, processes=1, devices=1, **more):
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
     }
     if devices > 1:
-        common["XLA_FLAGS"] += f" --xla_force_host_platform_device_count={devices}"
+        common["XLA_FLAGS"] = virtual(devices)
     addresses = [f"127.0.0.1:{port}" for port in free_ports(processes)]
     command = [sys.executable, *map(str, arguments)]
     started = []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import small
-from distribution.launching import BACKEND, PIPES, ROOT, finish, free_ports
+from distribution.launching import BACKEND, PIPES, ROOT, finish, free_ports, virtual
 from layer_checks import ON_TORCH
 
 PAGE = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
@@ -105,8 +105,7 @@ def test_command(title, machine, tmp_path, monkeypatch):
     command = command.replace("TPU_NAME=local ", "").replace("...", machine)
     # Two devices, not two processors.
     if title.startswith("One machine") or title.endswith("one host"):
-        two = "--xla_force_host_platform_device_count=2"
-        monkeypatch.setenv("XLA_FLAGS", f"{os.environ['XLA_FLAGS']} {two}")
+        monkeypatch.setenv("XLA_FLAGS", virtual(2))
         if BACKEND == "tensorflow":
             program = Path(__file__).parent / "on_logical_devices.py"
             monkeypatch.setenv("PROGRAM", str(program))
