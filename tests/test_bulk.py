@@ -73,6 +73,7 @@ def bulk(address, tmp_path):
     return functools.partial(translate_file, start=how, batch_size=2, address=address)
 
 
+@pytest.mark.slow
 def test_order_and_empty_lines_are_kept_and_a_killed_worker_is_replaced(bulk, tmp_path):
     source, output = tmp_path / "in.gz", tmp_path / "out.gz"
     source.write_bytes(gzip.compress("\r\n".join(LINES).encode()))

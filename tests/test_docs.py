@@ -15,7 +15,6 @@ import textwrap
 import tomllib
 from pathlib import Path
 
-import keras
 import numpy as np
 import pair_files
 import pytest
@@ -51,9 +50,8 @@ DOCUMENTS = {
 }
 # Whose `sh` blocks tests/distribution/test_launch_page.py runs.
 LAUNCH_PAGE = "docs/devices.md"
-# Exports that TensorFlow makes: on another backend a child process imports it first.
-# tests/export makes them.
-WITH_TENSORFLOW = ("saved_model", "onnx")
+# What has long tests of its own; here such a command is only spelled right.
+TESTED_APART = ("saved_model", "onnx", "kerashub", "tune")
 SEARCHING = ("translate", "generate", "evaluate")
 WITH_EXAMPLES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -135,6 +133,10 @@ def write_encoder(folder):
     write(folder, "Bert", vocab_size=600)
 
 
+def makes_a_translator(command):
+    return "--source" in command and "--init-from" not in command
+
+
 def test_commands_run(place, capsys):
     write_checkpoints(place)
     done = [FIRST]
@@ -143,11 +145,12 @@ def test_commands_run(place, capsys):
         if command in done:  # on several pages
             continue
         done.append(command)
-        if keras.backend.backend() != "tensorflow" and command[-1] in WITH_TENSORFLOW:
+        if not {command[0], command[-1]}.isdisjoint(TESTED_APART):
             build_parser().parse_args(command)
             continue
         if command[0] == "train":  # the same command, for few updates
-            command = [*command, "--max-updates", str(next(updates))]
+            sizes = small.FLAGS if makes_a_translator(command) else []
+            command = [*command, *sizes, "--max-updates", str(next(updates))]
         elif command[0] in SEARCHING and "--text" not in command:
             command = [*command, "--extra-length", "3"]
         assert main(command) == 0, (command, capsys.readouterr().err)

@@ -31,9 +31,16 @@ SCORES = {
     "semantic_parsing": r"new objects: \d+\.\d% of forms right",
     "parse_trees": r"labelled-bracket F1 [01]\.\d{3}",
 }
+LONG = ("semantic_parsing", "parse_trees")
 
 
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
+        for name in SCORES
+    ],
+)
 def test_a_task_ends_with_its_score(name, capsys, monkeypatch):
     for library in ("nltk", "rouge_score", "sklearn"):
         pytest.importorskip(library, reason="the extra `examples` is missing")

@@ -124,6 +124,7 @@ def test_alignments_do_not_depend_on_the_batch_and_take_hypotheses(translator):
     assert translator.alignments([], []) == []
 
 
+@marked(ON_TORCH)
 @pytest.mark.filterwarnings("ignore:cut to 40 tokens")
 def test_a_cut_source_has_no_links_to_what_was_cut(translator):
     (pairs,) = translator.alignments([" ".join(["bike"] * 50)], ["a man"])

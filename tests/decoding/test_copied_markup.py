@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, SEARCHES, marked, randomise
+from layer_checks import ON_TORCH, SEARCHES, marked, randomise
 
 from keras_transformer import Translator
 from keras_transformer.config import DecodingConfig, TransformerConfig
@@ -66,7 +66,7 @@ def test_terms_of_a_glossary_are_there_beside_markup(translator):
         assert marks_in(short.markup, found.text) == marks_in(short.markup, text)
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_a_sentence_is_translated_the_same_alone(translator):
     together = translator(TEXTS)
     assert [translator(text) for text in TEXTS] == together
@@ -91,7 +91,7 @@ def test_scores_are_those_of_the_symbols(translator):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_attention_and_search_are_shown_with_symbols(translator):
     found = translator.attention(TEXTS[0])
     assert translator.source_tokenizer.pieces[4] in found.source_tokens

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import ON_TORCH, marked
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding import coverage as coverages
@@ -44,7 +44,7 @@ def test_ranks():
     assert [(one.text, one.score) for one in found] == [("b", -3.0), ("a", -4.0)]
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 def test_a_translator_ranks_its_beam_again(model, tokenizer, sentences):
     texts = sentences(9, seed=2)
     plain = dataclasses.replace(CONFIG, n_best=4)

@@ -56,7 +56,13 @@ def same(some, others):
         np.testing.assert_allclose(found, scores, atol=3e-6)
 
 
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize(
+    "search",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "n best" else name
+        for name in SEARCHES
+    ],
+)
 def test_two_requests_of_one_shape(model, tokenizer, sentences, both, search):
     """Their prefixes, and the seeds of their samples, are not each other's."""
     texts = sentences(3, seed=1), sentences(3, seed=2)

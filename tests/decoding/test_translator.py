@@ -113,7 +113,14 @@ def test_prefix_begins_the_translation(translator, sentences):
 
 
 @marked(ON_TORCH)
-@pytest.mark.parametrize("options", [dict(), dict(search="greedy"), dict(n_best=3)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(n_best=3),
+        pytest.param(dict(), marks=pytest.mark.slow),
+        pytest.param(dict(search="greedy"), marks=pytest.mark.slow),
+    ],
+)
 def test_terms_of_a_glossary_are_in_the_translations(model, tokenizer, options):
     terms = {"dog": "blue house", "red": "bike", "the red": "near", "man": "of"}
     config = dataclasses.replace(CONFIG, **options)

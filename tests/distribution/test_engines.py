@@ -31,7 +31,7 @@ CELLS = {
         "tensorflow", 2, 1, "auto", 0, TWO, "accumulated", "sgd mixed half regularised"
     ),
     "jax: eight devices": Cell(
-        "jax", 1, 8, "auto", 0, [[0, 1, 8]], "accumulated", "sgd mixed regularised"
+        "jax", 1, 8, "auto", 0, [[0, 1, 8]], "", "accumulated sgd mixed regularised"
     ),
     "jax: two groups of four": Cell(
         "jax", 1, 8, "model", 4, [[0, 1, 2]], "adam", "regularised"
@@ -41,7 +41,7 @@ CELLS = {
         "jax", 2, 2, "model", 2, TWO, "", "accumulated"
     ),
     "torch: two processes": Cell(
-        "torch", 2, 1, "auto", 0, TWO, "sgd accumulated half", "mixed regularised"
+        "torch", 2, 1, "auto", 0, TWO, "accumulated", "sgd half mixed regularised"
     ),
 }
 # Of the largest differences of a weight and of a logged value, perplexities of about 15

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import small
 from distribution.launching import BACKEND, finish, start
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from layer_checks import ON_TORCH, marked
 
 from keras_transformer.runs.sealed_files import load_arrays
 
@@ -21,8 +21,7 @@ TRAINING = (
     "--epochs 2 --warmup-updates 50 --monitor bleu --dropout 0 "
     "--checkpoint-minutes 0 --patience 1 --ema-momentum 0.5"
 ).split()
-# The data cell shows the same on TensorFlow; test_engines cuts a model on JAX.
-MODEL = [pytest.param("model", marks=pytest.mark.slow)] if BACKEND == "jax" else []
+HOW = ["data", "model"] if BACKEND == "jax" else ["data"]
 # The second is JAX's.
 ENDED = "stops because another one ended; --resume continues|another task died"
 
@@ -95,7 +94,7 @@ def test_two_processes_leave_the_run_of_one(flags, alone, tmp_path):
     assert "BLEU" in first and "BLEU" not in second
 
 
-@marked(ON_TORCH)
+@pytest.mark.slow
 def test_a_process_reads_its_own_share_of_the_data(alone):
     program = [Path(__file__).parent / "reading.py", alone / "data" / "train"]
     written = [*finish(start(program)), *finish(start(program, processes=2))]
@@ -107,8 +106,8 @@ def test_a_process_reads_its_own_share_of_the_data(alone):
         assert share["bytes"] == pytest.approx(whole["bytes"] / 2, rel=0.1)
 
 
-@marked(ON_TORCH)
-@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1])
 def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp_path):
     run, command = (
         tmp_path / "run",
@@ -130,7 +129,8 @@ def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp
     same(run, alone)
 
 
-@pytest.mark.parametrize("how", [pytest.param("data", marks=NOT_ON_JAX), *MODEL])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.skipif(BACKEND == "torch", reason="torch has one device a process")
 def test_devices_of_one_host_leave_the_run_of_one_and_one_goes_on(
     how, flags, alone, tmp_path

@@ -110,7 +110,7 @@ def refused(format, run, out, **search):
 @pytest.mark.parametrize(
     "format, spoil",
     [
-        ("onnx", spoiled_kernel),
+        pytest.param("onnx", spoiled_kernel, marks=pytest.mark.slow),
         ("onnx", nan_embedding),
         pytest.param("saved_model", spoiled_kernel, marks=pytest.mark.slow),
     ],
@@ -316,6 +316,7 @@ def test_an_export_is_no_run(out, tmp_path, capsys):
     assert "is an export of one" in fails(capsys, *words)
 
 
+@pytest.mark.slow
 def test_a_killed_export_leaves_no_process_and_the_next_one_clears_up(run, tmp_path):
     out = tmp_path / "out"
     command = [

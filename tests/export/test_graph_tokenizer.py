@@ -44,8 +44,18 @@ class Saved(tf.Module):
         return self.target.detokenize(ids)
 
 
+LIKE_OTHERS = ("marian-separate", "mbart")
+
+
 @marked(ON_TORCH)
-@pytest.mark.parametrize("name", [n for n in FOLDERS if n not in ("fsmt", "bart")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name
+        for name in FOLDERS
+        if name not in ("fsmt", "bart")
+    ],
+)
 def test_ids_and_texts_are_those_of_the_class(name, tmp_path):
     make, pair = FOLDERS[name]
     folder = make(tmp_path / "checkpoint")

@@ -44,7 +44,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been(folder, whole, tmp_path):
     assert_same_run(whole, tmp_path / "killed")
 
 
-@marked(ON_TORCH)
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_backend(folder, tmp_path):
     begun = keras.backend.backend()
     other = "tensorflow" if begun == "torch" else "torch"
@@ -133,7 +133,13 @@ FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
 
 
 @marked(ON_TORCH)
-@pytest.mark.parametrize("how, status", [(KILLED, -signal.SIGKILL), (FULL, 2)])
+@pytest.mark.parametrize(
+    "how, status",
+    [
+        pytest.param(KILLED, -signal.SIGKILL, marks=pytest.mark.slow),
+        (FULL, 2),
+    ],
+)
 def test_a_checkpoint_that_is_not_finished(folder, whole, tmp_path, how, status):
     program = tmp_path / "program.py"
     program.write_text(MIDDLE.format(how=how))

@@ -29,6 +29,9 @@ from keras_transformer.runs.sealed_files import sha256  # noqa: E402
 TEXTS = ["The quick brown fox is not afraid.", "Dogs!", "eine Katze, zwei Katzen"]
 GREEDY = DecodingConfig(search="greedy", extra_length=5)
 
+# The others look at a sentence as one of these does.
+OFTEN = ("marian", "m2m_100", "t5")
+
 
 @pytest.fixture(params=FOLDERS)
 def made(request, imported):
@@ -48,6 +51,14 @@ def test_translates_as_transformers_do(made):
 
 
 @marked(ON_TORCH)
+@pytest.mark.parametrize(
+    "made",
+    [
+        name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow)
+        for name in FOLDERS
+    ],
+    indirect=True,
+)
 def test_what_it_looks_at_is_what_transformers_say(made):
     decoding = DecodingConfig(beam=2, extra_length=5, length_penalty=0.0)
     translator = Translator.load(made.run, decoding)

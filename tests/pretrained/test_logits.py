@@ -110,7 +110,12 @@ def until_end(rows, form):
     return cut
 
 
-SELDOM = ("marian_separate", "fsmt_tied")  # their logits are compared above
+SELDOM = (
+    "marian_separate",
+    "fsmt_tied",
+    "t5",
+    "mbart",
+)  # their logits are compared above
 
 
 def marks(family):

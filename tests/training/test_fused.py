@@ -226,7 +226,7 @@ def test_other_losses_are_added():
     assert after - before == pytest.approx(squares, rel=1e-4)
 
 
-@marked(ON_TORCH)
+@pytest.mark.slow
 def test_a_quantized_projection_is_measured_by_its_logits():
     model = compiled(True)
     model.quantize("int8")

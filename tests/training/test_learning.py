@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked
+from layer_checks import ON_TORCH, marked
 from small import MODEL, lines_of
 
 from keras_transformer import Translator
@@ -19,7 +19,7 @@ from keras_transformer.training.optimizer import paper_adam
 from keras_transformer.training.schedule import WarmupSchedule
 
 
-@marked(NOT_ON_JAX)
+@marked(ON_TORCH)
 @pytest.mark.parametrize(
     "optimizer, options",
     # Adam divides by the gradients' size: its epsilon is far above their rounding
@@ -87,7 +87,7 @@ def digits(count, seed):
     return lines, [line[::-1] for line in lines]
 
 
-@marked(ON_TORCH)
+@pytest.mark.slow
 def test_learns_to_reverse_digits_as_a_notebook_would(tmp_path):
     """compile, fit for seconds, evaluate, save, load_model: none of `train`."""
     keras.utils.set_random_seed(0)

@@ -112,7 +112,7 @@ def test_fine_tuning_goes_on_from_the_merged_weights(tuned, corpus, tmp_path, ca
         assert log(run)[0]["val_nats"] == pytest.approx(best, rel=1e-4)
 
 
-@marked(ON_TORCH)
+@pytest.mark.slow
 def test_other_options_go_with_it(corpus, trained, tmp_path):
     """Half precision computes; what is saved is merged in float32."""
     options = dict(dtype="mixed_bfloat16", gradient_accumulation=2, monitor="bleu")

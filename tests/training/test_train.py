@@ -116,6 +116,7 @@ def test_a_tokenisation_that_is_not_installed_fails_at_once(tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+@marked(ON_TORCH)
 @one_width
 def test_the_same_seed_gives_the_same_weights(tmp_path, corpus):
     def weights(run, seed=1):  # neither validation pairs nor a shared vocabulary
@@ -184,6 +185,7 @@ def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, corpus, monkeypatch):
     assert all(np.isfinite(array).all() for array in load_arrays(last)[0]["model"])
 
 
+@marked(ON_TORCH)
 @one_width
 def test_a_resumed_run_is_the_one_that_was_begun(tmp_path, corpus, trained):
     """Limits may change, nothing else may.
