@@ -4,11 +4,15 @@ import argparse
 
 from ..config import DecodingConfig, expect
 from ..export.export_directory import PACKAGES
-from .flags import OVERWRITE, RUN, chosen_fields
+from .flags import OVERWRITE, chosen_fields
 from .startup import beside_tensorflow
 
 FLAGS = {
-    **RUN,
+    "runs": dict(
+        metavar="RUN",
+        nargs="+",
+        help="what train, demo or import made; several become one saved_model",
+    ),
     "out": dict(metavar="OUT", help="directory to make"),
     "--to": dict(
         required=True,
@@ -35,7 +39,10 @@ def run(options):
     from .. import export
 
     to = options.to
+    runs = options.runs
     changes = chosen_fields(options, DecodingConfig)
+    is_right = to == "saved_model" or len(runs) == 1
+    expect(is_right, "RUN", f"be one with --to {to}", runs)
     if to not in ("saved_model", "ctranslate2"):
         expect(not changes, f"--to {to}", "have no search", [*changes])
     if "quantization" in options:
@@ -51,5 +58,6 @@ def run(options):
     else:
         write = getattr(export, to)
     with beside_tensorflow(is_used=to in WITH_TENSORFLOW):
-        check = write(options.run, out, overwrite=options.overwrite, **changes)
+        given = runs if len(runs) > 1 else runs[0]
+        check = write(given, out, overwrite=options.overwrite, **changes)
     print(f"{check}\nThe export is in {out}.")

@@ -48,7 +48,7 @@ def about_export(path):
     with reading(path / "config.json"):
         format = one_of("format", config["format"], PACKAGES)
         model = config_from(config["model"])
-        found = {**told_of(config), "parameters": model.parameters}
+        found = {"parameters": model.parameters, **told_of(config)}
         return found, text_of(model, format)
 
 

@@ -5,6 +5,7 @@ import math
 from keras import ops
 
 from ..config import expect
+from ..text.sentence_format import SentenceFormat
 
 
 class Ensemble:
@@ -47,6 +48,11 @@ class Ensemble:
     def variables(self):
         """Those of all models."""
         return [one for model in self.models for one in model.variables]
+
+    @property
+    def weights(self):
+        """Those of all models."""
+        return [one for model in self.models for one in model.weights]
 
     @property
     def decoder(self):
@@ -92,33 +98,33 @@ def log_of_mean(logits):
     return ops.logsumexp(ops.stack(each), axis=0) - math.log(len(each))
 
 
-def ensemble_of(runs, config=None, glossary=None):
-    """The translator of some `Run`s, together; the first says how it searches.
+def model_of(runs, dtype=None):
+    """The `Transformer` of a list of one `Run`, or the `Ensemble` of several.
+
+    `dtype` is a Keras dtype policy: of each the one it was trained in when absent.
 
     Raises:
-        ValueError: if there is none, or their tokenizers differ.
+        ValueError: if there is none, one holds no translation model, or their
+            tokenizers differ.
     """
     expect(runs, "run", "be a directory, or several", runs)
-    first = runs[0].translator(config, glossary)
-    if len(runs) == 1:
-        return first
-    models = [first.model]
-    for run in runs[1:]:
-        other = run.translator(first.config)
-        must = f"have the tokenizers of {str(runs[0].path)!r}"
-        expect(same_tokenizers(first, other), "runs", must, str(run.path))
-        models.append(other.model)
-    tokenizers = (first.source_tokenizer, first.target_tokenizer)
-    return type(first)(Ensemble(models), *tokenizers, first.config, glossary)
+    first = runs[0]
+    for run in runs:
+        run.check_kind(False, "a translation model")
+        must = f"have the tokenizers of {str(first.path)!r}"
+        is_right = same_tokenizers(first.tokenizers, run.tokenizers)
+        expect(is_right, "runs", must, str(run.path))
+    models = [run.model(dtype) for run in runs]
+    return Ensemble(models) if len(models) > 1 else models[0]
 
 
-def same_tokenizers(one, other):
-    """Whether two translators make the same ids of all text."""
-    sides = ("source_tokenizer", "target_tokenizer")
-    pairs = [(getattr(one, side), getattr(other, side)) for side in sides]
+def same_tokenizers(some, others):
+    """Whether two pairs of tokenizers make the same ids of all text."""
+    pairs = list(zip(some, others, strict=True))
     same_pieces = all(mine.pieces == theirs.pieces for mine, theirs in pairs)
-    same_format = one.sentence_format == other.sentence_format
-    return same_pieces and same_format and one.markup == other.markup
+    same_markup = all(mine.markup == theirs.markup for mine, theirs in pairs)
+    same_format = SentenceFormat.of(*some) == SentenceFormat.of(*others)
+    return same_pieces and same_markup and same_format
 
 
 def check_is_one(model):

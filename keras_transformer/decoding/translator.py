@@ -21,7 +21,7 @@ from .base_translator import (
 from .batching import pad, padded_width
 from .compiled import COMPUTING
 from .coverage import ranked
-from .ensemble import check_is_one, ensemble_of
+from .ensemble import check_is_one, model_of
 from .log_probs import best_of, seeds_of
 from .pair_reader import PairReader
 from .request import Request, copied_of
@@ -109,7 +109,10 @@ class Translator(BaseTranslator):
         from ..runs.run import Run
 
         paths = run if isinstance(run, (list, tuple)) else [run]
-        return ensemble_of([Run.open(path) for path in paths], config, glossary)
+        runs = [Run.open(path) for path in paths]
+        model = model_of(runs)
+        search = runs[0].search(config)
+        return cls(model, *runs[0].tokenizers, search, glossary)
 
     def attention(self, source, target=None):
         """What all layers and heads look at for a sentence and its translation.

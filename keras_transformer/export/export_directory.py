@@ -55,7 +55,16 @@ TOKENIZERS = {
     "kerashub": ("sentencepiece", "marian", "multilingual"),
 }
 # What a reader is told of a config.json.
-TOLD = ("format", "languages", "quantization", "decoding", "check", "made_with")
+TOLD = (
+    "format",
+    "models",
+    "parameters",
+    "languages",
+    "quantization",
+    "decoding",
+    "check",
+    "made_with",
+)
 
 
 @contextlib.contextmanager
@@ -97,7 +106,11 @@ def new_export(run, out, overwrite, format, *packages):
 
 def told_of(about):
     """What a reader is told of the content of an export's config.json."""
-    return {name: about[name] for name in TOLD if name in about}
+    found = {name: about[name] for name in TOLD if name in about}
+    if "models" in found:
+        text = "whose probabilities are averaged; all else is said of the first's run"
+        found["models"] = f"{found['models']}, {text}"
+    return found
 
 
 def check_format(run, format):

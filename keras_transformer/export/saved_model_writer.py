@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..config import DecodingConfig
+from ..decoding.ensemble import model_of
 from ..decoding.translation_search import TranslationSearch
 from ..runs.child_process import given_task
 from ..runs.run import Run
@@ -109,10 +110,11 @@ def write_warm_up(folder, requests):
 
 
 def main():
-    path, out, search, xla, sources = given_task()
-    run = Run.open(path)
+    paths, out, search, xla, sources = given_task()
+    runs = [Run.open(path) for path in paths]
+    model = model_of(runs, "float32")
     search = DecodingConfig(**search)
-    module = TextToText(run.model("float32"), run.tokenizers, search, xla)
+    module = TextToText(model, runs[0].tokenizers, search, xla)
     signatures = {name: getattr(module, name) for name in SIGNATURES}
     saved = Path(out) / "1"
     tf.saved_model.save(module, str(saved), signatures=signatures)

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 from ..config import DecodingConfig, expect
+from ..decoding.ensemble import model_of
 from ..decoding.translator import Translator
 from ..runs.child_process import run_under_tensorflow
 from ..runs.run import Run
 from .comparison import check_batches, compare
-from .export_directory import check_format, check_search, new_export
+from .export_directory import check_format, check_place, check_search, new_export
 
 TOLERANCE = 1e-4  # of a score, in nats
 # The options of a search that count in it.
@@ -46,7 +47,8 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
 
     Args:
         run: a run directory, trained on any backend; TensorFlow opens it in a process
-            of its own.
+            of its own. Or a list of them, which translate as an `Ensemble`: the search
+            takes as long as those of all of them.
         out: directory to make.
         overwrite: replace an export that is there.
         xla: have XLA compile the search of up to 32 texts of up to 64 tokens, once for
@@ -61,33 +63,43 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
         gives them, beside `Translator`'s.
 
     Raises:
-        ValueError: if the result differs from the model, or `out` exists and is not to
-            be overwritten. Nothing is written then.
+        ValueError: if the result differs from the model, the runs of a list have
+            several tokenizers, or `out` exists and is not to be overwritten. Nothing is
+            written then.
         ImportError: if TensorFlow, tensorflow-text or tensorflow-serving-api is not
             installed.
     """
-    run = Run.open(run)
-    search = run.search(DecodingConfig(**decoding))
+    paths = run if isinstance(run, (list, tuple)) else [run]
+    runs = [Run.open(path) for path in paths]
+    model = model_of(runs, "float32")
+    first = runs[0]
+    search = first.search(DecodingConfig(**decoding))
     unused = sorted(set(decoding) - set(SEARCH))
     must = f"be among {', '.join(SEARCH)}"
     expect(not unused, "the search of a SavedModel", must, unused)
     check_search(search, "a SavedModel")
     decoding["max_source_length"] = search.max_source_length
-    check_format(run, "saved_model")
+    for own in runs:
+        check_format(own, "saved_model")
+        check_place(own, out)
     packages = ("tensorflow", "tensorflow-text")
-    export = new_export(run, out, overwrite, "saved_model", *packages)
+    export = new_export(first, out, overwrite, "saved_model", *packages)
     with export as (aside, about):
-        batches = check_batches(run)
+        batches = check_batches(first)
         texts = [batch.sources for batch in batches]
-        task = [str(run.path), str(aside), decoding, xla, texts]
+        given = [str(own.path) for own in runs]
+        task = [given, str(aside), decoding, xla, texts]
         run_under_tensorflow("-m", WRITER, task=task)
-        check = compare_scores(run, aside / "1", search, batches)
+        translator = Translator(model, *first.tokenizers, search)
+        check = compare_scores(translator, aside / "1", batches)
         about |= dict(decoding=search, xla=xla, check=check)
+        if len(runs) > 1:
+            sizes = [own.config.model.parameters for own in runs]
+            about |= dict(models=len(runs), parameters=sum(sizes))
     return check
 
 
-def compare_scores(run, saved, search, batches):
-    translator = Translator(run.model("float32"), *run.tokenizers, search)
+def compare_scores(translator, saved, batches):
     requests = [["serving_default", {"text": batch.sources}] for batch in batches]
     printed = run_under_tensorflow(str(READER), str(saved), task=requests)
     found = iter(json.loads(printed.splitlines()[-1]))

@@ -1,4 +1,3 @@
-import dataclasses
 import shutil
 
 import numpy as np
@@ -85,18 +84,11 @@ def test_runs_on_the_command_line(trained, tmp_path, capsys):
     one = Run.open(trained)
     lines = ["quite other words", "and none of these"]
     tokenizer = type(one.tokenizers[0]).train(lines * 9, vocab_size=24)
-    with pytest.MonkeyPatch.context() as patch:
-        sizes = dict(source_vocab_size=24, target_vocab_size=24)
-        config = dataclasses.replace(one.config.model, **sizes)
-        stranger = Translator(Transformer(config), tokenizer)
-        opened = Run.translator
-        patch.setattr(
-            Run,
-            "translator",
-            lambda run, *how: stranger if run.path == other else opened(run, *how),
-        )
-        message = "runs must have the tokenizers of '.*'; received '.*other'"
-        with pytest.raises(ValueError, match=message):
-            Translator.load([trained, other])
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    Run.begin(stranger, one.config, [tokenizer, tokenizer])
+    message = "runs must have the tokenizers of '.*'; received '.*stranger'"
+    with pytest.raises(ValueError, match=message):
+        Translator.load([trained, stranger])
     with pytest.raises(ValueError, match="run must be a directory, or several"):
         Translator.load([])

@@ -5,6 +5,7 @@ import small
 from layer_checks import numpy, translate_ids
 
 from keras_transformer.config import DecodingConfig
+from keras_transformer.decoding.ensemble import Ensemble
 from keras_transformer.decoding.translation_search import TranslationSearch
 from keras_transformer.models.transformer import Transformer
 
@@ -16,10 +17,12 @@ LENGTHS = (5, 12)
 LIMITS = np.array([3, 12, 3, 3, 7, 0, 3, 3, 12, 3, 7], "int32")
 
 
-def test_sentences_that_are_over_leave_the_batch():
+@pytest.mark.parametrize("count", [1, 2])
+def test_sentences_that_are_over_leave_the_batch(count):
     from keras_transformer.export.graph_search import GraphSearch
 
-    model = Transformer(small.MODEL)
+    models = [Transformer(small.MODEL) for _ in range(count)]
+    model = Ensemble(models) if count > 1 else models[0]
     config = DecodingConfig(beam=2)
     random = np.random.default_rng(0)
     sources = random.integers(5, 20, (len(LIMITS), 7), "int32")
@@ -29,7 +32,8 @@ def test_sentences_that_are_over_leave_the_batch():
     advance = search.advance
 
     def recorded(request, state, length, fewer):
-        batches.append((len(state.last), state.cache[0][0].shape[-2]))
+        keys = keras.tree.flatten(state.cache)[0]
+        batches.append((len(state.last), keys.shape[-2]))
         return advance(request, state, length, fewer)
 
     search.advance = recorded
