@@ -10,7 +10,7 @@ from ..runs.sealed_files import kind_of
 from . import translate
 from .flags import (
     JSON,
-    RUN,
+    SEVERAL_RUNS,
     SIDES,
     chosen_fields,
     file_flags,
@@ -20,7 +20,7 @@ from .flags import (
 
 TOKENIZE = flag_fields(TrainingConfig)["bleu_tokenize"]
 FLAGS = {
-    **RUN,
+    **SEVERAL_RUNS,
     **translate.RUNTIME,
     **file_flags(("source", "target", "pairs")),
     "--text": dict(nargs="+", metavar="FILE", help="test text of a language model"),
@@ -58,11 +58,15 @@ def run(options):
 
 
 def run_and_translator(options):
-    """The `Run` that the options name, None for an export, and its translator."""
+    """The `Run` that the options name, and the translator.
+
+    It is None for an export, and for several runs: what one held out, another may have
+    learnt, and their scores are none's.
+    """
     from ..runs.run import Run
 
     own = None
-    if kind_of(Path(options.run)) == "run":
+    if kind_of(Path(options.run)) == "run" and not options.others:
         own = Run.open(options.run)
     return own, translate.load_translator(options)
 
@@ -71,6 +75,8 @@ def run_text(options):
     """Say the perplexity of a language model."""
     from ..evaluation.perplexity import perplexity
 
+    runs = [options.run, *options.others]
+    expect(len(runs) == 1, "RUN", "be one with --text", runs)
     others = [*chosen_fields(options, DecodingConfig)]
     files = ("source", "target", "pairs", *SIDES)
     others += [name for name in files if name in options]

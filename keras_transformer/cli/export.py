@@ -4,15 +4,11 @@ import argparse
 
 from ..config import DecodingConfig, expect
 from ..export.export_directory import PACKAGES
-from .flags import OVERWRITE, chosen_fields
+from .flags import OVERWRITE, SEVERAL_RUNS, chosen_fields
 from .startup import beside_tensorflow
 
 FLAGS = {
-    "runs": dict(
-        metavar="RUN",
-        nargs="+",
-        help="what train, demo or import made; several become one saved_model",
-    ),
+    **SEVERAL_RUNS,
     "out": dict(metavar="OUT", help="directory to make"),
     "--to": dict(
         required=True,
@@ -39,10 +35,11 @@ def run(options):
     from .. import export
 
     to = options.to
-    runs = options.runs
+    run = options.run
     changes = chosen_fields(options, DecodingConfig)
-    is_right = to == "saved_model" or len(runs) == 1
-    expect(is_right, "RUN", f"be one with --to {to}", runs)
+    if options.others:
+        run = [run, *options.others]
+        expect(to == "saved_model", "RUN", f"be one with --to {to}", run)
     if to not in ("saved_model", "ctranslate2"):
         expect(not changes, f"--to {to}", "have no search", [*changes])
     if "quantization" in options:
@@ -58,6 +55,5 @@ def run(options):
     else:
         write = getattr(export, to)
     with beside_tensorflow(is_used=to in WITH_TENSORFLOW):
-        given = runs if len(runs) > 1 else runs[0]
-        check = write(given, out, overwrite=options.overwrite, **changes)
+        check = write(run, out, overwrite=options.overwrite, **changes)
     print(f"{check}\nThe export is in {out}.")

@@ -19,7 +19,23 @@ from ..config import (
 from ..runs.flag_names import flag
 from ..runs.sealed_files import read_regular
 
+
+class Runs(argparse.Action):
+    """Keeps the first RUN as `run`, and those that follow as `others`."""
+
+    def __call__(self, parser, options, paths, flag=None):
+        options.run, *options.others = paths
+
+
 RUN = {"run": dict(metavar="RUN", help="what train, demo or import made")}
+SEVERAL_RUNS = {
+    "run": dict(
+        metavar="RUN",
+        nargs="+",
+        action=Runs,
+        help="what train, demo or import made; several translate together",
+    )
+}
 NEW_RUN = {"run": dict(metavar="RUN", help="directory to make")}
 OVERWRITE = {"--overwrite": dict(action="store_true", help="replace RUN if it exists")}
 JSON = {"--json": dict(action="store_true", help="print one JSON object")}

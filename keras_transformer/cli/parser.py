@@ -103,7 +103,7 @@ def build_parser(shows_all=False):
                 action = group.add_argument(flag, **how)
                 if flag.startswith("--"):
                     names.append(action.dest)
-                if flag in ("run", "runs"):
+                if flag == "run":
                     action.completer = folders
         if has_rare:
             text = "show all flags, grouped"

@@ -9,11 +9,11 @@ from ..runs.flag_names import flag
 from ..runs.sealed_files import new_file
 from . import translate
 from .evaluate import run_and_translator
-from .flags import RUN, SIDES, config_flags, file_flags, pairs_chosen
+from .flags import SEVERAL_RUNS, SIDES, config_flags, file_flags, pairs_chosen
 
 SEARCH = config_flags(DecodingConfig)
 FLAGS = {
-    **RUN,
+    **SEVERAL_RUNS,
     **translate.RUNTIME,
     **file_flags(("source", "target", "pairs")),
     "--output": dict(help="file to write, also as .gz (default: standard output)"),

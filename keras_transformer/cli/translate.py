@@ -114,17 +114,17 @@ def chosen_search(options):
 
 def load_translator(options):
     """The translator that the options ask for; CTranslate2's imports no Keras."""
+    runs = [options.run, *getattr(options, "others", [])]
     with doing(f"opening {options.run}"):
         if options.runtime == "ctranslate2":
+            expect(len(runs) == 1, "RUN", "be one with CTranslate2", runs)
             from ..export import CTranslate2Translator
 
             search = chosen_fields(options, DecodingConfig)
             return CTranslate2Translator.load(options.run, **search)
         from ..decoding.translator import Translator
 
-        others = getattr(options, "others", [])
         terms = vars(options).get("glossary")
-        runs = [options.run, *others]
         return Translator.load(runs, chosen_search(options), terms)
 
 
@@ -133,9 +133,6 @@ def take_runs(options):
     options.others = []
     while options.text and os.path.isfile(Path(options.text[0], "config.json")):
         options.others.append(options.text.pop(0))
-    is_keras = options.runtime == "keras"
-    must = "be one with CTranslate2"
-    expect(is_keras or not options.others, "RUN", must, [options.run, *options.others])
 
 
 def run(options):

@@ -7,12 +7,12 @@ from ..config import DecodingConfig, expect
 from ..runs.bars import say
 from ..runs.flag_names import flag
 from . import translate
-from .flags import RUN, SIDES, config_flags, file_flags, pairs_chosen
+from .flags import SEVERAL_RUNS, SIDES, config_flags, file_flags, pairs_chosen
 
 SEARCH = config_flags(DecodingConfig)
 TRIED = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
 FLAGS = {
-    **RUN,
+    **SEVERAL_RUNS,
     **file_flags(("source", "target", "pairs")),
     "--length-penalties": dict(
         nargs="+",
@@ -35,6 +35,7 @@ COLUMNS = ("length penalty", "coverage penalty", "BLEU", "chrF")
 
 
 def run(options):
+    from ..decoding.ensemble import model_of
     from ..decoding.translator import Translator
     from ..evaluation.evaluate import evaluate, pairs_to_score
     from ..runs.run import Run
@@ -46,16 +47,18 @@ def run(options):
     for name, values in zip(names, tried):
         are_right = all(0 <= value <= 5 for value in values)
         expect(are_right, flag(name), "be between 0 and 5", values)
-    own = Run.open(options.run)
-    first = own.translator(config)
+    runs = [Run.open(path) for path in (options.run, *options.others)]
+    first = runs[0]
+    model = model_of(runs)
+    # What one run held out, another may have learnt.
+    own = first if len(runs) == 1 else None
     pairs = pairs_to_score(own, pairs_chosen(vars(options)))
-    tokenizers = (first.source_tokenizer, first.target_tokenizer)
     say(" ".join(f"{column:>16}" for column in COLUMNS))
     found = {}
     for alpha, beta in itertools.product(*tried):
         chosen = dict(length_penalty=alpha, coverage_penalty=beta)
         one = dataclasses.replace(config, **chosen)
-        translator = Translator(first.model, *tokenizers, own.search(one))
+        translator = Translator(model, *first.tokenizers, first.search(one))
         scores = evaluate(translator, pairs).scores
         found[alpha, beta] = scores.bleu
         say(f"{alpha:16} {beta:16} {scores.bleu:16.2f} {scores.chrf:16.2f}")

@@ -103,7 +103,7 @@ def pairs_to_score(run, source=None, target=None):
     if source is None:
         path = run and run.path / HELD_OUT
         has_own = path is not None and path.is_file()
-        must = "be given where no pairs of the training were held out"
+        must = "be given, unless one run alone held out pairs of its training"
         expect(has_own, "source", must, source)
         run.manifest.verify(HELD_OUT)
         source = path
