@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import ops, tree
 
+from keras_transformer.decoding.compiled import for_jax
 from keras_transformer.decoding.loop import run
 from keras_transformer.decoding.translation_search import TranslationSearch
 
@@ -34,6 +35,18 @@ def marked(marks):
 def numpy(x):
     """Tensor to NumPy, bfloat16 as float32."""
     return ops.convert_to_numpy(ops.cast(x, "float32"))
+
+
+def whole(function, layer):
+    """A function of arrays that calls a layer, as JAX compiles it fastest: at once.
+
+    Otherwise JAX compiles each operation, for each shape, which takes several times as
+    long. The function may change no variable, and is another one for each call that
+    closes over something else.
+    """
+    if keras.backend.backend() != "jax":
+        return function
+    return for_jax(function, layer)
 
 
 def first(outputs):
@@ -119,7 +132,7 @@ def gradient(function, x):
     if keras.backend.backend() == "jax":
         import jax
 
-        return np.asarray(jax.grad(function)(x))
+        return np.asarray(jax.jit(jax.grad(function))(x))
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

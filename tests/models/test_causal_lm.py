@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import ON_TORCH, marked, numpy, randomise
+from layer_checks import ON_TORCH, marked, numpy, randomise, whole
 
 from keras_transformer.config import CausalLMConfig, config_from, preset
 from keras_transformer.models.causal_lm import CausalLM
@@ -55,13 +55,14 @@ def test_a_document_is_the_same_in_a_packed_row_and_alone(name):
     second[0, 1] = 5
     fill = np.full((1, 2), PAD, "int32")
     row = np.concatenate([first, second, fill], axis=1)
-    found = numpy(model(row))
+    call = whole(model, model)
+    found = numpy(call(row))
     assert found.shape == (1, 7, V) and found.dtype == np.float32
-    np.testing.assert_allclose(found[:, :3], numpy(model(first)), atol=2e-5)
-    np.testing.assert_allclose(found[:, 3:5], numpy(model(second)), atol=2e-5)
+    np.testing.assert_allclose(found[:, :3], numpy(call(first)), atol=2e-5)
+    np.testing.assert_allclose(found[:, 3:5], numpy(call(second)), atol=2e-5)
     together = make(name, separate_documents=False)
     together.set_weights(model.get_weights())
-    other = numpy(together(row))
+    other = numpy(whole(together, together)(row))
     np.testing.assert_allclose(other[:, :3], found[:, :3], atol=2e-5)
     assert np.abs(other[:, 3:5] - found[:, 3:5]).max() > 1e-2
 
@@ -71,14 +72,17 @@ def test_a_prefill_and_steps_equal_one_call(name):
     model = make(name)
     decoder = model.decoder
     ids = draw()
-    cache = decoder.prefill(ids[:, :3], decoder.empty_cache(B, T))
+    prefill = whole(decoder.prefill, decoder)
+    step = whole(decoder.step, decoder)
+    cache = prefill(ids[:, :3], decoder.empty_cache(B, T))
     found = []
     for index in range(3, T):
         place = ops.convert_to_tensor(index, dtype="int32")
-        logits, cache = decoder.step(ids[:, index : index + 1], cache, place)
+        logits, cache = step(ids[:, index : index + 1], cache, place)
         found.append(numpy(logits))
     found = np.concatenate(found, axis=1)
-    np.testing.assert_allclose(found, numpy(model(ids))[:, 3:], atol=2e-5)
+    expected = numpy(whole(model, model)(ids))
+    np.testing.assert_allclose(found, expected[:, 3:], atol=2e-5)
 
 
 @pytest.mark.parametrize("name", SWITCHES)

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import gradient, normal, numpy
+from layer_checks import gradient, normal, numpy, whole
 
 from keras_transformer.layers.masks import padding_mask
 
@@ -21,12 +21,13 @@ def stepped(decoder, memory, mask, ids, sizes):
     """The logits `(R, T, V)` of steps of those sizes, and the last cache."""
     cache = decoder.empty_cache(B * W, T)
     cross_cache = decoder.cross_cache(memory)
+    step = whole(decoder.step, decoder)
     logits = []
     index = 0
     for size in sizes:
         new_ids = ids[:, index : index + size]
         place = ops.convert_to_tensor(index, dtype="int32")
-        found, cache = decoder.step(new_ids, cache, place, cross_cache, mask)
+        found, cache = step(new_ids, cache, place, cross_cache, mask)
         logits.append(numpy(found))
         index += size
     return np.concatenate(logits, axis=1), cache
@@ -79,7 +80,7 @@ def test_steps_of_every_hypothesis_equal_one_call(make, encoded, changes):
     decoder = make(**changes).decoder
     memory, mask, ids = encoded
     repeated = ops.repeat(memory, W, axis=0)
-    full = decoder(ids, repeated, ops.repeat(mask, W, axis=0))
+    full = whole(decoder, decoder)(ids, repeated, ops.repeat(mask, W, axis=0))
     assert full.shape == (B * W, T, 19)
     others = () if changes else ((1,) * T, (3, 2, 2), (T,))
     for sizes in ((4, 1, 1, 1), *others):

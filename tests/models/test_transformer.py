@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH, marked, numpy
+from layer_checks import ON_TORCH, marked, numpy, whole
 
 from keras_transformer.config import TransformerConfig, preset
 from keras_transformer.models.transformer import Transformer
@@ -212,16 +212,17 @@ def test_plain_keras_and_nothing_around_it(batch, make, tmp_path):
 def test_padding_changes_nothing(make, batch, changes):
     inputs, labels, _ = batch
     model = make(**changes)
+    call = whole(model, model)
     real = labels != 0
-    logits = numpy(model(inputs))
+    logits = numpy(call(inputs))
     longer = {name: np.pad(ids, ((0, 0), (0, 4))) for name, ids in inputs.items()}
-    found = numpy(model(longer))[:, :7]
+    found = numpy(call(longer))[:, :7]
     np.testing.assert_allclose(found[real], logits[real], atol=5e-6)
     targets = inputs["target_ids"]
     garbage = {**inputs, "target_ids": np.where(targets == 0, 7, targets)}
-    np.testing.assert_array_equal(numpy(model(garbage))[real], logits[real])
+    np.testing.assert_array_equal(numpy(call(garbage))[real], logits[real])
     source = inputs["source_ids"][1:2, :4]
-    alone = numpy(model({"source_ids": source, "target_ids": targets[1:2]}))
+    alone = numpy(call({"source_ids": source, "target_ids": targets[1:2]}))
     np.testing.assert_allclose(alone[0], logits[1], atol=5e-6)
 
 
@@ -232,9 +233,10 @@ def test_padding_alone_and_one_token_sentences_are_finite(make, dtype, value_dim
     source_ids = np.array([[0, 0], [3, 0]])
     inputs = {"source_ids": source_ids, "target_ids": np.array([[2], [2]])}
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    assert np.isfinite(numpy(model(inputs))).all()
+    call = whole(model, model)
+    assert np.isfinite(numpy(call(inputs))).all()
     one = {"source_ids": np.array([[3]]), "target_ids": np.array([[2]])}
-    assert np.isfinite(numpy(model(one))).all()
+    assert np.isfinite(numpy(call(one))).all()
     source_ids[0, 0] = 3  # the filler row of a batch: real source, weight 0
     labels = np.array([[0], [3]])
     weights = np.array([[0.0], [1.0]])
@@ -260,7 +262,8 @@ def test_mixed_bfloat16(make, batch, norm_first):
     inputs, labels, weights = batch
 
     def loss(dtype):
-        logits = make(dtype=dtype, norm_first=norm_first)(inputs)
+        model = make(dtype=dtype, norm_first=norm_first)
+        logits = whole(model, model)(inputs)
         assert keras.backend.standardize_dtype(logits.dtype) == "float32"
         return (numpy(negative_log_likelihood(labels, logits)) * weights).sum()
 

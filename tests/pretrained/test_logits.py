@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
-from layer_checks import numpy, translate_ids  # noqa: E402
+from layer_checks import numpy, translate_ids, whole  # noqa: E402
 from shared import OPUS_MT  # noqa: E402
 from tokenizer_folders import read  # noqa: E402
 
@@ -61,7 +61,8 @@ def both_logits(theirs, ours, form, sources, targets):
             decoder_input_ids=target,
             use_cache=False,
         ).logits.numpy()
-    found = numpy(ours({"source_ids": source_ids, "target_ids": target_ids}))
+    inputs = {"source_ids": source_ids, "target_ids": target_ids}
+    found = numpy(whole(ours, ours)(inputs))
     return found, expected, target_ids
 
 
