@@ -32,6 +32,14 @@ def marked(marks):
     return apply
 
 
+def some_slow(variants, slow):
+    """The variants of a test, some of which are slow."""
+    return [
+        pytest.param(one, marks=pytest.mark.slow) if one in slow else one
+        for one in variants
+    ]
+
+
 def numpy(x):
     """Tensor to NumPy, bfloat16 as float32."""
     return ops.convert_to_numpy(ops.cast(x, "float32"))

@@ -5,6 +5,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from layer_checks import some_slow
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -34,13 +35,7 @@ SCORES = {
 LONG = ("semantic_parsing", "parse_trees")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
-        for name in SCORES
-    ],
-)
+@pytest.mark.parametrize("name", some_slow(SCORES, LONG))
 def test_a_task_ends_with_its_score(name, capsys, monkeypatch):
     for library in ("nltk", "rouge_score", "sklearn"):
         pytest.importorskip(library, reason="the extra `examples` is missing")

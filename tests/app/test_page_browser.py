@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from browser import chromium
+from layer_checks import some_slow
 from serving import small_run, started
 
 from keras_transformer.app import page as app
@@ -176,9 +177,7 @@ def lit(page, name):
     return [number for number, is_lit in enumerate(found) if is_lit]
 
 
-@pytest.mark.parametrize(
-    "by", ["pointer", "keyboard", pytest.param("touch", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("by", some_slow(["pointer", "keyboard", "touch"], ["touch"]))
 def test_words_that_belong_together_light_up(opened, translator, shown, by):
     page = opened(has_touch=True) if by == "touch" else opened()
     translated(page)
@@ -320,9 +319,7 @@ def contrast(page, locator):
     return (max(behind, text) + 0.05) / (min(behind, text) + 0.05)
 
 
-@pytest.mark.parametrize(
-    "scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("scheme", some_slow(["light", "dark"], ["dark"]))
 def test_it_can_be_read_on_a_phone_by_day_and_night(opened, examples, scheme):
     page = opened(viewport=PHONE, color_scheme=scheme)
     sentence = " ".join([SENTENCE] * 6)

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 import pytest
+from layer_checks import some_slow
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding import compiled
@@ -22,7 +23,7 @@ NEVER = 1 << 30
 
 
 @pytest.mark.parametrize(
-    "search", ["beam", "sampling", pytest.param("greedy", marks=pytest.mark.slow)]
+    "search", some_slow(["beam", "sampling", "greedy"], ["greedy"])
 )
 def test_two_requests_of_one_shape(model, tokenizer, sentences, monkeypatch, search):
     found = []

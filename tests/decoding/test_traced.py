@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import randomise
+from layer_checks import randomise, some_slow
 from test_threads import in_threads
 
 from keras_transformer.config import CausalLMConfig, DecodingConfig
@@ -56,13 +56,7 @@ def same(some, others):
         np.testing.assert_allclose(found, scores, atol=3e-6)
 
 
-@pytest.mark.parametrize(
-    "search",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if name == "n best" else name
-        for name in SEARCHES
-    ],
-)
+@pytest.mark.parametrize("search", some_slow(SEARCHES, ["n best"]))
 def test_two_requests_of_one_shape(model, tokenizer, sentences, both, search):
     """Their prefixes, and the seeds of their samples, are not each other's."""
     texts = sentences(3, seed=1), sentences(3, seed=2)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH, SEARCHES, marked
+from layer_checks import ON_TORCH, SEARCHES, marked, some_slow
 
 from keras_transformer.config import DecodingConfig, TransformerConfig
 from keras_transformer.decoding.base_translator import Hypothesis
@@ -14,6 +14,7 @@ from keras_transformer.text.special_tokens import END
 from keras_transformer.text.tokenizer import Tokenizer
 
 CONFIG = DecodingConfig(beam=3, extra_length=4, batch_size=64, max_source_length=40)
+GREEDY = dict(search="greedy")
 
 
 @pytest.fixture(scope="module")
@@ -114,12 +115,7 @@ def test_prefix_begins_the_translation(translator, sentences):
 
 @marked(ON_TORCH)
 @pytest.mark.parametrize(
-    "options",
-    [
-        dict(n_best=3),
-        pytest.param(dict(), marks=pytest.mark.slow),
-        pytest.param(dict(search="greedy"), marks=pytest.mark.slow),
-    ],
+    "options", some_slow([dict(n_best=3), dict(), GREEDY], [dict(), GREEDY])
 )
 def test_terms_of_a_glossary_are_in_the_translations(model, tokenizer, options):
     terms = {"dog": "blue house", "red": "bike", "the red": "near", "man": "of"}

@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from layer_checks import ON_TORCH, marked
+from layer_checks import ON_TORCH, marked, some_slow
 from scripts import sentences
 from shared import OPUS_MT, needs
 from tokenizer_folders import FOLDERS, read
@@ -44,18 +44,12 @@ class Saved(tf.Module):
         return self.target.detokenize(ids)
 
 
+IN_GRAPHS = [name for name in FOLDERS if name not in ("fsmt", "bart")]
 LIKE_OTHERS = ("marian-separate", "mbart")
 
 
 @marked(ON_TORCH)
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name
-        for name in FOLDERS
-        if name not in ("fsmt", "bart")
-    ],
-)
+@pytest.mark.parametrize("name", some_slow(IN_GRAPHS, LIKE_OTHERS))
 def test_ids_and_texts_are_those_of_the_class(name, tmp_path):
     make, pair = FOLDERS[name]
     folder = make(tmp_path / "checkpoint")

@@ -10,7 +10,7 @@ from tokenizer_folders import FOLDERS
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from layer_checks import ON_TORCH, marked, numpy  # noqa: E402
+from layer_checks import ON_TORCH, marked, numpy, some_slow  # noqa: E402
 
 from keras_transformer import Translator, train  # noqa: E402
 from keras_transformer.config import TrainingConfig  # noqa: E402
@@ -37,12 +37,8 @@ def fine_tuned(run, folder, *updates):
     return Run.open(folder)
 
 
-SLOW_FAMILIES = [pytest.param(name, marks=pytest.mark.slow) for name in [*FOLDERS][1:]]
-OTHERS = [name for name in SLOW_FAMILIES if name.values[0] not in ("bart", "t5")]
-
-
 @marked(ON_TORCH)
-@pytest.mark.parametrize("name", ["marian", "bart", "t5", *OTHERS])
+@pytest.mark.parametrize("name", some_slow(FOLDERS, {*FOLDERS} - {"marian", "t5"}))
 def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
     run = Run.open(imported(name).run)
     fine = fine_tuned(run.path, tmp_path / "fine", 2)
@@ -60,9 +56,8 @@ def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, nam
     assert Translator.load(fine.path).sentence_format == expected
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param("marian", marks=ON_TORCH), *SLOW_FAMILIES]
-)
+@marked(ON_TORCH)
+@pytest.mark.parametrize("name", some_slow(FOLDERS, {*FOLDERS} - {"marian"}))
 def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
     """And ends with the bits of one that was not stopped."""
     run = imported(name).run

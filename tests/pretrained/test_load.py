@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import complete, generate  # noqa: E402
-from layer_checks import ON_TORCH, marked  # noqa: E402
+from layer_checks import ON_TORCH, marked, some_slow  # noqa: E402
 from tokenizer_folders import FOLDERS  # noqa: E402
 
 from keras_transformer import Translator, pretrained  # noqa: E402
@@ -29,8 +29,8 @@ from keras_transformer.runs.sealed_files import sha256  # noqa: E402
 TEXTS = ["The quick brown fox is not afraid.", "Dogs!", "eine Katze, zwei Katzen"]
 GREEDY = DecodingConfig(search="greedy", extra_length=5)
 
-# The others look at a sentence as one of these does.
-OFTEN = ("marian", "m2m_100", "t5")
+# They look at a sentence as one of the others does.
+SELDOM = ("marian-separate", "nllb", "mbart", "mbart-50", "fsmt", "bart")
 
 
 @pytest.fixture(params=FOLDERS)
@@ -51,14 +51,7 @@ def test_translates_as_transformers_do(made):
 
 
 @marked(ON_TORCH)
-@pytest.mark.parametrize(
-    "made",
-    [
-        name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow)
-        for name in FOLDERS
-    ],
-    indirect=True,
-)
+@pytest.mark.parametrize("made", some_slow(FOLDERS, SELDOM), indirect=True)
 def test_what_it_looks_at_is_what_transformers_say(made):
     decoding = DecodingConfig(beam=2, extra_length=5, length_penalty=0.0)
     translator = Translator.load(made.run, decoding)

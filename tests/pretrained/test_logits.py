@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
-from layer_checks import numpy, translate_ids, whole  # noqa: E402
+from layer_checks import numpy, some_slow, translate_ids, whole  # noqa: E402
 from shared import OPUS_MT  # noqa: E402
 from tokenizer_folders import read  # noqa: E402
 
@@ -111,22 +111,12 @@ def until_end(rows, form):
     return cut
 
 
-SELDOM = (
-    "marian_separate",
-    "fsmt_tied",
-    "t5",
-    "mbart",
-)  # their logits are compared above
-
-
-def marks(family):
-    return pytest.mark.slow if family in SELDOM else []
+# Their logits are compared above.
+SELDOM = ("marian_separate", "fsmt_tied", "t5", "mbart")
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-@pytest.mark.parametrize(
-    "family", [pytest.param(family, marks=marks(family)) for family in FAMILIES]
-)
+@pytest.mark.parametrize("family", some_slow(FAMILIES, SELDOM))
 def test_generate(imported, family, search):
     """Padding and the begin token are never generated, although they are likeliest."""
     theirs, ours, form = imported(family, taught=True)
