@@ -2,7 +2,8 @@
 # virtual environment with the pinned packages.
 PYTHON ?= python3
 RUN ?= demo-run
-INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Python compiles a module when it is first imported, and most never are.
+INSTALL = -m pip install --no-compile --quiet --disable-pip-version-check --constraint constraints.txt
 BACKENDS ?= tensorflow jax torch
 
 .PHONY: demo test test-backend lint notebooks docs
