@@ -302,7 +302,7 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "evaluate run --source train.en --target short.de",
             "train.en and short.de must have as many lines; received [60, 50]",
         ),
-        ("evaluate run", "--source must be given where no pairs of the training"),
+        ("evaluate run", "--source must be given, unless one run alone held out pairs"),
         ("serve run", "invalid choice: 'serve'"),
         ("", "the following arguments are required: COMMAND"),
     ],
