@@ -49,8 +49,7 @@ def whole(function, layer):
     """A function of arrays that calls a layer, as JAX compiles it fastest: at once.
 
     Otherwise JAX compiles each operation, for each shape, which takes several times as
-    long. The function may change no variable, and is another one for each call that
-    closes over something else.
+    long. The function may change no variable.
     """
     if keras.backend.backend() != "jax":
         return function

@@ -104,18 +104,26 @@ def model_of(runs, dtype=None):
     `dtype` is a Keras dtype policy: of each the one it was trained in when absent.
 
     Raises:
-        ValueError: if there is none, one holds no translation model, or their
-            tokenizers differ.
+        ValueError: if the runs cannot translate together.
+    """
+    check_together(runs)
+    models = [run.model(dtype) for run in runs]
+    return Ensemble(models) if len(models) > 1 else models[0]
+
+
+def check_together(runs):
+    """Raise a `ValueError` if some `Run`s cannot translate together.
+
+    There is none, one holds no translation model, or their tokenizers differ.
     """
     expect(runs, "run", "be a directory, or several", runs)
-    first = runs[0]
+    first, *others = runs
     for run in runs:
         run.check_kind(False, "a translation model")
+    for run in others:
         must = f"have the tokenizers of {str(first.path)!r}"
         is_right = same_tokenizers(first.tokenizers, run.tokenizers)
         expect(is_right, "runs", must, str(run.path))
-    models = [run.model(dtype) for run in runs]
-    return Ensemble(models) if len(models) > 1 else models[0]
 
 
 def same_tokenizers(some, others):

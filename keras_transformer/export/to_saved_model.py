@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..config import DecodingConfig, expect
-from ..decoding.ensemble import model_of
+from ..decoding.ensemble import check_together, model_of
 from ..decoding.translator import Translator
 from ..runs.child_process import run_under_tensorflow
 from ..runs.run import Run
@@ -71,7 +71,10 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
     """
     paths = run if isinstance(run, (list, tuple)) else [run]
     runs = [Run.open(path) for path in paths]
-    model = model_of(runs, "float32")
+    for own in runs:
+        check_format(own, "saved_model")
+        check_place(own, out)
+    check_together(runs)
     first = runs[0]
     search = first.search(DecodingConfig(**decoding))
     unused = sorted(set(decoding) - set(SEARCH))
@@ -79,9 +82,6 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
     expect(not unused, "the search of a SavedModel", must, unused)
     check_search(search, "a SavedModel")
     decoding["max_source_length"] = search.max_source_length
-    for own in runs:
-        check_format(own, "saved_model")
-        check_place(own, out)
     packages = ("tensorflow", "tensorflow-text")
     export = new_export(first, out, overwrite, "saved_model", *packages)
     with export as (aside, about):
@@ -90,6 +90,7 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
         given = [str(own.path) for own in runs]
         task = [given, str(aside), decoding, xla, texts]
         run_under_tensorflow("-m", WRITER, task=task)
+        model = model_of(runs, "float32")
         translator = Translator(model, *first.tokenizers, search)
         check = compare_scores(translator, aside / "1", batches)
         about |= dict(decoding=search, xla=xla, check=check)

@@ -40,10 +40,7 @@ def test_a_file_of_both_sides_and_what_is_no_pair(run, tmp_path, capsys):
         (["en", "en"], "--source and --target must be in two languages, not the same"),
         (["en", "short"], "must have as many lines; received [8, 1]"),
         (["en", "none"], "none must be a readable text file; received No such file"),
-        (
-            [],
-            "--source must be given, unless one run alone held out pairs",
-        ),
+        ([], "--source must be given, unless one run alone held out pairs"),
     ],
 )
 def test_what_cannot_be_scored_writes_nothing(run, tmp_path, capsys, files, message):
