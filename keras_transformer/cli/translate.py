@@ -114,7 +114,7 @@ def chosen_search(options):
 
 def load_translator(options):
     """The translator that the options ask for; CTranslate2's imports no Keras."""
-    runs = [options.run, *options.others]
+    runs = [options.run, *getattr(options, "others", [])]
     with doing(f"opening {options.run}"):
         if options.runtime == "ctranslate2":
             expect(len(runs) == 1, "RUN", "be one with CTranslate2", runs)
