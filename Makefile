@@ -2,7 +2,9 @@
 # virtual environment with the pinned packages.
 PYTHON ?= python3
 RUN ?= demo-run
-# Python compiles a module when it is first imported, and most never are.
+# Python compiles a module when it is first imported, and most never are. It must keep what it
+# compiled, whatever the shell says: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL = -m pip install --no-compile --quiet --disable-pip-version-check --constraint constraints.txt
 BACKENDS ?= tensorflow jax torch
 

@@ -61,8 +61,7 @@ def by_rule(translator, source, target):
         (translator.target_tokenizer, target),
     )
     words = [
-        attention.words_of(tok, tok.pieces, tok.encode([text])[0], text)
-        for tok, text in tokenizers
+        attention.words_of(tok, tok.encode([text])[0], text) for tok, text in tokenizers
     ]
     words = {False: words, True: [with_punctuation(each) for each in words]}
     means = found.cross.mean(axis=1)

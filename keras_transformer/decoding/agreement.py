@@ -30,4 +30,9 @@ def by_agreement(samples):
             for other, count in counts.items()
         )
     different = {one.text: one for one in reversed(samples)}
-    return sorted(different.values(), key=lambda one: -agreements[one.text])
+
+    def best_first(one):
+        # Samples without a common word agree equally.
+        return -agreements[one.text], -one.score
+
+    return sorted(different.values(), key=best_first)

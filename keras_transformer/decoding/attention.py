@@ -10,6 +10,8 @@ from keras import ops
 from ..layers.masks import padding_mask
 from .ensemble import check_is_one
 
+UNKNOWN_TEXT = "\u2047"  # how SentencePiece decodes it
+
 
 @dataclasses.dataclass(frozen=True)
 class AttentionWeights:
@@ -21,7 +23,8 @@ class AttentionWeights:
     Attributes:
         source_tokens: S pieces, as the encoder reads them, END the last.
         input_tokens: T pieces, BEGIN the first.
-        target_tokens: T pieces, those to write, END the last.
+        target_tokens: T pieces, those to write, END the last, unless a `Hypothesis`
+            was ended by its limit.
         encoder: `(layers, N, S, S)`, the last two axes query and key.
         decoder: `(layers, N, T, T)`.
         cross: `(layers, N, T, S)`.
@@ -66,7 +69,7 @@ def aligning(model, source_ids, target_ids):
     return ops.mean(cross[max(0, cross.shape[0] - 2)], axis=1)
 
 
-def words_of(tokenizer, pieces, ids, text):
+def words_of(tokenizer, ids, text):
     """The number of the word of `text` that each id belongs to.
 
     Words are what whitespace separates. It is None for punctuation in a word that is
@@ -84,7 +87,7 @@ def words_of(tokenizer, pieces, ids, text):
         seen = tokenizer.decode([ids[: n + 1] for n in range(len(ids))])
         numbers = [max(0, min(len(part.split()), len(words)) - 1) for part in seen]
     numbers = numbers[: len(ids)]
-    lettered = [has_letter(pieces[number]) for number in ids]
+    lettered = [has_letter(own) for own in tokenizer.decode([[n] for n in ids])]
     more = {number for number, has in zip(numbers, lettered) if has}
 
     def counted(number, has):
@@ -93,9 +96,12 @@ def words_of(tokenizer, pieces, ids, text):
     return [counted(number, has) for number, has in zip(numbers, lettered)]
 
 
-def has_letter(piece):
-    """Whether a piece has a letter, a mark or a digit."""
-    return any(unicodedata.category(character)[0] in "LMN" for character in piece)
+def has_letter(text):
+    """Whether the text of a token has a letter, a mark, a digit or what is no text."""
+    # A part of a character, and an unknown one.
+    if "\ufffd" in text or UNKNOWN_TEXT in text:
+        return True
+    return any(unicodedata.category(character)[0] in "LMN" for character in text)
 
 
 def links(weights_TS, source_words, target_words):

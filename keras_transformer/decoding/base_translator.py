@@ -23,7 +23,8 @@ class Hypothesis:
     Attributes:
         text: the translation.
         score: its log-probability in nats / length penalty.
-        ids: its token ids, END included.
+        ids: its token ids: the target prefix, such as a language's code, first, and END
+            last, unless it was ended by its limit; none for an empty sentence.
         token_scores: the log-probabilities of the tokens, if they were asked for; their
             sum is the translation's.
         alignment: pairs of word numbers `(source, target)`, if they were asked for.
@@ -57,6 +58,7 @@ class BaseTranslator:
         self.markup = source_tokenizer.markup
         self._limit = float("inf") if positions is None else positions
         self._longest = min(config.longest_source, self._limit)
+        self.has_terms = False  # of a glossary
 
     def __call__(self, texts):
         """The best translation of a sentence, or a list of those of several."""
@@ -144,7 +146,8 @@ class BaseTranslator:
 
         Args:
             sources: sentences.
-            targets: a translation of each.
+            targets: a translation of each: any text, or a `Hypothesis`, whose ids are
+                taken as they are.
             token_scores: whether to give the log-probability of each token instead.
 
         Returns:
@@ -156,12 +159,7 @@ class BaseTranslator:
         """
         sources, targets = check_pairs(sources, targets)
         sources, marks = self._protected(sources)
-        targets = map(self._symbols_in, as_texts(targets), marks)
-        encoded = self.target_tokenizer.encode([*targets])
-        labels = [self.sentence_format.labels(ids) for ids in encoded]
-        longest = max(map(len, labels), default=0)
-        must = f"have at most {self._limit} tokens, those that the model has places for"
-        expect(longest <= self._limit, "targets", must, longest)
+        labels = self._labels(targets, marks)
         scores = self._token_scores(self._encode_sources(sources), labels)
         if token_scores:
             given = len(self.sentence_format.target_prefix)
@@ -182,6 +180,23 @@ class BaseTranslator:
             labels: ids of targets in theirs.
         """
         raise NotImplementedError
+
+    def _labels(self, targets, marks=None):
+        """What the decoder is to write for each translation: the ids of a `Hypothesis`.
+
+        `marks` are those of each source.
+        """
+        marks = marks or [()] * len(targets)
+        texts = map(self._symbols_in, as_texts(targets), marks)
+        encoded = self.target_tokenizer.encode([*texts])
+        labels = [self.sentence_format.labels(ids) for ids in encoded]
+        for n, target in enumerate(targets):
+            if isinstance(target, Hypothesis) and target.ids:
+                labels[n] = [*target.ids]
+        longest = max(map(len, labels), default=0)
+        must = f"have at most {self._limit} tokens, those that the model has places for"
+        expect(longest <= self._limit, "targets", must, longest)
+        return labels
 
     def _protected(self, texts):
         """The texts with symbols for their markup, and the marks of each."""

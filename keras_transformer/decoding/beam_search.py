@@ -75,8 +75,7 @@ class BeamSearch(search.Search):
         is_wanted_B1 = ops.expand_dims(request.max_lengths > 0, 1)
         first_BW = is_wanted_B1 & (ops.arange(beam) == 0)
         live_log_probs = ops.where(first_BW, 0.0, search.IMPOSSIBLE)
-        shape = (ops.shape(request.max_lengths)[0], beam, length)
-        tokens = ops.full(shape, self.special.pad, dtype="int32")
+        tokens = self.first_text(request, length, index)
         return BeamState(
             index=ops.convert_to_tensor(index, "int32"),
             last=self.first_tokens(request),
@@ -97,11 +96,13 @@ class BeamSearch(search.Search):
             cache = caches.reorder(cache, caches.rows(state.parents, beam))
         last_R1 = ops.reshape(state.last, (-1, 1))
         logits, cache = self.step(last_R1, cache, state.index, *request.memory)
-        # One row supplies at most `beam` extensions that live on, and those that end.
-        most = beam + len(self.stops)
-        own = (state.live_tokens, state.index, most)
+        own = (state.live_tokens, state.index, self.most_of_row(request))
         found = self.next_tokens(request, logits, *own)
         return self.extend(request, state, cache, *found)
+
+    def most_of_row(self, request):
+        """How many extensions a row supplies: some that live on, and those that end."""
+        return self.width + len(self.stops)
 
     def extend(self, request, state, cache, log_probs_RK, ids_RK):
         """The next `BeamState`, from rows' candidates and the cache after the step."""

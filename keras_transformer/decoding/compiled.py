@@ -33,7 +33,7 @@ def compiled(function, model=NoModel):
 
     JAX compiles once for each set of shapes, TensorFlow and torch once a set is met
     often; TensorFlow traces it at once, whatever the number of rows. The variables may
-    change between calls.
+    change between calls; where there are others, as with LoRA and int8, it begins anew.
     """
     makers = {"jax": for_jax, "tensorflow": for_tensorflow, "torch": for_torch}
     return makers[keras.backend.backend()](function, model)
@@ -81,11 +81,14 @@ def for_tensorflow(function, model):
 
     functions = {}
     calls = collections.Counter()
+    known = Known(model)
 
     def spec_of(x):
         return tf.TensorSpec((None, *x.shape[1:]) if len(x.shape) else (), x.dtype)
 
     def call(*arrays):
+        if known.are_others():
+            functions.clear()
         specs = keras.tree.map_structure(spec_of, arrays, none_is_leaf=False)
         own = tuple(keras.tree.flatten(specs))
         shapes = (*own, *rows_of(arrays))
@@ -99,6 +102,21 @@ def for_tensorflow(function, model):
         return functions[key](*arrays)
 
     return call
+
+
+class Known:
+    """The variables that a model had when it was last looked at."""
+
+    def __init__(self, model):
+        self._model = model
+        self._variables = model.variables
+
+    def are_others(self):
+        """Whether it has others now."""
+        before = self._variables
+        # Kept, so that no other variable gets the `id` of one.
+        self._variables = self._model.variables
+        return [*map(id, before)] != [*map(id, self._variables)]
 
 
 def rows_of(arrays):

@@ -8,6 +8,7 @@ from keras import ops
 from ..config import DecodingConfig, expect
 from ..data.buckets import bucket_edges
 from ..runs.bars import advance
+from ..text.lines import expect_list
 from .base_translator import (
     BaseTranslator,
     Hypothesis,
@@ -54,6 +55,8 @@ class Generator(BaseTranslator):
         for name in ("mbr", "coverage_penalty"):
             value = getattr(config, name)
             expect(not value, name, "be absent with a language model", value)
+        most = config.extra_length
+        expect(most >= 1, "extra_length", "be at least 1 with a language model", most)
         super().__init__(tokenizer, tokenizer, config, model.config.longest)
         check_vocabulary("tokenizer", tokenizer, model.config.vocab_size)
         check_special_ids("tokenizer", tokenizer, model.config)
@@ -61,6 +64,7 @@ class Generator(BaseTranslator):
         self.tokenizer = tokenizer
         self.begin = tokenizer.prompt_prefix
         self._special = model.config.special
+        expect_list(stop, "stop")
         known = {piece: number for number, piece in enumerate(tokenizer.pieces)}
         wrong = [piece for piece in stop if piece not in known]
         expect(not wrong, "stop", "be tokens of the vocabulary", wrong)
@@ -135,6 +139,9 @@ class Generator(BaseTranslator):
     def _token_scores(self, sources, labels):
         scores = [()] * len(sources)
         inputs = [[*ids, *own[:-1]] for ids, own in zip(sources, labels)]
+        longest = max(map(len, inputs), default=0)
+        must = f"have with their prompts at most {self._limit} tokens"
+        expect(longest <= self._limit, "targets", must, longest)
         for batch, rows, width in self._batches([len(ids) for ids in inputs]):
             token_ids = pad([inputs[n] for n in batch], rows, width, self._special.end)
             wanted = [[*sources[n][1:], *labels[n]] for n in batch]

@@ -53,12 +53,11 @@ class Sampling(search.Search):
     def begin(self, request, cache, length, index=0):
         """A `SampleState` of empty samples; arguments as for `BeamSearch.begin`."""
         last_BW = self.first_tokens(request)
-        shape = (*ops.shape(last_BW), length)
         is_wanted_B1 = ops.expand_dims(request.max_lengths > 0, 1)
         return SampleState(
             index=ops.convert_to_tensor(index, "int32"),
             last=last_BW,
-            tokens=ops.full(shape, self.special.pad, dtype="int32"),
+            tokens=self.first_text(request, length, index),
             log_probs=ops.zeros_like(last_BW, dtype="float32"),
             live=ops.tile(is_wanted_B1, (1, self.width)),
             cache=caches.repeat(cache, self.width),

@@ -92,6 +92,17 @@ class Search:
             last_B = ops.full_like(request.max_lengths, self.special.begin)
         return ops.tile(ops.expand_dims(last_B, 1), (1, self.width))
 
+    def first_text(self, request, length, index):
+        """The tokens (B, W, L): those of the prefix before `index`, then PAD."""
+        sentences = ops.shape(request.max_lengths)[0]
+        shape = (sentences, self.width, length - index)
+        tokens = ops.full(shape, self.special.pad, dtype="int32")
+        if not index:
+            return tokens
+        before_B1P = ops.expand_dims(request.prefix[:, :index], 1)
+        before_BWP = ops.tile(before_B1P, (1, self.width, 1))
+        return ops.concatenate([before_BWP, tokens], axis=2)
+
     def given(self, request):
         """The first position (B, 1) that is no prompt's."""
         given_B = request.given
@@ -229,8 +240,9 @@ def repeating(tokens_RL, index, size, vocabulary):
         newest_R1 = ops.sum(ops.where(here_L, tokens_RL, 0), axis=1, keepdims=True)
         before_RJ = tokens_RL[:, place : place + starts]
         is_there_RJ = is_there_RJ & (before_RJ == newest_R1)
-    # What repeats nothing is written to one more column.
-    ids_RJ = ops.where(is_there_RJ, tokens_RL[:, size - 1 :], vocabulary)
+    # What repeats nothing is written to one more column, and PAD, which may be -1.
+    last_RJ = tokens_RL[:, size - 1 :]
+    ids_RJ = ops.where(is_there_RJ & (last_RJ >= 0), last_RJ, vocabulary)
     places_N = caches.rows(ids_RJ, vocabulary + 1)
     flat = ops.reshape(ops.tile(none_R1, (1, vocabulary + 1)), (-1,))
     updates = ops.ones_like(places_N, dtype="bool")

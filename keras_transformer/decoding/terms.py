@@ -71,6 +71,10 @@ class TermSearch(BeamSearch):
         standing = standing_of(request.terms, state.live_tokens, state.index)
         return super().advance(request._replace(terms=standing), state)
 
+    def most_of_row(self, request):
+        """As in `BeamSearch`, beside all tokens with which terms go on."""
+        return super().most_of_row(request) + request.terms.next.shape[1]
+
     def masks(self, request, tokens_BWL, index, vocabulary):
         """As in `Search`; the tokens of terms are candidates in any case."""
         standing = request.terms

@@ -40,6 +40,7 @@ class Traced:
         self._function = function
         self._model = model
         self._shapes = collections.OrderedDict()  # the calls of each, or its graph
+        self._known = compiled.Known(model)
         self._lock = threading.Lock()
 
     @torch.inference_mode()
@@ -57,6 +58,8 @@ class Traced:
         """The `Graph` for arrays of these shapes; None while they are too rare."""
         key = key_of(arrays)
         with self._lock:
+            if self._known.are_others():
+                self._shapes.clear()
             found = self._shapes.pop(key, 0)
             if found == compiled.OFTEN:
                 found = self._traced(arrays)

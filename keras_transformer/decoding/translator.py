@@ -12,7 +12,6 @@ from . import attention as attentions
 from . import trace as traces
 from .base_translator import (
     BaseTranslator,
-    Hypothesis,
     as_texts,
     check_pairs,
     check_special_ids,
@@ -90,6 +89,7 @@ class Translator(BaseTranslator):
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
         if glossary is not None:
+            self.has_terms = True
             self._terms = WantedTerms.of(glossary, target_tokenizer, config)
             given["is_inner"] = self._terms.is_inner
 
@@ -130,8 +130,7 @@ class Translator(BaseTranslator):
             target = self.hypotheses([source])[0][0]
         sources, marks = self._protected([source])
         (source_ids,) = self._encode_sources(sources)
-        (target_ids,) = self._target_ids([target], marks)
-        labels = self.sentence_format.labels(target_ids)
+        (labels,) = self._labels([target], marks)
         inputs = self.sentence_format.target(labels)
         pieces = self.target_tokenizer.pieces
         return attentions.AttentionWeights(
@@ -169,21 +168,20 @@ class Translator(BaseTranslator):
     def _alignments(self, sources, targets, warns=False):
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)
-        target_ids = self._target_ids(targets)
-        labels = [sentence_format.labels(ids) for ids in target_ids]
+        labels = self._labels(targets)
         before = len(sentence_format.source_prefix)
         after = len(sentence_format.source_suffix)
         given = len(self._prefix)
-        source_side = (self.source_tokenizer, self.source_tokenizer.pieces)
-        target_side = (self.target_tokenizer, self.target_tokenizer.pieces)
+        end = self._special.end
         found = self._reader.alignments(source_ids, labels)
         links = []
         for n, text in enumerate(as_texts(targets)):
-            inner_ids = source_ids[n][before : len(source_ids[n]) - after]
+            read = source_ids[n][before : len(source_ids[n]) - after]
+            written = [token for token in labels[n][given:] if token != end]
             own = attentions.links(
                 found[n][given:, before:],
-                attentions.words_of(*source_side, inner_ids, sources[n]),
-                attentions.words_of(*target_side, target_ids[n], text),
+                attentions.words_of(self.source_tokenizer, read, sources[n]),
+                attentions.words_of(self.target_tokenizer, written, text),
             )
             links.append(own)
         return links
@@ -205,7 +203,7 @@ class Translator(BaseTranslator):
         checked_text(text, "text")
         texts, _ = self._protected([text])
         (source_ids,) = self._encode_sources(texts)
-        limit = int(min(len(source_ids) + self.config.extra_length, self._limit))
+        limit = int(self._most(source_ids))
         copied = copied_of(texts, 1, self.markup is not None)
         states = []
         with COMPUTING:
@@ -253,10 +251,20 @@ class Translator(BaseTranslator):
         if prefixes is not None:
             encoded = self.target_tokenizer.encode(prefixes)
             forced = [[*self._prefix, *ids] for ids in encoded]
+            for source, ids, prefix in zip(sources, forced, prefixes, strict=True):
+                room = self._most(source) - 1
+                must = (
+                    f"fit in the {room} tokens that extra_length leaves a translation"
+                )
+                expect(len(ids) <= room, "prefixes", must, prefix)
         terms = [[] for _ in texts]
         if self._terms is not None:
             terms = [self._terms.in_sentence(text) for text in texts]
         return [*map(Request, texts, sources, forced, terms)]
+
+    def _most(self, source):
+        """The most tokens of a translation of a source in ids, END counted."""
+        return min(len(source) + self.config.extra_length, self._limit)
 
     def _inputs(self, requests, rows, width, shape):
         """The tensors that the search takes for some requests."""
@@ -265,8 +273,7 @@ class Translator(BaseTranslator):
         limits = np.zeros(rows, "int32")
         seeds = np.zeros((rows, config.samples), "int32")
         for row, one in enumerate(requests):
-            longest = len(one.source) + config.extra_length
-            limits[row] = min(longest, self._limit)
+            limits[row] = self._most(one.source)
             seeds[row] = seeds_of(one.text, config)
         texts = [one.text for one in requests]
         copied = copied_of(texts, rows, self.markup is not None)
@@ -319,21 +326,6 @@ class Translator(BaseTranslator):
         for own, ids in zip(found, labels, strict=True):
             scores.append([0.0] * given + own[given : len(ids)].tolist())
         return scores
-
-    def _target_ids(self, targets, marks=None):
-        """The ids of each translation, without what stands around them.
-
-        `marks` are those of each source.
-        """
-        marks = marks or [()] * len(targets)
-        texts = map(self._symbols_in, as_texts(targets), marks)
-        encoded = self.target_tokenizer.encode([*texts])
-        end = self._special.end
-        for n, target in enumerate(targets):
-            if isinstance(target, Hypothesis):
-                own = target.ids[len(self._prefix) :]
-                encoded[n] = [number for number in own if number != end]
-        return encoded
 
     def _rows(self, lists, rows, width, filler=()):
         return pad(lists, rows, width, self._special.pad, filler)

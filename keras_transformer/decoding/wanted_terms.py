@@ -23,14 +23,17 @@ class WantedTerms:
     def __init__(self, glossary, tokenizer):
         self._glossary = glossary
         self._ids = glossary.encoded(tokenizer)
-        beginnings = [piece[:1] for piece in tokenizer.pieces]
-        self.is_inner = np.array([is_of_word(first) for first in beginnings])
+        self.is_inner = going_on(tokenizer)
 
     @classmethod
     def of(cls, given, tokenizer, config):
         """Those of what a `Glossary` is made of, for a `DecodingConfig`."""
         is_able = config.search != "sampling"
         expect(is_able, "glossary", "be absent with search='sampling'", given)
+        # Such a token may begin within a word, and no id says where words begin.
+        marks_ends = any(piece.endswith("</w>") for piece in tokenizer.pieces)
+        must = "be absent with a tokenizer that marks where words end"
+        expect(not marks_ends, "glossary", must, given)
         glossary = given if isinstance(given, Glossary) else Glossary(given)
         return cls(glossary, tokenizer)
 
@@ -38,6 +41,15 @@ class WantedTerms:
         """The terms of a source sentence: of each the ways to write it, in ids."""
         found = self._glossary.found_in(text)
         return list(dict.fromkeys(tuple(self._ids[term]) for term in found))
+
+
+def going_on(tokenizer):
+    """Which tokens go on with the word before them: boolean, one for each id."""
+    (before,) = tokenizer.encode(["."])
+    texts = tokenizer.decode([[*before, n] for n in range(tokenizer.vocab_size)])
+    (start,) = tokenizer.decode([before])
+    firsts = [text.removeprefix(start)[:1] for text in texts]
+    return np.array([first != "" and is_of_word(first) for first in firsts])
 
 
 def shape_of(terms):

@@ -70,7 +70,9 @@ class Markup:
         pattern: a regular expression of one's own marks, which come first.
 
     Raises:
-        ValueError: if a preset is unknown or the pattern is none, or matches nothing.
+        ValueError: if a preset is unknown, or the pattern is none, matches the empty
+            text, or cannot stand beside others, as with a numbered reference to one of
+            its groups.
 
     Examples:
         >>> from keras_transformer.text.markup import Markup, counts_of
@@ -88,13 +90,16 @@ class Markup:
     def __post_init__(self):
         for name in self.presets:
             one_of("markup", name, PRESETS)
+        if self.pattern is None:
+            return
         try:
-            is_right = self.pattern is None or not re.match(self.pattern, "")
+            matches_nothing = re.match(self.pattern, "") is not None
+            self._matches("")  # beside the presets it may be no pattern
         except re.error as error:
             must = f"be a regular expression ({error})"
             expect(False, "markup_pattern", must, self.pattern)
         must = "not match the empty text"
-        expect(is_right, "markup_pattern", must, self.pattern)
+        expect(not matches_nothing, "markup_pattern", must, self.pattern)
 
     @classmethod
     def of(cls, config):
@@ -112,6 +117,18 @@ class Markup:
         named = [f"(?P<kind{n}>{kind})" for n, kind in enumerate(kinds)]
         return re.compile("|".join(named), re.DOTALL)
 
+    def _matches(self, text):
+        """The marks of a text as matches, without empty ones, as of `\\b`."""
+        return [match for match in self._marks.finditer(text) if match[0]]
+
+    def _replaced(self, text, symbol):
+        """A text, without symbols of its own, with `symbol(match)` for each mark."""
+
+        def of_match(match):
+            return symbol(match) if match[0] else ""
+
+        return self._marks.sub(of_match, without_symbols(text))
+
     def protect(self, text):
         """A text with symbols, and the marks that they stand for, in their order.
 
@@ -125,16 +142,15 @@ class Markup:
                 return mark
             return SYMBOLS[numbers.setdefault(mark, len(numbers))]
 
-        text = self._marks.sub(symbol, without_symbols(text))
-        return text, tuple(numbers)
+        return self._replaced(text, symbol), tuple(numbers)
 
     def marks_in(self, text):
         """The marks of a text, as they stand there."""
-        return [match[0] for match in self._marks.finditer(text)]
+        return [match[0] for match in self._matches(text)]
 
     def places(self, text):
         """Where the marks of a text are: pairs of start and end."""
-        return [match.span() for match in self._marks.finditer(text)]
+        return [match.span() for match in self._matches(text)]
 
     def symbols_in(self, target, marks):
         """A translation with symbols for those of its marks that its source has."""
@@ -144,7 +160,7 @@ class Markup:
             number = numbers.get(match[0])
             return match[0] if number is None else SYMBOLS[number]
 
-        return self._marks.sub(symbol, without_symbols(target))
+        return self._replaced(target, symbol)
 
     def protect_pair(self, source, target):
         """Both texts with the same symbols; None if their marks do not fit.
@@ -154,8 +170,8 @@ class Markup:
         together, in their order, if they are of one kind.
         """
         masked, marks = self.protect(source)
-        left = [*self._marks.finditer(without_symbols(source))]
-        found = [*self._marks.finditer(without_symbols(target))]
+        left = self._matches(without_symbols(source))
+        found = self._matches(without_symbols(target))
         chosen = {}
         for is_same in (same_text, same_kind):
             for match in found:
@@ -170,7 +186,7 @@ class Markup:
         def symbol(_):
             return SYMBOLS[marks.index(chosen[next(marks_of_target)])]
 
-        return masked, self._marks.sub(symbol, without_symbols(target))
+        return masked, self._replaced(target, symbol)
 
     def restore(self, text, marks, counts, others=()):
         """A translation with its marks again, and the marks that it has lost.

@@ -24,6 +24,12 @@ def test_worked_by_hand():
     assert found[0].text == "ein Hund" and agreement("ein Hund") > agreement("der Hund")
 
 
+def test_of_samples_that_agree_equally_the_likeliest_is_first():
+    samples = [Hypothesis("ein Hund", -9.0, ()), Hypothesis("zwo!", -2.0, ())]
+    for drawn in (samples, samples[::-1]):
+        assert [one.text for one in by_agreement(drawn)] == ["zwo!", "ein Hund"]
+
+
 @marked(ON_TORCH)
 def test_a_translator_gives_the_best_of_its_samples(trained):
     texts = ["a man is riding a bike", "", "two dogs"]

@@ -78,8 +78,7 @@ def test_attention_without_a_target_is_that_of_the_best_translation(translator):
     assert found.target_tokens == given.target_tokens
     np.testing.assert_allclose(found.cross, given.cross, atol=1e-6)
     pieces = translator.target_tokenizer.pieces
-    ids = [pieces.index(piece) for piece in found.target_tokens[:-1]]
-    assert ids == [number for number in best.ids if number != END]
+    assert [pieces.index(piece) for piece in found.target_tokens] == [*best.ids]
 
 
 def test_alignments_are_the_largest_weights_of_the_last_layer_but_one(translator):
@@ -88,9 +87,8 @@ def test_alignments_are_the_largest_weights_of_the_last_layer_but_one(translator
     found = translator.attention(source, target)
     by_step = found.cross[LAYERS - 2].mean(axis=0)
     (source_ids,) = translator._encode_sources([source])
-    (ids,) = translator._target_ids([target])
-    layout = translator.sentence_format
-    inputs = layout.target(layout.labels(ids))
+    (labels,) = translator._labels([target])
+    inputs = translator.sentence_format.target(labels)
     rows = np.array([source_ids], "int32"), np.array([inputs], "int32")
     aligned = ops.convert_to_numpy(aligning(translator.model, *rows))[0]
     np.testing.assert_allclose(aligned, by_step, atol=1e-6)
@@ -143,27 +141,41 @@ def test_words_of_tokens(translator):
         None if pieces[number] == "▁" else int(word)
         for number, word in zip(ids, np.cumsum(starts) - 1)
     ]
-    found = words_of(tokenizer, pieces, ids, text)
+    found = words_of(tokenizer, ids, text)
     assert found == expected and set(expected) >= {0, 1, 2}
-    assert words_of(tokenizer, pieces, ids[:2], text) == found[:2]
-    assert words_of(tokenizer, pieces, [], "") == []
-    assert words_of(tokenizer, pieces, ids[:2], " ") == [None, None]
+    assert words_of(tokenizer, ids[:2], text) == found[:2]
+    assert words_of(tokenizer, [], "") == []
+    assert words_of(tokenizer, ids[:2], " ") == [None, None]
     # A word in letters, which `encode` would not give: told by the text that its tokens
     # spell.
     letters = [pieces.index(piece) for piece in ("▁", "m", "a", "n", "▁", "d")]
-    assert words_of(tokenizer, pieces, letters, "man d")[1:] == [0, 0, 0, None, 1]
+    assert words_of(tokenizer, letters, "man d")[1:] == [0, 0, 0, None, 1]
     (ids,) = tokenizer.encode(["a Ω man"])
-    assert UNKNOWN in ids and words_of(tokenizer, pieces, ids, "a Ω man")[-1] == 2
+    assert UNKNOWN in ids and words_of(tokenizer, ids, "a Ω man")[-1] == 2
 
 
 def test_punctuation_counts_only_where_it_is_all_of_a_word():
     tokenizer = Tokenizer.train(["a man, a dog - ab"], vocab_size=16)
     pieces = tokenizer.pieces
     (ids,) = tokenizer.encode(["man, - dog"])
-    words = words_of(tokenizer, pieces, ids, "man, - dog")
+    words = words_of(tokenizer, ids, "man, - dog")
     found = dict(zip([pieces[number] for number in ids], words))
     assert found[","] is None and found["-"] == 1
     assert set(found.values()) == {0, 1, 2, None}
+
+
+def test_a_letter_is_told_by_the_text_of_a_token():
+    """Not by its spelling, in which Ġ, `</w>` and the names of bytes have letters."""
+    texts = {1: "ein", 2: ",", 3: " (", 4: "\ufffd"}
+
+    class Spelled:
+        def encode(self, words):
+            return [[1, 2], [3, 4]]
+
+        def decode(self, rows):
+            return [texts[number] for (number,) in rows]
+
+    assert words_of(Spelled(), [1, 2, 3, 4], "ein, (ö") == [0, None, None, 1]
 
 
 def test_links_by_hand():

@@ -1,5 +1,7 @@
 """Texts continued: the same in any batch, to a stop token, within limits."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from layer_checks import ON_TORCH, marked, randomise
@@ -97,10 +99,33 @@ def test_scores_are_those_of_the_tokens(model, tokenizer):
 
 
 @marked(ON_TORCH)
+def test_the_score_of_a_hypothesis_is_that_of_its_ids(model, tokenizer):
+    """Its text has the prompt as well."""
+    generator = Generator(model, tokenizer, SEARCHES["sampling"], stop=["e"])
+    for prompt, found in zip(PROMPTS, generator.hypotheses(PROMPTS)):
+        scores = generator.score([prompt] * len(found), found)
+        assert scores == pytest.approx([one.score for one in found], abs=1e-3)
+
+
+@pytest.mark.parametrize("search", ["greedy", "sampling"])
+def test_no_words_of_the_prompt_are_repeated(model, tokenizer, search):
+    """However many of its tokens are read at once."""
+    limits = dict(no_repeat_ngram=1, extra_length=5)
+    limited = dataclasses.replace(SEARCHES[search], **limits)
+    generator = Generator(model, tokenizer, limited)
+    prompts = ["a horse runs", "a"]
+    together = generator.hypotheses(prompts)
+    for prompt, found in zip(prompts, together):
+        (alone,) = generator.hypotheses([prompt])
+        assert [one.ids for one in found] == [one.ids for one in alone]
+        (asked,) = tokenizer.encode([prompt])
+        for one in found:
+            assert len({*one.ids}) == len(one.ids) and not {*one.ids} & {*asked}
+
+
+@marked(ON_TORCH)
 def test_a_learned_table_ends_a_text(tokenizer):
     config = CausalLMConfig(vocab_size=30, num_layers=1, d_model=8, d_ff=8, num_heads=2)
-    import dataclasses
-
     config = dataclasses.replace(config, positions="learned", max_positions=8)
     model = CausalLM(config)
     generator = Generator(model, tokenizer, SEARCHES["greedy"])
@@ -108,6 +133,8 @@ def test_a_learned_table_ends_a_text(tokenizer):
     assert len(found.ids) <= 8 - len(tokenizer.encode(["a a"])[0])
     with pytest.raises(ValueError, match="a prompt must have at most 8 tokens"):
         generator([" ".join(LINES)])
+    with pytest.raises(ValueError, match="targets must have with their prompts at mos"):
+        generator.score(["a a"], ["a a a a a a"])
 
 
 @marked(ON_TORCH)
@@ -117,6 +144,10 @@ def test_refusals(model, tokenizer):
         ValueError, match="mbr must be absent with a language model; rec"
     ):
         Generator(model, tokenizer, drawn)
+    with pytest.raises(ValueError, match="stop must be a list of strings; received"):
+        Generator(model, tokenizer, stop="a")
+    with pytest.raises(ValueError, match="extra_length must be at least 1 with a lang"):
+        Generator(model, tokenizer, DecodingConfig(extra_length=0))
     with pytest.raises(ValueError, match=r"stop must be tokens .* received \['zz'\]"):
         Generator(model, tokenizer, stop=["zz"])
     generator = Generator(model, tokenizer)

@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
+from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding import loop, search
+from keras_transformer.decoding.beam_search import beam_search
 from keras_transformer.decoding.terms import TermSearch
-from keras_transformer.decoding.wanted_terms import as_array, places_of
+from keras_transformer.decoding.wanted_terms import (
+    WantedTerms,
+    as_array,
+    going_on,
+    places_of,
+)
 from keras_transformer.text.special_tokens import END
 
 
@@ -25,6 +32,32 @@ def holds(tokens, way):
 
 def fits(tokens, terms):
     return all(any(holds(tokens, way) for way in ways) for ways in terms)
+
+
+class Spelled:
+    """A tokenizer of these pieces, with Ġ for a space before them."""
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+        self.vocab_size = len(pieces)
+
+    def encode(self, lines):
+        return [[self.pieces.index(line)] for line in lines]
+
+    def decode(self, rows):
+        joined = ["".join(self.pieces[n] for n in row) for row in rows]
+        return [text.replace("Ġ", " ").removeprefix(" ") for text in joined]
+
+
+def test_what_goes_on_with_a_word_is_told_by_its_text():
+    found = going_on(Spelled(".", "Hund", "ĠHund", "Ġ", ",", ""))
+    assert found.tolist() == [False, True, False, False, False, False]
+
+
+def test_a_glossary_is_refused_where_a_term_may_begin_within_a_word():
+    message = "glossary must be absent with a tokenizer that marks where words end"
+    with pytest.raises(ValueError, match=message):
+        WantedTerms.of({"dog": "Hund"}, Spelled("Hund</w>"), DecodingConfig())
 
 
 TERMS = [
@@ -49,6 +82,25 @@ def test_a_wide_beam_ranks_all_translations_with_the_terms(automaton, run, strip
         assert found == [ids for _, ids in expected]
         numbers = [score for score, _ in expected]
         np.testing.assert_allclose(scores[row][: len(found)], numbers, atol=5e-6)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_of_many_ways_to_write_a_term_the_model_chooses(automaton, run, strip, beam):
+    """Where any word is a way to write it, one begins as with a free search."""
+    model = automaton(vocabulary=16, states=29)
+    terms = [[[[token] for token in model.ordinary]]] * 8
+    find, array = search_of(model, terms, (1, 16, 1), 6, beam)
+    tokens, _ = run(find, [6] * 8, range(8), array)
+
+    def free(max_lengths, shifts):
+        cache = model.cache(shifts)
+        return beam_search(model.step, cache, max_lengths, (6,), beam=beam)
+
+    expected, _ = run(free, [6] * 8, range(8))
+    firsts = [strip(rows[0])[0] for rows in expected]
+    found = [strip(rows[0])[0] for rows in tokens]
+    wanted = [(own, first) for own, first in zip(found, firsts) if first != END]
+    assert len(wanted) > 4 and all(own == first for own, first in wanted)
 
 
 @pytest.mark.parametrize("beam", [1, 4])

@@ -138,6 +138,15 @@ def test_terms_of_a_glossary_are_in_the_translations(model, tokenizer, options):
         assert all(f" {term} " in f" {best.text} " for term in own)
 
 
+@marked(ON_TORCH)
+def test_a_prefix_that_leaves_no_room_is_refused(model, tokenizer):
+    config = dataclasses.replace(CONFIG, extra_length=1)
+    translator = Translator(model, tokenizer, config=config)
+    message = "prefixes must fit in the 2 tokens that extra_length .* received 'the red"
+    with pytest.raises(ValueError, match=message):
+        translator.hypotheses(["a a", "a"], prefixes=["", "the red house is a"])
+
+
 def test_a_glossary_is_refused_where_it_cannot_be_obeyed(model, tokenizer):
     def refused(message, **options):
         config = dataclasses.replace(CONFIG, **options)

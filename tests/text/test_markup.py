@@ -121,11 +121,24 @@ def test_symbols_are_tokens():
         ((("rts",),), "markup must be one of printf, .*; received 'rts'"),
         (((), "("), r"markup_pattern must be a regular expression \(.*; received '\('"),
         (((), "x*"), "markup_pattern must not match the empty text; received"),
+        (
+            ((), r"(['\"])\w+\1"),
+            r"markup_pattern must be a regular expression \(cannot",
+        ),
+        (((), r"(?i)foo\d"), r"markup_pattern must be a regular expression \(global"),
     ],
 )
 def test_errors(arguments, message):
     with pytest.raises(ValueError, match=message):
         Markup(*arguments)
+
+
+def test_an_empty_match_is_no_mark():
+    markup = Markup((), r"\b|\d+")
+    assert markup.protect("ab 12") == (f"ab {A}", ("12",))
+    assert markup.marks_in("ab 12") == ["12"] and markup.places("ab 12") == [(3, 5)]
+    assert markup.symbols_in("cd 12", ("12",)) == f"cd {A}"
+    assert markup.protect_pair("ab 12", "12 cd") == (f"ab {A}", f"{A} cd")
 
 
 RST = Markup(("rst", "python-format"))
