@@ -9,11 +9,14 @@ import pytest
 from keras_transformer.config import (
     PRESETS,
     SIZES,
+    CausalLMConfig,
     DataConfig,
     DecodingConfig,
+    EncoderConfig,
     TrainingConfig,
     TransformerConfig,
     preset,
+    resized,
 )
 
 CONFIGS = (TransformerConfig, DataConfig, TrainingConfig, DecodingConfig)
@@ -57,6 +60,7 @@ REFUSED = {
     TrainingConfig: [
         ("patience", 0, "be at least 1"),
         ("max_minutes", -1, "be at least 0.0"),
+        ("max_minutes", 0, "be above 0"),
         ("learning_rate_scale", 0, "be above 0"),
         ("clip_norm", -1.0, "be above 0"),
         ("label_smoothing", 1, "be between 0.0 and 0.99"),
@@ -100,8 +104,13 @@ def test_presets():
         "big": (6, 6, 1024, 4096, 16),
     }
     assert preset("tiny").dropout == preset("big").dropout == 0.3
+    model = preset("tiny", CausalLMConfig, norm_first=True)
+    small = preset("small", CausalLMConfig, norm_first=True, dropout=model.dropout)
+    assert resized(model, "small") == small
     changed = preset("tiny", dropout=0.1, source_vocab_size=8000)
     assert changed == dataclasses.replace(preset("tiny"), dropout=0.1)
+    alone = preset("small", EncoderConfig, vocab_size=11)
+    assert (alone.num_layers, alone.d_model, alone.vocab_size) == (3, 256, 11)
     message = "preset must be one of tiny, small, base, big; received 'huge'"
     with pytest.raises(ValueError, match=message):
         preset("huge")
@@ -167,6 +176,11 @@ def test_every_number_is_one_and_finite(config, name):
             dict(positions="sinusoidal", first_position=2),
             dict(positions="learned", first_position=2),
             "first_position must be 0 with positions='learned'; received 2",
+        ),
+        (
+            dict(positions="sinusoidal_halves", first_position=2),
+            dict(positions="rotary", first_position=2),
+            "first_position must be 0 with positions='rotary'; received 2",
         ),
         (
             dict(positions="sinusoidal", d_model=2, num_heads=1),

@@ -1,6 +1,9 @@
 """The notebooks run from top to bottom, and are what their sources give."""
 
+import ast
+import functools
 import importlib.util
+import itertools
 import json
 import re
 import sys
@@ -8,7 +11,10 @@ import tomllib
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
+
+import keras_transformer
 
 nbformat = pytest.importorskip(
     "nbformat", reason="the extra `notebooks` is not installed"
@@ -16,6 +22,7 @@ nbformat = pytest.importorskip(
 pytest.importorskip("nbclient", reason="the extra `notebooks` is not installed")
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = Path(keras_transformer.__file__).parent
 EVERY_BACKEND = "1_quickstart"  # the others say the same on each, and are run on one
 
 spec = importlib.util.spec_from_file_location(
@@ -120,6 +127,57 @@ def test_a_notebook_says_how_it_is_opened(name):
     extras = re.search(r'pip install -e "\.\[([\w,]+)\]" jupyterlab', first)[1]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert {"notebooks", *extras.split(",")} <= {*project["optional-dependencies"]}
+
+
+# Of TensorFlow's strategy.
+THEIRS = ("experimental_distribute_dataset", "experimental_local_results")
+
+
+@functools.cache
+def known_names():
+    """The names that stand in our package or are Keras's: what our objects may have."""
+    known = {*THEIRS, *dir(keras.Model), *dir(np.ndarray), *dir(str)}
+    trees = [ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")]
+    for node in itertools.chain.from_iterable(map(ast.walk, trees)):
+        known |= {getattr(node, field, None) for field in ("name", "attr", "id", "arg")}
+    return known
+
+
+def root(node):
+    """The variable that an expression begins with, such as `run` in `run.log[0]`."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def unknown_names(source):
+    """The names that a program takes of our objects, and that stand nowhere in ours."""
+    ours = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith(PACKAGE.name):
+            ours |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign) and root(node.value) in ours:
+            parts = itertools.chain.from_iterable(map(ast.walk, node.targets))
+            ours |= {part.id for part in parts if isinstance(part, ast.Name)}
+        elif isinstance(node, ast.Attribute) and root(node) in ours:
+            if node.attr not in known_names():
+                yield f"{root(node)} ... .{node.attr}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_notebook_asks_of_our_objects_is_there(name):
+    """For those that are too long to be run each day."""
+    source = (ROOT / "notebooks" / "sources" / f"{name}.py").read_text("utf-8")
+    assert not [*unknown_names(source)]
+
+
+def test_what_is_not_there_is_found():
+    source = (
+        "from keras_transformer import Run\nconfig = Run.open('run').config.model\n"
+    )
+    assert not [*unknown_names(source + "config.head_sizes\n")]
+    found = [*unknown_names(source + "size = config.head_size\n")]
+    assert found == ["config ... .head_size"]
 
 
 def test_there_is_a_source_for_each_notebook():

@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 # Requests that wait for the model; sessions whose last attention is kept.
 WAITING = 16
 SESSIONS = 20
+FORGOTTEN = "This page has been idle too long: translate again."
 # Bytes of a body, and seconds to send it in.
 LARGEST_BODY = 2**20
 PATIENCE = 10
@@ -197,10 +198,13 @@ class Endpoints:
         must(is_whole, "data", f"be a list of {len(fields)} values", data)
         # A session can show other choices: each kind of attention has its own layers.
         sessions = self.blocks.state_holder
-        shown = sessions[session] if session in sessions else {}
+        is_kept = session in sessions
+        shown = sessions[session] if is_kept else {}
         for field, value in zip(fields, data):
             if field._id in shown:
                 field = shown[field._id]
+            if not is_kept and getattr(field, "choices", None) == []:
+                raise HTTPException(400, FORGOTTEN)
             check_value(field, value)
 
 

@@ -4,31 +4,27 @@ import dataclasses
 import json
 from pathlib import Path
 
-from ..config import DecodingConfig, TrainingConfig, expect, flag_fields
+from ..config import DecodingConfig, TrainingConfig, expect
 from ..runs.flag_names import flag
 from ..runs.sealed_files import kind_of
 from . import translate
 from .flags import (
+    FILES,
     JSON,
     SEVERAL_RUNS,
     SIDES,
     chosen_fields,
+    config_flags,
     file_flags,
     pairs_chosen,
-    value_options,
 )
 
-TOKENIZE = flag_fields(TrainingConfig)["bleu_tokenize"]
 FLAGS = {
     **SEVERAL_RUNS,
     **translate.RUNTIME,
     **file_flags(("source", "target", "pairs")),
-    "--text": dict(nargs="+", metavar="FILE", help="test text of a language model"),
-    "--bleu-tokenize": dict(
-        default=TOKENIZE.default,
-        help=TOKENIZE.metadata["help"],
-        **value_options(TOKENIZE.type),
-    ),
+    "--text": FILES | dict(help="test text of a language model"),
+    "--bleu-tokenize": config_flags(TrainingConfig)["--bleu-tokenize"],
     **translate.GLOSSARY,
     **JSON,
 }
@@ -40,14 +36,14 @@ GROUPS = translate.SEARCH
 
 
 def run(options):
-    if options.text:
+    if "text" in options:
         return run_text(options)
     from ..evaluation.evaluate import evaluate
 
     own, translator = run_and_translator(options)
     pairs = pairs_chosen(vars(options))
-    how = dict(bleu_tokenize=options.bleu_tokenize, run=own)
-    result = evaluate(translator, pairs, **how)
+    tokenize = vars(options).get("bleu_tokenize", TrainingConfig.bleu_tokenize)
+    result = evaluate(translator, pairs, bleu_tokenize=tokenize, run=own)
     count = len(result.translations)
     rate = result.sentences_per_second
     if options.json:
@@ -78,9 +74,11 @@ def run_text(options):
     runs = [options.run, *options.others]
     expect(len(runs) == 1, "RUN", "be one with --text", runs)
     others = [*chosen_fields(options, DecodingConfig)]
-    files = ("source", "target", "pairs", *SIDES)
-    others += [name for name in files if name in options]
+    names = ("source", "target", "pairs", *SIDES, "bleu_tokenize")
+    others += [name for name in names if name in options]
     others += ["glossary"] if options.glossary else []
+    is_chosen = options.runtime != translate.runtime_of(options.run)
+    others += ["runtime"] if is_chosen else []
     expect(not others, "--text", "stand without flags of translation", others)
     scores = perplexity(options.run, options.text)
     if options.json:

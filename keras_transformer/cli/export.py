@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..config import DecodingConfig, expect
+from ..config import DecodingConfig, check_only, expect
 from ..export.export_directory import PACKAGES
 from .flags import OVERWRITE, SEVERAL_RUNS, chosen_fields
 from .startup import beside_tensorflow
@@ -37,6 +37,7 @@ def run(options):
     to = options.to
     run = options.run
     changes = chosen_fields(options, DecodingConfig)
+    check_only(DecodingConfig(**changes), changes)
     if options.others:
         run = [run, *options.others]
         expect(to == "saved_model", "RUN", f"be one with --to {to}", run)

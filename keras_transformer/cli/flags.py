@@ -125,9 +125,8 @@ def pairs_chosen(chosen, prefix=""):
 def mixing_flags():
     """The flags of a mixture of files."""
     kinds = {"weights": dict(type=float, metavar="WEIGHT"), "tags": dict(metavar="TAG")}
-    how = dict(nargs="+", default=argparse.SUPPRESS)
     return {
-        flag(name): dict(help=text, **how, **kinds[name])
+        flag(name): FILES | dict(help=text) | kinds[name]
         for name, text in MIXING.items()
     }
 

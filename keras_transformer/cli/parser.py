@@ -45,6 +45,8 @@ COMMANDS = {
     "import": import_checkpoint,
     "app": app,
 }
+# What is meant as a flag, and not as text that begins with a dash.
+FLAG = re.compile(r"--?[^\W\d][\w-]*(=.*)?", re.DOTALL)
 
 
 class Parser(argparse.ArgumentParser):
@@ -130,6 +132,16 @@ def folders(prefix, **_):
     return [name.rstrip("/") if kind_of(Path(name)) else name for name in found]
 
 
+def take_text(options, rest):
+    """Add the TEXT that argparse does not take, as it follows a flag; what remains."""
+    end = rest.index("--") if "--" in rest else len(rest)
+    unknown = [word for word in rest[:end] if FLAG.fullmatch(word)]
+    if not unknown:
+        options.text += [*rest[:end], *rest[end + 1 :]]
+        rest = []
+    return rest
+
+
 def parse(arguments):
     """The options of a command line; a `ValueError` if it holds what is not known."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -144,10 +156,9 @@ def parse(arguments):
         argcomplete.autocomplete(build_parser(shows_all=True))
     parser = build_parser(shows_all)
     options, rest = parser.parse_known_args(arguments)
-    takes_text = options.command in (translate.run, generate.run)
-    if takes_text and not any(word.startswith("-") for word in rest):
-        options.text += rest  # argparse takes no TEXT after a flag
-    elif rest:
+    if options.command in (translate.run, generate.run):
+        rest = take_text(options, rest)
+    if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     FLAG_NAMES.set(options.names)
     if "runtime" in options:

@@ -9,12 +9,14 @@ from ..config import (
     DataConfig,
     TrainingConfig,
     TransformerConfig,
+    check_only,
     expect,
     preset,
 )
 from ..runs.flag_names import flag
 from ..runs.sealed_files import new_file
 from .flags import chosen_fields, config_flags
+from .train import check_kind
 
 # Of data and training, what the compiled step or its number depends on.
 STEP = (
@@ -71,8 +73,9 @@ def run(options):
 
     model, data, training = configs(options)
     if options.json:
-        has_place = Path(options.json).resolve().parent.is_dir()
-        expect(has_place, "json", "be a file of a folder that exists", options.json)
+        place = Path(options.json).resolve()
+        fits = place.parent.is_dir() and not place.is_dir()
+        expect(fits, "json", "be a file of a folder that exists", options.json)
     found = plan(
         options.topology,
         model,
@@ -82,10 +85,10 @@ def run(options):
         model_devices=options.model_devices,
         length=options.length,
     )
+    print(found, flush=True)
     if options.json:
         with new_file(options.json) as file:
             file.write(json.dumps(found.facts(), indent=1) + "\n")
-    print(found)
 
 
 def configs(options):
@@ -105,7 +108,13 @@ def configs(options):
         sizes["share_embeddings"] = data.share_embeddings
         model = preset(options.preset or "base", **sizes)
         training = TrainingConfig()
-    model = dataclasses.replace(model, **chosen_fields(options, type(model)))
-    data = dataclasses.replace(data, **chosen_fields(options, DataConfig))
-    changes = chosen_fields(options, TrainingConfig)
-    return model, data, dataclasses.replace(training, **changes)
+    check_kind(type(model), vars(options))
+    return [changed(config, options) for config in (model, data, training)]
+
+
+def changed(config, options):
+    """A config with the fields that are chosen, all of which must count."""
+    fields = chosen_fields(options, config)
+    config = dataclasses.replace(config, **fields)
+    check_only(config, fields)
+    return config

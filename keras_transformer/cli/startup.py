@@ -25,14 +25,15 @@ def choose_backend():
     """Set KERAS_BACKEND to the user's choice, or to the first backend installed.
 
     Raises:
-        ValueError: if the user chose something else than a backend.
+        ValueError: if the user, or the settings file, names something else.
         ImportError: if the chosen backend is not installed, or none is.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = os.environ.get("KERAS_BACKEND")
     wanted = chosen or backend_in_settings()
     if wanted:
-        one_of("KERAS_BACKEND", wanted, BACKENDS)
+        name = "KERAS_BACKEND" if chosen else f"backend in {settings_file()}"
+        one_of(name, wanted, BACKENDS)
     if chosen:
         needed(chosen, extra=chosen)
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
@@ -42,11 +43,16 @@ def choose_backend():
     os.environ["KERAS_BACKEND"] = wanted if wanted in installed else installed[0]
 
 
+def settings_file():
+    """The path of Keras's settings, which may be there."""
+    home = os.environ.get("KERAS_HOME", Path.home() / ".keras")
+    return Path(home, "keras.json")
+
+
 def backend_in_settings():
     """The backend that Keras's settings file names; None without one."""
-    home = os.environ.get("KERAS_HOME", Path.home() / ".keras")
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        return json.loads(Path(home, "keras.json").read_bytes()).get("backend")
+        return json.loads(settings_file().read_bytes()).get("backend")
 
 
 def keep_freed_memory():

@@ -12,7 +12,7 @@ from ..config import (
     check_only,
     expect,
     flag_fields,
-    preset,
+    resized,
 )
 from ..runs.flag_names import FLAG_NAMES, flag
 from .flags import (
@@ -77,6 +77,7 @@ ONLY = {"model_devices": ("distribute", "model")}
 ONLY_WITH_FILES = {
     "target": ("source", True),
     "valid_target": ("valid_source", True),
+    "valid_text": ("text", True),
 }
 ONLY_WITH_TEXT = {
     "valid_text": ("text", True),
@@ -92,12 +93,13 @@ def run(options):
     chosen = {**settings, **vars(options)}
     is_text = "text" in chosen
     if is_text:
-        given = [name for name in (*TRAIN_FILES, *MIXING) if name in chosen]
+        of_pairs = (*TRAIN_FILES, *SIDES, *MIXING)
+        given = [name for name in of_pairs if name in chosen]
         expect(not given, "--text", "stand without files of pairs", given)
-    if not options.resume:
+    goes_on = options.resume and Path(options.run, "config.json").is_file()
+    if not goes_on:
         only = ONLY_WITH_TEXT if is_text else ONLY_WITH_FILES
         check_used(argparse.Namespace(**chosen), only)
-    goes_on = options.resume and Path(options.run, "config.json").is_file()
     earlier = options.run if goes_on else options.init_from
     corpus = None
     valid = None
@@ -164,7 +166,7 @@ def kept_configs(own, given, size):
     """The configs of a run that goes on, with the fields and the preset given."""
     configs = {name: getattr(own, name) for name in TRAIN_GROUPS}
     if size is not None:
-        configs["model"] = preset(size, type(own.model))
+        configs["model"] = resized(own.model, size)
     for name, config in configs.items():
         configs[name] = dataclasses.replace(config, **given[name])
     return configs

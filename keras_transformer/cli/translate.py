@@ -121,7 +121,9 @@ def load_translator(options):
             from ..export import CTranslate2Translator
 
             search = chosen_fields(options, DecodingConfig)
-            return CTranslate2Translator.load(options.run, **search)
+            translator = CTranslate2Translator.load(options.run, **search)
+            check_only(translator.config, search)
+            return translator
         from ..decoding.translator import Translator
 
         terms = vars(options).get("glossary")
@@ -206,6 +208,8 @@ def with_prefixes(options, lines):
         return lines, prefixes
     if options.prefix is None:
         return lines, None
+    if isinstance(lines, list):  # it stays one, which is sorted as a whole
+        return lines, [options.prefix] * len(lines)
     lines, counted = itertools.tee(lines)
     return lines, (options.prefix for _ in counted)
 

@@ -54,6 +54,8 @@ def document_kind(options):
 
 def check_options(options, kind):
     """Raise a `ValueError` if a document cannot be translated as the options say."""
+    text = options.text
+    expect(not text, "TEXT", f"be absent with {kind}", text)
     output = options.output
     expect(output, "--output", f"be given with {kind}", output)
     found = format_of(output)

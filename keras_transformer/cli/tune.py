@@ -10,23 +10,24 @@ from . import translate
 from .flags import SEVERAL_RUNS, SIDES, config_flags, file_flags, pairs_chosen
 
 SEARCH = config_flags(DecodingConfig)
-TRIED = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
+# What is tried where nothing is chosen.
+TRIED = {
+    "length_penalties": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0),
+    "coverage_penalties": (0.0,),
+}
+SEVERAL = dict(nargs="+", action="extend", type=float)
 FLAGS = {
     **SEVERAL_RUNS,
     **file_flags(("source", "target", "pairs")),
     "--length-penalties": dict(
-        nargs="+",
-        type=float,
-        default=TRIED,
         metavar="ALPHA",
-        help=f"those to try (default: {' '.join(map(str, TRIED))})",
+        help=f"those to try (default: {' '.join(map(str, TRIED['length_penalties']))})",
+        **SEVERAL,
     ),
     "--coverage-penalties": dict(
-        nargs="+",
-        type=float,
-        default=(0.0,),
         metavar="BETA",
         help="those to try with each of them (default: 0)",
+        **SEVERAL,
     ),
     **{name: SEARCH[name] for name in ("--beam", "--penalty", "--batch-size")},
 }
@@ -42,9 +43,8 @@ def run(options):
 
     config = translate.chosen_search(options)
     expect(config.beam > 1, "--beam", "be above 1 to rank by", config.beam)
-    names = ("length_penalties", "coverage_penalties")
-    tried = [getattr(options, name) for name in names]
-    for name, values in zip(names, tried):
+    tried = [getattr(options, name) or TRIED[name] for name in TRIED]
+    for name, values in zip(TRIED, tried):
         are_right = all(0 <= value <= 5 for value in values)
         expect(are_right, flag(name), "be between 0 and 5", values)
     runs = [Run.open(path) for path in (options.run, *options.others)]

@@ -19,6 +19,7 @@ from .models import (
     config_from,
     flag_fields,
     preset,
+    resized,
 )
 from .stack import (
     Activation,
@@ -26,6 +27,7 @@ from .stack import (
     StackConfig,
     Table,
     check_buckets,
+    check_first_position,
     check_width,
 )
 from .training import TrainingConfig

@@ -144,7 +144,7 @@ def preset(name, kind=TransformerConfig, **changes):
 
     Args:
         name: `tiny` or `small`, or the paper's `base` or `big`.
-        kind: `TransformerConfig`, or `CausalLMConfig` for the decoder alone.
+        kind: `TransformerConfig`, or `EncoderConfig` or `CausalLMConfig` for one side.
         **changes: fields that replace the preset's.
 
     Raises:
@@ -154,8 +154,20 @@ def preset(name, kind=TransformerConfig, **changes):
         >>> preset("tiny", dropout=0.1).d_model
         128
     """
-    sizes = dict(zip(SIZES, PRESETS[one_of("preset", name, PRESETS)]))
-    if kind is CausalLMConfig:
-        del sizes["encoder_layers"]
-        sizes["num_layers"] = sizes.pop("decoder_layers")
-    return kind(**sizes | changes)
+    return kind(**preset_fields(name, kind) | changes)
+
+
+def preset_fields(name, kind):
+    """The fields that a preset chooses of a model of that kind."""
+    fields = dict(zip(SIZES, PRESETS[one_of("preset", name, PRESETS)]))
+    if kind is not TransformerConfig:
+        del fields["encoder_layers"]
+        fields["num_layers"] = fields.pop("decoder_layers")
+    return fields
+
+
+def resized(model, name):
+    """The configuration of a model with the sizes of a preset; the rest stays."""
+    sizes = preset_fields(name, type(model))
+    del sizes["dropout"]
+    return dataclasses.replace(model, **sizes)

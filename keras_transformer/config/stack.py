@@ -28,6 +28,13 @@ def check_width(d_model, positions):
         expect(fits, "d_model", what, d_model)
 
 
+def check_first_position(first, positions):
+    """Raise a `ValueError` if the first position of such a table would be ignored."""
+    counts = positions.startswith("sinusoidal")
+    what = f"be 0 with positions={positions!r}"
+    expect(first == 0 or counts, "first_position", what, first)
+
+
 def check_buckets(names, buckets, distance):
     """Raise a `ValueError` unless `RelativeBias` may have values of these names."""
     is_right = buckets >= 4 and buckets % 4 == 0
@@ -131,10 +138,7 @@ class StackConfig:
         what = f"divide num_heads={heads}"
         expect(heads % groups == 0, "num_key_value_heads", what, groups)
         check_width(self.d_model, self.positions)
-        first = self.first_position
-        is_learned = self.positions == "learned"
-        what = "be 0 with positions='learned'"
-        expect(first == 0 or not is_learned, "first_position", what, first)
+        check_first_position(self.first_position, self.positions)
         names = ("relative_buckets", "relative_distance")
         check_buckets(names, self.relative_buckets, self.relative_distance)
         is_even = self.positions != "rotary" or self.head_sizes[0] % 2 == 0

@@ -76,6 +76,6 @@ class TrainingConfig:
 
     def __post_init__(self):
         check_fields(self)
-        for name in ("learning_rate_scale", "clip_norm"):
+        for name in ("learning_rate_scale", "clip_norm", "max_minutes"):
             value = getattr(self, name)
             expect(value is None or value > 0, name, "be above 0", value)

@@ -5,11 +5,8 @@ import os
 
 import keras
 
-from ..config import (
-    DISTRIBUTIONS,
-    expect,
-    one_of,
-)
+from ..config import DISTRIBUTIONS, expect
+from .choice import check_choice
 from .distribution import ONE_DEVICE
 from .launcher import launched
 
@@ -56,10 +53,7 @@ def distribute(how="auto", model_devices=None):
     Source: Vaswani et al. 2017, section 5.2 (data parallelism); Shoeybi et al. 2019,
     arXiv 1909.08053 ("model").
     """
-    one_of("how", how, DISTRIBUTIONS)
-    if model_devices is not None:
-        expect(how == "model", "how", "be 'model' with model_devices", how)
-        expect(model_devices >= 1, "model_devices", "be at least 1", model_devices)
+    check_choice(how, model_devices, DISTRIBUTIONS)
     backend = keras.backend.backend()
     if "TORCHELASTIC_RUN_ID" in os.environ:
         # Each process would train by itself, all of them the same run.

@@ -11,10 +11,15 @@ from ..config import expect
 # `keras.distribution.initialize`, of Slurm's srun, of torchrun.
 KERAS = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID")
 SLURM = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
+TORCHRUN = ("WORLD_SIZE", "RANK")
+# Where process 0 is, of `keras.distribution.initialize`.
+ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+# Of each backend, with the names by which a launcher is known: where one of them stands
+# alone, something was forgotten. SLURM_PROCID is in a batch script, too.
 LAUNCHERS = {
-    "torch": [("WORLD_SIZE", "RANK")],
-    "tensorflow": [SLURM],
-    "jax": [KERAS, SLURM],
+    "torch": {TORCHRUN: TORCHRUN},
+    "tensorflow": {SLURM: SLURM[:1]},
+    "jax": {KERAS: (*KERAS, ADDRESSES), SLURM: SLURM[:1]},
 }
 
 
@@ -23,15 +28,26 @@ def launched():
 
     The launcher of torch is torchrun; TensorFlow's leaves `TF_CONFIG`, JAX's
     `KERAS_DISTRIBUTION_*`, and both may be started by Slurm.
+
+    Raises:
+        ValueError: if what the launcher leaves is incomplete, or Slurm has started
+            several processes of torch.
     """
     backend = keras.backend.backend()
     number = 0
     count = 1
-    found = [names for names in LAUNCHERS[backend] if names[0] in os.environ]
+    found = []
+    for names, signs in LAUNCHERS[backend].items():
+        if any(sign in os.environ for sign in signs):
+            found.append(names)
     if backend == "tensorflow" and "TF_CONFIG" in os.environ:
         number, count = from_tf_config(os.environ["TF_CONFIG"])
     elif found:
         count, number = map(whole_number, found[0])
+    elif backend == "torch" and SLURM[0] in os.environ:
+        # Each process would train by itself, all of them the same run.
+        tasks = whole_number(SLURM[0])
+        expect(tasks == 1, SLURM[0], "be 1 without torchrun", tasks)
     expectation = "number the processes from 0"
     received = f"process {number} of {count}"
     expect(0 <= number < count, "the launcher", expectation, received)
@@ -56,13 +72,16 @@ def from_tf_config(text):
         unknown = {*cluster, task["type"]} - {"chief", "worker"}
         chiefs = len(cluster.get("chief", ()))
         count = chiefs + len(cluster.get("worker", ()))
-        number = task["index"]
+        number = int(str(task["index"]))  # TensorFlow takes "0", too
         if task["type"] == "worker":
             number += chiefs
     except (ValueError, TypeError, KeyError, AttributeError):
         message = f"TF_CONFIG must be JSON with cluster and task; received {text!r}"
         raise ValueError(message) from None
     expect(not unknown, "TF_CONFIG", "hold chief and worker alone", unknown)
+    for addresses in cluster.values():
+        is_list = isinstance(addresses, list)
+        expect(is_list, "TF_CONFIG", "hold a list of addresses of each", addresses)
     return number, max(count, 1)
 
 

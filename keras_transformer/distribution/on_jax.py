@@ -12,7 +12,7 @@ from keras import distribution, utils
 
 from ..config import expect
 from .distribution import Distribution, assign
-from .launcher import KERAS, launched
+from .launcher import ADDRESSES, KERAS, launched
 
 # Which axis of a weight is cut over the devices that share a model, by its path
 # (Shoeybi et al. 2019): between two cut products nothing has to be exchanged.
@@ -23,7 +23,7 @@ AXES = {
     ".*embeddings": ("model", None),
     ".*output_projection/kernel": (None, "model"),
 }
-# The sizes of a `TransformerConfig` along these axes.
+# The sizes of a `TransformerConfig` or a `CausalLMConfig` along these axes.
 CUT = (
     "num_heads",
     "num_key_value_heads",
@@ -31,6 +31,7 @@ CUT = (
     "decoder_d_ff",
     "source_vocab_size",
     "target_vocab_size",
+    "vocab_size",
 )
 
 
@@ -48,9 +49,8 @@ def join(process, processes):
     # As `keras.distribution.initialize` does. Without an address JAX asks Slurm.
     cluster = ()
     if KERAS[0] in os.environ:
-        name = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
-        address = os.environ.get(name, "").split(",")[0]
-        expect(address, name, "hold process 0's host:port", address)
+        address = os.environ.get(ADDRESSES, "").split(",")[0]
+        expect(address, ADDRESSES, "hold process 0's host:port", address)
         cluster = (address, processes, process)
     # A process that was killed ends the others after 20 seconds; JAX would wait 100. At
     # its end, or after an error, each waits 120 for the others; JAX would wait 300.
@@ -111,7 +111,7 @@ class OnJax(Distribution):
         parts = self.model_devices
         expectation = f"be a multiple of {parts}, the devices that share a model"
         for name in CUT:
-            size = getattr(model, name) or 0
+            size = getattr(model, name, None) or 0
             expect(size % parts == 0, name, expectation, size)
 
     def scope(self):

@@ -11,13 +11,13 @@ from ..config import (
     TrainingConfig,
     TransformerConfig,
     expect,
-    one_of,
 )
 from ..data.buckets import rows_per_bucket
 from ..runs.bars import doing
 from ..runs.child_process import run_in_child
 from ..runs.extras import needed
 from .chips import CHIPS, Gpu
+from .choice import check_choice
 from .machine_plan import Plan
 from .program import Collective
 
@@ -70,7 +70,8 @@ def plan(
 
     Raises:
         ValueError: if the topology is unknown to the compiler, model_devices do not
-            divide the devices of a host, or the batch does not fit into the memory.
+            divide the devices of a host or stand without "model", or the batch does not
+            fit into the memory.
         ImportError: if the compiler is not installed.
 
     Examples:
@@ -80,7 +81,7 @@ def plan(
     """
     data = data or DataConfig()
     training = training or TrainingConfig()
-    one_of("how", how, ("data", "model"))
+    check_choice(how, model_devices, ("data", "model"))
     is_right = isinstance(model, TransformerConfig | CausalLMConfig)
     expect(is_right, "model", "be a TransformerConfig or a CausalLMConfig", model)
     longest = model.longest or LONGEST

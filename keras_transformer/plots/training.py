@@ -18,7 +18,8 @@ def learning_curve(run):
             `fit` gave.
 
     Raises:
-        ValueError: if there is no epoch in the log.
+        ValueError: if there is no epoch in the log, or an epoch of the `History` lacks
+            what others have, as with a `validation_freq` of 2.
     """
     curves = _curves(run)
     expect(curves["nats"], "run", "hold the log of an epoch at least", run)
@@ -50,12 +51,21 @@ def _curves(run):
     curves = collections.defaultdict(dict)
     if hasattr(run, "history"):
         for name, values in run.history.items():
-            curves[name] = dict(enumerate(values, 1))
+            curves[name] = dict(zip(_epochs(run, name), values, strict=True))
         return curves
     for row in read_log(Path(run, "log.jsonl")):
         for name, value in row.items():
             curves[name][row["epoch"]] = value
     return curves
+
+
+def _epochs(history, name):
+    """The epochs, counted from 1, that a `History` has values of this name for."""
+    count = len(history.history[name])
+    epochs = [number + 1 for number in getattr(history, "epoch", range(count))]
+    must = f"hold {name} of each epoch, {len(epochs)} in all"
+    expect(count == len(epochs), "run", must, count)
+    return epochs
 
 
 def schedule(schedules, updates=20_000):

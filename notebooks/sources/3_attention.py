@@ -162,7 +162,7 @@ whole = loss()
 print(f"with all heads {whole:.2f} nats a sentence; without one of them, more by")
 config = run.config.model
 blocks = translator.model.decoder.blocks
-size = config.head_size
+_, size = config.head_sizes
 costs = {}
 for kind in ("self_attention", "cross_attention"):
     for number, block in enumerate(blocks, start=1):

@@ -190,8 +190,9 @@ print(f"largest difference between one device and two {apart:.1g}")
 #
 # The same program in a process of its own, in which JAX takes the processor for eight
 # devices. It begins with the same weights, and writes down those that it ends with and
-# which device holds what. `data` is `keras.distribution.DataParallel`; with `model`,
-# four devices share one model (`ModelParallel`), so that there are two copies of it.
+# which device holds what. The engine is `keras.distribution.ModelParallel`: with `data`
+# in groups of one device; with `model`, four devices share one model, so that there are
+# two copies of it.
 
 # %%
 program = """

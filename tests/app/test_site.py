@@ -251,6 +251,16 @@ def test_a_choice_that_is_not_there(value):
     site.check_value(gr.Radio([1, 2]), 2)
 
 
+def test_a_page_that_the_server_has_forgotten():
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        rows = gr.Radio(label="Best translations", visible=False)
+        rows.input(str, rows, None)
+    gate = site.Endpoints(blocks.app, blocks)
+    with pytest.raises(site.HTTPException) as refused:
+        gate.check(QUESTION | {"data": [0]})
+    assert refused.value.detail == site.FORGOTTEN
+
+
 @pytest.mark.parametrize("session", ["", "nobody", "%00", "a" * 65])
 def test_who_asked_for_nothing_is_told_nothing(url, session):
     status, text = request(url, path=f"{site.FOLLOW}?session_hash={session}")

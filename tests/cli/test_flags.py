@@ -68,6 +68,39 @@ def test_only_what_is_chosen_is_set(flags, expected):
     assert chosen_fields(options, TransformerConfig) == expected
 
 
+@pytest.mark.parametrize(
+    "flags, expected",
+    [
+        ("train RUN --weights 1 1 --weights 2 3", [1, 1, 2, 3]),
+        ("train RUN --tags a --tags b", ["a", "b"]),
+        ("tune RUN --length-penalties 0 1 --length-penalties 2", [0, 1, 2]),
+        ("tune RUN --coverage-penalties 0 --coverage-penalties 1", [0, 1]),
+        ("evaluate RUN --text a --text b c", ["a", "b", "c"]),
+    ],
+)
+def test_a_list_is_continued_where_its_flag_comes_again(flags, expected):
+    name = flags.split()[2].removeprefix("--").replace("-", "_")
+    assert getattr(parse(flags.split()), name) == expected
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--beam", "2", "- item", "-5"], ["- item", "-5"]),
+        (["A", "--beam", "2", "--", "-item", "--seed"], ["A", "-item", "--seed"]),
+        (["--", "-item"], ["-item"]),
+    ],
+)
+def test_text_may_begin_with_a_dash(words, expected):
+    assert parse(["translate", "RUN", *words]).text == expected
+
+
+@pytest.mark.parametrize("word", ["--bem", "--bem=a b", "-b"])
+def test_flags_that_there_are_not(word):
+    with pytest.raises(ValueError, match=f"unrecognized arguments: {word} .see "):
+        parse(["translate", "RUN", "--beam", "2", word])
+
+
 def test_what_the_tokenizer_decides_is_chosen_with_the_data():
     options = parse(["train", "RUN", "--no-share-embeddings"])
     assert chosen_fields(options, DataConfig) == {"share_embeddings": False}

@@ -56,7 +56,11 @@ def test_perplexity(run, corpus, capsys):
     line, tokens = said(capsys, "evaluate", run, "--text", str(corpus[2]))
     assert line.startswith("perplexity ") and tokens.endswith(" tokens")
     (line,) = said(capsys, "evaluate", run, "--text", str(corpus[2]), "--json")
-    assert sorted(json.loads(line)) == ["nats", "perplexity", "tokens"]
+    scores = json.loads(line)
+    assert sorted(scores) == ["nats", "perplexity", "tokens"]
+    twice = ["--text", str(corpus[2]), "--text", str(corpus[2])]
+    (line,) = said(capsys, "evaluate", run, *twice, "--json")
+    assert json.loads(line)["tokens"] == 2 * scores["tokens"]
     found = said(capsys, "info", run)
     assert any("keras-transformer generate RUN" in row for row in found)
     exports = json.loads(said(capsys, "info", run, "--json")[0])["exports"]
@@ -76,6 +80,10 @@ def test_perplexity(run, corpus, capsys):
             "evaluate RUN --text TEXT --beam 2",
             "--text must stand without flags of translation; received ['beam']",
         ),
+        (
+            "evaluate RUN --text TEXT --bleu-tokenize zh --runtime ctranslate2",
+            "without flags of translation; received ['bleu_tokenize', 'runtime']",
+        ),
         ("translate RUN --bulk --input TEXT --output OUT", "must hold a translation"),
         (
             "train OUT --text TEXT --encoder-layers 2",
@@ -89,7 +97,15 @@ def test_perplexity(run, corpus, capsys):
             "train OUT --text TEXT --source TEXT",
             "--text must stand without files of pairs; received ['source']",
         ),
-        ("train OUT --valid-text TEXT", "--source is needed"),
+        ("train OUT --valid-text TEXT", "--valid-text must be absent without --text"),
+        (
+            "train OUT --source TEXT --target TEXT2 --valid-text TEXT",
+            "--valid-text must be absent without --text",
+        ),
+        (
+            "train OUT --text TEXT --from en",
+            "--text must stand without files of pairs; received ['source_language']",
+        ),
         ("train OUT --text TEXT --patience 2", "--patience must be absent without"),
         ("train OUT --text TEXT --max-ratio 2", "--max-ratio must be absent with"),
         ("export RUN OUT --to huggingface", "scale_embedding must be False for gpt2"),

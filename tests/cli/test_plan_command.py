@@ -7,8 +7,13 @@ import pytest
 from distribution.no_compiler import compiled
 
 from keras_transformer.cli.main import main as command
-from keras_transformer.config import preset
-from keras_transformer.runs.run import Run
+from keras_transformer.config import (
+    CausalLMConfig,
+    DataConfig,
+    TrainingConfig,
+    preset,
+)
+from keras_transformer.runs.run import Run, RunConfig
 
 
 @pytest.fixture
@@ -57,6 +62,28 @@ def test_flags_that_would_be_ignored(monkeypatch, refused, run):
     assert "--preset must be absent with RUN" in said
     said = refused("plan", "--topology", "v5e:2x4", "--json", "absent/plan.json")
     assert "--json must be a file of a folder that exists; received" in said
+    said = refused("plan", "--topology", "v5e:2x4", "--json", run)
+    assert "--json must be a file of a folder that exists; received" in said
+    said = refused("plan", "--topology", "v5e:2x4", "--rotary-base", 5)
+    assert "--rotary-base must be absent without --positions rotary" in said
+
+
+def test_a_language_model_has_no_encoder(monkeypatch, refused, run):
+    config = RunConfig(preset("tiny", CausalLMConfig), DataConfig(), TrainingConfig())
+    monkeypatch.setattr(Run, "open", lambda path: Run(path, config))
+    said = refused("plan", run, "--topology", "v5e:2x4", "--encoder-layers", 12)
+    assert "--encoder-layers must be absent for a CausalLMConfig; received 12" in said
+
+
+def test_a_plan_is_shown_before_it_is_written(monkeypatch, tmp_path, capsys):
+    def full(path):
+        raise OSError("No space left on device")
+
+    compiled(monkeypatch)
+    monkeypatch.setattr("keras_transformer.cli.plan.new_file", full)
+    arguments = ["plan", "--topology", "v5e:2x4", "--json", str(tmp_path / "plan.json")]
+    assert command(arguments) == 2
+    assert "8 x TPU v5e" in capsys.readouterr().out
 
 
 SMALL = "--preset tiny --encoder-layers 1 --decoder-layers 1 --vocab-size 512"

@@ -6,7 +6,7 @@ import pytest
 
 from keras_transformer.cli import main as cli
 from keras_transformer.cli.parser import parse
-from keras_transformer.cli.translate import start_worker
+from keras_transformer.cli.translate import start_worker, with_prefixes
 from keras_transformer.config import DecodingConfig
 from keras_transformer.runs.sealed_files import seal
 
@@ -26,6 +26,10 @@ from keras_transformer.runs.sealed_files import seal
         ("translate RUN A --prefix B --prefix-file C", "--prefix must be absent with"),
         ("evaluate RUN --source A --n-best 2", "--n-best must be absent without"),
         ("export RUN A --to onnx --quantization int8", "--to must be ctranslate2 or"),
+        (
+            "export RUN A --to saved_model --search greedy --beam 8",
+            "--beam must be absent without --search beam; received 8",
+        ),
         (
             "export RUN A --to onnx --xla",
             "--to must be saved_model with --xla; received",
@@ -118,6 +122,11 @@ def test_a_prefix_in_bulk(run):
     assert all(text.startswith("Ein Mann") for text in texts)
 
 
+def test_a_list_with_a_prefix_stays_one_that_can_be_sorted():
+    options = parse(["translate", "RUN", "--prefix", "Ein"])
+    assert with_prefixes(options, ["A", "B"]) == (["A", "B"], ["Ein", "Ein"])
+
+
 def test_exports_choose_their_runtime(run, main, tmp_path, capsys):
     pytest.importorskip("ctranslate2")
     out = str(tmp_path / "out")
@@ -127,6 +136,9 @@ def test_exports_choose_their_runtime(run, main, tmp_path, capsys):
     assert parse(["translate", out, "--runtime", "keras"]).runtime == "keras"
     assert cli.main(["translate", out, "A", "--prefix", "Ein"]) == 2
     expected = "--prefix must be absent without --runtime keras; received 'Ein'"
+    assert expected in capsys.readouterr().err
+    assert cli.main(["translate", out, "A", "--search", "greedy", "--beam", "8"]) == 2
+    expected = "--beam must be absent without --search beam; received 8"
     assert expected in capsys.readouterr().err
 
 

@@ -44,6 +44,15 @@ def test_the_backend(monkeypatch, tmp_path, installed, settings, chosen, expecte
     assert os.environ["KERAS_BACKEND"] == expected
 
 
+def test_a_settings_file_with_another_backend(monkeypatch, tmp_path):
+    monkeypatch.delenv("KERAS_BACKEND")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "keras.json").write_text('{"backend": "openvino"}')
+    message = "^backend in .*keras.json must be one of tensorflow, .*ed 'openvino'"
+    with pytest.raises(ValueError, match=message):
+        choose_backend()
+
+
 def page_faults(passes):
     before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
     for _ in range(passes):

@@ -1,10 +1,11 @@
 """Where `train` takes its settings from."""
 
 import pytest
+from small import FLAGS
 
 from keras_transformer.cli import train
 from keras_transformer.cli.parser import parse
-from keras_transformer.config import preset
+from keras_transformer.config import resized
 from keras_transformer.runs.run import Run
 from keras_transformer.training.fitted import fitted_settings
 
@@ -49,7 +50,14 @@ def test_a_run_that_begins_with_another_is_tuned(run, corpus, trained, tmp_path)
     assert found["data"] == Run.open(run).config.data
     assert found["training"].epochs == 10 and found["training"].warmup_updates < 50
     small = trained(tmp_path / "new", "--init-from", run, "--preset", "small", *files)
-    assert small["model"] == preset("small")
+    assert small["model"] == resized(Run.open(run).config.model, "small")
+
+
+def test_the_command_that_began_a_run_goes_on_with_it(run, trained):
+    own = Run.open(run).config
+    found = trained(run, "--resume", "--config", run.parent / "run.toml", *FLAGS)
+    assert own.model.norm_first and found["model"] == own.model
+    assert found["data"] == own.data
 
 
 def test_what_is_not_given_is_fitted_and_said(corpus, trained, tmp_path, capsys):

@@ -10,7 +10,7 @@ from keras_transformer.decoding.attention import aligning, links, words_of
 from keras_transformer.decoding.base_translator import Hypothesis
 from keras_transformer.decoding.translator import Translator
 from keras_transformer.models.transformer import Transformer
-from keras_transformer.text.special_tokens import BEGIN, END, UNKNOWN
+from keras_transformer.text.special_tokens import BEGIN, UNKNOWN
 from keras_transformer.text.tokenizer import Tokenizer
 
 LINES = [

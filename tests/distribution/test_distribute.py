@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from distribution.launching import BACKEND
 
-from keras_transformer.config import TrainingConfig, preset
+from keras_transformer.config import CausalLMConfig, TrainingConfig, preset
 from keras_transformer.distribution.distribute import distribute
 from keras_transformer.distribution.distribution import (
     ONE_DEVICE,
@@ -142,6 +142,35 @@ def test_slurm_numbers_the_processes(monkeypatch):
     assert launched() == (3, 4)
 
 
+def test_a_batch_script_of_slurms_is_one_process(monkeypatch):
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    assert launched() == (0, 1)
+
+
+@only("torch")
+def test_slurm_alone_starts_no_processes_of_torch(monkeypatch):
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    message = "SLURM_STEP_NUM_TASKS must be 1 without torchrun; received 2"
+    with pytest.raises(ValueError, match=message):
+        distribute("auto")
+    tell(monkeypatch, 1, 2)
+    assert launched() == (1, 2)
+
+
+@only("torch", "jax")
+@pytest.mark.parametrize("given", ["PROCESS_ID", "JOB_ADDRESSES"])
+def test_half_of_what_a_launcher_says(monkeypatch, given):
+    given = f"KERAS_DISTRIBUTION_{given}"
+    missing = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+    if BACKEND == "torch":
+        given, missing = ("RANK", "WORLD_SIZE")
+    monkeypatch.setenv(given, "1")
+    message = f"{missing} must be a whole number in the environment; received ''"
+    with pytest.raises(ValueError, match=message):
+        launched()
+
+
 @only("torch")
 def test_torch_says_that_it_uses_one_gpu_of_several(monkeypatch):
     import torch
@@ -185,10 +214,23 @@ class TestJax:
         with pytest.raises(ValueError, match=message):
             OnJax("model", 3)
 
+    def test_language_models_are_cut(self):
+        from keras_transformer.distribution.on_jax import OnJax
+
+        model = preset("base", CausalLMConfig, vocab_size=9)
+        distribution = OnJax("data", None)
+        distribution.check(model, TrainingConfig())
+        distribution.model_devices = 8
+        message = "vocab_size must be a multiple of 8, the devices that share a model"
+        with pytest.raises(ValueError, match=message):
+            distribution.check(model, TrainingConfig())
+
 
 @only("tensorflow")
 class TestTensorFlow:
-    @pytest.mark.parametrize("kind, index, number", [("chief", 0, 0), ("worker", 1, 2)])
+    @pytest.mark.parametrize(
+        "kind, index, number", [("chief", 0, 0), ("chief", "0", 0), ("worker", 1, 2)]
+    )
     def test_a_chief_is_process_0(self, monkeypatch, kind, index, number):
         cluster = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
         config = {"cluster": cluster, "task": {"type": kind, "index": index}}
@@ -203,6 +245,10 @@ class TestTensorFlow:
             (
                 '{"cluster": {"ps": ["b:1"]}}',
                 "must hold chief and worker alone; re.*ps",
+            ),
+            (
+                '{"cluster": {"worker": "b:1"}}',
+                "must hold a list of addresses of each; received 'b:1'",
             ),
         ],
     )

@@ -149,6 +149,18 @@ def test_only_data_and_model_are_planned():
         plan("v5e:2x4", preset("base"), how="none")
 
 
+@pytest.mark.parametrize(
+    "how, model_devices, message",
+    [
+        ("data", 4, "how must be 'model' with model_devices; received 'data'"),
+        ("model", 0, "model_devices must be at least 1; received 0"),
+    ],
+)
+def test_model_devices_are_those_of_distribute(how, model_devices, message):
+    with pytest.raises(ValueError, match=message):
+        plan("v5e:2x4", preset("base"), how=how, model_devices=model_devices)
+
+
 def test_what_is_no_model_or_length():
     message = "model must be a TransformerConfig or a CausalLMConfig; received 'base'"
     with pytest.raises(ValueError, match=message):

@@ -56,6 +56,17 @@ def test_learning_curve_of_what_fit_gives():
     }
 
 
+def test_learning_curve_of_a_fit_that_went_on():
+    history = keras.callbacks.History()
+    history.history = {"nats": [3.0, 2.0]}
+    history.epoch = [5, 6]
+    assert curves(learning_curve(history)) == {"training": [[6, 3.0], [7, 2.0]]}
+    history.history["val_nats"] = [2.5]
+    message = "run must hold val_nats of each epoch, 2 in all; received 1"
+    with pytest.raises(ValueError, match=message):
+        learning_curve(history)
+
+
 def test_learning_curve_without_held_out_text(run):
     figure = learning_curve(run({"nats": 3.0}))
     assert curves(figure) == {"training": [[1, 3.0]]} and len(figure.axes) == 1
