@@ -66,7 +66,7 @@ def translate_file(
     Raises:
         ValueError: if a file is not as described; what a worker raises.
     """
-    source = Path(source).resolve()
+    source = Path(source).absolute()
     changed = source.stat().st_mtime_ns
     lines = functools.partial(read_lines, source)
     if column is not None:

@@ -111,6 +111,13 @@ def test_a_parquet_file_gets_a_column(bulk, tmp_path):
     assert found["translation"].to_pylist() == expected
 
 
+def test_a_link_is_read_by_its_own_ending(tmp_path):
+    (tmp_path / "blob").write_bytes(gzip.compress(b"a\n\xff"))
+    (tmp_path / "in.gz").symlink_to("blob")
+    with pytest.raises(ValueError, match=r"in\.gz must be UTF-8; line 2 is not"):
+        translate_file(tmp_path / "in.gz", tmp_path / "out", start, batch_size=2)
+
+
 @pytest.mark.slow
 def test_no_lines_are_no_lines(bulk, tmp_path):
     (tmp_path / "in").touch()

@@ -1,6 +1,8 @@
 """Units of translators' files: PO, TMX, XLIFF and what else translate-toolkit reads."""
 
+import gettext
 import io
+import itertools
 import re
 import warnings
 
@@ -10,21 +12,25 @@ from ..text.opened import opened, opened_text, readable
 from .reading import speaks
 
 CHARSET = re.compile(rb"charset=\s*([\w.:-]+)")
+PLURALS = re.compile(r"nplurals\s*=\s*(\d+)\s*;\s*plural\s*=\s*([^;]+)")
+# Of a backslash translate-toolkit knows \n, \t, \r and what stands for itself.
+UNREAD = re.compile(r"(?<!\\)(?:\\\\)*\\[abfvx0-7]")
 LARGEST = 1 << 28  # bytes of a file that is read at once
 
 
 def po_pairs(path, name, reading):
     """A PO file, an entry at a time; what is no entry is left out with a warning."""
     needed("translate", extra="data")
-    known = None
+    known = {}
     for number, lines in po_blocks(path, name):
         units = po_units(lines, number, name, reading)
         for unit in units:
             if unit.isheader():
                 known = headers(unit)
-                continue
-            yield from unit_pairs(unit, *languages_of(known or {}), reading)
-        known = known or {}
+            elif are_unread(lines_of(unit)):
+                reading.skipped["unknown escapes"] += 1
+            else:
+                yield from unit_pairs(unit, known, *languages_of(known), reading)
 
 
 def po_blocks(path, name):
@@ -35,7 +41,8 @@ def po_blocks(path, name):
     damage = readable(name, "PO file", UnicodeDecodeError, LookupError)
     with damage, opened_text(path) as stream:
         for number, line in enumerate(stream, 1):
-            if line.strip():
+            is_between = not line.strip() and (charset or has_entry(block))
+            if not is_between:
                 block.append(line)
                 continue
             charset = charset or charset_of(block)
@@ -43,6 +50,11 @@ def po_blocks(path, name):
             block = []
         charset = charset or charset_of(block)
         yield number + 1 - len(block), [raw.decode(charset) for raw in block]
+
+
+def has_entry(block):
+    """Whether lines are more than comments, which may stand above the header."""
+    return any(line.startswith(b"msgid") for line in block)
 
 
 def charset_of(block):
@@ -88,8 +100,53 @@ def languages_of(known):
     return known.get("X-Source-Language", "en" if is_english else None), target
 
 
-def unit_pairs(unit, source, target, reading):
-    """The pairs of a unit, several if it has plurals, given its two languages."""
+def are_unread(lines):
+    """Whether lines of a PO file have escapes that translate-toolkit misreads."""
+    return any(map(UNREAD.search, lines))
+
+
+def lines_of(unit):
+    """The quoted lines of a PO entry's texts."""
+    forms = unit.msgstr.values() if isinstance(unit.msgstr, dict) else [unit.msgstr]
+    return [*unit.msgid, *unit.msgid_plural, *itertools.chain(*forms)]
+
+
+def plural_forms(known):
+    """How many plural forms a PO header has, and those of 1 and of 3; None without.
+
+    The form of 3 is the usual one: Arabic has others for none and for two.
+    """
+    found = PLURALS.search(known.get("Plural-Forms", ""))
+    if found is None:
+        return None
+    try:
+        form_of = gettext.c2py(found[2])
+        return int(found[1]), form_of(1), form_of(3)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def paired_texts(unit, known):
+    """The texts of a unit, and the translations that belong to them.
+
+    `known` are the fields of the file's header. A language of one form has it for all
+    numbers, as the plural.
+    """
+    sources = texts(unit.source)
+    targets = texts(unit.target)
+    if len(sources) == 1:
+        return sources, targets[:1]
+    _, one, several = plural_forms(known) or (None, 0, 1)
+    source_of = {one: sources[0], several: sources[1]}
+    forms = [form for form in source_of if form < len(targets)]
+    return [source_of[form] for form in forms], [targets[form] for form in forms]
+
+
+def unit_pairs(unit, known, source, target, reading):
+    """The pairs of a unit, several if it has plurals.
+
+    `known` are the fields of the header; `source` and `target` are languages.
+    """
     if unit.isobsolete():
         reading.skipped["obsolete"] += 1
     elif unit.isfuzzy():
@@ -97,9 +154,9 @@ def unit_pairs(unit, source, target, reading):
     elif not unit.istranslated():
         reading.skipped["untranslated"] += 1
     else:
-        sides = [texts(unit.source), texts(unit.target)]
-        extra = max(map(len, sides)) - min(map(len, sides))
-        reading.skipped["alternative segments"] += extra
+        sides = paired_texts(unit, known)
+        count = max(len(texts(unit.source)), len(texts(unit.target)))
+        reading.skipped["alternative segments"] += count - len(sides[0])
         yield from ordered(sides, source, target, reading)
 
 
@@ -121,14 +178,16 @@ def toolkit_pairs(path, name, reading):
     """A file of another format of translate-toolkit, which is read at once."""
     needed("translate", extra="data")
     from translate.storage import factory
+    from translate.storage.poheader import poheader
 
-    with opened(path) as stream:
+    with readable(name, "file"), opened(path) as stream:
         content = stream.read(LARGEST + 1)
     expect(len(content) <= LARGEST, name, f"have at most {LARGEST:,} bytes", "more")
     ending = re.search(r"\.(\w+)(?:\.(?:gz|bz2|xz|zst))?$", str(path))[1]
     with readable(name, f".{ending} file", Exception):  # each format has its own
         store = factory.getclass(f"file.{ending}").parsefile(io.BytesIO(content))
+        known = store.parseheader() if isinstance(store, poheader) else {}
     for unit in store.units:
         if not unit.isheader():
             languages = (store.getsourcelanguage(), store.gettargetlanguage())
-            yield from unit_pairs(unit, *languages, reading)
+            yield from unit_pairs(unit, known, *languages, reading)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from ..config import expect
 from ..text.lines import LONGEST_LINE, read_lines
-from ..text.opened import opened, without_packing
+from ..text.opened import opened, readable, without_packing
 from .archives import is_archive, unpacked
 from .catalogues import po_pairs, toolkit_pairs
-from .reading import language_in
 from .tables import csv_pairs, jsonl_pairs, parquet_pairs, tsv_pairs
 from .xml import tmx_pairs, xliff_pairs
 
@@ -32,13 +31,16 @@ READERS = {
 }
 
 
-def reader_of(path):
-    """The reader of a file by its name, or None; `.txt` files may have tabs."""
-    name = Path(without_packing(path).lower())
-    if name.suffix == ".txt" and path.is_file():
-        with opened(path) as stream:
+def reader_of(path, name=None):
+    """The reader of a file by its ending, or None; `.txt` files may have tabs.
+
+    `name` is what errors call it.
+    """
+    ending = Path(without_packing(path).lower()).suffix
+    if ending == ".txt" and path.is_file():
+        with readable(name or path, "text file"), opened(path) as stream:
             return tsv_pairs if b"\t" in stream.readline(LONGEST_LINE) else None
-    return READERS.get(name.suffix)
+    return READERS.get(ending)
 
 
 def pairs_in(paths, reading, named=str, is_unpacked=False):
@@ -53,9 +55,9 @@ def pairs_in(paths, reading, named=str, is_unpacked=False):
             yield from pairs_in(files_in(path), reading, named, is_unpacked)
         elif is_archive(path) and not is_unpacked:
             yield from pairs_in_archive(path, reading)
-        elif reader := reader_of(path):
+        elif reader := reader_of(path, name):
             yield from reader(path, name, reading)
-        elif found := language_in(without_packing(path)):
+        elif found := reading.text_file(without_packing(path)):
             stem, language = found
             texts[path.parent / stem][language] = path
         else:

@@ -71,7 +71,7 @@ class PackedBatches(PlannedBatches):
         if self.shuffle:
             order = random.permutation(order)
         self._order = order
-        self._ends = np.cumsum(sizes[order])
+        self._ends = self._laid_out(sizes[order])
         rows = np.arange(math.ceil(self._ends[-1] / self.row_width))
         if self.shuffle:
             rows = random.permutation(rows)
@@ -79,21 +79,33 @@ class PackedBatches(PlannedBatches):
         starts = range(0, len(rows), height)
         return [(self.row_width, rows[start : start + height]) for start in starts]
 
+    def _laid_out(self, sizes):
+        """Where documents of these sizes end, counted through all rows."""
+        return np.cumsum(sizes)
+
     def _tokens(self, rows):
         left = self._ends[-1] - rows * self.row_width
         return np.minimum(left, self.row_width).sum()
+
+    def _placed(self, rows):
+        """The document at each place of some rows; its tokens before and behind that.
+
+        Where none lies, one of the two numbers is negative.
+        """
+        places = rows[:, None] * self.row_width + np.arange(self.row_width)
+        numbers = np.searchsorted(self._ends[:-1], places, side="right")
+        documents = self._order[numbers]
+        behind = self._ends[numbers] - 1 - places
+        offsets = self.store.offsets
+        sizes = offsets[documents + 1] - offsets[documents]
+        return documents, sizes - behind, behind
 
     def _batch(self, width, rows, height, weight):
         store = self.store
         special = self.special
         count = len(rows)
-        places = rows[:, None] * width + np.arange(width)
-        is_real = places < self._ends[-1]
-        # Behind the last document lies nothing.
-        numbers = np.searchsorted(self._ends[:-1], places, side="right")
-        documents = self._order[numbers]
-        sizes = store.offsets[documents + 1] - store.offsets[documents]
-        inside = places - self._ends[numbers] + sizes + 1
+        documents, inside, behind = self._placed(rows)
+        is_real = (inside >= 0) & (behind >= 0)
         first = store.offsets[documents]
         before = store.ids.take(first + inside - 1, mode="clip").astype(np.int32)
         after = store.ids.take(first + inside, mode="clip").astype(np.int32)
@@ -101,8 +113,31 @@ class PackedBatches(PlannedBatches):
         labels = np.full((height, width), special.pad, np.int32)
         weights = np.zeros((height, width), np.float32)
         read = np.where(inside == 0, special.begin, before)
-        written = np.where(inside == sizes, special.end, after)
+        written = np.where(behind == 0, special.end, after)
         token_ids[:count] = np.where(is_real, read, special.end)
         labels[:count] = np.where(is_real, written, special.pad)
         weights[:count][is_real] = weight
         return token_ids, labels, weights
+
+
+class WholeDocuments(PackedBatches):
+    """Rows for an evaluation, which cut no document that fits into one.
+
+    What does not fit into the rest of a row begins the next. So what a token is
+    predicted from does not depend on the order of the documents.
+    """
+
+    def _laid_out(self, sizes):
+        ends = []
+        end = 0
+        for size in sizes.tolist():
+            rest = -end % self.row_width
+            if size > rest:
+                end += rest
+            end += size
+            ends.append(end)
+        return np.array(ends)
+
+    def _tokens(self, rows):
+        _, inside, behind = self._placed(rows)
+        return np.sum((inside >= 0) & (behind >= 0))

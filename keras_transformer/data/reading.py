@@ -5,12 +5,23 @@ import dataclasses
 import re
 
 from ..config import expect
+from ..text.lines import checked_text
 from ..text.normalization import has_text
 
 # Columns that say which side they are.
 SIDES = (("source", "target"), ("src", "tgt"), ("src", "trg"))
 # Endings that would be codes of languages.
 NO_LANGUAGES = ("src", "tgt", "trg", "tok", "xml", "ids", "md", "txt", "log", "py")
+# ISO 639-1.
+CODES = set(
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs "
+    "cu cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv "
+    "ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl "
+    "km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt "
+    "my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru "
+    "rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn "
+    "to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
+)
 # The end of a file's name: train.en, train_en.txt, en.txt.gz, train.en-US.
 LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3}(?:[_-][A-Z]{2})?)(?:\.txt)?$")
 LANGUAGES = "source_language and target_language"
@@ -141,6 +152,14 @@ class Reading:
         """Whether a language is the source's or the target's."""
         return any(asked and speaks(code, asked) for asked in self.languages)
 
+    def text_file(self, name):
+        """The stem and the language of a text file's name, or None, as of logo.png."""
+        found = language_in(name)
+        if found is None:
+            return None
+        is_known = primary(found[1]) in CODES or self.asks_for(found[1])
+        return found if is_known else None
+
     def rows(self, rows, name):
         """The pairs of an iterable of rows, which are dicts."""
         keys = None
@@ -166,6 +185,11 @@ def speaks(language, asked):
 
 def plain(code):
     return code.casefold().replace("_", "-")
+
+
+def primary(code):
+    """The language of a code with a region, as "en" of "en_US"; None of none."""
+    return code and plain(code).partition("-")[0]
 
 
 def place_of(asked, languages, but_for=None):
@@ -210,10 +234,10 @@ def columns_of(row):
 def text_of(row, key, where):
     """The string in a row's column; "" where there is nothing."""
     value = value_at(row, key)
-    if value is Missing or value is None or value != value:  # a NaN of pandas
+    is_nan = isinstance(value, float) and value != value  # pandas has it for nothing
+    if value is Missing or value is None or is_nan:
         return ""
-    expect(isinstance(value, str), f"{where} column {key},", "be a string", value)
-    return value
+    return checked_text(value, f"{where} column {key},")
 
 
 def languages_in(names):

@@ -16,6 +16,7 @@ from .reading import SIDES
 CODE = re.compile("[a-z]{2}([_-][A-Z]{2})?")  # of a language
 DELIMITERS = (",", ";", "\t")
 LARGEST_JSON = 1 << 28  # bytes of a file that is one JSON value
+BEGIN = 1 << 12  # bytes that say whether it is one
 ROWS = 1024  # of a Parquet file that are in memory at a time
 
 
@@ -83,8 +84,9 @@ def is_header(cells, reading):
 
 def jsonl_pairs(path, name, reading):
     """An object a line; in a `.json` file also a list of objects."""
-    first = next(filter(has_text, read_lines(path, name)), "")
-    if first.lstrip().startswith("["):
+    with readable(name, "JSON file"), opened_text(path) as stream:
+        is_list = stream.read(BEGIN).lstrip().startswith(b"[")
+    if is_list:
         rows = objects_in(path, name)
     else:
         rows = objects(path, name)
@@ -100,7 +102,7 @@ def objects(path, name):
 
 def objects_in(path, name):
     """The objects of a file that is a JSON list; it is read at once."""
-    with opened_text(path) as stream:
+    with readable(name, "JSON file"), opened_text(path) as stream:
         text = stream.read(LARGEST_JSON + 1)
     must = f"have at most {LARGEST_JSON:,} bytes, or be JSON lines"
     expect(len(text) <= LARGEST_JSON, name, must, "more")
@@ -145,4 +147,5 @@ def rows_of(batch):
 def frame_rows(frame):
     """The rows of a pandas data frame."""
     names = [str(name) for name in frame.columns]
+    frame = frame.astype(object).where(frame.notna(), None)  # NA equals nothing
     return (dict(zip(names, row)) for row in frame.itertuples(index=False, name=None))

@@ -10,6 +10,7 @@ import dataclasses
 import re
 
 from ..config import expect
+from ..data.reading import primary, speaks
 
 BOMS = {
     codecs.BOM_UTF8: "utf-8",
@@ -84,6 +85,10 @@ class Document:
         """
         raise NotImplementedError
 
+    def head(self, data):
+        """The bytes that may name the encoding."""
+        return data[:4096]
+
     def fill(self, segment, pieces):
         """Put a translation in its place, as `(start, end, text)` in the segment."""
         for start, end, text in pieces:
@@ -118,7 +123,7 @@ class Document:
         for bom, encoding in BOMS.items():
             if data.startswith(bom):
                 return bom, encoding
-        found = self.declared and self.declared.search(data[:4096])
+        found = self.declared and self.declared.search(self.head(data))
         name = found[1].decode("ascii") if found else "utf-8"
         try:
             return b"", codecs.lookup(name).name
@@ -140,6 +145,9 @@ class Options:
     column: str | None = None
     into: str = "translation"
     languages: tuple = (None, None)
+
+    def __post_init__(self):
+        expect(self.column != self.into, "into", "differ from column", self.into)
 
 
 def spliced(text, changes):
@@ -167,9 +175,15 @@ def line_starts(text):
     return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
-def primary(code):
-    """The language of a code with a region, as "en" of "en_US"; None of none."""
-    return code and re.split("[-_]", code.lower())[0]
+def are_alike(one, other):
+    """Whether two codes say one language, and one region where both say any.
+
+    Examples:
+        >>> are_alike("pt_BR", "pt"), are_alike("pt-BR", "pt-PT")
+        (True, False)
+    """
+    codes = [code.removesuffix("_XX") for code in (one, other)]  # mBART's, of no region
+    return speaks(*codes) or speaks(*reversed(codes))
 
 
 def check_languages(path, own, options):

@@ -18,6 +18,26 @@ OPAQUE = set(
     "var".split()
 )
 VOID = set("area base br col embed hr img input link meta source track wbr".split())
+# Elements whose end tag may be missing, and the start tags that end them.
+BLOCKS = set(
+    "address article aside blockquote details dialog div dl fieldset figcaption figure "
+    "footer form h1 h2 h3 h4 h5 h6 header hgroup hr main menu nav ol p pre search "
+    "section table ul".split()
+)
+GROUPS = {"tbody", "tfoot"}
+ENDED_BY = {
+    "p": BLOCKS,
+    "li": {"li"},
+    "dt": {"dt", "dd"},
+    "dd": {"dt", "dd"},
+    "td": {"td", "th", "tr", *GROUPS},
+    "th": {"td", "th", "tr", *GROUPS},
+    "tr": {"tr", *GROUPS},
+    "thead": GROUPS,
+    "tbody": GROUPS,
+    "option": {"option", "optgroup", "hr"},
+    "optgroup": {"optgroup", "hr"},
+}
 # Attributes that are read.
 TEXTS = ("alt", "title")
 ATTRIBUTE = re.compile(
@@ -71,29 +91,28 @@ class HTML(Document):
     def find_segments(self):
         self.events = Events(self.text, self.starts).found
         ends = [place for place, *_ in self.events[1:]] + [len(self.text)]
-        closed = []  # the open elements inside of which nothing is translated
+        opened = []  # names of elements, and if nothing inside of them is translated
         block = []
         for (start, kind, name, attributes), end in zip(self.events, ends):
             is_tag = kind in ("start", "empty", "end")
+            if is_tag:
+                del opened[left_open(opened, kind, name) :]
+            is_closed = bool(opened) and opened[-1][1]
             if is_tag and name not in INLINE:
                 yield from self.block(block)
                 block = []
-            elif kind == "text" and not closed:
+            elif kind == "text" and not is_closed:
                 block.append((start, end, True))
             elif block:
                 block.append((start, end, False))
-            if name in closed and kind == "end":
-                while closed.pop() != name:
-                    pass
             if name == "html":
                 self.language = attributes.get("lang", self.language)
-            is_kept = attributes.get("translate") == "no"
+            is_kept = is_closed or attributes.get("translate") == "no"
             is_kept = is_kept or "notranslate" in (attributes.get("class") or "")
-            if not closed and not is_kept and kind != "end":
+            if not is_kept and kind != "end":
                 yield from self.attributes(start, end, attributes)
-            opens = kind == "start" and name not in VOID
-            if opens and (closed or is_kept or name in OPAQUE):
-                closed.append(name)
+            if kind == "start" and name not in VOID:
+                opened.append((name, is_kept or name in OPAQUE))
         yield from self.block(block)
 
     def block(self, parts):
@@ -134,3 +153,19 @@ class HTML(Document):
             if kind != "text":
                 found.append((kind, name, kept))
         return found
+
+
+def left_open(opened, kind, name):
+    """How many of the open elements stay open at a tag."""
+    names = [other for other, _ in opened]
+    left = len(names)
+    if kind == "end":
+        places = [place for place, other in enumerate(names) if other == name]
+        return max(places, default=left)
+    for place in reversed(range(left)):
+        enders = ENDED_BY.get(names[place])
+        if enders is None:
+            break
+        if name in enders:
+            left = place
+    return left

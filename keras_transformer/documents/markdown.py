@@ -6,6 +6,7 @@ Source: CommonMark 0.31; tables and struck text as GitHub has them.
 import re
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import unescapeAll
 
 from .document import spans
 from .prose import Prose
@@ -76,7 +77,7 @@ class Markdown(Prose):
         return sorted(found)
 
     def plain(self, text):
-        return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
+        return unescapeAll(text)
 
     def written(self, segment, text):
         return FIRST.sub(r"\1\\", SPECIAL.sub(r"\\\1", text))

@@ -3,17 +3,18 @@
 GNU gettext's manual, "The Format of PO Files", is the source of what is done here.
 """
 
-import gettext
 import re
+import warnings
 
 from translate.storage import pypo
 
 from ..config import expect
-from ..data.catalogues import texts
+from ..data.catalogues import are_unread, plural_forms, texts
 from ..text.opened import readable
 from .document import Document, Segment, check_languages, spliced
 
-CHARSET = re.compile(rb"charset=([\w-]+)")
+CHARSET = re.compile(rb"^[^#\n].*Content-Type:[^\n\\]*charset=([\w-]+)", re.M | re.I)
+ENTRY = re.compile(rb"^msgid\b", re.MULTILINE)
 QUOTED = r'[ \t]*"[^\r\n]*"[ \t]*'
 STRING = rf"msgstr(?:\[\d+\])?{QUOTED}(?:\r?\n{QUOTED})*"
 # All translations of an entry that is not obsolete.
@@ -30,18 +31,25 @@ class PO(Document):
 
     def find_segments(self):
         # In other encodings, and with mixed ends of lines, it does not read all.
-        text = CHARSET.sub(b"charset=UTF-8", self.text.encode(), count=1)
+        data = self.text.encode()
+        if found := CHARSET.search(self.head(data)):
+            data = data[: found.start(1)] + b"UTF-8" + data[found.end(1) :]
         self.store = pypo.pofile(encoding="utf-8")
         with readable(self.path, "PO file", ValueError):
-            self.store.parse(text.replace(b"\r\n", b"\n"))
+            self.store.parse(data.replace(b"\r\n", b"\n"))
             units = [unit for unit in self.store.units if not unit.isobsolete()]
             places = STRINGS.finditer(self.text)
             self.entries = list(zip(units, places, strict=True))
-        header = self.store.parseheader()
-        check_languages(self.path, (None, header.get("Language")), self.options)
+        self.header = self.store.parseheader()
+        language = self.header.get("Language")
+        check_languages(self.path, (None, language), self.options)
         self.filled = {}
+        unread = 0
         for number, (unit, place) in enumerate(self.entries):
             if unit.isheader() or all(texts(unit.target)):
+                continue
+            if are_unread([*unit.msgid, *unit.msgid_plural]):
+                unread += 1
                 continue
             where = f"line {self.line_of(place.start())}"
             forms = self.forms(unit, where)
@@ -50,17 +58,26 @@ class PO(Document):
             for form, text in enumerate(texts(unit.source)):
                 if form in missing:
                     yield Segment(text, where, *place.span(), key=number, details=form)
+        if unread:
+            message = f"{self.path}: {unread} entries with unknown escapes stay"
+            warnings.warn(message, stacklevel=2)
 
     def forms(self, unit, where):
         """Which of an entry's two texts each of its translations is of, 0 or 1."""
         if not unit.hasplural():
             return [0]
-        count, rule = self.store.getheaderplural()
+        found = plural_forms(self.header)
         must = "be under a header with Plural-Forms"
-        expect(count and rule, f"{self.path}, {where},", must, (count, rule))
-        one = gettext.c2py(rule)(1)
-        is_alone = int(count) == 1  # it serves for all numbers
-        return [int(number != one or is_alone) for number in range(int(count))]
+        received = self.header.get("Plural-Forms")
+        expect(found, f"{self.path}, {where},", must, received)
+        count, one, _ = found
+        is_alone = count == 1  # it serves for all numbers
+        return [int(number != one or is_alone) for number in range(count)]
+
+    def head(self, data):
+        """The header, however long the comments above it are."""
+        begins = [found.start() for found in ENTRY.finditer(data)]
+        return data[: [*begins[1:2], len(data)][0]]
 
     def fill(self, segment, pieces):
         text = spliced(segment.text, pieces)
@@ -83,8 +100,9 @@ class PO(Document):
         lines = []
         for form, (source, text) in enumerate(zip(forms, given)):
             name = f"msgstr[{form}]" if unit.hasplural() else "msgstr"
-            text = text or self.filled[number].get(source, "")
-            quoted = pypo.quoteforpo(text) or ['""']
+            new = self.filled[number].get(source, "")
+            # A text beside a missing one is a plural's; as it was, with its escapes.
+            quoted = unit.msgstr[form] if text else pypo.quoteforpo(new) or ['""']
             lines += [f"{name} {quoted[0]}", *quoted[1:]]
         return self.line_end.join(lines)
 

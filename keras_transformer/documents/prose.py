@@ -18,12 +18,16 @@ class Prose(Document):
                 return None
             begin = max(begin, self.starts[number])
             end = [*self.starts[number + 1 : number + 2], len(self.text)][0]
-            found = self.text.find(line, begin, end)
+            found = self.find(line, begin, end)
             if found < 0:
                 return None
             begin = found + len(line)
             places += range(found, begin + 1)
         return places
+
+    def find(self, line, begin, end):
+        """Where a line's text is between two places, or -1."""
+        return self.text.find(line, begin, end)
 
     def segment(self, content, places, line, fixed, details=None):
         """The segment of a text as the parser gives it, with its characters' places.

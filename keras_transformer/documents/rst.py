@@ -20,6 +20,7 @@ TEXTS += (nodes.caption, nodes.line)
 ASIDE = (nodes.system_message, nodes.substitution_definition, nodes.table)
 LITERAL = (nodes.literal_block, nodes.comment, nodes.literal, nodes.math_block)
 LITERAL += (nodes.math, nodes.doctest_block, nodes.field_name, nodes.raw)
+LITERAL += (nodes.option_string,)
 MARKS = {nodes.emphasis: 1, nodes.strong: 2}  # and the characters of each
 LINK = re.compile(r"`(.+?)\s*<[^<>`]+>`__?", re.DOTALL)
 KEPT = re.compile(r"\s*::\s*\Z")
@@ -85,37 +86,60 @@ class RST(Prose):
         settings.file_insertion_enabled = settings.raw_enabled = False
         self.tree = utils.new_document(str(self.path), settings)
         Parser().parse(self.text, self.tree)
-        tables = len(list(self.tree.findall(nodes.table)))
-        if tables:
-            message = f"{self.path}: the cells of {tables} tables stay as they are"
-            warnings.warn(message, stacklevel=2)
+        self.warn_of_kept()
         last = 0
         for node in self.tree.findall(is_text):
             if is_aside(node):
                 continue
             content = node.rawsource
-            line, places = self.found(content, node.line, last)
-            is_title = isinstance(node, nodes.title)
-            details = "title" if is_title else None
-            segment = self.segment(content, places, line, self.fixed(node), details)
+            # The title of a topic has no line of its own.
+            line, places = self.found(content, node.line or node.parent.line, last)
+            fixed = self.fixed(node)
+            segment = self.segment(content, places, line, fixed, is_heading(node))
             last = segment.end
             yield segment
 
+    def warn_of_kept(self):
+        """Say how many texts stay that a reader sees."""
+        tables = len(list(self.tree.findall(nodes.table)))
+        titles = len(list(self.tree.findall(self.is_named_heading)))
+        kept = {
+            f"the cells of {tables} tables": tables,
+            f"{titles} titles that references name": titles,
+        }
+        for what, count in kept.items():
+            if count:
+                message = f"{self.path}: {what} stay as they are"
+                warnings.warn(message, stacklevel=2)
+
     def found(self, content, line, last):
         """The first line of a text, from 0, and its `place_of`, behind the last one."""
-        # Of a title the line is that of its underline; of some there is none.
-        guesses = range(self.line_of(last) - 1, len(self.starts))
-        if line is not None:
-            guesses = (line - 1, line - 2, line - 3, line)
+        # Of a title the line is that of its underline.
+        guesses = (line - 1, line - 2, line - 3, line)
         for guess in guesses:
             places = self.place_of(content, guess, last)
             if places:
                 return guess, places
         return guesses[0], None
 
+    def find(self, line, begin, end):
+        """Where a text ends its line: what begins the line may have its words."""
+        last = begin + len(self.text[begin:end].rstrip())
+        is_there = self.text.endswith(line, begin, last)
+        return last - len(line) if is_there else -1
+
+    def is_name(self, node):
+        """Whether a reference somewhere names the text of a title or of a link."""
+        return nodes.fully_normalize_name(node.astext()) in self.tree.refnames
+
+    def is_named_heading(self, node):
+        return is_heading(node) and self.is_name(node)
+
     def fixed(self, node):
         """The spans of a text that are never translated."""
         content = node.rawsource
+        if self.is_named_heading(node):
+            return [(0, len(content))]
         found = spans(KEPT, content)
         if isinstance(node, nodes.term):
             found += spans(CLASSIFIER, content)
@@ -125,7 +149,7 @@ class RST(Prose):
         for child in node.children:
             raw = getattr(child, "rawsource", "")
             start = content.find(raw, last) if raw else -1
-            if start < 0 or isinstance(child, nodes.target):
+            if start < 0 or is_of_link(child):
                 continue
             last = start + len(raw)
             marks = MARKS.get(type(child))
@@ -133,14 +157,14 @@ class RST(Prose):
             inner = (start, start)
             if marks:
                 inner = (start + marks, last - marks)
-            elif link:
+            elif link and not self.is_name(child):
                 inner = (start + link.start(1), start + link.end(1))
             found += [(start, inner[0]), (inner[1], last)]
         return sorted(found)
 
     def fill(self, segment, pieces):
         super().fill(segment, pieces)
-        if segment.details != "title":
+        if not segment.details:
             return
         width = utils.column_width(spliced(segment.text, pieces))
         number = self.line_of(segment.start) - 1
@@ -157,14 +181,17 @@ class RST(Prose):
         return FIRST.sub(r"\\", SPECIAL.sub(r"\\\1", text))
 
     def structure(self, filled):
-        """The tree without its texts, but with what is literal."""
-        found = []
+        """The tree without its texts, but with what is literal or a name."""
+        names = {name for name in self.tree.refnames if self.tree.nameids.get(name)}
+        found = [names]
         for message in list(self.tree.findall(nodes.system_message)):
             message.parent.remove(message)
         for node in self.tree.findall(nodes.Element):
             about = [node.tagname, node.get("refuri"), node.get("uri")]
             if isinstance(node, LITERAL):
                 about.append(node.astext())
+            if isinstance(node, nodes.target) and not is_of_link(node):
+                about.append(node["names"])
             found.append(about)
         return found
 
@@ -172,6 +199,16 @@ class RST(Prose):
 def is_text(node):
     """Whether something holds a text that the parser kept as it was written."""
     return isinstance(node, TEXTS) and node.rawsource
+
+
+def is_heading(node):
+    """Whether this is the title of a section, with a line below."""
+    return isinstance(node, nodes.title) and isinstance(node.parent, nodes.section)
+
+
+def is_of_link(node):
+    """Whether this is the target that a link such as `text <address>`_ makes."""
+    return isinstance(node, nodes.target) and ("refuri" in node or "refname" in node)
 
 
 def is_aside(node):

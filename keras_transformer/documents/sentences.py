@@ -4,7 +4,8 @@ import itertools
 import re
 import warnings
 
-from .document import primary, spans
+from ..data.reading import primary
+from .document import spans
 
 with warnings.catch_warnings():  # of Python 3.12 about its regular expressions
     warnings.simplefilter("ignore", SyntaxWarning)
@@ -33,13 +34,14 @@ def splitter_for(language):
     return pysbd.Segmenter(language=known, char_span=True)
 
 
-def pieces_of(segment, splitter, markup=None):
+def pieces_of(segment, splitter, markup=None, plain=str):
     """What of a segment is translated: `(start, end, text)`, in order.
 
     A piece is a sentence without the white space around it. Markup inside a sentence
     cuts it, and its pieces are translated one by one, without the punctuation beside
     the markup. What the model itself copies, its `Markup`, stays in the sentence where
-    the format has it as text.
+    the format has it as text. `plain` gives a piece as a person reads it: one without
+    letters, such as `&rarr;`, stays.
     """
     text = hidden(segment.text, segment.soft)
     copied = [] if markup is None else markup.places(text)
@@ -48,7 +50,7 @@ def pieces_of(segment, splitter, markup=None):
     whole = [*fixed, *copied, *spans(WHOLE, text)]
     text = hidden(text, fixed)
     edges = {0, len(text)}
-    edges.update(span.start for span in splitter.segment(text))
+    edges.update(begins_of(text, splitter))
     for start, end in whole:
         edges.difference_update(range(start + 1, end))
     for span in fixed:
@@ -57,13 +59,24 @@ def pieces_of(segment, splitter, markup=None):
     ends = {end for _, end in fixed}
     for start, end in itertools.pairwise(sorted(edges)):
         piece = text[start:end]
-        if not any(map(str.isalpha, piece)):
+        if not any(map(str.isalpha, plain(piece))):
             continue
         before = MARKS_BEFORE if start in ends else BEFORE
         after = MARKS_AFTER if end in begins else AFTER
         first = before.match(piece).end()
         last = after.search(piece).start()
         yield start + first, start + last, " ".join(piece[first:last].split())
+
+
+def begins_of(text, splitter):
+    """Where the sentences of a text begin.
+
+    PySBD begins one behind the dot of ".env", too; Chinese has no spaces between them.
+    """
+    for span in splitter.segment(text):
+        before = text[span.start - 1 : span.start]
+        if before.isspace() or not before.isascii():
+            yield span.start
 
 
 def hidden(text, places):

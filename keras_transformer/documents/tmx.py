@@ -4,8 +4,9 @@ Source: GALA, TMX 1.4b.
 """
 
 from ..config import expect
+from ..data.reading import plain, primary
 from ..data.xml import REVIEW
-from .document import check_languages, primary, spliced
+from .document import are_alike, check_languages, spliced
 from .xml import XML
 
 # The format has no states; properties are of one's own.
@@ -20,16 +21,14 @@ class TMX(XML):
         expect(name == "tmx", self.path, "have the root <tmx>", name)
         body = self.root.first("body")
         units = [] if body is None else body.all("tu")
-        rows = [
-            {primary(code_of(tuv)): tuv for tuv in reversed(unit.all("tuv"))}
-            for unit in units
-        ]
-        codes = {key: code_of(tuv) for row in rows for key, tuv in row.items()}
-        source, self.target = self.find_languages(codes)
+        rows = [self.row(unit) for unit in units]
+        codes = sorted({code for row in rows for code in row})
+        source, target = self.find_languages(codes)
         self.language = source
+        self.target = closest(target, codes) or target
         for row in rows:
-            tuv = row.get(primary(source))
-            other = row.get(primary(self.target))
+            tuv = row.get(closest(source, row))
+            other = row.get(closest(target, row))
             if tuv is not None:
                 yield self.seg(tuv), self.seg(other), tuv
 
@@ -42,17 +41,33 @@ class TMX(XML):
             source = wanted[0]
         must = "say its srclang in its header"
         expect(source, self.path, must, source)
-        others = sorted({*codes} - {primary(source)})
+        is_there = not codes or closest(source, codes)
+        must = f"have texts in its source language, {source}"
+        expect(is_there, self.path, must, codes)
+        others = [code for code in codes if not are_alike(code, source)]
+        are_one = others and all(are_alike(code, others[0]) for code in others)
         target = wanted[1]
-        known = primary(target) or ""
-        if known in codes:
-            target = codes[known]
-        elif len(others) == 1 and len(known) != 2:
-            target = codes[others[0]]
+        is_new = not target or closest(target, codes) is None
+        if are_one and is_new and len(primary(target) or "") != 2:
+            target = others[0]
         must = f"have one language beside {source}, for a run that knows none"
         expect(target, self.path, must, others)
         check_languages(self.path, (source, None), self.options)
         return source, target
+
+    def row(self, unit):
+        """The first `tuv` of each language of a unit, by its code."""
+        found = {}
+        for tuv in unit.all("tuv"):
+            found.setdefault(self.code_of(tuv), tuv)
+        return found
+
+    def code_of(self, tuv):
+        """The language of a `tuv`; older versions call it `lang`."""
+        code = tuv.attributes.get("xml:lang") or tuv.attributes.get("lang")
+        where = f"{self.path}, line {self.line_of(tuv.start)},"
+        expect(code, where, "have an xml:lang", code)
+        return code
 
     def seg(self, tuv):
         if tuv is None:
@@ -73,6 +88,11 @@ class TMX(XML):
         self.change(tuv.end, tuv.end, new)
 
 
-def code_of(tuv):
-    """The language of a `tuv`; older versions call it `lang`."""
-    return tuv.attributes.get("xml:lang") or tuv.attributes.get("lang")
+def closest(wanted, codes):
+    """The code of a language among others, the very one first; None if it is not there.
+
+    So zh-TW is no zh-CN, but both are zh.
+    """
+    alike = [code for code in codes if are_alike(code, wanted)]
+    exact = [code for code in alike if plain(code) == plain(wanted)]
+    return next(iter(exact + alike), None)

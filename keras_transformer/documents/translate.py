@@ -78,7 +78,8 @@ def translate_document(
         data = read_bytes(source)
         document = make(source, data, options)
         splitter = splitter_for(document.language or options.languages[0])
-        pieces = [list(pieces_of(one, splitter, markup)) for one in document.segments]
+        how = (splitter, markup, document.plain)
+        pieces = [list(pieces_of(segment, *how)) for segment in document.segments]
         best = best_of(document, pieces, translate)
         changes = []
         rows = []

@@ -129,9 +129,12 @@ class XML(Document):
         text = CDATA.sub(escaped, self.inner(source))
         fixed = [match.span() for match in ASIDE.finditer(text)]
         begin = len("<a>")
-        for start, end in markup(parse(f"<a>{text}</a>")):
-            fixed.append((start - begin, end - begin))
         where = f"line {self.line_of(source.start)}"
+        # A DTD that is not read may declare entities; here it would be missed.
+        with readable(f"{self.path}, {where},", "text", expat.ExpatError):
+            element = parse(f"<a>{text}</a>")
+        for start, end in markup(element):
+            fixed.append((start - begin, end - begin))
         places = (source.end, source.end)
         return Segment(text, where, *places, fixed, key=number, details=details)
 

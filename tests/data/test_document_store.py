@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_transformer.data.documents import DocumentStore, read_documents
-from keras_transformer.data.packed import PackedBatches
+from keras_transformer.data.packed import PackedBatches, WholeDocuments
 from keras_transformer.text.tokenizer import Tokenizer
 
 TEXTS = ["a man rides a bike", "", "two girls sit", "a horse", "the man and the horse"]
@@ -52,6 +52,22 @@ def test_every_document_is_there_once_in_each_epoch(tokenizer):
     assert len({*map(tuple, orders)}) > 1
     plain = PackedBatches.from_texts(TEXTS, tokenizer, shuffle=False, **options)
     assert documents_of(plain) == expected
+
+
+def test_an_evaluation_cuts_no_document_that_fits_into_a_row(tokenizer):
+    texts = [*TEXTS, "a man and a horse and a bike and a man rides a horse"]
+    sizes = [len(ids) + 1 for ids in tokenizer.encode(texts) if ids]
+    width = sorted(sizes)[-2]
+    batches = WholeDocuments.from_texts(
+        texts, tokenizer, width=width, batch_tokens=2 * width, shuffle=False
+    )
+    read, written, weights = map(np.concatenate, zip(*batches))
+    assert np.sum(weights > 0) == sum(sizes) > len(batches) * width
+    for number in range(len(batches)):
+        assert batches[number][2].sum() == pytest.approx(1.0)
+    goes_on = (weights[:, 0] > 0) & (read[:, 0] != BEGIN)
+    assert goes_on.sum() == (max(sizes) - 1) // width  # the longest alone
+    assert np.sum((written == END) & (weights > 0)) == len(sizes)
 
 
 def test_the_plan_is_a_function_of_seed_and_epoch(tokenizer):

@@ -2,6 +2,8 @@
 
 import bz2
 import lzma
+import shutil
+import subprocess
 
 import pytest
 from pair_files import (
@@ -100,8 +102,9 @@ def test_byte_order_marks(tmp_path, name, encoding):
 
 def test_a_po_file_of_another_encoding(tmp_path):
     text = PO.replace("charset=UTF-8", "charset=ISO-8859-1")
-    path = write(tmp_path / "a.po", text, "latin-1")
-    assert list(read_pairs(path)) == PAIRS
+    for comment in ("", "# é\n\n"):
+        path = write(tmp_path / "a.po", comment + text, "latin-1")
+        assert list(read_pairs(path)) == PAIRS
 
 
 @pytest.mark.parametrize("name", ["a.po", "languages.csv", "plain.tsv", "wmt.jsonl"])
@@ -115,6 +118,38 @@ def test_plurals_are_pairs(tmp_path):
     pairs = read_pairs(write(tmp_path / "a.po", text))
     assert list(pairs) == [*PAIRS, ("They said.", "Dijeron.")]
     assert skipped(pairs)["alternative segments"] == 1
+
+
+@pytest.mark.parametrize(
+    "rule, forms",
+    [
+        ("nplurals=2; plural=(n != 1);", {"a file": 0, "files": 1}),
+        ("nplurals=4; plural=n==1 ? 1 : n==2 ? 2 : n==3 ? 3 : 0;",
+         {"a file": 1, "files": 3}),
+        ("nplurals=1; plural=0;", {"files": 0}),
+        ("nplurals=INTEGER; plural=EXPRESSION;", {"a file": 0, "files": 1}),
+        ("nplurals=2; plural=n%0;", {"a file": 0, "files": 1}),
+    ],
+)  # fmt: skip
+def test_plurals_follow_the_header(tmp_path, rule, forms):
+    count = 1 + max(forms.values())
+    text = f'msgid ""\nmsgstr "Plural-Forms: {rule}\\n"\n\nmsgid "a file"\n'
+    text += 'msgid_plural "files"\n'
+    text += "".join(f'msgstr[{number}] "{number}"\n' for number in range(count))
+    path = write(tmp_path / "a.po", text)
+    expected = [(text, str(form)) for text, form in forms.items()]
+    assert list(read_pairs(path)) == expected
+    if "EXP" not in rule and "%0" not in rule and shutil.which("msgfmt"):
+        compiled = tmp_path / "a.mo"
+        subprocess.run(["msgfmt", "-o", compiled, path], check=True)
+        assert list(read_pairs(compiled)) == expected
+
+
+def test_escapes_that_are_not_read_are_counted(tmp_path):
+    text = PO + '\nmsgid "Ring\\a"\nmsgstr "x"\n\nmsgid "C:\\\\a"\nmsgstr "D"\n'
+    pairs = read_pairs(write(tmp_path / "a.po", text))
+    assert list(pairs) == [*PAIRS, ("C:\\a", "D")]
+    assert skipped(pairs)["unknown escapes"] == 1
 
 
 def test_a_broken_entry_is_left_out_and_named(tmp_path):
@@ -168,6 +203,9 @@ def test_rows_in_memory():
     frame = pandas.DataFrame([*PAIRS, ("x", None)], columns=["en", "es"])
     pairs = read_pairs(frame, columns=("en", "es"))
     assert list(pairs) == PAIRS and skipped(pairs) == dict(untranslated=1)
+    text = pandas.array(["x", pandas.NA, *(es for _, es in PAIRS)], dtype="string")
+    frame = pandas.DataFrame({"en": ["", "y", *(en for en, _ in PAIRS)], "es": text})
+    assert list(read_pairs(frame, columns=("en", "es"))) == PAIRS
     dataset = datasets.Dataset.from_list(translations())
     assert list(read_pairs(dataset, **ES_EN)) == SWAPPED
     assert list(read_pairs(dataset.to_iterable_dataset(), **EN_ES)) == PAIRS
@@ -223,6 +261,11 @@ def test_a_folder_of_all(tmp_path):
     pairs = read_pairs(tmp_path, **EN_ES)
     assert list(pairs) == PAIRS * (len(TEXTS) + 2)
     assert skipped(pairs)["other files"] == 2
+    for name in ("logo.png", "logo.svg", "train.png"):
+        write(tmp_path / name, "x")
+    pairs = read_pairs(tmp_path, **EN_ES)
+    assert list(pairs) == PAIRS * (len(TEXTS) + 2)
+    assert skipped(pairs)["other files"] == 5
     files = [tmp_path / name for name in ("train.es.gz", "a.tmx", "train.en")]
     assert list(read_pairs(files, **EN_ES)) == PAIRS * 2
 

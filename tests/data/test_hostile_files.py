@@ -1,5 +1,6 @@
 """Files that are damaged, mistaken or hostile: one clear error, and nothing else."""
 
+import gzip
 import re
 import zipfile
 
@@ -53,6 +54,8 @@ OUTSIDE = BOMB.replace(
          r"a\.tsv, line 2, must have 3 columns as the first; received 2"),
         ("a.jsonl", '{"source": "a"\n', {}, r"a\.jsonl, line 1, must be JSON; rec"),
         ("a.jsonl", "3\n", {}, r"a\.jsonl, line 1, must be an object; received 3"),
+        ("a.jsonl", '{"source": "a", "target": "\\ud800"}\n', {},
+         r"a\.jsonl, row 1, column target, must be text without lone surrogates; rec"),
         ("a.json", "[3]", {}, r"a\.json, row 1, must be an object; received 3"),
         ("a.csv", b"source,target\n\xff,b\n", {}, "must be a readable CSV file in U"),
         ("a.po", "# nothing\n", {}, r"a\.po must contain sentences; received 0"),
@@ -112,6 +115,21 @@ def test_bombs_are_refused_by_size(tmp_path, monkeypatch):
         message = rf"{re.escape(path.name)} must unpack to at most 1,048,576 bytes"
         with pytest.raises(ValueError, match=message):
             list(read_pairs(path))
+
+
+@pytest.mark.parametrize("name", ["a.json.gz", "a.mo.gz", "a.txt.gz"])
+def test_a_packed_file_that_is_cut_off(tmp_path, name):
+    packed = gzip.compress(b'[{"source": "a", "target": "b"}]')
+    (tmp_path / name).write_bytes(packed[:-10])
+    message = rf"{re.escape(name)} must be a readable .*file; received Compressed"
+    with pytest.raises(ValueError, match=message):
+        list(read_pairs(tmp_path / name))
+
+
+def test_a_list_may_be_one_long_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_transformer.text.lines.LONGEST_LINE", 9)
+    path = write(tmp_path / "a.json", ' \n [{"source": "a", "target": "b"}]')
+    assert list(read_pairs(path)) == [("a", "b")]
 
 
 def test_a_locked_zip_file(tmp_path):

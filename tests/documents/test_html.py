@@ -41,6 +41,27 @@ def test_what_looks_like_markup_is_escaped(tmp_path):
     assert found == ('<p title="&lt;b&gt; &amp; &quot;c&quot;">&lt;b&gt; &amp; "c"</p>')
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<ul><li translate=no>Keep<li>go</ul><p>go",
+        "<ul><li class=notranslate><p>Keep<ul><li>Keep</ul><li>go</ul>",
+        "<div><p translate=no>Keep</div>go",
+        "<p translate=no>Keep<div>go</div>",
+        "<table><tr><td translate=no>K<td>go<tr><td translate=no>K</table>go",
+        "<dl><dt translate=no>K<dd>go</dl><select><option translate=no>K<option>go",
+        "<div translate=no>Keep</i> it <br> all<p>Keep</p></div>go",
+    ],
+)
+def test_a_kept_element_may_end_without_a_tag(tmp_path, text):
+    assert shouted(tmp_path, "a.html", text) == text.replace("go", "GO")
+
+
+def test_signs_stay_as_they_are_written(tmp_path):
+    text = "<a>&rarr;</a> <td>&nbsp;</td> <b>&copy; 2024</b>\n"
+    assert shouted(tmp_path, "a.html", text) == text
+
+
 def test_other_encodings(tmp_path):
     text = '<meta charset="iso-8859-1"><p>\xe9t</p>'.encode("latin-1")
     found = shouted(tmp_path, "a.html", text, saying("éž"))

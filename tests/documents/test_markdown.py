@@ -5,6 +5,8 @@ import re
 import pytest
 from shouting import saying, shouted
 
+from keras_transformer.decoding.base_translator import Hypothesis
+
 pytest.importorskip("markdown_it")
 
 TEXT = """---
@@ -112,6 +114,20 @@ def test_only_text_is_translated(tmp_path, line_end):
 )
 def test_what_looks_like_markup_is_escaped(tmp_path, said, written):
     assert shouted(tmp_path, "a.md", "A word.\n", saying(said)) == f"{written}\n"
+
+
+def test_a_model_reads_characters_and_not_entities(tmp_path):
+    text = "AT&amp;T &copy; 2024 works \\& &notit; &lt;b>.\n\n&copy; 2024\n"
+    asked = []
+
+    def same(sentences):
+        asked.extend(sentences)
+        return [[Hypothesis(sentence, 0.0, ())] for sentence in sentences]
+
+    written = text.replace("&amp;", "&").replace("&copy; 2024 w", "© 2024 w")
+    written = written.replace("\\& &notit;", "& \\&notit;").replace("&lt;", r"\<")
+    assert shouted(tmp_path, "a.md", text, same) == written
+    assert asked == ["AT&T © 2024 works & &notit; <b>."]
 
 
 def test_a_translation_that_breaks_markup_is_refused(tmp_path):

@@ -113,13 +113,31 @@ def test_one_form_for_all_numbers_is_the_plural(tmp_path):
     assert 'msgstr[0] "FILES"\n' in shouted(tmp_path, "a.po", text)
 
 
+def test_escapes_of_c_stay(tmp_path):
+    text = HEADER.format("nplurals=2; plural=(n != 1);")
+    text += '\nmsgid "Ring\\a"\nmsgstr ""\n\nmsgid "one"\nmsgid_plural "all"\n'
+    text += 'msgstr[0] "\\x1b[1m"\n"eins"\nmsgstr[1] ""\n'
+    with pytest.warns(UserWarning, match="a.po: 1 entries with unknown escapes stay"):
+        found = shouted(tmp_path, "a.po", text)
+    expected = text.replace('msgstr[1] ""', 'msgstr[1] "ALL"')
+    assert found == expected.replace('msgid "one"', '#, fuzzy\nmsgid "one"')
+
+
+def test_the_header_may_be_far_below(tmp_path):
+    comment = "# é\n" * 2000
+    header = HEADER.format("").replace("UTF-8", "ISO-8859-1")
+    text = f'{comment}\n{header}\nmsgid "é, charset=x"\nmsgstr ""\n'
+    found = shouted(tmp_path, "a.po", text.encode("latin-1")).decode("latin-1")
+    assert 'msgid "é, charset=x"\nmsgstr "É, CHARSET=X"\n' in found
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
         (HEADER.format("n") + '\nmsgid "a\nmsgstr ""\n', "a.po must be a readable PO"),
         (
             'msgid "a"\nmsgid_plural "b"\nmsgstr[0] ""\n',
-            r"a.po, line 3, must be under a header with Plural-Forms; received \(None",
+            "a.po, line 3, must be under a header with Plural-Forms; received None",
         ),
         (
             HEADER.format("").replace("UTF-8", "CHARSET") + '\nmsgid "a"\nmsgstr ""\n',

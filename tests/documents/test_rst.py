@@ -98,6 +98,31 @@ def test_what_looks_like_markup_is_escaped(tmp_path, said, written):
     assert shouted(tmp_path, "a.rst", "A word.\n", saying(said)) == f"{written}\n"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--go  |go|\n-o go, --out=go  |go|\n\n:param go: |go|\n",
+        ".. unknown:: go\n\n::\n\n  go\n\n.. topic:: |go|\n\n   |go|\n",
+        ".. sidebar:: |go|\n\n   |go| _`go` |go|\n\n|go| `go`_\n",
+    ],
+)
+def test_a_text_is_not_the_same_words_before_it(tmp_path, text):
+    expected = text.replace("|go|", "GO")
+    assert shouted(tmp_path, "a.rst", text.replace("|", "")) == expected
+
+
+def test_what_references_name_stays(tmp_path):
+    text = "Title\n=====\n\nSee Title_, `a b <http://x.y>`_, `A  b`_.\n\nOther\n=====\n"
+    with pytest.warns(UserWarning, match="1 titles that references name stay as they"):
+        found = shouted(tmp_path, "a.rst", text, saying("new"))
+    assert found == (
+        "Title\n=====\n\nnew Title_, `a b <http://x.y>`_, `A  b`_.\n\nnew\n=====\n"
+    )
+    message = "a.rst, line 6, must keep its markup in translation: 'Other'; received"
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match=message):
+        shouted(tmp_path, "a.rst", text, saying("title"))
+
+
 def test_tables_stay_and_are_told_of(tmp_path):
     text = "== ==\na  b\n== ==\n\nText.\n"
     with pytest.warns(UserWarning, match="the cells of 1 tables stay as they are"):

@@ -27,6 +27,7 @@ from keras_transformer.documents.sentences import (  # noqa: E402
         ("ja_XX", "犬。猫。", [], ["犬。", "猫。"]),
         ("en", "Say ``a. B`` now. Ok", [], ["Say ``a. B`` now.", "Ok"]),
         ("xx", "42, 43. One.", [], ["One."]),
+        ("en", "A .so or .NET 4. An .env", [], ["A .so or .NET 4.", "An .env"]),
         (None, "A line\nOther", [], ["A line", "Other"]),
     ],
 )

@@ -79,6 +79,12 @@ def test_what_is_no_table_is_refused(tmp_path, name, text, message):
         shouted(tmp_path, name, text, column="text")
 
 
+def test_the_two_columns_differ(tmp_path):
+    message = "into must differ from column; received 'text'"
+    with pytest.raises(ValueError, match=message):
+        shouted(tmp_path, "a.csv", "text\na\n", column="text", into="text")
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_a_column_must_be_named(tmp_path, name):
     with pytest.raises(ValueError, match=f"column must be given for .*{name}"):

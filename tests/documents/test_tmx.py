@@ -38,15 +38,28 @@ def test_the_run_may_know_the_language(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "language, written, count",
+    [("de_AT", "de-AT", 3), ("de_XX", "de-DE", 2), ("de", "de-DE", 2)],
+)
+def test_a_region_is_another_language(tmp_path, language, written, count):
+    found = shouted(tmp_path, "a.tmx", GERMAN, languages=("en", language))
+    assert found.count(MARK) == count
+    assert f'<tuv xml:lang="{written}">{MARK}<seg>ONE' in found
+
+
+@pytest.mark.parametrize(
     "text, message",
     [
         (GERMAN.replace("en-US", "*all*", 1), "a.tmx must say its srclang in its head"),
         (
             GERMAN.replace('"de-DE"><seg>', '"fr"><seg>'),
-            r"must have one language beside en-US, .* none; received \['de', 'fr'\]",
+            r"must have one language beside en-US, .* none; received \['de-DE', 'fr'\]",
         ),
         ("<xliff/>", "a.tmx must have the root <tmx>; received 'xliff'"),
         (GERMAN.replace("<seg/>", ""), "a.tmx, line 8, must have a <seg>; received 't"),
+        (GERMAN.replace(' lang="de-DE"', ""), "a.tmx, line 8, must have an xml:lang"),
+        (GERMAN.replace("Two", "&nbsp;"), "a.tmx, line 8, must be a readable text; r"),
+        (GERMAN.replace("en-US", "fr", 1), "must have texts in its source language, f"),
     ],
 )
 def test_what_is_no_memory_is_refused(tmp_path, text, message):
