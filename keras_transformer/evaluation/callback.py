@@ -54,6 +54,11 @@ class BleuCallback(keras.callbacks.Callback):
         self.translator = None
         self.scores = None  # the newest
 
+    def set_model(self, model):
+        if model is not self.model:
+            self.translator = None  # that of another one
+        super().set_model(model)
+
     def measure(self):
         """Translate with the model as it is now, print samples, give the `Scores`."""
         process, processes, _ = self.distribution.shard

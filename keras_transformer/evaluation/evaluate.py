@@ -82,6 +82,8 @@ def evaluate(translator, source=None, target=None, bleu_tokenize="auto", run=Non
         count = f"{len(sources):,} sentences"
         search = changed(translator.config)
         options = [f"{name}={value}" for name, value in search.items()]
+        if translator.has_terms:
+            options.append("glossary")
         test = ", ".join([*names, count, *options])
         run.note_scores(digest, test, dataclasses.asdict(scores))
     return Evaluation(scores, translations, seconds)

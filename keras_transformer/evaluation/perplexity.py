@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..config import expect
 from ..data.documents import DocumentStore, read_documents
-from ..data.packed import PackedBatches
+from ..data.packed import WholeDocuments
 from ..models.kinds import model_of
 from ..runs.bars import doing
 from ..runs.run import Run
@@ -30,9 +30,9 @@ def perplexity(run, text):
 
         perplexity = exp(-sum_t log p(token_t | tokens before it in its document) / n)
 
-    Each line is a document, as in `train`; one that is longer than the `max_length` of
-    the run goes on without what lies further back. Numbers of models with different
-    tokenizers cannot be compared.
+    Each line is a document, as in `train`. One that is longer than the `max_length` of
+    the run is cut into parts of that length, each without the ones before it. Numbers
+    of models with different tokenizers cannot be compared.
 
     Args:
         run: the directory of a run, or a `Run`.
@@ -57,7 +57,7 @@ def perplexity(run, text):
     with doing("measuring the perplexity"):
         store = DocumentStore.from_texts(read_documents(paths), tokenizer)
         row = (tokenizer.special, data.max_length, data.batch_tokens)
-        batches = PackedBatches(store, *row, shuffle=False)
+        batches = WholeDocuments(store, *row, shuffle=False)
         model = packable(run.model())
         logs = model.evaluate(batches, return_dict=True, verbose=0)
     tokens = store.report.tokens + store.report.documents

@@ -43,6 +43,17 @@ class ConfiguredModel(keras.Model):
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
+    def fit(self, *args, class_weight=None, **kwargs):
+        """Train as `keras.Model.fit` does; tokens are weighed by `sample_weight`.
+
+        Raises:
+            ValueError: if there is a `class_weight`, which Keras would look up by one
+                token of each sentence.
+        """
+        must = "be absent; sample_weight (B, T) weighs tokens"
+        expect(class_weight is None, "class_weight", must, class_weight)
+        return super().fit(*args, **kwargs)
+
     def train_step(self, *args):
         with self._states_for_loss():
             return super().train_step(*args)
@@ -106,31 +117,13 @@ class ConfiguredModel(keras.Model):
         what = f"be between 1 and d_model={most}"
         expect(1 <= rank <= most, "lora_rank", what, rank)
         frozen = self.variables
-        for layer in self._block_kernels():
-            layer.enable_lora(rank)
-        for variable in frozen:
-            variable.trainable = False
-        self.lora_rank = rank
-
-    def _block_kernels(self):
-        """The layers of the blocks that have a kernel."""
         for block in self.blocks:
             for layer in block._flatten_layers():
                 if isinstance(layer, keras.layers.Dense):
-                    yield layer
-
-    def save(self, *args, **kwargs):
-        """Save as `keras.Model.save` does; what LoRA learned is added in float32."""
-        # Keras would store these kernels in the type that a layer computes in.
-        adapted = [*self._block_kernels()] if self.lora_rank else []
-        policies = [layer.dtype_policy for layer in adapted]
-        try:
-            for layer in adapted:
-                layer.dtype_policy = "float32"
-            super().save(*args, **kwargs)
-        finally:
-            for layer, policy in zip(adapted, policies):
-                layer.dtype_policy = policy
+                    layer.enable_lora(rank)
+        for variable in frozen:
+            variable.trainable = False
+        self.lora_rank = rank
 
     def export(self, filepath, format="tf_saved_model", **options):
         """Write the forward pass as `keras.Model.export` does, where that is right.

@@ -9,13 +9,14 @@ import io
 import json
 import os
 import stat
+import warnings
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..config import expect
-from .work_folder import holding, publish, remove_partial, work_folder
+from .work_folder import NO_LOCKS, holding, publish, remove_partial, work_folder
 
 LARGEST_JSON = 1 << 20  # bytes
 # What reading a damaged file may raise.
@@ -109,7 +110,8 @@ def parents_of(path):
 def kind_of(path):
     """What a directory is: `"run"`, `"export"` of a run, or None for all others."""
     config = path / "config.json"  # other programs write one as well
-    if not config.is_file() or not (path / "manifest.json").is_file():
+    # Not `Path.is_file`, which raises an error for a folder that may not be read.
+    if not all(map(os.path.isfile, (config, path / "manifest.json"))):
         return None
     with contextlib.suppress(ValueError):  # a damaged one counts as a run
         if "made_with" in read_json(config):
@@ -119,8 +121,10 @@ def kind_of(path):
 
 def similar(path, kind):
     """What to say of a path where no run or export is: the likeliest one beside it."""
-    folders = path.parent.iterdir() if path.parent.is_dir() else []
-    names = [other.name for other in folders if kind_of(other) == kind]
+    names = []
+    with contextlib.suppress(OSError):  # there is no folder, or it may not be read
+        folders = path.parent.iterdir()
+        names = [other.name for other in folders if kind_of(other) == kind]
     for name in difflib.get_close_matches(path.name, names, n=1):
         return f"; did you mean '{path.with_name(name)}'?"
     return ""
@@ -130,7 +134,8 @@ def similar(path, kind):
 def locked(run):
     """Hold a run for this process, whatever its name becomes, until the process ends.
 
-    If another process holds it, a `ValueError` says so.
+    If another process holds it, a `ValueError` says so. Where a file system has no
+    locks, a warning says that nothing keeps another process away.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -138,6 +143,12 @@ def locked(run):
         except BlockingIOError:
             what = "is being trained or replaced by another process"
             raise ValueError(f"{str(run)!r} {what}") from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            what = "nothing keeps a second process from training or replacing it"
+            said = f"{str(run)!r} cannot be locked ({error.strerror}): {what}"
+            warnings.warn(said, stacklevel=4)
         yield
 
 

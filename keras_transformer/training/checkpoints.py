@@ -43,23 +43,18 @@ class RunLog(SessionCallback):
         self.bleu = bleu
 
     def rewind(self):
-        """Make the lines of finished epochs those that the checkpoint has.
+        """Make its lines those that the checkpoint has.
 
-        Others go, for they will be written again, but for that of an epoch which a
-        limit has ended.
+        Others go, for they will be written again.
         """
         progress = self.progress
         found = self.run.log
+        if not progress.rows:  # one of an older version has none
+            progress.rows = [row for row in found if row["epoch"] <= progress.epoch]
         rows = progress.rows
-        finished = [row for row in found if row["epoch"] <= progress.epoch]
-        if not rows:  # one of an older version has none
-            progress.rows = rows = finished
-        if finished != rows:
+        if found[: len(rows)] != rows:
             what = f"{len(rows)} epochs are written again, as in the checkpoint"
             warnings.warn(f"log.jsonl is damaged: its {what}", stacklevel=2)
-        if progress.batch and self.session.is_done():
-            under_way = progress.epoch + 1
-            rows = rows + [row for row in found if row["epoch"] == under_way]
         self.write(rows)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -109,7 +104,7 @@ class Checkpoints(SessionCallback):
     """
 
     written = 0.0  # seconds of training before the newest
-    metrics = ()  # to go on with when the epoch begins
+    metrics = ()  # to go on with when the epoch begins, if it is under way
     random = ()  # to go on with at the next batch
 
     def restore(self, model):
@@ -186,7 +181,11 @@ class Checkpoints(SessionCallback):
             size, _, _ = self.model.config.side("target")
             logits = ops.zeros((*labels.shape, size))
             self.model.compute_metrics(None, labels, logits, weights)
-        self.distribution.set_metrics(self.model, self.metrics)
+        if len(self.model.metrics_variables) == len(self.metrics):
+            self.distribution.set_metrics(self.model, self.metrics)
+        else:
+            said = "the metrics of this epoch begin here: another version began it"
+            warnings.warn(said, stacklevel=2)
         self.metrics = ()
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -198,17 +197,21 @@ class Checkpoints(SessionCallback):
 
     def on_train_batch_end(self, batch, logs=None):
         session = self.session
-        if self.progress.batch == len(session.batches):
-            # The epoch's own checkpoint follows, after validation. In between, torch's
-            # data loaders draw numbers, more or fewer of them in a resumed run.
+        is_whole_epoch = self.progress.batch == len(session.batches)
+        if is_whole_epoch or session.limit_is_reached():
+            # The checkpoint follows once the epoch is scored: otherwise a run that is
+            # killed in between would seem done. Until then, torch's data loaders draw
+            # numbers, more or fewer of them in a resumed run, and validation begins
+            # with new metrics.
             self.random = self.random_states()
+            if not is_whole_epoch:
+                self.metrics = self.distribution.metrics(self.model)
             return
         waited = (self.progress.seconds - self.written) / 60
         is_late = waited >= self.training.checkpoint_minutes
-        is_last = session.signal or session.limit_is_reached()
         # Where a weight is not finite, the next batch's loss will tell, and the last
         # good checkpoint is kept.
-        if (is_late or is_last) and all_finite(self.model):
+        if (is_late or session.signal) and all_finite(self.model):
             self.save()
             self.leave_if_asked()
 
@@ -217,7 +220,7 @@ class Checkpoints(SessionCallback):
         if progress.batch == len(self.session.batches):  # otherwise a limit ended it
             progress.epoch = epoch + 1
             progress.batch = 0
-            self.save()
+        self.save()
         self.leave_if_asked()
 
     def leave_if_asked(self):
@@ -230,7 +233,7 @@ class Checkpoints(SessionCallback):
         arrays = {
             "model": distribution.arrays(self.model.variables),
             "optimizer": distribution.arrays(self.model.optimizer.variables),
-            "metrics": distribution.metrics(self.model),
+            "metrics": self.metrics or distribution.metrics(self.model),
             "random": self.random or self.random_states(),
         }
         self.written = self.progress.seconds

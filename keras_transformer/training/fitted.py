@@ -15,6 +15,7 @@ from ..config import (
     expect,
     flag_fields,
     preset,
+    resized,
 )
 from ..data.corpus import clean_pairs
 from ..data.documents import read_documents
@@ -181,7 +182,9 @@ def settings_for(size, begun=None, validated=True, **given):
     fields = rule | given
     size_name = fields.get("preset")
     kind = CausalLMConfig if is_text else TransformerConfig
-    model = preset(size_name, kind) if size_name else begun.model
+    model = begun.model if begun else preset(size_name, kind)
+    if begun and size_name:
+        model = resized(model, size_name)
     data = begun.data if begun else DataConfig()
     plain = (model, data, TrainingConfig())
     known = {"preset"}.union(*map(flag_fields, plain))

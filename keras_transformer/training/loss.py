@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ..config import expect
+from ..config import expect, one_of
 
 
 def negative_log_likelihood(labels, logits, smoothing=0.0):
@@ -84,6 +84,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         ignore_class: an id that does not count as a label, such as that of padding;
             none when absent.
         reduction: as in every Keras loss; by default the mean above.
+        dtype: that of the loss, whatever the policy; half precision would round ids.
 
     Call arguments:
         y_true: `(B, T)` ids.
@@ -91,7 +92,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         sample_weight: `(B, T)`, or `(B,)` for whole rows.
 
     Raises:
-        ValueError: if smoothing is not in [0, 1), or shapes are not these.
+        ValueError: if smoothing is not in [0, 1), dtype is half precision, or shapes
+            are not these.
 
     Examples:
         >>> labels, logits = np.array([[1, 0]]), np.zeros((1, 2, 4))
@@ -107,9 +109,10 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         ignore_class=None,
         reduction="mean_with_sample_weight",
         name="label_smoothed_cross_entropy",
-        **kwargs,
+        dtype="float32",
     ):
-        super().__init__(name=name, reduction=reduction, **kwargs)
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        one_of("dtype", self.dtype, ("float32", "float64"))
         is_share = 0.0 <= smoothing < 1.0
         expect(is_share, "smoothing", "be at least 0 and below 1", smoothing)
         self.smoothing = smoothing

@@ -9,6 +9,8 @@ from .loss import (
     token_weights,
 )
 
+BLOCK = 2**20  # tokens that are counted as one
+
 
 class MeanOverTokens(keras.metrics.Metric):
     """The mean of a value over the real target tokens, those whose weight is above 0.
@@ -26,8 +28,11 @@ class MeanOverTokens(keras.metrics.Metric):
         super().__init__(name=name or self.shown_as, dtype=dtype, **kwargs)
         self.ignore_class = ignore_class
         self.total = self.add_weight(name="total", initializer="zeros")
-        # In integers: a float32 sum of ones stops growing at 2^24 tokens.
-        self.count = self.add_weight(name="count", initializer="zeros", dtype="int32")
+        # In integers: a float32 sum of ones stops growing at 2^24 tokens. In two: an
+        # int32 is full at 2^31, and JAX has no larger one.
+        whole = dict(initializer="zeros", dtype="int32")
+        self.count = self.add_weight(name="count", **whole)
+        self.blocks = self.add_weight(name="blocks", **whole)
 
     def value(self, y_true, y_pred):
         """What is averaged, `(B, T)`."""
@@ -44,11 +49,15 @@ class MeanOverTokens(keras.metrics.Metric):
 
     def add(self, total, count):
         """Take in the sum of the values of `count` more tokens."""
+        count = self.count + count
         self.total.assign_add(total)
-        self.count.assign_add(count)
+        self.count.assign(count % BLOCK)
+        self.blocks.assign_add(count // BLOCK)
 
     def result(self):
-        return self.total / ops.maximum(ops.cast(self.count, "float32"), 1.0)
+        blocks = ops.cast(self.blocks, "float32")
+        count = BLOCK * blocks + ops.cast(self.count, "float32")
+        return self.total / ops.maximum(count, 1.0)
 
     def get_config(self):
         return {**super().get_config(), "ignore_class": self.ignore_class}

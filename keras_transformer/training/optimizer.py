@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from ..config import expect
 from . import fused_adam
+from .schedule import WarmupSchedule
 
 
 class GradientTransform:
@@ -155,10 +157,19 @@ def paper_adam(schedule, **options):
         **options: further arguments of `keras.optimizers.Adam`, such as `weight_decay`,
             `global_clipnorm`, `gradient_accumulation_steps`.
 
+    Raises:
+        ValueError: if a `WarmupSchedule` has another `gradient_accumulation_steps`, and
+            so would count other updates than there are.
+
     Examples:
         >>> paper_adam(WarmupSchedule(d_model=512), global_clipnorm=1.0).beta_2
         0.98
 
     Source: Vaswani et al. 2017, section 5.3.
     """
+    if isinstance(schedule, WarmupSchedule):
+        steps = options.get("gradient_accumulation_steps") or 1
+        found = schedule.gradient_accumulation_steps
+        must = f"be the optimizer's {steps} in its WarmupSchedule"
+        expect(found == steps, "gradient_accumulation_steps", must, found)
     return Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9, **options)

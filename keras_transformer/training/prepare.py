@@ -218,6 +218,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
     data = config.data
     train = corpus
     (folder / "data").mkdir()
+    corpus.report.held_out = 0  # not what another training of it held out
     if valid is None and data.valid_size != 0:
         train, valid = held_out(corpus, data.valid_size, config.training.seed)
         if valid is not None:

@@ -187,6 +187,8 @@ class Session(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.run.check_place()
         self.agree()
+        if self.limit_is_reached():  # by the minutes of the validation
+            self.model.stop_training = True
         self.check("val_loss", logs)
         if not all_finite(self.model):
             # The last update of an epoch shows in no training loss.

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import keras
 
-from ..config import CausalLMConfig, TransformerConfig, expect, preset
-from ..data.pairs import read_pairs
+from ..config import CausalLMConfig, TransformerConfig
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
 from ..runs.bars import doing, say
@@ -23,6 +22,7 @@ from .checkpoints import (
     KeepBest,
     RunLog,
 )
+from .given import corpora_given, settings_given
 from .opening import open_batches
 from .prepare import (
     TRANSLATED,
@@ -33,14 +33,6 @@ from .prepare import (
 from .progress import Session, inner_optimizer, signals_noted
 from .report import EpochLines, report, why_over
 
-PAIRS = (
-    "pairs",
-    "source",
-    "target",
-    "valid_pairs",
-    "valid_source",
-    "valid_target",
-)
 OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
 
@@ -68,7 +60,7 @@ def train(
 
     After every epoch the model is validated, and saved if it is the best so far; at the
     end the mean of the last epochs' weights is validated too, and saved if it is better
-    still. Without validation pairs that mean is what is saved, as in the paper.
+    still. Without validation pairs that mean is saved in any case, as in the paper.
 
     Checkpoints are written as `training` says, and when SIGINT or SIGTERM asks to
     leave. A run that was ended at any moment goes on with `resume=True`, and on the
@@ -122,23 +114,9 @@ def train(
     if goes_on:
         is_text = Run.open(path).config.is_language_model
     kind = CausalLMConfig if is_text else TransformerConfig
-    if isinstance(model, str):
-        model = preset(model, kind)
-    is_right = model is None or isinstance(model, kind)
-    what = f"be a {kind.__name__} {'with' if is_text else 'without'} text"
-    expect(is_right, "model", what, type(model).__name__)
-    settings = (model, data, training)
+    settings = settings_given(kind, model, data, training)
     given = (pairs, source, target, valid_pairs, valid_source, valid_target)
-    if is_text:
-        for name, value in zip(PAIRS, given):
-            expect(value is None, name, "be absent with text", value)
-        corpus = as_paths(text)
-        valid = as_paths(valid_text)
-    else:
-        what = "be absent without text"
-        expect(valid_text is None, "valid_text", what, valid_text)
-        corpus = pairs_given(*given[:3])
-        valid = pairs_given(*given[3:], "valid_")
+    corpus, valid = corpora_given(is_text, given, text, valid_text)
     prepares = doing("preparing the training", shown=distribution.process == 0)
     with named(distribution), prepares, contextlib.ExitStack() as held:
         with distribution.main_process_first() as is_first:
@@ -155,30 +133,6 @@ def train(
         training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
         return fit(opened, training, distribution)
-
-
-def pairs_given(pairs, source, target, prefix=""):
-    """The `Pairs` of some arguments of `train`; None without any."""
-    name = f"{prefix}source"
-    expect(target is None or source is not None, name, "be given with a target", source)
-    expect(
-        pairs is None or source is None,
-        f"{prefix}pairs",
-        f"be absent with {name}",
-        pairs,
-    )
-    if pairs is source is None:
-        return None
-    if pairs is None:
-        return read_pairs(source, target, name=name)
-    return read_pairs(pairs, name=f"{prefix}pairs")
-
-
-def as_paths(given):
-    """A list of paths, of one or several; None stays None."""
-    if given is None or isinstance(given, (list, tuple)):
-        return given
-    return [given]
 
 
 @contextlib.contextmanager
@@ -275,6 +229,10 @@ def go_to_newest_checkpoint(model, session, checkpoints):
             progress.best = None
     found = (progress.epoch, progress.batches, progress.best is None)
     session.distribution.must_agree("checkpoints", *found)
+    if not session.limit_is_reached():
+        # An epoch that a limit ended goes on, and will be scored anew.
+        del progress.scores[progress.epoch :]
+        del progress.rows[progress.epoch :]
     RunLog(session).rewind()
     if session.is_done():
         say(f"Nothing is left to train: {why_over(session)}")
@@ -314,20 +272,23 @@ def fit_epochs(model, session, callbacks):
 def save_mean(model, session, bleu):
     """Save the mean of the last epochs' weights if it is better than the best epoch.
 
-    Without validation pairs nothing can tell, and it is saved.
+    Without validation pairs nothing can tell, and it is saved, as the last epoch is
+    where `average_last` is 1.
     """
     with session.distribution.main_process_first():
         pass  # all that process 0 wrote is there
     paths = EpochWeights(session).paths()
     session.distribution.must_agree("epochs' weights", len(paths))
-    if len(paths) < 2:
+    is_validated = session.held_out is not None
+    least = 2 if is_validated else min(2, session.training.average_last)
+    if len(paths) < least:
         return
     checkpoints = (load_arrays(path)[0]["model"] for path in paths)
     model.set_weights(average_weights(checkpoints))
     best = KeepBest(session)
     best.set_model(model)
     said = "saved"
-    if session.held_out is None:
+    if not is_validated:
         best.save()
     else:
         if bleu is not None:
@@ -340,4 +301,5 @@ def save_mean(model, session, bleu):
             said = "not better than what is saved"
         said = f"{session.monitor} {score:.4f}, {said}"
     if session.writes:
-        say(f"mean of the last {len(paths)} epochs: {said}")
+        mean = f"mean of the last {len(paths)} epochs"
+        say(f"{'the last epoch' if len(paths) == 1 else mean}: {said}")

@@ -67,7 +67,9 @@ class SGD(GradientTransform, keras.optimizers.SGD):
 
 
 def adam(**options):
-    return paper_adam(WarmupSchedule(16, 50), global_clipnorm=0.05, **options)
+    steps = options.get("gradient_accumulation_steps", 1)
+    schedule = WarmupSchedule(16, 50, gradient_accumulation_steps=steps)
+    return paper_adam(schedule, global_clipnorm=0.05, **options)
 
 
 def optimizer_of(recipe):

@@ -25,6 +25,12 @@ def test_scores_go_into_the_logs_and_samples_are_shown(monkeypatch, capsys):
         in out
     )
     assert "e f g h" not in out
+    translator = bleu.translator
+    bleu.set_model(".")
+    assert bleu.translator is translator
+    bleu.set_model("!")
+    bleu.on_epoch_end(0, logs)
+    assert "-> a b c d!" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

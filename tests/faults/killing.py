@@ -35,6 +35,7 @@ VARIANTS = {
     "bfloat16": ["--dtype", "mixed_bfloat16", "--weight-decay", "0.001"],
     "both": ["--dtype", "mixed_bfloat16", "--gradient-accumulation", "3"],
     "bleu": ["--monitor", "bleu"],
+    "limit": ["--max-updates", "25"],  # within the last epoch
     "fine-tuning": ["--init-from", "{begin}"],
     "regularised": REGULARISED,
     "lora": ["--init-from", "{begin}", "--lora-rank", "2"],

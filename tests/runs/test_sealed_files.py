@@ -1,3 +1,4 @@
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -166,6 +167,32 @@ def test_one_process_at_a_time(tmp_path):
                 pass
     with files.locked(tmp_path / "run"):
         pass
+
+
+def test_without_locks_a_run_is_held_with_a_warning(tmp_path, monkeypatch):
+    def flock(*given):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    make(tmp_path / "run")
+    monkeypatch.setattr("fcntl.flock", flock)
+    said = "run' cannot be locked .*: nothing keeps a second process from training"
+    with pytest.warns(UserWarning, match=said), files.locked(tmp_path / "run"):
+        pass
+
+
+def test_a_folder_that_may_not_be_read_is_no_run(tmp_path, monkeypatch):
+    for name in ("first", "theirs"):
+        make(tmp_path / name)
+    own_stat = os.stat
+
+    def stat(path, **options):
+        if "theirs/" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return own_stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    assert files.similar(tmp_path / "frist", "run").endswith("/first'?")
+    assert files.similar(tmp_path / "absent" / "run", "run") == ""
 
 
 def test_what_is_sealed_is_verified(tmp_path):

@@ -126,7 +126,7 @@ def test_weights_that_the_last_update_broke(tmp_path):
         (dict(max_updates=2, gradient_accumulation=5), 6),
         (dict(max_updates=1, gradient_accumulation=9), 6),
         (dict(max_updates=8), 8),
-        (dict(max_minutes=0.0), 1),
+        (dict(max_minutes=1e-9), 1),
         (dict(max_updates=100, max_minutes=100.0), 12),
     ],
 )
@@ -134,6 +134,17 @@ def test_limits(tmp_path, options, batches):
     shared = session(tmp_path, **options)
     assert fit(shared) == shared.progress.batches == batches
     assert shared.limit_is_reached() == (batches < 12)
+
+
+def test_the_minutes_may_end_while_an_epoch_is_validated(tmp_path):
+    shared = session(tmp_path, max_minutes=60.0)
+
+    def validate(batch, logs):
+        if batch == 5:
+            shared.last -= 3600
+
+    validated = keras.callbacks.LambdaCallback(on_train_batch_end=validate)
+    assert fit(shared, validated) == 6
 
 
 def test_one_line_an_epoch(tmp_path):

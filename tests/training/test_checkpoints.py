@@ -4,8 +4,9 @@ import pytest
 from small import session
 
 from keras_transformer.runs.sealed_files import load_arrays
-from keras_transformer.training.checkpoints import Checkpoints, EpochWeights
+from keras_transformer.training.checkpoints import Checkpoints, EpochWeights, KeepBest
 from keras_transformer.training.progress import Progress
+from keras_transformer.training.train import save_mean
 
 
 def model_of(value):
@@ -130,16 +131,37 @@ def test_a_checkpoint_of_another_model_or_run_is_refused(tmp_path):
     [
         (dict(checkpoint_minutes=1000.0), [4]),
         (dict(checkpoint_minutes=0.0), [1, 2, 3, 4]),
-        (dict(checkpoint_minutes=1000.0, max_updates=3), [3, 4]),
+        (dict(checkpoint_minutes=1000.0, max_updates=4), [4]),
+        (dict(checkpoint_minutes=1000.0, max_updates=3), [3]),
+        (dict(checkpoint_minutes=0.0, max_updates=3), [1, 2, 3]),
     ],
 )
 def test_when_checkpoints_are_written(tmp_path, options, expected):
     checkpoints = make(tmp_path, keep_last=9, **options)
     checkpoints.set_model(model_of(1.0))
     progress = checkpoints.session.progress
-    for batch in range(4):
+    last = expected[-1]
+    for batch in range(last):
         progress.batch = progress.batches = batch + 1
         checkpoints.on_train_batch_end(batch)
+    # The last one holds the score of its epoch.
+    assert positions(checkpoints) == expected[:-1]
+    progress.scores = [2.0]
     checkpoints.on_epoch_end(0)
     assert positions(checkpoints) == expected
-    assert (progress.epoch, progress.batch) == (1, 0)
+    assert (progress.epoch, progress.batch) == ((1, 0) if last == 4 else (0, 3))
+    again = make(tmp_path, **options)
+    again.restore(model_of(9.0))
+    assert again.session.progress == progress
+
+
+def test_without_validation_the_last_epoch_is_its_own_mean(tmp_path):
+    shared = session(tmp_path, average_last=1)
+    for epoch, score in enumerate([1.0, 2.0]):
+        for callback in (KeepBest(shared), EpochWeights(shared)):
+            callback.set_model(model_of(epoch))
+            callback.on_epoch_end(epoch, {"nats": score})
+    model = model_of(9.0)
+    save_mean(model, shared, None)
+    saved = keras.models.load_model(tmp_path / "model.keras")
+    assert saved.get_weights()[0].item() == model.get_weights()[0].item() == 1.0

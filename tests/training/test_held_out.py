@@ -10,7 +10,9 @@ from small import DATA, MODEL, clean, training
 from keras_transformer import evaluate, train
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.data.store import TokenStore
-from keras_transformer.runs.run import Run
+from keras_transformer.runs.card import CLEANED
+from keras_transformer.runs.run import Run, RunConfig
+from keras_transformer.training.prepare import prepare
 
 pytestmark = ON_TORCH
 HELD = dataclasses.replace(DATA, valid_size=None)
@@ -58,6 +60,14 @@ def test_a_resumed_run_and_an_evaluation_use_the_same(run):
     (run / "data" / "valid.jsonl").write_text('{"source": "a", "target": "b"}\n')
     with pytest.raises(ValueError, match="valid.jsonl' is not the file that was wri"):
         evaluate(run)
+
+
+def test_what_another_training_held_out_is_learnt(corpus, tmp_path):
+    pairs = clean(corpus)
+    pairs.report.held_out = 10  # by that one
+    prepare(tmp_path, pairs, None, RunConfig(MODEL, DATA, training()))
+    assert json.loads((tmp_path / CLEANED).read_text())["held_out"] == 0
+    assert len(TokenStore.open(tmp_path / "data" / "train")) == 200
 
 
 def test_bleu_of_what_is_held_out(corpus, tmp_path):

@@ -5,6 +5,7 @@ from keras import ops
 from layer_checks import gradient, numpy
 
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
+from keras_transformer.training.r_drop import RDropCrossEntropy
 
 B, T, V = 3, 5, 7
 LABELS = np.array([[4, 6, 3, 0, 0], [5, 5, 5, 5, 3], [3, 0, 0, 0, 0]])
@@ -81,6 +82,20 @@ def test_half_precision_logits_are_summed_in_float32():
     losses, _ = reference(numpy(logits), REAL)
     found = LabelSmoothedCrossEntropy(reduction="none")(LABELS, logits)
     np.testing.assert_allclose(numpy(found), losses, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [LabelSmoothedCrossEntropy, RDropCrossEntropy])
+def test_every_label_is_kept_under_a_half_precision_default(kind):
+    labels = np.full((2, 1), 3001)
+    logits = 40.0 * np.eye(3002, dtype="float32")[labels]
+    keras.config.set_floatx("bfloat16")
+    try:
+        loss = kind(smoothing=0.0)
+    finally:
+        keras.config.set_floatx("float32")
+    assert float(loss(labels, logits)) == pytest.approx(0.0, abs=1e-6)
+    with pytest.raises(ValueError, match="dtype must be one of float32, float64; rec"):
+        kind(dtype="float16")
 
 
 def fitted(batch_size, loss=None, accumulation=None, sample_weight=None, rate=0.0):

@@ -51,6 +51,14 @@ def test_exact_over_batches_without_padding(ignored):
         assert (copy.name, copy.ignore_class) == (metric.name, ignored)
 
 
+def test_more_tokens_than_an_int32_counts():
+    metric = TokenCrossEntropy()
+    for _ in range(5):
+        metric.add(2.0**30, 2**30)
+    metric.add(2.0**30, 7)
+    assert float(metric.result()) == pytest.approx(6 / 5)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_what_lies_in_padding_does_not_matter(metric):
     labels, logits, weights = next(batches())

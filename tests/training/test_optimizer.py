@@ -17,6 +17,14 @@ def test_papers_adam():
     assert adam.global_clipnorm == 2.0
 
 
+@pytest.mark.parametrize("own, steps", [(1, 6), (6, None), (6, 3)])
+def test_a_schedule_that_counts_other_updates_is_refused(own, steps):
+    schedule = WarmupSchedule(512, gradient_accumulation_steps=own)
+    must = f"steps must be the optimizer's {steps or 1} in its WarmupSchedule; .* {own}"
+    with pytest.raises(ValueError, match=must):
+        paper_adam(schedule, gradient_accumulation_steps=steps)
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"global_clipnorm": 0.5}, {"epsilon": 0.5}, {"amsgrad": True}]
 )

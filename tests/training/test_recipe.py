@@ -39,6 +39,14 @@ def test_the_papers_recipe():
     assert model.loss.reduction == "mean_with_sample_weight"
 
 
+def test_class_weights_are_refused():
+    inputs, labels = arrays()
+    model = compile_for_training(a_model())
+    message = r"class_weight must be absent; sample_weight \(B, T\) weighs tokens"
+    with pytest.raises(ValueError, match=message):
+        model.fit(inputs, labels, class_weight={3: 2.0})
+
+
 def test_what_the_configuration_says_is_done():
     training = TrainingConfig(
         warmup_updates=50,

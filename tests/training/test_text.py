@@ -101,6 +101,15 @@ def test_perplexity(language_model, texts):
     )
 
 
+def test_perplexity_does_not_depend_on_the_order(language_model, texts, tmp_path):
+    path = texts["valid_text"]
+    lines = path.read_text("utf-8").splitlines()
+    turned = tmp_path / "turned.txt"
+    turned.write_text("\n".join(reversed(lines)) + "\n", encoding="utf-8")
+    found = [perplexity(language_model, file).nats for file in (path, turned)]
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
 def test_fine_tuning(language_model, texts, tmp_path):
     recipe = TrainingConfig(epochs=1, max_updates=1, lora_rank=2)
     model = train(tmp_path / "run", **texts, init_from=language_model, training=recipe)

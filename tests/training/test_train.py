@@ -266,6 +266,11 @@ def test_fine_tuning_begins_with_another_run(tmp_path, corpus, trained):
             "preset must be one of tiny, small, base, big; received 'huge'",
         ),
         (
+            dict(training={"epochs": 2}),
+            "training must be a TrainingConfig; received 'dict'",
+        ),
+        (dict(data={"vocab_size": 200}), "data must be a DataConfig; received 'dict'"),
+        (
             dict(training=training(monitor="bleu"), data=DATA),
             "valid_size must be at least 1, or valid_source be given, with monitor='bl",
         ),
