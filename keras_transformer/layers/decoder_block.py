@@ -104,7 +104,8 @@ class DecoderBlock(EncoderBlock):
             index: the position of the first of x.
             cross_cache: those of the memory, `cross_attention.project(memory)`.
             attention_mask, cross_attention_mask, position_bias: as
-                `MultiHeadAttention.step` takes them.
+                `MultiHeadAttention.step` takes them. An implicit Keras mask of the
+                memory is not in its cache: cross_attention_mask says the same.
 
         Returns:
             `(output (R, T, D), cache)`.

@@ -32,6 +32,17 @@ class Dense(keras.layers.Dense):
         outputs = super().call(ops.reshape(inputs, (-1, width)), training)
         return ops.reshape(outputs, (*axes, self.units))
 
+    def save_own_variables(self, store):
+        if not self.lora_enabled or self.quantization_mode is not None:
+            return super().save_own_variables(store)
+        # Keras would store the sum of LoRA in the type that the layer computes in.
+        policy = self._dtype_policy
+        self._dtype_policy = keras.dtype_policies.get("float32")
+        try:
+            super().save_own_variables(store)
+        finally:
+            self._dtype_policy = policy
+
     def quantize(self, mode=None, type_check=True, config=None):
         # Keras quantizes no subclass of its own, which may compute something else.
         return super().quantize(mode, type_check=False, config=config)

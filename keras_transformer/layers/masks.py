@@ -1,5 +1,6 @@
 """Which position may look at which: boolean masks, True where attention is allowed."""
 
+import keras
 from keras import ops
 
 # Keras fills an argument `x_mask` only when a layer is called on several tensors, and
@@ -74,7 +75,7 @@ def both(mask, other):
     """Where both masks allow attention; None allows all of it."""
     if mask is None or other is None:
         return other if mask is None else mask
-    return ops.logical_and(mask, other)
+    return ops.logical_and(as_boolean(mask), as_boolean(other))
 
 
 def documents(ids, begin):
@@ -107,7 +108,7 @@ def full_mask(mask, shape):
         a boolean mask of rank 4.
 
     Raises:
-        ValueError: if the mask cannot be broadcast.
+        ValueError: if the mask cannot be broadcast, or is of floats.
     """
     found = tuple(mask.shape)
     if len(found) == 2:
@@ -118,4 +119,16 @@ def full_mask(mask, shape):
     fits = all(size in (1, None) or full in (size, None) for size, full in sizes)
     what = f"broadcast to (batch, heads, queries, keys) = {tuple(shape)}"
     expect(fits and len(mask.shape) == 4, "attention_mask", what, found)
+    return as_boolean(mask)
+
+
+def as_boolean(mask):
+    """A mask as booleans.
+
+    Of floats nobody can tell: 0 allows attention where a mask is to be added to scores,
+    and forbids it where scores are to be multiplied.
+    """
+    dtype = keras.backend.standardize_dtype(mask.dtype)
+    what = "be boolean, True where attention is allowed"
+    expect(not keras.backend.is_float_dtype(dtype), "attention_mask", what, dtype)
     return ops.cast(mask, "bool")

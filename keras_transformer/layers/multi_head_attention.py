@@ -6,8 +6,10 @@ import keras
 from keras import ops
 
 from ..config import expect
+from .cache import write
 from .dense import Dense
 from .dropout import Dropout
+from .kernels import flash_attention, has_fast_kernel, shared_matmul
 from .masks import (
     both,
     causal_mask,
@@ -21,33 +23,6 @@ from .window import attend_in_blocks, window_mask
 
 # Finite, so that a row with nothing to attend to gives the mean of its values, not NaN.
 MASKED_SCORE = -1e9
-# Up to so many all scores at once are faster than a kernel that never holds them.
-FEW_KEYS = 256
-
-
-def flash_attention():
-    """Whether a backend's flash attention is wanted: None leaves it to the backend.
-
-    Asking for it raises on a CPU. On a TPU Keras 3.15 takes no mask for a causal one,
-    and the mask of the first row for that of all.
-    """
-    if keras.backend.backend() == "jax":
-        (first, *_) = keras.distribution.list_devices()
-        if first.startswith("tpu"):
-            return False
-    return None
-
-
-def has_fast_kernel(query_BTNH, keys):
-    """Whether a backend has an attention that is faster than plain products.
-
-    Under TensorFlow Keras makes it of einsums, which are slower. PyTorch's on a
-    processor is slower for few keys, and its gradient in half precision ten times.
-    """
-    backend = keras.backend.backend()
-    if backend == "torch" and query_BTNH.device.type == "cpu":
-        return keys > FEW_KEYS
-    return backend != "tensorflow"
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -73,7 +48,8 @@ class MultiHeadAttention(TransformerLayer):
             `rotary.rates`; none when absent. In self-attention only.
         window: how many positions are seen on one side, the own one included; all of
             them when absent. In self-attention only. Memory and time then grow with
-            T x window, unless the scores are asked for, or queries differ in the mask.
+            T x window, unless the scores are asked for, or queries differ in the mask
+            or have a position_bias.
 
     Call arguments:
         x: `(B, T, D)` queries, and keys and values too unless there is a memory.
@@ -91,8 +67,9 @@ class MultiHeadAttention(TransformerLayer):
         `(B, N, T, S)`.
 
     Raises:
-        ValueError: if a size is below 1, heads do not divide, there is no position, a
-            mask does not fit, or an option is for self-attention only.
+        ValueError: if a size is below 1, heads do not divide, x or memory has no three
+            axes or no position, a mask does not fit or is no mask, or an option is for
+            self-attention only.
 
     Examples:
         >>> tuple(MultiHeadAttention(num_heads=2, key_dim=4)(np.ones((1, 3, 8))).shape)
@@ -116,7 +93,8 @@ class MultiHeadAttention(TransformerLayer):
         super().__init__(**kwargs)
         self.keep(locals())
         self.value_dim = key_dim if value_dim is None else value_dim
-        self.num_key_value_heads = num_key_value_heads or num_heads
+        if num_key_value_heads is None:
+            self.num_key_value_heads = num_heads
         for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
             size = getattr(self, name)
             expect(size >= 1, name, "be at least 1", size)
@@ -125,14 +103,17 @@ class MultiHeadAttention(TransformerLayer):
         expect(num_heads % groups == 0, "num_key_value_heads", what, groups)
         expect(window is None or window >= 1, "window", "be at least 1", window)
         if rotary is not None:
+            is_right = isinstance(rotary, (tuple, list)) and len(rotary) in (1, 3)
+            what = "be a tuple (base,) or (base, factor, length)"
+            expect(is_right, "rotary", what, rotary)
             expect(key_dim % 2 == 0, "key_dim", "be an even number", key_dim)
             self.rates = rates(key_dim, *rotary)
 
     def build(self, x_shape, memory_shape=None):
-        knows_order = self.rotary is not None or self.window is not None
-        what = "be absent with rotary or window"
-        expect(not (knows_order and memory_shape), "memory", what, memory_shape)
         source_shape = memory_shape or x_shape
+        check_sequence("x", x_shape)
+        check_sequence("memory", source_shape)
+        self._check_memory(memory_shape)
         queries = self.num_heads * self.key_dim
         keys = self.num_key_value_heads * self.key_dim
         values = self.num_key_value_heads * self.value_dim
@@ -150,6 +131,11 @@ class MultiHeadAttention(TransformerLayer):
         layer.build(input_shape)
         return layer
 
+    def _check_memory(self, shape):
+        knows_order = self.rotary is not None or self.window is not None
+        what = "be absent with rotary or window"
+        expect(shape is None or not knows_order, "memory", what, shape)
+
     def call(
         self,
         x,
@@ -160,10 +146,13 @@ class MultiHeadAttention(TransformerLayer):
         return_attention_scores=False,
         training=False,
     ):
-        source = x if memory is None else memory
-        query_BTNH = self._by_head(self.query(x), self.key_dim)
-        key_BSGH = self._by_head(self.key(source), self.key_dim)
-        value_BSGH = self._by_head(self.value(source), self.value_dim)
+        source = x
+        if memory is not None:
+            self._check_memory(tuple(memory.shape))
+            source = memory
+        query_BTNH = self._by_head(self.query, x, self.key_dim)
+        key_BSGH = self._by_head(self.key, source, self.key_dim)
+        value_BSGH = self._by_head(self.value, source, self.value_dim)
         if self.rotary is not None:
             positions = positions_of(x[:1, :, 0])
             query_BTNH = rotate(query_BTNH, positions, self.rates)
@@ -172,14 +161,13 @@ class MultiHeadAttention(TransformerLayer):
         mask = self._mask(attention_mask, query_BTNH, key_BSGH.shape[1])
         mask = both(mask, self._seen(source))
         is_by_key = mask is None or tuple(mask.shape[1:3]) == (1, 1)
-        if self.window is not None and is_by_key and not return_attention_scores:
-            what = "be absent with window"
-            expect(position_bias is None, "position_bias", what, position_bias)
+        needs_all = return_attention_scores or position_bias is not None
+        if self._is_near(x.shape[1]) and is_by_key and not needs_all:
             attend = functools.partial(self._values, training=training)
             near = (self.window, use_causal_mask)
             values = attend_in_blocks(attend, *heads, mask, *near)
             return self._joined(values, x)
-        mask = both(mask, self._order(x, use_causal_mask))
+        mask = both(mask, self._order(x, source, use_causal_mask))
         if not return_attention_scores:
             values = self._values(*heads, mask, position_bias, training)
             return self._joined(values, x)
@@ -188,14 +176,19 @@ class MultiHeadAttention(TransformerLayer):
         values, scores = self._attend(query_BTNH, *cached, *how)
         return self._joined(values, x), scores
 
-    def _order(self, x, use_causal_mask):
-        """What positions may see of each other by their order, `(1, 1, T, T)`."""
-        if self.window is None and not use_causal_mask:
+    def _is_near(self, length):
+        """Whether a window leaves out any of so many positions; None may be many."""
+        return self.window is not None and (length is None or length > self.window)
+
+    def _order(self, x, source, use_causal_mask):
+        """What positions may see of the source by their order, `(1, 1, T, S)`."""
+        is_near = self._is_near(x.shape[1])
+        if not is_near and not use_causal_mask:
             return None
-        positions = positions_of(x[:1, :, 0])
-        seen = causal_mask(positions, positions) if use_causal_mask else None
-        if self.window is not None:
-            seen = both(seen, window_mask(positions, positions, self.window))
+        places = (positions_of(x[:1, :, 0]), positions_of(source[:1, :, 0]))
+        seen = causal_mask(*places) if use_causal_mask else None
+        if is_near:
+            seen = both(seen, window_mask(*places, self.window))
         return ops.expand_dims(seen, axis=1)
 
     def _seen(self, source):
@@ -234,6 +227,9 @@ class MultiHeadAttention(TransformerLayer):
         Without an index (cross-attention) the cache is what `project(memory)` gave, and
         is read as it is.
 
+        A cache has no implicit Keras mask: what one leaves out in a call, the
+        attention_mask leaves out here.
+
         Args:
             x: `(R, T, D)`. In cross-attention R may be a multiple of the cache's B:
                 R / B consecutive rows (hypotheses of one sentence) share one row.
@@ -245,7 +241,7 @@ class MultiHeadAttention(TransformerLayer):
         Returns:
             `(output (R, T, D), cache)`.
         """
-        query_RTNH = self._by_head(self.query(x), self.key_dim)
+        query_RTNH = self._by_head(self.query, x, self.key_dim)
         if index is None:
             rows = ops.shape(cache[0])[0]
             heads = (self.num_heads, self.key_dim)
@@ -260,7 +256,7 @@ class MultiHeadAttention(TransformerLayer):
                 attention_mask = causal_mask(positions, places)
             if self.window is not None:
                 near = window_mask(positions, places, self.window)
-                attention_mask = ops.logical_and(attention_mask, near)
+                attention_mask = both(attention_mask, near)
         mask = self._mask(attention_mask, query_RTNH, cache[0].shape[2])
         values, _ = self._attend(query_RTNH, *cache, mask, position_bias)
         return self._joined(values, x), cache
@@ -271,8 +267,8 @@ class MultiHeadAttention(TransformerLayer):
         Heads come before positions: otherwise every step of a search would transpose
         all that it has cached. The positions, `(S,)`, are what rotary keys turn by.
         """
-        key_BSGH = self._by_head(self.key(memory), self.key_dim)
-        value_BSGH = self._by_head(self.value(memory), self.value_dim)
+        key_BSGH = self._by_head(self.key, memory, self.key_dim)
+        value_BSGH = self._by_head(self.value, memory, self.value_dim)
         if self.rotary is not None:
             key_BSGH = rotate(key_BSGH, positions[None], self.rates)
         return ops.swapaxes(key_BSGH, 1, 2), ops.swapaxes(value_BSGH, 1, 2)
@@ -308,11 +304,11 @@ class MultiHeadAttention(TransformerLayer):
         rows, queries = query_BTNH.shape[:2]
         return full_mask(attention_mask, (rows, self.num_heads, queries, keys))
 
-    def _by_head(self, x, size):
-        """Cuts `(B, T, N H)` into heads `(B, T, N, H)` of a size H."""
-        shape = tuple(x.shape)
-        expect(shape[1] != 0, "x and memory", "hold at least one position", shape)
-        return ops.reshape(x, (-1, ops.shape(x)[1], shape[2] // size, size))
+    def _by_head(self, projection, x, size):
+        """What a projection makes of x, cut into heads `(B, T, N, H)` of a size H."""
+        check_sequence("x and memory", x.shape)
+        x = projection(x)
+        return ops.reshape(x, (-1, ops.shape(x)[1], x.shape[2] // size, size))
 
     def _joined(self, values, x):
         """The output `(B, T, D)` of the heads' values, whose rows are those of x."""
@@ -320,29 +316,7 @@ class MultiHeadAttention(TransformerLayer):
         return self.output_projection(ops.reshape(values, (-1, ops.shape(x)[1], width)))
 
 
-def shared_matmul(x_BNTK, y_BGKM):
-    """The product, where each of y's G heads serves N / G consecutive heads of x."""
-    heads = x_BNTK.shape[1]
-    groups = y_BGKM.shape[1]
-    if heads == groups:
-        return ops.matmul(x_BNTK, y_BGKM)
-    length = ops.shape(x_BNTK)[2]
-    rows = (heads // groups) * length
-    x_BGRK = ops.reshape(x_BNTK, (-1, groups, rows, ops.shape(x_BNTK)[3]))
-    product_BGRM = ops.matmul(x_BGRK, y_BGKM)
-    width = ops.shape(product_BGRM)[3]
-    return ops.reshape(product_BGRM, (-1, heads, length, width))
-
-
-def write(cache, new, index):
-    """Puts the keys and values of T new positions into a cache, from `index` on.
-
-    By `where` and not by a slice update: every export can express it.
-    """
-    length = new[0].shape[2]
-    place_L = ops.arange(ops.shape(cache[0])[2]) - index
-    here_L1 = ops.expand_dims(ops.logical_and(place_L >= 0, place_L < length), 1)
-    if length > 1:
-        rows_L = ops.clip(place_L, 0, length - 1)
-        new = tuple(ops.take(fresh, rows_L, axis=2) for fresh in new)
-    return tuple(ops.where(here_L1, fresh, old) for fresh, old in zip(new, cache))
+def check_sequence(name, shape):
+    """Raise a `ValueError` unless this is the shape of positions that have vectors."""
+    expect(len(shape) == 3, name, "have three axes (B, T, D)", tuple(shape))
+    expect(shape[1] != 0, name, "hold at least one position", tuple(shape))

@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 from keras.dtype_policies import DTypePolicyMap
 
-from ..config import Table, check_width, expect, one_of
+from ..config import Table, check_first_position, check_width, expect, one_of
 from .masks import positions_of
-from .transformer_layer import TransformerLayer
+from .transformer_layer import TransformerLayer, shared_config
 
 NOWHERE = 2**31 - 1  # an id that no table has
 
@@ -33,13 +33,15 @@ class PositionalEmbedding(TransformerLayer):
         positions: `"sinusoidal"`, `"sinusoidal_halves"`, `"sinusoidal_fairseq"`,
             `"learned"`, or `"none"` where attention knows the order by itself.
         max_positions: rows of the learned table; the sinusoidal tables have no end.
-        first_position: the t of the first token: 0, in fairseq's models 2.
+        first_position: the t of the first token of a sinusoidal table: 0, in fairseq's
+            models 2.
         scale: whether E is multiplied by sqrt(D).
         mask_zero: whether id 0 is padding, which Keras's implicit mask leaves out.
         frozen_id: a token whose vector does not learn from being looked up, as torch's
             `padding_idx`; none when absent.
         token_embedding: a `keras.layers.ReversibleEmbedding` that holds E, to share it
-            with another layer; one of its own when absent.
+            with another layer; one of its own when absent. A `.keras` file keeps that
+            they share it; `clone_model` and `to_json` do not.
 
     Call arguments:
         ids: `(B, T)` token ids; floats are cast, as `keras.layers.Embedding` does. Ids
@@ -52,8 +54,9 @@ class PositionalEmbedding(TransformerLayer):
         logits `x E^T (B, T, V)` in float32.
 
     Raises:
-        ValueError: if positions is unknown, a size is below 1, or d_model is odd or too
-            small for a sinusoidal table; or if ids are longer than the learned table.
+        ValueError: if positions is unknown or has no first_position, a size is below 1,
+            d_model is odd or too small for a sinusoidal table, or token_embedding has
+            other sizes; or if ids are longer than the learned table.
 
     Examples:
         >>> embedding = PositionalEmbedding(vocab_size=11, d_model=4)
@@ -86,6 +89,12 @@ class PositionalEmbedding(TransformerLayer):
             size = getattr(self, name)
             expect(size >= 1, name, "be at least 1", size)
         check_width(d_model, positions)
+        check_first_position(first_position, positions)
+        if self.shares_tokens:
+            sizes = (token_embedding.input_dim, token_embedding.output_dim)
+            what = f"have vocab_size={vocab_size} tokens and d_model={d_model}"
+            fits = sizes == (vocab_size, d_model)
+            expect(fits, "token_embedding", what, sizes)
 
     def build(self, ids_shape=None):
         if self.token_embedding is None:
@@ -103,8 +112,9 @@ class PositionalEmbedding(TransformerLayer):
     def _own_token_embedding(self):
         name = "token_embedding"
         policy = self.dtype_policy
-        key = f"{self.path}/{name}"
-        quantized = isinstance(policy, DTypePolicyMap) and key in policy
+        if isinstance(policy, DTypePolicyMap):
+            policy = policy[f"{self.path}/{name}"]
+        is_quantized = policy.quantization_mode is not None
         return self.make(
             keras.layers.ReversibleEmbedding,
             self.vocab_size,
@@ -114,7 +124,7 @@ class PositionalEmbedding(TransformerLayer):
             ),
             reverse_dtype=self.compute_dtype,
             # Vectors are looked up in float32, whatever the policy of this layer.
-            dtype=policy[key] if quantized else "float32",
+            dtype=policy if is_quantized else "float32",
             name=name,
         )
 
@@ -171,8 +181,7 @@ class PositionalEmbedding(TransformerLayer):
 
     def get_config(self):
         shared = self.token_embedding if self.shares_tokens else None
-        serialized = keras.saving.serialize_keras_object(shared)
-        return {**super().get_config(), "token_embedding": serialized}
+        return {**super().get_config(), "token_embedding": shared_config(shared)}
 
     @classmethod
     def from_config(cls, config):

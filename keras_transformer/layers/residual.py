@@ -4,12 +4,12 @@ import keras
 
 from ..config import one_of
 from .dropout import Dropout
-from .layer_norm import LayerNorm
+from .layer_norm import LayerNorm, RMSNorm
 from .transformer_layer import TransformerLayer
 
 NORMS = {
     "layer": LayerNorm,
-    "rms": keras.layers.RMSNormalization,
+    "rms": RMSNorm,
 }
 
 

@@ -1,9 +1,13 @@
 """What all our layers have in common."""
 
 import inspect
+import re
 
 import keras
 from keras.dtype_policies import DTypePolicyMap
+
+# As in `masks`, there is no public way.
+from keras.src.backend import get_keras_mask, set_keras_mask
 
 
 class TransformerLayer(keras.layers.Layer):
@@ -17,24 +21,29 @@ class TransformerLayer(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
-
-    @classmethod
-    def argument_names(cls):
-        """The names of the arguments of `__init__`."""
-        parameters = inspect.signature(cls.__init__).parameters.values()
-        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        return [name for name in own if name != "self"]
+        self.argument_names = ()
 
     def keep(self, arguments):
-        """Keep each argument of `__init__`, whose `locals()` these are."""
-        for name in self.argument_names():
+        """Keep each argument of an `__init__`, whose `locals()` these are."""
+        # A user's subclass has an `__init__` of its own.
+        owner = arguments["__class__"]
+        parameters = inspect.signature(owner.__init__).parameters.values()
+        named = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        own = [name for name in named if name != "self"]
+        for name in own:
             setattr(self, name, arguments[name])
+        self.argument_names = (*self.argument_names, *own)
+
+    @property
+    def handed_on(self):
+        """The options that a part takes from this layer."""
+        return {"dtype": self.dtype_policy, "trainable": self.trainable}
 
     def make(self, kind, *arguments, **options):
-        """A part of this layer, with its dtype policy."""
+        """A part of this layer."""
         # Under a `RematScope` the whole layer is computed again, not each part of it.
         with keras.RematScope(mode=None):
-            return kind(*arguments, **{"dtype": self.dtype_policy, **options})
+            return kind(*arguments, **{**self.handed_on, **options})
 
     def compute_output_shape(self, x_shape, *others):
         return x_shape
@@ -46,7 +55,7 @@ class TransformerLayer(keras.layers.Layer):
         return super().compute_output_spec(*args, **kwargs)
 
     def get_config(self):
-        arguments = {name: getattr(self, name) for name in self.argument_names()}
+        arguments = {name: getattr(self, name) for name in self.argument_names}
         return {**super().get_config(), "dtype": policy_config(self), **arguments}
 
     def rematerialized_call(self, layer_call, *args, **kwargs):
@@ -55,24 +64,31 @@ class TransformerLayer(keras.layers.Layer):
         Keras computes a plain `call` again as it stands. That fails on JAX, where the
         seed of dropout would leave the function as a side effect; and TensorFlow would
         draw other numbers the second time. So the function that is computed again takes
-        the variables, seeds included, and gives back those that have changed.
+        the variables, seeds included, and gives back those that have changed. Its other
+        arguments are the float tensors of the call; gradients need no others.
         """
         # "activations" are those of layers inside. Without a scope, the mode of a layer
         # that was made in `build` holds None.
         mode = self._remat_mode
         if mode is None or mode.mode in (None, "activations"):
             return layer_call
-        names = [name for name, x in kwargs.items() if is_float_tensor(x)]
-        fixed = {name: x for name, x in kwargs.items() if name not in names}
+        given = {**dict(enumerate(args)), **kwargs}
+        names = [name for name, x in given.items() if is_float_tensor(x)]
+        tensors = [given[name] for name in names]
+        masks = [get_keras_mask(x) for x in tensors]
         count = len(self.variables)
         structure = []
 
         def pure(*flat):
             mapping = list(zip(self.variables, flat[:count]))
-            arguments = flat[count : count + len(args)]
-            given = dict(zip(names, flat[count + len(args) :]))
+            again = flat[count:]
+            # These tensors are new ones, without the implicit masks of those given.
+            for x, mask in zip(again, masks):
+                set_keras_mask(x, mask)
+            arguments = {**given, **dict(zip(names, again))}
+            positional = [arguments.pop(place) for place in range(len(args))]
             with keras.StatelessScope(state_mapping=mapping) as scope:
-                outputs = layer_call(*arguments, **given, **fixed)
+                outputs = layer_call(*positional, **arguments)
             states = map(scope.get_current_value, self.non_trainable_variables)
             structure[:] = [outputs]
             return *keras.tree.flatten(outputs), *states
@@ -82,7 +98,6 @@ class TransformerLayer(keras.layers.Layer):
         def call(*args, **kwargs):
             # Copies, because torch assigns in place what it is still to compute from.
             values = [keras.ops.copy(variable.value) for variable in self.variables]
-            tensors = (*args, *(kwargs[name] for name in names))
             results = computed_again(*values, *tensors)
             outputs = len(results) - len(self.non_trainable_variables)
             for variable, state in zip(self.non_trainable_variables, results[outputs:]):
@@ -97,18 +112,45 @@ def is_float_tensor(x):
     return keras.ops.is_tensor(x) and keras.backend.is_float_dtype(x.dtype)
 
 
+def shared_config(layer):
+    """The configuration of a layer that others may have too, or None.
+
+    What is loaded with one id is one layer. Keras puts the id into the first of several
+    configurations later, and by then that is a copy.
+    """
+    if layer is None:
+        return None
+    config = keras.saving.serialize_keras_object(layer)
+    return {**config, "shared_object_id": id(layer)}
+
+
 def policy_config(layer):
     """The dtype policy of a layer for its configuration.
 
     It is a `DTypePolicyMap` when parts of the layer are quantized: each part finds its
-    own policy in it when the layer is built again.
+    own policy in it when the layer is built again, whatever it is then a part of.
     """
-    quantized = {
-        part.path: part.dtype_policy
-        for part in layer._flatten_layers(include_self=False)
-        if part.quantization_mode is not None
-    }
     policy = layer.dtype_policy
+    parts = layer._flatten_layers(include_self=False)
+    quantized = [part for part in parts if part.quantization_mode is not None]
     if quantized and not isinstance(policy, DTypePolicyMap):
-        policy = DTypePolicyMap(policy.name, quantized)
+        # One pattern for all parts of a policy: each use of a policy looks for one.
+        places = {}
+        for part in quantized:
+            place = re.escape(path_within(layer, part))
+            places.setdefault(own_policy(part).name, []).append(place)
+        policy = DTypePolicyMap(policy.name)
+        for name, found in places.items():
+            policy[f"(.*/)?({'|'.join(found)})"] = name
     return keras.dtype_policies.serialize(policy)
+
+
+def own_policy(layer):
+    """The dtype policy of a built layer alone."""
+    policy = layer.dtype_policy
+    return policy[layer.path] if isinstance(policy, DTypePolicyMap) else policy
+
+
+def path_within(layer, part):
+    """The path of a part of a layer, from the layer's own name on."""
+    return part.path.removeprefix(layer.path.removesuffix(layer.name))

@@ -27,7 +27,7 @@ class Decoder(Stack):
         config: a `TransformerConfig`, or a `CausalLMConfig` for a decoder that has no
             memory.
         embedding: the `PositionalEmbedding` of the target ids, to share it with another
-            layer; one of its own when absent.
+            layer, as in `Encoder`; one of its own when absent.
 
     Call arguments:
         target_ids: `(B, T)` token ids, shifted right: the first is the config's

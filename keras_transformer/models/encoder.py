@@ -19,7 +19,8 @@ class Encoder(Stack):
         config: a `TransformerConfig` or an `EncoderConfig`.
         embedding: what makes `(B, S, D)` of the ids: a `PositionalEmbedding`, to share
             it with another layer, or another layer in its place, of patches or frames;
-            a `PositionalEmbedding` of its own when absent.
+            a `PositionalEmbedding` of its own when absent. A `.keras` file keeps that
+            it is shared; `clone_model` and `to_json` do not.
 
     Call arguments:
         source_ids: `(B, S)` token ids, the config's `pad_id` after the sentence; or

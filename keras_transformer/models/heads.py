@@ -195,7 +195,7 @@ class MaskedLanguageModel(ConfiguredLayer):
     def __init__(self, config, encoder=None, **kwargs):
         super().__init__(config, **kwargs)
         if encoder is None:
-            encoder = Encoder(config, dtype=self.dtype_policy, name="encoder")
+            encoder = Encoder(config, name="encoder", **self.handed_on)
         what = "have an embedding of its own"
         expect(not encoder.shares_embedding, "encoder", what, encoder.name)
         self.encoder = encoder
@@ -229,10 +229,15 @@ class MaskedLanguageModel(ConfiguredLayer):
         return keras.KerasTensor(shape, dtype="float32")
 
     def get_config(self):
-        config = super().get_config()
-        # The config makes it again.
-        del config["encoder"]
-        return config
+        # Its encoder may be frozen alone.
+        encoder = keras.saving.serialize_keras_object(self.encoder)
+        return {**super().get_config(), "encoder": encoder}
+
+    @classmethod
+    def from_config(cls, config):
+        # An older file has none.
+        encoder = keras.saving.deserialize_keras_object(config.get("encoder"))
+        return super().from_config({**config, "encoder": encoder})
 
 
 def inputs_of(encoder):

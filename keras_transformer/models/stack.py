@@ -9,7 +9,7 @@ from ..layers.dropout import Dropout
 from ..layers.positional_embedding import PositionalEmbedding
 from ..layers.relative_bias import RelativeBias
 from ..layers.residual import NORMS
-from ..layers.transformer_layer import TransformerLayer
+from ..layers.transformer_layer import TransformerLayer, shared_config
 
 # Of a config and of a block.
 SAME_NAME = (
@@ -27,7 +27,7 @@ SAME_NAME = (
 )
 
 
-def make_embedding(config, side, token_embedding=None, dtype=None):
+def make_embedding(config, side, token_embedding=None, **options):
     """The `PositionalEmbedding` of a config's `"source"` or `"target"` ids."""
     # A begin token that is padding learns nothing as such; all other padding has no
     # gradient anyway.
@@ -42,8 +42,8 @@ def make_embedding(config, side, token_embedding=None, dtype=None):
         scale=config.scale_embedding,
         frozen_id=config.pad_id if begins_with_padding else None,
         token_embedding=token_embedding,
-        dtype=dtype,
         name=f"{side}_embedding",
+        **options,
     )
 
 
@@ -66,7 +66,7 @@ class ConfiguredLayer(Configured, TransformerLayer):
         super().__init__(**kwargs)
         # Half precision cannot tell large ids apart.
         self.autocast = False
-        self.config = config
+        self.keep(locals())
 
     def rematerialized_call(self, layer_call, *args, **kwargs):
         # Under a `RematScope` each block is computed again.
@@ -86,7 +86,7 @@ class Stack(ConfiguredLayer):
         super().__init__(config, **kwargs)
         self.shares_embedding = embedding is not None
         if embedding is None:
-            embedding = make_embedding(config, self.side, dtype=self.dtype_policy)
+            embedding = make_embedding(config, self.side, **self.handed_on)
         self.embedding = embedding
         self.drop = self.make(Dropout, config.dropout, name="drop")
         self.blocks = self.make_blocks()
@@ -105,7 +105,7 @@ class Stack(ConfiguredLayer):
             options |= dict(rotary=(config.rotary_base, *scaling))
         sizes = dict(key_dim=key_dim, value_dim=value_dim, d_ff=d_ff)
         options |= dict(use_bias=config.attention_bias, **sizes)
-        options |= dict(dtype=self.dtype_policy)
+        options |= self.handed_on
         return [self.block(**options, name=f"block_{n}") for n in range(number)]
 
     def _relative_bias(self):
@@ -152,8 +152,7 @@ class Stack(ConfiguredLayer):
 
     def get_config(self):
         shared = self.embedding if self.shares_embedding else None
-        serialized = keras.saving.serialize_keras_object(shared)
-        return {**super().get_config(), "embedding": serialized}
+        return {**super().get_config(), "embedding": shared_config(shared)}
 
     @classmethod
     def from_config(cls, config):

@@ -2,6 +2,7 @@
 
 import keras
 
+from ..config import TransformerConfig, expect
 from ..layers.masks import padding_mask
 from .configured_model import ConfiguredModel
 from .decoder import Decoder
@@ -19,18 +20,21 @@ class EncoderDecoder(ConfiguredLayer):
     """
 
     def __init__(self, config, **kwargs):
+        kind = type(config).__name__
+        is_right = isinstance(config, TransformerConfig)
+        expect(is_right, "config", "be a TransformerConfig", kind)
         super().__init__(config, **kwargs)
-        policy = self.dtype_policy
-        source_embedding = make_embedding(config, "source", dtype=policy)
+        options = self.handed_on
+        source_embedding = make_embedding(config, "source", **options)
         target_embedding = source_embedding
         if not config.shares_positions:
             shared = None
             if config.share_embeddings:
                 source_embedding.build()
                 shared = source_embedding.token_embedding
-            target_embedding = make_embedding(config, "target", shared, policy)
-        self.encoder = Encoder(config, source_embedding, dtype=policy, name="encoder")
-        self.decoder = Decoder(config, target_embedding, dtype=policy, name="decoder")
+            target_embedding = make_embedding(config, "target", shared, **options)
+        self.encoder = Encoder(config, source_embedding, name="encoder", **options)
+        self.decoder = Decoder(config, target_embedding, name="decoder", **options)
 
     def build(self, source_ids_shape, target_ids_shape):
         self.encoder.build(source_ids_shape)

@@ -158,6 +158,45 @@ def test_a_quantized_model_is_saved_and_loaded(name, tmp_path, few_objects):
     assert ("int8" in kinds) == (name not in ("Residual", "RelativeBias"))
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+def test_quantized_layers_of_a_sequential_model_are_loaded(tmp_path, few_objects):
+    embedding = LAYERS["PositionalEmbedding"][0](11, 6)
+    model = keras.Sequential([embedding, LAYERS["EncoderBlock"][0](3, 5, 7)])
+    inputs = np.array([[4, 5, 0]])
+    model(inputs)
+    model.quantize("int8")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(loaded(inputs)), numpy(model(inputs)), atol=1e-6)
+    for layer in loaded._flatten_layers():
+        if isinstance(layer, (keras.layers.Dense, keras.layers.Embedding)):
+            assert layer.quantization_mode == "int8"
+
+
+def test_a_quantized_part_is_found_by_its_whole_path():
+    """As older files name it."""
+    path = "block/feed_forward/expand"
+    policies = keras.dtype_policies.DTypePolicyMap("float32")
+    policies[path] = "int8_from_float32"
+    block = LAYERS["EncoderBlock"][0](3, 5, 7, dtype=policies, name="block")
+    block.build((2, 4, 6))
+    quantized = [x.path for x in block._flatten_layers() if x.quantization_mode]
+    assert quantized == [path]
+
+
+@every_layer
+def test_a_frozen_layer_is_frozen_when_it_is_made_again(name):
+    layer, arrays, _ = called(name)
+    number = len(layer.trainable_variables)
+    layer.trainable = False
+    copy = type(layer).from_config(layer.get_config())
+    copy(**arrays)
+    model, _ = functional(name, copy)
+    assert not model.trainable_variables
+    copy.trainable = True
+    assert len(copy.trainable_variables) == number
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @every_layer
 def test_a_mixed_policy(name, policy):

@@ -87,6 +87,27 @@ def test_int8_is_saved_and_loaded(options, tmp_path):
     assert any(weight.dtype == "int8" for weight in loaded.weights)
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+@pytest.mark.parametrize("lora_first", [True, False])
+def test_lora_and_int8_are_saved_and_loaded(model, tmp_path, lora_first):
+    before = numpy(model(INPUTS))
+    if lora_first:
+        model.enable_lora(2)
+    gc.freeze()
+    model.quantize("int8")
+    gc.unfreeze()
+    if not lora_first:
+        model.enable_lora(2)
+    for weight in model.trainable_variables:
+        weight.assign(np.full(weight.shape, 0.2))
+    expected = numpy(model(INPUTS))
+    assert np.abs(expected - before).max() > 0.5
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(loaded(INPUTS)), expected, atol=0.1)
+    assert any(weight.dtype == "int8" for weight in loaded.weights)
+
+
 def lora_layers(model):
     kinds = (keras.layers.Dense, keras.layers.Embedding)
     return [layer for layer in model._flatten_layers() if isinstance(layer, kinds)]

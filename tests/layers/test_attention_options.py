@@ -5,10 +5,12 @@ import pytest
 from keras import ops
 from layer_checks import check_layer, normal, numpy, randomise
 
+from keras_transformer.layers import multi_head_attention
 from keras_transformer.layers.decoder_block import DecoderBlock
 from keras_transformer.layers.encoder_block import EncoderBlock
 from keras_transformer.layers.masks import causal_mask
 from keras_transformer.layers.multi_head_attention import MultiHeadAttention
+from keras_transformer.layers.window import attend_in_blocks
 
 B, T, D, N, H, W = 2, 13, 10, 6, 4, 3
 X = normal(B, T, D)
@@ -67,6 +69,20 @@ def test_blocks_equal_a_mask(window, is_causal, mask):
     assert np.all(numpy(scores)[:, :, far][real.all(1)] == 0)
 
 
+@pytest.mark.parametrize("window, pieces", [(T - 1, 1), (T, 0), (1000, 0)])
+def test_no_blocks_where_a_window_holds_the_whole_text(monkeypatch, window, pieces):
+    taken = []
+
+    def noted(*arguments):
+        taken.append(1)
+        return attend_in_blocks(*arguments)
+
+    monkeypatch.setattr(multi_head_attention, "attend_in_blocks", noted)
+    made(window=window)(X)
+    # Once to build, and once here.
+    assert len(taken) == 2 * pieces
+
+
 def test_a_window_with_a_mask_of_queries():
     """As for documents that share a row: blocks know keys only."""
     mask = np.tri(T, dtype=bool) & (np.arange(T)[:, None] // 5 == np.arange(T) // 5)
@@ -96,14 +112,13 @@ def test_bias_is_added_to_the_scores(use_causal_mask):
 @pytest.mark.parametrize("lengths", [[1] * T, [4, 1, 3, 5]])
 def test_steps_equal_the_full_call(options, lengths):
     layer = made(**options)
-    bias = None if "window" in options else BIAS
-    full = numpy(layer(X, use_causal_mask=True, position_bias=bias))
+    full = numpy(layer(X, use_causal_mask=True, position_bias=BIAS))
     cache = layer.empty_cache(B, T)
     start = 0
     for length in lengths:
         end = start + length
         new = ops.convert_to_tensor(X[:, start:end])
-        part = None if bias is None else bias[:, :, start:end]
+        part = BIAS[:, :, start:end]
         output, cache = layer.step(new, cache, start, position_bias=part)
         np.testing.assert_allclose(numpy(output), full[:, start:end], atol=3e-6)
         start = end
@@ -157,11 +172,14 @@ def test_errors():
         MultiHeadAttention(N, H, window=0)
     with pytest.raises(ValueError, match="key_dim must be an even number"):
         MultiHeadAttention(N, 5, rotary=(10.0,))
-    for options in (ROTARY, WINDOW):
+    for layer in (MultiHeadAttention(N, H, **ROTARY), made(**ROTARY), made(**WINDOW)):
         with pytest.raises(ValueError, match="memory must be absent with rotary"):
-            MultiHeadAttention(N, H, **options)(X, X)
-    with pytest.raises(ValueError, match="position_bias must be absent with window"):
-        made(window=2)(X, position_bias=BIAS)
+            layer(X, X)
+    for rotary in (100.0, (), (100.0, 4.0)):
+        with pytest.raises(ValueError, match="rotary must be a tuple .*; received"):
+            MultiHeadAttention(N, H, rotary=rotary)
+    with pytest.raises(ValueError, match="num_key_value_heads must be at least 1"):
+        MultiHeadAttention(N, H, num_key_value_heads=0)
     with pytest.raises(ValueError, match="norm_kind must be one of layer, rms"):
         EncoderBlock(**BLOCK, norm="batch")(X)
     block = DecoderBlock(**BLOCK)

@@ -104,3 +104,13 @@ def test_attention_scores_on_request():
     _, symbols = DecoderBlock(N, H, F)(x, memory, return_attention_scores=True)
     shapes = [tuple(symbol.shape) for symbol in symbols]
     assert shapes == [(None, N, T, T), (None, N, T, S)]
+
+
+def test_a_block_without_memory_is_computed_again():
+    with keras.RematScope("full"):
+        block = DecoderBlock(N, H, F, dropout=0.0)
+    found = numpy(block(X, None))
+    plain = DecoderBlock(N, H, F, dropout=0.0)
+    plain.build(X.shape)
+    plain.set_weights(block.get_weights())
+    np.testing.assert_allclose(found, numpy(plain(X)), atol=1e-5)

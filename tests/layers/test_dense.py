@@ -61,3 +61,17 @@ def test_int8_is_kerass_own():
     ours, expected = (numpy(layer(x)) for layer in layers)
     np.testing.assert_allclose(ours, expected, atol=1e-6)
     np.testing.assert_allclose(ours, x @ KERNEL + BIAS, atol=0.1)
+
+
+def test_what_lora_learned_is_saved_in_float32(tmp_path):
+    layer = made((2, 5), dtype="mixed_bfloat16")
+    layer.enable_lora(2)
+    layer.lora_kernel_a.assign(np.full((5, 2), 0.25))
+    layer.lora_kernel_b.assign(np.full((2, 7), 0.5))
+    inputs = keras.Input((5,))
+    keras.Model(inputs, layer(inputs)).save_weights(tmp_path / "lora.weights.h5")
+    assert layer.compute_dtype == "bfloat16"
+    plain = made((2, 5))
+    keras.Model(inputs, plain(inputs)).load_weights(tmp_path / "lora.weights.h5")
+    # Two products of 1/4 and 1/2.
+    np.testing.assert_allclose(numpy(plain.kernel), KERNEL + 0.25, atol=1e-7)

@@ -81,3 +81,39 @@ def test_attention_weights_on_request():
         (None, S, D),
         (None, N, S, S),
     ]
+
+
+class Scaled(EncoderBlock):
+    """As a user may write one: with an `__init__` of its own."""
+
+    def __init__(self, factor, **options):
+        super().__init__(N, H, F, **options)
+        self.factor = factor
+
+    def call(self, x):
+        return self.factor * super().call(x)
+
+
+class Kept(EncoderBlock):
+    """As we would write it."""
+
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.keep(locals())
+
+
+def test_a_subclass_has_arguments_of_its_own():
+    block = Scaled(3.0, norm="rms")
+    plain = EncoderBlock(N, H, F, norm="rms")
+    plain.build(X.shape)
+    found = numpy(block(X))
+    plain.set_weights(block.get_weights())
+    np.testing.assert_allclose(found, 3 * numpy(plain(X)), atol=1e-5)
+    kept = Kept(3.0, num_heads=N, key_dim=H, d_ff=F)
+    again = Kept.from_config(kept.get_config())
+    assert (again.factor, again.num_heads, again.norm) == (3.0, N, "layer")
+
+
+def test_x_has_three_axes():
+    with pytest.raises(ValueError, match="x must have three axes"):
+        EncoderBlock(N, H, F)(normal(B, 2, S, D))

@@ -106,13 +106,15 @@ def test_an_implicit_mask_of_self_attention_as_keras():
     np.testing.assert_allclose(found[REAL], expected[REAL], atol=2e-5)
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize(
+    "options", [{}, dict(norm_first=True), dict(norm_first=True, norm="rms")]
+)
 @pytest.mark.parametrize("functional", [False, True])
-def test_padding_does_not_change_a_pooled_output(functional, norm_first):
+def test_padding_does_not_change_a_pooled_output(functional, options):
     layers = [
         PositionalEmbedding(11, D, mask_zero=True),
-        EncoderBlock(3, 4, 7, norm_first=norm_first),
-        EncoderBlock(3, 4, 7, norm_first=norm_first),
+        EncoderBlock(3, 4, 7, **options),
+        EncoderBlock(3, 4, 7, **options),
         MultiHeadAttention(3, 4),
         keras.layers.GlobalAveragePooling1D(),
     ]
@@ -137,6 +139,25 @@ def test_padding_of_the_memory_does_not_change_a_decoder_block():
     padded = np.pad(ids, ((0, 0), (0, 4)))
     expected = numpy(block(x, embedding(ids)))
     np.testing.assert_allclose(numpy(block(x, embedding(padded))), expected, atol=1e-5)
+
+
+def test_an_implicit_mask_counts_where_a_block_is_computed_again():
+    with keras.RematScope("full"):
+        block = EncoderBlock(3, 4, 7, dropout=0.0)
+    x = masked(normal(3, 5, D), REAL)
+    found = numpy(block(x))
+    plain = EncoderBlock(3, 4, 7, dropout=0.0)
+    plain.build(x.shape)
+    plain.set_weights(block.get_weights())
+    np.testing.assert_allclose(found[REAL], numpy(plain(x))[REAL], atol=1e-5)
+
+
+def test_a_causal_mask_of_a_memory_as_keras():
+    ours, theirs = pair(3, 4)
+    x, memory = normal(2, 4, D), normal(2, 5, D, seed=1)
+    found = ours(x, memory, use_causal_mask=True)
+    expected = theirs(x, memory, use_causal_mask=True)
+    np.testing.assert_allclose(numpy(found), numpy(expected), atol=2e-5)
 
 
 def test_a_mask_goes_on_to_the_next_layer():

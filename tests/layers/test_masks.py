@@ -3,6 +3,7 @@ import pytest
 from layer_checks import numpy
 
 from keras_transformer.layers.masks import (
+    both,
     causal_mask,
     full_mask,
     padding_mask,
@@ -61,7 +62,7 @@ def test_causal_mask_of_something_else():
     ],
 )
 def test_missing_axes_are_filled_as_keras_does(shape, full):
-    mask = full_mask(np.ones(shape), (2, 3, 5, 7))
+    mask = full_mask(np.ones(shape, "int32"), (2, 3, 5, 7))
     assert tuple(mask.shape) == full
     assert "bool" in str(mask.dtype)
 
@@ -71,3 +72,12 @@ def test_a_mask_that_does_not_fit(shape):
     with pytest.raises(ValueError) as raised:
         full_mask(np.ones(shape, bool), (2, 3, 5, 7))
     assert "= (2, 3, 5, 7); received " + str(shape) in str(raised.value)
+
+
+@pytest.mark.parametrize("refuse", [full_mask, both])
+def test_a_mask_of_floats_is_refused(refuse):
+    """As one that is to be added: 0 where attention is allowed."""
+    mask = np.where(np.tri(5, dtype=bool), 0.0, -1e9)
+    message = "attention_mask must be boolean, True where .*; received 'float"
+    with pytest.raises(ValueError, match=message):
+        refuse(mask, (2, 3, 5, 5) if refuse is full_mask else np.tri(5, dtype=bool))

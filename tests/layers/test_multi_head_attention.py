@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 from layer_checks import check_layer, normal, numpy, randomise
 
-from keras_transformer.layers import multi_head_attention
+from keras_transformer.layers import kernels
 from keras_transformer.layers.masks import causal_mask
 from keras_transformer.layers.multi_head_attention import MultiHeadAttention
 
@@ -88,7 +88,7 @@ def test_no_kernel_for_tpus_that_ignores_the_mask_is_taken(monkeypatch, options)
 )
 @pytest.mark.parametrize("few", [S - 1, S])
 def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused, few):
-    monkeypatch.setattr(multi_head_attention, "FEW_KEYS", few)
+    monkeypatch.setattr(kernels, "FEW_KEYS", few)
     fastest = dict(jax=True, torch=few < S, tensorflow=False)[keras.backend.backend()]
     taken = []
     fused_attention = ops.dot_product_attention
@@ -105,7 +105,7 @@ def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused, few):
 
 @pytest.mark.parametrize("mask", [None, MASK])
 def test_fused_path_equals_the_path_with_weights(monkeypatch, mask):
-    monkeypatch.setattr(multi_head_attention, "FEW_KEYS", 0)
+    monkeypatch.setattr(kernels, "FEW_KEYS", 0)
     layer = MultiHeadAttention(N, H, use_bias=True)
     layer(X, MEMORY)
     randomise(layer)
@@ -198,3 +198,27 @@ def test_sizes_below_one(name, sizes):
 def test_an_empty_sequence(x, memory):
     with pytest.raises(ValueError, match="must hold at least one position; received"):
         MultiHeadAttention(N, H)(x, memory)
+
+
+@pytest.mark.parametrize("shape", [(T, D), (B, 2, T, D)])
+def test_x_and_memory_have_three_axes(shape):
+    layer = MultiHeadAttention(N, H)
+    wrong = normal(*shape)
+    message = r"must have three axes \(B, T, D\); received \("
+    with pytest.raises(ValueError, match=f"x {message}"):
+        layer(wrong)
+    with pytest.raises(ValueError, match=f"memory {message}"):
+        MultiHeadAttention(N, H)(X, wrong)
+    layer(X)
+    with pytest.raises(ValueError, match=f"x and memory {message}"):
+        layer(wrong)
+
+
+def test_a_step_beyond_the_cache():
+    layer = MultiHeadAttention(N, H)
+    layer(X)
+    new = ops.convert_to_tensor(X[:, :2])
+    message = "index must have room for 2 positions in a cache of 3; received "
+    for index in (2, -1):
+        with pytest.raises(ValueError, match=f"{message}{index}"):
+            layer.step(new, layer.empty_cache(B, 3), index)

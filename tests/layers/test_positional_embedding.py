@@ -75,6 +75,17 @@ def test_two_layers_share_the_tokens_and_not_the_positions():
     assert model.count_params() == (V + 2 * 5) * D
 
 
+def test_two_layers_share_the_tokens_when_they_are_loaded(tmp_path):
+    tokens = keras.layers.ReversibleEmbedding(V, D)
+    ids = keras.Input((None,), dtype="int32")
+    both = [PositionalEmbedding(V, D, token_embedding=tokens) for _ in range(2)]
+    model = keras.Model(ids, both[0](ids) * both[1](ids))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(numpy(loaded(IDS)), numpy(model(IDS)), atol=1e-6)
+    assert loaded.count_params() == V * D
+
+
 def test_a_shared_layer_is_in_the_configuration():
     tokens = keras.layers.ReversibleEmbedding(V, D)
     layer = PositionalEmbedding(V, D, token_embedding=tokens)
@@ -206,6 +217,10 @@ def test_logits_are_float32():
         ((0, D), "vocab_size must be at least 1; received 0"),
         ((V, 0), "d_model must be at least 1; received 0"),
         ((V, D, "learned", 0), "max_positions must be at least 1; received 0"),
+        (
+            (V, D, "learned", 5, 2),
+            "first_position must be 0 with positions='learned'; received 2",
+        ),
         ((V, 7), "d_model must be even and at least 2 with .*'sinusoidal'; received 7"),
         (
             (V, 2, "sinusoidal_fairseq"),
@@ -216,6 +231,13 @@ def test_logits_are_float32():
 def test_errors(arguments, message):
     with pytest.raises(ValueError, match=message):
         PositionalEmbedding(*arguments)
+
+
+def test_a_token_embedding_of_other_sizes():
+    tokens = keras.layers.ReversibleEmbedding(V, D + 2)
+    message = rf"token_embedding must have .*d_model=14; received \({V}, 16\)"
+    with pytest.raises(ValueError, match=message):
+        PositionalEmbedding(V, D, token_embedding=tokens)
 
 
 def test_longer_than_the_learned_table():

@@ -1,9 +1,15 @@
 import keras
 import numpy as np
 import pytest
-from layer_checks import numpy
+from layer_checks import numpy, randomise
 
+from keras_transformer.config import CausalLMConfig, TransformerConfig
 from keras_transformer.layers.masks import padding_mask
+from keras_transformer.layers.positional_embedding import PositionalEmbedding
+from keras_transformer.models.causal_lm import CausalLM
+from keras_transformer.models.decoder import Decoder
+from keras_transformer.models.encoder import Encoder
+from keras_transformer.models.transformer import Transformer
 
 
 def test_final_norm_of_pre_norm_only(make, batch):
@@ -72,3 +78,35 @@ def test_shapes_are_known_before_there_are_values(make):
     logits, pairs = model.decoder(target, memory, mask, return_attention_scores=True)
     assert logits.shape == (None, 7, 19)
     assert shapes(pairs) == [[(None, 2, 7, 7), (None, 2, 7, 11)]] * 2
+
+
+def test_a_shared_embedding_is_shared_when_it_is_loaded(make, batch, tmp_path):
+    inputs, _, _ = batch
+    config = make().config
+    embedding = PositionalEmbedding(19, 14)
+    ids = {name: keras.Input((None,), dtype="int32", name=name) for name in inputs}
+    memory = Encoder(config, embedding)(ids["source_ids"])
+    logits = Decoder(config, embedding)(ids["target_ids"], memory)
+    model = randomise(keras.Model(ids, logits))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.count_params() == model.count_params() == config.parameters
+    np.testing.assert_allclose(numpy(loaded(inputs)), numpy(model(inputs)), atol=1e-6)
+
+
+def test_relative_positions_within_a_window(make, batch):
+    """A window leaves out what a mask of the same positions does."""
+    source_ids = batch[0]["source_ids"]
+    options = dict(positions="relative", relative_buckets=4, relative_distance=5)
+    near, plain = (make(**options, window=window).encoder for window in (3, None))
+    distance = np.abs(np.arange(11)[:, None] - np.arange(11))
+    seen = (distance < 3) & numpy(padding_mask(source_ids)).astype(bool)
+    found, expected = numpy(near(source_ids)), numpy(plain(source_ids, seen))
+    np.testing.assert_allclose(found[0], expected[0], atol=5e-6)
+
+
+def test_a_model_is_of_its_own_kind_of_config():
+    with pytest.raises(ValueError, match="config must be a TransformerConfig"):
+        Transformer(CausalLMConfig())
+    with pytest.raises(ValueError, match="config must be a CausalLMConfig"):
+        CausalLM(TransformerConfig())

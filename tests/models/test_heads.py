@@ -113,6 +113,18 @@ def test_hidden_tokens_are_found_by_the_embedding():
         masked_language_model(Encoder(CONFIG, front))
 
 
+def test_an_encoder_that_is_frozen_alone_stays_so(tmp_path):
+    for make in (three_classes, masked_language_model):
+        encoder = Encoder(CONFIG)
+        encoder.trainable = False
+        model = make(encoder)
+        number = len(model.trainable_variables)
+        assert number < len(encoder.weights)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+        assert len(loaded.trainable_variables) == number
+
+
 def test_a_classifier_has_classes():
     message = "classes must be at least 1; received 0"
     for make in (sequence_classifier, token_classifier):
