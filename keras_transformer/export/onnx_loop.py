@@ -13,8 +13,6 @@ import numpy as np
 import onnxruntime
 import sentencepiece
 
-# Tokens of a source, all that stands around it included; the rest is cut off.
-LONGEST = 256
 NO_LIMIT = 10**9
 
 
@@ -155,13 +153,19 @@ def main():
     before = form["source_prefix"]
     behind = form["source_suffix"]
     prefix = form["target_prefix"]
-    room = min(LONGEST, longest) - len(before) - len(behind)
+    # Tokens of a source, all that stands around it included; the rest is cut off.
+    width = min(config["longest_source"], longest)
+    room = width - len(before) - len(behind)
     sides = ("source", "target")
     sizes = [config["model"][f"{side}_vocab_size"] for side in sides]
     source, target = map(tokenizer, [folder, folder], sides, sizes)
     for text in given_texts():
         found = []
-        ids = source.encode(text.replace("\0", ""))[:room]
+        ids = source.encode(text.replace("\0", ""))
+        if len(ids) > room:
+            said = f"translate.py: cut to {width} tokens: {text[:60]!r}..."
+            print(said, file=sys.stderr)
+            ids = ids[:room]
         if ids and not re.fullmatch(config["blank"], text):
             ids = np.array([[*before, *ids, *behind]], "int32")
             found = model.greedy(ids, longest=longest, prefix=prefix)[0].tolist()

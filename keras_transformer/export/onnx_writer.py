@@ -48,7 +48,7 @@ def write_decoder(model, path):
         SOURCE_IDS,
     ]
     attention = decoder.blocks[0].cross_attention
-    shape = (len(decoder.blocks), None, attention.num_heads, None)
+    shape = (len(decoder.blocks), None, attention.num_key_value_heads, None)
     sizes = {"keys": attention.key_dim, "values": attention.value_dim}
     for owner in ("cross", "self"):
         for kind, size in sizes.items():

@@ -15,7 +15,7 @@ import tensorflow_text  # noqa: F401  (registers the operations of SentencePiece
 
 def answer(loaded, signature, inputs):
     """The outputs of a signature as lists."""
-    tensors = {name: tf.constant(value) for name, value in inputs.items()}
+    tensors = {name: tf.constant(value, tf.string) for name, value in inputs.items()}
     outputs = loaded.signatures[signature](**tensors)
     return {name: tensor.numpy().tolist() for name, tensor in outputs.items()}
 

@@ -60,6 +60,10 @@ class TextToText(tf.Module):
     @tf.function(autograph=False, input_signature=[TEXT])
     def n_best(self, text):
         form = self._format
+        count = tf.size(text)
+        # What is searched are the texts, or one that is empty.
+        more = tf.fill([tf.cast(count == 0, tf.int32)], "")
+        text = tf.concat([text, more], axis=0)
         ids = self._source.tokenize(text)
         parts = [ids[:, : self._longest_source - form.around_source]]
         for place, around in ((0, form.source_prefix), (2, form.source_suffix)):
@@ -78,7 +82,8 @@ class TextToText(tf.Module):
         # The first hypothesis of an empty text is the empty one.
         nothing = tf.expand_dims(~wanted, 1) & (tf.range(tf.shape(scores)[1]) == 0)
         scores = tf.where(nothing, 0.0, scores)
-        return {"translations": texts, "scores": scores, "ids": ids}
+        found = {"translations": texts, "scores": scores, "ids": ids}
+        return {name: rows[:count] for name, rows in found.items()}
 
     def width_of(self, text):
         """How many tokens a text has in the model's array."""

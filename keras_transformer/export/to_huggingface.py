@@ -64,10 +64,9 @@ def write_seq_2_seq(out, run, model):
     family = written_as(config)
     write_tokenizers = TOKENIZER_WRITERS.get(family, write_again)
     write_tokenizers(out, *run.tokenizers)
-    # What BART's decoder is given, after its begin token.
-    first = None
-    if family == "bart":
-        (first,) = run.tokenizers[1].target_prefix
+    # What a decoder such as BART's is given, after its begin token.
+    prefix = run.tokenizers[1].target_prefix
+    first = prefix[0] if prefix else None
     search = generation_config(config) | {"forced_bos_token_id": first}
     write_model(out, tensors(model), settings_of(config), search)
     return compare_logits(run, model, logits_of(out, config.pad_id))
@@ -149,6 +148,8 @@ def write_again(out, source, target):
     marks = target.vocabulary.marks
     extra = sum(mark.startswith("<extra_id_") for mark in marks)
     settings = special_pieces(target) | {"extra_ids": extra}
+    if target.kind == "tokenizers":  # T5's own class takes SentencePiece alone
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
     write_json(out / "tokenizer_config.json", settings)
 
 

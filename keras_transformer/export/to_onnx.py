@@ -18,18 +18,19 @@ def onnx(run, out, overwrite=False):
     """Write encoder and decoder as ONNX files, tokenizers, and a loop that runs them.
 
         encoder.onnx   source_ids (B, S) int32
-                       -> cross_keys (K, B, N, S, H), cross_values (K, B, N, S, H)
+                       -> cross_keys (K, B, G, S, H), cross_values (K, B, G, S, H)
         decoder.onnx   ids (R,) int32, index () int32, source_ids, cross_keys,
-                       cross_values, self_keys (K, R, N, L, H),
-                       self_values (K, R, N, L, H)
+                       cross_values, self_keys (K, R, G, L, H),
+                       self_values (K, R, G, L, H)
                        -> logits (R, V), new_self_keys, new_self_values
         translate.py   greedy search over the two; it needs onnxruntime,
                        sentencepiece and NumPy, not this package
 
-    K is the number of decoder blocks, L any length, R is B or a multiple of it
-    (hypotheses of a sentence); batch and lengths are dynamic. The cache begins as
-    zeros; a call writes position `index` of it. With an imported model translate.py
-    takes and gives ids: it does not have the rules by which such a model cuts text.
+    K is the number of decoder blocks, G that of heads of keys and values, L any length,
+    R is B or a multiple of it (hypotheses of a sentence); batch and lengths are
+    dynamic. The cache begins as zeros; a call writes position `index` of it. With an
+    imported model translate.py takes and gives ids: it does not have the rules by which
+    such a model cuts text. Sources are cut where the run's translator cuts them.
 
     Args:
         run: a run directory, trained on any backend; TensorFlow opens it in a process
@@ -61,5 +62,6 @@ def onnx(run, out, overwrite=False):
         about["check"] = check
         about["sentence_format"] = SentenceFormat.of(*run.tokenizers)
         about["positions"] = model.config.longest
+        about["longest_source"] = run.search().longest_source
         about["blank"] = BLANK
     return check

@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 from keras import ops
+from keras_hub.src.utils.preset_utils import load_json
 
 from ..config import DataConfig, DecodingConfig, TrainingConfig, expect
+from ..decoding.translator import Translator
 from ..export.comparison import check_batches, compare_logits
 from ..export.export_directory import check_format, new_export
 from ..models.transformer import Transformer
@@ -73,13 +75,28 @@ def from_run(run, out, overwrite=False):
     check_format(run, "kerashub")
     with new_export(run, out, overwrite, "kerashub", "keras-hub") as (aside, about):
         task_of(run).save_to_preset(aside)
-        check = compared(run, TransformerSeq2SeqLM.from_preset(str(aside)))
-        about["check"] = check
+        about["check"] = check = compared(run, opened(aside))
+        about["origin"] = run.config.origin
+        about["max_length"] = run.config.data.max_length
     return check
+
+
+def opened(preset):
+    """The task of a preset: in float32, whatever the global policy, or quantized."""
+    policy = keras.config.dtype_policy()
+    # An argument of `from_preset` would be that of quantized layers as well.
+    keras.config.set_dtype_policy("float32")
+    try:
+        return TransformerSeq2SeqLM.from_preset(str(preset))
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def to_run(preset, run, overwrite=False):
     """Make a run of a preset of ours, as it was exported or fine-tuned since.
+
+    The run has the origin and the languages of the one that was exported. A preset that
+    was saved since has neither, and is the run's origin itself.
 
     Args:
         preset: what `from_preset` takes: a folder, or a handle of a hub.
@@ -97,14 +114,11 @@ def to_run(preset, run, overwrite=False):
     Example (needs a preset):
         keras_transformer.kerashub.to_run("preset", "run")
     """
-    task = TransformerSeq2SeqLM.from_preset(str(preset))
+    task = opened(preset)
     modes = {layer.quantization_mode for layer in task.backbone._flatten_layers()}
     expect(modes == {None}, "preset", "be not quantized", str(preset))
     config = task.backbone.config
-    data = DataConfig(
-        config.target_vocab_size, share_embeddings=config.share_embeddings
-    )
-    settings = RunConfig(config, data, TrainingConfig())
+    settings = settings_of(task, preset)
     target = task.preprocessor.tokenizer.own
     source = task.preprocessor.source_tokenizer
     tokenizers = (source.own if source else target, target)
@@ -120,6 +134,21 @@ def to_run(preset, run, overwrite=False):
         return compared(Run.open(aside), task)
 
 
+def settings_of(task, preset):
+    """The `RunConfig` of a task, by what the preset says of the run that it was."""
+    config = task.backbone.config
+    said = load_json(str(preset))
+    length = task.preprocessor.encoder_sequence_length
+    length = said.get("max_length", min(length, config.longest or length))
+    data = DataConfig(
+        config.target_vocab_size,
+        share_embeddings=config.share_embeddings,
+        max_length=length,
+    )
+    origin = said.get("origin", {"source": str(preset)})
+    return RunConfig(config, data, TrainingConfig(), origin, said.get("languages"))
+
+
 def compared(run, task):
     """The `Check` of logits; a `ValueError` where translations differ."""
 
@@ -130,9 +159,11 @@ def compared(run, task):
         found["decoder_padding_mask"] = np.ones_like(target_ids, "bool")
         return ops.convert_to_numpy(task.backbone(found, training=False))
 
-    check = compare_logits(run, run.model("float32"), logits)
+    model = run.model("float32")
+    check = compare_logits(run, model, logits)
+    translator = Translator(model, *run.tokenizers, run.search())
     texts = [text for batch in check_batches(run) for text in batch.sources]
-    ours = run.translator()([*texts, ""])
+    ours = translator([*texts, ""])
     theirs = task.generate([*texts, ""])
     expect(theirs == ours, "the preset", "translate as the run does", theirs)
     return check

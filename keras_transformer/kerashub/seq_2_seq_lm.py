@@ -1,6 +1,7 @@
 """Translation as a KerasHub task."""
 
 import keras
+import numpy as np
 from keras import ops
 from keras_hub.models import Seq2SeqLM
 from keras_hub.samplers import ContrastiveSampler
@@ -83,7 +84,7 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
         must = "be one that needs no hidden states"
         expect(is_other, "sampler", must, "contrastive")
 
-    def fit(self, x=None, y=None, validation_data=None, **kwargs):
+    def fit(self, x=None, y=None, *, validation_data=None, **kwargs):
         """Train on texts, as `keras.Model.fit`, or on a `PyDataset` of them.
 
         Raises:
@@ -124,7 +125,12 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
 
     def _normalize_generate_inputs(self, inputs):
         """As KerasHub's, where the last key says whether a text alone is given."""
-        if self.preprocessor is None or not isinstance(inputs, dict):
+        if self.preprocessor is None:
+            return super()._normalize_generate_inputs(inputs)
+        given = inputs if isinstance(inputs, dict) else {"encoder_text": inputs}
+        is_filled = np.shape(given["encoder_text"]) != (0,)
+        expect(is_filled, "encoder_text", "hold at least one text", "none")
+        if not isinstance(inputs, dict):
             return super()._normalize_generate_inputs(inputs)
         texts, is_one = as_texts(inputs["encoder_text"])
         if inputs.get("decoder_text") is not None:

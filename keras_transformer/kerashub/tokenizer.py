@@ -26,7 +26,8 @@ class TransformerTokenizer(keras_hub.tokenizers.Tokenizer):
     """A `Tokenizer`, or that of an imported checkpoint, as a KerasHub layer.
 
     In a `tf.data` pipeline it is operations of TensorFlow; elsewhere it is the run's
-    own tokenizer, which needs no TensorFlow. Both give the same ids.
+    own tokenizer, which needs no TensorFlow. Both give the same ids, unless a unigram
+    model has two cuts of the same score: each may choose another one then.
 
     Args:
         tokenizer: the tokenizer of a run; absent when its files are read later.

@@ -22,6 +22,7 @@ SMALL = (
     "tokenizer_config.json",
     "generation_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "*vocab*.json",
     "*.spm",
     "*.bpe.model",

@@ -29,10 +29,10 @@ def load(
 ):
     """Make a run of a Hugging Face checkpoint, of one of `families.READERS`.
 
-    These are translation models (Marian, FSMT, M2M100, NLLB, mBART) and language models
-    (GPT-2, Llama, Qwen2). `Translator.load` or `Generator.load`, `evaluate`,
-    `train(init_from=run)` and exports work on it as on any other run, on every backend.
-    Nothing in the checkpoint is executed.
+    These are translation models (Marian, FSMT, M2M100, NLLB, mBART), BART and T5, and
+    language models (GPT-2, Llama, Qwen2). `Translator.load` or `Generator.load`,
+    `evaluate`, `train(init_from=run)` and exports work on it as on any other run, on
+    every backend. Nothing in the checkpoint is executed.
 
     Args:
         source: a folder that holds a checkpoint, or a name on the Hugging Face hub:
@@ -96,8 +96,9 @@ def languages_of(folder, settings, source_lang, target_lang):
 
 def check_size(folder, config):
     """Raise a `ValueError` if a config's weights cannot be in a checkpoint's files."""
-    # In half precision, and the bias of logits may be missing.
-    least = 2 * dataclasses.replace(config, output_bias=False).parameters
+    # In half precision. Biases may be missing: of logits, and of Qwen2's outputs.
+    unbiased = dataclasses.replace(config, output_bias=False, attention_bias=False)
+    least = 2 * unbiased.parameters
     size = sum(path.stat().st_size for path in weights_in(folder))
     must = f"have the {least:,} bytes that config.json's sizes take, or more"
     expect(size >= least, "the files of weights", must, size)

@@ -28,6 +28,7 @@ FIELDS = {
     "num_heads": "num_heads",
     "key_dim": "d_kv",
     "value_dim": "d_kv",
+    "attention_dropout": "dropout_rate",
     "dropout": "dropout_rate",
     "layer_norm_epsilon": "layer_norm_epsilon",
     "relative_buckets": "relative_attention_num_buckets",

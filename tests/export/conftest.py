@@ -25,6 +25,7 @@ def varied(tmp_path_factory):
         norm_first=True,
         share_embeddings=False,
         value_dim=5,
+        num_key_value_heads=2,
         positions="learned",
         max_positions=44,
     )

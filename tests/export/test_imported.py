@@ -12,13 +12,15 @@ transformers = pytest.importorskip("transformers")
 from checkpoints import importing  # noqa: E402
 from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy  # noqa: E402
 from making import SIZES, make_run, sentences  # noqa: E402
-from tokenizer_folders import FOLDERS  # noqa: E402
+from tokenizer_folders import FOLDERS, read, write  # noqa: E402
 
 from keras_transformer import Translator, export, pretrained  # noqa: E402
 from keras_transformer.config import DecodingConfig, TransformerConfig  # noqa: E402
 from keras_transformer.export import CTranslate2Translator  # noqa: E402
 from keras_transformer.export.export_directory import check_model  # noqa: E402
 from keras_transformer.export.to_ctranslate2 import specification  # noqa: E402
+from keras_transformer.export.to_huggingface import write_again  # noqa: E402
+from keras_transformer.pretrained.tokenizers.load import load_tokenizers  # noqa: E402
 from keras_transformer.runs.run import Run  # noqa: E402
 
 TEXTS = [
@@ -250,6 +252,21 @@ def test_there_and_back_again(run_of, tmp_path, name):
         np.array_equal(a, b)
         for a, b in zip(again.get_weights(), Run.open(run).model().get_weights())
     )
+
+
+@marked(ON_TORCH)
+def test_a_t5_with_another_tokenizer_is_written_with_it(tmp_path):
+    """As CodeT5, which has RoBERTa's."""
+    folder = FOLDERS["bart"][0](tmp_path / "checkpoint")
+    config = read(folder) | dict(model_type="t5", decoder_start_token_id=1)
+    write(folder, config__json=config)
+    write(tmp_path / "out", config__json=config)
+    write_again(tmp_path / "out", *load_tokenizers(folder, config))
+    tokenizers = [
+        transformers.AutoTokenizer.from_pretrained(path)
+        for path in (folder, tmp_path / "out")
+    ]
+    assert tokenizers[0](TEXTS).input_ids == tokenizers[1](TEXTS).input_ids
 
 
 @pytest.mark.parametrize(

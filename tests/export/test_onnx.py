@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -99,6 +100,16 @@ def test_the_loop_reads_text_as_the_command_does(varied, portable):
     assert answer.stdout.decode().splitlines() == expected
 
 
+def test_the_loop_cuts_where_the_runs_translator_does(portable, tmp_path):
+    out = shutil.copytree(portable, tmp_path / "out")
+    config = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps(config | {"longest_source": 4}))
+    short, long = (loop(out, text) for text in ("a", "a " * 9))
+    assert short.stderr == b""
+    message = "translate.py: cut to 4 tokens: 'a a a a a a a a a '...\n"
+    assert long.stderr.decode() == message
+
+
 def test_the_loop_refuses_what_is_no_text(portable):
     for arguments, given, name in (
         ([b"a \xff"], b"", "the text"),
@@ -129,5 +140,6 @@ def test_config_says_what_it_is(portable):
     config = json.loads((portable / "config.json").read_text())
     assert config["format"] == "onnx" and "decoding" not in config
     assert config["check"]["of"] == "logits, relative to the largest"
+    assert config["longest_source"] == 256 and config["positions"] == 44
     packages = {"keras", "tf2onnx", "onnxruntime", "tensorflow"}
     assert packages == set(config["made_with"])

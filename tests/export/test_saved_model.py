@@ -94,7 +94,9 @@ def test_a_process_with_tensorflow_alone_translates_the_same(varied, saved):
     ]
     requests = [("serving_default", {"text": batch}) for batch in batches]
     requests.append(("n_best", {"text": texts}))
-    *answers, n_best = ask(saved / "1", requests)
+    requests.append(("n_best", {"text": []}))
+    *answers, n_best, nothing = ask(saved / "1", requests)
+    assert nothing == dict(translations=[], scores=[], ids=[])
     expected = translator.hypotheses(texts)
     translations = [text for answer in answers for text in answer["translation"]]
     scores = [score for answer in answers for score in answer["score"]]

@@ -1,5 +1,6 @@
 """A preset translates as its run does, and is trained as KerasHub's are."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 import small
 from checkpoints import generate, importing
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
 keras_hub = pytest.importorskip("keras_hub")
 from keras_transformer import Translator, kerashub, pretrained  # noqa: E402
 from keras_transformer.cli.main import main  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.kerashub.presets import task_of  # noqa: E402
+from keras_transformer.models.transformer import Transformer  # noqa: E402
 from keras_transformer.runs.run import Run  # noqa: E402
 
 LINES = ["A man rides a bike.", "", "Two dogs play in the snow.", " \u200b ", "a"]
@@ -78,6 +80,41 @@ def test_the_command_and_the_way_back(trained, tmp_path, capsys):
         np.testing.assert_array_equal(
             *map(keras.ops.convert_to_numpy, (found, expected))
         )
+
+
+@marked(ON_TORCH)
+def test_half_precision_and_what_is_kept_of_a_run(trained, tmp_path, monkeypatch):
+    """What is compared is float32, whatever the run's dtype and the global policy."""
+    old = Run.open(trained)
+    few = dict(positions="learned", max_positions=20)  # so that texts end soon
+    settings = dataclasses.replace(
+        old.config,
+        model=dataclasses.replace(old.config.model, **few),
+        data=dataclasses.replace(old.config.data, max_length=300),
+        training=dataclasses.replace(old.config.training, dtype="mixed_bfloat16"),
+        origin={"source": "someone/opus-mt-xx-yy"},
+        languages=["en", "de"],
+    )
+    (tmp_path / "half").mkdir()
+    half = Run.begin(tmp_path / "half", settings, old.tokenizers)
+    half.save_model(Transformer(settings.model))
+    read = Run.model
+    asked = []
+
+    def model(run, dtype=None):
+        asked.append(dtype)
+        return read(run, dtype)
+
+    monkeypatch.setattr(Run, "model", model)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    kerashub.from_run(half.path, tmp_path / "preset")
+    kerashub.to_run(tmp_path / "preset", tmp_path / "back")
+    assert {*asked} == {"float32"}
+    assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    found = Run.open(tmp_path / "back")
+    assert found.config.origin == settings.origin
+    assert found.config.languages == settings.languages
+    assert found.search().longest_source == half.search().longest_source == 300
 
 
 def test_a_fresh_process_opens_it(preset):
@@ -181,6 +218,9 @@ def test_lora_is_trained_saved_loaded_and_merged(preset, short, tmp_path):
     found = merged.backbone.predict(inputs, verbose=0)
     np.testing.assert_allclose(found, after, atol=1e-5)
     kerashub.to_run(tmp_path / "merged", tmp_path / "run")
+    made = Run.open(tmp_path / "run").config
+    assert made.origin == {"source": str(tmp_path / "merged")}
+    assert made.data.max_length == lm.preprocessor.encoder_sequence_length == 40
 
 
 def test_int8_is_saved_and_loaded(lm, tmp_path):
@@ -251,6 +291,14 @@ def test_languages_that_cannot_be_chosen(imported, lm):
         mbart.generate({**given, "target_lang": "en_XX"})
     with pytest.raises(ValueError, match="decoder_text must be one prefix for each"):
         lm.generate({"encoder_text": LINES, "decoder_text": "Ein"})
+
+
+def test_arguments_that_are_mistaken(lm):
+    for given in ([], {"encoder_text": []}, np.array([], dtype=str)):
+        with pytest.raises(ValueError, match="encoder_text must hold at least one te"):
+            lm.generate(given)
+    with pytest.raises(TypeError, match="positional arguments"):
+        lm.fit(PAIRS, None, 32)  # Keras's batch_size
 
 
 def test_fsmt_is_refused(imported, tmp_path):

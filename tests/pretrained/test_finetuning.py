@@ -57,6 +57,13 @@ def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, nam
 
 
 @marked(ON_TORCH)
+def test_t5_drops_attention_weights_as_transformers_do(imported):
+    theirs, _, _, ours, _ = imported("t5")
+    attention = theirs.decoder.block[0].layer[0].SelfAttention
+    assert attention.dropout == ours.config.attention_dropout == ours.config.dropout > 0
+
+
+@marked(ON_TORCH)
 @pytest.mark.parametrize("name", some_slow(FOLDERS, {*FOLDERS} - {"marian"}))
 def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
     """And ends with the bits of one that was not stopped."""

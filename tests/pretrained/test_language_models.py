@@ -106,6 +106,17 @@ def test_exported_back(imported, name, tmp_path):
 
 
 @marked(ON_TORCH)
+def test_a_qwen2_in_half_precision(tmp_path):
+    """Where the biases that it lacks are more than the headers of its file."""
+    sizes = dict(hidden_size=2048, intermediate_size=4, head_dim=4)
+    theirs = write(tmp_path / "checkpoint", "qwen2", **sizes)
+    theirs.bfloat16().save_pretrained(tmp_path / "checkpoint")
+    ours = pretrained.load(tmp_path / "checkpoint", tmp_path / "run")
+    size = (tmp_path / "checkpoint" / "model.safetensors").stat().st_size
+    assert size < 2 * ours.config.parameters
+
+
+@marked(ON_TORCH)
 def test_a_learned_output_bias_makes_a_llama_of_a_qwen2(imported, tmp_path):
     """Qwen2 has no room for it, Llama has."""
     from keras_transformer.export.to_huggingface import chosen

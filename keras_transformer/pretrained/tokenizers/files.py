@@ -9,6 +9,8 @@ from ...text.special_tokens import SpecialTokens
 from ...text.tokenizer import LARGEST_MODEL
 from .base import LARGEST_VOCABULARY, UNUSED, Vocabulary, check_id, checked
 
+ADDED = "added_tokens.json"
+DECODER = "added_tokens_decoder"
 MASK = "<mask>"
 NAMES = {
     "bos": "<s>",
@@ -37,12 +39,12 @@ def read_json(path, kind=dict):
 class TokenizerFiles:
     """The folder of a checkpoint, and what its JSON files say of special tokens.
 
-    tokenizer_config.json and special_tokens_map.json are read, but either may be
-    absent. All methods raise a `ValueError` about what cannot be kept.
+    tokenizer_config.json, special_tokens_map.json and added_tokens.json are read, but
+    each may be absent. All methods raise a `ValueError` about what cannot be kept.
 
     Attributes:
         languages: the codes of the languages that are asked for, or None, by name.
-        added: the special tokens that tokenizer_config.json gives an id, by that id.
+        added: the special tokens that these files give an id, by that id.
     """
 
     def __init__(self, folder, config, source_lang=None, target_lang=None):
@@ -53,11 +55,30 @@ class TokenizerFiles:
         for name in ("special_tokens_map.json", "tokenizer_config.json"):
             if (self.folder / name).exists():
                 self._said |= read_json(self.folder / name)
-        added = self.get("added_tokens_decoder", dict) or {}
-        self.added = {}
-        for number, token in added.items():
-            expect(number.isdecimal(), "added_tokens_decoder", "have ids", number[:20])
-            self.added[int(number)] = content_of("added_tokens_decoder", token)
+        self.added = self._added()
+
+    def _added(self):
+        """The tokens by id; added_tokens.json counts where no other file has them."""
+        found = {}
+        for number, token in self._decoder().items():
+            expect(number.isdecimal(), DECODER, "have ids", number[:20])
+            found[int(number)] = content_of(DECODER, token)
+        if DECODER in self._said or not (self.folder / ADDED).exists():
+            return found
+        for token, number in read_json(self.folder / ADDED).items():
+            is_own = found.setdefault(checked(ADDED, number, int), token) == token
+            expect(is_own, ADDED, "give each piece an id of its own", number)
+        return found
+
+    def _decoder(self):
+        return self.get(DECODER, dict) or {}
+
+    @property
+    def mask_takes_spaces(self):
+        """Whether the mask takes the spaces before it with it."""
+        tokens = [self._said.get("mask_token"), *self._decoder().values()]
+        masks = [t for t in tokens if isinstance(t, dict) and t.get("content") == MASK]
+        return any(token.get("lstrip") for token in masks)
 
     def check_languages(self, *known):
         """Raise a `ValueError` if a language is given that is not of these names."""
@@ -114,11 +135,14 @@ class TokenizerFiles:
             expect(is_own, name, "give each piece an id of its own", number)
         return [found.get(number, UNUSED.format(number)) for number in range(size)]
 
-    def vocabulary(self, pieces, names, begin, end="eos", marks=(), **fields):
+    def vocabulary(
+        self, pieces, names, begin, end="eos", marks=(), absent=(), **fields
+    ):
         """The `Vocabulary` of one side, whose special tokens have these `names` by key.
 
         `begin` and `end` are the keys of what the decoder starts with, unless
-        config.json gives its id, and of what closes a sentence.
+        config.json gives its id, and of what closes a sentence. `marks` are further
+        special tokens, and `absent` those that the model has no row for.
         """
         ids = []
         for key in ("pad", "unk", begin, end):
@@ -132,7 +156,8 @@ class TokenizerFiles:
             expect(said in (None, number), name, must, said)
         said = self.config.get("decoder_start_token_id")
         special = SpecialTokens(pad, unknown, start if said is None else said, end)
-        marks = [*dict.fromkeys([*names.values(), *self.listed(), *marks])]
+        marks = dict.fromkeys([*names.values(), *self.listed(), *marks])
+        marks = [mark for mark in marks if mark not in absent]
         return Vocabulary(pieces, special, marks, source_suffix=[end], **fields)
 
 

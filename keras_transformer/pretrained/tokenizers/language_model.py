@@ -4,7 +4,7 @@ from ...config import expect
 from ...text.special_tokens import NO_TOKEN, SpecialTokens
 from .base import Vocabulary, check_id
 from .files import read_json, read_limited
-from .library import CONTENT, LibraryTokenizer, tokenizer_of
+from .library import CONTENT, LibraryTokenizer, around_text, tokenizer_of
 
 SETTINGS = "tokenizer_config.json"
 
@@ -68,9 +68,6 @@ def ids_of(key, files, numbers):
 
 def prefix_of(library):
     """The ids that the library puts before each text."""
-    plain = library.encode("a", add_special_tokens=False).ids
-    whole = library.encode("a", add_special_tokens=True).ids
-    first = len(whole) - len(plain)
-    is_before = whole[first:] == plain
-    expect(is_before, CONTENT, "put nothing after a text", whole)
-    return whole[:first]
+    prefix, suffix = around_text(library)
+    expect(not suffix, CONTENT, "put nothing after a text", suffix)
+    return prefix

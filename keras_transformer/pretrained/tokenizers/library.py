@@ -16,6 +16,7 @@ WORDS = "vocab.txt"
 MERGES = "merges.txt"
 SENTINEL = "<extra_id_{}>"
 SENTINELS = 100  # of T5, unless its files say another number
+BERT_KEYS = ("unk", "sep", "cls", "pad", "mask")
 
 
 class LibraryTokenizer(CheckpointTokenizer):
@@ -32,7 +33,12 @@ class LibraryTokenizer(CheckpointTokenizer):
     def encode(self, lines):
         texts = [*checked_texts(lines, "lines")]
         found = self._tokenizer.encode_batch(texts, add_special_tokens=False)
-        return [row.ids for row in found]
+        return [self._with_rows(row.ids) for row in found]
+
+    def _with_rows(self, ids):
+        """The ids, with the unknown token's for those that the model has no row of."""
+        unknown = self.special.unknown
+        return [number if number < self.vocab_size else unknown for number in ids]
 
     def _decode_ids(self, ids):
         return self._tokenizer.decode(ids, skip_special_tokens=self.skips_special)
@@ -110,30 +116,62 @@ def read_words(folder):
     """BERT's words and their parts, one a line."""
     from tokenizers.implementations import BertWordPieceTokenizer
 
-    settings = TokenizerFiles(folder, {})
-    lower = settings.get("do_lower_case", bool)
+    files = TokenizerFiles(folder, {})
+    said = files.names()
+    names = {f"{key}_token": said[key] for key in BERT_KEYS if key in said}
     pieces = read_limited(folder / WORDS).decode("utf-8").splitlines()
     numbers = {piece: number for number, piece in enumerate(pieces)}
-    found = BertWordPieceTokenizer(numbers, lowercase=lower is not False)
-    return found.to_str().encode("utf-8")
+    found = BertWordPieceTokenizer(
+        numbers,
+        lowercase=files.get("do_lower_case", bool) is not False,
+        strip_accents=files.get("strip_accents", bool),
+        handle_chinese_chars=files.get("tokenize_chinese_chars", bool) is not False,
+        **names,
+    )
+    return checked_content(found, files)
 
 
 def read_bytes(folder):
     """RoBERTa's and BART's byte-level pairs."""
+    from tokenizers import AddedToken
     from tokenizers.implementations import ByteLevelBPETokenizer
     from tokenizers.processors import RobertaProcessing
 
+    files = TokenizerFiles(folder, {})
     numbers = read_json(folder / "vocab.json")
     lines = read_limited(folder / MERGES).decode("utf-8").splitlines()
     pairs = [
         tuple(line.split(" ")) for line in lines if not line.startswith("#version")
     ]
-    found = ByteLevelBPETokenizer(numbers, pairs)
-    special = TokenizerFiles(folder, {}).names("bos", "eos", "unk", "pad", "mask")
-    found.add_special_tokens([*special.values()])
-    ends = [(special[key], numbers[special[key]]) for key in ("eos", "bos")]
-    found.post_processor = RobertaProcessing(*ends)
-    return found.to_str().encode("utf-8")
+    begins_word = files.get("add_prefix_space", bool) is True
+    found = ByteLevelBPETokenizer(numbers, pairs, add_prefix_space=begins_word)
+    special = files.names("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+    for key, token in special.items():
+        flags = dict(lstrip=key == "mask" and files.mask_takes_spaces)
+        token = AddedToken(token, normalized=False, special=True, **flags)
+        found.add_special_tokens([token])
+    ends = [(special[key], numbers[special[key]]) for key in ("sep", "cls")]
+    found.post_processor = RobertaProcessing(*ends, add_prefix_space=begins_word)
+    return checked_content(found, files)
+
+
+def checked_content(library, files):
+    """The content of a `tokenizer.json`, if it has the special tokens of the files."""
+    content = library.to_str().encode("utf-8")
+    check_added(tokenizer_of(content), files)
+    return content
+
+
+def check_added(library, files):
+    """Raise a `ValueError` if files name special tokens that the library has not."""
+    found = library.get_added_tokens_decoder()
+    numbers = {token.content: number for number, token in found.items()}
+    said = {token: number for number, token in files.added.items()}
+    for token in files.listed():
+        number = numbers.get(token)
+        is_known = number is not None and number == said.get(token, number)
+        must = f"have the special token {token[:40]!r} with its id"
+        expect(is_known, "the tokenizer", must, number)
 
 
 READERS = {CONTENT: read_content, WORDS: read_words, MERGES: read_bytes}
@@ -149,10 +187,7 @@ def read_encoder_tokenizer(folder, config):
 
 def read_bart(files):
     """The tokenizer of a BART checkpoint, for source and target."""
-    names = files.names("bos", "eos", "unk", "pad")
-    tokenizer = library_tokenizer(files, names)
-    begin = tokenizer.vocabulary.ids[names["bos"]]
-    return tokenizer.with_ids(source_prefix=[begin], target_prefix=[begin])
+    return library_tokenizer(files, files.names("bos", "eos", "unk", "pad"))
 
 
 def read_t5(files):
@@ -178,14 +213,50 @@ def read_t5(files):
 
 
 def library_tokenizer(files, names, begin="eos"):
-    """The `LibraryTokenizer` of a checkpoint without languages."""
+    """The `LibraryTokenizer` of a checkpoint without languages.
+
+    The model may have no row for a special token, as facebook/bart-large-cnn has none
+    for its mask: text that spells it is unknown then.
+    """
     files.check_languages()
     content = content_in(files.folder)
     expect(content is not None, "source", f"hold one of {[*READERS]}", files.folder)
     found = tokenizer_of(content)
+    check_added(found, files)
     size = files.size("vocab_size")
-    pieces = files.pieces(CONTENT, found.get_vocab(), size, files.added)
-    added = found.get_added_tokens_decoder().values()
-    marks = [token.content for token in added if token.special]
-    vocabulary = files.vocabulary(pieces, names, begin, marks=marks)
+    special = special_tokens_of(found)
+    absent = {token for token, number in special.items() if number >= size}
+    vocab = found.get_vocab().items()
+    numbers = {piece: number for piece, number in vocab if piece not in absent}
+    pieces = files.pieces(CONTENT, numbers, size, {})
+    prefix, suffix = around_text(found)
+    vocabulary = files.vocabulary(
+        pieces,
+        names,
+        begin,
+        marks=special,
+        absent=absent,
+        source_prefix=prefix,
+        target_prefix=prefix,
+    )
+    end = vocabulary.special.end
+    must = f"put {names['eos']!r} after a text"
+    expect(suffix == [end], CONTENT, must, suffix)
     return LibraryTokenizer(vocabulary, {CONTENT: content})
+
+
+def special_tokens_of(library):
+    """The ids of a library's special tokens."""
+    found = library.get_added_tokens_decoder()
+    return {token.content: number for number, token in found.items() if token.special}
+
+
+def around_text(library):
+    """The ids that a library puts before each text, and those after it."""
+    plain = library.encode("a", add_special_tokens=False).ids
+    whole = library.encode("a").ids
+    for first in range(len(whole) + 1):
+        last = first + len(plain)
+        if whole[first:last] == plain:
+            return whole[:first], whole[last:]
+    expect(False, CONTENT, "hold the ids of a text between others", whole)

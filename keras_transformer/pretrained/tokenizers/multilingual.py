@@ -117,7 +117,9 @@ def read_multilingual(files):
     model = read_limited(files.folder / "sentencepiece.bpe.model")
     names = files.names("bos", "eos", "unk", "pad")
     if rule == "sentencepiece":
-        codes = {code: f"__{code}__" for code in languages("m2m100")}
+        kind = files.get("language_codes", str) or "m2m100"
+        one_of("language_codes", kind, ["m2m100"])
+        codes = {code: f"__{code}__" for code in languages(kind)}
         numbers = read_json(files.folder / "vocab.json")
         places = range(len(numbers), len(numbers) + len(codes))
         numbers |= dict(zip(codes.values(), places))

@@ -235,6 +235,20 @@ def test_ids_in_tokenizer_config(tmp_path):
     assert again.encode(["xxx_Latn"]) == [[size - 2]]
 
 
+def test_ids_in_added_tokens(tmp_path):
+    folder = folders.m2m100(tmp_path)
+    last = read(folder)["vocab_size"] - 1
+    folders.write(folder, added_tokens__json={"<new>": last})
+    source, _ = load_tokenizers(folder, read(folder), "en", "de")
+    assert source.encode(["<new>"]) == [[last]]
+    folders.write(folder, added_tokens__json={"<new>": last, "<other>": last})
+    message = (
+        f"added_tokens.json must give each piece an id of its own; received {last}"
+    )
+    with pytest.raises(ValueError, match=message):
+        load_tokenizers(folder, read(folder), "en", "de")
+
+
 def test_older_nllb_has_the_language_behind(tmp_path):
     folder = folders.nllb(tmp_path, NLLB)
     said = {
@@ -299,6 +313,12 @@ DAMAGED = [
     ("marian", SETTINGS, OTHER, "must give each piece an id of its own; received 5"),
     ("marian", SETTINGS, b'{"extra_special_tokens": 3}', "must be a list; .* '3'"),
     ("mbart", SETTINGS, b'{"tokenizer_class": "T5"}', "tokenizer_class must be .*'T5'"),
+    (
+        "m2m_100",
+        SETTINGS,
+        b'{"language_codes": "wmt21"}',
+        "language_codes must be one of m2m100; received 'wmt21'",
+    ),
     ("mbart", "sentencepiece.bpe.model", b"", "bpe.model must be the content of a S"),
     ("fsmt", "merges.txt", b"a\n", "merges.txt must have lines of .*; received b'a"),
     ("fsmt", "merges.txt", b"\xff", "merges.txt' cannot be used: .* invalid start"),
@@ -342,29 +362,3 @@ def test_other_languages_as_if_loaded_for_them(loaded):
         is_marian = name.startswith("marian")
         assert changed.target_prefix == (() if is_marian else (number,))
         assert changed.source_suffix == tokenizers[0].source_suffix
-
-
-@pytest.mark.parametrize("name", ["bart", "t5"])
-def test_files_of_old_and_new(tmp_path, name):
-    """BART's two files, and T5's in one: the ids are those of the others."""
-    if name == "bart":
-        folder = folders.bart(tmp_path, whole=False)
-        assert not (folder / "tokenizer.json").exists()
-        theirs = transformers.AutoTokenizer.from_pretrained(folder)
-    else:
-        folder = folders.t5(tmp_path)
-        theirs = transformers.AutoTokenizer.from_pretrained(folder)
-        theirs.save_pretrained(folder)
-        (folder / "spiece.model").unlink()
-    source, target = load_tokenizers(folder, read(folder))
-    assert source is target and source.kind == "tokenizers"
-    assert with_ends(source, LINES) == theirs(LINES).input_ids
-    rows = source.encode(LINES)
-    assert source.decode(rows) == theirs.batch_decode(rows, skip_special_tokens=True)
-    with pytest.raises(ValueError, match=f"target_lang must be absent for {name}; rec"):
-        load_tokenizers(folder, read(folder), target_lang="de")
-    for path in folder.glob("*.json"):
-        if path.name in ("tokenizer.json", "vocab.json"):
-            path.write_text("{}")
-    with pytest.raises(ValueError, match="tokenizer|vocab"):
-        load_tokenizers(folder, read(folder))
