@@ -214,5 +214,13 @@ def test_greedy_has_one_best():
     assert DecodingConfig(search="sampling", n_best=9).n_best == 9
 
 
+def test_nothing_is_accumulated_in_float16():
+    """Where a batch overflows, its place in the sum would be the next one's."""
+    assert TrainingConfig(dtype="mixed_bfloat16", gradient_accumulation=2)
+    message = "gradient_accumulation must be 1 with dtype='mixed_float16'; received 2"
+    with pytest.raises(ValueError, match=message):
+        TrainingConfig(dtype="mixed_float16", gradient_accumulation=2)
+
+
 def test_whole_numbers_pass_for_floats():
     assert TrainingConfig(learning_rate_scale=2, max_minutes=3).max_minutes == 3

@@ -19,6 +19,22 @@ def name_of(code):
     return ENGLISH.get(language)
 
 
+def made_for(source, target, codes):
+    """The codes of a run's languages, by its tokenizers where those are not theirs."""
+    known = {number: code for code, number in source.languages.items()}
+    # Marian's models are told the language to translate into before the source.
+    sides = (
+        (*source.source_prefix, *source.source_suffix),
+        (*target.target_prefix, *source.source_prefix),
+    )
+    found = []
+    for ids, code in zip(sides, codes):
+        own = [known[number] for number in ids if number in known]
+        is_theirs = code in source.languages or not own
+        found.append(code if is_theirs else own[0])
+    return found
+
+
 def fields(known, codes):
     """The `gradio.Dropdown`s of source and target; invisible where there is no choice.
 

@@ -23,7 +23,7 @@ needed("gradio", "babel", extra="app")
 import gradio as gr  # noqa: E402
 
 from . import markup  # noqa: E402
-from .languages import fields, name_of  # noqa: E402
+from .languages import fields, made_for, name_of  # noqa: E402
 from .server import host_name, listen, page_server, served_names  # noqa: E402
 from .site import site  # noqa: E402
 
@@ -72,7 +72,8 @@ def serve(run, host="127.0.0.1", port=7860, allow_host=(), runtime="keras"):
             beam = DecodingConfig().beam
             sentences = []
             if runtime == "ctranslate2":
-                translator = CTranslate2Translator.load(run, beam=beam, n_best=beam)
+                search = dict(search="beam", beam=beam, n_best=beam)
+                translator = CTranslate2Translator.load(run, **search)
             else:
                 opened = Run.open(run)
                 translator = opened.translator(DecodingConfig(n_best=beam))
@@ -89,6 +90,8 @@ def examples(run):
     folder = run.path / "data" / "valid"
     if not folder.is_dir():
         return []
+    if run.tokenizers[0].markup is not None:
+        return []  # the store has symbols in place of marks
     store = TokenStore.open(folder)
     lengths = store.lengths[:, 0]
     by_length = lengths.argsort(kind="stable")
@@ -170,7 +173,8 @@ class Answers:
         best = shown.hypotheses[number]
         links = None
         if self.has_attention:
-            links = shown.translator.alignments([text], [best])[0]
+            if shown.translator.markup is None:
+                links = shown.translator.alignments([text], [best])[0]
             found = shown.translator.attention(text, best)
             shown = dataclasses.replace(shown, found=found)
         words = markup.words((text, best.text), self.names, links)
@@ -190,8 +194,9 @@ def picture(shown, kind, layer, head):
 
 def page(translator, run_name, languages=None, sentences=()):
     """The `gradio.Blocks` of a translator; `sentences` are examples to click."""
-    codes = languages or NAMES
-    known = translator.source_tokenizer.languages
+    sides = (translator.source_tokenizer, translator.target_tokenizer)
+    codes = made_for(*sides, languages or NAMES)
+    known = sides[0].languages
     is_pair = not known and all(map(name_of, codes))
     names = [name_of(code) for code in codes] if is_pair else NAMES
     title = " to ".join(names) if is_pair else run_name

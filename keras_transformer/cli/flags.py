@@ -58,7 +58,6 @@ FITTED = (
     "epochs",
     "max_updates",
     "patience",
-    "average_last",
 )
 PAIRS = "files of both sides: .tsv, .csv, .jsonl, .parquet, .po, .tmx, .xliff, folder"
 TRAIN_FILES = {

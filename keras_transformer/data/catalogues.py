@@ -38,10 +38,12 @@ def po_blocks(path, name):
     block = []
     charset = None
     number = 0
+    has_entry = False  # comments may stand above the header
     damage = readable(name, "PO file", UnicodeDecodeError, LookupError)
     with damage, opened_text(path) as stream:
         for number, line in enumerate(stream, 1):
-            is_between = not line.strip() and (charset or has_entry(block))
+            has_entry = has_entry or line.startswith(b"msgid")
+            is_between = not line.strip() and has_entry
             if not is_between:
                 block.append(line)
                 continue
@@ -52,14 +54,9 @@ def po_blocks(path, name):
         yield number + 1 - len(block), [raw.decode(charset) for raw in block]
 
 
-def has_entry(block):
-    """Whether lines are more than comments, which may stand above the header."""
-    return any(line.startswith(b"msgid") for line in block)
-
-
 def charset_of(block):
     """The encoding that a header says; what was recoded is UTF-8 whatever it says."""
-    found = CHARSET.search(b"".join(block))
+    found = CHARSET.search(b"".join(ln for ln in block if not ln.startswith(b"#")))
     charset = found[1].decode() if found else "utf-8"
     return "utf-8" if charset == "CHARSET" or charset[:3].lower() == "utf" else charset
 

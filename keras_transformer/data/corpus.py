@@ -29,12 +29,14 @@ class CleanPairs(Pairs):
         languages: the codes of source and target, or None.
         files: where they came from, as in `Pairs`.
         is_mixture: whether they are of several corpora, weighted or tagged.
+        tags: as in `Pairs`.
     """
 
     def __init__(self, pairs, config):
         super().__init__(pairs.files)
         self.report = report = CleaningReport()
         self.is_mixture = isinstance(pairs, Mixture)
+        self.tags = pairs.tags
         self.count = 0
         self.file = tempfile.TemporaryFile()
         with doing("reading and cleaning the pairs", unit="pairs"):

@@ -9,6 +9,7 @@ from ..text.lines import LONGEST_LINE, read_lines
 from ..text.opened import opened, readable, without_packing
 from .archives import is_archive, unpacked
 from .catalogues import po_pairs, toolkit_pairs
+from .reading import language_in
 from .tables import csv_pairs, jsonl_pairs, parquet_pairs, tsv_pairs
 from .xml import tmx_pairs, xliff_pairs
 
@@ -57,16 +58,20 @@ def pairs_in(paths, reading, named=str, is_unpacked=False):
             yield from pairs_in_archive(path, reading)
         elif reader := reader_of(path, name):
             yield from reader(path, name, reading)
-        elif found := reading.text_file(without_packing(path)):
+        elif found := language_in(without_packing(path)):
             stem, language = found
             texts[path.parent / stem][language] = path
         else:
             reading.skipped["other files"] += 1
     for stem, found in texts.items():
-        if len(found) == 1:
-            reading.skipped["other files"] += 1
+        languages = reading.languages_among(found)
+        others = len(found) - len(languages)
+        if len(languages) < 2:
+            others = len(found)
+        if others:
+            reading.skipped["other files"] += others
+        if len(languages) < 2:
             continue
-        languages = list(found)
         places = reading.places(languages, named(stem))
         if places is not None:
             sides = [found[languages[place]] for place in places]

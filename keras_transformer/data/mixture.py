@@ -47,6 +47,7 @@ class Mixture(Pairs):
     def __init__(self, parts):
         self.parts = parts
         self.files = ([], [])
+        self.tags = [part.tag for part in parts if part.tag]
         for part in parts:
             for files, own in zip(self.files, part.pairs.files):
                 files.extend(own)

@@ -24,7 +24,10 @@ class Pairs:
         known: the languages that were given, or that names of files say, or None.
         reading: the newest `Reading`.
         files: what was given for source and for target: two lists.
+        tags: texts before source sentences, of a mixture.
     """
+
+    tags = ()
 
     def __init__(self, files, languages=(None, None), columns=None):
         self.files = files

@@ -152,13 +152,13 @@ class Reading:
         """Whether a language is the source's or the target's."""
         return any(asked and speaks(code, asked) for asked in self.languages)
 
-    def text_file(self, name):
-        """The stem and the language of a text file's name, or None, as of logo.png."""
-        found = language_in(name)
-        if found is None:
-            return None
-        is_known = primary(found[1]) in CODES or self.asks_for(found[1])
-        return found if is_known else None
+    def languages_among(self, codes):
+        """Which endings of text files of one name are languages, as of no logo.png.
+
+        One of a pair may be a language that is not among `CODES`.
+        """
+        known = [c for c in codes if primary(c) in CODES or self.asks_for(c)]
+        return list(codes) if known and len(codes) == 2 else known
 
     def rows(self, rows, name):
         """The pairs of an iterable of rows, which are dicts."""

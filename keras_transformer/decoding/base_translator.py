@@ -90,8 +90,8 @@ class BaseTranslator:
             ValueError: where lines or prefixes end before the others, or are no
                 strings.
         """
-        must = "be absent with a run whose markup is copied"
-        expect(not alignments or self.markup is None, "alignments", must, alignments)
+        if alignments:
+            self._check_alignments()
         sentences = checked_texts(lines, "lines")
         pairs = zip(sentences, itertools.repeat(""))
         if prefixes is not None:
@@ -224,6 +224,11 @@ class BaseTranslator:
             return self._token_scores(encoded, [one.ids for one in hypotheses])
 
         return with_field("token_scores", scores_of, texts, results)
+
+    def _check_alignments(self):
+        """Raise a `ValueError` unless alignments can be given."""
+        must = "be absent with a runtime that gives no attention"
+        expect(False, "alignments", must, True)
 
     def _with_alignments(self, texts, results):
         return with_field("alignment", self._alignments, texts, results)

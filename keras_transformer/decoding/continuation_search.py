@@ -64,6 +64,7 @@ class ContinuationSearch:
             prefix=prompt_ids[:, 1:] if prompt_ids.shape[1] > 1 else None,
             seeds=seeds,
             last=prompt_ids[:, read],
+            first=prompt_ids[:, 0],
             given=sizes - 1,
         )
         return request, self.search.begin(request, cache, lengths[-1], read)

@@ -153,5 +153,5 @@ class Generator(BaseTranslator):
                 scores[n] = row[first : first + len(labels[n])].tolist()
         return scores
 
-    def _with_alignments(self, texts, results):
+    def _check_alignments(self):
         expect(False, "alignments", "be absent for a language model", True)

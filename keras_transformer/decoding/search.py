@@ -38,6 +38,8 @@ class Request(NamedTuple):
     seeds: Any = None
     # (B,) int32, the token that is read first; BEGIN when absent
     last: Any = None
+    # (B,) int32, the token before the prefix, if it is text
+    first: Any = None
     # (B,) int32, the first position that is no prompt's; 0 when absent. The tokens
     # before it are those of the prefix, cost nothing, and end nothing
     given: Any = None
@@ -129,6 +131,11 @@ class Search:
         """
         tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
         if self.no_repeat_ngram:
+            if request.first is not None:
+                first_R = caches.repeat(request.first, self.width)
+                both = [ops.expand_dims(first_R, 1), tokens_RL]
+                tokens_RL = ops.concatenate(both, axis=1)
+                index = index + 1
             return repeating(tokens_RL, index, self.no_repeat_ngram, vocabulary), None
         if request.copied is None:
             return None, None

@@ -165,6 +165,11 @@ class Translator(BaseTranslator):
         sources, targets = check_pairs(sources, targets)
         return self._alignments(sources, targets, warns=True)
 
+    def _check_alignments(self):
+        must = "be absent with a run whose markup is copied"
+        expect(self.markup is None, "alignments", must, True)
+        check_is_one(self.model)
+
     def _alignments(self, sources, targets, warns=False):
         sentence_format = self.sentence_format
         source_ids = self._encode_sources(sources, warns)

@@ -30,10 +30,10 @@ class WantedTerms:
         """Those of what a `Glossary` is made of, for a `DecodingConfig`."""
         is_able = config.search != "sampling"
         expect(is_able, "glossary", "be absent with search='sampling'", given)
-        # Such a token may begin within a word, and no id says where words begin.
-        marks_ends = any(piece.endswith("</w>") for piece in tokenizer.pieces)
+        # A term could begin within a word.
+        is_told = not tokenizer.marks_word_ends
         must = "be absent with a tokenizer that marks where words end"
-        expect(not marks_ends, "glossary", must, given)
+        expect(is_told, "glossary", must, given)
         glossary = given if isinstance(given, Glossary) else Glossary(given)
         return cls(glossary, tokenizer)
 

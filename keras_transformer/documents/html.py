@@ -1,5 +1,6 @@
 """HTML: the standard library's parser finds the places of tags and texts."""
 
+import collections
 import html
 import re
 from html.parser import HTMLParser
@@ -91,28 +92,28 @@ class HTML(Document):
     def find_segments(self):
         self.events = Events(self.text, self.starts).found
         ends = [place for place, *_ in self.events[1:]] + [len(self.text)]
-        opened = []  # names of elements, and if nothing inside of them is translated
+        opened = OpenElements()
         block = []
         for (start, kind, name, attributes), end in zip(self.events, ends):
             is_tag = kind in ("start", "empty", "end")
             if is_tag:
-                del opened[left_open(opened, kind, name) :]
-            is_closed = bool(opened) and opened[-1][1]
+                opened.close(kind, name)
             if is_tag and name not in INLINE:
                 yield from self.block(block)
                 block = []
-            elif kind == "text" and not is_closed:
+            elif kind == "text" and not opened.is_kept:
                 block.append((start, end, True))
             elif block:
                 block.append((start, end, False))
             if name == "html":
                 self.language = attributes.get("lang", self.language)
-            is_kept = is_closed or attributes.get("translate") == "no"
+            is_kept = attributes.get("translate") == "no"
             is_kept = is_kept or "notranslate" in (attributes.get("class") or "")
-            if not is_kept and kind != "end":
+            if not (is_kept or opened.is_kept) and kind != "end":
                 yield from self.attributes(start, end, attributes)
-            if kind == "start" and name not in VOID:
-                opened.append((name, is_kept or name in OPAQUE))
+            is_kept = is_kept or name in OPAQUE
+            if kind == "start" and name not in VOID and (is_kept or name not in INLINE):
+                opened.add(name, is_kept)
         yield from self.block(block)
 
     def block(self, parts):
@@ -155,17 +156,40 @@ class HTML(Document):
         return found
 
 
-def left_open(opened, kind, name):
-    """How many of the open elements stay open at a tag."""
-    names = [other for other, _ in opened]
-    left = len(names)
-    if kind == "end":
-        places = [place for place, other in enumerate(names) if other == name]
-        return max(places, default=left)
-    for place in reversed(range(left)):
-        enders = ENDED_BY.get(names[place])
-        if enders is None:
-            break
-        if name in enders:
-            left = place
-    return left
+class OpenElements:
+    """The elements that are open at a place, but for inline ones that keep nothing."""
+
+    def __init__(self):
+        self.names = []
+        self.kept = []  # of each, if nothing inside of it is translated
+        self.counts = (
+            collections.Counter()
+        )  # of the names: a stray end tag costs little
+
+    @property
+    def is_kept(self):
+        """Whether nothing is translated here."""
+        return bool(self.kept) and self.kept[-1]
+
+    def add(self, name, is_kept):
+        """Open an element; what is inside of a kept one is kept."""
+        self.names.append(name)
+        self.kept.append(is_kept or self.is_kept)
+        self.counts[name] += 1
+
+    def close(self, kind, name):
+        """Close what a tag ends."""
+        left = len(self.names)
+        if kind == "end" and self.counts[name]:
+            left -= 1 + self.names[::-1].index(name)
+        place = left
+        while kind != "end" and place:
+            place -= 1
+            enders = ENDED_BY.get(self.names[place])
+            if enders is None:
+                break
+            if name in enders:
+                left = place
+        self.counts.subtract(self.names[left:])
+        del self.names[left:]
+        del self.kept[left:]

@@ -92,8 +92,10 @@ class RST(Prose):
             if is_aside(node):
                 continue
             content = node.rawsource
-            # The title of a topic has no line of its own.
-            line, places = self.found(content, node.line or node.parent.line, last)
+            line = node.line
+            if line is None and isinstance(node, nodes.title):  # as that of a topic
+                line = node.parent.line
+            line, places = self.found(content, line, last)
             fixed = self.fixed(node)
             segment = self.segment(content, places, line, fixed, is_heading(node))
             last = segment.end
@@ -114,8 +116,10 @@ class RST(Prose):
 
     def found(self, content, line, last):
         """The first line of a text, from 0, and its `place_of`, behind the last one."""
-        # Of a title the line is that of its underline.
-        guesses = (line - 1, line - 2, line - 3, line)
+        # Of a title the line is that of its underline; of some texts there is none.
+        guesses = range(self.line_of(last) - 1, len(self.starts))
+        if line is not None:
+            guesses = (line - 1, line - 2, line - 3, line)
         for guess in guesses:
             places = self.place_of(content, guess, last)
             if places:

@@ -75,7 +75,8 @@ def begins_of(text, splitter):
     """
     for span in splitter.segment(text):
         before = text[span.start - 1 : span.start]
-        if before.isspace() or not before.isascii():
+        around = text[span.start - 1 : span.start + 1]
+        if before.isspace() or not around.isascii():
             yield span.start
 
 

@@ -8,6 +8,7 @@ from ..config import expect
 from ..data.documents import DocumentStore, read_documents
 from ..data.packed import WholeDocuments
 from ..models.kinds import model_of
+from ..runs.archive import quantize
 from ..runs.bars import doing
 from ..runs.run import Run
 from ..training.recipe import compile_for_training
@@ -58,7 +59,7 @@ def perplexity(run, text):
         store = DocumentStore.from_texts(read_documents(paths), tokenizer)
         row = (tokenizer.special, data.max_length, data.batch_tokens)
         batches = WholeDocuments(store, *row, shuffle=False)
-        model = packable(run.model())
+        model = packable(run.model(), run.config.quantization)
         logs = model.evaluate(batches, return_dict=True, verbose=0)
     tokens = store.report.tokens + store.report.documents
     nats = logs["nats"]
@@ -69,12 +70,14 @@ def perplexity(run, text):
     return scores
 
 
-def packable(model):
+def packable(model, quantization=None):
     """The same model, compiled, for rows of several documents."""
     config = model.config
     if not config.separate_documents:
         config = dataclasses.replace(config, separate_documents=True)
         other = model_of(config, model.dtype_policy)
+        if quantization is not None:
+            quantize(other, quantization)
         other.set_weights(model.get_weights())
         model = other
     return compile_for_training(model, loss_reduction="sum")

@@ -69,6 +69,7 @@ class Tokenizer:
     stops = ()  # ids beside END with which a language model ends a text
     languages = {}  # from which to choose: ids by code
     markup = None  # what it has symbols for, a `Markup`
+    marks_word_ends = False  # as some of checkpoints do, and not where they begin
 
     def __init__(self, model):
         self._processor = read = processor(model, "model")

@@ -282,14 +282,14 @@ class EpochWeights(SessionCallback):
             if stem(path) not in names:
                 path.unlink()
 
-    def paths(self):
-        """The files of the last epochs, oldest first.
+    def paths(self, count):
+        """The files of the last `count` epochs, oldest first.
 
         A warning names each that is damaged or missing.
         """
         paths = []
         epochs = range(len(self.progress.scores))
-        for epoch in epochs[-self.training.average_last :]:
+        for epoch in epochs[-count:]:
             name = epoch_name(epoch)
             found = [*self.folder.glob(f"{name}.*.safetensors")]
             whole = [path for path in found if is_whole(path)]

@@ -27,7 +27,8 @@ from .rules import FINE_TUNING, RULES
 # Scripts without spaces between words: two characters count as a word.
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 WORD = re.compile(rf"[{UNSPACED}]{{1,2}}|\d+|[^\W\d{UNSPACED}]+")
-SAMPLE = 200_000  # pairs whose words are counted; of more, these stand for all
+# Pairs whose words are counted; then of twice as many every second pair's, and so on.
+SAMPLE = 200_000
 SPECIAL = len(dataclasses.fields(SpecialTokens))
 BYTES = 256
 # How often a token occurs on average.
@@ -64,19 +65,24 @@ class CorpusSize:
         words = 0
         characters = {" "}  # that before a sentence is a token
         seen = collections.Counter()
-        for pair in corpus:
+        stride = 1
+        sampled = 0
+        for number, pair in enumerate(corpus):
             lines = [compose(line) for line in pair]
             characters.update(*lines)
             pairs += all(map(has_text, lines))
-            if pairs <= SAMPLE:
+            if number % stride == 0:
                 found = WORD.findall("\n".join(lines))
-                words += len(found)
+                words += stride * len(found)
                 seen.update(found)
-        share = min(1, SAMPLE / max(1, pairs))
+                sampled += 1
+            if sampled == SAMPLE:
+                sampled = 0
+                stride *= 2
         # Tokens hold one digit or none; single letters are characters already.
         words_seen = [word for word in seen if len(word) > 1 and word.isalpha()]
         repeated = [word for word in words_seen if seen[word] > 1]
-        counts = (int(words / share / sides), len(characters), len(repeated))
+        counts = (words // sides, len(characters), len(repeated))
         return cls(pairs, *counts, sides)
 
     def vocabulary(self, wanted, data):
@@ -179,6 +185,8 @@ def settings_for(size, begun=None, validated=True, **given):
     if "preset" in given:  # it keeps its sizes
         rule = {name: rule[name] for name in rule if name not in SIZES[:-1]}
     why = rule.pop("why")
+    if given.get("dtype") == "mixed_float16":  # nothing accumulates in it
+        rule.pop("gradient_accumulation", None)
     fields = rule | given
     size_name = fields.get("preset")
     kind = CausalLMConfig if is_text else TransformerConfig

@@ -27,8 +27,9 @@ class FusedLoss:
 
     It is `LabelSmoothedCrossEntropy`, or `RDropCrossEntropy`, and the metrics of those
     logits z `(B, T, V)`, in one pass: some positions' logits at a time become the sums
-    and the gradient, and are forgotten. Under R-Drop the loss is also NaN where two
-    rows that should be one have other weights.
+    and the gradient, and are forgotten. Where several logits are the highest, as may be
+    in half precision, each of them counts as right. Under R-Drop the loss is also NaN
+    where two rows that should be one have other weights.
 
     Args:
         loss: one of these two, whose reduction is "sum".

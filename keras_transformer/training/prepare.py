@@ -90,6 +90,7 @@ def begin(
     filters = data or DataConfig()
     is_validated = valid is not None
     if not is_text:
+        check_tags(corpus, filters)
         corpus = clean_pairs(corpus, config=filters)
         if valid is not None:
             check_sides(corpus, valid)
@@ -118,6 +119,14 @@ def begin(
         run = prepare(aside, corpus, valid, config, begun)
         warn_of_plan(run, begun)
         held.enter_context(locked(aside))  # under its new name, too
+
+
+def check_tags(corpus, filters):
+    """Raise a `ValueError` for a tag that is markup, which only one side would have."""
+    markup = Markup.of(filters)
+    for tag in corpus.tags if markup else ():
+        must = "be no markup, which the model copies"
+        expect(not markup.marks_in(tag), "tags", must, tag)
 
 
 def check_model(model, data, training):

@@ -75,7 +75,6 @@ RULES = {
         preset="big",
         vocab_size=32_000,
         max_updates=300_000,
-        average_last=20,
     ),
 }
 FINE_TUNING = dict(

@@ -60,7 +60,8 @@ def train(
 
     After every epoch the model is validated, and saved if it is the best so far; at the
     end the mean of the last epochs' weights is validated too, and saved if it is better
-    still. Without validation pairs that mean is saved in any case, as in the paper.
+    still. Without validation pairs that mean is saved in any case, as in the paper, but
+    of no more than a quarter of the epochs.
 
     Checkpoints are written as `training` says, and when SIGINT or SIGTERM asks to
     leave. A run that was ended at any moment goes on with `resume=True`, and on the
@@ -272,16 +273,19 @@ def fit_epochs(model, session, callbacks):
 def save_mean(model, session, bleu):
     """Save the mean of the last epochs' weights if it is better than the best epoch.
 
-    Without validation pairs nothing can tell, and it is saved, as the last epoch is
-    where `average_last` is 1.
+    Without validation pairs nothing can tell, and it is saved: that of a quarter of the
+    epochs at most, and the last one alone where that is less than two.
     """
     with session.distribution.main_process_first():
         pass  # all that process 0 wrote is there
-    paths = EpochWeights(session).paths()
-    session.distribution.must_agree("epochs' weights", len(paths))
     is_validated = session.held_out is not None
-    least = 2 if is_validated else min(2, session.training.average_last)
-    if len(paths) < least:
+    count = session.training.average_last
+    if not is_validated:
+        # Nothing would tell that the first epochs make it worse.
+        count = min(count, max(1, len(session.progress.scores) // 4))
+    paths = EpochWeights(session).paths(count)
+    session.distribution.must_agree("epochs' weights", len(paths))
+    if len(paths) < (2 if is_validated else min(2, count)):
         return
     checkpoints = (load_arrays(path)[0]["model"] for path in paths)
     model.set_weights(average_weights(checkpoints))

@@ -5,7 +5,7 @@ from browser import chromium
 from serving import started
 
 from keras_transformer.app import page as app
-from keras_transformer.app.languages import fields
+from keras_transformer.app.languages import fields, made_for
 
 TEXT = "a man"
 
@@ -37,6 +37,14 @@ def test_what_can_be_chosen(known, codes, chosen):
     for field in found:
         if field.visible:
             assert sorted(code for _, code in field.choices) == sorted(known)
+
+
+def test_languages_that_no_run_names_are_the_tokenizers(imported):
+    """So of a run that was made of a preset which was fine-tuned since."""
+    source, target = imported.tokenizers
+    assert made_for(source, target, app.NAMES) == ["en", "de"]
+    assert made_for(source, target, ("fr", "eng_Latn")) == ["fr", "de"]
+    assert source.with_languages("", "fr").source_prefix == source.source_prefix
 
 
 def test_a_language_is_chosen_in_a_browser(imported):

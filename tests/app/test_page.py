@@ -19,6 +19,7 @@ from keras_transformer.app import page as app
 from keras_transformer.app.site import POLICY
 from keras_transformer.cli import main as cli
 from keras_transformer.decoding.base_translator import BaseTranslator, Hypothesis
+from keras_transformer.text.markup import Markup
 
 
 @pytest.fixture(scope="module")
@@ -153,9 +154,22 @@ class Plain(BaseTranslator):
         return [[Hypothesis("ein Mann", -0.5, (5,))] for _ in texts]
 
 
+def test_a_run_that_copies_markup_has_no_links(run, translator, monkeypatch):
+    shown = app.Shown(translator, "a man", translator.hypotheses(["a man"])[0])
+    monkeypatch.setattr(translator, "markup", Markup(("printf",)))
+    _, words, table = app.Answers(translator).choose(shown, 0, "cross", 1, "1")
+    assert "Translation" in words and "button" not in words and "<table" in table
+    opened = app.Run.open(run)
+    monkeypatch.setattr(opened.tokenizers[0], "markup", translator.markup)
+    assert app.examples(opened) == []
+
+
 def test_without_attention_there_is_none_to_choose(translator):
     sides = (translator.source_tokenizer, translator.target_tokenizer)
-    answers = app.Answers(Plain(*sides, translator.config))
+    plain = Plain(*sides, translator.config)
+    with pytest.raises(ValueError, match="alignments must be absent with a runtime"):
+        next(plain.stream(["a man"], alignments=True))
+    answers = app.Answers(plain)
     rows, panel, shown, words, table = answers.translate(
         "a man", "", "", "cross", 1, "1"
     )
@@ -223,7 +237,8 @@ def test_an_export_is_served_with_its_runtime(run, translator, monkeypatch):
     monkeypatch.setattr(app, "page_server", lambda application: Server())
     flags = ["--runtime", "ctranslate2", "--port", str(free_port())]
     assert cli.main(["app", str(run), *flags]) == 0
-    assert asked == [(str(run), {"beam": 4, "n_best": 4})] and len(served) == 1
+    search = {"search": "beam", "beam": 4, "n_best": 4}
+    assert asked == [(str(run), search)] and len(served) == 1
 
 
 def test_the_command_serves_until_interrupted(run, capsys, monkeypatch):

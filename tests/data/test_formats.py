@@ -270,6 +270,15 @@ def test_a_folder_of_all(tmp_path):
     assert list(read_pairs(files, **EN_ES)) == PAIRS * 2
 
 
+def test_one_of_two_languages_may_be_a_rare_one(tmp_path):
+    files = [tmp_path / name for name in ("a.hsb", "a.de", "b.png", "b.svg")]
+    for number, path in enumerate(files):
+        write(path, side(number % 2))
+    pairs = read_pairs(tmp_path, target_language="de")
+    assert list(pairs) == PAIRS and skipped(pairs)["other files"] == 2
+    assert list(read_pairs(files[:2], target_language="de")) == PAIRS
+
+
 def test_several_files_a_side(tmp_path):
     source = [write(tmp_path / f"{n}.x", side(0)) for n in range(2)]
     target = [write(tmp_path / f"{n}.y", side(1)) for n in range(2)]

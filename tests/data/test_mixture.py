@@ -4,6 +4,8 @@ import collections
 
 import pytest
 
+from keras_transformer import train
+from keras_transformer.config import DataConfig
 from keras_transformer.data.corpus import clean_pairs
 from keras_transformer.data.mixture import mix_pairs
 
@@ -51,6 +53,17 @@ def test_filters_see_each_corpus_without_its_tag():
     assert report.dropped == {"drop_copies": 1, "drop_duplicates": 1}
     assert report.summary.endswith("1 drop_duplicates; 6 by their weights")
     assert clean_pairs(NATURAL).report.mixed is None
+
+
+def test_a_tag_that_is_markup_is_refused(tmp_path):
+    """Its pairs would have other markup on each side, and be left out."""
+    mixture = mix_pairs([NATURAL], tags=["<BT>"])
+    message = "tags must be no markup, which the model copies; received '<BT>'"
+    for corpus in (mixture, clean_pairs(mixture)):
+        how = dict(pairs=corpus, valid_pairs=NATURAL, data=DataConfig(markup="html"))
+        with pytest.raises(ValueError, match=message):
+            train(tmp_path / "run", **how)
+    assert not (tmp_path / "run").exists()
 
 
 def test_files_and_languages(tmp_path):

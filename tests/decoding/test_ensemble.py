@@ -73,6 +73,9 @@ def test_a_run_twice_translates_as_it_does_alone(trained):
     for asks in (both.attention, lambda text: both.alignments([text], [text])):
         with pytest.raises(ValueError, match=message):
             asks(TEXTS[0])
+    both._search = None  # it is not begun
+    with pytest.raises(ValueError, match=message):
+        next(both.stream(TEXTS, alignments=True))
 
 
 @marked(ON_TORCH)

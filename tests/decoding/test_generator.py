@@ -114,13 +114,15 @@ def test_no_words_of_the_prompt_are_repeated(model, tokenizer, search):
     limited = dataclasses.replace(SEARCHES[search], **limits)
     generator = Generator(model, tokenizer, limited)
     prompts = ["a horse runs", "a"]
-    together = generator.hypotheses(prompts)
-    for prompt, found in zip(prompts, together):
-        (alone,) = generator.hypotheses([prompt])
-        assert [one.ids for one in found] == [one.ids for one in alone]
-        (asked,) = tokenizer.encode([prompt])
-        for one in found:
-            assert len({*one.ids}) == len(one.ids) and not {*one.ids} & {*asked}
+    for begin in (tokenizer.prompt_prefix, ()):  # GPT-2's has none
+        generator.begin = begin
+        together = generator.hypotheses(prompts)
+        for prompt, found in zip(prompts, together):
+            (alone,) = generator.hypotheses([prompt])
+            assert [one.ids for one in found] == [one.ids for one in alone]
+            (asked,) = tokenizer.encode([prompt])
+            for one in found:
+                assert len({*one.ids}) == len(one.ids) and not {*one.ids} & {*asked}
 
 
 @marked(ON_TORCH)

@@ -37,7 +37,8 @@ def fits(tokens, terms):
 class Spelled:
     """A tokenizer of these pieces, with Ġ for a space before them."""
 
-    def __init__(self, *pieces):
+    def __init__(self, *pieces, marks_word_ends=False):
+        self.marks_word_ends = marks_word_ends
         self.pieces = pieces
         self.vocab_size = len(pieces)
 
@@ -57,7 +58,8 @@ def test_what_goes_on_with_a_word_is_told_by_its_text():
 def test_a_glossary_is_refused_where_a_term_may_begin_within_a_word():
     message = "glossary must be absent with a tokenizer that marks where words end"
     with pytest.raises(ValueError, match=message):
-        WantedTerms.of({"dog": "Hund"}, Spelled("Hund</w>"), DecodingConfig())
+        tokenizer = Spelled("Hund</w>", marks_word_ends=True)
+        WantedTerms.of({"dog": "Hund"}, tokenizer, DecodingConfig())
 
 
 TERMS = [

@@ -104,6 +104,10 @@ def test_what_looks_like_markup_is_escaped(tmp_path, said, written):
         "--go  |go|\n-o go, --out=go  |go|\n\n:param go: |go|\n",
         ".. unknown:: go\n\n::\n\n  go\n\n.. topic:: |go|\n\n   |go|\n",
         ".. sidebar:: |go|\n\n   |go| _`go` |go|\n\n|go| `go`_\n",
+        # No line is known of these.
+        ".. class:: go\n\n   |go|\n\n   .. rubric:: |go|\n\n   |go|\n",
+        ".. note::\n\n   |go|\n\n   |go|\n\n   .. rubric:: |go|\n\n   |go|\n",
+        "* |go|\n\n  |go|\n\n  |go|\n\n  .. rubric:: |go|\n\n  |go|\n",
     ],
 )
 def test_a_text_is_not_the_same_words_before_it(tmp_path, text):

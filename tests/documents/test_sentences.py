@@ -24,7 +24,7 @@ from keras_transformer.documents.sentences import (  # noqa: E402
         ("en", "In a.B. See", [(3, 7)], ["In", "See"]),
         ("en", "Mail me@x.org or https://x.org/A. Bye", [], ["Mail", "or", "Bye"]),
         ("de", "Das gilt z. B. hier. Ja.", [], ["Das gilt z. B. hier.", "Ja."]),
-        ("ja_XX", "犬。猫。", [], ["犬。", "猫。"]),
+        ("ja_XX", "犬。猫!鳥?はい", [], ["犬。", "猫!", "鳥?", "はい"]),
         ("en", "Say ``a. B`` now. Ok", [], ["Say ``a. B`` now.", "Ok"]),
         ("xx", "42, 43. One.", [], ["One."]),
         ("en", "A .so or .NET 4. An .env", [], ["A .so or .NET 4.", "An .env"]),

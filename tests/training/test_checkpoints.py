@@ -27,16 +27,16 @@ def test_the_last_and_the_best_weights_are_kept(tmp_path):
     kept = sorted((tmp_path / "checkpoints").iterdir())
     numbers = [path.name[:10] for path in kept]
     assert numbers == ["epoch-0001", "epoch-0003", "epoch-0004", "epoch-0005"]
-    found = [load_arrays(path)[0]["model"][0].item() for path in weights.paths()]
+    found = [load_arrays(path)[0]["model"][0].item() for path in weights.paths(2)]
     assert found == [3.0, 4.0]
     kept[-1].write_bytes(b"")
     with pytest.warns(
         UserWarning, match="left out of the mean: epoch-0005.* is damaged"
     ):
-        assert weights.paths() == kept[-2:-1]
+        assert weights.paths(2) == kept[-2:-1]
     kept[-1].unlink()
     with pytest.warns(UserWarning, match="mean: epoch-0005.* is missing"):
-        assert weights.paths() == kept[-2:-1]
+        assert weights.paths(2) == kept[-2:-1]
 
 
 def make(run, **options):
@@ -155,13 +155,20 @@ def test_when_checkpoints_are_written(tmp_path, options, expected):
     assert again.session.progress == progress
 
 
-def test_without_validation_the_last_epoch_is_its_own_mean(tmp_path):
-    shared = session(tmp_path, average_last=1)
-    for epoch, score in enumerate([1.0, 2.0]):
+@pytest.mark.parametrize(
+    "average_last, epochs, mean", [(1, 2, 1), (5, 7, 6), (5, 8, 6.5)]
+)
+def test_without_validation_the_mean_is_of_the_last_epochs(
+    tmp_path, average_last, epochs, mean
+):
+    shared = session(tmp_path, average_last=average_last)
+    for epoch in range(epochs):
+        score = float(epoch)
+        shared.progress.scores.append(score)
         for callback in (KeepBest(shared), EpochWeights(shared)):
             callback.set_model(model_of(epoch))
             callback.on_epoch_end(epoch, {"nats": score})
     model = model_of(9.0)
     save_mean(model, shared, None)
     saved = keras.models.load_model(tmp_path / "model.keras")
-    assert saved.get_weights()[0].item() == model.get_weights()[0].item() == 1.0
+    assert saved.get_weights()[0].item() == model.get_weights()[0].item() == mean

@@ -24,6 +24,7 @@ from keras_transformer.data.examples import captions
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.runs.run import RunConfig
 from keras_transformer.text.tokenizer import Tokenizer
+from keras_transformer.training import fitted as fitting
 from keras_transformer.training.fitted import CorpusSize, fitted_settings, settings_for
 from keras_transformer.training.rules import FINE_TUNING, RULES
 
@@ -52,6 +53,16 @@ def test_the_size_of_a_corpus(tmp_path):
     assert (size.pairs, size.words) == (2, 6)
     assert size.repeated == 2  # man, 我有
     assert size.characters == len({*"".join(source + target).replace("e\u0301", "é")})
+
+
+def test_words_are_those_of_the_whole_corpus(monkeypatch):
+    """Whichever of two corpora comes first."""
+    monkeypatch.setattr(fitting, "SAMPLE", 20)
+    short = [("a man", "ein Mann")] * 500
+    long = [("a man on a big red bike " * 5, "ein Mann " * 10)] * 500
+    for corpus in (short + long, long + short):
+        found = CorpusSize.of(corpus).words
+        assert found == pytest.approx(500 * (2 + 27.5), rel=0.05)
 
 
 def test_the_rule_is_what_was_measured_on_multi30k():

@@ -114,6 +114,7 @@ class CheckpointTokenizer:
     kind = None  # what kind.json calls it
     needs = ()  # the names of its files
     markup = None  # no symbols for it
+    marks_word_ends = False  # and not where they begin
 
     def __init__(self, vocabulary, models, **options):
         self.vocabulary = vocabulary
@@ -159,10 +160,13 @@ class CheckpointTokenizer:
         return {} if is_fixed else self.language_ids
 
     def in_language(self, ids, code):
-        """Ids around a sentence, with that language in place of any other."""
+        """Ids around a sentence, with that language, if known, for any other."""
         known = self.language_ids
         hidden = known.values()
-        return tuple(known[code] if number in hidden else number for number in ids)
+        new = known.get(code)
+        if new is None:
+            return tuple(ids)
+        return tuple(new if number in hidden else number for number in ids)
 
     def with_languages(self, source, target):
         """The tokenizer for other languages, given by their codes."""

@@ -35,6 +35,7 @@ class FsmtTokenizer(CheckpointTokenizer):
     """
 
     kind = "fsmt"
+    marks_word_ends = True
     needs = ("merges.txt",)
 
     def __init__(self, vocabulary, models, language="en"):
