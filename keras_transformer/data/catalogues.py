@@ -56,7 +56,8 @@ def po_blocks(path, name):
 
 def charset_of(block):
     """The encoding that a header says; what was recoded is UTF-8 whatever it says."""
-    found = CHARSET.search(b"".join(ln for ln in block if not ln.startswith(b"#")))
+    entry = [line for line in block if not line.startswith(b"#")]
+    found = CHARSET.search(b"".join(entry))
     charset = found[1].decode() if found else "utf-8"
     return "utf-8" if charset == "CHARSET" or charset[:3].lower() == "utf" else charset
 

@@ -162,9 +162,8 @@ class OpenElements:
     def __init__(self):
         self.names = []
         self.kept = []  # of each, if nothing inside of it is translated
-        self.counts = (
-            collections.Counter()
-        )  # of the names: a stray end tag costs little
+        # How many of each name: an end tag that ends nothing costs little.
+        self.counts = collections.Counter()
 
     @property
     def is_kept(self):

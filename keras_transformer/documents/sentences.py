@@ -5,6 +5,7 @@ import re
 import warnings
 
 from ..data.reading import primary
+from ..text.glossary import UNSPACED, script_of
 from .document import spans
 
 with warnings.catch_warnings():  # of Python 3.12 about its regular expressions
@@ -75,8 +76,8 @@ def begins_of(text, splitter):
     """
     for span in splitter.segment(text):
         before = text[span.start - 1 : span.start]
-        around = text[span.start - 1 : span.start + 1]
-        if before.isspace() or not around.isascii():
+        has_no_spaces = script_of(text[span.start]) in UNSPACED
+        if before.isspace() or not before.isascii() or has_no_spaces:
             yield span.start
 
 

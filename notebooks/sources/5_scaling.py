@@ -49,7 +49,7 @@ from keras_transformer import (
     preset,
 )
 
-sys.path.append(str(Path(keras_transformer.__file__).parents[1]))
+sys.path.insert(0, str(Path(keras_transformer.__file__).parents[1]))
 from benchmarks import formulas, planning
 
 logging.getLogger("tensorflow").setLevel("ERROR")

@@ -112,7 +112,8 @@ import jax, matplotlib, pandas
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
-@pytest.mark.parametrize("is_used", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_used", [False, True])
 def test_tensorflow_beside_another_backend_says_nothing(is_used, tmp_path):
     code = f"""
 import sys

@@ -25,7 +25,7 @@ class Cell(NamedTuple):
 TWO = [[0, 2, 1], [1, 2, 1]]
 CELLS = {
     "tensorflow: two devices": Cell(
-        "tensorflow", 1, 2, "data", 0, [[0, 1, 2]], "sgd", "adam mixed regularised"
+        "tensorflow", 1, 2, "data", 0, [[0, 1, 2]], "", "sgd adam mixed regularised"
     ),
     "tensorflow: two processes": Cell(
         "tensorflow", 2, 1, "auto", 0, TWO, "accumulated", "sgd mixed half regularised"

@@ -111,7 +111,7 @@ def refused(format, run, out, **search):
     "format, spoil",
     [
         pytest.param("onnx", spoiled_kernel, marks=pytest.mark.slow),
-        ("onnx", nan_embedding),
+        pytest.param("onnx", nan_embedding, marks=pytest.mark.slow),
         pytest.param("saved_model", spoiled_kernel, marks=pytest.mark.slow),
     ],
 )
