@@ -66,11 +66,9 @@ def pairs_in(paths, reading, named=str, is_unpacked=False):
     for stem, found in texts.items():
         languages = reading.languages_among(found)
         others = len(found) - len(languages)
-        if len(languages) < 2:
-            others = len(found)
         if others:
             reading.skipped["other files"] += others
-        if len(languages) < 2:
+        if not languages:
             continue
         places = reading.places(languages, named(stem))
         if places is not None:

@@ -153,12 +153,15 @@ class Reading:
         return any(asked and speaks(code, asked) for asked in self.languages)
 
     def languages_among(self, codes):
-        """Which endings of text files of one name are languages, as of no logo.png.
+        """Which endings of text files of one name are languages, two or more or none.
 
-        One of a pair may be a language that is not among `CODES`.
+        One of a pair may be a language that is not among `CODES`; logo.png and logo.svg
+        have none.
         """
         known = [c for c in codes if primary(c) in CODES or self.asks_for(c)]
-        return list(codes) if known and len(codes) == 2 else known
+        if known and len(codes) == 2:
+            return list(codes)
+        return known if len(known) > 1 else []
 
     def rows(self, rows, name):
         """The pairs of an iterable of rows, which are dicts."""

@@ -50,6 +50,8 @@ class BaseTranslator:
             without end.
     """
 
+    has_terms = False  # of a glossary
+
     def __init__(self, source_tokenizer, target_tokenizer, config, positions=None):
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
@@ -58,7 +60,6 @@ class BaseTranslator:
         self.markup = source_tokenizer.markup
         self._limit = float("inf") if positions is None else positions
         self._longest = min(config.longest_source, self._limit)
-        self.has_terms = False  # of a glossary
 
     def __call__(self, texts):
         """The best translation of a sentence, or a list of those of several."""

@@ -109,14 +109,14 @@ class Known:
 
     def __init__(self, model):
         self._model = model
-        self._variables = model.variables
+        self.variables = model.variables
 
     def are_others(self):
         """Whether it has others now."""
-        before = self._variables
+        before = self.variables
         # Kept, so that no other variable gets the `id` of one.
-        self._variables = self._model.variables
-        return [*map(id, before)] != [*map(id, self._variables)]
+        self.variables = self._model.variables
+        return [*map(id, before)] != [*map(id, self.variables)]
 
 
 def rows_of(arrays):

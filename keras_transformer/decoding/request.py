@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..config import expect
 from ..text.markup import MOST, counts_of
 
 
@@ -22,6 +23,12 @@ class Request:
     source: list
     forced: list
     terms: list
+
+
+def check_fits(name, count, room, text):
+    """Raise a `ValueError` where a translation has no room for what it must have."""
+    must = f"fit in the {room} tokens that extra_length leaves a translation"
+    expect(count <= room, name, must, text)
 
 
 def copied_of(texts, rows, is_marked):

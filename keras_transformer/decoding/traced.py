@@ -52,7 +52,7 @@ class Traced:
 
     def values(self):
         """Those of the model's variables: the first inputs of every graph."""
-        return [variable.value for variable in self._model.variables]
+        return [variable.value for variable in self._known.variables]
 
     def graph_for(self, *arrays):
         """The `Graph` for arrays of these shapes; None while they are too rare."""

@@ -23,7 +23,7 @@ from .coverage import ranked
 from .ensemble import check_is_one, model_of
 from .log_probs import best_of, seeds_of
 from .pair_reader import PairReader
-from .request import Request, copied_of
+from .request import Request, check_fits, copied_of
 from .searcher import Searcher
 from .translation_search import TranslationSearch
 from .wanted_terms import WantedTerms, as_array, by_shape, check_room, places_of
@@ -88,8 +88,8 @@ class Translator(BaseTranslator):
         first_copied = source_tokenizer.first_symbol if self.markup else 0
         given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
-        if glossary is not None:
-            self.has_terms = True
+        self.has_terms = glossary is not None
+        if self.has_terms:
             self._terms = WantedTerms.of(glossary, target_tokenizer, config)
             given["is_inner"] = self._terms.is_inner
 
@@ -257,11 +257,7 @@ class Translator(BaseTranslator):
             encoded = self.target_tokenizer.encode(prefixes)
             forced = [[*self._prefix, *ids] for ids in encoded]
             for source, ids, prefix in zip(sources, forced, prefixes, strict=True):
-                room = self._most(source) - 1
-                must = (
-                    f"fit in the {room} tokens that extra_length leaves a translation"
-                )
-                expect(len(ids) <= room, "prefixes", must, prefix)
+                check_fits("prefixes", len(ids), self._most(source) - 1, prefix)
         terms = [[] for _ in texts]
         if self._terms is not None:
             terms = [self._terms.in_sentence(text) for text in texts]

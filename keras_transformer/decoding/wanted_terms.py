@@ -7,6 +7,7 @@ import numpy as np
 from ..config import expect
 from ..text.glossary import Glossary, is_of_word
 from ..text.special_tokens import NO_TOKEN
+from .request import check_fits
 
 
 class WantedTerms:
@@ -89,8 +90,7 @@ def check_room(sentences, room, prefixes, texts):
     for terms, most, prefix, text in zip(sentences, room, prefixes, texts):
         left = int(most) - len(prefix)
         fewest = sum(min(map(len, ways)) for ways in terms)
-        must = f"fit in the {left} tokens that extra_length leaves a translation"
-        expect(fewest <= left, "the terms of glossary", must, text)
+        check_fits("the terms of glossary", fewest, left, text)
 
 
 def as_array(sentences, rows, shape):
