@@ -34,6 +34,12 @@ def check_only(config, names):
             expect(counts, field.name, must, getattr(config, field.name))
 
 
+def expect_kind(name, value, kind, when=""):
+    """Raise a `ValueError` unless a value is of a class; its own class is received."""
+    found = type(value).__name__
+    expect(isinstance(value, kind), name, f"be a {kind.__name__}{when}", found)
+
+
 def one_of(name, value, known):
     """The value, if it is among those known; a `ValueError` otherwise."""
     expect(value in list(known), name, f"be one of {', '.join(known)}", value)

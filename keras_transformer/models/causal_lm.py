@@ -2,7 +2,7 @@
 
 import keras
 
-from ..config import CausalLMConfig, expect
+from ..config import CausalLMConfig, expect_kind
 from .configured_model import ConfiguredModel
 from .decoder import Decoder
 
@@ -38,9 +38,7 @@ class CausalLM(ConfiguredModel):
     """
 
     def __init__(self, config, dtype=None, name="causal_lm", **kwargs):
-        kind = type(config).__name__
-        is_right = isinstance(config, CausalLMConfig)
-        expect(is_right, "config", "be a CausalLMConfig", kind)
+        expect_kind("config", config, CausalLMConfig)
         layer = Decoder(config, dtype=dtype, name="decoder")
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
         inputs = dict(inputs=token_ids, outputs=layer(token_ids))

@@ -2,7 +2,7 @@
 
 import keras
 
-from ..config import TransformerConfig, expect
+from ..config import TransformerConfig, expect_kind
 from ..layers.masks import padding_mask
 from .configured_model import ConfiguredModel
 from .decoder import Decoder
@@ -20,9 +20,7 @@ class EncoderDecoder(ConfiguredLayer):
     """
 
     def __init__(self, config, **kwargs):
-        kind = type(config).__name__
-        is_right = isinstance(config, TransformerConfig)
-        expect(is_right, "config", "be a TransformerConfig", kind)
+        expect_kind("config", config, TransformerConfig)
         super().__init__(config, **kwargs)
         options = self.handed_on
         source_embedding = make_embedding(config, "source", **options)

@@ -1,6 +1,13 @@
 """What `train` is given, checked by kind."""
 
-from ..config import CausalLMConfig, DataConfig, TrainingConfig, expect, preset
+from ..config import (
+    CausalLMConfig,
+    DataConfig,
+    TrainingConfig,
+    expect,
+    expect_kind,
+    preset,
+)
 from ..data.pairs import read_pairs
 
 PAIRS = (
@@ -18,17 +25,13 @@ def settings_given(kind, model, data, training):
     if isinstance(model, str):
         model = preset(model, kind)
     when = " with text" if kind is CausalLMConfig else " without text"
-    check_kind("model", model, kind, when)
-    check_kind("data", data, DataConfig)
-    check_kind("training", training, TrainingConfig)
+    if model is not None:
+        expect_kind("model", model, kind, when)
+    if data is not None:
+        expect_kind("data", data, DataConfig)
+    if training is not None:
+        expect_kind("training", training, TrainingConfig)
     return model, data, training
-
-
-def check_kind(name, value, kind, when=""):
-    """Raise a `ValueError` unless a value is absent or of a class."""
-    is_right = value is None or isinstance(value, kind)
-    what = f"be a {kind.__name__}{when}"
-    expect(is_right, name, what, type(value).__name__)
 
 
 def corpora_given(is_text, given, text, valid_text):
