@@ -99,7 +99,9 @@ class Graph:
     """
 
     def __init__(self, graph, result):
-        self._forward = with_constants(graph).forward
+        constants = with_constants(graph)
+        write_in_place(graph)
+        self._forward = torch.fx.GraphModule(constants, graph).forward
         self._structure = tree.map_structure(type, result)
 
     def __call__(self, *inputs):
@@ -189,7 +191,7 @@ class Recorder(TorchFunctionMode):
 
 
 def with_constants(graph):
-    """A module of a graph in which all is computed that depends on no input."""
+    """Computes all in a graph that depends on no input: a module that holds it."""
     values = {}
     module = torch.nn.Module()
     for node in list(graph.nodes):
@@ -198,13 +200,14 @@ def with_constants(graph):
             value = computed(node, values)
             values[node] = value
             if isinstance(value, torch.Tensor):
-                setattr(module, node.name, value)
+                name = f"constant_{node.name}"  # a module has a method `to`
+                setattr(module, name, value)
                 with graph.inserting_before(node):
-                    constant = graph.get_attr(node.name)
+                    constant = graph.get_attr(name)
                 node.replace_all_uses_with(constant)
                 values[constant] = value
     graph.eliminate_dead_code()
-    return torch.fx.GraphModule(module, graph)
+    return module
 
 
 def computed(node, values):
@@ -214,6 +217,24 @@ def computed(node, values):
     if node.op == "call_method":
         return getattr(args[0], node.target)(*args[1:], **kwargs)
     return node.target(*args, **kwargs)
+
+
+# Methods that change nothing but a tensor's shape.
+VIEWS = ("reshape", "squeeze")
+
+
+def write_in_place(graph):
+    """Lets a graph write into rows of a tensor where it has copied them for that.
+
+    A search reorders its caches and then writes into them: one copy is enough.
+    """
+    for node in graph.find_nodes(op="call_method", target="index_copy"):
+        whole = node.args[0]
+        while whole.target in VIEWS and len(whole.users) == 1:
+            whole = whole.args[0]
+        is_copy = whole.target is torch.index_select
+        if is_copy and len(whole.users) == 1:
+            node.target = "index_copy_"
 
 
 def pace(device):

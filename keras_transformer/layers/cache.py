@@ -3,12 +3,11 @@
 from keras import ops
 
 from ..config import expect
+from .kernels import put
 
 
 def write(cache, new, index):
     """Puts the keys and values of T new positions into a cache, from `index` on.
-
-    By `where` and not by a slice update: every export can express it.
 
     Args:
         cache: keys and values `(B, G, L, H)`.
@@ -25,9 +24,4 @@ def write(cache, new, index):
         has_room = 0 <= index <= places - length
         what = f"have room for {length} positions in a cache of {places}"
         expect(has_room, "index", what, index)
-    place_L = ops.arange(places) - index
-    here_L1 = ops.expand_dims(ops.logical_and(place_L >= 0, place_L < length), 1)
-    if length > 1:
-        rows_L = ops.clip(place_L, 0, length - 1)
-        new = tuple(ops.take(fresh, rows_L, axis=2) for fresh in new)
-    return tuple(ops.where(here_L1, fresh, old) for fresh, old in zip(new, cache))
+    return tuple(put(old, fresh, index) for old, fresh in zip(cache, new))

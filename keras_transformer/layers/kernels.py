@@ -32,6 +32,24 @@ def has_fast_kernel(query_BTNH, keys):
     return backend != "tensorflow"
 
 
+def put(cache_RGLH, new_RGTH, index):
+    """The cache, with new positions from `index` on.
+
+    PyTorch copies it faster than it chooses. Elsewhere the choice becomes one pass with
+    what reorders the rows before it, and every export can express it.
+    """
+    length = new_RGTH.shape[2]
+    if keras.backend.backend() == "torch":
+        place_T = ops.cast(ops.arange(length) + index, "int64")
+        return cache_RGLH.index_copy(2, place_T, new_RGTH)
+    place_L = ops.arange(ops.shape(cache_RGLH)[2]) - index
+    here_L1 = ops.expand_dims(ops.logical_and(place_L >= 0, place_L < length), 1)
+    if length > 1:
+        rows_L = ops.clip(place_L, 0, length - 1)
+        new_RGTH = ops.take(new_RGTH, rows_L, axis=2)
+    return ops.where(here_L1, new_RGTH, cache_RGLH)
+
+
 def shared_matmul(x_BNTK, y_BGKM):
     """The product, where each of y's G heads serves N / G consecutive heads of x."""
     heads = x_BNTK.shape[1]

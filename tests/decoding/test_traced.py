@@ -14,6 +14,7 @@ from test_threads import in_threads
 from keras_transformer.config import CausalLMConfig, DecodingConfig
 from keras_transformer.decoding.generator import Generator
 from keras_transformer.decoding.translator import Translator
+from keras_transformer.layers import kernels
 from keras_transformer.models.causal_lm import CausalLM
 from keras_transformer.text.markup import Markup
 from keras_transformer.text.tokenizer import Tokenizer
@@ -242,6 +243,49 @@ def test_a_variable_beside_a_tensor(monkeypatch):
         assert graph(ops.zeros(2)).tolist() == [3, 5]
     bias.assign([7.0, 9.0])
     assert graph(ops.zeros(2)).tolist() == [7, 9]
+
+
+@pytest.mark.parametrize("rows", [[1, 0, 1], [1]])
+def test_a_copy_is_written_into_in_place(rows, monkeypatch):
+    """What a search does to its caches, without a second copy."""
+
+    def reordered(x, rows, new):
+        return kernels.put(ops.take(x, rows, axis=0), new, 1)
+
+    graph = graph_of(reordered, monkeypatch)
+    x = ops.reshape(ops.arange(8.0), (2, 1, 2, 2))
+    given = (x, ops.convert_to_tensor(rows), 9 * ops.ones((len(rows), 1, 1, 2)))
+    found = graph(*given).tolist()
+    assert found == [[[x[row, 0, 0].tolist(), [9, 9]]] for row in rows]
+    assert x.tolist() == [[[[0, 1], [2, 3]]], [[[4, 5], [6, 7]]]]
+    assert "index_copy_" in called(graph, *given)
+
+
+def test_what_is_read_once_more_is_not_written_into(monkeypatch):
+    def reads_the_copy(x):
+        copy = ops.take(x, ops.arange(2), axis=0)
+        return kernels.put(copy, x[:, :, :1] * 0, 1), copy
+
+    def writes_into_its_argument(x):
+        return kernels.put(x, x[:, :, :1] * 0, 1), x
+
+    def writes_into_a_constant(x):
+        copy = ops.take(ops.ones((2, 1, 2, 1)), ops.arange(2), axis=0)
+        return kernels.put(copy, x[:, :, :1], 1), x
+
+    ones = ops.ones((2, 1, 2, 1))
+    for function in (reads_the_copy, writes_into_its_argument, writes_into_a_constant):
+        graph = graph_of(function, monkeypatch)
+        for x in (ones, 3 * ones):
+            expected = [own.tolist() for own in function(x)]
+            assert [own.tolist() for own in graph(x)] == expected
+        assert "index_copy_" not in called(graph, ones)
+
+
+def called(graph, *arrays):
+    """The names of the methods that are called for such arrays."""
+    code = graph.graph_for(*arrays)._forward.__self__.graph
+    return [node.target for node in code.nodes if node.op == "call_method"]
 
 
 def test_no_value_becomes_a_part_of_a_graph(monkeypatch):
