@@ -8,6 +8,7 @@ from keras import ops
 from keras.dtype_policies import DTypePolicyMap
 
 from ..config import Table, check_first_position, check_width, expect, one_of
+from .kernels import are_few_vectors, matrix_first
 from .masks import positions_of
 from .transformer_layer import TransformerLayer, shared_config
 
@@ -171,7 +172,19 @@ class PositionalEmbedding(TransformerLayer):
 
     def project(self, x):
         """The logits `(B, T, V)`, float32, of decoder outputs `(B, T, D)`."""
-        return ops.cast(self.token_embedding(x, reverse=True), "float32")
+        tokens = self.token_embedding
+        if not (self.has_plain_projection and are_few_vectors(x)):
+            return ops.cast(tokens(x, reverse=True), "float32")
+        dtype = tokens.reverse_dtype or tokens.compute_dtype
+        matrix = ops.cast(ops.convert_to_tensor(tokens.embeddings), dtype)
+        return ops.cast(matrix_first(ops.cast(x, dtype), matrix), "float32")
+
+    @property
+    def has_plain_projection(self):
+        """Whether logits are the product with E, and with nothing else."""
+        tokens = self.token_embedding
+        is_capped = tokens.logit_soft_cap is not None
+        return tokens.quantization_mode is None and tokens.tie_weights and not is_capped
 
     def compute_mask(self, ids, previous_mask=None):
         return ops.not_equal(ids, 0) if self.mask_zero else previous_mask

@@ -186,8 +186,9 @@ class Decoder(Stack):
     @property
     def has_plain_projection(self):
         """Whether logits are a product with what `projection` gives: no integers."""
-        layer = self.output_projection or self.embedding.token_embedding
-        return layer.quantization_mode is None
+        if self.output_projection is None:
+            return self.embedding.has_plain_projection
+        return self.output_projection.quantization_mode is None
 
     def projection(self):
         """What makes logits of states: the matrix `(V, D)`; the bias `(V,)` or None."""

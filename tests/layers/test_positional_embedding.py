@@ -233,6 +233,31 @@ def test_errors(arguments, message):
         PositionalEmbedding(*arguments)
 
 
+@pytest.mark.parametrize("rows", [1, 21, 22])
+def test_few_and_many_vectors_have_the_same_logits(rows):
+    """Up to 64 are another product on PyTorch."""
+    layer = PositionalEmbedding(V, D)
+    layer.build()
+    x = normal(rows, 3, D)
+    expected = x @ numpy(layer.token_embedding.embeddings).T
+    np.testing.assert_allclose(numpy(layer.project(x)), expected, atol=1e-5)
+    found = numpy(layer.project(ops.convert_to_tensor(x)))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"tie_weights": False}, {"logit_soft_cap": 0.5}])
+def test_logits_of_a_token_embedding_that_does_more(options):
+    """Its own call makes them, and a loss is not made of states."""
+    tokens = keras.layers.ReversibleEmbedding(V, D, **options)
+    layer = PositionalEmbedding(V, D, token_embedding=tokens)
+    layer.build()
+    x = ops.convert_to_tensor(normal(1, 2, D))
+    found = numpy(layer.project(x))
+    np.testing.assert_allclose(found, numpy(tokens(x, reverse=True)), atol=1e-6)
+    assert np.abs(found - numpy(x) @ numpy(tokens.embeddings).T).max() > 0.01
+    assert not layer.has_plain_projection
+
+
 def test_a_token_embedding_of_other_sizes():
     tokens = keras.layers.ReversibleEmbedding(V, D + 2)
     message = rf"token_embedding must have .*d_model=14; received \({V}, 16\)"
