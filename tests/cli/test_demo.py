@@ -1,5 +1,3 @@
-import pytest
-from layer_checks import NOT_ON_JAX, marked
 from small import DATA, MODEL, write_corpus
 
 from keras_transformer.cli import demo
@@ -7,8 +5,6 @@ from keras_transformer.cli import main as cli
 from keras_transformer.config import TrainingConfig
 
 
-@marked(NOT_ON_JAX)
-@pytest.mark.every_backend
 def test_score_translations_and_what_to_type(tmp_path, main, monkeypatch, one_bucket):
     *train, source, target = write_corpus(tmp_path / "corpus", valid=10)
     splits = {"train": train, "valid": (source, target), "test": (source, target)}

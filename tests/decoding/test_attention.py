@@ -71,6 +71,7 @@ def test_attention_by_hand(translator):
     assert np.abs(changed.cross[0] - evenly).max() > 0.01
 
 
+@marked(ON_TORCH)
 def test_attention_without_a_target_is_that_of_the_best_translation(translator):
     ((best, *_),) = translator.hypotheses([LINES[0]])
     found = translator.attention(LINES[0])
@@ -81,6 +82,7 @@ def test_attention_without_a_target_is_that_of_the_best_translation(translator):
     assert [pieces.index(piece) for piece in found.target_tokens] == [*best.ids]
 
 
+@marked(ON_TORCH)
 def test_alignments_are_the_largest_weights_of_the_last_layer_but_one(translator):
     source = "the dog sees a man"
     target = "a red bike"
@@ -226,6 +228,7 @@ def test_token_scores_add_up_to_the_score(translator, search):
     assert translator.hypotheses(["a man"])[0][0].token_scores == ()
 
 
+@marked(ON_TORCH)
 def test_a_stream_gives_alignments_with_its_hypotheses(translator):
     texts = ["the dog sees a man", "", "a red bike"]
     found = list(translator.stream(texts, alignments=True))

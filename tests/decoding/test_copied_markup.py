@@ -51,6 +51,7 @@ def test_whatever_a_model_says_markup_is_that_of_the_source(translator, search):
         assert found[0].lost == ()
 
 
+@marked(ON_TORCH)
 def test_terms_of_a_glossary_are_there_beside_markup(translator):
     """In the least room for both."""
     terms = {"man": "red bike", "of": "house in"}
@@ -105,6 +106,7 @@ def test_alignments_are_refused(translator):
         list(translator.stream(["a"], alignments=True))
 
 
+@marked(ON_TORCH)
 def test_a_tokenizer_without_markup_copies_nothing(translator):
     plain = Tokenizer.train([" ".join(WORDS)] * 3, vocab_size=70)
     assert plain.markup is None

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import SEARCHES, translate_ids
+from layer_checks import ON_TORCH, SEARCHES, marked, translate_ids
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.compiled import compiled
@@ -21,6 +21,7 @@ def token_log_probs(model, row, ids):
     return chosen[np.arange(len(ids)), ids]
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("search", SEARCHES)
 def test_one_mechanism_of_forced_tokens(model, strip, search):
     """The format's prefix costs nothing, a sentence's own is charged."""

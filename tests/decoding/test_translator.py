@@ -55,6 +55,7 @@ def test_translation_is_the_same_alone_and_in_batches_of_7_and_64(
     same([translator.hypotheses([text])[0] for text in texts], together)
 
 
+@marked(ON_TORCH)
 def test_call_takes_one_sentence_or_many_in_any_order(translator, sentences):
     texts = sentences(9, seed=2)
     translations = translator(texts)
@@ -87,6 +88,7 @@ def test_score_is_that_of_the_search_without_a_cache(make, tokenizer, sentences)
     np.testing.assert_allclose([sum(own) for own in of_tokens], scores, atol=1e-4)
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("search", ["beam", "sampling"])
 def test_n_best_is_sorted_and_different(make, sentences, search):
     for hypotheses in make(n_best=3, search=search).hypotheses(sentences(5)):
@@ -182,6 +184,7 @@ def test_empty_sentence_has_the_empty_translation(translator):
     assert translator("") == ""
 
 
+@marked(ON_TORCH)
 def test_long_sentence_is_cut_with_one_warning(translator):
     long = " ".join(["bike"] * 500)
     message = "cut to 40 tokens: 2 of 3 sentences, first 'bike bike"
@@ -225,6 +228,7 @@ def test_weights_may_change_under_a_translator(model, translator):
     same(translator.hypotheses(["a man"]), before)
 
 
+@marked(ON_TORCH)
 def test_learned_positions_are_a_limit(tokenizer):
     sizes = dict(encoder_layers=1, decoder_layers=1, d_model=8, d_ff=11, num_heads=1)
     config = TransformerConfig(
@@ -357,6 +361,7 @@ def test_a_broken_model_is_an_error(model, make):
         model.set_weights(weights)
 
 
+@marked(ON_TORCH)
 def test_further_passes_give_no_further_warning(make):
     """Nor do they touch Python's filters, which belong to all threads."""
     lines = iter(["bike " * 500])

@@ -45,6 +45,7 @@ def test_int8_is_a_run_that_everything_opens(small, trained):
     assert found == Translator.load(small)(TEXTS) and len(found) == 3
 
 
+@marked(ON_TORCH)
 def test_int8_rounds_the_weights_of_the_run(small, trained):
     """A kernel is its int8 numbers over the scale of their column."""
     ours = Run.open(trained).model().encoder.blocks[0].feed_forward.expand
@@ -91,6 +92,7 @@ def test_what_cannot_be_is_refused(small, trained, corpus, tmp_path, capsys):
     assert "small/data' is not" in capsys.readouterr().err
 
 
+@marked(ON_TORCH)
 def test_a_config_that_says_another_kind_is_refused(small, tmp_path):
     """Weights that are not those of the model are never read as such."""
     run = Run.open(small)

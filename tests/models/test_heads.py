@@ -149,6 +149,7 @@ def sentences(rows, seed):
     return ids.astype("int32")
 
 
+@marked(ON_TORCH)
 def test_a_masked_language_model_learns():
     config = EncoderConfig(
         vocab_size=21, num_layers=1, d_model=24, d_ff=32, num_heads=2, dropout=0.0

@@ -48,6 +48,7 @@ def test_body_of_every_row_of_table_3_and_of_big():
     keras.utils.clear_session()  # else the next scope to close fills them
 
 
+@marked(ON_TORCH)
 def test_the_vocabulary_costs_one_matrix_if_shared(make):
     shared = make()
     apart = make(share_embeddings=False, source_vocab_size=23, target_vocab_size=29)
@@ -127,6 +128,7 @@ def copy_by_path(source, target):
     return [weight for weight in target.weights if weight.path not in known]
 
 
+@marked(ON_TORCH)
 def test_what_the_switches_of_the_output_do(make, batch):
     """A bias is added to the logits; a matrix of its own is multiplied by."""
     inputs, _, _ = batch
@@ -144,6 +146,7 @@ def test_what_the_switches_of_the_output_do(make, batch):
     np.testing.assert_allclose(numpy(untied(inputs)), 2 * expected, atol=1e-5)
 
 
+@marked(ON_TORCH)
 def test_a_final_norm_normalises(make, batch):
     encoder = make(final_norm=True).encoder
     encoder.final_norm.set_weights([np.ones(14), np.zeros(14)])

@@ -60,6 +60,7 @@ def test_logits(imported, name):
     np.testing.assert_array_equal(numpy(whole(again, again)(ids)), found)
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("name", MODELS)
 def test_greedy_tokens(imported, name):
     theirs, checkpoint, run, ours = imported(name)

@@ -14,7 +14,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 from checkpoints import FAMILIES, padded, texts, write  # noqa: E402
-from layer_checks import numpy, some_slow, translate_ids, whole  # noqa: E402
+from layer_checks import (  # noqa: E402
+    ON_TORCH,
+    marked,
+    numpy,
+    some_slow,
+    translate_ids,
+    whole,
+)
 from shared import OPUS_MT  # noqa: E402
 from tokenizer_folders import read  # noqa: E402
 
@@ -115,6 +122,7 @@ def until_end(rows, form):
 SELDOM = ("marian_separate", "fsmt_tied", "t5", "mbart")
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("family", some_slow(FAMILIES, SELDOM))
 def test_generate(imported, family, search):

@@ -49,12 +49,14 @@ def is_adapted(path):
     return part in KERNELS and name == "kernel"
 
 
+@marked(ON_TORCH)
 def test_a_run_records_its_rank(tuned):
     assert json.loads((tuned / "config.json").read_text())["training"]["lora_rank"] == 3
     assert Run.open(tuned).config.training == RECIPE
     assert len(log(tuned)) == 2
 
 
+@marked(ON_TORCH)
 def test_only_small_matrices_have_been_trained(tuned, trained):
     before = weights(Run.open(trained).model())
     after = weights(keras.models.load_model(tuned / "model.keras"))
@@ -67,6 +69,7 @@ def test_only_small_matrices_have_been_trained(tuned, trained):
         np.testing.assert_array_equal(array, after[path])
 
 
+@marked(ON_TORCH)
 def test_the_optimizer_holds_nothing_of_frozen_weights(tuned):
     """Of Adam's two moments, beside its counter, learning rate and norm."""
     arrays = newest(tuned, "batch")
@@ -130,6 +133,7 @@ def test_other_options_go_with_it(corpus, trained, tmp_path):
             assert not np.array_equal(found, numpy(ops.cast(found, "bfloat16"))), path
 
 
+@marked(ON_TORCH)
 def test_what_cannot_be_is_refused(corpus, trained, tmp_path):
     run = tmp_path / "run"
     message = "lora_rank must be absent without init_from; received 3"

@@ -153,6 +153,7 @@ def test_stops_after_an_epoch_without_a_better_one(tmp_path, corpus):
     assert len(log(tmp_path / "run")) == 2
 
 
+@marked(ON_TORCH)
 @one_width
 def test_nan_keeps_the_model_of_the_epoch_before(tmp_path, corpus, monkeypatch):
     right = TokenBatches.__getitem__
