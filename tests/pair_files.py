@@ -70,6 +70,24 @@ srcLang="en" trgLang="es-ES"><file id="f">
 <target>Dijo «no».</target></segment><segment><source>Dog</source></segment></unit>
 </file></xliff>
 """
+TBX = """<?xml version="1.0"?><!DOCTYPE martif SYSTEM "TBXcoreStructV02.dtd">
+<martif type="TBX" xml:lang="en"><text><body>
+<termEntry><langSet xml:lang="es"><tig><term>Un gato rojo duerme.</term></tig>
+<tig><term>Duerme un gato.</term></tig></langSet>
+<langSet xml:lang="en"><tig><term>A red cat sleeps.</term></tig></langSet></termEntry>
+<termEntry><langSet xml:lang="en"><tig><term>Dog</term></tig></langSet></termEntry>
+<termEntry><langSet xml:lang="fr"><tig><term>Il a dit non.</term></tig></langSet>
+<langSet xml:lang="es"><tig><term>Dijo «no».</term></tig></langSet>
+<langSet xml:lang="en"><tig><term>He said "no".</term></tig></langSet></termEntry>
+</body></text></martif>
+"""
+TBX_2019 = (
+    TBX.replace('<martif type="TBX"', '<martif xmlns="urn:iso:std:iso:30042:ed-2"')
+    .replace("martif", "tbx")
+    .replace("termEntry", "conceptEntry")
+    .replace("langSet", "langSec")
+    .replace("tig>", "termSec>")
+)
 TS = """<!DOCTYPE TS><TS version="2.1" sourcelanguage="en" language="es"><context>
 <name>x</name>
 <message><source>A red cat sleeps.</source>
@@ -115,6 +133,8 @@ TEXTS = {
     "a.tmx": TMX,
     "a.xlf": XLIFF,
     "b.xliff": XLIFF_2,
+    "a.tbx": TBX,
+    "b.tbx": TBX_2019,
     "a.ts": TS,
     "plain.tsv": lines(PAIRS),
     "header.tsv": lines([("source", "target"), *PAIRS]),
@@ -122,6 +142,7 @@ TEXTS = {
     "regions.csv": csv([("en_GB", "es_MX"), *PAIRS]),
     "languages.csv": csv(TABLE),
     "excel.csv": csv(TABLE, delimiter=";"),
+    "separator.csv": "sep=;\r\n" + csv(TABLE, delimiter=";"),
     "plain.csv": csv(PAIRS),
     "tabs.txt": lines(PAIRS),
     "names.jsonl": json_lines([{"en": en, "es": es, "n": 1} for en, es in PAIRS]),

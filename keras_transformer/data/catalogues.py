@@ -1,4 +1,4 @@
-"""Units of translators' files: PO, TMX, XLIFF and what else translate-toolkit reads."""
+"""Units of translators' files: PO, and what else translate-toolkit reads."""
 
 import gettext
 import io

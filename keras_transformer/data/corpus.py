@@ -143,15 +143,17 @@ def held_out(pairs, size, seed):
         ValueError: if there are not more sentences than `size`.
     """
     key = str(seed).encode()
-    wanted = size or min(MOST, max(1, len(pairs) // SHARE))
+    # So many say whether a twentieth is less than MOST.
+    enough = size or MOST * SHARE
     lowest = np.empty(0, np.uint64)
     chunk = []
     for source, _ in pairs:
         chunk.append(mark_of_source(source, key))
-        if len(chunk) > 10 * wanted + MOST:
-            lowest = lowest_of(lowest, chunk, wanted)
+        if len(chunk) > enough + 10 * MOST:
+            lowest = lowest_of(lowest, chunk, enough)
             chunk = []
-    lowest = lowest_of(lowest, chunk, wanted)
+    lowest = lowest_of(lowest, chunk, enough)
+    wanted = size or max(1, len(lowest) // SHARE)
     most = len(lowest) - 1
     must = f"be at most {most} for so many source sentences"
     expect(size is None or wanted <= most, "valid_size", must, size)

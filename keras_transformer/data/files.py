@@ -2,16 +2,17 @@
 
 import collections
 import itertools
+import re
 from pathlib import Path
 
 from ..config import expect
 from ..text.lines import LONGEST_LINE, read_lines
-from ..text.opened import opened, readable, without_packing
+from ..text.opened import opened_text, readable, without_packing
 from .archives import is_archive, unpacked
 from .catalogues import po_pairs, toolkit_pairs
 from .reading import language_in
 from .tables import csv_pairs, jsonl_pairs, parquet_pairs, tsv_pairs
-from .xml import tmx_pairs, xliff_pairs
+from .xml import tbx_pairs, tmx_pairs, xliff_pairs
 
 READERS = {
     ".tsv": tsv_pairs,
@@ -28,37 +29,77 @@ READERS = {
     ".xliff": xliff_pairs,
     ".sdlxliff": xliff_pairs,
     ".mqxliff": xliff_pairs,
-    **dict.fromkeys((".mo", ".gmo", ".ts", ".qph", ".tbx", ".utx"), toolkit_pairs),
+    ".tbx": tbx_pairs,
+    **dict.fromkeys((".mo", ".gmo", ".ts", ".qph", ".utx"), toolkit_pairs),
+}
+LINES = 10  # that say what a file is
+BEGINS = {
+    ".ts": re.compile(rb"\s*<"),
+    # A list of objects, or two of them on lines of their own; one alone is settings.
+    ".json": re.compile(rb"\s*(?:\[\s*\{|\{.*\}\s*\n\s*\{)"),
 }
 
 
-def reader_of(path, name=None):
+def reader_of(path, name=None, is_found=False):
     """The reader of a file by its ending, or None; `.txt` files may have tabs.
 
-    `name` is what errors call it.
+    `name` is what errors call it. Notes may have a tab too: of a file that was found
+    and not named more lines than the first one must have some.
     """
-    ending = Path(without_packing(path).lower()).suffix
+    ending = ending_of(path)
     if ending == ".txt" and path.is_file():
-        with readable(name or path, "text file"), opened(path) as stream:
-            return tsv_pairs if b"\t" in stream.readline(LONGEST_LINE) else None
+        first = first_lines(path, name or path, LINES if is_found else 1)
+        have_tabs = [b"\t" in line for line in first if line.strip()]
+        return tsv_pairs if have_tabs and all(have_tabs) else None
     return READERS.get(ending)
 
 
-def pairs_in(paths, reading, named=str, is_unpacked=False):
+def ending_of(path):
+    """The ending of a file's name, of a packed one that of what is in it."""
+    return Path(without_packing(path).lower()).suffix
+
+
+def first_lines(path, name, count):
+    """The first lines of a text file, as bytes."""
+    damage = readable(name, "text file", UnicodeDecodeError)
+    with damage, opened_text(path) as stream:
+        return [stream.readline(LONGEST_LINE) for _ in range(count)]
+
+
+def is_other(path, name):
+    """Whether a file of a folder is not what its ending says, or is there twice.
+
+    It is TypeScript or settings, or compiled of the PO file beside it.
+    """
+    ending = ending_of(path)
+    if ending in (".mo", ".gmo"):
+        return path.with_suffix(".po").exists()
+    begin = BEGINS.get(ending)
+    if begin is None:
+        return False
+    return not begin.match(b"".join(first_lines(path, name, LINES)))
+
+
+def pairs_in(paths, reading, named=str, is_unpacked=False, is_found=False):
     """The pairs of files, folders and archives; files of other kinds are counted.
 
-    `named` gives what errors call a file. Archives inside an archive count as others.
+    `named` gives what errors call a file. Archives inside an archive count as others,
+    and so do files that nobody named and that are not what their endings say.
     """
     texts = collections.defaultdict(dict)
     for path in paths:
         name = named(path)
         if path.is_dir():
-            yield from pairs_in(files_in(path), reading, named, is_unpacked)
+            found = files_in(path)
+            yield from pairs_in(found, reading, named, is_unpacked, is_found=True)
         elif is_archive(path) and not is_unpacked:
             yield from pairs_in_archive(path, reading)
-        elif reader := reader_of(path, name):
-            yield from reader(path, name, reading)
-        elif found := language_in(without_packing(path)):
+        elif reader := reader_of(path, name, is_found):
+            if is_found and is_other(path, name):
+                reading.skipped["other files"] += 1
+            else:
+                yield from reader(path, name, reading)
+        elif found := language_in(without_packing(path), reading.languages):
             stem, language = found
             texts[path.parent / stem][language] = path
         else:

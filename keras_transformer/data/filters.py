@@ -29,7 +29,8 @@ CODE = re.compile(
     QUOTED.pattern
     + r"|<[^<>]*>|\w+://\S+|\S*[=_{}\\/<>@#$|]\S*|\S+\(\S*|\S*\w\.\w{2,}\S*|%\w"
 )
-TAG = re.compile(r"<(/?)([A-Za-z][\w:-]*)[^<>]*?(/?)>")
+# The name may be a placeholder's that is translated, in any script.
+TAG = re.compile(r"<(/?)([^\W\d_][\w:-]*)[^<>]*?(/?)>")
 VOID = ("br", "hr", "img", "input", "li", "link", "meta", "p", "wbr")
 # Letters of a single word that is a name; a tenth in scripts without capitals.
 LONGEST_NAME = 40

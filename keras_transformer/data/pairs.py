@@ -138,7 +138,7 @@ def read_pairs(
         expect(counts[0] == counts[1], "source and target", must, counts)
     else:
         for one in sources:
-            check_source(one, sources, name)
+            check_source(one, sources, name, (source_language, target_language))
     if columns is not None:
         is_several = isinstance(columns, (list, tuple))
         columns = tuple(map(str, columns)) if is_several else (columns,)
@@ -150,7 +150,7 @@ def read_pairs(
     return Pairs(files, languages, columns)
 
 
-def check_source(source, others, name):
+def check_source(source, others, name, languages):
     """Raise a `ValueError` for what cannot hold both sides of pairs."""
     if not is_path(source):
         is_rows = isinstance(source, Iterable) and not isinstance(source, Mapping)
@@ -160,7 +160,8 @@ def check_source(source, others, name):
     path = Path(source)
     expect(path.exists(), name, "be a file or a folder that exists", str(path))
     is_known = path.is_dir() or is_archive(path) or reader_of(path)
-    is_known = is_known or len(others) > 1 and language_in(without_packing(path))
+    ending = language_in(without_packing(path), languages)
+    is_known = is_known or len(others) > 1 and ending
     known = f"a .tsv file or another that holds both sides, {', '.join(READERS)} ..."
     if name.endswith("source"):
         target = name.replace("source", "target")

@@ -22,8 +22,14 @@ CODES = set(
     "rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn "
     "to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
 )
-# The end of a file's name: train.en, train_en.txt, en.txt.gz, train.en-US.
-LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3}(?:[_-][A-Z]{2})?)(?:\.txt)?$")
+# The end of a file's name: train.en, train_en.txt, en.txt.gz, train.en-US, t.zh-Hant;
+# after a dot also train.pt_br and train.es_419.
+LANGUAGE = re.compile(
+    r"(?:^|[._-])("
+    r"(?<=\.)[a-z]{2}[_-](?:[a-z]{2}|\d{3})|"
+    r"[a-z]{2,3}(?:[_-](?:[A-Z]{2}|[A-Z][a-z]{3}))*"
+    r")(?:\.txt)?$"
+)
 LANGUAGES = "source_language and target_language"
 
 
@@ -123,6 +129,8 @@ class Reading:
     def keys(self, row, name):
         """The keys, or paths of keys, of source and target in a row of a table, a dict.
 
+        None, which is counted, if the row has no pair.
+
         Raises:
             ValueError: if nothing says which columns they are.
         """
@@ -143,8 +151,13 @@ class Reading:
         for sides in SIDES:
             if all(side in names for side in sides):
                 return [names[side] for side in sides]
+        paths = list(columns_of(row))
+        if sum(isinstance(value_at(row, path), str) for path in paths) < 2:
+            # No pair, whichever the columns are: a later row says that.
+            self.skipped["untranslated"] += 1
+            return None
         is_bare = list(row) == ["1", "2"]
-        must = f"be given, two of those of {name}: {', '.join(columns_of(row))}"
+        must = f"be given, two of those of {name}: {', '.join(paths)}"
         expect(is_bare, "columns", must, self.columns)
         return list(row)
 
@@ -243,6 +256,13 @@ def text_of(row, key, where):
     return checked_text(value, f"{where} column {key},")
 
 
+def ends_in(languages):
+    """The regular expression of names that end in one of these languages."""
+    codes = [re.escape(plain(code)) for code in languages]
+    ways = "|".join(code.replace(r"\-", "[_-]") for code in codes)
+    return re.compile(rf"(?:^|[._-])({ways})(?:\.txt)?$", re.IGNORECASE)
+
+
 def languages_in(names):
     """The codes of two languages that the names of two files end with, or None.
 
@@ -255,9 +275,13 @@ def languages_in(names):
     return codes if len(set(codes)) == 2 else None
 
 
-def language_in(name):
-    """The stem and the language of a text file's name, or None."""
-    match = LANGUAGE.search(name)
+def language_in(name, asked=()):
+    """The stem and the language of a text file's name, or None.
+
+    A language that is asked for may have any code, and be written in any way.
+    """
+    codes = [code for code in asked if code]
+    match = codes and ends_in(codes).search(name) or LANGUAGE.search(name)
     if match is None or match[1] in NO_LANGUAGES:
         return None
     rest = name[match.end(1) :]

@@ -13,7 +13,12 @@ from ..text.normalization import has_text
 from ..text.opened import opened, opened_text, readable
 from .reading import SIDES
 
-CODE = re.compile("[a-z]{2}([_-][A-Z]{2})?")  # of a language
+# Of a language, as names of columns: en, EN, pt-BR, pt_br, es-419, zh-Hant, eng_Latn.
+CODE = re.compile(
+    "(?:[a-z]{2}|[A-Z]{2}|[a-z]{3}(?=[_-][A-Z][a-z]))"
+    "(?:[_-](?:[a-z]{2}|[A-Z]{2}|[A-Z][a-z]{3}|[0-9]{3}))*"
+)
+NAMED = re.compile(r"sep=([^\w\s\"]|\t)\s*", re.IGNORECASE)  # Excel's first line
 DELIMITERS = (",", ";", "\t")
 LARGEST_JSON = 1 << 28  # bytes of a file that is one JSON value
 BEGIN = 1 << 12  # bytes that say whether it is one
@@ -32,7 +37,10 @@ def csv_pairs(path, name, reading):
     with readable(name, "CSV file in UTF-8", *errors), opened_text(path) as stream:
         text = io.TextIOWrapper(stream, "utf-8", newline="")
         first = text.readline()
-        delimiter = delimiter_of(first)
+        named = NAMED.fullmatch(first)
+        if named:
+            first = text.readline()
+        delimiter = named[1] if named else delimiter_of(first)
         rows = csv.reader(itertools.chain([first], text), delimiter=delimiter)
         filled = (row for row in rows if row)
         yield from reading.rows(dicts(filled, name, reading), name)

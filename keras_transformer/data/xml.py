@@ -1,4 +1,4 @@
-"""TMX and XLIFF, a unit at a time: no entity is expanded, nothing else is opened."""
+"""TMX, TBX and XLIFF, a unit at a time: no entity is expanded, no file opened."""
 
 import itertools
 import re
@@ -7,8 +7,10 @@ from ..config import expect
 from ..runs.extras import needed
 from ..text.opened import opened, readable
 from .catalogues import ordered
+from .reading import primary
 
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+ENTRIES = ("termEntry", "conceptEntry")  # of TBX, of 2008 and of 2019
 # States of XLIFF 1.2's targets that are no translations yet.
 UNSURE = re.compile("new$|needs-")
 REVIEW = "needs-review"  # what a machine filled; `documents` writes it
@@ -29,33 +31,81 @@ def tmx_pairs(path, name, reading):
             continue
         unit = unit_of(tmxunit, element)
         nodes = unit.getlanguageNodes()
-        codes = [node.get(LANGUAGE) or node.get("lang") or "" for node in nodes]
-        if not codes:
-            reading.skipped["untranslated"] += 1
+        sides = sides_of(nodes, element.get("srclang", srclang), name, reading)
+        if sides is None:
             continue
-        if reading.languages == (None, None):
-            reading.languages = tmx_languages(element.get("srclang", srclang), codes)
-        places = reading.places(codes, name)
-        if places is None:
-            continue
-        if needs_review(nodes[places[1]]):
+        if needs_review(sides[1]):
             reading.skipped["fuzzy"] += 1
             continue
-        source, target = (codes[place] for place in places)
-        alternatives = codes.count(source) + codes.count(target) - 2
+        codes = list(map(code_of, nodes))
+        alternatives = sum(codes.count(code_of(side)) - 1 for side in sides)
         reading.skipped["alternative segments"] += alternatives
-        yield from reading.texts(*(unit.getNodeText(nodes[n]) or "" for n in places))
+        yield from reading.texts(*(unit.getNodeText(side) or "" for side in sides))
 
 
-def tmx_languages(srclang, codes):
-    """The source language that a TMX file names, and the only other one, if any."""
-    others = set(codes) - {srclang}
-    is_clear = srclang in codes and len(others) == 1
-    return (srclang, *others) if is_clear else (None, None)
+def tbx_pairs(path, name, reading):
+    """The entries of a TBX file, old or new: of each language the first term."""
+    needed("lxml", "translate", extra="data")
+    from translate.storage.tbx import tbxunit
+
+    begun = ("martif", "tbx")
+    main = None
+    for element in elements(path, name, *begun, *ENTRIES, begun=begun):
+        if local(element) in begun:
+            main = element.get(LANGUAGE)
+            continue
+        if unit_of(tbxunit, element).isobsolete():
+            reading.skipped["obsolete"] += 1
+            continue
+        nodes = list(element.iterchildren("{*}langSet", "{*}langSec"))
+        sides = sides_of(nodes, main, name, reading)
+        if sides is not None:
+            terms = [side.findall(".//{*}term") for side in sides]
+            alternatives = sum(len(found[1:]) for found in terms)
+            reading.skipped["alternative segments"] += alternatives
+            first = [text_of(side.find(".//{*}term")) for side in sides]
+            yield from reading.texts(*first)
+
+
+def sides_of(nodes, main, name, reading):
+    """The nodes of source and target among those of languages; None, if it is counted.
+
+    `main` is the language that the file names as its own, or None.
+    """
+    codes = list(map(code_of, nodes))
+    if len(set(codes)) < 2:
+        reading.skipped["untranslated"] += 1
+        return None
+    if reading.languages == (None, None):
+        reading.languages = main_languages(main, codes)
+    places = reading.places(codes, name)
+    return places and [nodes[place] for place in places]
+
+
+def code_of(node):
+    """The language of a node."""
+    return node.get(LANGUAGE) or node.get("lang") or ""
+
+
+def main_languages(main, codes):
+    """The language that a file names as its own, and the only other one, if any.
+
+    They are without regions if they differ so: the next file may have others.
+    """
+    others = set(codes) - {main}
+    if main not in codes or len(others) > 1:
+        return None, None
+    full = (main, *others)
+    short = tuple(map(primary, full))
+    return full if short[0] == short[1] else short
 
 
 def xliff_pairs(path, name, reading):
-    """The units of an XLIFF file, version 1 or 2."""
+    """The units of an XLIFF file, version 1 or 2, by their segments.
+
+    Version 2's `order` says only where a target stands: its segment's source stays its
+    own.
+    """
     needed("lxml", "translate", extra="data")
     from translate.storage.xliff import Xliff1Unit
     from translate.storage.xliff2 import Xliff2Unit
@@ -80,16 +130,41 @@ def xliff_pairs(path, name, reading):
         target = element.find("{*}target")
         alternatives = len(element.findall("{*}alt-trans"))
         reading.skipped["alternative segments"] += alternatives
-        if not unit.istranslatable():
+        if not is_translatable(element):
             reading.skipped["not to be translated"] += 1
         elif target is None or not text_of(target):
             reading.skipped["untranslated"] += 1
         elif is_unsure(unit, target):
             reading.skipped["fuzzy"] += 1
         else:
-            source = element.find("{*}source")
-            sides = [[text_of(source)], [text_of(target)]]
-            yield from ordered(sides, *languages, reading)
+            for pair in segments(element, target):
+                sides = [[text_of(side)] for side in pair]
+                yield from ordered(sides, *languages, reading)
+
+
+def is_translatable(element):
+    """Whether an element is to be translated, by its own wish or the nearest around."""
+    around = itertools.chain([element], element.iterancestors())
+    wishes = (one.get("translate") for one in around)
+    return next(filter(None, wishes), "yes").lower() != "no"
+
+
+def segments(unit, target):
+    """The parts of a unit's source, each with its part of the target, or None.
+
+    Trados and memoQ mark the sentences of a unit, which are translated one by one.
+    """
+    sources = marked(unit.find("{*}seg-source"))
+    targets = marked(target)
+    if not (sources and targets):
+        return [(unit.find("{*}source"), target)]
+    return [(source, targets.get(number)) for number, source in sources.items()]
+
+
+def marked(element):
+    """The segments that are marked in a text of version 1.2, by their numbers."""
+    marks = [] if element is None else element.iter("{*}mrk")
+    return {mark.get("mid"): mark for mark in marks if mark.get("mtype") == "seg"}
 
 
 def is_unsure(unit, target):

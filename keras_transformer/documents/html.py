@@ -5,7 +5,7 @@ import html
 import re
 from html.parser import HTMLParser
 
-from .document import Document, Segment
+from .document import Document, Segment, check_languages
 
 # Elements inside a sentence; all others end it.
 INLINE = set(
@@ -39,10 +39,10 @@ ENDED_BY = {
     "option": {"option", "optgroup", "hr"},
     "optgroup": {"optgroup", "hr"},
 }
-# Attributes that are read.
+# Attributes that are read. A value as a whole: inside it may be what looks like one.
 TEXTS = ("alt", "title")
 ATTRIBUTE = re.compile(
-    r"""\s(alt|title)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE
+    r"""(?<=[\s"'/])([^\s"'<>/=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|[^\s"'>][^\s>]*)"""
 )
 
 
@@ -106,7 +106,8 @@ class HTML(Document):
             elif block:
                 block.append((start, end, False))
             if name == "html":
-                self.language = attributes.get("lang", self.language)
+                code = attributes.get("lang") or attributes.get("xml:lang")
+                self.language = code or self.language
             is_kept = attributes.get("translate") == "no"
             is_kept = is_kept or "notranslate" in (attributes.get("class") or "")
             if not (is_kept or opened.is_kept) and kind != "end":
@@ -115,6 +116,7 @@ class HTML(Document):
             if kind == "start" and name not in VOID and (is_kept or name not in INLINE):
                 opened.add(name, is_kept)
         yield from self.block(block)
+        check_languages(self.path, (self.language, None), self.options)
 
     def block(self, parts):
         """The segment of consecutive texts and inline tags, if it has text."""
@@ -135,7 +137,10 @@ class HTML(Document):
         if not any(attributes.get(name) for name in TEXTS):
             return
         for found in ATTRIBUTE.finditer(self.text, start, end):
-            place = found.span(2) if found[2] is not None else found.span(3)
+            is_quoted = found.lastindex > 1
+            if found[1].lower() not in TEXTS or not is_quoted:
+                continue
+            place = found.span(found.lastindex)
             where = f"line {self.line_of(start)}, {found[1]}"
             text = self.text[slice(*place)]
             yield Segment(text, where, *place, details="attribute")

@@ -10,22 +10,47 @@ from markdown_it.common.utils import unescapeAll
 
 from .document import spans
 from .prose import Prose
+from .sentences import hidden
 
 FRONT = re.compile(
     r"\A(---|\+\+\+)\r?\n.*?^(?:\1|\.\.\.)\s*?$", re.DOTALL | re.MULTILINE
 )
-# What dialects of Markdown add: footnotes, mathematics, templates, attributes, tasks,
-# admonitions; code in HTML; line breaks that are meant.
+# What dialects of Markdown add: footnotes, links of wikis, mathematics, templates,
+# attributes, tasks; what begins definitions and abbreviations; heads of admonitions and
+# tabs; code in HTML; line breaks that are meant.
 KEPT = re.compile(
-    r"\[\^[^\]\s]+\]:?|\$\$.+?\$\$|\$(?=\S)[^$\n]*(?<=\S)\$(?!\d)|\{[{%#].*?[}%#]\}"
-    r"|\{[#.:][^}\n]*\}|^\[[ xX]\]|^(?:!!!|\?\?\?|:::|\[![A-Z]+\]).*$"
-    r"|<(code|kbd|samp|var|pre)\b.*?</\1>|(?: {2,}|\\)\n",
+    r"\[\^[^\]\s]+\]:?|\[\[[^\]\n]+\]\]"
+    r"|\$\$(?s:.+?)\$\$|\$(?=\S)[^$\n]*(?<=\S)\$(?!\d)"
+    r"|\{\{(?s:.*?)\}\}|\{%(?s:.*?)%\}|\{#(?s:.*?)#\}|\{[#.:][^}\n]*\}"
+    r"|^\[[ xX]\]|^[ \t]*(?::[ \t]+|\*\[[^\]\n]+\]:)"
+    r"|^[ \t]*(?:!!!|\?\?\?|:::|===[!+]?[ \t]+[\"']|\[![A-Z]+\]).*$"
+    r"|<(code|kbd|samp|var|pre)\b(?s:.*?)</\1>|(?: {2,}|\\)\n",
     re.MULTILINE,
 )
+# Mathematics, and code of Jekyll and Hugo, which may have blank lines.
+BLOCK = re.compile(
+    r"(?:\$\$[ \t]*\n(?s:.*?)\$\$"
+    r"|\{%-?\s*(highlight|comment)\b(?s:.*?)\{%-?\s*end\1\s*-?%\}"
+    r"|\{\{[<%]\s*highlight\b(?s:.*?)\{\{[<%]\s*/highlight\s*[>%]\}\})[ \t]*$",
+    re.MULTILINE,
+)
+# JavaScript in MDX; a sentence that begins with "import" or "export" is none.
+NAMES = r"(?:[\w$]+|\{[^{}]*\}|\*\s+as\s+[\w$]+)"
+STATEMENT = re.compile(
+    rf"(?:import\s+(?:{NAMES}(?:\s*,\s*{NAMES})?\s+from\s+)?([\"'])[^\"'\n]+\1;?"
+    r"|export\s+(?:(?:const|let|var)\s+[\w$]+\s*=|(?:default\s+)?(?:async\s+)?"
+    r"(?:function|class)\s.*\{).*(?:\n.*\S.*)*)[ \t]*$",
+    re.MULTILINE,
+)
+# The first line of an admonition, a tab, a footnote or a definition.
+HOLDER = re.compile(
+    r"\s*(?:(?:!!!|\?\?\?\+?)[ \t]*\w|===[!+]?[ \t]+[\"']|\[\^[^\]\s]+\]:|:[ \t])"
+)
+INDENT = 4  # of what else one of these holds
 TEXT_RULES = ("text", "newline", "escape", "entity")
 # What could begin markup in a translation, anywhere and at the beginning.
 SPECIAL = re.compile(
-    r"([\\`\[\]|~]|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])|<(?=[\w/!?])"
+    r"([\\`\[\]~]|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])|<(?=[\w/!?])"
     r"|&(?=#?\w+;))"
 )
 FIRST = re.compile(r"^(?=[#>+=!:?*-])|^(\d+)(?=[.)])")
@@ -36,6 +61,7 @@ class Markdown(Prose):
 
     def find_segments(self):
         source = FRONT.sub(blank, self.text, count=1)
+        source = without_indents(source)
         parser = recording_parser()
         self.references = {}
         self.tokens = parser.parse(source, self.references)
@@ -52,7 +78,7 @@ class Markdown(Prose):
             fixed = self.fixed(parser, content)
             first = token.map[0]
             places = self.place_of(content, first, last)
-            segment = self.segment(content, places, first, fixed)
+            segment = self.segment(content, places, first, fixed, is_table)
             last = segment.end
             yield segment
 
@@ -61,7 +87,8 @@ class Markdown(Prose):
         taken = []
         environment = {**self.references, "taken": taken}
         parser.inline.parse(content, parser, environment, [])
-        found = spans(KEPT, content)
+        code = [own[2:4] for own in taken if own[:2] == ("backticks", content)]
+        found = spans(KEPT, hidden(content, code))
         for name, source, start, end, detail in taken:
             if source != content or name in TEXT_RULES:
                 continue
@@ -80,7 +107,9 @@ class Markdown(Prose):
         return unescapeAll(text)
 
     def written(self, segment, text):
-        return FIRST.sub(r"\1\\", SPECIAL.sub(r"\\\1", text))
+        text = FIRST.sub(r"\1\\", SPECIAL.sub(r"\\\1", text))
+        is_cell = segment.details
+        return text.replace("|", r"\|") if is_cell else text
 
     def structure(self, filled):
         """All tokens but texts, and what links refer to."""
@@ -104,7 +133,27 @@ def recording_parser():
     for name, rule in zip(rules.get_active_rules(), rules.getRules("")):
         rules.at(name, recording(name, rule))
     parser.disable("fragments_join")
+    interrupts = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    blocks = parser.block.ruler
+    blocks.before("fence", "kept", block_rule(BLOCK), interrupts)
+    blocks.before("fence", "statement", block_rule(STATEMENT))
     return parser
+
+
+def block_rule(pattern):
+    """A rule of markdown-it-py's that takes what a pattern finds at a line's begin."""
+
+    def taken(state, first, last, silent):
+        begin = state.bMarks[first] + state.tShift[first]
+        found = pattern.match(state.src, begin, state.eMarks[last - 1])
+        if found is None or state.is_code_block(first):
+            return False
+        if not silent:
+            state.line = first + found[0].count("\n") + 1
+            state.push("html_block", "", 0).content = found[0]
+        return True
+
+    return taken
 
 
 def recording(name, rule):
@@ -127,3 +176,18 @@ def recording(name, rule):
 def blank(found):
     """As many empty lines as a match has."""
     return "\n" * found[0].count("\n")
+
+
+def without_indents(text):
+    """A text whose `HOLDER` lines hold nothing: else it would be indented code."""
+    held = []  # how far what the open ones hold is indented
+    lines = []
+    for line in text.split("\n"):
+        shown = line.lstrip(" \t")
+        margin = line[: len(line) - len(shown)].expandtabs(INDENT)
+        while held and shown.strip() and len(margin) < held[-1]:
+            held.pop()
+        lines.append(margin[INDENT * len(held) :] + shown)
+        if HOLDER.match(line):
+            held.append(len(margin) + INDENT)
+    return "\n".join(lines)

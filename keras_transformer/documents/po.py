@@ -13,7 +13,10 @@ from ..data.catalogues import are_unread, plural_forms, texts
 from ..text.opened import readable
 from .document import Document, Segment, check_languages, spliced
 
-CHARSET = re.compile(rb"^[^#\n].*Content-Type:[^\n\\]*charset=([\w-]+)", re.M | re.I)
+# In a template xgettext writes CHARSET, which is no encoding; the file is UTF-8.
+CHARSET = re.compile(
+    rb"^[^#\n].*Content-Type:[^\n\\]*charset=(?!CHARSET\b)([\w-]+)", re.M | re.I
+)
 ENTRY = re.compile(rb"^msgid\b", re.MULTILINE)
 QUOTED = r'[ \t]*"[^\r\n]*"[ \t]*'
 STRING = rf"msgstr(?:\[\d+\])?{QUOTED}(?:\r?\n{QUOTED})*"
@@ -37,12 +40,13 @@ class PO(Document):
         self.store = pypo.pofile(encoding="utf-8")
         with readable(self.path, "PO file", ValueError):
             self.store.parse(data.replace(b"\r\n", b"\n"))
-            units = [unit for unit in self.store.units if not unit.isobsolete()]
+            units = list(filter(is_entry, self.store.units))
             places = STRINGS.finditer(self.text)
             self.entries = list(zip(units, places, strict=True))
         self.header = self.store.parseheader()
-        language = self.header.get("Language")
-        check_languages(self.path, (None, language), self.options)
+        self.language = self.header.get("X-Source-Language")
+        codes = (self.language, self.header.get("Language"))
+        check_languages(self.path, codes, self.options)
         self.filled = {}
         unread = 0
         for number, (unit, place) in enumerate(self.entries):
@@ -123,7 +127,7 @@ class PO(Document):
 
     def structure(self, filled):
         """What stands beside each entry, and what was translated already."""
-        parts = [str(unit) for unit in self.store.units if unit.isobsolete()]
+        parts = [str(unit) for unit in self.store.units if not is_entry(unit)]
         for number, (unit, _) in enumerate(self.entries):
             words = re.findall(r"[\w-]+", " ".join(unit.typecomments))
             flags = {*words} - {"fuzzy"}
@@ -132,3 +136,8 @@ class PO(Document):
             if number not in filled:
                 parts.append([texts(unit.target), unit.isfuzzy()])
         return parts
+
+
+def is_entry(unit):
+    """Whether a unit has a text that is in use; a comment may stand alone."""
+    return bool(unit.msgid) and not unit.isobsolete()

@@ -29,7 +29,9 @@ CLASSIFIER = re.compile(r" : .*\Z")
 RULE = re.compile(r"([!-/:-@\[-`{-~])\1*(?=[ \t]*\r?$)", re.MULTILINE)
 # What could begin markup in a translation, anywhere and at the beginning.
 SPECIAL = re.compile(r"([\\`*|]|_(?![^\W_])|:(?=:))")
-FIRST = re.compile(r"^(?=[-+:.>=~#^\"']|\(?\w{1,4}[.)]\s)")
+FIRST = re.compile(r"^(?=[-+:.>=~#^\"'])")
+# What begins an item, unless a line follows that is not indented.
+NUMBER = re.compile(r"\(?\w{1,4}[.)]\s")
 # Directives of Sphinx that hold prose; the others stay as they are.
 VERSIONS = "versionadded versionchanged deprecated versionremoved".split()
 OBJECTS = (
@@ -167,8 +169,12 @@ class RST(Prose):
         return sorted(found)
 
     def fill(self, segment, pieces):
+        has_line_below = segment.details
+        is_number = pieces and NUMBER.match(spliced(segment.text, pieces))
+        if is_number and not has_line_below:
+            pieces = [(0, 0, "\\"), *pieces]
         super().fill(segment, pieces)
-        if not segment.details:
+        if not has_line_below:
             return
         width = utils.column_width(spliced(segment.text, pieces))
         number = self.line_of(segment.start) - 1

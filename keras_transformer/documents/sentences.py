@@ -23,6 +23,8 @@ BEFORE = re.compile(r"\s*")
 AFTER = re.compile(r"\s*\Z")
 MARKS_BEFORE = re.compile(r"(?:(?!&#?\w+;)[\W_])*")
 MARKS_AFTER = re.compile(r"(?:[^\w;]|_)*\Z")
+# A backslash before it says in Markdown that it is none.
+ENTITY = re.compile(r"\\*(&#?\w+;?)")
 
 
 def splitter_for(language):
@@ -44,7 +46,8 @@ def pieces_of(segment, splitter, markup=None, plain=str):
     the format has it as text. `plain` gives a piece as a person reads it: one without
     letters, such as `&rarr;`, stays.
     """
-    text = hidden(segment.text, segment.soft)
+    spaces = [*segment.soft, *entities_of_space(segment.text, plain)]
+    text = hidden(segment.text, spaces)
     copied = [] if markup is None else markup.places(text)
     addresses = [span for span in spans(WEB, text) if span not in copied]
     fixed = [*segment.fixed, *addresses]
@@ -79,6 +82,13 @@ def begins_of(text, splitter):
         has_no_spaces = script_of(text[span.start]) in UNSPACED
         if before.isspace() or not before.isascii() or has_no_spaces:
             yield span.start
+
+
+def entities_of_space(text, plain):
+    """Where entities are white space to a person, such as `&nbsp;`."""
+    for found in ENTITY.finditer(text):
+        if plain(found[0])[-1:].isspace():
+            yield found.span(1)
 
 
 def hidden(text, places):

@@ -18,7 +18,8 @@ def sources(pairs):
 
 
 @pytest.mark.parametrize(
-    "count, size, expected", [(100, None, 10), (100, 7, 7), (15_000, None, MOST)]
+    "count, size, expected",
+    [(100, None, 5), (100, 7, 7), (20_100, None, MOST)],
 )
 def test_no_source_sentence_is_on_both_sides(count, size, expected):
     pairs = corpus(count)

@@ -22,6 +22,7 @@ GOOD = [
     ("Don`t", "No lo hagas"),
     ("1 < 2", "1 < 2"),
     ("He moved to Αθήνα.", "Se mudó a Αθήνα."),
+    ("Copy <last> first.", "Copia <último> primero."),
 ]
 FIELDS = dataclasses.fields(FilterConfig)
 OFF = {field.name: False for field in FIELDS if field.type is bool}

@@ -46,8 +46,10 @@ def test_each_format(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["a.po", "a.tmx", "a.xlf", "b.xliff", "a.ts", "languages.csv", "wmt.jsonl"]
-)
+    "name",
+    ["a.po", "a.tmx", "a.xlf", "b.xliff", "a.tbx", "a.ts", "languages.csv",
+     "separator.csv", "wmt.jsonl"],
+)  # fmt: skip
 def test_either_direction(tmp_path, name):
     path = write(tmp_path / name, TEXTS[name])
     assert list(read_pairs(path, **ES_EN)) == SWAPPED
@@ -60,7 +62,10 @@ def test_either_direction(tmp_path, name):
         ("a.tmx", TMX, {"other languages": 1, "alternative segments": 1}),
         ("a.xlf", XLIFF, {"fuzzy": 1, "untranslated": 1, "alternative segments": 1}),
         ("b.xlf", XLIFF_2, dict(fuzzy=1, untranslated=1)),
+        ("a.tbx", TEXTS["a.tbx"], {"alternative segments": 1, "untranslated": 1}),
         ("a.tsv", lines([*PAIRS, ("", "x")]), dict(untranslated=1)),
+        ("b.jsonl", json_lines([{"en": "a"}, {"translation": None}, *translations()]),
+         dict(untranslated=2)),
         ("a.jsonl", json_lines([{"source": "a", "target": None}]) + json_lines(
             [{"source": s, "target": t} for s, t in PAIRS]), dict(untranslated=1)),
     ],
@@ -71,12 +76,46 @@ def test_what_is_no_pair_is_counted(tmp_path, name, text, reasons):
     assert skipped(pairs) == reasons
 
 
-@pytest.mark.parametrize("name", ["a.po", "a.tmx", "a.xlf", "a.ts", "plain.tsv"])
+@pytest.mark.parametrize(
+    "name", ["a.po", "a.tmx", "a.xlf", "a.tbx", "a.ts", "plain.tsv"]
+)
 def test_what_says_its_languages_needs_no_flag(tmp_path, name):
     pairs = read_pairs(write(tmp_path / name, TEXTS[name]))
     assert list(pairs) == PAIRS
-    known = {"a.tmx": ["en-US", "es"], "a.xlf": ["en-US", "es"], "a.ts": ["en", "es"]}
+    known = dict.fromkeys(["a.tmx", "a.xlf"], ["en-US", "es"])
+    known |= dict.fromkeys(["a.tbx", "a.ts"], ["en", "es"])
     assert pairs.languages == known.get(name)
+
+
+def test_srclang_may_have_another_region_in_the_next_file(tmp_path):
+    alone = '<tu><tuv xml:lang="en-US"><seg>Dog</seg></tuv></tu>'
+    first = write(tmp_path / "a.tmx", TMX.replace("<body>", f"<body>{alone}"))
+    text = TMX.replace("en-US", "en").replace('"es"', '"es-ES"')
+    second = write(tmp_path / "b.tmx", text)
+    for files in ([first, second], [second, first]):
+        pairs = read_pairs(files)
+        assert list(pairs) == PAIRS * 2
+        assert skipped(pairs)["untranslated"] == 1
+
+
+def test_segments_of_a_unit_of_xliff(tmp_path):
+    halves = """<trans-unit id="1"><source>A red cat sleeps. A dog.</source>
+<seg-source><mrk mtype="seg" mid="1">A red cat sleeps.</mrk>
+<g id="1"><mrk mtype="seg" mid="2">A dog.</mrk></g></seg-source>
+<target><mrk mtype="seg" mid="2"/><mrk mtype="seg" mid="1">Un gato rojo duerme.</mrk>
+</target></trans-unit><group translate="no">"""
+    start = XLIFF.index("<trans-unit")
+    text = XLIFF[:start] + halves + XLIFF[start:].replace("<group>", "")
+    pairs = read_pairs(write(tmp_path / "a.sdlxliff", text))
+    assert list(pairs) == PAIRS
+    assert skipped(pairs)["untranslated"] == 1
+    assert skipped(pairs)["not to be translated"] == 3
+
+
+def test_the_order_of_targets_pairs_nothing_anew(tmp_path):
+    text = XLIFF_2.replace("<target>Un", '<target order="2">Un')
+    text = text.replace("<target>Nieve", '<target order="1">Nieve')
+    assert list(read_pairs(write(tmp_path / "a.xlf", text))) == PAIRS
 
 
 def test_a_wrong_header_does_not_name_the_languages(tmp_path):
@@ -277,6 +316,26 @@ def test_one_of_two_languages_may_be_a_rare_one(tmp_path):
     pairs = read_pairs(tmp_path, target_language="de")
     assert list(pairs) == PAIRS and skipped(pairs)["other files"] == 2
     assert list(read_pairs(files[:2], target_language="de")) == PAIRS
+
+
+@pytest.mark.parametrize(
+    "names, code",
+    [
+        (("T.en-pt_br.en", "T.en-pt_br.pt_br"), "pt_br"),
+        (("T.en-pt_br.en", "T.en-pt_br.pt_br"), "pt"),
+        (("t_en.txt", "t_pt_br.txt"), "pt-BR"),
+        (("t.en", "t.zh-Hant"), "zh"),
+        (("t.en", "t.es_419"), "es"),
+        (("t.eng_Latn", "t.quy_Latn"), "quy_Latn"),
+    ],
+)
+def test_codes_of_regions_and_scripts(tmp_path, names, code):
+    for number, name in enumerate(names):
+        write(tmp_path / name, side(number))
+    source = "eng_Latn" if "eng" in names[0] else "en"
+    how = dict(source_language=source, target_language=code)
+    assert list(read_pairs(tmp_path, **how)) == PAIRS
+    assert list(read_pairs([tmp_path / name for name in names], **how)) == PAIRS
 
 
 def test_several_files_a_side(tmp_path):

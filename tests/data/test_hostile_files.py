@@ -5,7 +5,19 @@ import re
 import zipfile
 
 import pytest
-from pair_files import PO, TEXTS, TMX, csv, lines, moses, side, tarred, write, zipped
+from pair_files import (
+    PAIRS,
+    PO,
+    TEXTS,
+    TMX,
+    csv,
+    lines,
+    moses,
+    side,
+    tarred,
+    write,
+    zipped,
+)
 
 from keras_transformer.data.pairs import read_pairs
 
@@ -48,6 +60,12 @@ OUTSIDE = BOMB.replace(
          r"columns must be among those of .*a\.tsv: english, es; received 'en'"),
         ("a.tsv", lines([("en", "es"), ("a", "b")]), {},
          r"columns must be given, two of those of .*a\.tsv: en, es; received None"),
+        ("a.csv", csv([("EN", "zh-Hant"), ("a", "b")]), {},
+         r"two of those of .*a\.csv: EN, zh-Hant; received None"),
+        ("a.csv", csv([("en-US", "es-419"), ("a", "b")]), {},
+         r"two of those of .*a\.csv: en-US, es-419; received None"),
+        ("a.jsonl", '{"en": "x", "spa": "y"}\n', EN_ES,
+         r"columns must be given, two of those of .*a\.jsonl: en, spa; received None"),
         ("a.tsv", lines([("a", "b"), ("c", "d", "e")]), {},
          r"a\.tsv, line 2, must have two columns; received 3"),
         ("a.tsv", lines([("a", "b", "c"), ("c", "d")]), dict(columns=[1, 2]),
@@ -150,6 +168,31 @@ def test_errors_name_the_member(tmp_path):
     message = r"a\.zip, Books\.en-es\.en and .*a\.zip, Books.* as many lines; rec"
     with pytest.raises(ValueError, match=message):
         list(read_pairs(path, **EN_ES))
+
+
+OTHERS = {
+    "index.ts": ("let a: Map<TS>\n", r"be a readable \.ts file"),
+    "package.json": ('{\n "name": "x"\n}\n', "must be JSON"),
+    "small.json": ('{"name": "x", "version": "1"}', "columns must be given"),
+    "notes.txt": ("a\tb\nc\n", "line 2, must have two columns"),
+    "a.mo": ("x", r"be a readable \.mo file"),
+}
+
+
+def test_other_files_of_a_folder_are_counted(tmp_path):
+    write(tmp_path / "a.po", PO)
+    for name, (text, message) in OTHERS.items():
+        path = write(tmp_path / name, text)
+        with pytest.raises(ValueError, match=message):
+            list(read_pairs(path, **EN_ES))
+    zipped(tmp_path / "a.zip", {name: text for name, (text, _) in OTHERS.items()})
+    (tmp_path / "a.mo").with_suffix(".gmo").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"a\.zip, a\.mo must be a readable"):
+        list(read_pairs(tmp_path, **EN_ES))
+    (tmp_path / "a.zip").unlink()
+    pairs = read_pairs(tmp_path, **EN_ES)
+    assert list(pairs) == PAIRS
+    assert pairs.skipped["other files"] == len(OTHERS) + 1
 
 
 def test_a_side_without_its_partner(tmp_path):

@@ -43,6 +43,37 @@ def test_packed_documents(tmp_path):
     assert gzip.decompress(data) == b"TEXT.\n"
 
 
+XLIFF = (
+    '<xliff version="1.2"><file source-language="en" target-language="de"><body>'
+    "<trans-unit><source>{}</source>{}</trans-unit></body></file></xliff>"
+)
+
+
+@pytest.mark.parametrize(
+    "name, text, expected",
+    [
+        (
+            "a.html",
+            "<b>a</b>&nbsp;b&thinsp;<i>c</i>",
+            "<b>A</b>&nbsp;B&thinsp;<i>C</i>",
+        ),
+        ("b.html", "a&nbsp<b>b</b>&nbsp;&#160;c d", "A&nbsp<b>B</b>&nbsp;&#160;C D"),
+        ("a.md", "a&nbsp;**b**&ensp;c \\&nbsp;", "A&nbsp;**B**&ensp;C \\&NBSP;"),
+        ("a.rst", "a &nbsp; *b*\n", "A &NBSP; *B*\n"),
+    ],
+)
+def test_an_entity_of_white_space_stays(tmp_path, name, text, expected):
+    assert shouted(tmp_path, name, text) == expected
+
+
+def test_a_number_of_white_space_stays(tmp_path):
+    source = 'A&#160;<g id="1">b</g>&#xA0;c.&#10;Go.&#10;'
+    target = 'A&#160;<g id="1">B</g>&#xA0;C.&#10;GO.&#10;'
+    found = shouted(tmp_path, "a.xlf", XLIFF.format(source, ""))
+    state = ' state="needs-review-translation"'
+    assert found == XLIFF.format(source, f"<target{state}>{target}</target>")
+
+
 def test_a_sentence_is_translated_once(tmp_path):
     asked = []
 

@@ -44,6 +44,27 @@ def test_what_looks_like_markup_is_escaped(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
+        """<iframe srcdoc="<p title='no'>no</p>" title="go"></iframe>""",
+        """<p data-content='<img alt="no">' hidden TITLE = 'go'>go</p>""",
+        '<img src=x"title="no" alt="go">',
+    ],
+)
+def test_a_value_may_hold_what_looks_like_an_attribute(tmp_path, text):
+    assert shouted(tmp_path, "a.html", text) == text.replace("go", "GO")
+
+
+@pytest.mark.parametrize("name", ["lang", "xml:lang"])
+def test_a_page_in_another_language_is_refused(tmp_path, name):
+    text = f'<html {name}="fr"><p>Un chat dort.</p></html>'
+    assert "UN CHAT" in shouted(tmp_path, "a.html", text, languages=("fr", "de"))
+    message = "a.html must have the run's languages, en to de; received .'fr', None"
+    with pytest.raises(ValueError, match=message):
+        shouted(tmp_path, "a.html", text, languages=("en", "de"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "<ul><li translate=no>Keep<li>go</ul><p>go",
         "<ul><li class=notranslate><p>Keep<ul><li>Keep</ul><li>go</ul>",
         "<div><p translate=no>Keep</div>go",

@@ -108,12 +108,49 @@ def test_only_text_is_translated(tmp_path, line_end):
         ("# a", r"\# a"),
         ("1. a", r"1\. a"),
         ("a_b_ `c` [d] <e>", r"a_b\_ \`c\` \[d\] \<e>"),
-        ("&amp; a | b", r"\&amp; a \| b"),
+        ("&amp; a | b", r"\&amp; a | b"),
         ("2 * 3", "2 * 3"),
     ],
 )
 def test_what_looks_like_markup_is_escaped(tmp_path, said, written):
     assert shouted(tmp_path, "a.md", "A word.\n", saying(said)) == f"{written}\n"
+
+
+def test_a_line_is_escaped_in_tables_alone(tmp_path):
+    text = "go | go\n---\n\n| go \\| go |\n|---|\n| go |\n"
+    assert shouted(tmp_path, "a.md", text) == text.replace("go", "GO")
+    text = "| go |\n|---|\n"
+    assert shouted(tmp_path, "a.md", text, saying("a | b")) == "| a \\| b |\n|---|\n"
+
+
+KEPT = [
+    "go\n\n$$\n\\frac{a_1}{b}\n\n= c\n- d\n$$\n\ngo $$\nx$$ go\n",
+    "> $$\n> a\n>\n> b\n> $$\n> go\n",
+    "go <code>a b\nc</code> go\n\n{% include f.html\n   alt='a b' %}\n",
+    "go {{\n x }} go {#id} go {{ y }} go `{{`\ngo `}}`\n",
+    "go\n{% highlight ruby %}\ndef a\n\n  b\nend\n{% endhighlight %}\ngo\n",
+    '- {{< highlight c "x" >}}\n  a\n\n  b\n  {{< /highlight >}}\n  go\n',
+    "{% comment %}\na\n{% endcomment %}\n\n{% raw %}\ngo\n{% endraw %}\n",
+    "import T from '@x/T';\nimport {\n  A,\n} from \"b\"\nimport 'c';\n\ngo\n",
+    "export const a = () => (\n  <b>b</b>\n);\n\ngo\n",
+    "export default function A() {\n  return 1;\n}\n\ngo\n",
+    "go\n:   go.\n:   go.\n\n    go\n",
+    "*[HTML]: go\n*[W3C]: go\n\ngo [[A b]] ![[c.png]] go\n",
+    '=== "A"\n\n    go\n\n        code\n\n    !!! b\n\n        go\n\n=== "B"\n\n\tgo\n',
+    "- go\n\n    ??? tip\n\n        go\n\n[^1]: go go\n\n    go\n\ngo\n\n    code\n",
+    "go\n===\n\n    code\n\n```\n!!! a\n\n    $$\n```\n\ngo\n\n```\n$$\n```\n",
+]
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_what_dialects_add_stays(tmp_path, text):
+    assert shouted(tmp_path, "a.md", text) == text.replace("go", "GO")
+
+
+def test_a_sentence_is_no_statement(tmp_path):
+    text = "import it all from 'a'\n\nexport const values.\n\nyou\nimport 'b'\ntoo\n"
+    expected = text.upper().replace("\nIMPORT 'B'\n", " IMPORT 'B' ")
+    assert shouted(tmp_path, "a.md", text) == expected
 
 
 def test_a_model_reads_characters_and_not_entities(tmp_path):

@@ -131,6 +131,19 @@ def test_the_header_may_be_far_below(tmp_path):
     assert 'msgid "é, charset=x"\nmsgstr "É, CHARSET=X"\n' in found
 
 
+def test_a_template_without_an_encoding_is_utf_8(tmp_path):
+    text = HEADER.format("").replace("UTF-8", "CHARSET") + '\nmsgid "é"\nmsgstr ""\n'
+    expected = text.replace('msgid "é"\nmsgstr ""', '#, fuzzy\nmsgid "é"\nmsgstr "É"')
+    assert shouted(tmp_path, "a.pot", text) == expected
+
+
+def test_a_comment_may_stand_alone(tmp_path):
+    text = '# middle\n\n#, fuzzy\nmsgid "a"\nmsgstr "{}"\n\n# end of file\n'
+    text = HEADER.format("") + "\n" + text
+    found = shouted(tmp_path, "a.po", text.replace("#, fuzzy\n", "").format(""))
+    assert found == text.format("A")
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
@@ -140,8 +153,8 @@ def test_the_header_may_be_far_below(tmp_path):
             "a.po, line 3, must be under a header with Plural-Forms; received None",
         ),
         (
-            HEADER.format("").replace("UTF-8", "CHARSET") + '\nmsgid "a"\nmsgstr ""\n',
-            "a.po must name an encoding that Python knows; received 'CHARSET'",
+            HEADER.format("").replace("UTF-8", "UTF-9") + '\nmsgid "a"\nmsgstr ""\n',
+            "a.po must name an encoding that Python knows; received 'UTF-9'",
         ),
     ],
 )
@@ -155,6 +168,10 @@ def test_a_catalogue_for_another_language_is_refused(tmp_path):
     text = HEADER.format("") + '"Language: es_MX\\n"\n\nmsgid "a"\nmsgstr ""\n'
     assert "A" in shouted(tmp_path, "a.po", text, languages=("en", "es"))
     message = "a.po must have the run's languages, en to de; received .None, 'es_MX'"
+    with pytest.raises(ValueError, match=message):
+        shouted(tmp_path, "a.po", text, languages=("en", "de"))
+    text = text.replace("Language: es_MX", "X-Source-Language: fr")
+    message = "a.po must have the run's languages, en to de; received .'fr', None"
     with pytest.raises(ValueError, match=message):
         shouted(tmp_path, "a.po", text, languages=("en", "de"))
 

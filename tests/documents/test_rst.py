@@ -99,6 +99,18 @@ def test_what_looks_like_markup_is_escaped(tmp_path, said, written):
 
 
 @pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("1. http://a.b is a\nthing.\n", "\\1. http://a.b IS A THING.\n"),
+        ("a) ``x`` and\nmore.\n", "\\A) ``x`` AND MORE.\n"),
+        ("1. *Go*\n=======\n", "1. *GO*\n=======\n"),
+    ],
+)
+def test_a_number_begins_no_item_on_one_line(tmp_path, text, expected):
+    assert shouted(tmp_path, "a.rst", text) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "--go  |go|\n-o go, --out=go  |go|\n\n:param go: |go|\n",
