@@ -1,5 +1,7 @@
 """What languages are called, and the fields to choose them."""
 
+import re
+
 import gradio as gr
 from babel import Locale
 from babel.core import get_global
@@ -11,10 +13,10 @@ def name_of(code):
     """The English name of a language; None if the code is not known.
 
     Examples:
-        >>> name_of("de"), name_of("deu_Latn"), name_of("de_DE"), name_of("xyz")
+        >>> name_of("de"), name_of("deu_Latn"), name_of("de-DE"), name_of("xyz")
         ('German', 'German', 'German', None)
     """
-    language = code.partition("_")[0]
+    language = re.split("[-_]", code)[0].lower()
     language = get_global("language_aliases").get(language, language)
     return ENGLISH.get(language)
 

@@ -152,6 +152,8 @@ class Answers:
             limit = f"The sentence must have 1 to {LONGEST} characters"
             return self.refusal(f"{limit}; received {len(text)}.")
         translator = self.translator_for(source, target)
+        if not translator.reads_all_of(text):
+            return self.refusal("The sentence has more tokens than are translated.")
         try:
             hypotheses = translator.hypotheses([text])[0]
         except ValueError as error:

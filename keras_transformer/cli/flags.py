@@ -86,6 +86,7 @@ TEXT_FILES = {
 }
 # Of these a settings file may have lists.
 SEVERAL = (*TRAIN_FILES, *TEXT_FILES, "columns")
+MAY_BE_EMPTY = ("prefix", "stop", "tags")
 FILES = dict(nargs="+", action="extend", metavar="FILE", default=argparse.SUPPRESS)
 # Bytes: one long key of many parts takes a second already.
 LARGEST_TOML = 1 << 14
@@ -170,6 +171,15 @@ def text_flags():
     known = config_flags(TransformerConfig)
     own = config_flags(CausalLMConfig)
     return flags | {name: own[name] for name in own if name not in known}
+
+
+def check_filled(options):
+    """Raise a `ValueError` if a flag has no value, as of a variable that is not set."""
+    for name in options.names:
+        value = getattr(options, name, None)
+        values = value if isinstance(value, list) else [value]
+        is_filled = "" not in values or name in MAY_BE_EMPTY
+        expect(is_filled, flag(name), "not be empty", value)
 
 
 def check_used(options, only):

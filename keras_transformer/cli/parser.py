@@ -27,7 +27,7 @@ from . import (
     translate,
     tune,
 )
-from .flags import check_used, config_flags
+from .flags import check_filled, check_used, config_flags
 from .startup import choose_backend
 
 COMMANDS = {
@@ -160,6 +160,7 @@ def parse(arguments):
         rest = take_text(options, rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    check_filled(options)
     FLAG_NAMES.set(options.names)
     if "runtime" in options:
         options.runtime = options.runtime or translate.runtime_of(options.run)

@@ -133,8 +133,13 @@ def load_translator(options):
 def take_runs(options):
     """Let the words after RUN that are runs, too, be `others`, and the rest text."""
     options.others = []
-    while options.text and os.path.isfile(Path(options.text[0], "config.json")):
+    while options.text and is_of_run(options.text[0]):
         options.others.append(options.text.pop(0))
+
+
+def is_of_run(word):
+    # The path of an empty text would be the working directory.
+    return word != "" and os.path.isfile(Path(word, "config.json"))
 
 
 def run(options):

@@ -242,8 +242,7 @@ class BaseTranslator:
     def _encode_sources(self, texts, warns=True):
         """The ids of sentences in their format, cut to what is allowed."""
         sources = self.source_tokenizer.encode(texts)
-        longest = self._longest - self.sentence_format.around_source
-        cut = [text for text, ids in zip(texts, sources) if len(ids) > longest]
+        cut = [text for text, ids in zip(texts, sources) if self._is_cut(ids)]
         if cut and warns:
             warnings.warn(
                 f"cut to {self._longest} tokens: {len(cut)} of {len(texts)} sentences, "
@@ -251,6 +250,15 @@ class BaseTranslator:
                 stacklevel=4,
             )
         return [self.sentence_format.source(ids, self._longest) for ids in sources]
+
+    def _is_cut(self, ids):
+        return len(ids) > self._longest - self.sentence_format.around_source
+
+    def reads_all_of(self, text):
+        """Whether a sentence is translated as a whole, and not cut."""
+        (protected,), _ = self._protected([text])
+        (ids,) = self.source_tokenizer.encode([protected])
+        return not self._is_cut(ids)
 
     def _batches(self, lengths, size=None):
         """Batches of sentences of those lengths, see `batching.batches`."""

@@ -6,6 +6,7 @@ K candidates of a row, L positions, V vocabulary.
 
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 from ..config import expect
@@ -250,11 +251,20 @@ def repeating(tokens_RL, index, size, vocabulary):
     # What repeats nothing is written to one more column, and PAD, which may be -1.
     last_RJ = tokens_RL[:, size - 1 :]
     ids_RJ = ops.where(is_there_RJ & (last_RJ >= 0), last_RJ, vocabulary)
-    places_N = caches.rows(ids_RJ, vocabulary + 1)
-    flat = ops.reshape(ops.tile(none_R1, (1, vocabulary + 1)), (-1,))
+    return at_ids(ids_RJ, vocabulary + 1)[:, :vocabulary]
+
+
+def at_ids(ids_RJ, width):
+    """True `(R, width)` at the ids of each row."""
+    none_RW = ops.tile(ops.zeros_like(ids_RJ[:, :1], dtype="bool"), (1, width))
+    if keras.backend.backend() == "torch":
+        # Keras would write into an array, and no graph may.
+        return none_RW.scatter(1, ops.cast(ids_RJ, "int64"), True)
+    places_N = caches.rows(ids_RJ, width)
     updates = ops.ones_like(places_N, dtype="bool")
+    flat = ops.reshape(none_RW, (-1,))
     flat = ops.scatter_update(flat, ops.expand_dims(places_N, 1), updates)
-    return ops.reshape(flat, (-1, vocabulary + 1))[:, :vocabulary]
+    return ops.reshape(flat, (-1, width))
 
 
 def candidates(

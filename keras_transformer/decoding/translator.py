@@ -256,12 +256,21 @@ class Translator(BaseTranslator):
         if prefixes is not None:
             encoded = self.target_tokenizer.encode(prefixes)
             forced = [[*self._prefix, *ids] for ids in encoded]
+            must = "be spelled by the vocabulary of the target"
             for source, ids, prefix in zip(sources, forced, prefixes, strict=True):
+                expect(self._special.unknown not in ids, "prefixes", must, prefix)
                 check_fits("prefixes", len(ids), self._most(source) - 1, prefix)
         terms = [[] for _ in texts]
         if self._terms is not None:
-            terms = [self._terms.in_sentence(text) for text in texts]
+            terms = [self._terms.in_sentence(self._read(text)) for text in texts]
         return [*map(Request, texts, sources, forced, terms)]
+
+    def _read(self, text):
+        """What is translated of a text."""
+        if self.reads_all_of(text):
+            return text
+        (ids,) = self.source_tokenizer.encode([text])
+        return self.source_tokenizer.decode([ids[: self._longest]])[0]
 
     def _most(self, source):
         """The most tokens of a translation of a source in ids, END counted."""

@@ -1,5 +1,7 @@
 """Keys and values of the positions so far, which steps of decoding add to."""
 
+import numbers
+
 from keras import ops
 
 from ..config import expect
@@ -20,8 +22,8 @@ def write(cache, new, index):
     """
     length = new[0].shape[2]
     places = ops.shape(cache[0])[2]
-    if isinstance(index, int) and isinstance(places, int):
+    if isinstance(index, numbers.Integral) and isinstance(places, int):
         has_room = 0 <= index <= places - length
         what = f"have room for {length} positions in a cache of {places}"
-        expect(has_room, "index", what, index)
+        expect(has_room, "index", what, int(index))
     return tuple(put(old, fresh, index) for old, fresh in zip(cache, new))

@@ -29,7 +29,7 @@ class DecoderBlock(EncoderBlock):
 
     Returns:
         `(B, T, D)`; with return_attention_scores a pair of it and the weights of the
-        two attentions, `(B, N, T, T)` and `(B, N, T, S)`, or None without a memory.
+        two attentions, `(B, N, T, T)` and `(B, N, T, S)`, or () without a memory.
 
     Raises:
         ValueError: as the layers inside.
@@ -128,7 +128,7 @@ class DecoderBlock(EncoderBlock):
     def _forward(self, x, attend, attend_to_memory, training=False):
         """The sub-layers; what an attention gives beside its output follows x."""
         x, first = self.self_attention_residual.around(attend, x, training)
-        second = None
+        second = ()
         if self.cross_attention is not None:
             residual = self.cross_attention_residual
             x, second = residual.around(attend_to_memory, x, training)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from .transformer_layer import own_policy
+
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class Dense(keras.layers.Dense):
@@ -33,11 +35,12 @@ class Dense(keras.layers.Dense):
         return ops.reshape(outputs, (*axes, self.units))
 
     def save_own_variables(self, store):
-        if not self.lora_enabled or self.quantization_mode is not None:
-            return super().save_own_variables(store)
-        # Keras would store the sum of LoRA in the type that the layer computes in.
         policy = self._dtype_policy
-        self._dtype_policy = keras.dtype_policies.get("float32")
+        # Of a layer that was loaded Keras would ask the policy of the whole model.
+        self._dtype_policy = own_policy(self)
+        if self.lora_enabled and self.quantization_mode is None:
+            # Keras would store the sum of LoRA in the type that the layer computes in.
+            self._dtype_policy = keras.dtype_policies.get("float32")
         try:
             super().save_own_variables(store)
         finally:

@@ -67,7 +67,7 @@ def matrix_first(x_BTD, matrix_VD):
     rows, length, width = x_BTD.shape
     x_DN = ops.transpose(ops.reshape(x_BTD, (-1, width)))
     product_NV = ops.transpose(ops.matmul(matrix_VD, x_DN))
-    return ops.reshape(product_NV, (rows, length, -1))
+    return ops.reshape(product_NV, (rows, length, matrix_VD.shape[0]))
 
 
 def shared_matmul(x_BNTK, y_BGKM):

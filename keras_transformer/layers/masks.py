@@ -115,11 +115,23 @@ def full_mask(mask, shape):
         mask = ops.expand_dims(mask, axis=(0, 1))
     if len(found) == 3:
         mask = ops.expand_dims(mask, axis=1)
-    sizes = zip(mask.shape, shape)
+    check_broadcasts("attention_mask", mask.shape, shape, found)
+    return as_boolean(mask)
+
+
+def check_broadcasts(name, own, shape, given):
+    """Raise a `ValueError` unless a shape broadcasts to that of scores.
+
+    Args:
+        name: of the argument.
+        own: the shape, of rank 4.
+        shape: the sizes `(B, N, T, S)`; None where one is unknown.
+        given: the shape that the argument had.
+    """
+    sizes = zip(own, shape)
     fits = all(size in (1, None) or full in (size, None) for size, full in sizes)
     what = f"broadcast to (batch, heads, queries, keys) = {tuple(shape)}"
-    expect(fits and len(mask.shape) == 4, "attention_mask", what, found)
-    return as_boolean(mask)
+    expect(fits and len(own) == 4, name, what, tuple(given))
 
 
 def as_boolean(mask):

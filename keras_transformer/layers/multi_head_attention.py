@@ -13,6 +13,7 @@ from .kernels import flash_attention, has_fast_kernel, shared_matmul
 from .masks import (
     both,
     causal_mask,
+    check_broadcasts,
     full_mask,
     implicit_mask,
     positions_of,
@@ -68,8 +69,8 @@ class MultiHeadAttention(TransformerLayer):
 
     Raises:
         ValueError: if a size is below 1, heads do not divide, x or memory has no three
-            axes or no position, a mask does not fit or is no mask, or an option is for
-            self-attention only.
+            axes or no position, a mask or position_bias does not fit, a mask is no
+            mask, or an option is for self-attention only.
 
     Examples:
         >>> tuple(MultiHeadAttention(num_heads=2, key_dim=4)(np.ones((1, 3, 8))).shape)
@@ -161,6 +162,8 @@ class MultiHeadAttention(TransformerLayer):
         mask = self._mask(attention_mask, query_BTNH, key_BSGH.shape[1])
         mask = both(mask, self._seen(source))
         is_by_key = mask is None or tuple(mask.shape[1:3]) == (1, 1)
+        if position_bias is not None:
+            self._check_bias(position_bias.shape, x, key_BSGH.shape[1])
         needs_all = return_attention_scores or position_bias is not None
         if self._is_near(x.shape[1]) and is_by_key and not needs_all:
             attend = functools.partial(self._values, training=training)
@@ -303,6 +306,10 @@ class MultiHeadAttention(TransformerLayer):
             return None
         rows, queries = query_BTNH.shape[:2]
         return full_mask(attention_mask, (rows, self.num_heads, queries, keys))
+
+    def _check_bias(self, shape, x, keys):
+        sizes = (x.shape[0], self.num_heads, x.shape[1], keys)
+        check_broadcasts("position_bias", shape, sizes, shape)
 
     def _by_head(self, projection, x, size):
         """What a projection makes of x, cut into heads `(B, T, N, H)` of a size H."""

@@ -10,7 +10,7 @@ from keras.dtype_policies import DTypePolicyMap
 from ..config import Table, check_first_position, check_width, expect, one_of
 from .kernels import are_few_vectors, matrix_first
 from .masks import positions_of
-from .transformer_layer import TransformerLayer, shared_config
+from .transformer_layer import TransformerLayer, default_quantization, shared_config
 
 NOWHERE = 2**31 - 1  # an id that no table has
 
@@ -126,10 +126,12 @@ class PositionalEmbedding(TransformerLayer):
             reverse_dtype=self.compute_dtype,
             # Vectors are looked up in float32, whatever the policy of this layer.
             dtype=policy if is_quantized else "float32",
+            quantization_config=default_quantization(policy),
             name=name,
         )
 
     def call(self, ids, index=0):
+        expect(len(ids.shape) == 2, "ids", "have two axes (B, T)", tuple(ids.shape))
         if self.positions == "learned":
             length = ids.shape[1] or 0
             limit = f"hold at most max_positions={self.max_positions} positions"
@@ -156,6 +158,8 @@ class PositionalEmbedding(TransformerLayer):
         """
         if self.positions == "learned":
             table = ops.convert_to_tensor(self.position_table)
+            # As for ids.
+            positions_BT = ops.where(positions_BT < 0, NOWHERE, positions_BT)
             return ops.cast(ops.take(table, positions_BT, axis=0), "float32")
         is_fairseq = self.positions == "sinusoidal_fairseq"
         width = self.d_model - 2 if is_fairseq else self.d_model

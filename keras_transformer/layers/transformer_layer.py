@@ -9,6 +9,8 @@ from keras.dtype_policies import DTypePolicyMap
 # As in `masks`, there is no public way.
 from keras.src.backend import get_keras_mask, set_keras_mask
 
+from ..config import expect
+
 
 class TransformerLayer(keras.layers.Layer):
     """A Keras layer whose arguments are its attributes, and whose parts are layers.
@@ -128,7 +130,8 @@ def policy_config(layer):
     """The dtype policy of a layer for its configuration.
 
     It is a `DTypePolicyMap` when parts of the layer are quantized: each part finds its
-    own policy in it when the layer is built again, whatever it is then a part of.
+    own policy in it when the layer is built again, whatever it is then a part of. A
+    policy says nothing of quantizers other than its mode's.
     """
     policy = layer.dtype_policy
     parts = layer._flatten_layers(include_self=False)
@@ -137,12 +140,39 @@ def policy_config(layer):
         # One pattern for all parts of a policy: each use of a policy looks for one.
         places = {}
         for part in quantized:
+            given = quantizers_of(part.quantization_config)
+            usual = quantizers_of(default_quantization(own_policy(part)))
+            must = "have the usual quantizers of its mode, to be saved"
+            expect(given in (None, usual), part.path, must, given)
             place = re.escape(path_within(layer, part))
             places.setdefault(own_policy(part).name, []).append(place)
         policy = DTypePolicyMap(policy.name)
         for name, found in places.items():
             policy[f"(.*/)?({'|'.join(found)})"] = name
     return keras.dtype_policies.serialize(policy)
+
+
+def default_quantization(policy):
+    """The configuration of Keras's quantization by a policy; None without one."""
+    mode = policy.quantization_mode
+    if mode is None:
+        return None
+    if mode == "int4":
+        return keras.quantizers.Int4QuantizationConfig(block_size=policy.block_size)
+    kinds = keras.quantizers
+    known = {
+        "int8": kinds.Int8QuantizationConfig,
+        "float8": kinds.Float8QuantizationConfig,
+    }
+    return known[mode]() if mode in known else None
+
+
+def quantizers_of(config):
+    """The settings of both quantizers of a configuration, for a comparison."""
+    if config is None:
+        return None
+    both = (config.weight_quantizer, config.activation_quantizer)
+    return [quantizer and quantizer.get_config() for quantizer in both]
 
 
 def own_policy(layer):

@@ -57,8 +57,8 @@ def attend_in_blocks(attend, query, key, value, mask, window, is_causal):
     values = attend(
         blocks(query, window, 1), near(key), near(value), ops.expand_dims(seen_RQK, 1)
     )
-    rows = ops.shape(query)[0]
-    values = ops.reshape(values, (rows, -1, *values.shape[2:]))
+    padded = (length // window + 1) * window
+    values = ops.reshape(values, (-1, padded, *values.shape[2:]))
     return values[:, :length]
 
 

@@ -33,7 +33,8 @@ class ConfiguredModel(keras.Model):
     def compile_from_config(self, config):
         # Keras leaves a model alone that has a `compile` of its own.
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
 
     def make_train_function(self, force=False):
         strategy = getattr(self, "distribute_strategy", None)
@@ -65,17 +66,27 @@ class ConfiguredModel(keras.Model):
     @contextlib.contextmanager
     def _states_for_loss(self):
         """Within, the model gives its decoder's states if its loss is made of them."""
-        wanted = self.loss_of_states is not None and self.decoder.has_plain_projection
-        before = GIVES_STATES.set(wanted)
+        before = GIVES_STATES.set(self.decoder if self._learns_by_states else None)
         try:
             yield
         finally:
             GIVES_STATES.reset(before)
 
+    @property
+    def _learns_by_states(self):
+        kind = type(self)
+        # A user's own methods expect logits.
+        is_ours = (
+            kind.compute_loss is ConfiguredModel.compute_loss
+            and kind.compute_metrics is ConfiguredModel.compute_metrics
+        )
+        has_loss = self.loss_of_states is not None
+        return has_loss and is_ours and self.decoder.has_plain_projection
+
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if not GIVES_STATES.get():
+        if GIVES_STATES.get() is None:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         projection = self.decoder.projection()
         loss = self.loss_of_states(y, y_pred, projection, sample_weight, training)
@@ -84,7 +95,7 @@ class ConfiguredModel(keras.Model):
         return loss
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        if GIVES_STATES.get():
+        if GIVES_STATES.get() is not None:
             # The loss has updated them. They are asked about no rows.
             y = y[:0]
             y_pred = keras.ops.zeros((*keras.ops.shape(y), self.decoder.classes))
@@ -115,12 +126,15 @@ class ConfiguredModel(keras.Model):
         """
         most = self.config.d_model
         what = f"be between 1 and d_model={most}"
-        expect(1 <= rank <= most, "lora_rank", what, rank)
+        is_rank = isinstance(rank, int) and 1 <= rank <= most
+        expect(is_rank, "lora_rank", what, rank)
+        layers = [layer for block in self.blocks for layer in block._flatten_layers()]
+        kernels = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+        found = [layer.path for layer in kernels if layer.lora_enabled]
+        expect(not found, "the model", "have no LoRA yet", found)
         frozen = self.variables
-        for block in self.blocks:
-            for layer in block._flatten_layers():
-                if isinstance(layer, keras.layers.Dense):
-                    layer.enable_lora(rank)
+        for layer in kernels:
+            layer.enable_lora(rank)
         for variable in frozen:
             variable.trainable = False
         self.lora_rank = rank

@@ -10,8 +10,8 @@ from ..layers.dense import Dense
 from ..layers.masks import as_positions, both, causal_mask, documents, positions_of
 from .stack import Stack
 
-# Whether a call gives the last states `(B, T, D)` in place of their logits.
-GIVES_STATES = contextvars.ContextVar("GIVES_STATES", default=False)
+# The decoder whose calls give the last states `(B, T, D)` in place of their logits.
+GIVES_STATES = contextvars.ContextVar("GIVES_STATES", default=None)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -42,7 +42,7 @@ class Decoder(Stack):
     Returns:
         logits `(B, T, V)` float32; with return_attention_scores a pair of them and a
         tuple of the weights of each block, pairs of `(B, N, T, T)` and `(B, N, T, S)`,
-        or None without a memory.
+        or () without a memory.
 
     Examples:
         >>> config = preset("tiny", source_vocab_size=11, target_vocab_size=11)
@@ -115,7 +115,7 @@ class Decoder(Stack):
             return x
 
         x = self._forward(target_ids, index, through, training)
-        if GIVES_STATES.get():
+        if GIVES_STATES.get() is self:
             return x
         logits = self._logits(x)
         return (logits, tuple(scores)) if return_attention_scores else logits

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from ..layers.one_pass import in_one_pass, replaced_in_rows
-from .loss import token_weights
+from .loss import as_tensors, token_weights
 from .r_drop import check_twice
 
 # Into so many parts a target is cut; each part's logits take another's place.
@@ -54,8 +54,9 @@ class FusedLoss:
             training: whether a gradient will be asked for.
         """
         matrix, bias = projection
-        labels = ops.convert_to_tensor(labels)
-        weights = token_weights(labels, sample_weight, self.loss.ignore_class)
+        labels, states = as_tensors(labels, states)
+        given = (sample_weight, self.loss.ignore_class)
+        weights = token_weights(labels, states, *given)
         labels = ops.cast(labels, "int32")
         known = (labels, weights, bias, self.terms)
 

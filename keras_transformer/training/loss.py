@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from ..config import expect, one_of
+from ..layers.masks import implicit_mask
 
 
 def negative_log_likelihood(labels, logits, smoothing=0.0):
@@ -62,6 +63,9 @@ def as_tensors(labels, logits):
     fits = all(None in (size, full) or size == full for size, full in sizes)
     what = "have the same rows and positions"
     expect(fits, "y_true and y_pred", what, [found, predicted])
+    if None in (*found, *predicted[:2]):
+        # A graph finds out later whether they fit.
+        labels = ops.reshape(labels, ops.shape(logits)[:2])
     return labels, logits
 
 
@@ -120,7 +124,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = as_tensors(y_true, y_pred)
-        weights = token_weights(y_true, sample_weight, self.ignore_class)
+        weights = token_weights(y_true, y_pred, sample_weight, self.ignore_class)
         counts = ops.not_equal(weights, 0)
         y_true = ops.where(counts, y_true, ops.zeros_like(y_true))
         return super().__call__(y_true, y_pred, sample_weight=weights)
@@ -133,11 +137,13 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         return {**super().get_config(), **own}
 
 
-def token_weights(labels, sample_weight=None, ignore_class=None):
+def token_weights(labels, logits, sample_weight=None, ignore_class=None):
     """The weight of each label, `(B, T)` float32.
 
     Args:
         labels: `(B, T)`.
+        logits: those of the labels: what their implicit Keras mask leaves out has the
+            weight 0.
         sample_weight: `(B, T)`, or `(B,)` for whole rows; 1 when absent.
         ignore_class: a label of weight 0; none when absent.
 
@@ -158,4 +164,7 @@ def token_weights(labels, sample_weight=None, ignore_class=None):
         weights *= given
     if ignore_class is not None:
         weights *= ops.cast(ops.not_equal(labels, ignore_class), "float32")
+    mask = implicit_mask(logits)
+    if mask is not None:
+        weights *= ops.cast(mask, "float32")
     return weights

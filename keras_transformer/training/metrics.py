@@ -40,7 +40,7 @@ class MeanOverTokens(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = as_tensors(y_true, y_pred)
-        weights = token_weights(y_true, sample_weight, self.ignore_class)
+        weights = token_weights(y_true, y_pred, sample_weight, self.ignore_class)
         counts = ops.greater(weights, 0.0)
         # A label that does not count may be any number.
         value = self.value(ops.where(counts, y_true, ops.zeros_like(y_true)), y_pred)

@@ -91,8 +91,9 @@ class FastAdam(KerasAdam):
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)
         present = [ops.cast(grad, "float32") for grad in grads if grad is not None]
-        norms = [ops.norm(grad) for grad in present]
-        self.gradient_norm.assign(ops.norm(ops.stack(norms)))
+        if present:
+            norms = [ops.norm(grad) for grad in present]
+            self.gradient_norm.assign(ops.norm(ops.stack(norms)))
 
     @property
     def _constants(self):

@@ -3,6 +3,8 @@
 import keras
 
 from ..config import TrainingConfig
+from ..config.fields import expect_kind
+from ..models.configured_model import ConfiguredModel
 from .fused import FusedLoss
 from .loss import LabelSmoothedCrossEntropy
 from .metrics import (
@@ -45,6 +47,7 @@ def compile_for_training(
 
     Source: Vaswani et al. 2017, section 5.
     """
+    expect_kind("model", model, ConfiguredModel)
     training = training or TrainingConfig()
     options = compile_options(model.config, training, loss_reduction)
     if model.dtype_policy.name == "mixed_float16":

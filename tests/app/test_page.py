@@ -138,6 +138,12 @@ def test_limits_on_length_hold_in_the_server_too(answers, text):
     assert "The sentence must have 1 to 500 characters; received" in words
 
 
+def test_a_text_of_too_many_tokens_is_not_cut(translator, answers, monkeypatch):
+    monkeypatch.setattr(translator, "_longest", 4)
+    *_, words, _ = answers.translate(SENTENCE, "", "", "cross", 1, "1")
+    assert "The sentence has more tokens than are translated." in words
+
+
 def test_an_error_is_a_sentence_on_the_page(translator, answers, monkeypatch):
     def fails(texts):
         raise ValueError("the model must give finite scores; received <nan>")

@@ -81,10 +81,28 @@ def test_int8_is_saved_and_loaded(options, tmp_path):
     gc.freeze()
     model.quantize("int8")
     gc.unfreeze()
+    loaded = model
+    for _ in range(2):
+        loaded.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(numpy(model(INPUTS)), numpy(loaded(INPUTS)))
+    assert any(weight.dtype == "int8" for weight in loaded.weights)
+
+
+@marked(ON_TORCH)
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+def test_int4_is_saved_and_loaded_and_other_quantizers_are_refused(model, tmp_path):
+    gc.freeze()
+    model.quantize("int4")
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(numpy(model(INPUTS)), numpy(loaded(INPUTS)))
-    assert any(weight.dtype == "int8" for weight in loaded.weights)
+    other = Transformer(CONFIG)
+    weights = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
+    other.quantize(config=weights)
+    gc.unfreeze()
+    with pytest.raises(ValueError, match="must have the usual quantizers of its mode"):
+        other.save(tmp_path / "model.keras")
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")

@@ -78,6 +78,24 @@ def test_refused(run, command, message, tmp_path, capsys):
     assert f"error: {message}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["translate", "RUN", "--input", ""], "--input must not be empty; received ''"),
+        (["train", "NEW", "--source", "A", ""], "--source must not be empty; rec"),
+        (["translate", "RUN", "A", "--glossary="], "--glossary must not be empty"),
+    ],
+)
+def test_a_path_of_a_variable_that_is_not_set_is_refused(words, message, capsys):
+    assert cli.main(words) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+
+
+def test_an_empty_text_is_no_run(run, main, monkeypatch):
+    monkeypatch.chdir(run)
+    assert main("translate", ".", "") == "\n"
+
+
 def test_a_mistyped_run(run, capsys):
     assert cli.main(["translate", f"{run}n", "A"]) == 2
     assert f"no run at '{run}n'; did you mean '{run}'?" in capsys.readouterr().err

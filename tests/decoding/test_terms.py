@@ -34,6 +34,19 @@ def fits(tokens, terms):
     return all(any(holds(tokens, way) for way in ways) for ways in terms)
 
 
+def fits_as_words(tokens, terms, inner):
+    """Whether all terms are there with no token of `inner` behind them."""
+
+    def is_whole(way, start):
+        end = start + len(way)
+        return tokens[start:end] == way and tokens[end : end + 1] not in inner
+
+    return all(
+        any(is_whole(tuple(way), n) for way in ways for n in range(len(tokens)))
+        for ways in terms
+    )
+
+
 class Spelled:
     """A tokenizer of these pieces, with Ġ for a space before them."""
 
@@ -84,6 +97,58 @@ def test_a_wide_beam_ranks_all_translations_with_the_terms(automaton, run, strip
         assert found == [ids for _, ids in expected]
         numbers = [score for score, _ in expected]
         np.testing.assert_allclose(scores[row][: len(found)], numbers, atol=5e-6)
+
+
+# With 5 inside of words: another form of one term, one term that begins another.
+FORMS = [[[[4], [4, 5]]], [[[4, 5], [4]]], [[[4]], [[4, 5]]], [[[4, 5]], [[4, 5, 5]]]]
+
+
+def test_a_wide_beam_ranks_all_translations_with_the_terms_as_words(
+    automaton, run, strip
+):
+    """One that goes on with a word that is a term alone may be the other term."""
+    model = automaton()
+    is_inner = np.arange(6) == 5
+    find, array = search_of(model, FORMS, (2, 2, 4), 5, 340, is_inner=is_inner)
+    tokens, _ = run(find, [5] * 4, range(4), array)
+    for row, own in enumerate(FORMS):
+        ranking = model.ranking(row, 5, 0.6, "gnmt")
+        found = [strip(ids) for ids in tokens[row] if strip(ids)]
+        expected = [ids for _, ids in ranking if fits_as_words(ids, own, [(5,)])]
+        assert {*found} <= {*expected}
+        # A word may be a way, but does not begin with one and go on as no other. Near
+        # the limit a term that was begun is not begun again.
+        longest = max(len(way) for ways in own for way in ways)
+        ends = [ids for ids in expected if ids[-1] == END]
+        assert {ids for ids in ends if not holds(ids, (5,) * longest)} <= {*found}
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_forms_of_a_term_are_whole_words_in_the_least_room(automaton, run, beam):
+    model = automaton(vocabulary=9)
+    inner = (6, 7, 8)
+    random = np.random.default_rng(2)
+
+    def way():
+        count = random.integers(0, 3)
+        return (random.choice([4, 5]), *random.choice(inner, count))
+
+    def term():
+        return [way() for _ in range(random.integers(1, 3))]
+
+    terms = [[term() for _ in range(random.integers(1, 4))] for _ in range(60)]
+    room = [sum(min(map(len, ways)) for ways in own) for own in terms]
+    limits = [fewest + n % 3 for n, fewest in enumerate(room)]
+    is_inner = np.isin(np.arange(9), inner)
+    find, array = search_of(model, terms, (4, 2, 4), 14, beam, is_inner=is_inner)
+    tokens, scores = run(find, limits, range(60), array)
+    assert np.all(scores[:, 0] > -np.inf)
+    behind = [(n,) for n in inner]
+    for row, own in enumerate(terms):
+        found = [ids for ids, s in zip(tokens[row], scores[row]) if s > -np.inf]
+        for ids in found:
+            ids = tuple(ids[: limits[row]].tolist())
+            assert fits_as_words(ids, own, behind), (ids, own, limits[row])
 
 
 @pytest.mark.parametrize("beam", [1, 4])

@@ -30,6 +30,7 @@ SEARCHES = {
     "n best": dataclasses.replace(CONFIG, n_best=3),
     "greedy": dataclasses.replace(CONFIG, search="greedy"),
     "sampling": dataclasses.replace(CONFIG, search="sampling", n_best=2, seed=3),
+    "no repeats": dataclasses.replace(CONFIG, search="greedy", no_repeat_ngram=2),
 }
 NEVER = 1 << 30
 
@@ -57,6 +58,7 @@ def same(some, others):
         np.testing.assert_allclose(found, scores, atol=3e-6)
 
 
+@pytest.mark.filterwarnings("error:searched by Keras's layers")
 @pytest.mark.parametrize("search", some_slow(SEARCHES, ["n best"]))
 def test_two_requests_of_one_shape(model, tokenizer, sentences, both, search):
     """Their prefixes, and the seeds of their samples, are not each other's."""

@@ -141,12 +141,30 @@ def test_terms_of_a_glossary_are_in_the_translations(model, tokenizer, options):
 
 
 @marked(ON_TORCH)
+@pytest.mark.filterwarnings("ignore:cut to")
+def test_a_term_that_is_cut_away_is_not_wanted(model, tokenizer):
+    config = dataclasses.replace(CONFIG, max_source_length=4, extra_length=9)
+    glossary = {"dog": "blue house", "red": "bike"}
+    translator = Translator(model, tokenizer, config=config, glossary=glossary)
+    plain = Translator(model, tokenizer, config=config, glossary={"red": "bike"})
+    texts = ["a red bike in the house and a dog"]
+    same(translator.hypotheses(texts), plain.hypotheses(texts))
+
+
+@marked(ON_TORCH)
 def test_a_prefix_that_leaves_no_room_is_refused(model, tokenizer):
     config = dataclasses.replace(CONFIG, extra_length=1)
     translator = Translator(model, tokenizer, config=config)
     message = "prefixes must fit in the 2 tokens that extra_length .* received 'the red"
     with pytest.raises(ValueError, match=message):
         translator.hypotheses(["a a", "a"], prefixes=["", "the red house is a"])
+
+
+@marked(ON_TORCH)
+def test_a_prefix_that_the_vocabulary_cannot_spell_is_refused(translator):
+    message = "prefixes must be spelled by the vocabulary .*; received 'the \u706b'"
+    with pytest.raises(ValueError, match=message):
+        translator.hypotheses(["a man"], prefixes=["the \u706b"])
 
 
 def test_a_glossary_is_refused_where_it_cannot_be_obeyed(model, tokenizer):

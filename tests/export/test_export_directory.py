@@ -267,8 +267,8 @@ def test_a_config_that_says_too_much_is_refused(out):
             "beam must be between 1 and 1000; received 0",
         ),
         (
-            "export RUN OUT --to saved_model --n-best 2 --batch-size 1",
-            "the search of a SavedModel must be among beam, --extra-length, ",
+            "export RUN OUT --to saved_model --batch-size 1",
+            "--batch-size must be absent with a SavedModel; received 1",
         ),
         (
             "translate --runtime ctranslate2 RUN hello",

@@ -1,5 +1,6 @@
 """Attention with fewer key heads, rotary positions, a window, a bias."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -83,6 +84,10 @@ def test_no_blocks_where_a_window_holds_the_whole_text(monkeypatch, window, piec
     assert len(taken) == 2 * pieces
 
 
+def test_a_window_of_no_rows():
+    assert made(**WINDOW)(X[:0]).shape == X[:0].shape
+
+
 def test_a_window_with_a_mask_of_queries():
     """As for documents that share a row: blocks know keys only."""
     mask = np.tri(T, dtype=bool) & (np.arange(T)[:, None] // 5 == np.arange(T) // 5)
@@ -124,6 +129,12 @@ def test_steps_equal_the_full_call(options, lengths):
         start = end
 
 
+@pytest.mark.parametrize("bias", [BIAS[0], BIAS[:, :, :1, :-1], BIAS[:, :-1]])
+def test_a_bias_that_does_not_fit_is_refused(bias):
+    with pytest.raises(ValueError, match="position_bias must broadcast to .*received"):
+        made()(X, position_bias=bias)
+
+
 def test_causal_mask_on_request_equals_one_that_is_given():
     layer = made()
     given = layer(X, attention_mask=causal_mask(T, T))
@@ -155,7 +166,10 @@ def test_a_decoder_block_without_memory_goes_step_by_step(lengths):
         np.testing.assert_allclose(numpy(output), full[:, start:end], atol=3e-6)
         start = end
     _, (first, second) = block(X, return_attention_scores=True)
-    assert tuple(first.shape) == (B, N, T, T) and second is None
+    assert tuple(first.shape) == (B, N, T, T) and second == ()
+    inputs = keras.Input((T, D))
+    _, (scores, _) = block(inputs, return_attention_scores=True)
+    assert scores.shape == (None, N, T, T)
 
 
 def test_rms_norm_by_hand():

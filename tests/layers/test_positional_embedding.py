@@ -265,6 +265,13 @@ def test_a_token_embedding_of_other_sizes():
         PositionalEmbedding(V, D, token_embedding=tokens)
 
 
+def test_ids_of_one_sentence_alone_are_refused():
+    with pytest.raises(
+        ValueError, match=r"ids must have two axes \(B, T\); received \(5,\)"
+    ):
+        PositionalEmbedding(V, D)(np.arange(5))
+
+
 def test_longer_than_the_learned_table():
     message = "ids must hold at most max_positions=3 positions; received 5"
     with pytest.raises(ValueError, match=message):

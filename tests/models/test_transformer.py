@@ -254,6 +254,11 @@ def test_a_sentence_without_positions_is_refused(make, batch, empty):
         make()(inputs)
 
 
+def test_no_sentences(make, batch):
+    inputs = {name: ids[:0] for name, ids in batch[0].items()}
+    assert tuple(make()(inputs).shape)[:2] == inputs["target_ids"].shape
+
+
 def test_the_loss_is_scaled_in_float16(make):
     model = make(dtype="mixed_float16")
     model.compile(keras.optimizers.Adam(), keras.losses.MeanSquaredError())
@@ -307,7 +312,7 @@ def test_lora_trains_two_matrices_a_kernel(make):
     model.enable_lora(3)
     assert sum(np.prod(one.shape) for one in model.trainable_variables) == expected
     assert len(model.trainable_variables) == 2 * (4 * attentions + 2 * blocks)
-    with pytest.raises(ValueError, match="lora is already enabled"):
+    with pytest.raises(ValueError, match="the model must have no LoRA yet; received"):
         model.enable_lora(3)
     assert len(model.trainable_variables) == 2 * (4 * attentions + 2 * blocks)
     for rank in (0, config.d_model + 1):

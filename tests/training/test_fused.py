@@ -226,6 +226,50 @@ def test_other_losses_are_added():
     assert after - before == pytest.approx(squares, rel=1e-4)
 
 
+@marked(ON_TORCH)
+def test_labels_of_another_shape_are_refused():
+    inputs, labels, _ = a_batch()
+    model = compiled(True)
+    for wrong in (np.tile(labels, 2), labels[:, :4], labels[:, :, None]):
+        with pytest.raises(ValueError, match="y_true .*must .*; received"):
+            model.test_on_batch(inputs, wrong)
+
+
+@marked(ON_TORCH)
+def test_methods_of_a_users_own_get_logits():
+    shapes = []
+    teacher = compiled(True)
+
+    class Distilled(Transformer):
+        def compute_loss(self, x=None, y=None, y_pred=None, *rest, **options):
+            shapes.extend([tuple(y_pred.shape), tuple(teacher(x).shape)])
+            return super().compute_loss(x, y, y_pred, *rest, **options)
+
+    expected = compiled(True)
+    model = Distilled(expected.config)
+    model.set_weights(expected.get_weights())
+    compile_for_training(model, loss_reduction="sum")
+    found = model.test_on_batch(*a_batch())
+    assert {*shapes} == {(5, 9, 11)}
+    np.testing.assert_allclose(found, expected.test_on_batch(*a_batch()), rtol=1e-4)
+
+
+@marked(ON_TORCH)
+def test_another_model_in_the_step_gives_logits():
+    shapes = []
+    other = compiled(True)
+
+    class Counting(TokenAccuracy):
+        def add(self, total, count):
+            shapes.append(tuple(other(a_batch()[0]).shape))
+            return super().add(total, count)
+
+    model = compiled(True)
+    model.loss_of_states.metrics = [Counting(name="own")]
+    model.test_on_batch(*a_batch())
+    assert shapes == [(5, 9, 11)]
+
+
 @pytest.mark.slow
 def test_a_quantized_projection_is_measured_by_its_logits():
     model = compiled(True)

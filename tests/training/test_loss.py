@@ -4,7 +4,9 @@ import pytest
 from keras import ops
 from layer_checks import gradient, numpy
 
+from keras_transformer.layers.positional_embedding import PositionalEmbedding
 from keras_transformer.training.loss import LabelSmoothedCrossEntropy
+from keras_transformer.training.metrics import TokenAccuracy, TokenCrossEntropy
 from keras_transformer.training.r_drop import RDropCrossEntropy
 
 B, T, V = 3, 5, 7
@@ -171,6 +173,37 @@ def test_shapes_that_do_not_fit_are_refused_by_name(labels, logits, weights, mes
     loss = LabelSmoothedCrossEntropy()
     with pytest.raises(ValueError, match=message):
         loss(np.ones(labels), np.ones(logits, "float32"), sample_weight=weights)
+
+
+def test_what_an_implicit_mask_leaves_out_does_not_count():
+    """In the loss and in the metrics; its labels may be any number."""
+    embedding = PositionalEmbedding(V, 6, mask_zero=True)
+    inputs = keras.Input((None,), dtype="int32")
+    model = keras.Model(inputs, keras.layers.Dense(V)(embedding(inputs)))
+    metrics = [TokenCrossEntropy(), TokenAccuracy()]
+    model.compile("sgd", LabelSmoothedCrossEntropy(0.0), weighted_metrics=metrics)
+    ids = np.array([[3, 4, 0, 0], [5, 3, 4, 0]])
+    real = (ids != 0).astype("float32")
+    found = model.evaluate(ids, np.where(ids, ids, -100), verbose=0)
+    np.testing.assert_allclose(
+        found, model.evaluate(ids, ids, sample_weight=real, verbose=0)
+    )
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only its graphs know no sizes"
+)
+def test_labels_are_not_repeated_where_a_graph_knows_no_sizes():
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((None, None))
+    logits = tf.TensorSpec((None, None, V))
+    loss = tf.function(LabelSmoothedCrossEntropy(), input_signature=[spec, logits])
+    values = np.ones((B, T, V), "float32")
+    assert np.isfinite(loss(np.ones((B, T), "float32"), values))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="reshape"):
+        loss(np.ones((B, 1), "float32"), values)
 
 
 def test_configuration():

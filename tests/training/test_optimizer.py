@@ -72,6 +72,16 @@ def test_the_last_update_of_an_epoch_is_the_mean_of_what_is_left(batches, steps)
     assert int(accumulating.iterations) == updates
 
 
+def test_nothing_to_learn():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.trainable = False
+    model.compile(paper_adam(0.1), "mse")
+    before = model.get_weights()
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    for found, expected in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_saved_and_loaded_with_a_model(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     model.compile(paper_adam(0.1), "mse")
