@@ -125,6 +125,7 @@ def test_no_lines_are_no_lines(bulk, tmp_path):
     assert (tmp_path / "out").read_bytes() == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "last, failing, message",
     [

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import small
 from distribution.launching import BACKEND, PIPES, ROOT, finish, free_ports, virtual
-from layer_checks import ON_TORCH
 
 PAGE = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
 COMMANDS = {}
@@ -88,16 +87,9 @@ def test_the_page_has_every_place_for_every_backend():
         assert found == places + ["Cloud TPU VM"] * count
 
 
-@pytest.mark.parametrize(
-    "title",
-    [
-        # What the others leave in the environment, `test_engines` leaves too.
-        pytest.param(
-            title, marks=ON_TORCH if title.startswith("Slurm") else pytest.mark.slow
-        )
-        for title in COMMANDS[BACKEND]
-    ],
-)
+# What they leave in the environment, `test_engines` leaves too.
+@pytest.mark.slow
+@pytest.mark.parametrize("title", COMMANDS[BACKEND])
 def test_command(title, machine, tmp_path, monkeypatch):
     command = re.sub(r"run-\d\.run", "127.0.0.1", COMMANDS[BACKEND][title])
     for port in {*re.findall(r"(?::|--master-port )(\d{4,5})\b", command)}:

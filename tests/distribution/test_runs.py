@@ -15,6 +15,7 @@ import small
 from distribution.launching import BACKEND, finish, start
 from layer_checks import ON_TORCH, marked
 
+from keras_transformer.cli.main import main
 from keras_transformer.runs.sealed_files import load_arrays
 
 TRAINING = (
@@ -48,9 +49,7 @@ def flags(tmp_path_factory):
 def alone(flags, tmp_path_factory):
     """A run of one process."""
     run = tmp_path_factory.mktemp("alone") / "run"
-    finish(
-        start(["-m", "keras_transformer", "train", run, *flags, "--distribute", "none"])
-    )
+    assert main(["train", str(run), *flags, "--distribute", "none"]) == 0
     return run
 
 
