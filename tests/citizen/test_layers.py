@@ -9,7 +9,7 @@ import pytest
 from cases import CONFIG, LAYERS, ids, normal
 from keras import ops
 from keras.src.testing import TestCase
-from layer_checks import NOT_ON_JAX, marked, numpy
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy
 
 from keras_transformer.models.transformer import Transformer
 
@@ -158,6 +158,7 @@ def test_a_quantized_model_is_saved_and_loaded(name, tmp_path, few_objects):
     assert ("int8" in kinds) == (name not in ("Residual", "RelativeBias"))
 
 
+@marked(ON_TORCH)
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
 def test_quantized_layers_of_a_sequential_model_are_loaded(tmp_path, few_objects):
     embedding = LAYERS["PositionalEmbedding"][0](11, 6)

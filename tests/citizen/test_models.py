@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cases import CONFIG, ids
 from keras import ops
-from layer_checks import ON_TORCH, marked, numpy
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy
 
 from keras_transformer.config import TrainingConfig
 from keras_transformer.models.transformer import Transformer
@@ -34,6 +34,7 @@ def same(model, other):
     np.testing.assert_allclose(numpy(model(INPUTS)), numpy(other(INPUTS)), atol=1e-6)
 
 
+@marked(ON_TORCH)
 def test_configuration_and_json(model):
     copy = Transformer.from_config(model.get_config())
     copy.set_weights(model.get_weights())
@@ -131,6 +132,7 @@ def lora_layers(model):
     return [layer for layer in model._flatten_layers() if isinstance(layer, kinds)]
 
 
+@marked(NOT_ON_JAX)
 def test_lora_is_trained_saved_loaded_and_merged(compiled, tmp_path):
     before = compiled.get_weights()
     layers = lora_layers(compiled)

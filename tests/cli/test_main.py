@@ -16,7 +16,6 @@ from keras_transformer.cli import main as cli
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.every_backend
 def test_as_a_module_in_a_pipe(run):
     flags = ["--n-best", "2", "--beam", "2", "--extra-length", "2"]
     done = subprocess.run(

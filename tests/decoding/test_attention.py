@@ -207,6 +207,7 @@ def test_bad_arguments_are_refused(translator):
         translator.alignments("a man", ["a"])
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("search", SEARCHES)
 def test_token_scores_add_up_to_the_score(translator, search):
     options = dict(search=search, n_best=1 if search == "greedy" else 2)

@@ -2,7 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH, marked, numpy, randomise
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy, randomise
 
 from keras_transformer import Translator
 from keras_transformer.cli.main import main
@@ -23,6 +23,7 @@ def a_model(seed, **changes):
     return randomise(Transformer(preset("tiny", **{**SIZES, **changes})), seed)
 
 
+@marked(NOT_ON_JAX)
 def test_the_mean_of_the_probabilities():
     """Of models of several sizes, in float64."""
     models = [a_model(1), a_model(2, d_ff=24), a_model(3, decoder_layers=2)]
@@ -33,6 +34,7 @@ def test_the_mean_of_the_probabilities():
     np.testing.assert_allclose(np.exp(found), np.mean(probabilities, axis=0), atol=1e-6)
 
 
+@marked(NOT_ON_JAX)
 def test_steps_give_what_a_call_gives():
     models = [a_model(1), a_model(2, d_ff=24)]
     ensemble = Ensemble(models)

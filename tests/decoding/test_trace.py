@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import NOT_ON_JAX, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
 from keras_transformer.config import DecodingConfig
 from keras_transformer.decoding.beam_search import beam_search
@@ -28,6 +28,7 @@ def check_step(machine, before, after, number, beam):
         np.testing.assert_allclose(log_prob, expected, atol=1e-4)
 
 
+@marked(ON_TORCH)
 def test_the_steps_are_those_of_the_search(automaton, strip):
     machine = automaton()
     beam = 3

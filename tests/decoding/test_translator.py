@@ -180,6 +180,7 @@ def test_a_glossary_is_refused_where_it_cannot_be_obeyed(model, tokenizer):
     refused("glossary must be absent for a trace", extra_length=9)
 
 
+@marked(ON_TORCH)
 def test_a_target_prefix_begins_every_translation_and_no_score(make, sentences):
     class Prefixed(Tokenizer):
         target_prefix = (41,)

@@ -92,9 +92,9 @@ def make_run(run, epochs=9, dtype="float32", byte_fallback=False, **changes):
             "keras_transformer.data.batches.bucket_edges", lambda longest: (longest,)
         )
         batches = TokenBatches.from_lines(
-            sources, targets, *tokenizers, batch_tokens=1000
+            sources, targets, *tokenizers, batch_tokens=2000
         )
-        model.compile(keras.optimizers.Adam(3e-3), LabelSmoothedCrossEntropy())
+        model.compile(keras.optimizers.Adam(6e-3), LabelSmoothedCrossEntropy())
         model.fit(batches, epochs=epochs, shuffle=False, verbose=0)
     run.mkdir()
     config = RunConfig(model.config, DataConfig(), TrainingConfig(dtype=dtype))

@@ -65,18 +65,14 @@ def ids_before_end(hypotheses):
 
 
 def same_translations(run, out):
-    texts = [*sentences(197, seed=7), "", "été naïve 火", "a" * 60]
-    for how in (
-        dict(search="greedy"),
-        dict(beam=4),
-        dict(beam=4, n_best=3, batch_size=5),
-    ):
+    texts = [*sentences(97, seed=7), "", "été naïve 火", "a" * 60]
+    for how in (dict(search="greedy"), dict(beam=4, n_best=3, batch_size=20)):
         translator = Translator.load(run, DecodingConfig(**SEARCH, **how))
         engine = CTranslate2Translator.load(out, **how)
         ours = translator.hypotheses(texts, token_scores=True)
         theirs = engine.hypotheses(texts)
-        assert len({best.ids for best, *_ in ours}) > 80
-        assert sum(best.ids[-1:] == (END,) for best, *_ in ours) > 150
+        assert len({best.ids for best, *_ in ours}) > 40
+        assert sum(best.ids[-1:] == (END,) for best, *_ in ours) > 75
         np.testing.assert_allclose(
             [h[0].score for h in theirs], [h[0].score for h in ours], atol=1e-4
         )
@@ -85,7 +81,7 @@ def same_translations(run, out):
             for one, other in zip(theirs, ours)
             if other[0].text and is_clear(other)
         ]
-        assert len(pairs) > 100
+        assert len(pairs) > 40
         for one, other in pairs:
             assert (one[0].ids, one[0].text) == (other[0].ids, other[0].text)
         # Lists may differ at their ends, where the two stop at different steps: on one

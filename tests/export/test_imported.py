@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from checkpoints import importing  # noqa: E402
-from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy  # noqa: E402
+from layer_checks import ON_TORCH, numpy  # noqa: E402
 from making import SIZES, make_run, sentences  # noqa: E402
 from tokenizer_folders import FOLDERS, read, write  # noqa: E402
 
@@ -23,6 +23,8 @@ from keras_transformer.export.to_huggingface import write_again  # noqa: E402
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers  # noqa: E402
 from keras_transformer.runs.run import Run  # noqa: E402
 
+# Arrays are written, whatever backend has them.
+pytestmark = ON_TORCH
 TEXTS = [
     *sentences(12, seed=4),
     "The quick brown fox is not afraid.",
@@ -51,7 +53,6 @@ def slow(*names):
 HELD = [name for name in [*FOLDERS][1:] if name != "t5"]
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize("name", ["marian", *slow(*HELD)])
 def test_ctranslate2(run_of, name, tmp_path):
     run = run_of(name).run
@@ -200,7 +201,6 @@ OWN = [
 ]
 
 
-@marked(NOT_ON_JAX)
 @pytest.mark.parametrize(
     "changes", [*OWN[:2], *slow(*OWN[2:])], ids=lambda changes: "-".join(changes)
 )
@@ -230,7 +230,6 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
             pretrained.load(out, tmp_path / "again")
 
 
-@marked(ON_TORCH)
 @pytest.mark.parametrize("name", ["marian", "bart", "t5", *slow("marian-separate")])
 def test_there_and_back_again(run_of, tmp_path, name):
     theirs, folder, _, _, run = run_of(name)
@@ -254,7 +253,6 @@ def test_there_and_back_again(run_of, tmp_path, name):
     )
 
 
-@marked(ON_TORCH)
 def test_a_t5_with_another_tokenizer_is_written_with_it(tmp_path):
     """As CodeT5, which has RoBERTa's."""
     folder = FOLDERS["bart"][0](tmp_path / "checkpoint")
@@ -295,7 +293,6 @@ def test_fsmts_tokenizer_is_in_no_graph_and_not_marians(run_of, tmp_path, format
     assert not (tmp_path / "out").exists()
 
 
-@marked(NOT_ON_JAX)
 def test_the_config_says_what_it_is(run_of, tmp_path):
     export.huggingface(run_of("marian").run, tmp_path / "out")
     config = json.loads((tmp_path / "out" / "config.json").read_text())

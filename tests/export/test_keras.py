@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import ON_TORCH, marked
+from layer_checks import ON_TORCH
 from small import contents
 
 from keras_transformer import Translator, export
@@ -15,6 +15,8 @@ from keras_transformer.cli.main import main
 from keras_transformer.runs.run import Run
 from keras_transformer.training.train import train
 
+# A file is written, whatever backend has its arrays.
+pytestmark = ON_TORCH
 TEXTS = ["", "a man rides a bike", "two young girls are sitting on a bench ."]
 
 
@@ -27,7 +29,6 @@ def small(trained, tmp_path_factory):
     return out
 
 
-@marked(ON_TORCH)
 def test_int8_is_a_run_that_everything_opens(small, trained):
     names = ["README.md", "config.json", "manifest.json", "model.keras"]
     names += ["tokenizer.model"]
@@ -45,7 +46,6 @@ def test_int8_is_a_run_that_everything_opens(small, trained):
     assert found == Translator.load(small)(TEXTS) and len(found) == 3
 
 
-@marked(ON_TORCH)
 def test_int8_rounds_the_weights_of_the_run(small, trained):
     """A kernel is its int8 numbers over the scale of their column."""
     ours = Run.open(trained).model().encoder.blocks[0].feed_forward.expand
@@ -92,7 +92,6 @@ def test_what_cannot_be_is_refused(small, trained, corpus, tmp_path, capsys):
     assert "small/data' is not" in capsys.readouterr().err
 
 
-@marked(ON_TORCH)
 def test_a_config_that_says_another_kind_is_refused(small, tmp_path):
     """Weights that are not those of the model are never read as such."""
     run = Run.open(small)

@@ -164,8 +164,6 @@ def short(lm):
     return lm
 
 
-@marked(NOT_ON_JAX)
-@pytest.mark.every_backend
 def test_fits_on_strings(short):
     import tensorflow as tf
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import check_layer, gradient, normal, numpy
+from layer_checks import ON_TORCH, check_layer, gradient, marked, normal, numpy
 
 from keras_transformer.layers.dense import Dense
 
@@ -51,6 +51,7 @@ def test_a_step_learns_the_same_weights_as_keras_own(shape):
     assert np.abs(steps[0][0] - KERNEL).max() > 0.001
 
 
+@marked(ON_TORCH)
 def test_int8_is_kerass_own():
     x = normal(2, 3, 5)
     layers = [made(x.shape), keras.layers.Dense(7)]

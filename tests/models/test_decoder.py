@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import gradient, normal, numpy, whole
+from layer_checks import ON_TORCH, gradient, marked, normal, numpy, whole
 
 from keras_transformer.layers.masks import padding_mask
 
@@ -95,6 +95,7 @@ def test_steps_of_every_hypothesis_equal_one_call(make, encoded, changes):
     assert cross_keys.shape == (B, heads, S, size)
 
 
+@marked(ON_TORCH)
 def test_caches_are_in_the_compute_dtype(make, encoded):
     decoder = make(dtype="mixed_bfloat16").decoder
     memory, mask, ids = encoded

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from layer_checks import ON_TORCH, marked, numpy, whole
+from layer_checks import NOT_ON_JAX, ON_TORCH, marked, numpy, whole
 
 from keras_transformer.config import TransformerConfig, preset
 from keras_transformer.models.transformer import Transformer
@@ -155,6 +155,7 @@ def test_a_final_norm_normalises(make, batch):
     np.testing.assert_allclose(memory.std(axis=2), 1.0, atol=1e-3)
 
 
+@marked(NOT_ON_JAX)
 def test_padding_is_what_the_config_says(make, batch):
     """Other ids of padding, begin and end give the same numbers.
 
@@ -254,6 +255,7 @@ def test_a_sentence_without_positions_is_refused(make, batch, empty):
         make()(inputs)
 
 
+@marked(ON_TORCH)
 def test_no_sentences(make, batch):
     inputs = {name: ids[:0] for name, ids in batch[0].items()}
     assert tuple(make()(inputs).shape)[:2] == inputs["target_ids"].shape

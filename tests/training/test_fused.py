@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import ON_TORCH, gradient, marked
+from layer_checks import NOT_ON_JAX, ON_TORCH, gradient, marked
 
 from keras_transformer.config import TrainingConfig, TransformerConfig
 from keras_transformer.models.transformer import Transformer
@@ -84,6 +84,7 @@ def test_loss_metrics_and_gradients_equal_float64(length, smoothing, has_bias):
     np.testing.assert_allclose(gradient(of_matrix, matrix), by_matrix, atol=1e-6)
 
 
+@marked(NOT_ON_JAX)
 @pytest.mark.parametrize("length", [3, 19])
 @pytest.mark.parametrize("has_bias", [True, False])
 def test_r_drop_is_that_of_the_logits(length, has_bias):

@@ -86,6 +86,7 @@ def test_files_are_named_after_languages(files, languages):
     assert read_pairs(*files).languages == languages
 
 
+@marked(ON_TORCH)
 def test_a_run_keeps_its_languages(trained):
     assert Run.open(trained).config.languages == ["en", "de"]
 
