@@ -194,9 +194,9 @@ class BaseTranslator:
         for n, target in enumerate(targets):
             if isinstance(target, Hypothesis) and target.ids:
                 labels[n] = [*target.ids]
-        longest = max(map(len, labels), default=0)
         must = f"have at most {self._limit} tokens, those that the model has places for"
-        expect(longest <= self._limit, "targets", must, longest)
+        for text, own in zip(as_texts(targets), labels):
+            expect(len(own) <= self._limit, "targets", must, text)
         return labels
 
     def _protected(self, texts):

@@ -87,11 +87,11 @@ class Generator(BaseTranslator):
     def _encode_sources(self, texts, warns=True):
         most = min(self.config.max_source_length or self._limit, self._limit)
         prompts = []
-        for ids in self.tokenizer.encode(texts):
+        for text, ids in zip(texts, self.tokenizer.encode(texts)):
             # There is always something to read.
             prompt = [*self.begin, *ids] or [self._special.begin]
-            found = len(prompt)
-            expect(found <= most, "a prompt", f"have at most {most} tokens", found)
+            must = f"have at most {most} tokens"
+            expect(len(prompt) <= most, "a prompt", must, text)
             prompts.append(prompt)
         return prompts
 

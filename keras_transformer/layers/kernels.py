@@ -26,11 +26,13 @@ def has_fast_kernel(query_BTNH, keys):
     """Whether a backend has an attention that is faster than plain products.
 
     Under TensorFlow Keras makes it of einsums, which are slower. PyTorch's on a
-    processor is slower for few keys, and its gradient in half precision ten times.
+    processor is slower for few keys, and its gradient in half precision ten times. In
+    float16 it gives there anything where nothing may be attended to.
     """
     backend = keras.backend.backend()
     if backend == "torch" and query_BTNH.device.type == "cpu":
-        return keys > FEW_KEYS
+        is_float16 = keras.backend.standardize_dtype(query_BTNH.dtype) == "float16"
+        return keys > FEW_KEYS and not is_float16
     return backend != "tensorflow"
 
 

@@ -96,6 +96,7 @@ def orders():
         yield pytest.param(order, marks=marks)
 
 
+@marked(ON_TORCH)
 @pytest.mark.parametrize("order", orders())
 def test_in_whatever_order_the_packages_are_imported(order, folder):
     result = opened(order, keras.backend.backend(), folder)

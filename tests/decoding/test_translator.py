@@ -261,9 +261,9 @@ def test_learned_positions_are_a_limit(tokenizer):
     with pytest.warns(UserWarning, match="cut to 12 tokens"):
         ((best, *_),) = translator.hypotheses([" ".join(["bike"] * 50)])
     assert 1 <= len(best.ids) <= 12
-    message = "targets must have at most 12 tokens, those that .*; received 51"
+    message = "targets must have at most 12 tokens, those that .*; received 'a bike b"
     with pytest.raises(ValueError, match=message):
-        translator.score(["bike"], [" ".join(["bike"] * 50)])
+        translator.score(["bike"] * 2, ["a", "a " + " ".join(["bike"] * 50)])
 
 
 class Column:

@@ -14,6 +14,7 @@ import numpy as np
 import keras_transformer.data.batches
 from keras_transformer import (
     DataConfig,
+    DecodingConfig,
     LabelSmoothedCrossEntropy,
     Perplexity,
     RDropCrossEntropy,
@@ -157,7 +158,9 @@ def main(how, model_devices, logical_devices, *recipes):
             if "seed_generator" in variable.path
         ]
     with distribution.local(model) as local:
-        translations = Translator(local, TOKENIZER)(["a b c", "d e", "f"])
+        search = DecodingConfig(search="greedy", extra_length=2)
+        translator = Translator(local, TOKENIZER, config=search)
+        translations = translator(["a b c", "d e", "f"])
     found["translations"] = distribution.gather(translations)
     print(json.dumps(found))
 

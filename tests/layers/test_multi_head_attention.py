@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import check_layer, normal, numpy, randomise
+from layer_checks import ON_TORCH, check_layer, marked, normal, numpy, randomise
 
 from keras_transformer.layers import kernels
 from keras_transformer.layers.masks import causal_mask
@@ -101,6 +101,17 @@ def test_when_the_fused_path_is_taken(monkeypatch, options, call, fused, few):
     layer = MultiHeadAttention(N, H, **options)
     layer(X, MEMORY, **call)
     assert bool(taken) == (fused and fastest)
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_who_may_see_nothing_gets_the_mean_on_any_path(monkeypatch, dtype):
+    layer = MultiHeadAttention(N, H, dtype=dtype)
+    nothing = np.zeros((B, 1, S), "bool")
+    expected = numpy(layer(X, MEMORY, nothing, return_attention_scores=True)[0])
+    monkeypatch.setattr(kernels, "FEW_KEYS", 0)
+    found = numpy(layer(X, MEMORY, nothing))
+    np.testing.assert_allclose(found, expected, atol=0.02)
 
 
 @pytest.mark.parametrize("mask", [None, MASK])

@@ -38,7 +38,7 @@ def fine_tuned(run, folder, *updates):
 
 
 @marked(ON_TORCH)
-@pytest.mark.parametrize("name", some_slow(FOLDERS, {*FOLDERS} - {"marian", "t5"}))
+@pytest.mark.parametrize("name", some_slow(FOLDERS, {*FOLDERS} - {"marian"}))
 def test_train_begins_with_an_imported_model(imported, tmp_path, one_bucket, name):
     run = Run.open(imported(name).run)
     fine = fine_tuned(run.path, tmp_path / "fine", 2)
@@ -64,7 +64,8 @@ def test_t5_drops_attention_weights_as_transformers_do(imported):
 
 
 @marked(ON_TORCH)
-@pytest.mark.parametrize("name", some_slow(FOLDERS, {*FOLDERS} - {"marian"}))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOLDERS)
 def test_a_stopped_fine_tuning_resumes(imported, tmp_path, one_bucket, name):
     """And ends with the bits of one that was not stopped."""
     run = imported(name).run
