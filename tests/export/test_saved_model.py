@@ -126,7 +126,7 @@ def test_a_process_with_tensorflow_alone_translates_the_same(varied, saved):
 def test_other_runs_and_searches(tmp_path):
     """Post-norm, a vocabulary that spells bytes, half precision, greedy."""
     run = make_run(
-        tmp_path / "run", dtype="mixed_bfloat16", byte_fallback=True, epochs=6
+        tmp_path / "run", dtype="mixed_bfloat16", byte_fallback=True, epochs=12
     )
     search = dict(search="greedy", penalty="power", extra_length=9)
     export.saved_model(run, tmp_path / "out", **search)
