@@ -128,7 +128,7 @@ class TermSearch(BeamSearch):
         return live_BW, search.pick(first_BW, ops.cast(places_BW, "int32"))
 
 
-def standing_of(terms_BGAP, tokens_BWL, index, is_inner_V=None):
+def standing_of(terms_BGAP, tokens_BWL, index, is_inner_V):
     """The `Standing` of hypotheses.
 
     A way that ends with the last token is there, unless the next token goes on with its
@@ -140,7 +140,7 @@ def standing_of(terms_BGAP, tokens_BWL, index, is_inner_V=None):
             there are fewer.
         tokens_BWL: what was generated.
         index: the position to be generated.
-        is_inner_V: as in `TermSearch`.
+        is_inner_V: as in `TermSearch`, or None.
     """
     terms_RGAP = caches.repeat(terms_BGAP, tokens_BWL.shape[1])
     tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
@@ -205,7 +205,7 @@ def is_inner_of(tokens, is_inner_V):
     return (tokens >= 0) & is_inner
 
 
-def found_in(terms_RGAP, lengths_RGA, tokens_RL, index, is_inner_V=None):
+def found_in(terms_RGAP, lengths_RGA, tokens_RL, index, is_inner_V):
     """Whether each way is in the tokens, and how many of its own their end has.
 
     It is there where another token has come since that does not go on with its word.

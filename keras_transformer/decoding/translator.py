@@ -175,13 +175,12 @@ class Translator(BaseTranslator):
         source_ids = self._encode_sources(sources, warns)
         labels = self._labels(targets)
         before = len(sentence_format.source_prefix)
-        after = len(sentence_format.source_suffix)
         given = len(self._prefix)
         end = self._special.end
         found = self._reader.alignments(source_ids, labels)
         links = []
         for n, text in enumerate(as_texts(targets)):
-            read = source_ids[n][before : len(source_ids[n]) - after]
+            read = sentence_format.text(source_ids[n])
             written = [token for token in labels[n][given:] if token != end]
             own = attentions.links(
                 found[n][given:, before:],
@@ -262,15 +261,15 @@ class Translator(BaseTranslator):
                 check_fits("prefixes", len(ids), self._most(source) - 1, prefix)
         terms = [[] for _ in texts]
         if self._terms is not None:
-            terms = [self._terms.in_sentence(self._read(text)) for text in texts]
+            read = map(self._read, texts, sources)
+            terms = [self._terms.in_sentence(text) for text in read]
         return [*map(Request, texts, sources, forced, terms)]
 
-    def _read(self, text):
-        """What is translated of a text."""
-        if self.reads_all_of(text):
+    def _read(self, text, source):
+        """What is translated of a text, whose source in ids is given."""
+        if len(source) < self._longest or self.reads_all_of(text):
             return text
-        (ids,) = self.source_tokenizer.encode([text])
-        return self.source_tokenizer.decode([ids[: self._longest]])[0]
+        return self.source_tokenizer.decode([self.sentence_format.text(source)])[0]
 
     def _most(self, source):
         """The most tokens of a translation of a source in ids, END counted."""

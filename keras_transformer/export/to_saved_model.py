@@ -77,7 +77,7 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
     check_together(runs)
     first = runs[0]
     search = first.search(DecodingConfig(**decoding))
-    for name in set(decoding) - set(SEARCH):
+    for name in sorted(set(decoding) - set(SEARCH)):
         expect(False, name, "be absent with a SavedModel", decoding[name])
     check_search(search, "a SavedModel")
     decoding["max_source_length"] = search.max_source_length

@@ -140,12 +140,13 @@ def policy_config(layer):
         # One pattern for all parts of a policy: each use of a policy looks for one.
         places = {}
         for part in quantized:
+            own = own_policy(part)
             given = quantizers_of(part.quantization_config)
-            usual = quantizers_of(default_quantization(own_policy(part)))
+            usual = quantizers_of(default_quantization(own))
             must = "have the usual quantizers of its mode, to be saved"
             expect(given in (None, usual), part.path, must, given)
             place = re.escape(path_within(layer, part))
-            places.setdefault(own_policy(part).name, []).append(place)
+            places.setdefault(own.name, []).append(place)
         policy = DTypePolicyMap(policy.name)
         for name, found in places.items():
             policy[f"(.*/)?({'|'.join(found)})"] = name
@@ -153,18 +154,13 @@ def policy_config(layer):
 
 
 def default_quantization(policy):
-    """The configuration of Keras's quantization by a policy; None without one."""
+    """The configuration that a policy alone gives; None where there is none."""
     mode = policy.quantization_mode
-    if mode is None:
-        return None
     if mode == "int4":
         return keras.quantizers.Int4QuantizationConfig(block_size=policy.block_size)
-    kinds = keras.quantizers
-    known = {
-        "int8": kinds.Int8QuantizationConfig,
-        "float8": kinds.Float8QuantizationConfig,
-    }
-    return known[mode]() if mode in known else None
+    if mode == "int8":
+        return keras.quantizers.Int8QuantizationConfig()
+    return keras.quantizers.Float8QuantizationConfig() if mode == "float8" else None
 
 
 def quantizers_of(config):

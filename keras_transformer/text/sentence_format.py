@@ -53,6 +53,10 @@ class SentenceFormat:
             ids = ids[: max(0, longest - self.around_source)]
         return [*self.source_prefix, *ids, *self.source_suffix]
 
+    def text(self, source):
+        """The ids of the text in what the encoder reads."""
+        return source[len(self.source_prefix) : len(source) - len(self.source_suffix)]
+
     def labels(self, ids):
         """What the decoder is to write for the ids of a text."""
         return [*self.target_prefix, *ids, self.special.end]

@@ -55,8 +55,8 @@ class FusedLoss:
         """
         matrix, bias = projection
         labels, states = as_tensors(labels, states)
-        given = (sample_weight, self.loss.ignore_class)
-        weights = token_weights(labels, states, *given)
+        ignored = self.loss.ignore_class
+        weights = token_weights(labels, states, sample_weight, ignored)
         labels = ops.cast(labels, "int32")
         known = (labels, weights, bias, self.terms)
 

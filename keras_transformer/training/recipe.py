@@ -2,8 +2,7 @@
 
 import keras
 
-from ..config import TrainingConfig
-from ..config.fields import expect_kind
+from ..config import TrainingConfig, expect_kind
 from ..models.configured_model import ConfiguredModel
 from .fused import FusedLoss
 from .loss import LabelSmoothedCrossEntropy

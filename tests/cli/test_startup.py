@@ -106,7 +106,7 @@ import sys
 from keras_transformer.cli.startup import UNUSED, start_keras
 start_keras()
 print([name for name in (*UNUSED, "jax", "tensorflow") if name in sys.modules])
-import pandas
+import jax, matplotlib, pandas
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
