@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ..layers.one_pass import in_one_pass, replaced_in_rows
+from ..layers.products import contracted
 from .loss import as_tensors, token_weights
 from .r_drop import check_twice
 
@@ -152,19 +153,19 @@ def in_parts(states, labels, weights, matrix, bias, unit, terms, with_slopes):
         x = ops.where(never, 0.0, x)
         y = ops.reshape(labels[:, begin:end], (-1,))
         w = ops.reshape(weights[:, begin:end], (-1,))
-        logits_NV = ops.matmul(x, ops.transpose(kernel))
+        logits_NV = contracted(x, kernel, (1, 1))
         given = (mean_of(x, means), y, w, bias, terms, end - begin, with_slopes)
         found, errors_NV = in_one_pass(of_logits)(logits_NV, *given)
         sums = sums + found
         if with_slopes:
             # What is the same for all classes is added to the products alone.
             share = ops.expand_dims(w / unit, axis=1)
-            slope = ops.cast(ops.matmul(errors_NV, kernel), "float32")
+            slope = ops.cast(contracted(errors_NV, kernel, (1, 0)), "float32")
             slope = share * (slope - terms.smoothing * means[0])
             slope = ops.reshape(slope, (rows, end - begin, width))
             by_states.append(ops.cast(slope, x.dtype))
             weighted = ops.cast(share, x.dtype) * x
-            slope = ops.matmul(ops.transpose(errors_NV), weighted)
+            slope = contracted(errors_NV, weighted, (0, 0))
             by_matrix = by_matrix + ops.cast(slope, "float32")
             weighted = ops.cast(weighted, "float32")
             smoothed_D = smoothed_D + ops.sum(weighted, axis=0)

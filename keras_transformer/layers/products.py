@@ -1,0 +1,114 @@
+"""Products of matrices; in bfloat16, with JAX on processors, as fast as these can be.
+
+XLA casts matrices of bfloat16 to float32 there, and takes twice the time, unless the
+sums are asked for in float32 and the first matrix is not a transposed one.
+"""
+
+import functools
+from pathlib import Path
+
+import keras
+from keras import ops
+
+# What Linux calls a processor's units that multiply in bfloat16.
+UNITS = {"avx512_bf16", "amx_bf16"}
+
+
+def affine(x_NK, kernel_KM, bias_M=None):
+    """`x W + b`, or `x W`."""
+    x_NK, kernel_KM = ops.convert_to_tensor(x_NK), ops.convert_to_tensor(kernel_KM)
+    if bias_M is not None:
+        bias_M = ops.convert_to_tensor(bias_M)
+    if asks_for_float32(x_NK, kernel_KM):
+        return affine_on_jax()(x_NK, kernel_KM, bias_M)
+    return plus(ops.matmul(x_NK, kernel_KM), bias_M)
+
+
+def plus(x_NM, bias_M):
+    return x_NM if bias_M is None else ops.add(x_NM, bias_M)
+
+
+def contracted(x, y, axes):
+    """The sum over one axis of a matrix and one of another: `axes` of each."""
+    own, other = axes
+    if not asks_for_float32(x, y):
+        x = x if own == 1 else ops.transpose(x)
+        y = y if other == 0 else ops.transpose(y)
+        return ops.matmul(x, y)
+    if own == 1:
+        return rounded_sums(x, y, axes)
+    if x.shape[1] <= y.shape[1]:
+        return rounded_sums(turned(x), y, (1, other))[:-1]
+    return ops.transpose(rounded_sums(turned(y), x, (1, own))[:-1])
+
+
+def asks_for_float32(*matrices):
+    """Whether their product is to be asked for in float32."""
+    dtypes = {keras.backend.standardize_dtype(matrix.dtype) for matrix in matrices}
+    if keras.backend.backend() != "jax" or dtypes != {"bfloat16"}:
+        return False
+    return platform() == "cpu" and has_units()
+
+
+def platform():
+    """What JAX compiles for, as JAX names it."""
+    import jax
+
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return jax.default_backend()
+    first = distribution.device_mesh.devices.flat[0]
+    # Keras has names, such as "cpu:0".
+    return first.split(":")[0] if isinstance(first, str) else first.platform
+
+
+@functools.cache
+def has_units():
+    """Whether this processor multiplies in bfloat16; no where nobody says so."""
+    try:
+        words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return not UNITS.isdisjoint(words)
+
+
+def rounded_sums(x, y, axes):
+    """The sums over one axis of each matrix in float32, rounded to their type."""
+    import jax
+
+    dimensions = (tuple((axis,) for axis in axes), ((), ()))
+    sums = jax.lax.dot_general(x, y, dimensions, preferred_element_type="float32")
+    return ops.cast(sums, x.dtype)
+
+
+def turned(x_NK):
+    """The transpose, `(K + 1, N)`, with a row of ones: so that XLA writes it down."""
+    return ops.pad(ops.transpose(x_NK), ((0, 1), (0, 0)), constant_values=1)
+
+
+@functools.cache
+def affine_on_jax():
+    """`affine` with a gradient of such products, too."""
+    import jax
+
+    def call(x_NK, kernel_KM, bias_M):
+        return plus(contracted(x_NK, kernel_KM, (1, 0)), bias_M)
+
+    def call_and_keep(x_NK, kernel_KM, bias_M):
+        return call(x_NK, kernel_KM, bias_M), (x_NK, kernel_KM, bias_M is not None)
+
+    def slopes(kept, slope_NM):
+        x_NK, kernel_KM, has_bias = kept
+        by_x = contracted(slope_NM, kernel_KM, (1, 1))
+        if not has_bias:
+            return by_x, contracted(x_NK, slope_NM, (0, 0)), None
+        if x_NK.shape[1] > slope_NM.shape[1]:
+            by_kernel = contracted(x_NK, slope_NM, (0, 0))
+            return by_x, by_kernel, ops.sum(slope_NM, axis=0)
+        # The row of ones adds up the slopes.
+        sums = rounded_sums(turned(x_NK), slope_NM, (1, 0))
+        return by_x, sums[:-1], sums[-1]
+
+    function = jax.custom_vjp(call)
+    function.defvjp(call_and_keep, slopes)
+    return function
