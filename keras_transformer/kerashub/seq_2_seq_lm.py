@@ -149,12 +149,20 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
             inputs: a dictionary of the backbone's four inputs; the decoder's ids are
                 what each translation begins with.
             stop_token_ids: ids that end a translation.
+
+        Raises:
+            ValueError: if the translation may be longer than the table of positions.
         """
         inputs = keras.tree.map_structure(ops.convert_to_tensor, inputs)
         source_ids = inputs["encoder_token_ids"]
         mask = ops.cast(inputs["encoder_padding_mask"], "bool")
         prompt = inputs["decoder_token_ids"]
         prompt_mask = ops.cast(inputs["decoder_padding_mask"], "bool")
+        # The last token of a translation is not read.
+        positions = (prompt.shape[1] or 1) - 1
+        longest = self.backbone.config.longest or positions
+        must = f"be at most {longest + 1}, by the model's table of positions"
+        expect(positions <= longest, "max_length", must, prompt.shape[1])
         decoder = self.backbone.decoder
         pad = self.backbone.config.pad_id
         # Of the ids: a text without words has a mask of nothing.

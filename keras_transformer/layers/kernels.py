@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from .products import platform
+
 # Up to so many all scores at once are faster than a kernel that never holds them.
 FEW_KEYS = 256
 # PyTorch multiplies up to so many vectors faster where the matrix comes first.
@@ -27,12 +29,14 @@ def has_fast_kernel(query_BTNH, keys):
 
     Under TensorFlow Keras makes it of einsums, which are slower. PyTorch's on a
     processor is slower for few keys, and its gradient in half precision ten times. In
-    float16 it gives there anything where nothing may be attended to.
+    float16 it gives there anything where nothing may be attended to; JAX has none.
     """
     backend = keras.backend.backend()
+    is_float16 = keras.backend.standardize_dtype(query_BTNH.dtype) == "float16"
     if backend == "torch" and query_BTNH.device.type == "cpu":
-        is_float16 = keras.backend.standardize_dtype(query_BTNH.dtype) == "float16"
         return keys > FEW_KEYS and not is_float16
+    if backend == "jax" and is_float16:
+        return platform() != "cpu"
     return backend != "tensorflow"
 
 

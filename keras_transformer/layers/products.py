@@ -88,7 +88,7 @@ def turned(x_NK):
 
 @functools.cache
 def affine_on_jax():
-    """`affine` with a gradient of such products, too."""
+    """`affine` with a gradient of such products, too; it has no `jax.jvp`."""
     import jax
 
     def call(x_NK, kernel_KM, bias_M):

@@ -117,6 +117,22 @@ def test_half_precision_and_what_is_kept_of_a_run(trained, tmp_path, monkeypatch
     assert found.search().longest_source == half.search().longest_source == 300
 
 
+def test_no_translation_goes_beyond_the_table_of_positions(trained, tmp_path):
+    old = Run.open(trained)
+    table = dict(positions="learned", max_positions=20)
+    model = Transformer(dataclasses.replace(old.config.model, **table))
+    settings = dataclasses.replace(old.config, model=model.config)
+    run = Run.begin(tmp_path, settings, old.tokenizers)
+    run.save_model(model)
+    lm = task_of(run)
+    must = "max_length must be at most 21, by the model's table of positions; received"
+    with pytest.raises(ValueError, match=f"{must} 60"):
+        lm.generate(LINES, max_length=60)
+    with pytest.raises(ValueError, match=f"{must} 22"):
+        lm.generate(LINES, max_length=22)
+    assert len(lm.generate(LINES, max_length=21)) == len(LINES)
+
+
 def test_a_fresh_process_imports_it_when_it_is_asked_and_opens_a_preset(
     trained, preset
 ):

@@ -6,7 +6,15 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import ON_TORCH, check_layer, marked, normal, numpy, randomise
+from layer_checks import (
+    ON_TORCH,
+    check_layer,
+    marked,
+    normal,
+    numpy,
+    randomise,
+    whole,
+)
 
 from keras_transformer.layers import kernels
 from keras_transformer.layers.masks import causal_mask
@@ -112,6 +120,19 @@ def test_who_may_see_nothing_gets_the_mean_on_any_path(monkeypatch, dtype):
     monkeypatch.setattr(kernels, "FEW_KEYS", 0)
     found = numpy(layer(X, MEMORY, nothing))
     np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_is_float32_rounded(dtype):
+    """On JAX compiled, which has no kernel for float16 on a processor."""
+    outputs = []
+    for policy in ("float32", dtype):
+        layer = MultiHeadAttention(N, H, dtype=policy)
+        layer(X, MEMORY)
+        randomise(layer)
+        outputs.append(numpy(whole(layer, layer)(X, MEMORY, MASK)))
+    exact, found = outputs
+    np.testing.assert_allclose(found.astype("float32"), exact, atol=0.1)
 
 
 @pytest.mark.parametrize("mask", [None, MASK])
