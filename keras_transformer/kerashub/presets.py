@@ -88,6 +88,11 @@ def opened(preset):
     keras.config.set_dtype_policy("float32")
     try:
         return TransformerSeq2SeqLM.from_preset(str(preset))
+    except ValueError as error:
+        # What was saved in mixed precision KerasHub 0.32 opens with an argument alone.
+        if not str(error).startswith("Invalid dtype: mixed_"):
+            raise
+        return TransformerSeq2SeqLM.from_preset(str(preset), dtype="float32")
     finally:
         keras.config.set_dtype_policy(policy)
 

@@ -112,6 +112,18 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
             return super().predict(x, **kwargs)
         return keras.Model.predict(self, self._of_ids(x), **kwargs)
 
+    def preprocess_samples(self, x, y=None, sample_weight=None):
+        """Ids of texts; the decoder reads as many as its table has positions.
+
+        Of a translation it reads one less: the last token is read by nobody.
+        """
+        longest = self.backbone.config.longest
+        if self.preprocessor is None or longest is None:
+            return super().preprocess_samples(x, y, sample_weight)
+        length = min(self.preprocessor.decoder_sequence_length, longest)
+        given = dict(y=y, sample_weight=sample_weight)
+        return self.preprocessor(x, decoder_sequence_length=length, **given)
+
     def _of_ids(self, data):
         """What `keras.Model` takes, of texts."""
         if data is None:

@@ -261,6 +261,8 @@ def first_of(x):
 def classifier(encoder, inputs, x, classes, name):
     """The model of what dropout and a dense layer make of x."""
     expect(classes >= 1, "classes", "be at least 1", classes)
-    x = keras.layers.Dropout(encoder.config.dropout, name="drop")(x)
+    policy = encoder.dtype_policy
+    drop = keras.layers.Dropout(encoder.config.dropout, dtype=policy, name="drop")
+    x = drop(x)
     logits = keras.layers.Dense(classes, dtype="float32", name="classifier")(x)
     return keras.Model(inputs, logits, name=name)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import small
 from checkpoints import generate, importing
+from keras import ops
 from layer_checks import NOT_ON_JAX, ON_TORCH, marked
 
 keras_hub = pytest.importorskip("keras_hub")
@@ -131,6 +132,18 @@ def test_no_translation_goes_beyond_the_table_of_positions(trained, tmp_path):
     with pytest.raises(ValueError, match=f"{must} 22"):
         lm.generate(LINES, max_length=22)
     assert len(lm.generate(LINES, max_length=21)) == len(LINES)
+    lm.fit({"encoder_text": LINES, "decoder_text": ["ein " * 90] * 5}, verbose=0)
+
+
+def test_what_was_saved_in_mixed_precision_becomes_a_run(preset, tmp_path):
+    half = keras_hub.models.Seq2SeqLM.from_preset(str(preset), dtype="mixed_bfloat16")
+    half.save_to_preset(str(tmp_path / "half"))
+    kerashub.to_run(tmp_path / "half", tmp_path / "run")
+    weights = zip(Run.open(tmp_path / "run").model().weights, half.backbone.weights)
+    for found, expected in weights:
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(found), ops.convert_to_numpy(expected)
+        )
 
 
 def test_a_fresh_process_imports_it_when_it_is_asked_and_opens_a_preset(

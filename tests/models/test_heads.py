@@ -61,6 +61,15 @@ def output_of(model, inputs=INPUTS):
     return numpy(found["pooled"] if isinstance(found, dict) else found)
 
 
+@marked(ON_TORCH)
+@pytest.mark.parametrize("name", ["sequence", "tokens"])
+def test_a_head_has_the_encoders_policy_and_not_the_global_one(name):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    make, _ = MODELS[name]
+    model = make(Encoder(CONFIG, dtype="float32"))
+    assert {layer.dtype_policy.name for layer in model.layers[2:]} == {"float32"}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_saved_copied_and_called(tmp_path, name):
     make, shape = MODELS[name]
