@@ -100,14 +100,13 @@ def affine_on_jax():
     def slopes(kept, slope_NM):
         x_NK, kernel_KM, has_bias = kept
         by_x = contracted(slope_NM, kernel_KM, (1, 1))
-        if not has_bias:
-            return by_x, contracted(x_NK, slope_NM, (0, 0)), None
-        if x_NK.shape[1] > slope_NM.shape[1]:
-            by_kernel = contracted(x_NK, slope_NM, (0, 0))
-            return by_x, by_kernel, ops.sum(slope_NM, axis=0)
-        # The row of ones adds up the slopes.
-        sums = rounded_sums(turned(x_NK), slope_NM, (1, 0))
-        return by_x, sums[:-1], sums[-1]
+        if has_bias and x_NK.shape[1] <= slope_NM.shape[1]:
+            # The row of ones adds up the slopes.
+            sums = rounded_sums(turned(x_NK), slope_NM, (1, 0))
+            return by_x, sums[:-1], sums[-1]
+        by_kernel = contracted(x_NK, slope_NM, (0, 0))
+        by_bias = ops.sum(slope_NM, axis=0) if has_bias else None
+        return by_x, by_kernel, by_bias
 
     function = jax.custom_vjp(call)
     function.defvjp(call_and_keep, slopes)

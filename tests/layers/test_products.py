@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -34,15 +36,19 @@ def exact(array):
     return numpy(ops.cast(bfloat16(array), "float32")).astype("float64")
 
 
-@pytest.mark.parametrize("width, units", WIDTHS)
-@pytest.mark.parametrize("has_bias", [True, False])
-def test_outputs_and_slopes(width, units, has_bias):
+# In one test each: of the variants of a test JAX runs the first.
+def test_outputs_and_slopes():
+    for (width, size), has_bias in itertools.product(WIDTHS, (True, False)):
+        check_outputs_and_slopes(width, size, has_bias)
+
+
+def check_outputs_and_slopes(width, size, has_bias):
     import jax
 
-    x, kernel, slope = normal(64, width), normal(width, units), normal(64, units)
+    x, kernel, slope = normal(64, width), normal(width, size), normal(64, size)
     # Far from zero, where sums cancel and one rounding is much of them.
     x, kernel, slope = (np.abs(array) + 0.5 for array in (x, kernel, slope))
-    bias = np.full(units, 64.0) if has_bias else None
+    bias = np.full(size, 64.0) if has_bias else None
     given = [bfloat16(array) for array in (x, kernel)]
     given.append(bfloat16(bias) if has_bias else None)
     outputs, pull_back = jax.vjp(products.affine, *given)
@@ -57,9 +63,12 @@ def test_outputs_and_slopes(width, units, has_bias):
         assert_rounded(by_bias, slope.sum(axis=0))
 
 
-@pytest.mark.parametrize("axes", [(0, 0), (0, 1), (1, 0), (1, 1)])
-@pytest.mark.parametrize("rows, columns", WIDTHS)
-def test_sums_over_either_axis(axes, rows, columns):
+def test_sums_over_either_axis():
+    for axes, sizes in itertools.product(itertools.product((0, 1), (0, 1)), WIDTHS):
+        check_sums(axes, *sizes)
+
+
+def check_sums(axes, rows, columns):
     x = np.abs(normal(*((64, rows) if axes[0] == 0 else (rows, 64)))) + 0.5
     y = np.abs(normal(*((64, columns) if axes[1] == 0 else (columns, 64)))) + 0.5
     found = products.contracted(bfloat16(x), bfloat16(y), axes)
