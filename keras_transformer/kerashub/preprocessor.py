@@ -110,6 +110,7 @@ class TransformerSeq2SeqLMPreprocessor(Seq2SeqLMPreprocessor):
             is_filled = is_filled[:, None]
         inputs["encoder_padding_mask"] = mask & is_filled
         prefix = self.tokenizer(target_text)
+        self.tokenizer.check_spelled("decoder_text", target_text, prefix)
         ids, mask = packed_target(form, prefix, length, add_end_value=False)
         inputs["decoder_token_ids"] = ids
         inputs["decoder_padding_mask"] = mask

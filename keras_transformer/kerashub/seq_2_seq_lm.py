@@ -135,6 +135,19 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
         parts = keras.utils.unpack_x_y_sample_weight(data)
         return self.preprocess_samples(*parts)
 
+    def generate(
+        self, inputs, max_length=None, stop_token_ids="auto", strip_prompt=False
+    ):
+        """Translate texts, as KerasHub's `generate`, prefixes included.
+
+        Raises:
+            ValueError: if `strip_prompt` is True: KerasHub cuts the prompt off models
+                without an encoder only.
+        """
+        must = "be False: a translation is given with its prefix"
+        expect(not strip_prompt, "strip_prompt", must, strip_prompt)
+        return super().generate(inputs, max_length, stop_token_ids)
+
     def _normalize_generate_inputs(self, inputs):
         """As KerasHub's, where the last key says whether a text alone is given."""
         if self.preprocessor is None:

@@ -144,6 +144,25 @@ class TransformerTokenizer(keras_hub.tokenizers.Tokenizer):
         counts = tf.size(ids) if inputs.shape.rank == 0 else ids.row_lengths()
         return ~is_blank & (counts > 0)
 
+    def check_spelled(self, name, inputs, ids):
+        """Refuse texts with a token that is unknown.
+
+        Raises:
+            ValueError: if a text has one; in a pipeline TensorFlow's own error.
+        """
+        unknown = self.own.special.unknown
+        must = "be spelled by the vocabulary of the target"
+        if not self._use_tf_workflow():
+            texts, is_one = as_texts(inputs)
+            for text, row in zip(texts, [ids] if is_one else ids):
+                expect(unknown not in row, name, must, text)
+            return
+        import tensorflow as tf
+
+        flat = ids if inputs.shape.rank == 0 else ids.flat_values
+        is_spelled = tf.reduce_all(flat != unknown)
+        tf.debugging.Assert(is_spelled, [f"{name} must {must}; received", inputs])
+
     def _in_graph(self):
         if self._graph is None:
             import tensorflow as tf

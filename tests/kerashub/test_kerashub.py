@@ -313,10 +313,25 @@ def test_languages_that_cannot_be_chosen(imported, lm):
         lm.generate({"encoder_text": LINES, "decoder_text": "Ein"})
 
 
+def test_a_prefix_that_cannot_be_spelled(lm):
+    given = {"encoder_text": LINES[:2], "decoder_text": ["Ein", "Ein ☃ im"]}
+    with pytest.raises(ValueError, match="decoder_text must be spelled .* 'Ein ☃ im'"):
+        lm.generate(given)
+    with pytest.raises(ValueError, match="decoder_text must be spelled .*; received"):
+        lm.generate({"encoder_text": LINES[0], "decoder_text": "☃"})
+    import tensorflow as tf
+
+    batches = tf.data.Dataset.from_tensor_slices(given).batch(2)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="decoder_text must be"):
+        list(batches.map(lm.preprocessor.generate_preprocess))
+
+
 def test_arguments_that_are_mistaken(lm):
     for given in ([], {"encoder_text": []}, np.array([], dtype=str)):
         with pytest.raises(ValueError, match="encoder_text must hold at least one te"):
             lm.generate(given)
+    with pytest.raises(ValueError, match="strip_prompt must be False"):
+        lm.generate(LINES, strip_prompt=True)
     with pytest.raises(TypeError, match="positional arguments"):
         lm.fit(PAIRS, None, 32)  # Keras's batch_size
 
