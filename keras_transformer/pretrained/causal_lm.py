@@ -147,7 +147,13 @@ QWEN2 = dataclasses.replace(
     LLAMA,
     architecture="Qwen2ForCausalLM",
     # The output projection has no bias: ours is zero.
-    absent={**LLAMA.absent, "attention_bias": True},
+    absent={
+        **LLAMA.absent,
+        "attention_bias": True,
+        "use_sliding_window": False,
+        "sliding_window": 4096,
+        "max_window_layers": 28,
+    },
     only={**LLAMA.only, "attention_bias": True, "mlp_bias": False},
     optional=("output_projection.bias",),
     has_window=True,
@@ -179,26 +185,52 @@ def config_of(settings, special, names=()):
 
 def rotary_of(settings):
     """Our fields of rotary positions."""
-    said = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
-    base = said.get("rope_theta", settings.get("rope_theta", 10_000.0))
-    fields = {"rotary_base": float(base)}
+    said = rotary_settings_in(settings)
+    fields = {"rotary_base": number_in(said, "rope_theta")}
     kind = said.get("rope_type", said.get("type", "default"))
     one_of("rope_type", kind, ("default", "llama3"))
     if kind == "llama3":
         for name, value in FACTORS.items():
             expect(said.get(name) == value, name, f"be {value}", said.get(name))
-        fields["rotary_factor"] = float(said["factor"])
+        fields["rotary_factor"] = number_in(said, "factor")
         fields["rotary_length"] = said["original_max_position_embeddings"]
     return fields
 
 
+def rotary_settings_in(settings):
+    """What `transformers` takes for rotary positions, old names before new ones."""
+    name = "rope_scaling" if settings.get("rope_scaling") else "rope_parameters"
+    said = settings.get(name) or {}
+    expect(isinstance(said, dict), name, "be an object", said)
+    is_for_all = not any(isinstance(value, dict) for value in said.values())
+    expect(is_for_all, name, "be the same for all layers", said)
+    part = said.get("partial_rotary_factor", 1.0)
+    expect(part == 1.0, "partial_rotary_factor", "be 1.0", part)
+    length = "original_max_position_embeddings"
+    found = {
+        "rope_theta": settings.get("rope_theta", 10_000.0),
+        length: settings["max_position_embeddings"],
+        **said,
+    }
+    if length in settings:
+        found[length] = settings[length]
+    return Settings(found)
+
+
+def number_in(settings, name):
+    """A setting that is a number."""
+    value = settings[name]
+    expect(type(value) in (int, float), name, "be a number", value)
+    return float(value)
+
+
 def window_of(settings):
     """How many positions attention sees; None for all of them."""
-    window = settings.get("sliding_window")
-    if not settings.get("use_sliding_window") or window is None:
+    window = settings["sliding_window"]
+    if not settings["use_sliding_window"] or window is None:
         return None
     layers = settings["num_hidden_layers"]
-    first = settings.get("max_window_layers", 0)
+    first = settings["max_window_layers"]
     kinds = ["full_attention"] * first + ["sliding_attention"] * layers
     kinds = set(settings.get("layer_types") or kinds[:layers])
     expect(len(kinds) < 2, "layer_types", "be all the same", sorted(kinds))

@@ -16,7 +16,7 @@ from keras_transformer import export, pretrained  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.generator import Generator  # noqa: E402
 from keras_transformer.export.export_directory import check_format  # noqa: E402
-from keras_transformer.pretrained.causal_lm import plain  # noqa: E402
+from keras_transformer.pretrained.causal_lm import FACTORS, plain  # noqa: E402
 from keras_transformer.runs.run import Run  # noqa: E402
 
 LENGTH = 12  # new tokens
@@ -169,6 +169,63 @@ ROPE = dict(rope_type="llama3", rope_theta=5e5, factor=8.0)
 ROPE |= dict(original_max_position_embeddings=16)
 
 
+def changed(checkpoint, folder, settings, without=()):
+    """A copy of a checkpoint, with other settings."""
+    for path in checkpoint.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    config = json.loads((folder / "config.json").read_text()) | settings
+    for name in without:
+        del config[name]
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize(
+    "name, settings, without",
+    [
+        ("llama", dict(rope_scaling={**ROPE, **FACTORS}), ()),
+        ("llama", dict(rope_parameters={**ROPE, **FACTORS, "factor": 2}), ()),
+        (
+            "llama",
+            dict(
+                rope_parameters=None,
+                rope_theta=300,
+                rope_scaling=dict(rope_type="llama3", factor=4.0, **FACTORS),
+            ),
+            (),
+        ),
+        (
+            "llama",
+            dict(
+                rope_parameters=dict(rope_type="llama3", factor=4.0, **FACTORS),
+                original_max_position_embeddings=8,
+            ),
+            (),
+        ),
+        (
+            "qwen2",
+            dict(use_sliding_window=True, sliding_window=5),
+            ("max_window_layers", "layer_types"),
+        ),
+        (
+            "qwen2",
+            dict(use_sliding_window=True, max_window_layers=0),
+            ("sliding_window", "layer_types"),
+        ),
+    ],
+)
+def test_settings_as_transformers_reads_them(
+    imported, tmp_path, name, settings, without
+):
+    _, checkpoint, _, _ = imported(name)
+    changed(checkpoint, tmp_path, settings, without)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    ours = pretrained.load(tmp_path, tmp_path / "run")
+    ids = np.random.default_rng(0).integers(0, SIZE, (3, 37)).astype("int32")
+    found = numpy(whole(ours, ours)(ids))
+    np.testing.assert_allclose(found, logits_of(theirs, ids), atol=5e-6)
+
+
 @marked(ON_TORCH)
 @pytest.mark.parametrize(
     "name, settings, message",
@@ -198,6 +255,38 @@ ROPE |= dict(original_max_position_embeddings=16)
             ),
             "low_freq_factor must be 1.0; received 2.0",
         ),
+        # The old name counts where both are, as model cards have it added.
+        (
+            "qwen2",
+            dict(rope_scaling={"type": "yarn", "factor": 4.0}),
+            "rope_type must be one of default, llama3; received 'yarn'",
+        ),
+        (
+            "llama",
+            dict(rope_parameters={"full_attention": {"rope_theta": 500.0}}),
+            "rope_parameters must be the same for all layers",
+        ),
+        ("llama", dict(rope_parameters=[1]), "rope_parameters must be an object"),
+        (
+            "llama",
+            dict(rope_parameters={"rope_theta": None}),
+            "rope_theta must be a number; received None",
+        ),
+        (
+            "llama",
+            dict(rope_parameters={**ROPE, "factor": "8", **FACTORS}),
+            "factor must be a number; received '8'",
+        ),
+        (
+            "llama",
+            dict(rope_parameters={"rope_type": "llama3", **FACTORS}),
+            "config.json must have factor; it has not",
+        ),
+        (
+            "llama",
+            dict(rope_parameters={"partial_rotary_factor": 0.5}),
+            "partial_rotary_factor must be 1.0",
+        ),
         ("llama", dict(partial_rotary_factor=0.5), "partial_rotary_factor must be 1.0"),
         (
             "qwen2",
@@ -212,10 +301,7 @@ ROPE |= dict(original_max_position_embeddings=16)
 )
 def test_settings_that_we_have_not(imported, tmp_path, name, settings, message):
     _, checkpoint, _, _ = imported(name)
-    for path in checkpoint.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    config = json.loads((tmp_path / "config.json").read_text()) | settings
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    changed(checkpoint, tmp_path, settings)
     with warnings.catch_warnings(), pytest.raises(ValueError, match=message):
         pretrained.load(tmp_path, tmp_path.parent / f"{tmp_path.name}-run")
 
