@@ -170,11 +170,13 @@ def position_table(stack, positions):
     To score a translation that was cut at its limit, CTranslate2 adds an end token:
     learned positions end in the same row twice.
     """
-    width = stack.config.d_model
+    config = stack.config
+    width = config.d_model
     rows = np.arange(positions + 1)[:, None]
     # In float64, as Marian's own.
-    if stack.config.positions == "sinusoidal_halves":
-        angles = rows / 10000 ** (np.arange(0, width, 2) / width)
+    if config.positions == "sinusoidal_halves":
+        rates = 10000 ** (np.arange(0, width, 2) / width)
+        angles = (rows + config.first_position) / rates
         return array(np.concatenate([np.sin(angles), np.cos(angles)], axis=1))
     rows = np.minimum(rows, positions - 1)
     return array(stack.embedding.encode(rows.T)[0])

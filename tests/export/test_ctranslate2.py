@@ -32,6 +32,7 @@ OPTIONS = [
         activation="silu",
         norm_first=True,
         positions="sinusoidal_halves",
+        first_position=5,
         attention_bias=True,
         key_dim=5,
         value_dim=5,

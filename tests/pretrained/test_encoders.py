@@ -130,6 +130,39 @@ def test_texts_become_inputs(tmp_path, family, make, is_new):
         tokenizer(PAIRS[0], ["one"])
 
 
+def edited(folder, **settings):
+    """Files of one tokenizer.json, and further settings beside it."""
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    theirs = transformers.AutoTokenizer.from_pretrained(folder)
+    return theirs, dict(vocab_size=len(theirs), max_position_embeddings=64)
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize(
+    "name", ["do_lower_case", "strip_accents", "tokenize_chinese_chars"]
+)
+def test_settings_of_letters_count(tmp_path, name):
+    word_pieces(tmp_path)
+    theirs, sizes = edited(tmp_path, **{name: False})
+    write(tmp_path, "Bert", **sizes)
+    _, tokenizer = pretrained.load_encoder(tmp_path)
+    texts = ["A n\u00efve Man", "\u706b\u706b a", "a man"]
+    expected = theirs(texts, padding=True)["input_ids"]
+    np.testing.assert_array_equal(tokenizer(texts)["token_ids"], expected)
+
+
+@marked(ON_TORCH)
+def test_files_that_disagree_on_spaces(tmp_path):
+    byte_pairs(tmp_path)
+    _, sizes = edited(tmp_path, add_prefix_space=True)
+    write(tmp_path, "Roberta", **sizes)
+    message = "add_prefix_space must be False as in tokenizer.json; received True"
+    with pytest.raises(ValueError, match=message):
+        pretrained.load_encoder(tmp_path)
+
+
 @marked(ON_TORCH)
 def test_a_new_head_on_an_imported_encoder_is_trained_and_saved(tmp_path):
     write(tmp_path, "Bert")

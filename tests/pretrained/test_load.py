@@ -334,6 +334,17 @@ BAD_SETTINGS = [
 ]
 
 
+@marked(ON_TORCH)
+@pytest.mark.parametrize(
+    "settings", [dict(dense_act_fn="gelu_new"), dict(is_gated_act=True)]
+)
+def test_settings_of_t5_that_disagree(imported, tmp_path, settings):
+    (name,) = settings
+    message = f"{name} must be .* with feed_forward_proj='relu'; received"
+    with pytest.raises(ValueError, match=message):
+        read(changed(imported("t5").checkpoint, tmp_path / "bad", **settings))
+
+
 @pytest.mark.parametrize("settings, message", BAD_SETTINGS)
 def test_settings_that_do_not_fit(marian, tmp_path, settings, message):
     with pytest.raises(ValueError, match=message):

@@ -4,7 +4,13 @@ from ...config import expect
 from ...text.special_tokens import NO_TOKEN, SpecialTokens
 from .base import Vocabulary, check_id
 from .files import read_json, read_limited
-from .library import CONTENT, LibraryTokenizer, around_text, tokenizer_of
+from .library import (
+    CONTENT,
+    LibraryTokenizer,
+    around_text,
+    read_content,
+    tokenizer_of,
+)
 
 SETTINGS = "tokenizer_config.json"
 
@@ -31,7 +37,7 @@ class LanguageModelTokenizer(LibraryTokenizer):
 def read_library(files):
     """The tokenizer of a language model's checkpoint, for both sides."""
     files.check_languages()
-    content = read_limited(files.folder / CONTENT)
+    content = read_content(files.folder)
     settings = b"{}"
     if (files.folder / SETTINGS).exists():
         settings = read_limited(files.folder / SETTINGS)

@@ -1,5 +1,7 @@
 """Tokenizers of checkpoints that the library `tokenizers` makes and runs."""
 
+import json
+
 import numpy as np
 
 from ...config import expect
@@ -7,7 +9,7 @@ from ...runs.extras import needed
 from ...runs.sealed_files import reading
 from ...text.lines import checked_texts
 from ...text.tokenizer import processor
-from .base import CheckpointTokenizer
+from .base import CheckpointTokenizer, checked
 from .files import TokenizerFiles, read_json, read_limited
 from .multilingual import MultilingualTokenizer
 
@@ -17,6 +19,12 @@ MERGES = "merges.txt"
 SENTINEL = "<extra_id_{}>"
 SENTINELS = 100  # of T5, unless its files say another number
 BERT_KEYS = ("unk", "sep", "cls", "pad", "mask")
+# What BERT's tokenizer_config.json calls the settings of its normalizer.
+LETTERS = {
+    "lowercase": "do_lower_case",
+    "strip_accents": "strip_accents",
+    "handle_chinese_chars": "tokenize_chinese_chars",
+}
 
 
 class LibraryTokenizer(CheckpointTokenizer):
@@ -109,7 +117,30 @@ def content_in(folder):
 
 
 def read_content(folder):
-    return read_limited(folder / CONTENT)
+    """The file's content, with what tokenizer_config.json says of BERT's letters.
+
+    As in `transformers`, which also may or may not obey it, by version and class, where
+    it says otherwise of the space before a text: that is refused.
+    """
+    content = read_limited(folder / CONTENT)
+    files = TokenizerFiles(folder, {})
+    with reading(CONTENT):
+        found = checked("the content", json.loads(content), dict)
+        normalizer = found.get("normalizer") or {}
+        splitter = found.get("pre_tokenizer") or {}
+        splitters = splitter.get("pretokenizers", [splitter])
+        spaces = [one.get("add_prefix_space") for one in splitters]
+    said = files.get("add_prefix_space", bool)
+    for space in spaces:
+        agrees = None in (said, space) or said == space
+        expect(agrees, "add_prefix_space", f"be {space} as in {CONTENT}", said)
+    if normalizer.get("type") != "BertNormalizer":
+        return content
+    for name, theirs in LETTERS.items():
+        value = files.get(theirs, bool)
+        if value is not None:
+            normalizer[name] = value
+    return json.dumps(found).encode("utf-8")
 
 
 def read_words(folder):
