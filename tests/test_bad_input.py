@@ -196,7 +196,10 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "train new/er/run --source train.en --target short.de",
             "train.en and short.de must have as many lines; received [60, 50]",
         ),
-        ("train train.en/run --source train.en --target train.de", "File exists: "),
+        (
+            "train train.en/run --source train.en --target train.de",
+            "train.en' is no directory",
+        ),
         (
             "train new --source three.tsv",
             "three.tsv, line 2, must have two columns; received 3",

@@ -53,12 +53,16 @@ class CheckBatch:
         return self.inputs["source_ids"].shape
 
 
-def check_batches(run):
-    """Batches of about the `SHAPES`: random pieces, and always the same ones."""
+def check_batches(run, longest=None):
+    """Batches of about the `SHAPES`: random pieces, and always the same ones.
+
+    No row has more than `longest` tokens, as many as the model reads when absent.
+    """
     source, target = run.tokenizers
     form = SentenceFormat.of(source, target)
     around = max(form.around_source, form.around_labels)
-    limit = (run.config.model.longest or 4 * SHAPES[-1][1]) - around
+    longest = longest or run.config.model.longest or 4 * SHAPES[-1][1]
+    limit = longest - around
     random = np.random.default_rng(0)
 
     batches = []
@@ -134,8 +138,11 @@ def compare_rows(model, logits):
     return compare_numbers(batches, model, logits)
 
 
-def compare_logits(run, model, logits):
-    """The `Check` of an export, given as a function of source ids and target ids."""
+def compare_logits(run, model, logits, longest=None):
+    """The `Check` of an export, given as a function of source ids and target ids.
+
+    It reads at most `longest` tokens, as many as the model when absent.
+    """
 
     def ours(batch):
         return model(batch.inputs)
@@ -143,4 +150,4 @@ def compare_logits(run, model, logits):
     def theirs(batch):
         return logits(**batch.inputs)
 
-    return compare_numbers(check_batches(run), ours, theirs)
+    return compare_numbers(check_batches(run, longest), ours, theirs)

@@ -48,7 +48,10 @@ class CTranslate2Translator(BaseTranslator):
             threads = len(os.sched_getaffinity(0))
         wanted = os.environ.get("OMP_NUM_THREADS")
         if wanted:
-            threads = int(wanted.split(",")[0])
+            first = wanted.split(",")[0]
+            is_count = first.isdecimal() and int(first) > 0
+            expect(is_count, "OMP_NUM_THREADS", "be at least 1", wanted)
+            threads = int(first)
         self._engine = ctranslate2.Translator(
             str(folder), device, inter_threads=threads, intra_threads=1
         )

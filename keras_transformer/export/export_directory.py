@@ -150,8 +150,10 @@ def check_language_model(run, format, kind):
 
 def check_place(run, out):
     """Raise a `ValueError` if a run cannot be exported there."""
-    is_outside = not run.path.resolve().is_relative_to(Path(out).resolve())
-    expect(is_outside, "out", "not be the run or hold it", str(out))
+    own = run.path.resolve()
+    place = Path(out).resolve()
+    overlaps = own.is_relative_to(place) or place.is_relative_to(own)
+    expect(not overlaps, "out", "not be the run, hold it or lie in it", str(out))
     quantization = run.config.quantization
     expect(quantization is None, "run", "hold float weights", quantization)
 

@@ -30,7 +30,8 @@ def huggingface(run, out, overwrite=False):
     others than Marian's are written as tensors, which `transformers` reads and does not
     write again. A target language that was chosen at the import is not in the folder:
     there texts begin with their `>>xx<<`. Text is cut as here, but that transformers
-    takes any `>>xx<<` at the beginning for a language, and decodes "▁" to a space.
+    takes any `>>xx<<` at the beginning for a language and a special piece for itself,
+    keeps NUL, decodes "▁" to a space and an unknown token to nothing.
 
     A language model becomes a checkpoint of GPT-2, Llama or Qwen2, which
     `transformers.AutoModelForCausalLM` loads, with the files of its own tokenizer.
@@ -63,13 +64,15 @@ def write_seq_2_seq(out, run, model):
     config = model.config
     family = written_as(config)
     write_tokenizers = TOKENIZER_WRITERS.get(family, write_again)
-    write_tokenizers(out, *run.tokenizers)
+    # Marian's table ends, whatever ours does.
+    longest = config.max_positions if family == "marian" else config.longest
+    write_tokenizers(out, *run.tokenizers, longest)
     # What a decoder such as BART's is given, after its begin token.
     prefix = run.tokenizers[1].target_prefix
     first = prefix[0] if prefix else None
     search = generation_config(config) | {"forced_bos_token_id": first}
     write_model(out, tensors(model), settings_of(config), search)
-    return compare_logits(run, model, logits_of(out, config.pad_id))
+    return compare_logits(run, model, logits_of(out, config.pad_id), longest)
 
 
 def write_causal_lm(out, run, model):
@@ -141,13 +144,13 @@ def tensors(model):
     return found
 
 
-def write_again(out, source, target):
+def write_again(out, source, target, longest):
     """The files that an imported tokenizer was made of."""
     for name, content in target.models.items():
         (out / THEIR_NAMES.get(name, name)).write_bytes(content)
     marks = target.vocabulary.marks
     extra = sum(mark.startswith("<extra_id_") for mark in marks)
-    settings = special_pieces(target) | {"extra_ids": extra}
+    settings = special_pieces(target) | lengths(longest) | {"extra_ids": extra}
     if target.kind == "tokenizers":  # T5's own class takes SentencePiece alone
         settings["tokenizer_class"] = "PreTrainedTokenizerFast"
     write_json(out / "tokenizer_config.json", settings)
@@ -160,7 +163,12 @@ def special_pieces(tokenizer):
     return {name: tokenizer.pieces[number] for name, number in ids.items()}
 
 
-def write_marian(out, source, target):
+def lengths(longest):
+    """What `tokenizer_config.json` says of the most tokens of a text, if it ends."""
+    return {} if longest is None else {"model_max_length": longest}
+
+
+def write_marian(out, source, target, longest):
     """The files of transformers' `MarianTokenizer`: what cuts text, pieces' ids."""
     sides = (("source", "", source), ("target", "target_", target))
     for side, prefix, tokenizer in sides:
@@ -177,6 +185,7 @@ def write_marian(out, source, target):
         marks = {*source.vocabulary.marks} - {*special.values()}
     settings = {
         **special,
+        **lengths(longest),
         "additional_special_tokens": sorted(marks),
         "tokenizer_class": "MarianTokenizer",
         "separate_vocabs": source.pieces != target.pieces,

@@ -3,13 +3,12 @@
 import dataclasses
 import functools
 
-from ..config import CausalLMConfig, expect, one_of
+from ..config import CausalLMConfig, expect
+from .rotary_settings import rotary_fields, rotary_settings
 from .settings import Settings, written
 from .tensors import ATTENTION, FEED_FORWARD, Tensor, named, stack_weights
 
 OUTPUT = "lm_head.weight"
-# Llama 3's, which are ours.
-FACTORS = {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,15 +163,13 @@ FAMILIES = {"gpt2": GPT2, "qwen2": QWEN2, "llama": LLAMA}
 def config_of(settings, special, names=()):
     """The `CausalLMConfig` of a `config.json` of one of `FAMILIES`."""
     family = FAMILIES[settings["model_type"]]
-    for name, value in family.only.items():
-        found = settings.get(name, value)
-        expect(found == value, name, f"be {value!r}", found)
+    settings.check_only(family.only)
     settings = settings.with_defaults(family.absent)
     fields = settings.fields(family.fields)
     if fields["d_ff"] is None:
         fields["d_ff"] = 4 * fields["d_model"]
     if family.switches["positions"] == "rotary":
-        fields |= rotary_of(settings)
+        fields |= rotary_fields(settings)
     return CausalLMConfig(
         **family.switches,
         **fields,
@@ -181,47 +178,6 @@ def config_of(settings, special, names=()):
         # As transformers: any token may follow any other.
         separate_documents=False,
     )
-
-
-def rotary_of(settings):
-    """Our fields of rotary positions."""
-    said = rotary_settings_in(settings)
-    fields = {"rotary_base": number_in(said, "rope_theta")}
-    kind = said.get("rope_type", said.get("type", "default"))
-    one_of("rope_type", kind, ("default", "llama3"))
-    if kind == "llama3":
-        for name, value in FACTORS.items():
-            expect(said.get(name) == value, name, f"be {value}", said.get(name))
-        fields["rotary_factor"] = number_in(said, "factor")
-        fields["rotary_length"] = said["original_max_position_embeddings"]
-    return fields
-
-
-def rotary_settings_in(settings):
-    """What `transformers` takes for rotary positions, old names before new ones."""
-    name = "rope_scaling" if settings.get("rope_scaling") else "rope_parameters"
-    said = settings.get(name) or {}
-    expect(isinstance(said, dict), name, "be an object", said)
-    is_for_all = not any(isinstance(value, dict) for value in said.values())
-    expect(is_for_all, name, "be the same for all layers", said)
-    part = said.get("partial_rotary_factor", 1.0)
-    expect(part == 1.0, "partial_rotary_factor", "be 1.0", part)
-    length = "original_max_position_embeddings"
-    found = {
-        "rope_theta": settings.get("rope_theta", 10_000.0),
-        length: settings["max_position_embeddings"],
-        **said,
-    }
-    if length in settings:
-        found[length] = settings[length]
-    return Settings(found)
-
-
-def number_in(settings, name):
-    """A setting that is a number."""
-    value = settings[name]
-    expect(type(value) in (int, float), name, "be a number", value)
-    return float(value)
 
 
 def window_of(settings):
@@ -296,19 +252,6 @@ def settings_of(config, name):
     if config.positions == "rotary":
         found["rope_parameters"] = rotary_settings(config)
     return found
-
-
-def rotary_settings(config):
-    """What `config.json` has for our fields of rotary positions."""
-    rotary = {"rope_type": "default", "rope_theta": config.rotary_base}
-    if config.rotary_factor != 1.0:
-        rotary |= {
-            "rope_type": "llama3",
-            "factor": config.rotary_factor,
-            "original_max_position_embeddings": config.rotary_length,
-            **FACTORS,
-        }
-    return rotary
 
 
 def families_of(config):

@@ -1,6 +1,6 @@
 """The content of a checkpoint's `config.json`."""
 
-from ..config import one_of
+from ..config import expect, one_of
 
 # Ours by theirs; of several names the first is written.
 ACTIVATIONS = {
@@ -26,6 +26,12 @@ class Settings(dict):
             kind = one_of(table["activation"], found["activation"], ACTIVATIONS)
             found["activation"] = ACTIVATIONS[kind]
         return found
+
+    def check_only(self, values):
+        """Raise a `ValueError` if one of these is there with another value."""
+        for name, value in values.items():
+            found = self.get(name, value)
+            expect(found == value, name, f"be {value!r}", found)
 
     def with_defaults(self, defaults):
         """The same with defaults for what is missing."""

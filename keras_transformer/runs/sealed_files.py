@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import difflib
+import errno
 import gzip
 import hashlib
 import io
@@ -16,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..config import expect
-from .work_folder import NO_LOCKS, holding, publish, remove_partial, work_folder
+from .work_folder import FULL, NO_LOCKS, holding, publish, remove_partial, work_folder
 
 LARGEST_JSON = 1 << 20  # bytes
 # What reading a damaged file may raise.
@@ -83,9 +84,15 @@ def new_directory(path, overwrite=False, kind="run"):
             if not is_empty:
                 held.enter_context(locked(path))  # nobody may train it meanwhile
                 replaced = place.stat()
-        held.enter_context(parents_of(place))
-        aside = held.enter_context(work_folder(place))
-        aside.mkdir()
+        try:
+            held.enter_context(parents_of(place))
+            aside = held.enter_context(work_folder(place))
+            aside.mkdir()
+        except OSError as error:  # which may name another path
+            if error.errno in FULL:
+                raise
+            what = f"{kind} {str(path)!r} cannot be made"
+            raise ValueError(f"{what}: {error.strerror}") from None
         yield aside
         try:
             publish(aside, place, replaced)
@@ -97,6 +104,9 @@ def new_directory(path, overwrite=False, kind="run"):
 def parents_of(path):
     """Make the directories that a path lies in; they go again if the block fails."""
     missing = [parent for parent in path.parents if not parent.exists()]
+    present = path.parents[len(missing)]
+    if not present.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{str(present)!r} is no directory")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield

@@ -61,8 +61,14 @@ class GradientTransform:
     def finalize_variable_values(self, var_list):
         # Keras ends each `fit` with the moving average of the weights. `train`, which
         # says how many batches there are, goes on with those that learn.
-        if self.epoch_batches is None:
-            super().finalize_variable_values(var_list)
+        if self.epoch_batches is not None:
+            return
+        super().finalize_variable_values(var_list)
+        # Weight and average are one array of JAX's then, which the next step cannot
+        # take twice.
+        for average in getattr(self, "_model_variables_moving_average", ()):
+            if average is not None:
+                average.assign(ops.copy(average))
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         # Only TensorFlow's optimizers have this method.

@@ -161,6 +161,14 @@ def test_scores_of_given_translations(paper, fast):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+def test_threads_that_cannot_be(fast, monkeypatch):
+    for wanted in ("0", "-3", "many", ",2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+        message = f"OMP_NUM_THREADS must be at least 1; received '{wanted}'"
+        with pytest.raises(ValueError, match=message):
+            CTranslate2Translator.load(fast)
+
+
 def test_token_scores(paper, fast):
     translator = Translator.load(paper, DecodingConfig(**SEARCH, n_best=2))
     texts = clear_sentences(translator, 30)

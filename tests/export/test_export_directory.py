@@ -180,8 +180,8 @@ def test_nothing_is_replaced_unasked(run, out, tmp_path, capsys):
     message = "exists and is no export directory; it is left as it is"
     with pytest.raises(ValueError, match=message):
         export.ctranslate2(run, tmp_path / "mine", overwrite=True)
-    for place in (run, run.parent):
-        with pytest.raises(ValueError, match="out must not be the run or hold it"):
+    for place in (run, run.parent, run / "data", run / "new"):
+        with pytest.raises(ValueError, match="out must not be the run, hold it or"):
             export.ctranslate2(run, place, overwrite=True)
     assert contents(tmp_path) == before
     export.ctranslate2(run, out, overwrite=True, beam=2)

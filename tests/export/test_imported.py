@@ -189,7 +189,7 @@ def both_logits(run, folder):
 
 
 OWN = [
-    dict(positions="sinusoidal_halves"),
+    dict(positions="sinusoidal_halves", max_positions=20),
     dict(share_embeddings=False, attention_bias=True, activation="gelu"),
     dict(positions="learned", max_positions=50, output_bias=True, activation="silu"),
     dict(
@@ -216,6 +216,7 @@ def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
         transformers.AutoTokenizer.from_pretrained(out),
         Run.open(run).tokenizers,
     )
+    assert theirs.model_max_length == changes.get("max_positions", 512)
     texts = [*sentences(20), "a\u00a0ma\u0308n\u200b", "\u2060", "<pad> <0x41>"]
     assert theirs(texts).input_ids == [
         [*ids, source.special.end] for ids in source.encode(texts)
@@ -259,7 +260,7 @@ def test_a_t5_with_another_tokenizer_is_written_with_it(tmp_path):
     config = read(folder) | dict(model_type="t5", decoder_start_token_id=1)
     write(folder, config__json=config)
     write(tmp_path / "out", config__json=config)
-    write_again(tmp_path / "out", *load_tokenizers(folder, config))
+    write_again(tmp_path / "out", *load_tokenizers(folder, config), None)
     tokenizers = [
         transformers.AutoTokenizer.from_pretrained(path)
         for path in (folder, tmp_path / "out")

@@ -63,7 +63,7 @@ def test_what_is_refused(untrained, tmp_path):
     message = "runs must have the tokenizers of '.*'; received '.*other'"
     with pytest.raises(ValueError, match=message):
         export.saved_model([untrained, other], tmp_path / "out")
-    with pytest.raises(ValueError, match="out must not be the run or hold it"):
+    with pytest.raises(ValueError, match="out must not be the run, hold it or"):
         export.saved_model([untrained, untrained], untrained, overwrite=True)
     with pytest.raises(ValueError, match="run must be a directory, or several"):
         export.saved_model([], tmp_path / "out")

@@ -125,6 +125,8 @@ def test_texts_become_inputs(tmp_path, family, make, is_new):
             np.testing.assert_array_equal(batch["token_types"], types)
         assert model(batch)["pooled"].shape == (2, 24)
     assert tokenizer(["long text " * 50])["token_ids"].shape[1] in (62, 64)
+    with pytest.raises(ValueError, match="texts must hold at least one text; rec"):
+        tokenizer([])
     message = "others must be as many as texts, 2; received 1"
     with pytest.raises(ValueError, match=message):
         tokenizer(PAIRS[0], ["one"])

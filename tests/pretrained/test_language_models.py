@@ -16,7 +16,8 @@ from keras_transformer import export, pretrained  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.generator import Generator  # noqa: E402
 from keras_transformer.export.export_directory import check_format  # noqa: E402
-from keras_transformer.pretrained.causal_lm import FACTORS, plain  # noqa: E402
+from keras_transformer.pretrained.causal_lm import plain  # noqa: E402
+from keras_transformer.pretrained.rotary_settings import FACTORS  # noqa: E402
 from keras_transformer.runs.run import Run  # noqa: E402
 
 LENGTH = 12  # new tokens
@@ -304,6 +305,83 @@ def test_settings_that_we_have_not(imported, tmp_path, name, settings, message):
     changed(checkpoint, tmp_path, settings)
     with warnings.catch_warnings(), pytest.raises(ValueError, match=message):
         pretrained.load(tmp_path, tmp_path.parent / f"{tmp_path.name}-run")
+
+
+ADDED = "the tokenizer must have the special token '<new>' with its id"
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("tokenizer_config", dict(additional_special_tokens=["<new>"]), ADDED),
+        (
+            "tokenizer_config",
+            dict(added_tokens_decoder={"298": {"content": "<new>"}}),
+            ADDED,
+        ),
+        ("added_tokens", {"<new>": 298}, ADDED),
+        ("special_tokens_map", dict(additional_special_tokens=["<new>"]), ADDED),
+        (
+            "tokenizer_config",
+            dict(split_special_tokens=True),
+            "split_special_tokens must be false: text .*; received True",
+        ),
+        (
+            "tokenizer_config",
+            dict(add_prefix_space=True),
+            "add_prefix_space must be False as in tokenizer.json; received True",
+        ),
+    ],
+)
+def test_settings_of_a_tokenizer_that_we_have_not(
+    imported, tmp_path, name, content, message
+):
+    _, checkpoint, _, _ = imported("llama")
+    changed(checkpoint, tmp_path, {})
+    path = tmp_path / f"{name}.json"
+    said = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(said | content))
+    with pytest.raises(ValueError, match=message):
+        pretrained.load(tmp_path, tmp_path.parent / f"{tmp_path.name}-run")
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize(
+    "config, generation, ends",
+    [
+        (dict(eos_token_id=2), dict(eos_token_id=[1, 2]), [2, 1]),
+        (dict(eos_token_id=2), dict(eos_token_id=1), [1]),
+        (dict(eos_token_id=[2, 1]), {}, [2, 1]),
+        (dict(eos_token_id=None), {}, [1]),  # the tokenizer's <|end|>
+    ],
+)
+def test_which_tokens_end_a_text(imported, tmp_path, config, generation, ends):
+    _, checkpoint, _, _ = imported("llama")
+    changed(checkpoint, tmp_path, config)
+    (tmp_path / "generation_config.json").write_text(json.dumps(generation))
+    pretrained.load(tmp_path, tmp_path / "run")
+    (tokenizer, _) = Run.open(tmp_path / "run").tokenizers
+    assert [tokenizer.special.end, *tokenizer.stops] == ends
+
+
+@marked(ON_TORCH)
+@pytest.mark.parametrize("name", ["llama", "qwen2"])
+@pytest.mark.parametrize("adds", [False, True])
+def test_what_stands_before_a_text_is_said_by_tokenizer_json(
+    imported, tmp_path, name, adds
+):
+    _, checkpoint, _, _ = imported(name)
+    changed(checkpoint, tmp_path, {})
+    path = tmp_path / "tokenizer_config.json"
+    settings = json.loads(path.read_text()) | {"add_bos_token": adds}
+    path.write_text(json.dumps(settings | {"bos_token": "<|begin|>"}))
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    run = tmp_path.parent / f"{tmp_path.name}-run"
+    pretrained.load(tmp_path, run)
+    (tokenizer, _) = Run.open(run).tokenizers
+    found = [*tokenizer.prompt_prefix, *tokenizer.encode(["a man"])[0]]
+    assert found == theirs("a man")["input_ids"]
 
 
 @marked(ON_TORCH)

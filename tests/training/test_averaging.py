@@ -56,6 +56,25 @@ def test_moving_average_worked_by_hand():
     np.testing.assert_allclose(ops.convert_to_numpy(weight), average, rtol=1e-6)
 
 
+@pytest.mark.every_backend
+def test_fit_goes_on_from_the_moving_average():
+    """What learns and its average are arrays of their own after a `fit`."""
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    model.compile(paper_adam(0.1, use_ema=True, ema_momentum=0.75), "mse")
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    losses = []
+    for _ in range(3):
+        found = model.fit(x, x[:, :2], batch_size=5, epochs=2, verbose=0)
+        losses += found.history["loss"]
+    assert losses[-1] < losses[0]
+    (average, _) = model.optimizer._model_variables_moving_average
+    kernel = model.layers[1].kernel
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(kernel), ops.convert_to_numpy(average)
+    )
+
+
 def newest(run, kind):
     path = max((run / "checkpoints").glob(f"{kind}-*"))
     return load_arrays(path)[0]

@@ -8,11 +8,13 @@ from .library import (
     CONTENT,
     LibraryTokenizer,
     around_text,
+    check_added,
     read_content,
     tokenizer_of,
 )
 
 SETTINGS = "tokenizer_config.json"
+GENERATION = "generation_config.json"
 
 
 class LanguageModelTokenizer(LibraryTokenizer):
@@ -42,6 +44,10 @@ def read_library(files):
     if (files.folder / SETTINGS).exists():
         settings = read_limited(files.folder / SETTINGS)
     library = tokenizer_of(content)
+    check_added(library, files)
+    splits = files.get("split_special_tokens", bool)
+    must = "be false: text that spells a special token means it"
+    expect(not splits, "split_special_tokens", must, splits)
     size = files.size("vocab_size")
     pieces = files.pieces(CONTENT, library.get_vocab(), size, {})
     numbers = {piece: number for number, piece in enumerate(pieces)}
@@ -50,26 +56,32 @@ def read_library(files):
     begins = ids_of("bos", files, numbers) or ends
     unknown = numbers.get(files.names().get("unk"), NO_TOKEN)
     special = SpecialTokens(NO_TOKEN, unknown, begins[0], ends[0])
-    prefix = prefix_of(library)
-    adds = files.get("add_bos_token", bool)
-    if adds is not None:
-        prefix = begins[:1] if adds else []
-    vocabulary = Vocabulary(pieces, special, source_prefix=prefix)
+    vocabulary = Vocabulary(pieces, special, source_prefix=prefix_of(library))
     models = {CONTENT: content, SETTINGS: settings}
     return LanguageModelTokenizer(vocabulary, models, ends[1:])
 
 
 def ids_of(key, files, numbers):
-    """The ids that are said to begin (`"bos"`) or to end (`"eos"`) a text."""
+    """The ids that begin (`"bos"`) or end (`"eos"`) a text, config.json's first.
+
+    As for `generate` of `transformers`, generation_config.json says which, then
+    config.json, then the tokenizer.
+    """
     name = f"{key}_token_id"
-    said = [files.config.get(name)]
-    if (files.folder / "generation_config.json").exists():
-        said.append(read_json(files.folder / "generation_config.json").get(name))
-    said.append(numbers.get(files.names().get(key)))
-    found = []
-    for ids in said:
-        found += ids if isinstance(ids, list) else [ids]
-    return [*dict.fromkeys(number for number in found if number is not None)]
+    own = as_list(files.config.get(name))
+    path = files.folder / GENERATION
+    said = as_list(read_json(path).get(name)) if path.exists() else []
+    if said:
+        found = [*(number for number in own if number in said), *said]
+        return [*dict.fromkeys(found)]
+    return own or as_list(numbers.get(files.names().get(key)))
+
+
+def as_list(ids):
+    """Ids, of which files may have none, one, or several."""
+    if ids is None:
+        return []
+    return ids if isinstance(ids, list) else [ids]
 
 
 def prefix_of(library):

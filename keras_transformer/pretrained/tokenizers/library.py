@@ -68,7 +68,7 @@ class EncoderTokenizer:
         `token_types` where the model reads them; int32.
 
     Raises:
-        ValueError: if texts are no strings, or there are not as many others.
+        ValueError: if texts are no strings or none, or there are not as many others.
     """
 
     def __init__(self, tokenizer, config):
@@ -79,6 +79,7 @@ class EncoderTokenizer:
 
     def __call__(self, texts, others=None):
         texts = [*checked_texts(texts, "texts")]
+        expect(texts, "texts", "hold at least one text", "none")
         given = texts
         if others is not None:
             others = [*checked_texts(others, "others")]
@@ -213,7 +214,9 @@ def read_encoder_tokenizer(folder, config):
     content = content_in(folder)
     if content is None:
         return None
-    return EncoderTokenizer(tokenizer_of(content), config)
+    library = tokenizer_of(content)
+    check_added(library, TokenizerFiles(folder, {}))
+    return EncoderTokenizer(library, config)
 
 
 def read_bart(files):
