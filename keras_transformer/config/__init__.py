@@ -5,7 +5,15 @@ The command line makes a flag of every field, with the help text beside it.
 
 from .data import DataConfig
 from .decoding import DecodingConfig
-from .fields import check_fields, check_only, expect, expect_kind, one_of
+from .fields import (
+    check_fields,
+    check_only,
+    expect,
+    expect_kind,
+    expect_share,
+    expect_sizes,
+    one_of,
+)
 from .filters import CleaningConfig, FilterConfig
 from .models import (
     DISTRIBUTIONS,

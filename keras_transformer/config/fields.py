@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import numbers
 from typing import Literal, get_args, get_origin
 
 LARGEST = 3e38  # that a float32 holds, nearly
@@ -38,6 +39,19 @@ def expect_kind(name, value, kind, when=""):
     """Raise a `ValueError` unless a value is of a class; its own class is received."""
     found = type(value).__name__
     expect(isinstance(value, kind), name, f"be a {kind.__name__}{when}", found)
+
+
+def expect_sizes(**sizes):
+    """Raise a `ValueError` that names the first size that is no integer above 0."""
+    for name, size in sizes.items():
+        expect(type(size) is int, name, "be an integer of at least 1", size)
+        expect(size >= 1, name, "be at least 1", size)
+
+
+def expect_share(name, value):
+    """Raise a `ValueError` unless a value is a number from 0 to 1."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    expect(is_number and 0 <= value <= 1, name, "lie between 0 and 1", value)
 
 
 def one_of(name, value, known):

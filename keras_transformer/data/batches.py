@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..config import expect
+from ..config import expect, expect_share
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import NO_TOKEN
 from .buckets import bucket_edges, cut
@@ -80,7 +80,7 @@ class TokenBatches(PlannedBatches):
 
     Raises:
         ValueError: if `batch_tokens` or `accumulation` is below 1, `seed` or `epoch` is
-            below 0, or `shard` is none.
+            below 0, `shard` is none, or `word_dropout` no share.
 
     Examples:
         >>> tokenizer = Tokenizer.train(["ab ba", "ba ab"], vocab_size=9)
@@ -110,6 +110,7 @@ class TokenBatches(PlannedBatches):
         self.sentence_format = sentence_format or SentenceFormat()
         self.word_dropout = word_dropout
         has_unknown = self.sentence_format.special.unknown != NO_TOKEN
+        expect_share("word_dropout", word_dropout)
         must = "be 0 with a tokenizer that has no unknown token"
         expect(has_unknown or not word_dropout, "word_dropout", must, word_dropout)
         self._take(store)

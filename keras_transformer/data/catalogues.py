@@ -14,7 +14,7 @@ from .reading import speaks
 CHARSET = re.compile(rb"charset=\s*([\w.:-]+)")
 PLURALS = re.compile(r"nplurals\s*=\s*(\d+)\s*;\s*plural\s*=\s*([^;]+)")
 # Of a backslash translate-toolkit knows \n, \t, \r and what stands for itself.
-UNREAD = re.compile(r"(?<!\\)(?:\\\\)*\\[abfvx0-7]")
+UNREAD = re.compile(r'(?<!\\)(?:\\\\)*\\[^nrt"\\]')
 LARGEST = 1 << 28  # bytes of a file that is read at once
 
 

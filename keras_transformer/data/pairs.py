@@ -122,8 +122,8 @@ def read_pairs(
         is_alone = target is columns is source_language is target_language is None
         expect(is_alone, "source", "be given alone where it is read already", target)
         return source
-    given = (source, target)
-    sources, targets = files = [listed(one) for one in given]
+    sources, targets = files = [listed(one) for one in (source, target)]
+    expect(sources, name, "be paths of files, or rows", source)
     if target is not None:
         for path in sources + targets:
             # No open file: it could not be read twice.

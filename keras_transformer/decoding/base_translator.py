@@ -327,18 +327,3 @@ def check_pairs(sources, targets):
     as_texts(targets)
     must_be_as_many(targets, sources, "targets", "sources")
     return sources, targets
-
-
-def check_vocabulary(name, tokenizer, size):
-    """Raise a `ValueError` unless a tokenizer has as many tokens as its model."""
-    found = tokenizer.vocab_size
-    expect(found == size, name, f"have the model's {size} tokens", found)
-
-
-def check_special_ids(name, tokenizer, config):
-    """Raise a `ValueError` unless a tokenizer's special ids are a config's."""
-    special = tokenizer.special
-    expected = (config.pad_id, config.begin_id, config.end_id)
-    found = (special.pad, special.begin, special.end)
-    what = f"have the model's ids {expected} of pad, begin and end"
-    expect(found == expected, name, what, found)

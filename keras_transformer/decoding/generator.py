@@ -5,20 +5,16 @@ import functools
 import numpy as np
 from keras import ops
 
-from ..config import DecodingConfig, expect
+from ..config import CausalLMConfig, DecodingConfig, expect
 from ..data.buckets import bucket_edges
 from ..runs.bars import advance
 from ..text.lines import expect_list
-from .base_translator import (
-    BaseTranslator,
-    Hypothesis,
-    check_special_ids,
-    check_vocabulary,
-)
+from .base_translator import BaseTranslator, Hypothesis
 from .batching import pad
 from .compiled import COMPUTING, compiled
 from .continuation_search import ContinuationSearch
 from .log_probs import best_of, log_probs_of, seeds_of
+from .parts import check_parts, check_special_ids, check_tokenizer
 from .searcher import Searcher
 
 
@@ -38,8 +34,8 @@ class Generator(BaseTranslator):
         stop: more tokens that end a text, as the tokenizer's `pieces` spell them.
 
     Raises:
-        ValueError: if the tokenizer's vocabulary or its special ids are not the
-            model's, or it has no such token to stop at.
+        ValueError: if an argument is of another kind, the tokenizer's vocabulary or its
+            special ids are not the model's, or it has no such token to stop at.
 
     Examples:
         >>> lines = ["a man rides a bike", "a man rides a horse"]
@@ -52,14 +48,15 @@ class Generator(BaseTranslator):
 
     def __init__(self, model, tokenizer, config=None, stop=()):
         config = config or DecodingConfig()
+        check_parts(model, CausalLMConfig, "be a CausalLM", config)
+        check_tokenizer("tokenizer", tokenizer, model.config.vocab_size)
+        check_special_ids("tokenizer", tokenizer, model.config)
         for name in ("mbr", "coverage_penalty"):
             value = getattr(config, name)
             expect(not value, name, "be absent with a language model", value)
         most = config.extra_length
         expect(most >= 1, "extra_length", "be at least 1 with a language model", most)
         super().__init__(tokenizer, tokenizer, config, model.config.longest)
-        check_vocabulary("tokenizer", tokenizer, model.config.vocab_size)
-        check_special_ids("tokenizer", tokenizer, model.config)
         self.model = model
         self.tokenizer = tokenizer
         self.begin = tokenizer.prompt_prefix

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from keras import ops
 
-from ..config import DecodingConfig, expect
+from ..config import DecodingConfig, TransformerConfig, expect
 from ..runs.bars import advance
 from ..text.lines import checked_text
 from . import attention as attentions
@@ -14,8 +14,6 @@ from .base_translator import (
     BaseTranslator,
     as_texts,
     check_pairs,
-    check_special_ids,
-    check_vocabulary,
 )
 from .batching import pad, padded_width
 from .compiled import COMPUTING
@@ -23,6 +21,7 @@ from .coverage import ranked
 from .ensemble import check_is_one, model_of
 from .log_probs import best_of, seeds_of
 from .pair_reader import PairReader
+from .parts import check_parts, check_special_ids, check_tokenizer
 from .request import Request, check_fits, copied_of
 from .searcher import Searcher
 from .translation_search import TranslationSearch
@@ -48,8 +47,8 @@ class Translator(BaseTranslator):
             its terms gets a translation with that term's.
 
     Raises:
-        ValueError: if a tokenizer's vocabulary or its special ids are not the model's,
-            or the glossary cannot be used.
+        ValueError: if an argument is of another kind, a tokenizer's vocabulary or its
+            special ids are not the model's, or the glossary cannot be used.
 
     Examples:
         >>> from keras_transformer.config import preset
@@ -75,12 +74,13 @@ class Translator(BaseTranslator):
     ):
         target_tokenizer = target_tokenizer or source_tokenizer
         config = config or DecodingConfig()
-        longest = model.config.longest
-        super().__init__(source_tokenizer, target_tokenizer, config, longest)
-        sizes = (model.config.source_vocab_size, model.config.target_vocab_size)
-        check_vocabulary("source_tokenizer", source_tokenizer, sizes[0])
-        check_vocabulary("target_tokenizer", target_tokenizer, sizes[1])
-        check_special_ids("target_tokenizer", target_tokenizer, model.config)
+        must = "be a Transformer or an Ensemble of some"
+        check_parts(model, TransformerConfig, must, config)
+        sizes = model.config
+        check_tokenizer("source_tokenizer", source_tokenizer, sizes.source_vocab_size)
+        check_tokenizer("target_tokenizer", target_tokenizer, sizes.target_vocab_size)
+        check_special_ids("target_tokenizer", target_tokenizer, sizes)
+        super().__init__(source_tokenizer, target_tokenizer, config, sizes.longest)
         self.model = model
         self._special = self.sentence_format.special
         self._prefix = self.sentence_format.target_prefix

@@ -170,6 +170,11 @@ def spans(pattern, text):
     return [match.span() for match in re.finditer(pattern, text)]
 
 
+def tabs(text):
+    """Where the tabs of a text are, which part what is beside them."""
+    return spans("\t+", text)
+
+
 def line_starts(text):
     """Where each line of a text begins."""
     return [0, *(match.end() for match in re.finditer("\n", text))]

@@ -108,13 +108,15 @@ class HTML(Document):
             if name == "html":
                 code = attributes.get("lang") or attributes.get("xml:lang")
                 self.language = code or self.language
-            is_kept = attributes.get("translate") == "no"
-            is_kept = is_kept or "notranslate" in (attributes.get("class") or "")
-            if not (is_kept or opened.is_kept) and kind != "end":
+            said = kept_by(attributes)
+            is_kept = opened.is_kept if said is None else said
+            if not is_kept and kind != "end":
                 yield from self.attributes(start, end, attributes)
-            is_kept = is_kept or name in OPAQUE
-            if kind == "start" and name not in VOID and (is_kept or name not in INLINE):
-                opened.add(name, is_kept)
+            if name in OPAQUE:
+                said = True
+            counts = said is not None or name not in INLINE
+            if kind == "start" and name not in VOID and counts:
+                opened.add(name, said)
         yield from self.block(block)
         check_languages(self.path, (self.language, None), self.options)
 
@@ -161,8 +163,16 @@ class HTML(Document):
         return found
 
 
+def kept_by(attributes):
+    """Whether a tag says that nothing inside is translated; None if it says nothing."""
+    said = attributes.get("translate", "absent")
+    if said in ("no", "yes", "", None):  # without a value it is "yes"
+        return said == "no"
+    return True if "notranslate" in (attributes.get("class") or "").split() else None
+
+
 class OpenElements:
-    """The elements that are open at a place, but for inline ones that keep nothing."""
+    """The elements that are open at a place, but for inline ones that say nothing."""
 
     def __init__(self):
         self.names = []
@@ -176,9 +186,9 @@ class OpenElements:
         return bool(self.kept) and self.kept[-1]
 
     def add(self, name, is_kept):
-        """Open an element; what is inside of a kept one is kept."""
+        """Open an element; one that says nothing, None, is as what it is inside of."""
         self.names.append(name)
-        self.kept.append(is_kept or self.is_kept)
+        self.kept.append(self.is_kept if is_kept is None else is_kept)
         self.counts[name] += 1
 
     def close(self, kind, name):

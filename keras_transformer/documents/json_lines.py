@@ -5,7 +5,7 @@ import re
 
 from ..config import expect
 from ..data.tables import parsed
-from .document import Document, Segment, spliced
+from .document import Document, Segment, spliced, tabs
 
 EMPTY = r'{}\s*:\s*(""|null)'
 
@@ -28,7 +28,8 @@ class JSONLines(Document):
             place, before = self.place(row, line, where)
             if place and text and text.strip():
                 number = len(self.rows)
-                yield Segment(text, where, *place, key=number, details=before)
+                details = dict(fixed=tabs(text), key=number, details=before)
+                yield Segment(text, where, *place, **details)
             elif before and row:
                 self.change(*place, before + json.dumps(text))
         known = {name for row in self.rows for name in row}

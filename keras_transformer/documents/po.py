@@ -11,7 +11,7 @@ from translate.storage import pypo
 from ..config import expect
 from ..data.catalogues import are_unread, plural_forms, texts
 from ..text.opened import readable
-from .document import Document, Segment, check_languages, spliced
+from .document import Document, Segment, check_languages, spliced, tabs
 
 # In a template xgettext writes CHARSET, which is no encoding; the file is UTF-8.
 CHARSET = re.compile(
@@ -61,7 +61,8 @@ class PO(Document):
             missing = {form for form, text in zip(forms, given) if not text}
             for form, text in enumerate(texts(unit.source)):
                 if form in missing:
-                    yield Segment(text, where, *place.span(), key=number, details=form)
+                    details = dict(fixed=tabs(text), key=number, details=form)
+                    yield Segment(text, where, *place.span(), **details)
         if unread:
             message = f"{self.path}: {unread} entries with unknown escapes stay"
             warnings.warn(message, stacklevel=2)

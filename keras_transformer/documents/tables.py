@@ -8,7 +8,7 @@ import io
 import re
 
 from ..config import expect
-from .document import Document, Segment, spliced
+from .document import Document, Segment, spliced, tabs
 
 
 class CSV(Document):
@@ -47,7 +47,8 @@ class CSV(Document):
             place = row[self.into] if self.into < count else (row[-1][1],) * 2
             before = self.delimiter if self.into == count else ""
             if text.strip() and not self.raw(place).strip(' "'):
-                yield Segment(text, where, *place, key=number, details=before)
+                details = dict(fixed=tabs(text), key=number, details=before)
+                yield Segment(text, where, *place, **details)
             elif before:
                 self.change(*place, before)
 

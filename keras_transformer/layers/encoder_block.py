@@ -4,9 +4,10 @@ import functools
 
 import keras
 
+from ..config import one_of
 from .feed_forward import FeedForward
 from .multi_head_attention import MultiHeadAttention
-from .residual import Residual
+from .residual import NORMS, Residual
 from .transformer_layer import TransformerLayer
 
 
@@ -67,6 +68,7 @@ class EncoderBlock(TransformerLayer):
     ):
         super().__init__(**kwargs)
         self.keep(locals())
+        one_of("norm", norm, NORMS)
 
     def build(self, x_shape):
         self.self_attention = self._attention(

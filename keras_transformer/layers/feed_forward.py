@@ -6,7 +6,7 @@ import keras
 
 from ..config import (
     Activation,
-    expect,
+    expect_sizes,
     one_of,
 )
 from .dense import Dense
@@ -41,7 +41,7 @@ class FeedForward(TransformerLayer):
 
     def __init__(self, d_ff, activation="relu", gated=False, use_bias=True, **kwargs):
         super().__init__(**kwargs)
-        expect(d_ff >= 1, "d_ff", "be at least 1", d_ff)
+        expect_sizes(d_ff=d_ff)
         one_of("activation", activation, get_args(Activation))
         self.keep(locals())
 
@@ -64,7 +64,8 @@ class FeedForward(TransformerLayer):
     def call(self, x):
         wide = self.expand(x)
         if self.gate is not None:
-            wide = self.gate(x) * wide
+            # One part may compute in another type than the other.
+            wide = keras.ops.multiply(self.gate(x), wide)
         return self.contract(wide)
 
 

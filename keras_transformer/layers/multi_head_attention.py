@@ -5,7 +5,7 @@ import functools
 import keras
 from keras import ops
 
-from ..config import expect
+from ..config import expect, expect_share, expect_sizes
 from .cache import write
 from .dense import Dense
 from .dropout import Dropout
@@ -96,13 +96,14 @@ class MultiHeadAttention(TransformerLayer):
         self.value_dim = key_dim if value_dim is None else value_dim
         if num_key_value_heads is None:
             self.num_key_value_heads = num_heads
-        for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
-            size = getattr(self, name)
-            expect(size >= 1, name, "be at least 1", size)
+        sizes = ("num_heads", "key_dim", "value_dim", "num_key_value_heads")
+        expect_sizes(**{name: getattr(self, name) for name in sizes})
+        expect_share("dropout", dropout)
         groups = self.num_key_value_heads
         what = f"divide num_heads={num_heads}"
         expect(num_heads % groups == 0, "num_key_value_heads", what, groups)
-        expect(window is None or window >= 1, "window", "be at least 1", window)
+        if window is not None:
+            expect_sizes(window=window)
         if rotary is not None:
             is_right = isinstance(rotary, (tuple, list)) and len(rotary) in (1, 3)
             what = "be a tuple (base,) or (base, factor, length)"

@@ -7,7 +7,14 @@ import numpy as np
 from keras import ops
 from keras.dtype_policies import DTypePolicyMap
 
-from ..config import Table, check_first_position, check_width, expect, one_of
+from ..config import (
+    Table,
+    check_first_position,
+    check_width,
+    expect,
+    expect_sizes,
+    one_of,
+)
 from .kernels import are_few_vectors, matrix_first
 from .masks import positions_of
 from .transformer_layer import TransformerLayer, default_quantization, shared_config
@@ -86,9 +93,8 @@ class PositionalEmbedding(TransformerLayer):
         self.keep(locals())
         one_of("positions", positions, get_args(Table))
         self.shares_tokens = token_embedding is not None
-        for name in ("vocab_size", "d_model", "max_positions"):
-            size = getattr(self, name)
-            expect(size >= 1, name, "be at least 1", size)
+        expect_sizes(vocab_size=vocab_size, d_model=d_model)
+        expect_sizes(max_positions=max_positions)
         check_width(d_model, positions)
         check_first_position(first_position, positions)
         if self.shares_tokens:

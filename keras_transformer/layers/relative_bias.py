@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..config import check_buckets, expect
+from ..config import check_buckets, expect_sizes
 from .transformer_layer import TransformerLayer
 
 
@@ -48,7 +48,7 @@ class RelativeBias(TransformerLayer):
     ):
         super().__init__(**kwargs)
         self.keep(locals())
-        expect(num_heads >= 1, "num_heads", "be at least 1", num_heads)
+        expect_sizes(num_heads=num_heads)
         check_buckets(("num_buckets", "max_distance"), num_buckets, max_distance)
 
     def build(self, queries_shape, keys_shape=None):

@@ -2,7 +2,7 @@
 
 import keras
 
-from ..config import one_of
+from ..config import expect_share, one_of
 from .dropout import Dropout
 from .layer_norm import LayerNorm, RMSNorm
 from .transformer_layer import TransformerLayer
@@ -53,6 +53,8 @@ class Residual(TransformerLayer):
     ):
         super().__init__(**kwargs)
         self.keep(locals())
+        expect_share("dropout", dropout)
+        expect_share("layer_norm_epsilon", layer_norm_epsilon)
         one_of("norm_kind", norm_kind, NORMS)
 
     def build(self, x_shape, update_shape=None):

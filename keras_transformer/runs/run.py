@@ -19,6 +19,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -109,6 +110,7 @@ class Run:
             ValueError: if there is none, its settings cannot be read or are not what
                 was written, or it is of another format.
         """
+        expect(isinstance(path, (str, os.PathLike)), "run", "be a path", path)
         path = Path(path)
         for name in ("config.json", "manifest.json"):
             if not (path / name).is_file():

@@ -69,6 +69,7 @@ def checked_text(text, name):
 def expect_list(texts, name):
     """Raise a `ValueError` for one string and for what is no iterable."""
     is_list = isinstance(texts, Iterable) and not isinstance(texts, (str, bytes))
+    is_list = is_list and getattr(texts, "ndim", 1) > 0  # NumPy's, of one value
     expect(is_list, name, "be a list of strings", texts)
 
 

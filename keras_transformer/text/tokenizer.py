@@ -3,12 +3,14 @@
 import contextlib
 import io
 import itertools
+import operator
 import re
 import tempfile
 
 import sentencepiece
 
-from ..config import expect
+from ..config import expect, expect_sizes
+from ..config.fields import LARGEST_COUNT
 from ..runs.bars import advance
 from ..runs.sealed_files import read_regular, written_aside
 from . import normalization
@@ -102,6 +104,10 @@ class Tokenizer:
             ValueError: if `vocab_size` does not fit the lines, or there is no text in
                 them.
         """
+        expect_sizes(vocab_size=vocab_size)
+        limits = f"lie between {len(PIECES) + 1} and {LARGEST_COUNT}"
+        fits = len(PIECES) < vocab_size <= LARGEST_COUNT
+        expect(fits, "vocab_size", limits, vocab_size)
         is_known = model_type in ("bpe", "unigram")
         expect(is_known, "model_type", "be 'bpe' or 'unigram'", model_type)
         model = io.BytesIO()
@@ -179,13 +185,23 @@ class Tokenizer:
         Pad, begin and end are left out, unknown shows as ⁇.
 
         Raises:
-            ValueError: if an id lies outside the vocabulary.
+            ValueError: if an id lies outside the vocabulary, or ids are no lists of
+                integers.
         """
-        rows = [[int(i) for i in row] for row in ids]
+        rows = [as_ids(row) for row in ids]
         largest = self.vocab_size - 1
         for i in itertools.chain(*rows):
             expect(0 <= i <= largest, "ids", f"lie between 0 and {largest}", i)
         return self._processor.decode(rows) if rows else []
+
+
+def as_ids(row):
+    """A list of integers of one sentence's ids."""
+    try:
+        return [operator.index(i) for i in row]
+    except TypeError:
+        must = "be lists of integers, one for each text"
+        raise ValueError(f"ids must {must}; received {row!r}") from None
 
 
 def processor(model, name):

@@ -1,5 +1,7 @@
 """The label-smoothed loss, from ids."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -117,7 +119,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         one_of("dtype", self.dtype, ("float32", "float64"))
-        is_share = 0.0 <= smoothing < 1.0
+        is_share = isinstance(smoothing, numbers.Real) and 0.0 <= smoothing < 1.0
         expect(is_share, "smoothing", "be at least 0 and below 1", smoothing)
         self.smoothing = smoothing
         self.ignore_class = ignore_class

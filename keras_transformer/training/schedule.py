@@ -1,5 +1,7 @@
 """The paper's learning rate."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -40,6 +42,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.scale = scale
         self.gradient_accumulation_steps = gradient_accumulation_steps
         for name, value in self.get_config().items():
+            expect(isinstance(value, numbers.Real), name, "be a number", value)
             expect(value > 0, name, "be above 0", value)
             expect(value < float("inf"), name, "be finite", value)
 

@@ -343,11 +343,12 @@ def test_batches_from_lines():
         ("batch_tokens", True, "an integer of at least 1; received True"),
         ("accumulation", 0, "an integer of at least 1; received 0"),
         ("seed", -1, "an integer of at least 0; received -1"),
+        ("word_dropout", 2.0, "between 0 and 1; received 2.0"),
         ("shard", (2, 2, 1), "a process of processes, and devices; received"),
     ],
 )
 def test_bad_arguments(name, value, message):
-    with pytest.raises(ValueError, match=f"{name} must be {message}"):
+    with pytest.raises(ValueError, match=f"{name} must (be|lie) {message}"):
         TokenBatches(store_of(3), **{name: value})
 
 

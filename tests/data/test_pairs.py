@@ -56,6 +56,8 @@ def test_bad_tables(tmp_path):
         read_pairs("s.tsv", "t.de")
     with pytest.raises(ValueError, match="target must be given unless source is a .ts"):
         read_pairs(write(tmp_path / "s.en", "a"))
+    with pytest.raises(ValueError, match="source must be paths of files, or rows; rec"):
+        read_pairs(None)
     message = "source and target must be paths of files; rec"
     with pytest.raises(ValueError, match=message):
         read_pairs("s.en", io.BytesIO(b"a\n"))

@@ -157,6 +157,8 @@ def test_refusals(model, tokenizer):
         generator.hypotheses(["a"], prefixes=["b"])
     with pytest.raises(ValueError, match="alignments must be absent for a language"):
         next(generator.stream(["a"], alignments=True))
+    with pytest.raises(ValueError, match="model must be a CausalLM; received 'str'"):
+        Generator("RUN", tokenizer)
     other = Tokenizer.train(LINES, vocab_size=28)
     with pytest.raises(ValueError, match="tokenizer must have the model's 30 tokens"):
         Generator(model, other)

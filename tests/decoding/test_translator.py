@@ -2,6 +2,7 @@ import dataclasses
 import functools
 import warnings
 
+import keras
 import numpy as np
 import pytest
 from layer_checks import ON_TORCH, SEARCHES, marked, some_slow
@@ -367,6 +368,18 @@ def test_tokenizers_of_another_model_are_refused(model, tokenizer, sentences):
     message = r"the model's ids \(9, 9, 3\) of pad, begin and end; received \(0, 2, 3\)"
     with pytest.raises(ValueError, match=message):
         Translator(other, tokenizer)
+
+
+def test_what_is_no_part_of_a_translator(model, tokenizer):
+    message = "model must be a Transformer or an Ensemble .*; received 'Functional'"
+    with pytest.raises(ValueError, match=message):
+        Translator(keras.models.clone_model(model), tokenizer)
+    with pytest.raises(ValueError, match="source_tokenizer must be a Tokenizer; rec"):
+        Translator(model, "tokenizer.model")
+    with pytest.raises(ValueError, match="config must be a DecodingConfig; received"):
+        Translator(model, tokenizer, config=dict(beam=2))
+    with pytest.raises(ValueError, match="run must be a path; received None"):
+        Translator.load(None)
 
 
 def test_a_broken_model_is_an_error(model, make):

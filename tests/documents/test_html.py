@@ -72,6 +72,10 @@ def test_a_page_in_another_language_is_refused(tmp_path, name):
         "<table><tr><td translate=no>K<td>go<tr><td translate=no>K</table>go",
         "<dl><dt translate=no>K<dd>go</dl><select><option translate=no>K<option>go",
         "<div translate=no>Keep</i> it <br> all<p>Keep</p></div>go",
+        "<div translate=no>Keep<p translate=yes>go<p>Keep</div>go",
+        "<p translate=no>Keep <b translate=yes>go</b> Keep<p class=notranslate2>go",
+        "<p class='a notranslate'>K<p translate=yes class=notranslate>go",
+        "<code translate=no>K</code><p title='go' translate>go",
     ],
 )
 def test_a_kept_element_may_end_without_a_tag(tmp_path, text):

@@ -113,6 +113,19 @@ def test_one_form_for_all_numbers_is_the_plural(tmp_path):
     assert 'msgstr[0] "FILES"\n' in shouted(tmp_path, "a.po", text)
 
 
+def test_tabs_stay(tmp_path):
+    text = HEADER.format("") + '\nmsgid "\\tOpen a file\\t\\tNow"\nmsgstr ""\n'
+    found = shouted(tmp_path, "a.po", text)
+    assert 'msgstr "\\tOPEN A FILE\\t\\tNOW"\n' in found
+
+
+@pytest.mark.parametrize("escape", ["a", "x41", "7", "u00e4", "'", "?", "z"])
+def test_escapes_that_gettext_has_not_stay(tmp_path, escape):
+    text = HEADER.format("") + f'\nmsgid "a \\{escape} b"\nmsgstr ""\n'
+    with pytest.warns(UserWarning, match="a.po: 1 entries with unknown escapes stay"):
+        assert shouted(tmp_path, "a.po", text) == text
+
+
 def test_escapes_of_c_stay(tmp_path):
     text = HEADER.format("nplurals=2; plural=(n != 1);")
     text += '\nmsgid "Ring\\a"\nmsgstr ""\n\nmsgid "one"\nmsgid_plural "all"\n'

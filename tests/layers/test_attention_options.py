@@ -194,8 +194,8 @@ def test_errors():
             MultiHeadAttention(N, H, rotary=rotary)
     with pytest.raises(ValueError, match="num_key_value_heads must be at least 1"):
         MultiHeadAttention(N, H, num_key_value_heads=0)
-    with pytest.raises(ValueError, match="norm_kind must be one of layer, rms"):
-        EncoderBlock(**BLOCK, norm="batch")(X)
+    with pytest.raises(ValueError, match="norm must be one of layer, rms"):
+        EncoderBlock(**BLOCK, norm="batch")
     block = DecoderBlock(**BLOCK)
     block(X)
     with pytest.raises(ValueError, match="memory must be given, or not, as when"):

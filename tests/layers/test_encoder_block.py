@@ -117,3 +117,8 @@ def test_a_subclass_has_arguments_of_its_own():
 def test_x_has_three_axes():
     with pytest.raises(ValueError, match="x must have three axes"):
         EncoderBlock(N, H, F)(normal(B, 2, S, D))
+
+
+def test_an_unknown_norm_is_refused_at_once():
+    with pytest.raises(ValueError, match="norm must be one of layer, rms; received"):
+        EncoderBlock(N, H, F, norm="batch")

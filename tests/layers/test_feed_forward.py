@@ -1,5 +1,6 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 from layer_checks import check_layer, normal, numpy
@@ -70,3 +71,19 @@ def test_errors():
         FeedForward(11, "tanh")
     with pytest.raises(ValueError, match="d_ff must be at least 1; received 0"):
         FeedForward(0)
+    with pytest.raises(ValueError, match="d_ff must be an integer .*; received None"):
+        FeedForward(None)
+
+
+@pytest.mark.every_backend
+def test_parts_that_compute_in_other_types():
+    policy = keras.dtype_policies.DTypePolicyMap("mixed_bfloat16")
+    policy[".*expand"] = "float32"
+    x = normal(2, 3, 5)
+    for gated in (False, True):
+        layer = FeedForward(11, gated=gated, dtype=policy)
+        usual = FeedForward(11, gated=gated)
+        usual.build(x.shape)
+        found = layer(x)
+        usual.set_weights(layer.get_weights())
+        np.testing.assert_allclose(numpy(found), numpy(usual(x)), atol=0.05)

@@ -226,6 +226,20 @@ def test_sizes_below_one(name, sizes):
         MultiHeadAttention(*sizes)
 
 
+@marked(ON_TORCH)
+def test_options_of_another_kind():
+    message = "num_heads must be an integer of at least 1; received "
+    for wrong in ("2", 2.0, None, True):
+        with pytest.raises(ValueError, match=f"{message}{wrong!r}"):
+            MultiHeadAttention(wrong, H)
+    with pytest.raises(ValueError, match="window must be at least 1; received 0"):
+        MultiHeadAttention(N, H, window=0)
+    for wrong in (1.5, -0.1, "half"):
+        message = f"dropout must lie between 0 and 1; received {wrong!r}"
+        with pytest.raises(ValueError, match=message):
+            MultiHeadAttention(N, H, dropout=wrong)
+
+
 @pytest.mark.parametrize("x, memory", [(X[:, :0], None), (X, MEMORY[:, :0])])
 def test_an_empty_sequence(x, memory):
     with pytest.raises(ValueError, match="must hold at least one position; received"):

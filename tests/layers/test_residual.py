@@ -33,3 +33,10 @@ def test_dropout_in_training_only():
     np.testing.assert_allclose(numpy(connection(x, update)), x + update, atol=1e-6)
     gained = numpy(connection(x, update, training=True)) - x
     assert set(np.round(gained.ravel(), 4)) == {0.0, 2.0}
+
+
+def test_errors():
+    for name in ("dropout", "layer_norm_epsilon"):
+        message = f"{name} must lie between 0 and 1; received -1.0"
+        with pytest.raises(ValueError, match=message):
+            Residual(**{name: -1.0})

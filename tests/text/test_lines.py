@@ -2,6 +2,7 @@ import gzip
 import os
 import re
 
+import numpy as np
 import pytest
 
 from keras_transformer.text.lines import checked_text, checked_texts, read_lines
@@ -43,7 +44,7 @@ def test_a_pipe_or_a_device_is_refused_by_name(tmp_path, name):
 
 def test_what_is_no_text_is_named():
     assert list(checked_texts(iter(["a", "é 👩"]), "texts")) == ["a", "é 👩"]
-    for wrong in (None, 3, "a man", b"a man"):
+    for wrong in (None, 3, "a man", b"a man", np.array("a man")):
         message = re.escape(f"texts must be a list of strings; received {wrong!r}")
         with pytest.raises(ValueError, match=message):
             checked_texts(wrong, "texts")

@@ -134,7 +134,9 @@ def test_training_is_deterministic_and_silent(tokenizer, tmp_path, capfd):
         ((None, 100), "lines must be a list of strings; received None"),
         (([b"a man"], 100), r"lines\[0\] must be a string; received b'a man'"),
         ((["a", "\udcff"], 100), r"lines\[1\] must be text without lone surrogates"),
-        ((LINES, -1), r"vocab_size must be possible \(.*\); received -1"),
+        ((LINES, -1), r"vocab_size must be at least 1; received -1"),
+        ((LINES, 4), r"vocab_size must lie between 5 and 2147483647; received 4"),
+        ((LINES, 1 << 40), r"vocab_size must lie between 5 and 2147483647; rec"),
     ],
 )
 def test_training_errors(arguments, message):
@@ -195,3 +197,9 @@ def test_wrong_calls(tokenizer):
         tokenizer.decode([[5], [5, 80]])
     with pytest.raises(ValueError, match="ids must lie between 0 and 79; received -1"):
         tokenizer.decode([[-1]])
+    for wrong in ([4, 5], [[4.7]], [["4"]], [None]):
+        with pytest.raises(ValueError, match="ids must be lists of integers, one for"):
+            tokenizer.decode(wrong)
+    message = "vocab_size must be an integer of at least 1; received 20.0"
+    with pytest.raises(ValueError, match=message):
+        Tokenizer.train(["a b"], vocab_size=20.0)

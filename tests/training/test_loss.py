@@ -211,7 +211,7 @@ def test_configuration():
     copy = LabelSmoothedCrossEntropy.from_config(loss.get_config())
     assert copy.get_config() == loss.get_config()
     assert (copy.smoothing, copy.ignore_class, copy.reduction) == (0.3, 5, "sum")
-    for smoothing in (-0.1, 1.0):
-        message = f"smoothing must be at least 0 and below 1; received {smoothing}"
+    for smoothing in (-0.1, 1.0, "0.1"):
+        message = f"smoothing must be at least 0 and below 1; received {smoothing!r}"
         with pytest.raises(ValueError, match=message):
             LabelSmoothedCrossEntropy(smoothing)

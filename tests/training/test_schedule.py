@@ -39,6 +39,7 @@ def test_saved_and_loaded_with_the_model(tmp_path, accumulation):
     "name", ["d_model", "warmup_updates", "scale", "gradient_accumulation_steps"]
 )
 def test_bad_arguments(name):
-    for value, what in ((0, "above 0; received 0"), (np.inf, "finite; received inf")):
+    bad = {0: "above 0; rec", np.inf: "finite; rec", "8": "a number; received '8'"}
+    for value, what in bad.items():
         with pytest.raises(ValueError, match=f"{name} must be {what}"):
             WarmupSchedule(**{"d_model": 8, name: value})

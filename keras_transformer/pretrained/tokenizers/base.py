@@ -14,6 +14,7 @@ from ...config import expect
 from ...runs.sealed_files import write_json, written_aside
 from ...text.lines import checked_texts
 from ...text.special_tokens import NO_TOKEN, SpecialTokens
+from ...text.tokenizer import as_ids
 
 # The piece of a row of the model that no token has: with its space no text spells it.
 UNUSED = "<unused {}>"
@@ -140,7 +141,7 @@ class CheckpointTokenizer:
         texts = []
         for row in ids:
             shown = []
-            for number in map(int, row):
+            for number in as_ids(row):
                 expect(0 <= number <= last, "ids", f"lie between 0 and {last}", number)
                 if number not in self.vocabulary.skipped:
                     shown.append(number)
