@@ -64,7 +64,7 @@ class FeedForward(TransformerLayer):
     def call(self, x):
         wide = self.expand(x)
         if self.gate is not None:
-            # One part may compute in another type than the other.
+            # A part may compute in another type.
             wide = keras.ops.multiply(self.gate(x), wide)
         return self.contract(wide)
 

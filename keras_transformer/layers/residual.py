@@ -68,7 +68,8 @@ class Residual(TransformerLayer):
         return self.norm(x) if self.norm_first else x
 
     def call(self, x, update, training=False):
-        x = x + self.drop(update, training=training)
+        # A part may compute in another type.
+        x = keras.ops.add(x, self.drop(update, training=training))
         return x if self.norm_first else self.norm(x)
 
     def around(self, sub_layer, x, training=False):

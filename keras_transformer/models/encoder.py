@@ -99,7 +99,7 @@ class Encoder(Stack):
             return x
         if token_types is None:
             token_types = ops.zeros_like(source_ids)
-        return x + self.token_type_embedding(token_types)
+        return ops.add(x, self.token_type_embedding(token_types))
 
     def compute_output_shape(
         self, source_ids_shape, source_mask_shape=None, token_types_shape=None

@@ -114,3 +114,18 @@ def test_a_block_without_memory_is_computed_again():
     plain.build(X.shape)
     plain.set_weights(block.get_weights())
     np.testing.assert_allclose(found, numpy(plain(X)), atol=1e-5)
+
+
+@pytest.mark.every_backend
+def test_each_part_may_compute_in_another_type():
+    names = ["query", "output", "drop", "norm", "feed_forward", "gate", "contract"]
+    names += ["self_attention", "cross_attention", "self_attention_residual"]
+    usual = DecoderBlock(N, H, F, gated=True)
+    expected = numpy(usual(X, MEMORY))
+    for name in names:
+        policy = keras.dtype_policies.DTypePolicyMap("mixed_bfloat16")
+        policy[f".*{name}"] = "float32"
+        block = DecoderBlock(N, H, F, gated=True, dtype=policy)
+        block.build(X.shape, MEMORY.shape)
+        block.set_weights(usual.get_weights())
+        np.testing.assert_allclose(numpy(block(X, MEMORY)), expected, atol=0.1)
