@@ -16,7 +16,17 @@ def positions_of(ids):
 
     By `cumsum` and not `arange`: the length of an exported graph is dynamic.
     """
-    return ops.cumsum(ops.ones_like(ids, dtype="int32"), axis=1) - 1
+    return counted(ops.ones_like(ids)) - 1
+
+
+def counted(flags_BT):
+    """How many of the flags are set up to each position, `(B, T)` int32.
+
+    In float32, which counts to 2^24: what PyTorch 2.13 compiles of an integer sum gives
+    wrong gradients through the mask that is made of it.
+    """
+    counts_BT = ops.cumsum(ops.cast(flags_BT, "float32"), axis=1)
+    return ops.cast(counts_BT, "int32")
 
 
 def padding_mask(ids, pad=PAD):
@@ -89,7 +99,7 @@ def documents(ids, begin):
         a mask `(B, T, T)`, and `(B, T)` int32: what to add to a position in a row to
         have its position in its document.
     """
-    number_BT = ops.cumsum(ops.cast(ops.equal(ids, begin), "int32"), axis=1)
+    number_BT = counted(ops.equal(ids, begin))
     queries_BT1 = ops.expand_dims(number_BT, axis=2)
     keys_B1T = ops.expand_dims(number_BT, axis=1)
     earlier_BTT = ops.cast(keys_B1T < queries_BT1, "int32")

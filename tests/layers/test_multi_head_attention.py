@@ -1,5 +1,6 @@
 import functools
 import math
+import shutil
 import types
 
 import keras
@@ -208,6 +209,24 @@ def test_hypotheses_as_queries_equal_a_repeated_memory(value_dim, length):
     expected = numpy(layer(x, memory, mask))
     np.testing.assert_allclose(numpy(output), expected, atol=2e-6)
     assert same[0] is cache[0]
+
+
+@marked(ON_TORCH)
+@pytest.mark.skipif(not shutil.which("g++"), reason="no compiler for torch.compile")
+def test_gradients_of_what_pytorch_compiles():
+    torch = pytest.importorskip("torch")
+    layer = MultiHeadAttention(N, H)
+    layer(X)
+
+    def attend(x):
+        return layer(x, use_causal_mask=True)
+
+    found = []
+    for function in (attend, torch.compile(attend)):
+        x = torch.from_numpy(X).requires_grad_()
+        (function(x) * torch.arange(D)).sum().backward()
+        found.append(x.grad.numpy())
+    np.testing.assert_allclose(found[1], found[0], atol=1e-4)
 
 
 def test_dropout_of_weights_in_training_only():
