@@ -6,7 +6,7 @@ import re
 from xml.parsers import expat
 
 from ..text.opened import readable
-from .document import Document, Segment
+from .document import Document, Segment, spans, tabs
 
 TAG = re.compile(r"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
@@ -127,7 +127,7 @@ class XML(Document):
 
     def segment(self, number, source, details):
         text = CDATA.sub(escaped, self.inner(source))
-        fixed = [match.span() for match in ASIDE.finditer(text)]
+        fixed = [*spans(ASIDE, text), *tabs(text)]
         begin = len("<a>")
         where = f"line {self.line_of(source.start)}"
         # A DTD that is not read may declare entities; here it would be missed.

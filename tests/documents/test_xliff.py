@@ -79,6 +79,11 @@ def test_version_2(tmp_path):
     assert shouted(tmp_path, "again.xliff", found) == found
 
 
+def test_tabs_stay(tmp_path):
+    found = shouted(tmp_path, "a.xlf", OLD.replace("T & <b>J", "Open\tNow"))
+    assert ">OPEN\tNOW</target>" in found
+
+
 def test_other_encodings(tmp_path):
     text = OLD.replace("UTF-8", "ISO-8859-1").encode("latin-1")
     found = shouted(tmp_path, "a.xlf", text, saying("Žluť"))
