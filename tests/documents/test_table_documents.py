@@ -89,3 +89,11 @@ def test_the_two_columns_differ(tmp_path):
 def test_a_column_must_be_named(tmp_path, name):
     with pytest.raises(ValueError, match=f"column must be given for .*{name}"):
         shouted(tmp_path, name, "text\na\n")
+
+
+def test_tabs_stay(tmp_path):
+    rows = '{"text": "Open\\tNow"}\n'
+    found = shouted(tmp_path, "a.jsonl", rows, column="text")
+    assert '"translation": "OPEN\\tNOW"' in found
+    found = shouted(tmp_path, "a.csv", "id,text\n1,Open\tNow\n", column="text")
+    assert "OPEN\tNOW" in found
