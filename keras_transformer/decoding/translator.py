@@ -10,11 +10,7 @@ from ..runs.bars import advance
 from ..text.lines import checked_text
 from . import attention as attentions
 from . import trace as traces
-from .base_translator import (
-    BaseTranslator,
-    as_texts,
-    check_pairs,
-)
+from .base_translator import BaseTranslator, as_texts, check_pairs
 from .batching import pad, padded_width
 from .compiled import COMPUTING
 from .coverage import ranked

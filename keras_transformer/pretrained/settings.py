@@ -11,6 +11,7 @@ ACTIVATIONS = {
     "silu": "silu",
     "swish": "silu",
 }
+THEIR_NAMES = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
 
 
 class Settings(dict):
@@ -42,6 +43,5 @@ def written(config, table):
     """What `config.json` has for the fields of our configuration, by such a table."""
     found = {theirs: getattr(config, ours) for ours, theirs in table.items()}
     if "activation" in table:
-        names = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
-        found[table["activation"]] = names[config.activation]
+        found[table["activation"]] = THEIR_NAMES[config.activation]
     return found

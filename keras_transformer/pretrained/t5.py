@@ -1,7 +1,7 @@
 """T5 and its later version 1.1 (Flan-T5, mT5's kin): settings and names."""
 
 from ..config import TransformerConfig, expect, one_of
-from .settings import written
+from .settings import THEIR_NAMES, written
 from .tensors import Tensor, named, stack_weights
 
 SWITCHES = dict(
@@ -38,12 +38,6 @@ FEED_FORWARDS = {
     "gated-gelu": ("gelu_tanh", True),
     "gated-silu": ("silu", True),
 }
-# The same in further settings, which must not say another thing.
-SAID_TWICE = {
-    "relu": dict(dense_act_fn="relu", is_gated_act=False),
-    "gated-gelu": dict(dense_act_fn="gelu_new", is_gated_act=True),
-    "gated-silu": dict(dense_act_fn="silu", is_gated_act=True),
-}
 DISTANCE = "relative_attention_max_distance"
 # In files of older versions.
 ABSENT = {DISTANCE: 128, "feed_forward_proj": "relu", "num_decoder_layers": None}
@@ -58,7 +52,9 @@ def config_of(settings, special, names):
     settings = settings.with_defaults(ABSENT)
     kind = one_of("feed_forward_proj", settings["feed_forward_proj"], FEED_FORWARDS)
     activation, gated = FEED_FORWARDS[kind]
-    for name, value in SAID_TWICE[kind].items():
+    # Further settings, which must not say another thing.
+    said_again = {"dense_act_fn": THEIR_NAMES[activation], "is_gated_act": gated}
+    for name, value in said_again.items():
         found = settings.get(name, value)
         must = f"be {value!r} with feed_forward_proj={kind!r}"
         expect(found == value, name, must, found)

@@ -387,8 +387,7 @@ def test_what_stands_before_a_text_is_said_by_tokenizer_json(
 @marked(ON_TORCH)
 def test_tokenizer_files_that_cannot_be_used(imported, tmp_path):
     _, checkpoint, _, _ = imported("llama")
-    for path in checkpoint.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    changed(checkpoint, tmp_path, {})
     run = tmp_path.parent / f"{tmp_path.name}-run"
     with pytest.raises(ValueError, match="source_lang must be absent for llama"):
         pretrained.load(tmp_path, run, source_lang="en")
