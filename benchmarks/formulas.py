@@ -66,8 +66,8 @@ def activations_per_token(config, length, model_devices=1):
     whole = config.d_model * (each * sublayers(config) + 6)
     cut = attentions(config) * config.num_heads * (4 * size + 3 * length)
     cut += 2 * (
-        config.side("source")[2] * config.encoder_layers
-        + config.side("target")[2] * config.decoder_layers
+        config.side("source").d_ff * config.encoder_layers
+        + config.side("target").d_ff * config.decoder_layers
     )
     # Two arrays of logits, of an eighth of the positions at a time.
     cut += config.target_vocab_size / 4

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from .config import expect
 from .decoding.base_translator import in_chunks
-from .runs.bars import advance, doing
-from .runs.extras import needed
+from .process.bars import advance, doing
+from .process.extras import needed
 from .runs.sealed_files import new_file
 from .text.lines import read_lines
 

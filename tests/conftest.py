@@ -23,7 +23,7 @@ import keras  # noqa: E402
 import pytest  # noqa: E402
 import small  # noqa: E402
 
-from keras_transformer.runs import bars  # noqa: E402
+from keras_transformer.process import bars  # noqa: E402
 
 # Whether a line comes depends on time.
 bars.LINES = float("inf")

@@ -14,9 +14,7 @@ PACKAGE = HOME.name
 # The longest prefix of a module's name counts; `""` is the package's own __init__.
 RANKS = {
     "text.special_tokens": 0,
-    "runs.bars": 0,
-    "runs.child_process": 0,
-    "runs.extras": 0,
+    "process": 0,
     "runs.work_folder": 0,
     "config": 1,
     "runs.sealed_files": 2,

@@ -13,8 +13,8 @@ from ..decoding.attention import AttentionWeights
 from ..decoding.base_translator import BaseTranslator, Hypothesis
 from ..decoding.translator import Translator
 from ..export.ctranslate2_translator import CTranslate2Translator
-from ..runs.bars import doing
-from ..runs.extras import needed
+from ..process.bars import doing
+from ..process.extras import needed
 from ..runs.run import Run
 from ..runs.sealed_files import Manifest
 

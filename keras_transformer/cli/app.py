@@ -1,6 +1,6 @@
 """Serve a page to type sentences into, on this machine."""
 
-from ..runs.bars import doing
+from ..process.bars import doing
 from .flags import RUN
 from .translate import RUNTIME
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from ..config import CleaningConfig, check_only, expect
-from ..runs.bars import say
-from ..runs.flag_names import flag
+from ..process.bars import say
+from ..process.flag_names import flag
 from ..runs.sealed_files import new_file
 from .flags import PAIRS, SIDES, chosen_fields, file_flags, pairs_chosen
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ..config import DecodingConfig, TrainingConfig, expect
-from ..runs.flag_names import flag
+from ..process.flag_names import flag
 from ..runs.sealed_files import kind_of
 from . import translate
 from .flags import (

@@ -16,7 +16,7 @@ from ..config import (
     expect,
     flag_fields,
 )
-from ..runs.flag_names import flag
+from ..process.flag_names import flag
 from ..runs.sealed_files import read_regular
 
 

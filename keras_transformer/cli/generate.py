@@ -1,6 +1,6 @@
 """Continue texts with a trained language model."""
 
-from ..runs.bars import doing
+from ..process.bars import doing
 from . import translate
 from .flags import RUN
 from .output import rows_of

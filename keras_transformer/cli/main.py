@@ -5,9 +5,9 @@ import sys
 import warnings
 
 from ..config import expect
-from ..runs import bars
-from ..runs.flag_names import FLAG_NAMES, spelled
-from . import clean, info, plan, translate
+from ..process import bars
+from ..process.flag_names import FLAG_NAMES, spelled
+from . import app, clean, info, plan
 from .parser import parse
 from .startup import start_keras
 
@@ -20,7 +20,7 @@ def main(arguments=None):
 
     Returns:
         the exit status: 0, or 2 after one line that says what is wrong; 128 and the
-        signal's number if interrupted; 141 if who reads the output reads no more.
+        signal's number if interrupted; 141 if the reader of the output is gone.
     """
     has_output = sys.stdout is not None
     fill_closed_streams()
@@ -79,12 +79,13 @@ def drop_output():
 
 
 def needs_keras(options):
-    """Whether this process computes with Keras, not CTranslate2 or a worker of it."""
+    """Whether this process computes with Keras, not CTranslate2 or Ray's workers."""
     if options.command in (clean.run, info.run, plan.run):
         return False
-    if options.command is not translate.run:
+    if options.command is app.run:
         return True
-    return options.runtime == "keras" and not options.bulk
+    runtime = getattr(options, "runtime", "keras")
+    return runtime == "keras" and not getattr(options, "bulk", None)
 
 
 def say(text):

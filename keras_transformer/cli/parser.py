@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..config import expect
-from ..runs.flag_names import FLAG_NAMES
+from ..process.flag_names import FLAG_NAMES
 from ..runs.sealed_files import kind_of
 from . import (
     app,

@@ -13,7 +13,7 @@ from ..config import (
     expect,
     preset,
 )
-from ..runs.flag_names import flag
+from ..process.flag_names import flag
 from ..runs.sealed_files import new_file
 from .flags import chosen_fields, config_flags
 from .train import check_kind

@@ -4,8 +4,8 @@ import contextlib
 import sys
 
 from ..config import DecodingConfig
-from ..runs.bars import advance, doing, say
-from ..runs.flag_names import flag
+from ..process.bars import advance, doing, say
+from ..process.flag_names import flag
 from ..runs.sealed_files import new_file
 from . import translate
 from .evaluate import run_and_translator

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from ..config import one_of
-from ..runs.bars import doing
-from ..runs.extras import how_to_get, needed
+from ..process.bars import doing
+from ..process.extras import how_to_get, needed
 
 BACKENDS = ("tensorflow", "jax", "torch")
 LARGEST_CACHE = 1 << 29  # bytes

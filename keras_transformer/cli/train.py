@@ -12,9 +12,10 @@ from ..config import (
     check_only,
     expect,
     flag_fields,
+    refused,
     resized,
 )
-from ..runs.flag_names import FLAG_NAMES, flag
+from ..process.flag_names import FLAG_NAMES, flag
 from .flags import (
     MIXING,
     NEW_RUN,
@@ -159,7 +160,7 @@ def check_kind(kind, given):
     other = {CausalLMConfig: TransformerConfig}.get(kind, CausalLMConfig)
     others = flag_fields(other).keys() - flag_fields(kind).keys()
     for name in sorted(others & given.keys()):
-        expect(False, flag(name), f"be absent for a {kind.__name__}", given[name])
+        raise refused(flag(name), f"be absent for a {kind.__name__}", given[name])
 
 
 def kept_configs(own, given, size):

@@ -8,8 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
-from ..config import DecodingConfig, check_only, expect
-from ..runs.bars import awaited, doing, say
+from ..config import DecodingConfig, check_only, expect, refused
+from ..process.bars import awaited, doing, say
 from ..runs.sealed_files import new_file, read_json
 from ..text.lines import count_lines, read_lines
 from .flags import RUN, chosen_fields
@@ -238,7 +238,7 @@ def translate_in_bulk(options):
 
     if options.runtime == "keras":
         run = Run.open(options.run)
-        run.check_kind(False, "a translation model")
+        run.check_kind(is_language_model=False)
         choose_backend()
         search = chosen_search(options)
         if options.glossary:
@@ -270,7 +270,7 @@ def check_address(address):
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError):
         what = "be auto, or the HOST:PORT where a Ray cluster answers"
-        expect(False, "--address", what, address)
+        raise refused("--address", what, address) from None
 
 
 def start_worker(options, backend):

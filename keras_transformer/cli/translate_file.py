@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..config import expect
 from ..documents.formats import PARAGRAPHS, format_of
-from ..runs.flag_names import flag
+from ..process.flag_names import flag
 from ..runs.sealed_files import read_json
 
 FLAGS = {

@@ -4,8 +4,8 @@ import dataclasses
 import itertools
 
 from ..config import DecodingConfig, expect
-from ..runs.bars import say
-from ..runs.flag_names import flag
+from ..process.bars import say
+from ..process.flag_names import flag
 from . import translate
 from .flags import SEVERAL_RUNS, SIDES, config_flags, file_flags, pairs_chosen
 

@@ -13,25 +13,24 @@ from .fields import (
     expect_share,
     expect_sizes,
     one_of,
+    refused,
 )
 from .filters import CleaningConfig, FilterConfig
+from .flags import DISTRIBUTIONS, FROM_TOKENIZER, NO_FLAGS, flag_fields
 from .models import (
-    DISTRIBUTIONS,
-    FROM_TOKENIZER,
-    NO_FLAGS,
     PRESETS,
     SIZES,
     CausalLMConfig,
     EncoderConfig,
     TransformerConfig,
     config_from,
-    flag_fields,
     preset,
     resized,
 )
 from .stack import (
     Activation,
     Norm,
+    Side,
     StackConfig,
     Table,
     check_buckets,

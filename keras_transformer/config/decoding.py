@@ -65,7 +65,8 @@ class DecodingConfig:
 
     def __post_init__(self):
         check_fields(self)
-        # A beam may stay: programs take one configuration for several searches.
+        # `beam` may be set whatever the search: programs use one configuration for
+        # several.
         fields = [f for f in dataclasses.fields(self) if f.metadata["only"] == SAMPLING]
         changed = [f.name for f in fields if getattr(self, f.name) != f.default]
         if self.coverage_penalty:

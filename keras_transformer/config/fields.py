@@ -18,7 +18,12 @@ def expect(holds, name, expectation, received):
         ValueError: d_ff must be at least 1; received 0
     """
     if not holds:
-        raise ValueError(f"{name} must {expectation}; received {received!r}")
+        raise refused(name, expectation, received)
+
+
+def refused(name, expectation, received):
+    """The `ValueError` of a named argument that does not meet an expectation."""
+    return ValueError(f"{name} must {expectation}; received {received!r}")
 
 
 def check_only(config, names):
@@ -36,7 +41,7 @@ def check_only(config, names):
 
 
 def expect_kind(name, value, kind, when=""):
-    """Raise a `ValueError` unless a value is of a class; its own class is received."""
+    """Raise a `ValueError` unless a value is of a class, which names its own class."""
     found = type(value).__name__
     expect(isinstance(value, kind), name, f"be a {kind.__name__}{when}", found)
 

@@ -13,7 +13,8 @@ DUPLICATES = "drop pairs that came before"
 class FilterConfig:
     """Which pairs are dropped, and which are repaired.
 
-    By default those are that are clearly wrong, and clean text is left as it is.
+    By default only what is clearly wrong is dropped or repaired; clean text stays as it
+    is.
     """
 
     repair_encoding: bool = option(

@@ -3,7 +3,7 @@
 import dataclasses
 
 from .fields import count, expect, one_of, option
-from .stack import LEARNED, StackConfig
+from .stack import LEARNED, Side, StackConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +46,9 @@ class TransformerConfig(StackConfig):
 
     def side(self, name):
         if name == "source":
-            return self.source_vocab_size, self.encoder_layers, self.d_ff
+            return Side(self.source_vocab_size, self.encoder_layers, self.d_ff)
         d_ff = self.decoder_d_ff or self.d_ff
-        return self.target_vocab_size, self.decoder_layers, d_ff
+        return Side(self.target_vocab_size, self.decoder_layers, d_ff)
 
     @property
     def shares_positions(self):
@@ -63,7 +63,8 @@ class TransformerConfig(StackConfig):
         if not self.share_embeddings:
             rows += self.target_vocab_size
         if self.positions == "learned":
-            rows += (1 if self.shares_positions else 2) * self.max_positions
+            tables = 1 if self.shares_positions else 2
+            rows += tables * self.max_positions
         if not self.tie_output:
             rows += self.target_vocab_size
         biases = self.target_vocab_size if self.output_bias else 0
@@ -108,26 +109,6 @@ def config_from(fields):
         if name in fields:
             return kind(**fields)
     return CausalLMConfig(**fields)
-
-
-# What `distribute` can be asked for.
-DISTRIBUTIONS = ("auto", "none", "data", "model")
-# What a run takes from its tokenizers.
-VOCABULARY_SIZES = ("source_vocab_size", "target_vocab_size", "share_embeddings")
-IDS = ("pad_id", "begin_id", "end_id")
-FROM_TOKENIZER = (*VOCABULARY_SIZES, *IDS, "vocab_size", "separate_documents")
-# Fields that are not chosen when a model is trained.
-NO_FLAGS = (*FROM_TOKENIZER, "output_bias")
-
-
-def flag_fields(config):
-    """The fields of a config, or of its class, that may be chosen, by their names."""
-    kind = config if isinstance(config, type) else type(config)
-    fields = {field.name: field for field in dataclasses.fields(config)}
-    if issubclass(kind, StackConfig):
-        for name in NO_FLAGS:
-            fields.pop(name, None)
-    return fields
 
 
 SIZES = ("encoder_layers", "decoder_layers", "d_model", "d_ff", "num_heads", "dropout")

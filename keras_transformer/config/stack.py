@@ -1,7 +1,7 @@
 """The sizes and switches of a stack of blocks, encoder's or decoder's."""
 
 import dataclasses
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..text.special_tokens import BEGIN, END, NO_TOKEN, PAD, SpecialTokens
 from . import weights
@@ -41,6 +41,14 @@ def check_buckets(names, buckets, distance):
     expect(is_right, names[0], "be a multiple of 4, and at least 4", buckets)
     half = buckets // 2
     expect(distance > half, names[1], f"be above {names[0]} / 2 = {half}", distance)
+
+
+class Side(NamedTuple):
+    """The sizes in which the stacks of a model may differ."""
+
+    vocab_size: int
+    num_layers: int
+    d_ff: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,12 +130,13 @@ class StackConfig:
     def __post_init__(self):
         check_fields(self)
         last_id = self.vocabulary - 1
-        for name in ("pad_id", "begin_id", "end_id"):
+        names = ["begin_id", "end_id"]
+        if self.needs_padding or self.pad_id != NO_TOKEN:
+            names.insert(0, "pad_id")
+        for name in names:
             value = getattr(self, name)
-            if (name, value, self.needs_padding) == ("pad_id", NO_TOKEN, False):
-                continue
             expect(0 <= value <= last_id, name, f"be between 0 and {last_id}", value)
-        # A begin token may be either: what begins a target ends up nowhere else.
+        # begin_id may equal either of the two: it stands only where a target begins.
         expect(self.pad_id != self.end_id, "pad_id", "not be end_id", self.pad_id)
         heads = self.num_heads
         has_own_sizes = None not in (self.key_dim, self.value_dim)
@@ -156,8 +165,8 @@ class StackConfig:
         return self.num_layers
 
     def side(self, name):
-        """The tokens, the layers and the d_ff of the `"source"` or `"target"` side."""
-        return self.vocab_size, self.num_layers, self.d_ff
+        """The sizes of the `"source"` or the `"target"` side."""
+        return Side(self.vocab_size, self.num_layers, self.d_ff)
 
     @property
     def special(self):
@@ -199,6 +208,6 @@ class StackConfig:
 
     def stack_parameters(self, side):
         """The number of weights of a stack, without its embedding."""
-        _, layers, _ = self.side(side)
         block = weights.count(weights.block("", self, side))
-        return layers * block + weights.count(weights.around_blocks(self))
+        blocks = self.side(side).num_layers * block
+        return blocks + weights.count(weights.around_blocks(self))

@@ -79,7 +79,8 @@ class TrainingConfig:
         for name in ("learning_rate_scale", "clip_norm", "max_minutes"):
             value = getattr(self, name)
             expect(value is None or value > 0, name, "be above 0", value)
-        # A batch that overflows is left out, and the next ones would take its place.
+        # A batch whose gradient overflows is skipped, and the update would take in a
+        # later one instead.
         steps = self.gradient_accumulation
         must = "be 1 with dtype='mixed_float16'"
         is_right = steps == 1 or self.dtype != "mixed_float16"

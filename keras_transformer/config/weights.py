@@ -25,7 +25,7 @@ def around_blocks(config):
 def block(path, config, side, attentions=None):
     """The weights of a block of a side, which may have other attentions."""
     width = config.d_model
-    _, _, d_ff = config.side(side)
+    d_ff = config.side(side).d_ff
     for name in attentions or ATTENTIONS[side]:
         yield from attention(f"{path}.{name}", config)
         yield from norm(f"{path}.{name}_residual.norm", config)

@@ -7,7 +7,7 @@ import re
 import warnings
 
 from ..config import expect
-from ..runs.extras import needed
+from ..process.extras import needed
 from ..text.opened import opened, opened_text, readable
 from .reading import speaks
 

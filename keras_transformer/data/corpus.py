@@ -7,7 +7,7 @@ import tempfile
 import numpy as np
 
 from ..config import CleaningConfig, expect
-from ..runs.bars import advance, doing
+from ..process.bars import advance, doing
 from ..text.normalization import compose
 from .cleaning import CleaningReport
 from .duplicates import mark_of

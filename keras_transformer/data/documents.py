@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from ..config import expect
-from ..runs.bars import advance
+from ..process.bars import advance
 from ..text.lines import checked_texts, read_lines
 from ..text.normalization import has_text
 from .id_store import IdStore, begin_side, type_of_ids, write_rows

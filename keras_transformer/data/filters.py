@@ -14,7 +14,7 @@ from collections import Counter
 import ftfy
 
 from ..config import expect
-from ..runs.extras import needed
+from ..process.extras import needed
 from ..text.normalization import has_text
 from .duplicates import WORD, exactly, first_ones, roughly
 from .reading import LANGUAGES, speaks

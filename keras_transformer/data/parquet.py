@@ -1,7 +1,7 @@
 """Sentences in a column of a Parquet file, and their translations in another."""
 
 from ..config import expect
-from ..runs.extras import needed
+from ..process.extras import needed
 from ..text.opened import readable
 
 needed("pyarrow", extra="bulk")

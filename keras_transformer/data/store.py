@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from ..config import DataConfig, expect
-from ..runs.bars import advance
+from ..process.bars import advance
 from ..text.lines import checked_text, expect_list
 from ..text.normalization import has_text
 from ..text.sentence_format import SentenceFormat

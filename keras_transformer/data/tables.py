@@ -7,7 +7,7 @@ import json
 import re
 
 from ..config import expect
-from ..runs.extras import needed
+from ..process.extras import needed
 from ..text.lines import read_lines
 from ..text.normalization import has_text
 from ..text.opened import opened, opened_text, readable
@@ -27,7 +27,8 @@ ROWS = 1024  # of a Parquet file that are in memory at a time
 
 def tsv_pairs(path, name, reading):
     """Lines of cells between tabs, without quotes."""
-    rows = (line.split("\t") for line in read_lines(path, name) if has_text(line))
+    lines = enumerate(read_lines(path, name), 1)
+    rows = ((number, line.split("\t")) for number, line in lines if has_text(line))
     return reading.rows(dicts(rows, name, reading), name)
 
 
@@ -37,13 +38,15 @@ def csv_pairs(path, name, reading):
     with readable(name, "CSV file in UTF-8", *errors), opened_text(path) as stream:
         text = io.TextIOWrapper(stream, "utf-8", newline="")
         first = text.readline()
+        lines_before = 0
         named = NAMED.fullmatch(first)
         if named:
             first = text.readline()
+            lines_before = 1
         delimiter = named[1] if named else delimiter_of(first)
-        rows = csv.reader(itertools.chain([first], text), delimiter=delimiter)
-        filled = (row for row in rows if row)
-        yield from reading.rows(dicts(filled, name, reading), name)
+        table = csv.reader(itertools.chain([first], text), delimiter=delimiter)
+        rows = ((lines_before + table.line_num, row) for row in table if row)
+        yield from reading.rows(dicts(rows, name, reading), name)
 
 
 def delimiter_of(line):
@@ -59,17 +62,24 @@ def delimiter_of(line):
 
 
 def dicts(rows, name, reading):
-    """Rows of cells as dicts, by the names in the first row or else by numbers."""
+    """Rows as dicts, by the names in the first row or else by numbers.
+
+    Args:
+        rows: pairs of the line where a row ends, and its cells.
+        name: of the file, for errors.
+        reading: what is asked for.
+    """
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
         return
-    names = [str(number) for number in range(1, len(first) + 1)]
-    if is_header(first, reading):
-        names = first
+    _, cells = first
+    names = [str(number) for number in range(1, len(cells) + 1)]
+    if is_header(cells, reading):
+        names = cells
     else:
         rows = itertools.chain([first], rows)
-    for number, cells in enumerate(rows, 1 + (names is first)):
+    for number, cells in rows:
         must = "have two columns"
         if reading.columns or len(names) > 2:
             must = f"have {len(names)} columns as the first"

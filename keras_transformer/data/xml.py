@@ -4,7 +4,7 @@ import itertools
 import re
 
 from ..config import expect
-from ..runs.extras import needed
+from ..process.extras import needed
 from ..text.opened import opened, readable
 from .catalogues import ordered
 from .reading import primary

@@ -4,8 +4,8 @@ import dataclasses
 import itertools
 import warnings
 
-from ..config import expect
-from ..runs.bars import advance
+from ..config import expect, refused
+from ..process.bars import advance
 from ..text.lines import checked_texts, expect_list
 from ..text.markup import counts_of
 from ..text.normalization import has_text
@@ -229,7 +229,7 @@ class BaseTranslator:
     def _check_alignments(self):
         """Raise a `ValueError` unless alignments can be given."""
         must = "be absent with a runtime that gives no attention"
-        expect(False, "alignments", must, True)
+        raise refused("alignments", must, True)
 
     def _with_alignments(self, texts, results):
         return with_field("alignment", self._alignments, texts, results)

@@ -119,7 +119,7 @@ def check_together(runs):
     expect(runs, "run", "be a directory, or several", runs)
     first, *others = runs
     for run in runs:
-        run.check_kind(False, "a translation model")
+        run.check_kind(is_language_model=False)
     for run in others:
         must = f"have the tokenizers of {str(first.path)!r}"
         is_right = same_tokenizers(first.tokenizers, run.tokenizers)

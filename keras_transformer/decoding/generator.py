@@ -5,9 +5,9 @@ import functools
 import numpy as np
 from keras import ops
 
-from ..config import CausalLMConfig, DecodingConfig, expect
+from ..config import CausalLMConfig, DecodingConfig, expect, refused
 from ..data.buckets import bucket_edges
-from ..runs.bars import advance
+from ..process.bars import advance
 from ..text.lines import expect_list
 from .base_translator import BaseTranslator, Hypothesis
 from .batching import pad
@@ -151,4 +151,4 @@ class Generator(BaseTranslator):
         return scores
 
     def _check_alignments(self):
-        expect(False, "alignments", "be absent for a language model", True)
+        raise refused("alignments", "be absent for a language model", True)

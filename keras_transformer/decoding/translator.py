@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from ..config import DecodingConfig, TransformerConfig, expect
-from ..runs.bars import advance
+from ..process.bars import advance
 from ..text.lines import checked_text
 from . import attention as attentions
 from . import trace as traces

@@ -13,9 +13,9 @@ from ..config import (
     expect,
 )
 from ..data.buckets import rows_per_bucket
-from ..runs.bars import doing
-from ..runs.child_process import run_in_child
-from ..runs.extras import needed
+from ..process.bars import doing
+from ..process.child_process import run_in_child
+from ..process.extras import needed
 from .chips import CHIPS, Gpu
 from .choice import check_choice
 from .machine_plan import Plan

@@ -5,8 +5,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-WIDTHS = dict(pred=1, s8=1, u8=1, bf16=2, f16=2, f32=4, s32=4, u32=4)
-WIDTHS |= dict(f64=8, s64=8, u64=8)
+# Bytes of an element; of other types, such as a token, nothing is counted.
+WIDTHS = dict(pred=1, s8=1, u8=1, f8e4m3fn=1, f8e5m2=1)
+WIDTHS |= dict(bf16=2, f16=2, s16=2, u16=2, f32=4, s32=4, u32=4)
+WIDTHS |= dict(f64=8, s64=8, u64=8, c64=8, c128=16)
 KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
 INSTRUCTION = re.compile(r"%(\S+) = (.*?) ([a-z][\w-]*)\((.*?)\)(?:, |$)")
 COMPUTATION = re.compile(r"^(ENTRY )?%(\S+) .*\{$")
@@ -47,7 +49,7 @@ def collectives(program, devices):
         if found:
             key = (found[2], group_size(line, devices))
             counts[key] += 1
-            results[key] += shape_bytes(found[1])
+            results[key] += sum(size for size, _ in sizes_and_places(found[1]))
     found = []
     for (kind, group), count in counts.items():
         size = results[kind, group]
@@ -111,14 +113,6 @@ def sizes_and_places(kind):
 def off_chip(kind):
     """Bytes of a result that lie in main memory."""
     return sum(size for size, on_chip in sizes_and_places(kind) if not on_chip)
-
-
-def shape_bytes(text):
-    """Bytes of a result, a tensor or several, as XLA writes its type."""
-    total = 0
-    for kind, shape in re.findall(r"(\w+)\[([\d,]*)\]", text):
-        total += array_bytes(kind, shape)
-    return total
 
 
 def array_bytes(dtype, shape):

@@ -15,9 +15,9 @@ from jaxlib._jax import hlo_module_cost_analysis
 from keras import distribution as keras_distribution
 from keras import tree
 
-from ..config import TrainingConfig, config_from, expect
+from ..config import TrainingConfig, config_from, refused
 from ..models.kinds import model_of
-from ..runs.child_process import given_task
+from ..process.child_process import given_task
 from ..training.recipe import compile_for_training
 from .chips import CHIPS, TPUS_A_HOST, Gpu
 from .on_jax import OnJax
@@ -125,7 +125,7 @@ def described_devices(name, sizes):
         return topologies.get_topology_desc(**machine).devices
     except jax.errors.JaxRuntimeError as error:
         must = f"be a machine that its compiler knows ({error})"
-        expect(False, "topology", must, f"{name}:{shape}")
+        raise refused("topology", must, f"{name}:{shape}") from None
 
 
 def bytes_of(described):
@@ -175,7 +175,7 @@ def compiled_to_fit(step, tokens):
     if len(sizes) >= 2:
         needed, free = sizes[:2]
         must += f"; about {int(tokens * free / needed):,} do"
-    expect(False, "batch_tokens", must, tokens)
+    raise refused("batch_tokens", must, tokens)
 
 
 def costs(compiled):

@@ -5,8 +5,8 @@ import operator
 import warnings
 
 from ..config import expect
-from ..runs.bars import doing
-from ..runs.extras import needed
+from ..process.bars import doing
+from ..process.extras import needed
 from ..runs.sealed_files import new_file
 from ..text.opened import opened, readable
 

@@ -5,7 +5,7 @@ import keras
 from ..decoding.base_translator import must_be_as_many
 from ..decoding.translator import Translator
 from ..distribution.distribution import ONE_DEVICE
-from ..runs.bars import doing, say
+from ..process.bars import doing, say
 from ..text.lines import checked_texts
 from .scores import chosen_tokenize, corpus_scores
 

@@ -14,7 +14,7 @@ from ..data.pairs import is_path, read_pairs
 from ..data.sides import SAMPLE, swapped
 from ..data.store import TokenStore
 from ..decoding.base_translator import BaseTranslator
-from ..runs.bars import doing, say
+from ..process.bars import doing, say
 from ..runs.card import HELD_OUT, changed
 from ..runs.run import Run
 from .scores import Scores, chosen_tokenize, corpus_scores

@@ -8,8 +8,8 @@ from ..config import expect
 from ..data.documents import DocumentStore, read_documents
 from ..data.packed import WholeDocuments
 from ..models.kinds import model_of
+from ..process.bars import doing
 from ..runs.archive import quantize
-from ..runs.bars import doing
 from ..runs.run import Run
 from ..training.recipe import compile_for_training
 
@@ -49,7 +49,7 @@ def perplexity(run, text):
     Source: Jelinek et al. 1977.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    run.check_kind(True, "a language model")
+    run.check_kind(is_language_model=True)
     paths = text if isinstance(text, (list, tuple)) else [text]
     expect(paths, "text", "be at least one file", paths)
     digest = run.model_digest()

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from ..config import expect
-from ..runs.extras import needed
+from ..process.extras import needed
 from ..text.lines import checked_texts
 from ..text.normalization import normalize
 

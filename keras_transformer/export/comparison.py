@@ -7,7 +7,7 @@ from keras import ops
 
 from ..config import expect
 from ..decoding.batching import pad
-from ..runs.bars import describe
+from ..process.bars import describe
 from ..text.sentence_format import SentenceFormat
 from ..text.special_tokens import END
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..config import DecodingConfig, expect
 from ..decoding.base_translator import BaseTranslator
-from ..runs.bars import advance
-from ..runs.extras import needed
+from ..process.bars import advance
+from ..process.extras import needed
 from ..runs.run import read_tokenizers
 from ..runs.sealed_files import Manifest, reading, similar
 from .export_directory import check_search

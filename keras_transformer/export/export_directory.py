@@ -14,9 +14,9 @@ from pathlib import Path
 from ..config import expect
 from ..pretrained.causal_lm import families_of
 from ..pretrained.families import written_as
-from ..runs.bars import doing
+from ..process.bars import doing
+from ..process.extras import needed
 from ..runs.card import CARD, card
-from ..runs.extras import needed
 from ..runs.sealed_files import (
     new_directory,
     new_file,

@@ -4,7 +4,7 @@ import tensorflow as tf
 import tf2onnx
 
 from ..layers.masks import padding_mask
-from ..runs.child_process import given_task
+from ..process.child_process import given_task
 from ..runs.run import Run
 from ..runs.work_folder import naming
 

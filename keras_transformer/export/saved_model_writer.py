@@ -8,7 +8,7 @@ import tensorflow as tf
 from ..config import DecodingConfig
 from ..decoding.ensemble import model_of
 from ..decoding.translation_search import TranslationSearch
-from ..runs.child_process import given_task
+from ..process.child_process import given_task
 from ..runs.run import Run
 from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat

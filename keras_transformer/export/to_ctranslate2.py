@@ -5,7 +5,7 @@ from keras import ops
 
 from ..config import DecodingConfig, one_of
 from ..decoding.translator import Translator
-from ..runs.extras import needed
+from ..process.extras import needed
 from ..runs.run import Run, save_tokenizers
 from ..text.sentence_format import SentenceFormat
 from .comparison import check_batches, compare

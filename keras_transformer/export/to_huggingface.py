@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 from safetensors.numpy import save_file
 
-from ..config import expect
+from ..config import refused
 from ..pretrained import causal_lm, names, t5
 from ..pretrained.families import TENSORS, fairseq_settings, written_as
 from ..pretrained.tokenizers.marian import MarianTokenizer
@@ -219,7 +219,7 @@ def chosen(model):
         arrays, lost = arrays_of(model, causal_lm.FAMILIES[family])
         if not lost:
             return family, arrays
-    expect(False, lost[0], f"be zero for {family}", "other numbers")
+    raise refused(lost[0], f"be zero for {family}", "other numbers")
 
 
 def arrays_of(model, family):

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from ..runs.child_process import run_under_tensorflow
+from ..process.child_process import run_under_tensorflow
 from ..runs.run import Run, save_tokenizers
 from ..text.normalization import BLANK
 from ..text.sentence_format import SentenceFormat

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from ..config import DecodingConfig, expect
+from ..config import DecodingConfig, refused
 from ..decoding.ensemble import check_together, model_of
 from ..decoding.translator import Translator
-from ..runs.child_process import run_under_tensorflow
+from ..process.child_process import run_under_tensorflow
 from ..runs.run import Run
 from .comparison import check_batches, compare
 from .export_directory import check_format, check_place, check_search, new_export
@@ -78,7 +78,7 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
     first = runs[0]
     search = first.search(DecodingConfig(**decoding))
     for name in sorted(set(decoding) - set(SEARCH)):
-        expect(False, name, "be absent with a SavedModel", decoding[name])
+        raise refused(name, "be absent with a SavedModel", decoding[name])
     check_search(search, "a SavedModel")
     decoding["max_source_length"] = search.max_source_length
     packages = ("tensorflow", "tensorflow-text")

@@ -1,6 +1,6 @@
 """A run as a KerasHub preset, and back: KerasHub's names on our encoder and decoder."""
 
-from ..runs.extras import needed
+from ..process.extras import needed
 
 needed("keras_hub", extra="kerashub")
 # First, and not by the modules below: its import brings in all of them.

@@ -79,10 +79,11 @@ class DecoderBlock(EncoderBlock):
             mask = cross_attention_mask
             return self.cross_attention(x, memory, attention_mask=mask, **options)
 
-        given = memory is not None
+        is_given = memory is not None
+        received = f"an array of shape {tuple(memory.shape)}" if is_given else None
         has_memory = self.cross_attention is not None
         what = "be given, or not, as when the block was built"
-        expect(given == has_memory, "memory", what, memory)
+        expect(is_given == has_memory, "memory", what, received)
         x, *scores = self._forward(x, attend, attend_to_memory, training)
         return (x, tuple(scores)) if return_attention_scores else x
 

@@ -69,8 +69,9 @@ class MultiHeadAttention(TransformerLayer):
 
     Raises:
         ValueError: if a size is below 1, heads do not divide, x or memory has no three
-            axes or no position, a mask or position_bias does not fit, a mask is no
-            mask, or an option is for self-attention only.
+            axes or no position, memory has not as many rows as x, a mask or
+            position_bias does not fit, a mask is no mask, or an option is for
+            self-attention only.
 
     Examples:
         >>> tuple(MultiHeadAttention(num_heads=2, key_dim=4)(np.ones((1, 3, 8))).shape)
@@ -151,6 +152,7 @@ class MultiHeadAttention(TransformerLayer):
         source = x
         if memory is not None:
             self._check_memory(tuple(memory.shape))
+            check_rows(x.shape[0], memory.shape[0])
             source = memory
         query_BTNH = self._by_head(self.query, x, self.key_dim)
         key_BSGH = self._by_head(self.key, source, self.key_dim)
@@ -328,3 +330,13 @@ def check_sequence(name, shape):
     """Raise a `ValueError` unless this is the shape of positions that have vectors."""
     expect(len(shape) == 3, name, "have three axes (B, T, D)", tuple(shape))
     expect(shape[1] != 0, name, "hold at least one position", tuple(shape))
+
+
+def check_rows(rows, found):
+    """Raise a `ValueError` unless a memory has a row for each of x; None is unknown.
+
+    PyTorch would give one row of x to each of the memory.
+    """
+    is_known = rows is not None and found is not None
+    what = f"have as many rows as x, {rows}"
+    expect(not is_known or rows == found, "memory", what, found)

@@ -66,12 +66,11 @@ class Decoder(Stack):
         self.build_stack(target_ids_shape, memory_shape)
         self.output_projection = None
         self.output_bias = None
-        size, _, _ = self.config.side(self.side)
         width = self.config.d_model
         if not self.config.tie_output:
             self.output_projection = self.make(
                 Dense,
-                size,
+                self.classes,
                 use_bias=False,
                 kernel_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
                 name="output_projection",
@@ -79,7 +78,11 @@ class Decoder(Stack):
             self.output_projection.build((*target_ids_shape, width))
         if self.config.output_bias:
             self.output_bias = self.add_weight(
-                (size,), "zeros", trainable=False, autocast=False, name="output_bias"
+                (self.classes,),
+                "zeros",
+                trainable=False,
+                autocast=False,
+                name="output_bias",
             )
 
     def call(
@@ -180,8 +183,7 @@ class Decoder(Stack):
     @property
     def classes(self):
         """The number of logits V."""
-        vocab_size, _, _ = self.config.side(self.side)
-        return vocab_size
+        return self.config.side(self.side).vocab_size
 
     @property
     def has_plain_projection(self):
@@ -212,8 +214,7 @@ class Decoder(Stack):
         return tuple(block.cross_attention.project(memory) for block in self.blocks)
 
     def compute_output_shape(self, target_ids_shape, *others, **other_shapes):
-        vocab_size, _, _ = self.config.side(self.side)
-        return (*target_ids_shape, vocab_size)
+        return (*target_ids_shape, self.classes)
 
     def compute_output_spec(self, target_ids, *args, **kwargs):
         spec = super().compute_output_spec(target_ids, *args, **kwargs)

@@ -95,7 +95,8 @@ class Encoder(Stack):
     def _with_types(self, x, source_ids, token_types):
         if self.token_type_embedding is None:
             what = "be absent without token_types in the config"
-            expect(token_types is None, "token_types", what, token_types)
+            received = f"an array of shape {getattr(token_types, 'shape', None)}"
+            expect(token_types is None, "token_types", what, received)
             return x
         if token_types is None:
             token_types = ops.zeros_like(source_ids)

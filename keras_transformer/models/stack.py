@@ -32,7 +32,7 @@ def make_embedding(config, side, token_embedding=None, **options):
     # A begin token that is padding learns nothing as such; all other padding has no
     # gradient anyway.
     begins_with_padding = config.begin_id == config.pad_id
-    vocab_size, _, _ = config.side(side)
+    vocab_size = config.side(side).vocab_size
     return PositionalEmbedding(
         vocab_size,
         config.d_model,
@@ -98,15 +98,15 @@ class Stack(ConfiguredLayer):
         """The blocks of this side, as the config says."""
         config = self.config
         key_dim, value_dim = config.head_sizes
-        _, number, d_ff = config.side(self.side)
+        own = config.side(self.side)
         options = {name: getattr(config, name) for name in SAME_NAME}
         if config.positions == "rotary":
             scaling = (config.rotary_factor, config.rotary_length)
             options |= dict(rotary=(config.rotary_base, *scaling))
-        sizes = dict(key_dim=key_dim, value_dim=value_dim, d_ff=d_ff)
+        sizes = dict(key_dim=key_dim, value_dim=value_dim, d_ff=own.d_ff)
         options |= dict(use_bias=config.attention_bias, **sizes)
         options |= self.handed_on
-        return [self.block(**options, name=f"block_{n}") for n in range(number)]
+        return [self.block(**options, name=f"block_{n}") for n in range(own.num_layers)]
 
     def _relative_bias(self):
         """The layer that gives the blocks' `position_bias`, or None."""

@@ -6,7 +6,7 @@ inline` shows what a cell returns; elsewhere `figure.savefig("picture.png")` wri
 
 import lazy_loader
 
-from ..runs.extras import needed
+from ..process.extras import needed
 
 needed("matplotlib", extra="plots")
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

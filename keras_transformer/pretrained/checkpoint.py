@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from ..config import expect, one_of
-from ..runs.extras import how_to_get, needed
+from ..config import expect, one_of, refused
+from ..process.extras import how_to_get, needed
 from ..runs.sealed_files import reading, sha256
 from ..runs.work_folder import FULL
 
@@ -105,7 +105,7 @@ def _downloaded(source, revision):
         return folder
     except errors.RevisionNotFoundError:
         must = f"be a branch, tag or commit of {source!r}"
-        expect(False, "revision", must, revision)
+        raise refused("revision", must, revision) from None
     except (errors.RepositoryNotFoundError, errors.HFValidationError):
         must = "be a folder or a public model on the hub"
     except (errors.HTTPError, OSError) as error:
@@ -113,7 +113,7 @@ def _downloaded(source, revision):
             raise
         reason = str(error.__cause__ or error).splitlines()[0]
         must = f"be a folder: the hub cannot be reached ({reason})"
-    expect(False, "source", must, source)
+    raise refused("source", must, source)
 
 
 def open_checkpoint(folder):

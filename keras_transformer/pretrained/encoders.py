@@ -8,7 +8,7 @@ import keras
 from ..config import EncoderConfig, expect, one_of, weights
 from ..models import heads
 from ..models.encoder import Encoder
-from ..runs.bars import describe, doing
+from ..process.bars import describe, doing
 from .checkpoint import fetch, open_checkpoint
 from .load import matched, read_into
 from .settings import Settings

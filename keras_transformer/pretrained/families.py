@@ -94,7 +94,7 @@ def matrices(family, config):
 
 def fairseq_settings(config):
     """What `config.json` of one of `FAMILIES` says of sizes and switches."""
-    _, _, decoder_d_ff = config.side("target")
+    decoder_d_ff = config.side("target").d_ff
     return {
         **written(config, FIELDS),
         "decoder_ffn_dim": decoder_d_ff,

@@ -9,7 +9,7 @@ import numpy as np
 from ..config import DataConfig, TrainingConfig, expect
 from ..layers.positional_embedding import PositionalEmbedding
 from ..models.kinds import model_of
-from ..runs.bars import describe, doing
+from ..process.bars import describe, doing
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import new_directory, read_json
 from ..text.special_tokens import SpecialTokens
@@ -68,7 +68,7 @@ def load(
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
         names = open_checkpoint(folder).shapes
         config = transformer_config(settings, tokenizers[1].special, names)
-        sizes = tuple(config.side(side)[0] for side in ("source", "target"))
+        sizes = tuple(config.side(side).vocab_size for side in ("source", "target"))
         found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
         must = f"have config.json's {sizes} tokens"
         expect(found == sizes, "the tokenizers", must, found)

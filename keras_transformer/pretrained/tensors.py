@@ -76,7 +76,7 @@ class Tensor:
 def stack_weights(config, side, attentions=None):
     """The path in a stack, without its embedding, and the shape of each weight."""
     yield from weights.around_blocks(config)
-    _, layers, _ = config.side(side)
+    layers = config.side(side).num_layers
     for number in range(layers):
         yield from weights.block(f"blocks.{number}", config, side, attentions)
 

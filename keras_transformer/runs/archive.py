@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..config import expect
+from ..config import expect, refused
 from ..models.kinds import KINDS, model_of
 from .sealed_files import LARGEST_JSON
 from .work_folder import FULL, naming
@@ -115,7 +115,7 @@ def check_arrays(file, most):
     found = file.visititems_links(stranger)
     if found is not None:
         name, item = found
-        expect(False, name, f"be a plain array, all at most {most:,} bytes", item)
+        raise refused(name, f"be a plain array, all at most {most:,} bytes", item)
 
 
 def is_plain(item, sizes, most):

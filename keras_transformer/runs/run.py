@@ -260,7 +260,7 @@ class Run:
         """The `Translator` of the run's model; arguments as there."""
         from ..decoding.translator import Translator
 
-        self.check_kind(False, "a translation model")
+        self.check_kind(is_language_model=False)
         search = self.search(config)
         return Translator(self.model(), *self.tokenizers, search, glossary)
 
@@ -271,11 +271,12 @@ class Run:
         """
         from ..decoding.generator import Generator
 
-        self.check_kind(True, "a language model")
+        self.check_kind(is_language_model=True)
         return Generator(self.model(), self.tokenizers[0], config, stop)
 
-    def check_kind(self, is_language_model, what):
-        """Raise a `ValueError` if the model is of the other kind than `what` says."""
+    def check_kind(self, is_language_model):
+        """Raise a `ValueError` if the model is of the other kind."""
+        what = "a language model" if is_language_model else "a translation model"
         found = type(self.config.model).__name__.removesuffix("Config")
         is_right = self.config.is_language_model == is_language_model
         expect(is_right, f"run {str(self.path)!r}", f"hold {what}", found)

@@ -6,7 +6,7 @@ import functools
 import itertools
 import re
 
-from ..config import expect, one_of
+from ..config import expect, one_of, refused
 
 MOST = 24  # different marks of a sentence that a model can copy
 # With a Greek dot, as in the special pieces: no text spells them.
@@ -97,7 +97,7 @@ class Markup:
             self._matches("")  # beside the presets it may be no pattern
         except re.error as error:
             must = f"be a regular expression ({error})"
-            expect(False, "markup_pattern", must, self.pattern)
+            raise refused("markup_pattern", must, self.pattern) from None
         must = "not match the empty text"
         expect(not matches_nothing, "markup_pattern", must, self.pattern)
 

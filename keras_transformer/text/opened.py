@@ -10,7 +10,7 @@ import os
 import zlib
 from pathlib import Path
 
-from ..runs.extras import needed
+from ..process.extras import needed
 from ..runs.sealed_files import check_regular
 
 # A packed file may unpack to so many bytes, or so many times its own if that is more.
@@ -22,7 +22,7 @@ WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @contextlib.contextmanager
 def readable(name, kind, *errors):
-    """Make a `ValueError` of these errors, and of damage: a file is no such kind."""
+    """Turn these errors, and those of damage, into a `ValueError` of that kind."""
     try:
         yield
     except (*DAMAGED, *errors) as error:
@@ -39,7 +39,7 @@ def opened(path):
             than any text would.
     """
     check_regular(path)
-    unpack = UNPACK.get(Path(path).suffix)
+    unpack = UNPACK.get(Path(path).suffix.lower())
     if unpack is None:
         return open(path, "rb")
     return io.BufferedReader(Limited(unpack(path), path, largest(path)))
@@ -71,7 +71,7 @@ def largest(path):
 
 def without_packing(path):
     """The name of a file, of a packed one that of what is in it."""
-    return path.stem if path.suffix in UNPACK else path.name
+    return path.stem if path.suffix.lower() in UNPACK else path.name
 
 
 class Limited(io.RawIOBase):

@@ -11,7 +11,7 @@ import sentencepiece
 
 from ..config import expect, expect_sizes
 from ..config.fields import LARGEST_COUNT
-from ..runs.bars import advance
+from ..process.bars import advance
 from ..runs.sealed_files import read_regular, written_aside
 from . import normalization
 from .lines import checked_texts

@@ -178,7 +178,7 @@ class Checkpoints(SessionCallback):
             # Of one row: metrics do not depend on how many there are.
             row = [array[:1] for array in self.session.batches[0][1:]]
             labels, weights = map(ops.convert_to_tensor, row)
-            size, _, _ = self.model.config.side("target")
+            size = self.model.config.side("target").vocab_size
             logits = ops.zeros((*labels.shape, size))
             self.model.compute_metrics(None, labels, logits, weights)
         if len(self.model.metrics_variables) == len(self.metrics):

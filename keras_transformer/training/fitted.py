@@ -19,7 +19,7 @@ from ..config import (
 )
 from ..data.corpus import clean_pairs
 from ..data.documents import read_documents
-from ..runs.flag_names import flag
+from ..process.flag_names import flag
 from ..text.normalization import compose, has_text
 from ..text.special_tokens import SpecialTokens
 from .rules import FINE_TUNING, RULES

@@ -21,10 +21,10 @@ from ..data.sides import check_sides
 from ..data.store import TokenStore
 from ..evaluation.scores import bleu_metric, chosen_tokenize
 from ..models.kinds import model_of
-from ..runs.bars import doing, say
+from ..process.bars import doing, say
+from ..process.extras import needed
+from ..process.flag_names import spelled
 from ..runs.card import CLEANED, HELD_OUT
-from ..runs.extras import needed
-from ..runs.flag_names import spelled
 from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import locked, new_directory, write_json
 from ..text.markup import Markup
@@ -85,7 +85,7 @@ def begin(
     begun = None
     if init_from is not None:
         begun = Run.open(init_from)
-        begun.check_kind(is_text, "a language model" if is_text else "a translator")
+        begun.check_kind(is_language_model=is_text)
         model, data = continued(begun, model, data)
     filters = data or DataConfig()
     is_validated = valid is not None

@@ -6,8 +6,8 @@ from ..data.documents import DocumentStore
 from ..data.store import TokenStore
 from ..decoding.generator import Generator
 from ..decoding.translator import Translator
-from ..runs.bars import advance, describe, doing, say
-from ..runs.flag_names import flag
+from ..process.bars import advance, describe, doing, say
+from ..process.flag_names import flag
 from ..text.markup import SYMBOL
 from .plan import warn_of_average
 from .progress import SessionCallback

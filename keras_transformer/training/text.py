@@ -4,7 +4,7 @@ import dataclasses
 
 from ..config import DataConfig, FilterConfig, TrainingConfig, expect, flag_fields
 from ..data.documents import DocumentStore, read_documents
-from ..runs.bars import doing, say
+from ..process.bars import doing, say
 from ..text.lines import count_lines
 from ..text.tokenizer import Tokenizer
 

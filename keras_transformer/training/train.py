@@ -11,7 +11,7 @@ import keras
 from ..config import CausalLMConfig, TransformerConfig
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
-from ..runs.bars import doing, say
+from ..process.bars import doing, say
 from ..runs.run import Run
 from ..runs.sealed_files import load_arrays, locked
 from ..runs.work_folder import remove_partial

@@ -40,7 +40,7 @@ def run(tmp_path_factory):
 @pytest.fixture
 def main(capsys, monkeypatch):
     """Run a command that must succeed; its standard output. It shows no progress."""
-    monkeypatch.setattr("keras_transformer.runs.bars.SHORT", 1000)
+    monkeypatch.setattr("keras_transformer.process.bars.SHORT", 1000)
 
     def call(*arguments):
         capsys.readouterr()

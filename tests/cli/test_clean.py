@@ -55,7 +55,7 @@ def test_a_failure_leaves_all_as_it_was(table, capsys):
         file.write("only one\n")
     assert cli.main(["clean", "in.csv", "out.tsv"]) == 2
     assert (
-        "in.csv, line 5, must have two columns; received 1" in capsys.readouterr().err
+        "in.csv, line 7, must have two columns; received 1" in capsys.readouterr().err
     )
     assert (table / "out.tsv").read_text() == "old"
     assert sorted(path.name for path in table.iterdir()) == ["in.csv", "out.tsv"]
@@ -63,3 +63,9 @@ def test_a_failure_leaves_all_as_it_was(table, capsys):
 
 def test_it_needs_no_keras():
     assert not needs_keras(parse(["clean", "a", "b"]))
+
+
+@pytest.mark.parametrize("runtime", ["keras", "ctranslate2"])
+def test_ctranslate2_evaluates_without_keras(runtime):
+    command = ["evaluate", "a", "--source", "b", "--target", "c", "--runtime", runtime]
+    assert needs_keras(parse(command)) == (runtime == "keras")

@@ -20,7 +20,7 @@ sys.exit(main(sys.argv[1:]))
 """
 COMPILER = """
 import os, pathlib, time
-from keras_transformer.runs.child_process import given_task
+from keras_transformer.process.child_process import given_task
 given_task()
 pathlib.Path("compiler.txt").write_text(str(os.getpid()))
 time.sleep(600)

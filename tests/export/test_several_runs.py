@@ -12,7 +12,7 @@ from keras_transformer import Translator, export
 from keras_transformer.cli import main as cli
 from keras_transformer.config import DecodingConfig
 from keras_transformer.export import to_saved_model
-from keras_transformer.runs.child_process import run_under_tensorflow
+from keras_transformer.process.child_process import run_under_tensorflow
 
 pytestmark = ON_TORCH
 FLAGS = "--to saved_model --beam 3 --extra-length 7 --max-source-length 60".split()

@@ -279,6 +279,13 @@ def test_x_and_memory_have_three_axes(shape):
         layer(wrong)
 
 
+@pytest.mark.parametrize("x, memory", [(X[:1], MEMORY), (X, MEMORY[:1])])
+def test_memory_has_a_row_for_each_of_x(x, memory):
+    message = f"memory must have as many rows as x, {len(x)}; received {len(memory)}"
+    with pytest.raises(ValueError, match=message):
+        MultiHeadAttention(N, H)(x, memory)
+
+
 def test_a_step_beyond_the_cache():
     layer = MultiHeadAttention(N, H)
     layer(X)

@@ -8,7 +8,7 @@ from small import session
 from keras_transformer import Translator
 from keras_transformer.data.pairs import read_pairs
 from keras_transformer.evaluation.evaluate import evaluate
-from keras_transformer.runs import bars
+from keras_transformer.process import bars
 from keras_transformer.runs.run import Run
 from keras_transformer.training.report import EpochLines, report, why_over
 

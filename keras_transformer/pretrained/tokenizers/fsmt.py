@@ -7,7 +7,7 @@ import io
 import re
 
 from ...config import expect
-from ...runs.extras import needed
+from ...process.extras import needed
 from ...runs.sealed_files import reading
 from .base import CheckpointTokenizer
 from .files import read_json, read_limited

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from ...config import expect
-from ...runs.extras import needed
+from ...config import expect, refused
+from ...process.extras import needed
 from ...runs.sealed_files import reading
 from ...text.lines import checked_texts
 from ...text.tokenizer import processor
@@ -293,4 +293,4 @@ def around_text(library):
         last = first + len(plain)
         if whole[first:last] == plain:
             return whole[:first], whole[last:]
-    expect(False, CONTENT, "hold the ids of a text between others", whole)
+    raise refused(CONTENT, "hold the ids of a text between others", whole)

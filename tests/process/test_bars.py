@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from keras_transformer.runs import bars
-from keras_transformer.runs.bars import Pace, advance, awaited, describe, doing, say
+from keras_transformer.process import bars
+from keras_transformer.process.bars import Pace, advance, awaited, describe, doing, say
 
 
 class Terminal(io.StringIO):
@@ -195,7 +195,7 @@ def test_who_reads_no_more_is_no_error(at_once, monkeypatch):
 
 
 def test_one_thread_and_no_other_is_started():
-    code = "import threading, keras_transformer.runs.bars as bars\n"
+    code = "import threading, keras_transformer.process.bars as bars\n"
     code += "with bars.doing('a'): print(threading.active_count())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "2\n", done.stderr

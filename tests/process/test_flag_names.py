@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_transformer.runs.flag_names import FLAG_NAMES, spelled
+from keras_transformer.process.flag_names import FLAG_NAMES, spelled
 
 
 @pytest.fixture
