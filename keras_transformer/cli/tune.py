@@ -48,6 +48,10 @@ def run(options):
         are_right = all(0 <= value <= 5 for value in values)
         expect(are_right, flag(name), "be between 0 and 5", values)
     runs = [Run.open(path) for path in (options.run, *options.others)]
+    _, betas = tried
+    must = "be 0 with several runs, whose models look at different words"
+    is_right = len(runs) == 1 or not any(betas)
+    expect(is_right, "--coverage-penalties", must, betas)
     first = runs[0]
     model = model_of(runs)
     # What one run held out, another may have learnt.

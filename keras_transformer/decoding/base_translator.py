@@ -70,9 +70,9 @@ class BaseTranslator:
     def stream(self, lines, prefixes=None, token_scores=False, alignments=False):
         """The hypotheses of each line, best first, in constant memory.
 
-        A list is sorted by length as a whole. Of another iterable, chunks of one batch
-        are, then of two, four and so on up to `CHUNK`: the first translations come
-        soon, and a long stream is sorted in large pieces.
+        A list is sorted by length as a whole. Any other iterable is sorted in chunks:
+        one batch, then two, four and so on, up to `CHUNK`. So the first translations
+        come soon, and a long stream is sorted in large pieces.
 
         Args:
             lines: an iterable of sentences. One of more than `max_source_length` tokens
@@ -94,32 +94,41 @@ class BaseTranslator:
         if alignments:
             self._check_alignments()
         sentences = checked_texts(lines, "lines")
-        pairs = zip(sentences, itertools.repeat(""))
+        pairs = zip(sentences, itertools.repeat(None))
         if prefixes is not None:
             pairs = paired(sentences, checked_texts(prefixes, "prefixes"))
-        chunks = in_chunks(pairs, self.config.batch_size)
         if isinstance(lines, list):
             chunks = [list(pairs)]
+        else:
+            chunks = in_chunks(pairs, self.config.batch_size)
         for chunk in chunks:
-            results = [[Hypothesis("", 0.0, ())] for _ in chunk]
-            texts, marks = self._protected([text for text, _ in chunk])
-            filled = self._with_tokens(texts)
-            texts = [texts[n] for n in filled]
-            wanted = None
-            if prefixes is not None:
-                wanted = [self._symbols_in(chunk[n][1], marks[n]) for n in filled]
-            searched = self._search(texts, wanted) if filled else []
-            if self.config.mbr:
-                most = self.config.n_best
-                searched = [by_agreement(samples)[:most] for samples in searched]
-            advance(len(chunk) - len(filled), kind="without text")
-            if token_scores:
-                searched = self._with_token_scores(texts, searched)
-            if alignments:
-                searched = self._with_alignments(texts, searched)
-            for n, text, found in zip(filled, texts, searched, strict=True):
-                results[n] = [self._restored(one, text, marks[n]) for one in found]
-            yield from results
+            texts = [text for text, _ in chunk]
+            wishes = [wish for _, wish in chunk]
+            if prefixes is None:
+                wishes = None
+            yield from self._of_chunk(texts, wishes, token_scores, alignments)
+
+    def _of_chunk(self, texts, prefixes, token_scores, alignments):
+        """The hypotheses of each text; `prefixes` may be None."""
+        protected, marks = self._protected(texts)
+        filled = self._with_tokens(protected)
+        sources = [protected[n] for n in filled]
+        wanted = None
+        if prefixes is not None:
+            wanted = [self._symbols_in(prefixes[n], marks[n]) for n in filled]
+        searched = self._search(sources, wanted) if filled else []
+        if self.config.mbr:
+            most = self.config.n_best
+            searched = [by_agreement(samples)[:most] for samples in searched]
+        advance(len(texts) - len(filled), kind="without text")
+        if token_scores:
+            searched = self._with_token_scores(sources, searched)
+        if alignments:
+            searched = self._with_alignments(sources, searched)
+        results = [[Hypothesis("", 0.0, ())] for _ in texts]
+        for n, source, found in zip(filled, sources, searched, strict=True):
+            results[n] = [self._restored(one, source, marks[n]) for one in found]
+        return results
 
     def hypotheses(self, texts, prefixes=None, token_scores=False):
         """The `n_best` translations of each sentence, best first.
@@ -214,9 +223,9 @@ class BaseTranslator:
         """A `Hypothesis` whose text has the marks of its source again."""
         if self.markup is None:
             return hypothesis
-        others = self.markup.marks_in(source)
-        known = (marks, counts_of(source), others)
-        text, lost = self.markup.restore(hypothesis.text, *known)
+        text, lost = self.markup.restore(
+            hypothesis.text, marks, counts_of(source), self.markup.marks_in(source)
+        )
         return dataclasses.replace(hypothesis, text=text, lost=lost)
 
     def _with_token_scores(self, texts, results):

@@ -96,9 +96,14 @@ class BeamSearch(search.Search):
             cache = caches.reorder(cache, caches.rows(state.parents, beam))
         last_R1 = ops.reshape(state.last, (-1, 1))
         logits, cache = self.step(last_R1, cache, state.index, *request.memory)
-        own = (state.live_tokens, state.index, self.most_of_row(request))
-        found = self.next_tokens(request, logits, *own)
-        return self.extend(request, state, cache, *found)
+        log_probs_RK, ids_RK = self.next_tokens(
+            request,
+            logits,
+            state.live_tokens,
+            state.index,
+            self.most_of_row(request),
+        )
+        return self.extend(request, state, cache, log_probs_RK, ids_RK)
 
     def most_of_row(self, request):
         """How many extensions a row supplies: some that live on, and those that end."""
@@ -114,8 +119,7 @@ class BeamSearch(search.Search):
         # Of each hypothesis as many may end as there are stops.
         count = beam * (1 + len(self.stops))
         ids_BN = ops.reshape(ids_RK, (-1, beam * k))
-        own = (totals_BN, ids_BN, count)
-        log_probs_BC, choices_BC = self.choose(request, *own)
+        log_probs_BC, choices_BC = self.choose(request, totals_BN, ids_BN, count)
         choices_BC = ops.cast(choices_BC, "int32")
         ids_BC = search.pick(ids_BN, choices_BC)
         parents_BC = choices_BC // k
@@ -128,15 +132,11 @@ class BeamSearch(search.Search):
 
         # What a hypothesis that ends now is charged for its length.
         written_B1 = ops.maximum(index - given_B1, 1)
-        penalty = (self.length_penalty, self.penalty)
-        charge_B1 = search.length_penalty(written_B1, *penalty)
+        charge_B1 = search.length_penalty(written_B1, self.length_penalty, self.penalty)
         scores_BC = ops.where(ends_BC, log_probs_BC / charge_B1, search.IMPOSSIBLE)
-        scores = [state.finished_scores, scores_BC[:, :beam]]
-        scores_BN = ops.concatenate(scores, axis=1)
-        finished_scores, kept_BW = ops.top_k(scores_BN, state.finished_scores.shape[1])
-        tokens = [state.finished_tokens, tokens_BCL[:, :beam]]
-        tokens_BNL = ops.concatenate(tokens, axis=1)
-        finished_tokens = search.pick(tokens_BNL, kept_BW)
+        finished_tokens, finished_scores = self.finish(
+            state, tokens_BCL[:, :beam], scores_BC[:, :beam]
+        )
 
         live_BC = ops.where(ends_BC, search.IMPOSSIBLE, log_probs_BC)
         live_log_probs, kept_BW = self.keep(live_BC)
@@ -151,6 +151,17 @@ class BeamSearch(search.Search):
             parents=search.pick(parents_BC, kept_BW),
             cache=cache,
         )
+
+    def finish(self, state, tokens_BWL, scores_BW):
+        """The tokens and scores of the best finished hypotheses, old and new.
+
+        A new one that has not ended has a score of -inf.
+        """
+        count = state.finished_scores.shape[1]
+        scores_BN = ops.concatenate([state.finished_scores, scores_BW], axis=1)
+        tokens_BNL = ops.concatenate([state.finished_tokens, tokens_BWL], axis=1)
+        finished_scores, kept_BW = ops.top_k(scores_BN, count)
+        return search.pick(tokens_BNL, kept_BW), finished_scores
 
     def choose(self, request, totals_BN, ids_BN, count):
         """The log-probabilities and the places of the best extensions, best first."""

@@ -68,10 +68,8 @@ class Sampling(search.Search):
         # All of the vocabulary when there is no top_k: `candidates` stops at its size.
         k = self.top_k or 1 << 30
         last_R1 = ops.reshape(state.last, (-1, 1))
-        read = (last_R1, state.cache, state.index)
-        logits, cache = self.step(*read, *request.memory)
-        own = (state.tokens, state.index, k)
-        log_probs, ids = self.next_tokens(request, logits, *own)
+        logits, cache = self.step(last_R1, state.cache, state.index, *request.memory)
+        log_probs, ids = self.next_tokens(request, logits, state.tokens, state.index, k)
         probs = restricted(log_probs, self.temperature, self.top_k, self.top_p)
         seeds_R = ops.reshape(request.seeds, (-1,))
         column = draw(probs, uniform(seeds_R, state.index))

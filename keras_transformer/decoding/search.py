@@ -35,6 +35,8 @@ class Request(NamedTuple):
     copied: Any = None
     # (B, G, A, P) int32, terms that it must hold, see `TermSearch`
     terms: Any = None
+    # during a step: what the hypotheses have of the terms, a `Standing`
+    standing: Any = None
     # (B, W) int32, what is drawn by
     seeds: Any = None
     # (B,) int32, the token that is read first; BEGIN when absent
@@ -120,15 +122,23 @@ class Search:
         if request.prefix is not None:
             forced_B = forced_at(index, request.prefix, self.special.pad)
             forced_R = caches.repeat(forced_B, self.width)
-        masks = self.masks(request, tokens_BWL, index, logits_RV.shape[1])
-        is_free = index < self.free_prefix
-        limits = (self.special, forced_R, is_free, self.stops, *masks)
-        return candidates(logits_RV, k, *limits)
+        vocabulary = logits_RV.shape[1]
+        closed_RV, wanted_RV = self.masks(request, tokens_BWL, index, vocabulary)
+        return candidates(
+            logits_RV,
+            k,
+            self.special,
+            forced_R,
+            is_free=index < self.free_prefix,
+            stops=self.stops,
+            closed_RV=closed_RV,
+            wanted_RV=wanted_RV,
+        )
 
     def masks(self, request, tokens_BWL, index, vocabulary):
         """Which tokens may not come next, and which are candidates in any case.
 
-        Each is `(R, V)`, or None for no tokens.
+        Each is `(R, V)`, or None for no tokens; only a `TermSearch` gives the second.
         """
         tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
         if self.no_repeat_ngram:
@@ -142,8 +152,11 @@ class Search:
             return None, None
         room_R = caches.repeat(request.max_lengths - index, self.width)
         copied_RP = caches.repeat(request.copied, self.width)
-        span = (self.first_copied, self.special.end, vocabulary)
-        return closed_by(copied_RP, tokens_RL, room_R, *span), None
+        end = self.special.end
+        closed_RV = closed_by(
+            copied_RP, tokens_RL, room_R, self.first_copied, end, vocabulary
+        )
+        return closed_RV, None
 
 
 def is_one_of(ids, numbers):
@@ -164,7 +177,9 @@ def length_penalty(lengths, alpha, kind="gnmt"):
     """
     lengths = ops.cast(lengths, "float32")
     expect(kind in ("gnmt", "power"), "penalty", "be 'gnmt' or 'power'", kind)
-    return ((5.0 + lengths) / 6.0 if kind == "gnmt" else lengths) ** alpha
+    if kind == "gnmt":
+        lengths = (5.0 + lengths) / 6.0
+    return lengths**alpha
 
 
 def pick(x_BC, choices_BW):
@@ -216,10 +231,10 @@ def closed_by(copied_RP, tokens_RL, room_R, first, end, vocabulary):
     is_copy_RLP = ops.expand_dims(tokens_RL, 2) == copied_P
     left_RP = copied_RP - ops.sum(ops.cast(is_copy_RLP, "int32"), axis=1)
     missing_R1 = ops.sum(left_RP, axis=1, keepdims=True)
-    room_RV = ops.pad(left_RP, [[0, 0], [first, vocabulary - first - number]])
+    left_RV = ops.pad(left_RP, [[0, 0], [first, vocabulary - first - number]])
     ids_V = ops.arange(vocabulary, dtype="int32")
     is_copy_V = (ids_V >= first) & (ids_V < first + number)
-    is_spent_RV = is_copy_V & (room_RV <= 0)
+    is_spent_RV = is_copy_V & (left_RV <= 0)
     is_early_RV = (ids_V == end) & (missing_R1 > 0)
     is_late_R1 = (missing_R1 > 0) & (missing_R1 >= ops.expand_dims(room_R, 1))
     return is_spent_RV | is_early_RV | (is_late_R1 & ~is_copy_V)

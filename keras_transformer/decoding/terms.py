@@ -71,17 +71,18 @@ class TermSearch(BeamSearch):
 
     def advance(self, request, state):
         """The next `BeamState`."""
-        given = (state.live_tokens, state.index, self.is_inner)
-        standing = standing_of(request.terms, *given)
-        return super().advance(request._replace(terms=standing), state)
+        standing = standing_of(
+            request.terms, state.live_tokens, state.index, self.is_inner
+        )
+        return super().advance(request._replace(standing=standing), state)
 
     def most_of_row(self, request):
         """As in `BeamSearch`, beside all tokens with which terms go on."""
-        return super().most_of_row(request) + request.terms.next.shape[1]
+        return super().most_of_row(request) + request.standing.next.shape[1]
 
     def masks(self, request, tokens_BWL, index, vocabulary):
         """As in `Search`; the tokens of terms are candidates in any case."""
-        standing = request.terms
+        standing = request.standing
         ids_1V = ops.expand_dims(ops.arange(vocabulary, dtype="int32"), 0)
         room_B1 = ops.expand_dims(request.max_lengths - index, 1)
         if request.copied is not None:
@@ -103,7 +104,7 @@ class TermSearch(BeamSearch):
 
     def choose(self, request, totals_BN, ids_BN, count):
         """As in `BeamSearch`: the best of each bank, then the second of each, ..."""
-        standing = request.terms
+        standing = request.standing
         number = ids_BN.shape[1]
         ids_RK = ops.reshape(ids_BN, (-1, number // self.width))
         grown_RK = ops.zeros_like(ids_RK)
@@ -145,8 +146,9 @@ def standing_of(terms_BGAP, tokens_BWL, index, is_inner_V):
     terms_RGAP = caches.repeat(terms_BGAP, tokens_BWL.shape[1])
     tokens_RL = ops.reshape(tokens_BWL, (-1, tokens_BWL.shape[2]))
     lengths_RGA = ops.sum(ops.cast(terms_RGAP != NO_TOKEN, "int32"), axis=3)
-    given = (lengths_RGA, tokens_RL, index, is_inner_V)
-    is_past_RGA, begun_RGA = found_in(terms_RGAP, *given)
+    is_past_RGA, begun_RGA = found_in(
+        terms_RGAP, lengths_RGA, tokens_RL, index, is_inner_V
+    )
     is_way_RGA = lengths_RGA > 0
     longest_RG1 = ops.max(lengths_RGA, axis=2, keepdims=True)
     shorter_RGA = ops.where(is_way_RGA, lengths_RGA, longest_RG1)

@@ -14,7 +14,7 @@ from .base_translator import BaseTranslator, as_texts, check_pairs
 from .batching import pad, padded_width
 from .compiled import COMPUTING
 from .coverage import ranked
-from .ensemble import check_is_one, model_of
+from .ensemble import Ensemble, check_is_one, model_of
 from .log_probs import best_of, seeds_of
 from .pair_reader import PairReader
 from .parts import check_parts, check_special_ids, check_tokenizer
@@ -72,6 +72,10 @@ class Translator(BaseTranslator):
         config = config or DecodingConfig()
         must = "be a Transformer or an Ensemble of some"
         check_parts(model, TransformerConfig, must, config)
+        beta = config.coverage_penalty
+        must = "be 0 with an ensemble, whose models look at different words"
+        is_right = not beta or not isinstance(model, Ensemble)
+        expect(is_right, "coverage_penalty", must, beta)
         sizes = model.config
         check_tokenizer("source_tokenizer", source_tokenizer, sizes.source_vocab_size)
         check_tokenizer("target_tokenizer", target_tokenizer, sizes.target_vocab_size)
@@ -94,10 +98,9 @@ class Translator(BaseTranslator):
             return Searcher(task, model, self._batch_size(places))
 
         self._searcher = functools.cache(searcher)
-        limits = (config.batch_size, self._longest)
-        self._reader = PairReader(model, self.sentence_format, *limits)
-        if config.coverage_penalty:
-            check_is_one(model)
+        self._reader = PairReader(
+            model, self.sentence_format, config.batch_size, self._longest
+        )
 
     @classmethod
     def load(cls, run, config=None, glossary=None):

@@ -22,6 +22,17 @@ def test_a_table_and_what_to_pass(main, run, files):
     assert lines[5] == said
 
 
+def test_coverage_of_several_runs(run, files, capsys):
+    several = ["tune", str(run), str(run), *files, "--coverage-penalties", "0", "0.2"]
+    assert cli.main(several) == 2
+    said = capsys.readouterr()
+    assert "--coverage-penalties must be 0 with several runs" in said.err
+    assert not said.out
+    command = ["evaluate", str(run), str(run), *files, "--coverage-penalty", "0.2"]
+    assert cli.main(command) == 2
+    assert "--coverage-penalty must be 0 with an ensemble" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "wrong, message",
     [

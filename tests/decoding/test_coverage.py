@@ -78,7 +78,7 @@ def covered(translator, text, hypothesis):
 
 def test_where_there_is_none(model, tokenizer):
     own = dataclasses.replace(CONFIG, coverage_penalty=1.0)
-    with pytest.raises(ValueError, match="one"):
+    with pytest.raises(ValueError, match="coverage_penalty must be 0 with an ensemble"):
         Translator(Ensemble([model, model]), tokenizer, config=own)
     with pytest.raises(ValueError, match="coverage_penalty must be"):
         dataclasses.replace(own, search="greedy")
