@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..config import (
     DISTRIBUTIONS,
@@ -86,48 +87,29 @@ ONLY_WITH_TEXT = {
 }
 
 
+class Chosen(NamedTuple):
+    """What is to be trained; a run that goes on has its corpora already."""
+
+    is_text: bool
+    configs: dict
+    corpus: Any = None
+    valid: Any = None
+    fitted: Any = None
+
+
 def run(options):
     if options.resume:
         replaces = options.overwrite
         expect(not replaces, "--overwrite", "be absent with --resume", replaces)
     settings = read_settings(options)
     chosen = {**settings, **vars(options)}
-    is_text = "text" in chosen
-    if is_text:
+    if "text" in chosen:
         of_pairs = (*TRAIN_FILES, *SIDES, *MIXING)
         given = [name for name in of_pairs if name in chosen]
         expect(not given, "--text", "stand without files of pairs", given)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
-    if not goes_on:
-        only = ONLY_WITH_TEXT if is_text else ONLY_WITH_FILES
-        check_used(argparse.Namespace(**chosen), only)
-    earlier = options.run if goes_on else options.init_from
-    corpus = None
-    valid = None
-    if not goes_on:
-        corpus, valid = files_chosen(chosen, is_text)
-    own = None
-    if earlier is not None:
-        from ..runs.run import Run
-
-        own = Run.open(earlier).config
-    if goes_on:
-        is_text = own.is_language_model
-    groups = TRAIN_GROUPS | {"model": CausalLMConfig if is_text else TransformerConfig}
-    given = {
-        name: settings.get(name, {}) | chosen_fields(options, config)
-        for name, config in groups.items()
-    }
-    check_kind(groups["model"], {**vars(options), **settings.get("model", {})})
-    fitted = None
-    if goes_on:
-        configs = kept_configs(own, given, chosen.get("preset"))
-    else:
-        material = (corpus, valid, is_text)
-        corpus, fitted = fitted_configs(own, given, chosen, *material)
-        configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
-    for name, config in configs.items():
-        check_only(config, given[name])
+    choose = chosen_to_go_on if goes_on else chosen_anew
+    is_text, configs, corpus, valid, fitted = choose(options, settings, chosen)
 
     from ..distribution.distribute import distribute
     from ..training.train import train
@@ -135,13 +117,69 @@ def run(options):
     distribution = distribute(options.distribute, options.model_devices)
     if fitted and distribution.process == 0:
         print(fitted, flush=True)
-    how = {name: chosen.get(name) for name in ("overwrite", "resume", "init_from")}
-    names = ("text", "valid_text") if is_text else ("pairs", "valid_pairs")
-    how |= dict(zip(names, (corpus, valid)))
+    corpora = dict(pairs=corpus, valid_pairs=valid)
+    if is_text:
+        corpora = dict(text=corpus, valid_text=valid)
     with beside_tensorflow(is_used=configs["training"].tensorboard):
-        train(options.run, **how, **configs, distribution=distribution)
+        train(
+            options.run,
+            **corpora,
+            **configs,
+            overwrite=options.overwrite,
+            resume=options.resume,
+            init_from=options.init_from,
+            distribution=distribution,
+        )
     if distribution.process == 0:
         say_where(options.run, is_text)
+
+
+def chosen_to_go_on(options, settings, chosen):
+    """A run's own configs, but for what is given."""
+    own = config_of_run(options.run)
+    given = fields_given(options, settings, own.is_language_model)
+    configs = kept_configs(own, given, chosen.get("preset"))
+    check_fields_count(configs, given)
+    return Chosen(own.is_language_model, configs)
+
+
+def chosen_anew(options, settings, chosen):
+    """The corpora, and configs that are fitted to them but for what is given."""
+    is_text = "text" in chosen
+    only = ONLY_WITH_TEXT if is_text else ONLY_WITH_FILES
+    check_used(argparse.Namespace(**chosen), only)
+    corpus, valid = files_chosen(chosen, is_text)
+    own = None
+    if options.init_from is not None:
+        own = config_of_run(options.init_from)
+    given = fields_given(options, settings, is_text)
+    corpus, fitted = fitted_configs(own, given, chosen, corpus, valid, is_text)
+    configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
+    check_fields_count(configs, given)
+    return Chosen(is_text, configs, corpus, valid, fitted)
+
+
+def config_of_run(path):
+    from ..runs.run import Run
+
+    return Run.open(path).config
+
+
+def fields_given(options, settings, is_text):
+    """The fields of each config that flags or the settings file give."""
+    model = CausalLMConfig if is_text else TransformerConfig
+    check_kind(model, {**vars(options), **settings.get("model", {})})
+    groups = TRAIN_GROUPS | {"model": model}
+    return {
+        name: settings.get(name, {}) | chosen_fields(options, config)
+        for name, config in groups.items()
+    }
+
+
+def check_fields_count(configs, given):
+    """Raise a `ValueError` if a field that is given would be ignored."""
+    for name, config in configs.items():
+        check_only(config, given[name])
 
 
 def read_settings(options):
@@ -197,8 +235,10 @@ def fitted_configs(own, given, chosen, corpus, valid, is_text):
     if "preset" in chosen:
         fields["preset"] = chosen["preset"]
     if is_text:
-        how = dict(begun=own, validated=valid is not None, **fields)
-        return corpus, fitted_settings(text=corpus, **how)
+        fitted = fitted_settings(
+            text=corpus, begun=own, validated=valid is not None, **fields
+        )
+        return corpus, fitted
     size = fields.get("valid_size")
     both = valid is not None and size
     expect(not both, "valid_size", "be absent with validation files", size)

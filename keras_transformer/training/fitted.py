@@ -70,7 +70,8 @@ class CorpusSize:
         for number, pair in enumerate(corpus):
             lines = [compose(line) for line in pair]
             characters.update(*lines)
-            pairs += all(map(has_text, lines))
+            if all(map(has_text, lines)):
+                pairs += 1
             if number % stride == 0:
                 found = WORD.findall("\n".join(lines))
                 words += stride * len(found)
@@ -82,8 +83,14 @@ class CorpusSize:
         # Tokens hold one digit or none; single letters are characters already.
         words_seen = [word for word in seen if len(word) > 1 and word.isalpha()]
         repeated = [word for word in words_seen if seen[word] > 1]
-        counts = (words // sides, len(characters), len(repeated))
-        return cls(pairs, *counts, sides)
+        return cls(pairs, words // sides, len(characters), len(repeated), sides)
+
+    @property
+    def described(self):
+        """What was counted, in words."""
+        if self.sides == 1:
+            return f"{self.pairs:,} documents, {self.words:,} words"
+        return f"{self.pairs:,} pairs, {self.words:,} words a side"
 
     def vocabulary(self, wanted, data):
         """How many tokens of those wanted the text supports, by a `DataConfig`.
@@ -175,31 +182,16 @@ def data_given(begun=None, validated=True, sides=2, **given):
 
 def settings_for(size, begun=None, validated=True, **given):
     """The `FittedSettings` of a `CorpusSize`; the rest as in `fitted_settings`."""
-    rule = rule_for(size, begun)
-    is_text = size.sides == 1
-    if is_text and begun is None:
-        rule["max_length"] = TEXT_LENGTH
-    if not validated:
-        rule["epochs"] //= 4
-        rule.pop("patience", None)
-    if "preset" in given:  # it keeps its sizes
-        rule = {name: rule[name] for name in rule if name not in SIZES[:-1]}
+    rule = rule_for(size, begun, validated, given)
     why = rule.pop("why")
-    if given.get("dtype") == "mixed_float16":  # nothing accumulates in it
-        rule.pop("gradient_accumulation", None)
     fields = rule | given
     size_name = fields.get("preset")
-    kind = CausalLMConfig if is_text else TransformerConfig
-    model = begun.model if begun else preset(size_name, kind)
-    if begun and size_name:
-        model = resized(model, size_name)
-    data = begun.data if begun else DataConfig()
-    plain = (model, data, TrainingConfig())
+    plain = plain_configs(size, begun, size_name)
     known = {"preset"}.union(*map(flag_fields, plain))
     unknown = sorted(given.keys() - known)
     expect(not unknown, "given", "be names of settings", unknown)
     model, data, training = [replaced(config, fields) for config in plain]
-    if "vocab_size" in rule.keys() - given.keys():
+    if "vocab_size" in rule and "vocab_size" not in given:
         found = size.vocabulary(rule["vocab_size"], data)
         data = dataclasses.replace(data, vocab_size=found)
     if "warmup_updates" not in given:
@@ -207,28 +199,49 @@ def settings_for(size, begun=None, validated=True, **given):
         warmup = min(most, rule["warmup_updates"])
         training = dataclasses.replace(training, warmup_updates=warmup)
     if "learning_rate_scale" not in given:
-        # The peak stays where it is, however long the warm-up.
-        ratio = training.warmup_updates / rule["warmup_updates"]
-        scale = rescaled(rule["learning_rate_scale"], ratio)
-        if rule.get("norm_first") and not model.norm_first:
-            scale /= 2  # the paper's layer norm bears less
+        scale = scale_for(training.warmup_updates, rule, model)
         training = dataclasses.replace(training, learning_rate_scale=scale)
     configs = (model, data, training)
     flags = flags_of(zip(configs, plain), rule)
     if size_name:
         flags.insert(0, f"--preset {size_name}")
-    counted = f"{size.pairs:,} pairs, {size.words:,} words a side"
-    if is_text:
-        counted = f"{size.pairs:,} documents, {size.words:,} words"
-    return FittedSettings(*configs, f"{counted}: {why}.", " ".join(flags))
+    return FittedSettings(*configs, f"{size.described}: {why}.", " ".join(flags))
 
 
-def rule_for(size, begun):
-    """The fields that suit a `CorpusSize`, and `why`."""
-    if begun is not None:
-        return dict(FINE_TUNING)
+def rule_for(size, begun, validated, given):
+    """The fields that suit a `CorpusSize` and what is given, and `why`."""
     fitting = [rule for least, rule in RULES.items() if size.words >= least]
-    return dict(fitting[-1])
+    rule = dict(fitting[-1] if begun is None else FINE_TUNING)
+    if size.sides == 1 and begun is None:
+        rule["max_length"] = TEXT_LENGTH
+    if not validated:
+        rule["epochs"] //= 4
+        rule.pop("patience", None)
+    if "preset" in given:  # it keeps its sizes
+        rule = {name: rule[name] for name in rule if name not in SIZES[:-1]}
+    if given.get("dtype") == "mixed_float16":  # nothing accumulates in it
+        rule.pop("gradient_accumulation", None)
+    return rule
+
+
+def plain_configs(size, begun, size_name):
+    """The three configs before a rule: those of `begun`, or else of a preset."""
+    if begun is None:
+        kind = CausalLMConfig if size.sides == 1 else TransformerConfig
+        return preset(size_name, kind), DataConfig(), TrainingConfig()
+    model = begun.model
+    if size_name:
+        model = resized(model, size_name)
+    return model, begun.data, TrainingConfig()
+
+
+def scale_for(warmup_updates, rule, model):
+    """The scale with which the learning rate has a rule's peak after that warm-up."""
+    ratio = warmup_updates / rule["warmup_updates"]
+    scale = rescaled(rule["learning_rate_scale"], ratio)
+    if rule.get("norm_first") and not model.norm_first:
+        scale /= 2  # the paper's layer norm bears less
+    return scale
 
 
 def replaced(config, fields):

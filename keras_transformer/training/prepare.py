@@ -90,19 +90,15 @@ def begin(
     filters = data or DataConfig()
     is_validated = valid is not None
     if not is_text:
-        check_tags(corpus, filters)
-        corpus = clean_pairs(corpus, config=filters)
-        if valid is not None:
-            check_sides(corpus, valid)
-        is_drawn = valid is None and filters.valid_size != 0
-        what = "be given with weights or tags: a mixture holds none out"
-        expect(not (is_drawn and corpus.is_mixture), "valid_pairs", what, valid)
-        is_validated = is_validated or is_drawn
+        is_validated = is_validated or filters.valid_size != 0
+        corpus = cleaned(corpus, valid, filters)
     if None in (model, data, training):
-        material = dict(text=corpus) if is_text else dict(source=corpus)
-        how = dict(begun=begun and begun.config, validated=is_validated)
-        given = chosen_by(model, data, training)
-        settings = fitted_settings(**material, **how, **given)
+        settings = fitted_settings(
+            **{"text" if is_text else "source": corpus},
+            begun=begun and begun.config,
+            validated=is_validated,
+            **chosen_by(model, data, training),
+        )
         print(settings, flush=True)
         model = model or settings.model
         data = data or settings.data
@@ -119,6 +115,19 @@ def begin(
         run = prepare(aside, corpus, valid, config, begun)
         warn_of_plan(run, begun)
         held.enter_context(locked(aside))  # under its new name, too
+
+
+def cleaned(corpus, valid, filters):
+    """The pairs that the filters keep, if they can be trained on as they are given."""
+    check_tags(corpus, filters)
+    corpus = clean_pairs(corpus, config=filters)
+    if valid is not None:
+        check_sides(corpus, valid)
+        return corpus
+    is_right = filters.valid_size == 0 or not corpus.is_mixture
+    what = "be given with weights or tags: a mixture holds none out"
+    expect(is_right, "valid_pairs", what, valid)
+    return corpus
 
 
 def check_tags(corpus, filters):

@@ -94,9 +94,9 @@ def train(
         pairs, valid_pairs: instead of source and target, what holds both sides: all
             that `read_pairs` takes, or what it or `clean_pairs` gave. The filters of
             `data` drop what is clearly wrong, and print what that was.
-        text: text of a language model, plain or `.gz`: a path, or a list of paths. Each
-            line is a document; of a longer one than `data.max_length` tokens the model
-            sees that many at once.
+        text: text of a language model, plain or packed: a path, or a list of paths.
+            Each line is a document; of a longer one than `data.max_length` tokens the
+            model sees that many at once.
         valid_text: held-out text, likewise.
 
     Returns:
@@ -128,8 +128,17 @@ def train(
                     held.enter_context(locked(path))
                     manifest.verify("data")
                 else:
-                    how = (overwrite, init_from, distribution, held)
-                    begin(path, kind, corpus, valid, *settings, *how)
+                    begin(
+                        path,
+                        kind,
+                        corpus,
+                        valid,
+                        *settings,
+                        overwrite=overwrite,
+                        init_from=init_from,
+                        distribution=distribution,
+                        held=held,
+                    )
         opened = Run.open(path)
         training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
@@ -162,8 +171,13 @@ def fit(run, training, distribution):
         if training.monitor == "bleu":
             pairs = json.loads((run.path / TRANSLATED).read_text("utf-8"))
             texts = zip(*pairs)
-            how = dict(distribution=distribution, bleu_tokenize=training.bleu_tokenize)
-            bleu = BleuCallback(*texts, *run.tokenizers, run.search(), **how)
+            bleu = BleuCallback(
+                *texts,
+                *run.tokenizers,
+                run.search(),
+                distribution=distribution,
+                bleu_tokenize=training.bleu_tokenize,
+            )
         callbacks = callbacks_of(session, bleu)
         checkpoints = callbacks[-1]
         with signals_noted(session.received):
