@@ -22,7 +22,7 @@ MOST = 1000  # that are held out
 
 
 class CleanPairs(Pairs):
-    """The pairs of `clean_pairs`, which lie in a file that goes with this object.
+    """The pairs of `clean_pairs`, in a temporary file that goes with this object.
 
     Attributes:
         report: the `CleaningReport`.
@@ -103,8 +103,8 @@ def clean_pairs(source, target=None, config=None, **how):
     return CleanPairs(pairs, config or CleaningConfig())
 
 
-class Part:
-    """The pairs of which the source is held out, or of which it is not."""
+class Share:
+    """The pairs whose source is held out, or those whose source is not."""
 
     def __init__(self, pairs, key, limit, is_held_out):
         self.pairs = pairs
@@ -160,7 +160,7 @@ def held_out(pairs, size, seed):
     if most < 1:
         return pairs, None
     limit = int(lowest[min(wanted, most) - 1])
-    return [Part(pairs, key, limit, is_held_out) for is_held_out in (False, True)]
+    return [Share(pairs, key, limit, is_held_out) for is_held_out in (False, True)]
 
 
 def lowest_of(lowest, marks, wanted):

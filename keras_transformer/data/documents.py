@@ -15,7 +15,7 @@ CHUNK = 1000  # texts tokenised at a time
 
 
 def read_documents(paths):
-    """The lines of text files, plain or `.gz`, each of them a document."""
+    """The lines of text files, plain or packed, each of them a document."""
     for path in paths:
         yield from read_lines(path)
 

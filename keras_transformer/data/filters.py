@@ -63,9 +63,7 @@ def repair_entities(source, target):
 
 def is_lost(source, target):
     """Whether something could not be decoded; a sign that is quoted is meant."""
-    return any(
-        LOST in text and LOST in QUOTED.sub("", text) for text in (source, target)
-    )
+    return any(LOST in QUOTED.sub("", text) for text in (source, target))
 
 
 def is_empty(source, target):
@@ -205,11 +203,10 @@ def cleaned(pairs, config, report):
     languages = getattr(pairs, "languages", None)
     filters = dict(filters_of(config, head, languages))
     stream = judged(itertools.chain(head, stream), repairs, filters, report)
-    for name, key in dict(
-        drop_duplicates=exactly, drop_near_duplicates=roughly
-    ).items():
-        if getattr(config, name):
-            stream = first_ones(stream, key, report, name)
+    if config.drop_duplicates:
+        stream = first_ones(stream, exactly, report, "drop_duplicates")
+    if config.drop_near_duplicates:
+        stream = first_ones(stream, roughly, report, "drop_near_duplicates")
     return stream
 
 

@@ -119,10 +119,12 @@ def read_pairs(
         [('un perro', 'a dog')]
     """
     if isinstance(source, Pairs):
-        is_alone = target is columns is source_language is target_language is None
+        others = (target, columns, source_language, target_language)
+        is_alone = all(other is None for other in others)
         expect(is_alone, "source", "be given alone where it is read already", target)
         return source
-    sources, targets = files = [listed(one) for one in (source, target)]
+    sources = listed(source)
+    targets = listed(target)
     expect(sources, name, "be paths of files, or rows", source)
     if target is not None:
         for path in sources + targets:
@@ -147,7 +149,7 @@ def read_pairs(
     languages = (source_language, target_language)
     are_two = None in languages or not speaks(*languages)
     expect(are_two, LANGUAGES, "be two languages", languages)
-    return Pairs(files, languages, columns)
+    return Pairs([sources, targets], languages, columns)
 
 
 def check_source(source, others, name, languages):
@@ -160,8 +162,8 @@ def check_source(source, others, name, languages):
     path = Path(source)
     expect(path.exists(), name, "be a file or a folder that exists", str(path))
     is_known = path.is_dir() or is_archive(path) or reader_of(path)
-    ending = language_in(without_packing(path), languages)
-    is_known = is_known or len(others) > 1 and ending
+    if len(others) > 1:  # one of them may be the other side's
+        is_known = is_known or language_in(without_packing(path), languages)
     known = f"a .tsv file or another that holds both sides, {', '.join(READERS)} ..."
     if name.endswith("source"):
         target = name.replace("source", "target")

@@ -67,7 +67,7 @@ class SampledBatches(TokenBatches):
 def cut_anew(batches, seed):
     """The `TokenStore` of the pairs of `SampledBatches`, cut anew, in constant memory.
 
-    Its files have no names, and go with it.
+    Its files are temporary, and are deleted with it.
     """
     store = batches.usual
     layout = batches.sentence_format

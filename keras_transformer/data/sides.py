@@ -56,14 +56,8 @@ def swapped(known, pairs):
 
 def are_equal(one, other):
     """Whether two paths are of one file, or of two with the same content."""
-    if not (is_file(one) and is_file(other)):
-        return False
-    return filecmp.cmp(one, other, shallow=False)
-
-
-def is_file(source):
-    """Whether a source of pairs is a path of a file."""
-    return is_path(source) and os.path.isfile(source)
+    are_files = all(is_path(path) and os.path.isfile(path) for path in (one, other))
+    return are_files and filecmp.cmp(one, other, shallow=False)
 
 
 def words_of(pairs):

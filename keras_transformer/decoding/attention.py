@@ -72,9 +72,9 @@ def aligning(model, source_ids, target_ids):
 def words_of(tokenizer, ids, text):
     """The number of the word of `text` that each id belongs to.
 
-    Words are what whitespace separates. It is None for punctuation in a word that is
-    more than that: much attention rests on punctuation, whatever is being written, and
-    would be the word's.
+    Words are what whitespace separates. Punctuation in a word that has letters gets
+    None: attention rests on punctuation whatever is being written, and the word would
+    get it.
     """
     words = text.split()
     if not words:
@@ -88,12 +88,15 @@ def words_of(tokenizer, ids, text):
         numbers = [max(0, min(len(part.split()), len(words)) - 1) for part in seen]
     numbers = numbers[: len(ids)]
     lettered = [has_letter(own) for own in tokenizer.decode([[n] for n in ids])]
-    more = {number for number, has in zip(numbers, lettered) if has}
+    pairs = list(zip(numbers, lettered))
+    words_with_letters = {number for number, is_lettered in pairs if is_lettered}
 
-    def counted(number, has):
-        return None if number in more and not has else number
+    def word_of(number, is_lettered):
+        if number in words_with_letters and not is_lettered:
+            return None
+        return number
 
-    return [counted(number, has) for number, has in zip(numbers, lettered)]
+    return [word_of(number, is_lettered) for number, is_lettered in pairs]
 
 
 def has_letter(text):

@@ -59,8 +59,8 @@ def select(nested, sentences, count):
 def stages(wanted, longest=None):
     """The lengths that a cache is to have, increasing.
 
-    They are those wanted, of which the last is the limit, and no more than the
-    positions of the model, `longest`, if there are so many.
+    They are the wanted lengths, cut to the last of them and to `longest`, the positions
+    of the model, if it has an end.
 
     Examples:
         >>> stages((10, 20, 15)), stages((10, 20, 99), longest=12)

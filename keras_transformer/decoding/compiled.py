@@ -1,6 +1,7 @@
 """Functions of tensors, compiled as the backend does it.
 
-This and `traced`, PyTorch's part, is the only code of the search that knows backends.
+Beside `search.at_ids`, this and `traced`, PyTorch's part, are the only code of the
+search that knows backends.
 """
 
 import collections
@@ -11,14 +12,15 @@ import keras
 
 from .loop import advance_until
 
-# Held by who computes: a backend gives one computation all processors, and compiles
-# each but once. On torch each thread that calls has OpenMP threads of its own; with
-# more of them than free processors translations were seen to take many times as long.
+# Whoever computes holds this lock: a backend gives all processors to one computation,
+# and two threads would compile the same one twice. On torch each thread that calls has
+# OpenMP threads of its own; with more of them than free processors translations were
+# seen to take many times as long.
 COMPUTING = threading.Lock()
 # Calls with one set of shapes before they are compiled as a whole, which takes as long
 # as some of them.
 OFTEN = 16
-# Calls that do without what JAX would have to compile first.
+# The first calls with a set of shapes, which do without what JAX would have to compile.
 WITHOUT = 4
 
 
@@ -31,9 +33,10 @@ class NoModel:
 def compiled(function, model=NoModel):
     """`function(*arrays) -> arrays`, nested ones, that reads the variables of `model`.
 
-    JAX compiles once for each set of shapes, TensorFlow and torch once a set is met
-    often; TensorFlow traces it at once, whatever the number of rows. The variables may
-    change between calls; where there are others, as with LoRA and int8, it begins anew.
+    JAX compiles each set of shapes at its first call; TensorFlow and torch do when a
+    set has come often, and until then TensorFlow runs one graph for any number of rows.
+    The variables may change between calls; when the model gets other variables, as by
+    LoRA or int8, all is compiled anew.
     """
     makers = {"jax": for_jax, "tensorflow": for_tensorflow, "torch": for_torch}
     return makers[keras.backend.backend()](function, model)
@@ -81,13 +84,13 @@ def for_tensorflow(function, model):
 
     functions = {}
     calls = collections.Counter()
-    known = Known(model)
+    watched = WatchedVariables(model)
 
     def spec_of(x):
         return tf.TensorSpec((None, *x.shape[1:]) if len(x.shape) else (), x.dtype)
 
     def call(*arrays):
-        if known.are_others():
+        if watched.have_changed():
             functions.clear()
         specs = keras.tree.map_structure(spec_of, arrays, none_is_leaf=False)
         own = tuple(keras.tree.flatten(specs))
@@ -104,15 +107,15 @@ def for_tensorflow(function, model):
     return call
 
 
-class Known:
+class WatchedVariables:
     """The variables that a model had when it was last looked at."""
 
     def __init__(self, model):
         self._model = model
         self.variables = model.variables
 
-    def are_others(self):
-        """Whether it has others now."""
+    def have_changed(self):
+        """Whether the model has others now."""
         before = self.variables
         # Kept, so that no other variable gets the `id` of one.
         self.variables = self._model.variables

@@ -36,10 +36,7 @@ class Ensemble:
         expect(models, "models", "be at least one", models)
         self.models = models
         # No position is beyond what each model has.
-        self.config = min(
-            (model.config for model in models),
-            key=lambda config: config.longest or math.inf,
-        )
+        self.config = min((model.config for model in models), key=positions_of)
         kinds = {vocabulary_of(model.config) for model in models}
         must = "have one vocabulary, with the same special ids"
         expect(len(kinds) == 1, "models", must, sorted(map(str, kinds)))
@@ -56,7 +53,7 @@ class Ensemble:
 
     @property
     def decoder(self):
-        """What has `step` and its caches: this object."""
+        """This object, which has `step` and the caches."""
         return self
 
     def encoder(self, source_ids, source_mask):
@@ -64,7 +61,7 @@ class Ensemble:
         return tuple(model.encoder(source_ids, source_mask) for model in self.models)
 
     def cross_cache(self, memories):
-        """What each decoder keeps of its memory."""
+        """The keys and values of the memory in each decoder."""
         pairs = zip(self.models, memories, strict=True)
         return tuple(model.decoder.cross_cache(memory) for model, memory in pairs)
 
@@ -87,8 +84,13 @@ class Ensemble:
         return log_of_mean([model(inputs, training=training) for model in self.models])
 
 
+def positions_of(config):
+    """The most positions that a model has."""
+    return config.longest or math.inf
+
+
 def vocabulary_of(config):
-    """What the models of an ensemble have in common."""
+    """The vocabulary sizes and special ids of a model."""
     return (config.source_vocab_size, config.target_vocab_size, config.special)
 
 

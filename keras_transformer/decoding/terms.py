@@ -29,8 +29,8 @@ class Standing(NamedTuple):
     missing: Any
     # (R, N) int32, the token with which each way goes on, `NO_TOKEN` where none may
     next: Any
-    # (R, N) int32, how many more tokens it takes to end with that way than with the
-    # shortest one, and to write again what the token takes away
+    # (R, N) int32, the tokens that this way still takes beyond those of the shortest
+    # one, and those that must be written again because its next token spoils them
     more: Any
     # (R, N) int32, what the bank grows by with the token
     worth: Any
@@ -43,8 +43,8 @@ class TermSearch(BeamSearch):
 
     Each is there at least once, in one of its ways, as whole words: no hypothesis ends
     before, and where there is room for no more than the terms nothing else comes. A
-    sentence has `beam` finished hypotheses; and so many live ones, and one for each
-    token of terms.
+    sentence has `beam` finished hypotheses, and `beam` live ones plus one for each
+    token of its terms.
 
     Args:
         step: as in `Search`.

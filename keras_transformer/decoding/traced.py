@@ -40,7 +40,7 @@ class Traced:
         self._function = function
         self._model = model
         self._shapes = collections.OrderedDict()  # the calls of each, or its graph
-        self._known = compiled.Known(model)
+        self._watched = compiled.WatchedVariables(model)
         self._lock = threading.Lock()
 
     @torch.inference_mode()
@@ -52,13 +52,13 @@ class Traced:
 
     def values(self):
         """Those of the model's variables: the first inputs of every graph."""
-        return [variable.value for variable in self._known.variables]
+        return [variable.value for variable in self._watched.variables]
 
     def graph_for(self, *arrays):
         """The `Graph` for arrays of these shapes; None while they are too rare."""
         key = key_of(arrays)
         with self._lock:
-            if self._known.are_others():
+            if self._watched.have_changed():
                 self._shapes.clear()
             found = self._shapes.pop(key, 0)
             if found == compiled.OFTEN:

@@ -109,14 +109,10 @@ class HTML(Document):
                 code = attributes.get("lang") or attributes.get("xml:lang")
                 self.language = code or self.language
             said = kept_by(attributes)
-            is_kept = opened.is_kept if said is None else said
-            if not is_kept and kind != "end":
+            if kind != "end" and not opened.keeps(said):
                 yield from self.attributes(start, end, attributes)
-            if name in OPAQUE:
-                said = True
-            counts = said is not None or name not in INLINE
-            if kind == "start" and name not in VOID and counts:
-                opened.add(name, said)
+            if kind == "start" and name not in VOID:
+                opened.begin(name, said)
         yield from self.block(block)
         check_languages(self.path, (self.language, None), self.options)
 
@@ -185,10 +181,18 @@ class OpenElements:
         """Whether nothing is translated here."""
         return bool(self.kept) and self.kept[-1]
 
-    def add(self, name, is_kept):
-        """Open an element; one that says nothing, None, is as what it is inside of."""
+    def keeps(self, said):
+        """Whether a tag's texts stay: as it says, or None, as what it is inside of."""
+        return self.is_kept if said is None else said
+
+    def begin(self, name, said):
+        """Open an element, unless it is an inline one that says nothing."""
+        if name in OPAQUE:
+            said = True
+        if said is None and name in INLINE:
+            return
         self.names.append(name)
-        self.kept.append(self.is_kept if is_kept is None else is_kept)
+        self.kept.append(self.keeps(said))
         self.counts[name] += 1
 
     def close(self, kind, name):

@@ -37,7 +37,7 @@ def perplexity(run, text):
 
     Args:
         run: the directory of a run, or a `Run`.
-        text: a path, plain or `.gz`, or a list of paths.
+        text: a path, plain or packed, or a list of paths.
 
     Returns:
         the `TextScores`.

@@ -159,8 +159,15 @@ class Decoder(Stack):
 
         def through(block, n, x):
             memory = () if cross_cache is None else cross_cache[n]
-            masks = (mask, source_mask)
-            x, new = block.step(x, cache[n], index, memory, *masks, bias)
+            x, new = block.step(
+                x,
+                cache[n],
+                index,
+                memory,
+                attention_mask=mask,
+                cross_attention_mask=source_mask,
+                position_bias=bias,
+            )
             new_caches.append(new)
             return x
 

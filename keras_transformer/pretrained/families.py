@@ -78,7 +78,8 @@ def matrices(family, config):
         target = config["tgt_vocab_size"]
         shared = tied  # of one matrix, its decoder's
     else:
-        source = target = config["vocab_size"]
+        source = config["vocab_size"]
+        target = source
         shared = family != "marian" or config["share_encoder_decoder_embeddings"]
         if not shared:
             target = config.get("decoder_vocab_size") or source

@@ -195,7 +195,7 @@ def fingerprint(path):
 
 @contextlib.contextmanager
 def reading(path, *errors):
-    """Make what a damaged file raises, or these errors, one that names the file."""
+    """Turn what damage raises, or these errors, into one that names the file."""
     try:
         yield
     except (*UNREADABLE, *errors) as error:
@@ -219,7 +219,7 @@ def read_with_bytes(path):
 
 
 def write_json(path, content):
-    """Write what JSON can hold; no last byte may be missing unseen."""
+    """Write JSON that ends with its last bracket: a file that is cut is no JSON."""
     path.write_text(json.dumps(content, indent=2), "utf-8")
 
 

@@ -1,6 +1,7 @@
 """Means of weights, which translate better than any of them.
 
-They are that of several checkpoints, and the moving average that an optimizer keeps.
+There are two: the mean of several checkpoints, and the moving average that the
+optimizer keeps.
 """
 
 import numpy as np

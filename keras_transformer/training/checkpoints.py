@@ -189,6 +189,8 @@ class Checkpoints(SessionCallback):
         self.metrics = ()
 
     def on_train_batch_begin(self, batch, logs=None):
+        if not self.random:
+            return
         process = self.distribution.process
         # Otherwise there were fewer processes.
         if all(process < len(states) for states in self.random):

@@ -138,8 +138,8 @@ def fitted_settings(
     `docs/settings.md`.
 
     Args:
-        source, target: training sentences and translations, as for `read_pairs` or
-            from it.
+        source, target: training sentences and translations: what `read_pairs` takes,
+            or the `Pairs` that it gave.
         begun: the `RunConfig` of a run to fine-tune, which keeps its model and data.
         validated: whether there are validation pairs, given or drawn; without, nothing
             tells when to stop, and the epochs are a quarter.

@@ -24,17 +24,30 @@ def open_batches(run, training, distribution=ONE_DEVICE):
     return batches, held_out
 
 
-def batches_of(run, name, *seed, bpe_dropout=0.0, **options):
+def batches_of(run, name, seed=0, bpe_dropout=0.0, **options):
     """The batches of one of a run's stores, `"train"` or `"valid"`."""
     data = run.config.data
     place = run.path / "data" / name
     if run.config.is_language_model:
         special = run.tokenizers[0].special
-        row = (special, data.max_length, data.batch_tokens)
-        return PackedBatches(DocumentStore.open(place), *row, *seed, **options)
+        return PackedBatches(
+            DocumentStore.open(place),
+            special,
+            data.max_length,
+            data.batch_tokens,
+            seed,
+            **options,
+        )
     store = TokenStore.open(place)
     options |= dict(sentence_format=SentenceFormat.of(*run.tokenizers))
     if bpe_dropout:
-        cut = (run.tokenizers, bpe_dropout, data.max_length)
-        return SampledBatches(store, *cut, data.batch_tokens, *seed, **options)
-    return TokenBatches(store, data.batch_tokens, *seed, **options)
+        return SampledBatches(
+            store,
+            run.tokenizers,
+            bpe_dropout,
+            data.max_length,
+            data.batch_tokens,
+            seed,
+            **options,
+        )
+    return TokenBatches(store, data.batch_tokens, seed, **options)

@@ -9,7 +9,7 @@ from .schedule import WarmupSchedule
 
 
 class GradientTransform:
-    """What training needs of an optimizer and Keras has no hook for.
+    """What training needs of an optimizer where Keras has no hook for it.
 
     `distribute` sums the gradients before one of Keras's optimizers sees them:
     TensorFlow's strategies sum what each device has clipped already, and under PyTorch

@@ -182,24 +182,25 @@ class Session(keras.callbacks.Callback):
             self.agree()
         if self.limit_is_reached():
             self.model.stop_training = True
-        self.check("loss", logs)
+        self.check_finite("loss", logs)
 
     def on_epoch_end(self, epoch, logs=None):
         self.run.check_place()
         self.agree()
         if self.limit_is_reached():  # by the minutes of the validation
             self.model.stop_training = True
-        self.check("val_loss", logs)
+        self.check_finite("val_loss", logs)
         if not all_finite(self.model):
             # The last update of an epoch shows in no training loss.
-            self.stop("a weight is not finite")
+            self.fail("a weight is not finite")
 
-    def check(self, name, logs):
+    def check_finite(self, name, logs):
         value = logs.get(name, 0.0)
         if not math.isfinite(value):
-            self.stop(f"{name} is {value}")
+            self.fail(f"{name} is {value}")
 
-    def stop(self, what):
+    def fail(self, what):
+        """Raise a `NonFiniteLoss` that says where, and what may help."""
         update = math.ceil(self.updates)
         optimizer = inner_optimizer(self.model)
         rate = float(optimizer.learning_rate)

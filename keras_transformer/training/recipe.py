@@ -62,21 +62,24 @@ def compile_options(config, training, loss_reduction="mean_with_sample_weight"):
     """The arguments of `compile` for a model's config and a `TrainingConfig`."""
     steps = training.gradient_accumulation
     padding = config.pad_id
-    warmup = (training.warmup_updates, training.learning_rate_scale, steps)
+    schedule = WarmupSchedule(
+        config.d_model, training.warmup_updates, training.learning_rate_scale, steps
+    )
     averaging = {}
     if training.ema_momentum is not None:
         averaging = dict(use_ema=True, ema_momentum=training.ema_momentum)
     optimizer = paper_adam(
-        WarmupSchedule(config.d_model, *warmup),
+        schedule,
         weight_decay=training.weight_decay,
         global_clipnorm=training.clip_norm,
         gradient_accumulation_steps=steps if steps > 1 else None,
         **averaging,
     )
     how = dict(ignore_class=padding, reduction=loss_reduction)
-    loss = LabelSmoothedCrossEntropy(training.label_smoothing, **how)
     if training.r_drop:
         loss = RDropCrossEntropy(training.r_drop, training.label_smoothing, **how)
+    else:
+        loss = LabelSmoothedCrossEntropy(training.label_smoothing, **how)
     kinds = (TokenCrossEntropy, Perplexity, TokenAccuracy)
     return dict(
         optimizer=optimizer,

@@ -77,7 +77,7 @@ def show_samples(run, model):
         show_texts(model, DocumentStore.open(place), tokenizers[0])
         return
     store = TokenStore.open(place)
-    rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
+    rows = sample_rows(store)
     pairs = zip(*store.texts(rows, *tokenizers))
     # The store has symbols in place of markup, and not the markup itself.
     pairs = [pair for pair in pairs if not any(map(SYMBOL.search, pair))]
@@ -89,9 +89,14 @@ def show_samples(run, model):
     say("")
 
 
+def sample_rows(store):
+    """The numbers of some rows of a store, evenly spread."""
+    return np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
+
+
 def show_texts(model, store, tokenizer):
     """Print how a language model continues the first halves of some documents."""
-    rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
+    rows = sample_rows(store)
     words = [text.split() for text in store.texts(rows, tokenizer)]
     prompts = [" ".join(own[: min(PROMPT, len(own) // 2)]) for own in words]
     with doing(f"continuing {len(rows)} validation texts"):

@@ -274,9 +274,15 @@ def fit_epochs(model, session, callbacks):
                 callbacks=callbacks,
             )
 
-    how = dict(done=progress.batches, seconds=seconds, shown=session.writes)
-    shown = doing("compiling the first step", session.planned, "batches", **how)
-    with shown:
+    shows = doing(
+        "compiling the first step",
+        session.planned,
+        "batches",
+        done=progress.batches,
+        seconds=seconds,
+        shown=session.writes,
+    )
+    with shows:
         if progress.batch:
             fit_until(progress.epoch + 1, len(batches) - progress.batch)
             # Before Keras looks at the first batches again.
@@ -299,7 +305,8 @@ def save_mean(model, session, bleu):
         count = min(count, max(1, len(session.progress.scores) // 4))
     paths = EpochWeights(session).paths(count)
     session.distribution.must_agree("epochs' weights", len(paths))
-    if len(paths) < (2 if is_validated else min(2, count)):
+    fewest = 2 if is_validated else min(2, count)
+    if len(paths) < fewest:
         return
     checkpoints = (load_arrays(path)[0]["model"] for path in paths)
     model.set_weights(average_weights(checkpoints))
