@@ -18,6 +18,7 @@ from ..config import (
 )
 from ..process.flag_names import flag
 from ..runs.sealed_files import read_regular
+from ..text.opened import readable
 
 
 class Runs(argparse.Action):
@@ -224,7 +225,8 @@ def read_toml(path):
         ValueError: if it is no TOML, or has an unknown key or a value of a wrong type.
     """
     where = f"config {path!r}"
-    content = read_regular(path, LARGEST_TOML, where)
+    with readable(where, "TOML file"):
+        content = read_regular(path, LARGEST_TOML, where)
     try:
         settings = tomllib.loads(content.decode("utf-8-sig"))
         repr(settings)  # an error must be able to show what is deep or has many digits

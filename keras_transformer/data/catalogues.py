@@ -6,16 +6,14 @@ import itertools
 import re
 import warnings
 
-from ..config import expect
 from ..process.extras import needed
-from ..text.opened import opened, opened_text, readable
+from ..text.opened import opened_text, read_whole, readable
 from .reading import speaks
 
 CHARSET = re.compile(rb"charset=\s*([\w.:-]+)")
 PLURALS = re.compile(r"nplurals\s*=\s*(\d+)\s*;\s*plural\s*=\s*([^;]+)")
 # Of a backslash translate-toolkit knows \n, \t, \r and what stands for itself.
 UNREAD = re.compile(r'(?<!\\)(?:\\\\)*\\[^nrt"\\]')
-LARGEST = 1 << 28  # bytes of a file that is read at once
 
 
 def po_pairs(path, name, reading):
@@ -178,9 +176,7 @@ def toolkit_pairs(path, name, reading):
     from translate.storage import factory
     from translate.storage.poheader import poheader
 
-    with readable(name, "file"), opened(path) as stream:
-        content = stream.read(LARGEST + 1)
-    expect(len(content) <= LARGEST, name, f"have at most {LARGEST:,} bytes", "more")
+    content = read_whole(path, name)
     ending = re.search(r"\.(\w+)(?:\.(?:gz|bz2|xz|zst))?$", str(path))[1]
     with readable(name, f".{ending} file", Exception):  # each format has its own
         store = factory.getclass(f"file.{ending}").parsefile(io.BytesIO(content))

@@ -4,11 +4,9 @@ Each is a field of `FilterConfig`. A filter's function takes source and target a
 whether the pair goes; a repair's takes both and gives both.
 """
 
-import functools
 import html
 import itertools
 import re
-import unicodedata
 from collections import Counter
 
 import ftfy
@@ -16,11 +14,12 @@ import ftfy
 from ..config import expect
 from ..process.extras import needed
 from ..text.normalization import has_text
+from ..text.scripts import script_of
 from .duplicates import WORD, exactly, first_ones, roughly
 from .reading import LANGUAGES, speaks
 
 LOST = "\ufffd"  # stands where a character could not be decoded
-# But for white space; what Unicode says is no character, too.
+# Control characters but white space, and what Unicode says is no character.
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 QUOTED = re.compile(r"(?::[\w:+-]+:)?`+[^`]*`+")
@@ -154,18 +153,9 @@ def usual_scripts(texts):
 def scripts_of(text):
     """How many letters a text has of each script."""
     scripts = Counter()
-    for character, count in Counter(text).items():
-        scripts[script_of(character)] += count
-    del scripts[None]
+    for letter, count in Counter(filter(str.isalpha, text)).items():
+        scripts[script_of(letter)] += count
     return scripts
-
-
-@functools.cache
-def script_of(character):
-    """The first word of a letter's name in Unicode: LATIN, CYRILLIC, CJK ..."""
-    if not character.isalpha():
-        return None
-    return unicodedata.name(character, "?").split()[0]
 
 
 def language_filter(languages):

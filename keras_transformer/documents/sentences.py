@@ -5,7 +5,7 @@ import re
 import warnings
 
 from ..data.reading import primary
-from ..text.glossary import UNSPACED, script_of
+from ..text.scripts import UNSPACED, script_of
 from .document import spans
 
 with warnings.catch_warnings():  # of Python 3.12 about its regular expressions

@@ -4,11 +4,10 @@ import contextlib
 import operator
 import warnings
 
-from ..config import expect
 from ..process.bars import doing
 from ..process.extras import needed
 from ..runs.sealed_files import new_file
-from ..text.opened import opened, readable
+from ..text.opened import read_whole
 
 needed("translate", "pysbd", "markdown_it", "docutils", extra="documents")
 
@@ -37,7 +36,6 @@ CLASSES = {
     "HTML": HTML,
     PARAGRAPHS: Paragraphs,
 }
-LARGEST = 1 << 28  # bytes of a document, which is in memory as a whole
 REVIEW = ("score", "place", "source", "translation")
 
 
@@ -75,7 +73,7 @@ def translate_document(
     with contextlib.ExitStack() as files:
         file = files.enter_context(new_file(output))
         review_file = review and files.enter_context(new_file(review))
-        data = read_bytes(source)
+        data = read_whole(source, source)
         document = make(source, data, options)
         splitter = splitter_for(document.language or options.languages[0])
         how = (splitter, markup, document.plain)
@@ -114,15 +112,6 @@ def best_of(document, pieces, translate):
     with doing("translating", len(sentences), "sentences"):
         hypotheses = [found[0] for found in translate(sentences)]
     return dict(zip(sentences, hypotheses, strict=True))
-
-
-def read_bytes(path):
-    """The bytes of a file, plain or `.gz`."""
-    with readable(path, "file"), opened(path) as file:
-        data = file.read(LARGEST + 1)
-    must = f"have at most {LARGEST:,} bytes"
-    expect(len(data) <= LARGEST, path, must, "more")
-    return data
 
 
 def joined(document, segment, pieces, hypotheses):

@@ -3,23 +3,21 @@
 import collections
 import importlib.util
 import sys
-import unicodedata
 from dataclasses import dataclass
 
 from ..config import expect
 from ..process.extras import needed
 from ..text.lines import checked_texts
 from ..text.normalization import normalize
+from ..text.scripts import UNSPACED, script_of
 
 PLAIN = "13a"
 # What suits text of a script, by the first word of the names of its letters.
-BY_SCRIPT = {
+BY_SCRIPT = dict.fromkeys(UNSPACED, "char") | {
     "CJK": "zh",
     "HIRAGANA": "ja-mecab",
     "KATAKANA": "ja-mecab",
     "HANGUL": "ko-mecab",
-    # No spaces between words.
-    **dict.fromkeys(("THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN"), "char"),
 }
 SHARE = 1 / 4  # of the letters: each stands for more than one of an alphabet
 PACKAGES = {
@@ -119,8 +117,7 @@ def suited(references):
     letters = collections.Counter(filter(str.isalpha, "".join(references)))
     found = collections.Counter()
     for letter, count in letters.items():
-        script = unicodedata.name(letter, "").partition(" ")[0]
-        found[BY_SCRIPT.get(script, PLAIN)] += count
+        found[BY_SCRIPT.get(script_of(letter), PLAIN)] += count
     # Japanese is written with Chinese characters, too.
     if found["ja-mecab"] > found["zh"] / 10:
         found["ja-mecab"] += found.pop("zh", 0)

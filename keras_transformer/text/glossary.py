@@ -1,7 +1,6 @@
 """Terms and their translations, and where a sentence has them."""
 
 import os
-import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -9,11 +8,10 @@ from ..config import expect
 from .lines import checked_text, read_lines
 from .markup import SYMBOL
 from .normalization import has_text, normalize
+from .scripts import UNSPACED, script_of
 
 MOST = 32  # tokens of a term
-# Scripts without spaces between words, by the first words of their letters' names.
-UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
-# Those in which a word may go on with another: Korean's particles.
+# Scripts in which a word may go on with another: Korean's particles.
 GOING_ON = (*UNSPACED, "HANGUL")
 
 
@@ -77,7 +75,7 @@ class Glossary:
 
         Raises:
             ValueError: if the vocabulary cannot spell a target, it has more than `MOST`
-                tokens, or one of both terms has markup that the tokenizer copies.
+                tokens, or one of the two terms has markup that the tokenizer copies.
         """
         ids = {}
         for source, targets in self.targets.items():
@@ -135,8 +133,3 @@ def is_of_word(character, unspaced=GOING_ON):
     """Whether a character is that of a word, in a script with spaces between words."""
     is_sign = unicodedata.category(character)[0] in "LMN" or character == "_"
     return is_sign and script_of(character) not in unspaced
-
-
-def script_of(character):
-    """The first word of a character's name in Unicode: LATIN, CYRILLIC, CJK ..."""
-    return re.split("[ -]", unicodedata.name(character, "?"))[0]

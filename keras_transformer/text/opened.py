@@ -10,9 +10,12 @@ import os
 import zlib
 from pathlib import Path
 
+from ..config import expect
 from ..process.extras import needed
 from ..runs.sealed_files import check_regular
 
+# Bytes of a file that is read as a whole.
+LARGEST = 1 << 28
 # A packed file may unpack to so many bytes, or so many times its own if that is more.
 UNPACKED = 1 << 28
 TIMES = 200
@@ -62,6 +65,14 @@ UNPACK = {
     ".txz": lzma.open,
     ".zst": zstd_stream,
 }
+
+
+def read_whole(path, name, kind="file"):
+    """The bytes of a file, unpacked; a `ValueError` if it is too large for memory."""
+    with readable(name, kind), opened(path) as stream:
+        content = stream.read(LARGEST + 1)
+    expect(len(content) <= LARGEST, name, f"have at most {LARGEST:,} bytes", "more")
+    return content
 
 
 def largest(path):

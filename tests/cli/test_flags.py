@@ -107,6 +107,16 @@ def test_what_the_tokenizer_decides_is_chosen_with_the_data():
     assert chosen_fields(options, TransformerConfig) == {}
 
 
+def test_no_toml_at_all(tmp_path):
+    for path, reason in (
+        (tmp_path / "absent.toml", "No such file"),
+        (tmp_path, "Is a"),
+    ):
+        message = f"config '.*' must be a readable TOML file; received {reason}"
+        with pytest.raises(ValueError, match=message):
+            read_toml(str(path))
+
+
 @pytest.mark.parametrize(
     "text, message",
     [

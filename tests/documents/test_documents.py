@@ -11,6 +11,7 @@ pytest.importorskip("translate")
 
 from keras_transformer.documents import translate  # noqa: E402
 from keras_transformer.documents.formats import FORMATS  # noqa: E402
+from keras_transformer.text import opened  # noqa: E402
 
 
 def test_paragraphs_keep_the_space_between_sentences(tmp_path):
@@ -105,7 +106,7 @@ def test_a_document_without_text_stays(tmp_path):
 )
 def test_what_cannot_be_read_is_refused(tmp_path, name, data, message, monkeypatch):
     if name == "b.md":
-        monkeypatch.setattr(translate, "LARGEST", 5)
+        monkeypatch.setattr(opened, "LARGEST", 5)
     with pytest.raises(ValueError, match=message):
         shouted(tmp_path, name, data)
 
