@@ -142,8 +142,14 @@ class TokenBatches(PlannedBatches):
         self._lengths = lengths.astype(kind, copy=False) + np.array(around, kind)
 
     def _planned(self, epoch):
-        options = (self.batch_tokens, self.seed, epoch, self.shuffle, self.longest)
-        return batch_plan(self._lengths, *options)
+        return batch_plan(
+            self._lengths,
+            self.batch_tokens,
+            self.seed,
+            epoch,
+            self.shuffle,
+            self.longest,
+        )
 
     def _tokens(self, rows):
         return self._lengths[rows, 1].sum()

@@ -108,8 +108,8 @@ def mix_pairs(corpora, weights=None, tags=None, seed=1):
     expect(are_right, "weights", "be above 0", weights)
     are_plain = all(tag == compose(tag).strip() for tag in tags)
     expect(are_plain, "tags", "have no white space around it", tags)
-    parts = []
-    for number, corpus in enumerate(corpora):
-        how = (weights[number], tags[number], (seed, number))
-        parts.append(Corpus(read_pairs(corpus), *how))
+    parts = [
+        Corpus(read_pairs(corpus), weights[number], tags[number], (seed, number))
+        for number, corpus in enumerate(corpora)
+    ]
     return Mixture(parts)

@@ -52,8 +52,9 @@ class Searcher:
         while True:
             smaller = [size for size in self._sizes if size < len(places)]
             fewer = max(smaller, default=0) if shrinks else 0
-            limits = (np.int32(length), np.int32(fewer))
-            state, live = self._advance(request, state, *limits)
+            state, live = self._advance(
+                request, state, np.int32(length), np.int32(fewer)
+            )
             is_live = ops.convert_to_numpy(live)
             number = is_live.sum()
             if number > fewer:

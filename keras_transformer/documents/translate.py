@@ -76,8 +76,10 @@ def translate_document(
         data = read_whole(source, source)
         document = make(source, data, options)
         splitter = splitter_for(document.language or options.languages[0])
-        how = (splitter, markup, document.plain)
-        pieces = [list(pieces_of(segment, *how)) for segment in document.segments]
+        pieces = [
+            list(pieces_of(segment, splitter, markup, document.plain))
+            for segment in document.segments
+        ]
         best = best_of(document, pieces, translate)
         changes = []
         rows = []

@@ -57,8 +57,13 @@ def perplexity(run, text):
     data = run.config.data
     with doing("measuring the perplexity"):
         store = DocumentStore.from_texts(read_documents(paths), tokenizer)
-        row = (tokenizer.special, data.max_length, data.batch_tokens)
-        batches = WholeDocuments(store, *row, shuffle=False)
+        batches = WholeDocuments(
+            store,
+            tokenizer.special,
+            data.max_length,
+            data.batch_tokens,
+            shuffle=False,
+        )
         model = packable(run.model(), run.config.quantization)
         logs = model.evaluate(batches, return_dict=True, verbose=0)
     tokens = store.report.tokens + store.report.documents

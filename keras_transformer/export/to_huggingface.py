@@ -207,8 +207,8 @@ def logits_of(folder, pad):
     def logits(source_ids, target_ids):
         source = torch.from_numpy(source_ids).long()
         target = torch.from_numpy(target_ids).long()
-        given = dict(attention_mask=source != pad, decoder_input_ids=target)
-        return model(source, **given).logits.numpy()
+        found = model(source, attention_mask=source != pad, decoder_input_ids=target)
+        return found.logits.numpy()
 
     return logits
 

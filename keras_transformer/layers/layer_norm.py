@@ -72,5 +72,5 @@ class RMSNorm(keras.layers.RMSNormalization):
 
 
 def as_float32(weight):
-    """The tensor of a weight; None if there is none."""
+    """A weight in float32; None if there is no weight."""
     return None if weight is None else ops.cast(weight, "float32")

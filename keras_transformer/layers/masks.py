@@ -83,8 +83,10 @@ def as_positions(given, name):
 
 def both(mask, other):
     """Where both masks allow attention; None allows all of it."""
-    if mask is None or other is None:
-        return other if mask is None else mask
+    if mask is None:
+        return other
+    if other is None:
+        return mask
     return ops.logical_and(as_boolean(mask), as_boolean(other))
 
 

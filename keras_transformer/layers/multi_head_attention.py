@@ -161,7 +161,6 @@ class MultiHeadAttention(TransformerLayer):
             positions = positions_of(x[:1, :, 0])
             query_BTNH = rotate(query_BTNH, positions, self.rates)
             key_BSGH = rotate(key_BSGH, positions, self.rates)
-        heads = (query_BTNH, key_BSGH, value_BSGH)
         mask = self._mask(attention_mask, query_BTNH, key_BSGH.shape[1])
         mask = both(mask, self._seen(source))
         is_by_key = mask is None or tuple(mask.shape[1:3]) == (1, 1)
@@ -170,16 +169,27 @@ class MultiHeadAttention(TransformerLayer):
         needs_all = return_attention_scores or position_bias is not None
         if self._is_near(x.shape[1]) and is_by_key and not needs_all:
             attend = functools.partial(self._values, training=training)
-            near = (self.window, use_causal_mask)
-            values = attend_in_blocks(attend, *heads, mask, *near)
+            values = attend_in_blocks(
+                attend,
+                query_BTNH,
+                key_BSGH,
+                value_BSGH,
+                mask,
+                self.window,
+                use_causal_mask,
+            )
             return self._joined(values, x)
         mask = both(mask, self._order(x, source, use_causal_mask))
         if not return_attention_scores:
-            values = self._values(*heads, mask, position_bias, training)
+            values = self._values(
+                query_BTNH, key_BSGH, value_BSGH, mask, position_bias, training
+            )
             return self._joined(values, x)
-        cached = (ops.swapaxes(key_BSGH, 1, 2), ops.swapaxes(value_BSGH, 1, 2))
-        how = (mask, position_bias, training)
-        values, scores = self._attend(query_BTNH, *cached, *how)
+        key_BGSH = ops.swapaxes(key_BSGH, 1, 2)
+        value_BGSH = ops.swapaxes(value_BSGH, 1, 2)
+        values, scores = self._attend(
+            query_BTNH, key_BGSH, value_BGSH, mask, position_bias, training
+        )
         return self._joined(values, x), scores
 
     def _is_near(self, length):
@@ -216,9 +226,13 @@ class MultiHeadAttention(TransformerLayer):
             if sharing > 1:
                 key_BSGH = ops.repeat(key_BSGH, sharing, axis=2)
                 value_BSGH = ops.repeat(value_BSGH, sharing, axis=2)
-            heads = (query_BTNH, key_BSGH, value_BSGH)
-            how = dict(mask=mask, flash_attention=flash_attention())
-            return ops.dot_product_attention(*heads, **how)
+            return ops.dot_product_attention(
+                query_BTNH,
+                key_BSGH,
+                value_BSGH,
+                mask=mask,
+                flash_attention=flash_attention(),
+            )
         key_BGSH = ops.swapaxes(key_BSGH, 1, 2)
         value_BGSH = ops.swapaxes(value_BSGH, 1, 2)
         return self._attend(query_BTNH, key_BGSH, value_BGSH, mask, bias, training)[0]

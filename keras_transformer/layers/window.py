@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from .masks import as_positions
+from .masks import as_positions, both, causal_mask
 
 
 def window_mask(queries, keys, window):
@@ -35,11 +35,9 @@ def attend_in_blocks(attend, query, key, value, mask, window, is_causal):
         `(B, T, N, H)`.
     """
     length = ops.shape(query)[1]
-    if mask is None:
-        mask = ops.ones_like(key[:1, :, 0, 0], dtype="bool")
-    else:
-        mask = mask[:, 0, 0]
-    mask_BT = ops.logical_and(mask, ops.ones_like(key[:, :, 0, 0], dtype="bool"))
+    mask_BT = ops.ones_like(key[:, :, 0, 0], dtype="bool")
+    if mask is not None:
+        mask_BT = ops.logical_and(mask_BT, mask[:, 0, 0])
     offsets = (0, 1) if is_causal else (0, 1, 2)
 
     def near(x):
@@ -47,12 +45,11 @@ def attend_in_blocks(attend, query, key, value, mask, window, is_causal):
         return ops.concatenate(cuts, axis=1)
 
     near_mask_RK = ops.cast(near(ops.cast(mask_BT, "int32")), "bool")
-    keys = near_mask_RK.shape[1]
+    keys = ops.arange(near_mask_RK.shape[1])
     places = ops.arange(window) + window
-    seen_1QK = window_mask(places, ops.arange(keys), window)
+    seen_1QK = window_mask(places, keys, window)
     if is_causal:
-        later = ops.expand_dims(ops.arange(keys), 0) > ops.expand_dims(places, 1)
-        seen_1QK = ops.logical_and(seen_1QK, ops.logical_not(later))
+        seen_1QK = both(seen_1QK, causal_mask(places, keys))
     seen_RQK = ops.logical_and(ops.expand_dims(near_mask_RK, 1), seen_1QK)
     values = attend(
         blocks(query, window, 1), near(key), near(value), ops.expand_dims(seen_RQK, 1)

@@ -154,25 +154,36 @@ def in_parts(states, labels, weights, matrix, bias, unit, terms, with_slopes):
         y = ops.reshape(labels[:, begin:end], (-1,))
         w = ops.reshape(weights[:, begin:end], (-1,))
         logits_NV = contracted(x, kernel, (1, 1))
-        given = (mean_of(x, means), y, w, bias, terms, end - begin, with_slopes)
-        found, errors_NV = in_one_pass(of_logits)(logits_NV, *given)
-        sums = sums + found
+        sums_of_part, errors_NV = in_one_pass(of_logits)(
+            logits_NV, mean_of(x, means), y, w, bias, terms, end - begin, with_slopes
+        )
+        sums = sums + sums_of_part
         if with_slopes:
-            # What is the same for all classes is added to the products alone.
-            share = ops.expand_dims(w / unit, axis=1)
-            slope = ops.cast(contracted(errors_NV, kernel, (1, 0)), "float32")
-            slope = share * (slope - terms.smoothing * means[0])
-            slope = ops.reshape(slope, (rows, end - begin, width))
-            by_states.append(ops.cast(slope, x.dtype))
-            weighted = ops.cast(share, x.dtype) * x
-            slope = contracted(errors_NV, weighted, (0, 0))
-            by_matrix = by_matrix + ops.cast(slope, "float32")
-            weighted = ops.cast(weighted, "float32")
-            smoothed_D = smoothed_D + ops.sum(weighted, axis=0)
+            smoothed = terms.smoothing * means[0]
+            slopes = slopes_of(x, errors_NV, w / unit, kernel, smoothed)
+            by_x, by_kernel, weighted_D = slopes
+            by_x = ops.reshape(by_x, (rows, end - begin, width))
+            by_states.append(ops.cast(by_x, x.dtype))
+            by_matrix = by_matrix + by_kernel
+            smoothed_D = smoothed_D + weighted_D
     if not with_slopes:
         return sums, None
     by_matrix = by_matrix - terms.smoothing / matrix.shape[0] * smoothed_D
     return sums, (ops.concatenate(by_states, axis=1), by_matrix)
+
+
+def slopes_of(x, errors_NV, shares_N, kernel, smoothed):
+    """The slopes of a part by its states and by the matrix, and the sum of its states.
+
+    What is the same for all classes, `smoothed`, is added to the products alone. All
+    are weighted by each row's share.
+    """
+    share_N1 = ops.expand_dims(shares_N, axis=1)
+    by_x = ops.cast(contracted(errors_NV, kernel, (1, 0)), "float32")
+    by_x = share_N1 * (by_x - smoothed)
+    weighted_ND = ops.cast(share_N1, x.dtype) * x
+    by_matrix = ops.cast(contracted(errors_NV, weighted_ND, (0, 0)), "float32")
+    return by_x, by_matrix, ops.sum(ops.cast(weighted_ND, "float32"), axis=0)
 
 
 def mean_of(x, means):

@@ -110,9 +110,15 @@ class FastAdam(KerasAdam):
             super().update_step(gradient, variable, learning_rate)
             return
         place = self._get_variable_index(variable)
-        state = (self._momentums[place].value, self._velocities[place].value)
-        how = (learning_rate, self.iterations, self._constants)
-        fused_adam.on_tensorflow(variable, gradient, *state, *how)
+        fused_adam.on_tensorflow(
+            variable,
+            gradient,
+            self._momentums[place].value,
+            self._velocities[place].value,
+            learning_rate,
+            self.iterations,
+            self._constants,
+        )
 
     def _parallel_update_step(self, grads, variables, learning_rate):
         # Under PyTorch, in place of `update_step`.
@@ -123,8 +129,15 @@ class FastAdam(KerasAdam):
         places = [self._get_variable_index(variable) for variable in variables]
         momenta = [self._momentums[place].value for place in places]
         velocities = [self._velocities[place].value for place in places]
-        how = (float(learning_rate), int(self.iterations), self._constants)
-        fused_adam.on_torch(weights, grads, momenta, velocities, *how)
+        fused_adam.on_torch(
+            weights,
+            grads,
+            momenta,
+            velocities,
+            float(learning_rate),
+            int(self.iterations),
+            self._constants,
+        )
 
 
 @keras.saving.register_keras_serializable("keras_transformer")

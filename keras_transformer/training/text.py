@@ -46,11 +46,14 @@ def prepare_text(folder, texts, config, begun=None):
     if begun:
         tokenizer = begun.tokenizers[0]
     else:
-        options = (data.vocab_size, data.tokenizer, data.byte_fallback)
-        with doing(
-            f"learning the vocabulary of {counts['train']:,} texts", unit="read"
-        ):
-            tokenizer = Tokenizer.train(read_documents(sides["train"]), *options)
+        what = f"learning the vocabulary of {counts['train']:,} texts"
+        with doing(what, unit="read"):
+            tokenizer = Tokenizer.train(
+                read_documents(sides["train"]),
+                data.vocab_size,
+                data.tokenizer,
+                data.byte_fallback,
+            )
     for name, count in counts.items():
         place = folder / "data" / name
         with doing(f"cutting {name} into tokens", count, "texts"):
