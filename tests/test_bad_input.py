@@ -150,7 +150,10 @@ def fails(folder, arguments, capsys):
             "--monitor bleu",
             "--valid-size must be at least 1, or --valid-source be given, with --moni",
         ),
-        ("--config absent.toml", "No such file or directory: 'absent.toml'"),
+        (
+            "--config absent.toml",
+            "config 'absent.toml' must be a readable TOML file",
+        ),
         ("--config syntax.toml", "config 'syntax.toml' is not valid TOML"),
         (
             "--config key.toml",

@@ -1,7 +1,9 @@
 """Clean pairs of sentences of any kind; write them as text, TSV or JSON lines."""
 
 import contextlib
+import itertools
 import json
+import os
 import re
 from pathlib import Path
 
@@ -53,12 +55,24 @@ def run(options):
         expect(languages, "source_language and target_language", must, languages)
         stem = str(path).removesuffix(packing)
         paths = [f"{stem}.{code}{packing}" for code in languages]
+    check_not_read(paths, options)
     with contextlib.ExitStack() as opened:
         files = [opened.enter_context(new_file(one)) for one in paths]
         for pair in corpus:
             for file, line in zip(files, lines_of(pair, kind)):
                 print(line, file=file)
     say(str(corpus.report), f"Written: {', '.join(map(str, paths))}")
+
+
+def check_not_read(paths, options):
+    """Raise a `ValueError` if a file to write is also read: what is dropped is lost."""
+    chosen = vars(options)
+    names = ("pairs", "source", "target")
+    read = [path for name in names for path in chosen.get(name) or ()]
+    for path, other in itertools.product(paths, read):
+        are_there = os.path.exists(path) and os.path.exists(other)
+        is_same = are_there and os.path.samefile(path, other)
+        expect(not is_same, "OUTPUT", "be none of the files that are read", str(path))
 
 
 def lines_of(pair, kind):

@@ -94,7 +94,7 @@ class Chosen(NamedTuple):
     configs: dict
     corpus: Any = None
     valid: Any = None
-    fitted: Any = None
+    note: Any = None  # what to say of the choice
 
 
 def run(options):
@@ -109,14 +109,14 @@ def run(options):
         expect(not given, "--text", "stand without files of pairs", given)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
     choose = chosen_to_go_on if goes_on else chosen_anew
-    is_text, configs, corpus, valid, fitted = choose(options, settings, chosen)
+    is_text, configs, corpus, valid, note = choose(options, settings, chosen)
 
     from ..distribution.distribute import distribute
     from ..training.train import train
 
     distribution = distribute(options.distribute, options.model_devices)
-    if fitted and distribution.process == 0:
-        print(fitted, flush=True)
+    if note and distribution.process == 0:
+        print(note, flush=True)
     corpora = dict(pairs=corpus, valid_pairs=valid)
     if is_text:
         corpora = dict(text=corpus, valid_text=valid)
@@ -140,7 +140,12 @@ def chosen_to_go_on(options, settings, chosen):
     given = fields_given(options, settings, own.is_language_model)
     configs = kept_configs(own, given, chosen.get("preset"))
     check_fields_count(configs, given)
-    return Chosen(own.is_language_model, configs)
+    names = (*TRAIN_FILES, *SIDES, *MIXING, *TEXT_FILES, "init_from")
+    flags = ", ".join(flag(name) for name in names if chosen.get(name))
+    note = None
+    if flags:
+        note = f"{options.run} goes on with what it was begun with; not read: {flags}"
+    return Chosen(own.is_language_model, configs, note=note)
 
 
 def chosen_anew(options, settings, chosen):

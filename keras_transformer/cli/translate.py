@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..config import DecodingConfig, check_only, expect, refused
 from ..process.bars import awaited, doing, say
-from ..runs.sealed_files import new_file, read_json
+from ..runs.sealed_files import kind_of, new_file, read_json
 from ..text.lines import count_lines, read_lines
 from .flags import RUN, chosen_fields
 from .output import rows_of
@@ -118,6 +118,9 @@ def load_translator(options):
     with doing(f"opening {options.run}"):
         if options.runtime == "ctranslate2":
             expect(len(runs) == 1, "RUN", "be one with CTranslate2", runs)
+            is_run = kind_of(Path(options.run)) == "run"
+            must = "be an export to CTranslate2 with --runtime ctranslate2"
+            expect(not is_run, "RUN", must, options.run)
             from ..export import CTranslate2Translator
 
             search = chosen_fields(options, DecodingConfig)

@@ -93,6 +93,29 @@ class BaseTranslator:
         """
         if alignments:
             self._check_alignments()
+        for texts, wishes in self._chunks(lines, prefixes):
+            protected, marks = self._protected(texts)
+            filled = self._with_tokens(protected)
+            sources = [protected[n] for n in filled]
+            wanted = None
+            if prefixes is not None:
+                wanted = [self._symbols_in(wishes[n], marks[n]) for n in filled]
+            searched = self._search(sources, wanted) if filled else []
+            if self.config.mbr:
+                most = self.config.n_best
+                searched = [by_agreement(samples)[:most] for samples in searched]
+            advance(len(texts) - len(filled), kind="without text")
+            if token_scores:
+                searched = self._with_token_scores(sources, searched)
+            if alignments:
+                searched = self._with_alignments(sources, searched)
+            results = [[Hypothesis("", 0.0, ())] for _ in texts]
+            for n, source, found in zip(filled, sources, searched, strict=True):
+                results[n] = [self._restored(one, source, marks[n]) for one in found]
+            yield from results
+
+    def _chunks(self, lines, prefixes):
+        """The texts of each chunk and their prefixes, each None where none is given."""
         sentences = checked_texts(lines, "lines")
         pairs = zip(sentences, itertools.repeat(None))
         if prefixes is not None:
@@ -102,33 +125,7 @@ class BaseTranslator:
         else:
             chunks = in_chunks(pairs, self.config.batch_size)
         for chunk in chunks:
-            texts = [text for text, _ in chunk]
-            wishes = [wish for _, wish in chunk]
-            if prefixes is None:
-                wishes = None
-            yield from self._of_chunk(texts, wishes, token_scores, alignments)
-
-    def _of_chunk(self, texts, prefixes, token_scores, alignments):
-        """The hypotheses of each text; `prefixes` may be None."""
-        protected, marks = self._protected(texts)
-        filled = self._with_tokens(protected)
-        sources = [protected[n] for n in filled]
-        wanted = None
-        if prefixes is not None:
-            wanted = [self._symbols_in(prefixes[n], marks[n]) for n in filled]
-        searched = self._search(sources, wanted) if filled else []
-        if self.config.mbr:
-            most = self.config.n_best
-            searched = [by_agreement(samples)[:most] for samples in searched]
-        advance(len(texts) - len(filled), kind="without text")
-        if token_scores:
-            searched = self._with_token_scores(sources, searched)
-        if alignments:
-            searched = self._with_alignments(sources, searched)
-        results = [[Hypothesis("", 0.0, ())] for _ in texts]
-        for n, source, found in zip(filled, sources, searched, strict=True):
-            results[n] = [self._restored(one, source, marks[n]) for one in found]
-        return results
+            yield [text for text, _ in chunk], [wish for _, wish in chunk]
 
     def hypotheses(self, texts, prefixes=None, token_scores=False):
         """The `n_best` translations of each sentence, best first.

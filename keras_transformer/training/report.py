@@ -1,5 +1,7 @@
 """What training says: a line after each epoch, and a report at the end."""
 
+import math
+
 import numpy as np
 
 from ..data.documents import DocumentStore
@@ -50,7 +52,11 @@ def why_over(session):
     """Why nothing is left to train, and what to type to go on."""
     limit = session.limit()
     most = getattr(session.training, limit)
-    more = f"--resume {flag(limit)} {2 * most}"
+    done = {
+        "epochs": session.progress.epoch,
+        "max_updates": math.ceil(session.updates),
+    }
+    more = f"--resume {flag(limit)} {2 * max(most, done.get(limit, 0))}"
     goes_on = f"keras-transformer train {session.run.path} {more}"
     return f"{WHY[limit].format(most)}. To go on: {goes_on}"
 

@@ -61,6 +61,15 @@ def test_a_failure_leaves_all_as_it_was(table, capsys):
     assert sorted(path.name for path in table.iterdir()) == ["in.csv", "out.tsv"]
 
 
+def test_what_is_read_is_not_written(table, capsys):
+    clean("in.csv", "in.tsv")
+    before = (table / "in.tsv").read_text()
+    assert cli.main(["clean", "in.tsv", "./in.tsv"]) == 2
+    must = "OUTPUT must be none of the files that are read; received 'in.tsv'"
+    assert must in capsys.readouterr().err
+    assert (table / "in.tsv").read_text() == before
+
+
 def test_it_needs_no_keras():
     assert not needs_keras(parse(["clean", "a", "b"]))
 

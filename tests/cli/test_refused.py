@@ -152,6 +152,9 @@ def test_exports_choose_their_runtime(run, main, tmp_path, capsys):
     assert parse(["evaluate", out, "--source", "a"]).runtime == "ctranslate2"
     assert parse(["app", out]).runtime == "ctranslate2"
     assert parse(["translate", out, "--runtime", "keras"]).runtime == "keras"
+    assert cli.main(["translate", str(run), "A", "--runtime", "ctranslate2"]) == 2
+    expected = "RUN must be an export to CTranslate2 with --runtime ctranslate2; rec"
+    assert expected in capsys.readouterr().err
     assert cli.main(["translate", out, "A", "--prefix", "Ein"]) == 2
     expected = "--prefix must be absent without --runtime keras; received 'Ein'"
     assert expected in capsys.readouterr().err

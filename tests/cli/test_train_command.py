@@ -43,6 +43,14 @@ def test_a_run_that_goes_on_keeps_its_settings(run, trained):
     assert (found["training"].seed, found["training"].epochs) == (5, 40)
 
 
+def test_files_beside_a_run_that_goes_on_are_said_not_to_be_read(run, trained, capsys):
+    trained(run, "--resume", "--source", "a.en", "--target", "a.de")
+    said = f"{run} goes on with what it was begun with; not read: --source, --target"
+    assert said in capsys.readouterr().out
+    trained(run, "--resume")
+    assert "not read" not in capsys.readouterr().out
+
+
 def test_a_run_that_begins_with_another_is_tuned(run, corpus, trained, tmp_path):
     files = ("--source", corpus[0], "--target", corpus[1])
     found = trained(tmp_path / "new", "--init-from", run, *files)

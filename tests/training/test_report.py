@@ -36,6 +36,7 @@ def shared_session(path, epoch, seconds=0.0, scores=(), **options):
     "epoch, seconds, scores, options, why",
     [
         (3, 0.0, [3, 2, 1], {}, "all 3 epochs are done.* --epochs 6"),
+        (3, 0.0, [3, 2, 1], {"epochs": 1}, "all 1 epochs are done.* --epochs 6"),
         (
             2,
             0.0,
