@@ -310,7 +310,15 @@ def test_train(folder, monkeypatch, capsys, flags, message):
         ),
         ("evaluate run", "--source must be given, unless one run alone held out pairs"),
         ("serve run", "invalid choice: 'serve'"),
-        ("", "the following arguments are required: COMMAND"),
+        ("", "the following arguments are required: COMMAND (see"),
+        (
+            "train --source train.en --target train.de run2",
+            "the following arguments are required: RUN; write them before the flags",
+        ),
+        (
+            "clean train.en train.de short.de out.tsv --from en --to de",
+            "short.de must have a file of the other language beside it; received None",
+        ),
     ],
 )
 def test_other_commands(folder, monkeypatch, capsys, arguments, message):

@@ -53,6 +53,9 @@ class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` whose errors are as short as all others."""
 
     def error(self, message):
+        if re.search(r"arguments are required: (?!COMMAND)[A-Z]", message):
+            # A flag that takes several values would take these, too.
+            message += "; write them before the flags"
         raise ValueError(f"{message} (see {self.prog} --help)")
 
 

@@ -5,7 +5,7 @@ import itertools
 import re
 from pathlib import Path
 
-from ..config import expect
+from ..config import expect, refused
 from ..text.lines import LONGEST_LINE, read_lines
 from ..text.opened import opened_text, readable, without_packing
 from .archives import is_archive, unpacked
@@ -107,6 +107,9 @@ def pairs_in(paths, reading, named=str, is_unpacked=False, is_found=False):
     for stem, found in texts.items():
         languages = reading.languages_among(found)
         others = len(found) - len(languages)
+        if not languages and not is_found and not is_unpacked:
+            alone = named(next(iter(found.values())))
+            raise refused(alone, "have a file of the other language beside it", None)
         if others:
             reading.skipped["other files"] += others
         if not languages:
