@@ -72,7 +72,7 @@ def check_not_read(paths, options):
     for path, other in itertools.product(paths, read):
         are_there = os.path.exists(path) and os.path.exists(other)
         is_same = are_there and os.path.samefile(path, other)
-        expect(not is_same, "OUTPUT", "be none of the files that are read", str(path))
+        expect(not is_same, "OUTPUT", "not be a file that is read", str(path))
 
 
 def lines_of(pair, kind):

@@ -17,6 +17,7 @@ from ..config import (
     resized,
 )
 from ..process.flag_names import FLAG_NAMES, flag
+from ..runs.sealed_files import check_new
 from .flags import (
     MIXING,
     NEW_RUN,
@@ -150,10 +151,15 @@ def chosen_to_go_on(options, settings, chosen):
 
 def chosen_anew(options, settings, chosen):
     """The corpora, and configs that are fitted to them but for what is given."""
+    from ..distribution.launcher import launched
+
     is_text = "text" in chosen
     only = ONLY_WITH_TEXT if is_text else ONLY_WITH_FILES
     check_used(argparse.Namespace(**chosen), only)
     corpus, valid = files_chosen(chosen, is_text)
+    _, processes = launched()
+    if processes == 1:  # of several, the first may have made it already
+        check_new(options.run, options.overwrite)
     own = None
     if options.init_from is not None:
         own = config_of_run(options.init_from)

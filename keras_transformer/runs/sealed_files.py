@@ -67,23 +67,14 @@ def new_directory(path, overwrite=False, kind="run"):
     `"export"`, or of an empty one; all others are refused with a `ValueError`, and so
     is what another process made meanwhile.
     """
+    check_new(path, overwrite, kind)
     path = Path(path)
     place = path.resolve()  # through a link, the directory that it names is replaced
-    remove_partial(place.parent)
-    what = f"{kind} {str(path)!r} exists"
-    exists = ValueError(f"{what} already; pass --overwrite to replace it")
     replaced = None
     with contextlib.ExitStack() as held:
-        if path.exists():
-            if not overwrite:
-                raise exists
-            is_empty = path.is_dir() and not any(path.iterdir())
-            if not is_empty and kind_of(path) != kind:
-                message = f"{what} and is no {kind} directory; it is left as it is"
-                raise ValueError(message)
-            if not is_empty:
-                held.enter_context(locked(path))  # nobody may train it meanwhile
-                replaced = place.stat()
+        if path.exists() and not is_empty(path):
+            held.enter_context(locked(path))  # nobody may train it meanwhile
+            replaced = place.stat()
         try:
             held.enter_context(parents_of(place))
             aside = held.enter_context(work_folder(place))
@@ -97,7 +88,30 @@ def new_directory(path, overwrite=False, kind="run"):
         try:
             publish(aside, place, replaced)
         except FileExistsError:
-            raise exists from None
+            raise exists_already(path, kind) from None
+
+
+def check_new(path, overwrite=False, kind="run"):
+    """Raise a `ValueError` if `new_directory` would refuse what there is now."""
+    path = Path(path)
+    remove_partial(path.resolve().parent)
+    if not path.exists():
+        return
+    if not overwrite:
+        raise exists_already(path, kind)
+    if not is_empty(path) and kind_of(path) != kind:
+        what = f"{kind} {str(path)!r} exists and is no {kind} directory"
+        raise ValueError(f"{what}; it is left as it is")
+
+
+def exists_already(path, kind):
+    what = f"{kind} {str(path)!r} exists already"
+    return ValueError(f"{what}; pass --overwrite to replace it")
+
+
+def is_empty(path):
+    """Whether a path is that of a directory that holds nothing."""
+    return path.is_dir() and not any(path.iterdir())
 
 
 @contextlib.contextmanager

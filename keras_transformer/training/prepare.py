@@ -26,7 +26,7 @@ from ..process.extras import needed
 from ..process.flag_names import spelled
 from ..runs.card import CLEANED, HELD_OUT
 from ..runs.run import Run, RunConfig
-from ..runs.sealed_files import locked, new_directory, write_json
+from ..runs.sealed_files import check_new, locked, new_directory, write_json
 from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
 from .checkpoints import Checkpoints
@@ -74,6 +74,7 @@ def begin(
     `kind` is the class of the model's configuration; the corpora are `Pairs`, or paths
     of text for a language model.
     """
+    check_new(path, overwrite)
     is_text = kind is CausalLMConfig
     what = f"be given to begin a run, {str(path)!r} being none to resume"
     is_given = corpus is not None and corpus != []

@@ -65,7 +65,7 @@ def test_what_is_read_is_not_written(table, capsys):
     clean("in.csv", "in.tsv")
     before = (table / "in.tsv").read_text()
     assert cli.main(["clean", "in.tsv", "./in.tsv"]) == 2
-    must = "OUTPUT must be none of the files that are read; received 'in.tsv'"
+    must = "OUTPUT must not be a file that is read; received 'in.tsv'"
     assert must in capsys.readouterr().err
     assert (table / "in.tsv").read_text() == before
 

@@ -68,6 +68,15 @@ def test_the_command_that_began_a_run_goes_on_with_it(run, trained):
     assert found["data"] == own.data
 
 
+def test_a_run_that_exists_is_refused_before_its_pairs_are_read(run, corpus, trained):
+    for files in (
+        ("--source", corpus[0], "--target", corpus[1]),
+        ("--text", corpus[0]),
+    ):
+        with pytest.raises(ValueError, match="exists already; pass --overwrite"):
+            trained(run, *files)
+
+
 def test_what_is_not_given_is_fitted_and_said(corpus, trained, tmp_path, capsys):
     files = ("--source", corpus[0], "--target", corpus[1], "--dropout", 0.15)
     found = trained(tmp_path / "new", "--resume", *files)

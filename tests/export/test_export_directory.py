@@ -272,7 +272,7 @@ def test_a_config_that_says_too_much_is_refused(out):
         ),
         (
             "translate --runtime ctranslate2 RUN hello",
-            "its format must be 'ctranslate2'; received 2",
+            "RUN must be an export to CTranslate2 with --runtime ctranslate2",
         ),
         ("translate --runtime ctranslate2 absent hello", "no export at 'absent'"),
         (
