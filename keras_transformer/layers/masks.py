@@ -108,6 +108,14 @@ def documents(ids, begin):
     return ops.equal(queries_BT1, keys_B1T), -ops.sum(earlier_BTT, axis=2)
 
 
+def implicit_key_mask(source):
+    """The implicit Keras mask of what is attended to, `(B, 1, 1, S)`, or None."""
+    mask_BS = implicit_mask(source)
+    if mask_BS is None:
+        return None
+    return ops.cast(ops.expand_dims(mask_BS, axis=(1, 2)), "bool")
+
+
 def full_mask(mask, shape):
     """An attention mask with all four axes, the missing ones filled by Keras's rule.
 
@@ -122,28 +130,33 @@ def full_mask(mask, shape):
     Raises:
         ValueError: if the mask cannot be broadcast, or is of floats.
     """
-    found = tuple(mask.shape)
-    if len(found) == 2:
+    received = tuple(mask.shape)
+    if len(received) == 2:
         mask = ops.expand_dims(mask, axis=(0, 1))
-    if len(found) == 3:
+    if len(received) == 3:
         mask = ops.expand_dims(mask, axis=1)
-    check_broadcasts("attention_mask", mask.shape, shape, found)
+    check_broadcasts("attention_mask", mask.shape, shape, received)
     return as_boolean(mask)
 
 
-def check_broadcasts(name, own, shape, given):
+def check_broadcasts(name, own, shape, received):
     """Raise a `ValueError` unless a shape broadcasts to that of scores.
 
     Args:
         name: of the argument.
         own: the shape, of rank 4.
         shape: the sizes `(B, N, T, S)`; None where one is unknown.
-        given: the shape that the argument had.
+        received: the shape that the argument had.
     """
+    what = f"broadcast to (batch, heads, queries, keys) = {tuple(shape)}"
+    expect(broadcasts(own, shape), name, what, tuple(received))
+
+
+def broadcasts(own, shape):
+    """Whether a shape broadcasts to another; None is a size that is unknown."""
     sizes = zip(own, shape)
     fits = all(size in (1, None) or full in (size, None) for size, full in sizes)
-    what = f"broadcast to (batch, heads, queries, keys) = {tuple(shape)}"
-    expect(fits and len(own) == 4, name, what, tuple(given))
+    return fits and len(own) == len(shape)
 
 
 def as_boolean(mask):

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from .masks import as_positions, both, causal_mask
+from .masks import as_positions, both, causal_mask, positions_of
 
 
 def window_mask(queries, keys, window):
@@ -15,6 +15,23 @@ def window_mask(queries, keys, window):
     queries_BT1 = ops.expand_dims(as_positions(queries, "queries"), axis=2)
     keys_B1S = ops.expand_dims(as_positions(keys, "keys"), axis=1)
     return ops.abs(queries_BT1 - keys_B1S) < window
+
+
+def order_mask(x, source, window, is_causal):
+    """What positions of x may see of the source by their order, `(1, 1, T, S)`.
+
+    None where they may see all: without a window, and not causal.
+    """
+    if window is None and not is_causal:
+        return None
+    queries = positions_of(x[:1, :, 0])
+    keys = positions_of(source[:1, :, 0])
+    seen = None
+    if is_causal:
+        seen = causal_mask(queries, keys)
+    if window is not None:
+        seen = both(seen, window_mask(queries, keys, window))
+    return ops.expand_dims(seen, axis=1)
 
 
 def attend_in_blocks(attend, query, key, value, mask, window, is_causal):

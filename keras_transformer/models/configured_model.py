@@ -130,8 +130,8 @@ class ConfiguredModel(keras.Model):
         expect(is_rank, "lora_rank", what, rank)
         layers = [layer for block in self.blocks for layer in block._flatten_layers()]
         kernels = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
-        found = [layer.path for layer in kernels if layer.lora_enabled]
-        expect(not found, "the model", "have no LoRA yet", found)
+        with_lora = [layer.path for layer in kernels if layer.lora_enabled]
+        expect(not with_lora, "the model", "have no LoRA yet", with_lora)
         frozen = self.variables
         for layer in kernels:
             layer.enable_lora(rank)
@@ -157,8 +157,12 @@ class ConfiguredModel(keras.Model):
 
     def get_config(self):
         layer = self.layers[-1].get_config()
-        own = {"name": self.name, "trainable": self.trainable}
-        return {"config": layer["config"], "dtype": layer["dtype"], **own}
+        return {
+            "config": layer["config"],
+            "dtype": layer["dtype"],
+            "name": self.name,
+            "trainable": self.trainable,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

@@ -73,9 +73,9 @@ class CorpusSize:
             if all(map(has_text, lines)):
                 pairs += 1
             if number % stride == 0:
-                found = WORD.findall("\n".join(lines))
-                words += stride * len(found)
-                seen.update(found)
+                words_of_pair = WORD.findall("\n".join(lines))
+                words += stride * len(words_of_pair)
+                seen.update(words_of_pair)
                 sampled += 1
             if sampled == SAMPLE:
                 sampled = 0
@@ -192,8 +192,8 @@ def settings_for(size, begun=None, validated=True, **given):
     expect(not unknown, "given", "be names of settings", unknown)
     model, data, training = [replaced(config, fields) for config in plain]
     if "vocab_size" in rule and "vocab_size" not in given:
-        found = size.vocabulary(rule["vocab_size"], data)
-        data = dataclasses.replace(data, vocab_size=found)
+        vocab_size = size.vocabulary(rule["vocab_size"], data)
+        data = dataclasses.replace(data, vocab_size=vocab_size)
     if "warmup_updates" not in given:
         most = max(1, planned_updates(size, data, training) // WARMUPS)
         warmup = min(most, rule["warmup_updates"])
@@ -266,11 +266,11 @@ def flags_of(configs, rule):
             value = getattr(config, name)
             is_chosen = name in rule or value != getattr(plain, name)
             if is_chosen and value is not None:
-                flags.append(written(name, value))
+                flags.append(as_flag(name, value))
     return flags
 
 
-def written(name, value):
+def as_flag(name, value):
     """A setting as a flag of the command."""
     if isinstance(value, bool):
         return flag(name) if value else flag(f"no_{name}")

@@ -189,7 +189,7 @@ def paper_adam(schedule, **options):
     """
     if isinstance(schedule, WarmupSchedule):
         steps = options.get("gradient_accumulation_steps") or 1
-        found = schedule.gradient_accumulation_steps
+        counted = schedule.gradient_accumulation_steps
         must = f"be the optimizer's {steps} in its WarmupSchedule"
-        expect(found == steps, "gradient_accumulation_steps", must, found)
+        expect(counted == steps, "gradient_accumulation_steps", must, counted)
     return Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9, **options)
