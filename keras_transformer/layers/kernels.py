@@ -1,4 +1,4 @@
-"""Which way to attention is the fastest on a backend."""
+"""The fastest way to attention on each backend."""
 
 import keras
 from keras import ops

@@ -1,4 +1,4 @@
-"""Which position may look at which: boolean masks, True where attention is allowed."""
+"""Masks of attention: boolean, True where a position may look at another."""
 
 import keras
 from keras import ops
@@ -20,7 +20,7 @@ def positions_of(ids):
 
 
 def counted(flags_BT):
-    """How many of the flags are set up to each position, `(B, T)` int32.
+    """The number of flags that are set up to each position, `(B, T)` int32.
 
     In float32, which counts to 2^24: what PyTorch 2.13 compiles of an integer sum gives
     wrong gradients through the mask that is made of it.
@@ -82,7 +82,7 @@ def as_positions(given, name):
 
 
 def both(mask, other):
-    """Where both masks allow attention; None allows all of it."""
+    """The mask of what both masks allow; None allows everything."""
     if mask is None:
         return other
     if other is None:
@@ -91,15 +91,15 @@ def both(mask, other):
 
 
 def documents(ids, begin):
-    """Which positions are of one document, and where each document begins.
+    """The mask of a row's documents, and the place where each of them begins.
 
     Args:
         ids: `(B, T)` token ids.
-        begin: the id with which each document begins, but perhaps a row's first.
+        begin: the id with which each document begins; a row's first may do without.
 
     Returns:
-        a mask `(B, T, T)`, and `(B, T)` int32: what to add to a position in a row to
-        have its position in its document.
+        a mask `(B, T, T)`, True within a document; and `(B, T)` int32, which added to
+        positions in the row gives the positions in their documents.
     """
     number_BT = counted(ops.equal(ids, begin))
     queries_BT1 = ops.expand_dims(number_BT, axis=2)

@@ -135,6 +135,7 @@ class MultiHeadAttention(TransformerLayer):
         return layer
 
     def _check_memory(self, shape):
+        """Raise a `ValueError` for a memory where attention goes by positions."""
         knows_order = self.rotary is not None or self.window is not None
         what = "be absent with rotary or window"
         expect(shape is None or not knows_order, "memory", what, shape)
@@ -252,8 +253,8 @@ class MultiHeadAttention(TransformerLayer):
         query_RTNH = self._by_head(self.query, x, self.key_dim)
         if index is None:
             rows = ops.shape(cache[0])[0]
-            heads = (self.num_heads, self.key_dim)
-            query_RTNH = ops.reshape(query_RTNH, (rows, -1, *heads))
+            shape = (rows, -1, self.num_heads, self.key_dim)
+            query_RTNH = ops.reshape(query_RTNH, shape)
         else:
             positions = ops.arange(x.shape[1]) + index
             if self.rotary is not None:
@@ -314,11 +315,12 @@ class MultiHeadAttention(TransformerLayer):
         return full_mask(attention_mask, (rows, self.num_heads, queries, keys))
 
     def _check_bias(self, shape, x, keys):
+        """Raise a `ValueError` unless a bias of this shape fits the scores."""
         sizes = (x.shape[0], self.num_heads, x.shape[1], keys)
         check_broadcasts("position_bias", shape, sizes, shape)
 
     def _by_head(self, projection, x, size):
-        """What a projection makes of x, cut into heads `(B, T, N, H)` of a size H."""
+        """The projection of x, cut into heads `(B, T, N, H)` of a size H."""
         check_sequence("x and memory", x.shape)
         x = projection(x)
         return ops.reshape(x, (-1, ops.shape(x)[1], x.shape[2] // size, size))

@@ -117,6 +117,7 @@ class PositionalEmbedding(TransformerLayer):
             )
 
     def _own_token_embedding(self):
+        """A layer that holds E, by the dtype policy of this layer."""
         name = "token_embedding"
         policy = self.dtype_policy
         if isinstance(policy, DTypePolicyMap):

@@ -55,7 +55,7 @@ def asks_for_float32(*matrices):
 
 
 def platform():
-    """What JAX compiles for, as JAX names it."""
+    """The kind of device that JAX compiles for, as JAX names it."""
     import jax
 
     distribution = keras.distribution.distribution()

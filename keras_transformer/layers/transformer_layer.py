@@ -1,4 +1,4 @@
-"""What all our layers have in common."""
+"""The base class of all our layers."""
 
 import inspect
 import re
@@ -65,7 +65,7 @@ class TransformerLayer(keras.layers.Layer):
         return {**super().get_config(), "dtype": policy_config(self), **arguments}
 
     def rematerialized_call(self, layer_call, *args, **kwargs):
-        """What Keras calls in place of `call` for a layer made in a `RematScope`.
+        """The function that Keras calls in place of `call` under a `RematScope`.
 
         Keras computes a plain `call` again as it stands. That fails on JAX, where the
         seed of dropout would leave the function as a side effect; and TensorFlow would

@@ -18,9 +18,9 @@ def window_mask(queries, keys, window):
 
 
 def order_mask(x, source, window, is_causal):
-    """What positions of x may see of the source by their order, `(1, 1, T, S)`.
+    """The mask of what x may see of the source by their order, `(1, 1, T, S)`.
 
-    None where they may see all: without a window, and not causal.
+    None where it may see everything: without a window, and not causal.
     """
     if window is None and not is_causal:
         return None
@@ -35,7 +35,7 @@ def order_mask(x, source, window, is_causal):
 
 
 def attend_in_blocks(attend, query, key, value, mask, window, is_causal):
-    """What `attend(query, key, value, mask)` gives for a window, block by block.
+    """`attend(query, key, value, mask)` within a window, block by block.
 
     The positions are cut into blocks of one window. A block's queries see the keys of
     the block before, of their own and, unless causal, of the next one: nothing of the

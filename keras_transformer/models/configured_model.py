@@ -1,4 +1,4 @@
-"""What the functional models have in common: LoRA, saving, their configuration."""
+"""The base class of the functional models: LoRA, saving, their configuration."""
 
 import contextlib
 
@@ -74,6 +74,7 @@ class ConfiguredModel(keras.Model):
 
     @property
     def _learns_by_states(self):
+        """Whether the loss is made of the decoder's states, without logits."""
         kind = type(self)
         # A user's own methods expect logits.
         is_ours = (
@@ -125,9 +126,8 @@ class ConfiguredModel(keras.Model):
         2023 (QLoRA), section 4.
         """
         most = self.config.d_model
-        what = f"be between 1 and d_model={most}"
         is_rank = isinstance(rank, int) and 1 <= rank <= most
-        expect(is_rank, "lora_rank", what, rank)
+        expect(is_rank, "lora_rank", f"be between 1 and d_model={most}", rank)
         layers = [layer for block in self.blocks for layer in block._flatten_layers()]
         kernels = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
         with_lora = [layer.path for layer in kernels if layer.lora_enabled]

@@ -182,6 +182,7 @@ class Decoder(Stack):
         return self.final_norm(x)
 
     def _logits(self, x):
+        """The logits `(B, T, V)`, float32, of the last states."""
         if self.output_projection is None:
             logits = self.embedding.project(x)
         else:
@@ -203,7 +204,7 @@ class Decoder(Stack):
         return self.output_projection.quantization_mode is None
 
     def projection(self):
-        """What makes logits of states: the matrix `(V, D)`; the bias `(V,)` or None."""
+        """The matrix `(V, D)` from states to logits, and the bias `(V,)` or None."""
         if self.output_projection is None:
             matrix = ops.convert_to_tensor(self.embedding.token_embedding.embeddings)
         else:

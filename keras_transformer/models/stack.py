@@ -1,4 +1,4 @@
-"""What encoder and decoder have in common: an embedding and a stack of blocks."""
+"""The base class of encoder and decoder: an embedding and a stack of blocks."""
 
 import dataclasses
 
@@ -132,12 +132,13 @@ class Stack(ConfiguredLayer):
         )
 
     def position_bias(self, queries, keys):
-        """What is added to the scores of integer positions, or None."""
+        """The bias of the scores of integer positions, or None."""
         if self.relative_bias is None:
             return None
         return self.relative_bias(queries, keys)
 
     def _norm(self, name, is_wanted):
+        """A norm of the config's kind; a layer that does nothing if none is wanted."""
         if not is_wanted:
             return self.make(keras.layers.Identity, name=name)
         kind = NORMS[self.config.norm]

@@ -1,4 +1,4 @@
-"""What a training keeps in its run: log, best model, weights of epochs, checkpoints."""
+"""The files of a training: log, best model, weights of epochs, checkpoints."""
 
 import dataclasses
 import json
@@ -27,7 +27,7 @@ def stem(path):
 
 
 def age(path):
-    """What sorts checkpoints: the batch, and the time for two of one batch.
+    """A key that sorts checkpoints by batch, and two of one batch by time.
 
     A kill may leave two of one batch.
     """
@@ -164,7 +164,7 @@ class Checkpoints(SessionCallback):
         return None, {}, {}
 
     def run_id(self):
-        """What a checkpoint belongs to: the digest of settings, seed and data."""
+        """The digest of settings, seed and data, which checkpoints belong to."""
         return sha256(self.run.path / "manifest.json")
 
     def paths(self):
@@ -261,7 +261,7 @@ class Checkpoints(SessionCallback):
             path.unlink()
 
     def random_states(self):
-        """What `random_state` gives in each process, as arrays `(processes, ...)`."""
+        """The `random_state` of each process, as arrays `(processes, ...)`."""
         return [self.distribution.all_gather(array) for array in random_state()]
 
     def note_best(self):

@@ -87,13 +87,13 @@ class CorpusSize:
 
     @property
     def described(self):
-        """What was counted, in words."""
+        """The counts, in words."""
         if self.sides == 1:
             return f"{self.pairs:,} documents, {self.words:,} words"
         return f"{self.pairs:,} pairs, {self.words:,} words a side"
 
     def vocabulary(self, wanted, data):
-        """How many tokens of those wanted the text supports, by a `DataConfig`.
+        """The size near the wanted one that the text supports, by a `DataConfig`.
 
         There may be one for each character and each word that occurs twice. Of unigrams
         the trainer finds a third as many; so does one that sees one side alone.
@@ -114,7 +114,7 @@ class CorpusSize:
 
 @dataclass(frozen=True)
 class FittedSettings:
-    """What `fitted_settings` gives: three configs, and why they are such.
+    """Three configs that suit a corpus, and why they are such.
 
     `flags` are the settings as the command takes them.
     """
@@ -251,7 +251,7 @@ def replaced(config, fields):
 
 
 def planned_updates(size, data, training):
-    """How many updates a plan has at most, roughly."""
+    """The number of updates that a plan has at most, roughly."""
     tokens = TOKENS_A_WORD * (size.words + size.pairs)
     batches = math.ceil(tokens / data.batch_tokens)
     updates = training.epochs * batches // training.gradient_accumulation

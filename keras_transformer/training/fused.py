@@ -15,7 +15,7 @@ PARTS = 8
 
 
 class LossTerms(NamedTuple):
-    """How much each term of the loss weighs: label smoothing, R-Drop's divergence."""
+    """The weights of two terms of the loss: label smoothing, R-Drop's divergence."""
 
     smoothing: float
     alpha: float

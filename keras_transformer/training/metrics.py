@@ -1,4 +1,4 @@
-"""What is reported: per real target token, whatever the weights are scaled by."""
+"""Metrics per real target token, whatever the weights are scaled by."""
 
 import keras
 from keras import ops

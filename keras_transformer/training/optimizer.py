@@ -9,7 +9,7 @@ from .schedule import WarmupSchedule
 
 
 class GradientTransform:
-    """What training needs of an optimizer where Keras has no hook for it.
+    """Hooks that Keras's optimizers lack: for gradients, and for an epoch's end.
 
     `distribute` sums the gradients before one of Keras's optimizers sees them:
     TensorFlow's strategies sum what each device has clipped already, and under PyTorch

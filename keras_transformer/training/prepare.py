@@ -112,8 +112,10 @@ def begin(
     check_training(training, begun, is_validated, filters)
     check_model(model, data, training)
     if begun is None:
-        names = ["vocab_size"] if is_text else FROM_TOKENIZER[:2]
-        sizes = dict.fromkeys(names, data.vocab_size)
+        size = data.vocab_size
+        sizes = {"source_vocab_size": size, "target_vocab_size": size}
+        if is_text:
+            sizes = {"vocab_size": size}
         model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
@@ -160,18 +162,19 @@ def check_training(training, begun, is_validated, filters):
     is_right = rank is None or begun is not None
     expect(is_right, "lora_rank", "be absent without init_from", rank)
     is_own = begun is None or isinstance(begun.tokenizers[0], Tokenizer)
-    is_right = is_own and filters.tokenizer == "bpe"
-    what = "be 0 unless the tokenizer is BPE of our own"
+    is_own_bpe = is_own and filters.tokenizer == "bpe"
     dropout = training.bpe_dropout
-    expect(is_right or not dropout, "bpe_dropout", what, dropout)
+    what = "be 0 unless the tokenizer is BPE of our own"
+    expect(is_own_bpe or not dropout, "bpe_dropout", what, dropout)
+    dropout = training.word_dropout
     what = "be 0 with markup, whose symbols are copied"
-    is_right = not training.word_dropout or Markup.of(filters) is None
-    expect(is_right, "word_dropout", what, training.word_dropout)
+    is_right = not dropout or Markup.of(filters) is None
+    expect(is_right, "word_dropout", what, dropout)
     if training.monitor == "bleu":
         what = "be at least 1, or valid_source be given, with monitor='bleu'"
         expect(is_validated, "valid_size", what, filters.valid_size)
-    if training.monitor == "bleu" and training.bleu_tokenize != "auto":
-        bleu_metric(training.bleu_tokenize)  # likewise
+        if training.bleu_tokenize != "auto":
+            bleu_metric(training.bleu_tokenize)  # an unknown name is refused now
     if training.tensorboard:
         needed("tensorflow", "tensorboard", extra="tensorflow")
 

@@ -1,4 +1,4 @@
-"""How far a training run has come, and what its parts share."""
+"""The progress of a training, and the state that its callbacks share."""
 
 import contextlib
 import dataclasses
@@ -81,7 +81,7 @@ class Session(keras.callbacks.Callback):
 
     @property
     def folder(self):
-        """Where the checkpoints are."""
+        """The directory of the checkpoints."""
         return self.run.path / "checkpoints"
 
     @property

@@ -49,7 +49,7 @@ class EpochLines(SessionCallback):
 
 
 def why_over(session):
-    """Why nothing is left to train, and what to type to go on."""
+    """The reason why nothing is left to train, and what to type to go on."""
     limit = session.reached_limit()
     most = getattr(session.training, limit)
     done = {
