@@ -2,10 +2,10 @@
 
 import numbers
 
+import keras
 from keras import ops
 
 from ..config import expect
-from .kernels import put
 
 
 def write(cache, new, index):
@@ -17,8 +17,8 @@ def write(cache, new, index):
         index: the place of the first of them, an integer or a scalar tensor.
 
     Raises:
-        ValueError: if the cache is seen to have no room for them: sizes and places that
-            are tensors have no value yet.
+        ValueError: if the cache has no room for them. Sizes and indices that are
+            tensors have no value yet, and are not checked.
     """
     length = new[0].shape[2]
     places = ops.shape(cache[0])[2]
@@ -27,3 +27,21 @@ def write(cache, new, index):
         what = f"have room for {length} positions in a cache of {places}"
         expect(has_room, "index", what, int(index))
     return tuple(put(old, fresh, index) for old, fresh in zip(cache, new))
+
+
+def put(cache_RGLH, new_RGTH, index):
+    """The cache, with new positions from `index` on.
+
+    PyTorch copies it faster than it chooses. Elsewhere the choice becomes one pass with
+    what reorders the rows before it, and every export can express it.
+    """
+    length = new_RGTH.shape[2]
+    if keras.backend.backend() == "torch":
+        place_T = ops.cast(ops.arange(length) + index, "int64")
+        return cache_RGLH.index_copy(2, place_T, new_RGTH)
+    place_L = ops.arange(ops.shape(cache_RGLH)[2]) - index
+    here_L1 = ops.expand_dims(ops.logical_and(place_L >= 0, place_L < length), 1)
+    if length > 1:
+        rows_L = ops.clip(place_L, 0, length - 1)
+        new_RGTH = ops.take(new_RGTH, rows_L, axis=2)
+    return ops.where(here_L1, new_RGTH, cache_RGLH)

@@ -64,20 +64,23 @@ class DecoderBlock(EncoderBlock):
         return_attention_scores=False,
         training=False,
     ):
-        options = dict(
-            return_attention_scores=return_attention_scores, training=training
-        )
         attend = functools.partial(
             self.self_attention,
             attention_mask=attention_mask,
             position_bias=position_bias,
             use_causal_mask=use_causal_mask,
-            **options,
+            return_attention_scores=return_attention_scores,
+            training=training,
         )
 
         def attend_to_memory(x):
-            mask = cross_attention_mask
-            return self.cross_attention(x, memory, attention_mask=mask, **options)
+            return self.cross_attention(
+                x,
+                memory,
+                attention_mask=cross_attention_mask,
+                return_attention_scores=return_attention_scores,
+                training=training,
+            )
 
         is_given = memory is not None
         received = f"an array of shape {tuple(memory.shape)}" if is_given else None
@@ -120,8 +123,9 @@ class DecoderBlock(EncoderBlock):
         )
 
         def attend_to_memory(x):
-            mask = cross_attention_mask
-            return self.cross_attention.step(x, cross_cache, attention_mask=mask)
+            return self.cross_attention.step(
+                x, cross_cache, attention_mask=cross_attention_mask
+            )
 
         x, cache, _ = self._forward(x, attend, attend_to_memory)
         return x, cache

@@ -11,9 +11,9 @@ from .transformer_layer import own_policy
 class Dense(keras.layers.Dense):
     """Keras's `Dense`, on JAX a product of two matrices: `y = act(x W + b)`.
 
-    The gradient of W sums over all axes of x but the last. Where there are several, XLA
-    copies transposed arrays for it on processors: an eighth of a small model's step. In
-    bfloat16 its products there are those of `products.py`.
+    The gradient of W sums over all axes of x but the last. For several such axes XLA
+    copies transposed arrays on processors, which takes an eighth of a small model's
+    step. In bfloat16 the products there are those of `products.py`.
 
     Args:
         **kwargs: those of `keras.layers.Dense`.

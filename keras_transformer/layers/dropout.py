@@ -35,20 +35,21 @@ class Dropout(keras.layers.Dropout):
     def call(self, inputs, training=False):
         kept = round((1.0 - self.rate) * LEVELS)
         is_plain = self.seed is None and self.noise_shape is None
-        is_kept = None
-        if training and is_plain and 0 < kept < LEVELS and inputs.shape:
-            is_kept = kept_by_chance(inputs, kept, self.seed_generator)
-        if is_kept is None:
+        is_ours = training and is_plain and 0 < kept < LEVELS and inputs.shape
+        if not is_ours or has_own_kernel(inputs):
             return super().call(inputs, training)
+        is_kept = kept_by_chance(inputs, kept, self.seed_generator)
         # A product: PyTorch is slow at choosing between numbers.
         return inputs * (ops.cast(is_kept, inputs.dtype) * (LEVELS / kept))
 
 
-def kept_by_chance(x, kept, seed_generator):
-    """True for each element of x by a chance of kept / 2^16.
+def has_own_kernel(x):
+    """Whether Keras's way is faster, as PyTorch has a kernel of its own on GPUs."""
+    return keras.backend.backend() == "torch" and x.device.type != "cpu"
 
-    None where Keras's way is faster: PyTorch has a kernel of its own on GPUs.
-    """
+
+def kept_by_chance(x, kept, seed_generator):
+    """True for each element of x by a chance of kept / 2^16."""
     makers = {"jax": on_jax, "tensorflow": on_tensorflow, "torch": on_torch}
     return makers[keras.backend.backend()](x, kept, seed_generator)
 
@@ -87,8 +88,6 @@ def on_tensorflow(x, kept, seed_generator):
 def on_torch(x, kept, seed_generator):
     import torch
 
-    if x.device.type != "cpu":
-        return None
     # From torch's own generator, as Keras's dropout without a seed.
     fours = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
     fours.random_(-(1 << 63), None)

@@ -72,9 +72,7 @@ class EncoderBlock(TransformerLayer):
 
     def build(self, x_shape):
         self.self_attention = self._attention(
-            "self_attention",
-            rotary=self.rotary,
-            window=self.window,
+            "self_attention", rotary=self.rotary, window=self.window
         )
         self.self_attention.build(x_shape)
         self.self_attention_residual = self._residual(

@@ -4,11 +4,7 @@ from typing import get_args
 
 import keras
 
-from ..config import (
-    Activation,
-    expect_sizes,
-    one_of,
-)
+from ..config import Activation, expect_sizes, one_of
 from .dense import Dense
 from .transformer_layer import TransformerLayer
 
@@ -56,8 +52,7 @@ class FeedForward(TransformerLayer):
         self.contract = self._dense("contract", x_shape[-1], wide_shape)
 
     def _dense(self, name, units, input_shape, activation=None):
-        options = dict(use_bias=self.use_bias, name=name)
-        layer = self.make(Dense, units, activation, **options)
+        layer = self.make(Dense, units, activation, use_bias=self.use_bias, name=name)
         layer.build(input_shape)
         return layer
 
@@ -76,5 +71,5 @@ def gelu_tanh(x):
 
 
 def activation_of(name):
-    """What a Keras layer takes for the name of an activation."""
+    """The activation of a name, as a Keras layer takes it."""
     return gelu_tanh if name == "gelu_tanh" else name

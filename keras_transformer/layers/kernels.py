@@ -1,4 +1,4 @@
-"""Which way to attention is the fastest on a backend."""
+"""The fastest way to attention on each backend."""
 
 import keras
 from keras import ops
@@ -7,8 +7,6 @@ from .products import platform
 
 # Up to so many all scores at once are faster than a kernel that never holds them.
 FEW_KEYS = 256
-# PyTorch multiplies up to so many vectors faster where the matrix comes first.
-FEW_VECTORS = 64
 
 
 def flash_attention():
@@ -38,42 +36,6 @@ def has_fast_kernel(query_BTNH, keys):
     if backend == "jax" and is_float16:
         return platform() != "cpu"
     return backend != "tensorflow"
-
-
-def put(cache_RGLH, new_RGTH, index):
-    """The cache, with new positions from `index` on.
-
-    PyTorch copies it faster than it chooses. Elsewhere the choice becomes one pass with
-    what reorders the rows before it, and every export can express it.
-    """
-    length = new_RGTH.shape[2]
-    if keras.backend.backend() == "torch":
-        place_T = ops.cast(ops.arange(length) + index, "int64")
-        return cache_RGLH.index_copy(2, place_T, new_RGTH)
-    place_L = ops.arange(ops.shape(cache_RGLH)[2]) - index
-    here_L1 = ops.expand_dims(ops.logical_and(place_L >= 0, place_L < length), 1)
-    if length > 1:
-        rows_L = ops.clip(place_L, 0, length - 1)
-        new_RGTH = ops.take(new_RGTH, rows_L, axis=2)
-    return ops.where(here_L1, new_RGTH, cache_RGLH)
-
-
-def are_few_vectors(x_BTD):
-    """Whether a product of these with rows of a matrix is `matrix_first`'s work."""
-    if keras.backend.backend() != "torch" or not ops.is_tensor(x_BTD):
-        return False
-    rows, length, _ = x_BTD.shape
-    is_float32 = keras.backend.standardize_dtype(x_BTD.dtype) == "float32"
-    is_few = rows * length <= FEW_VECTORS
-    return is_float32 and is_few and x_BTD.device.type == "cpu"
-
-
-def matrix_first(x_BTD, matrix_VD):
-    """The product of each vector with each row of a matrix, `(B, T, V)`."""
-    rows, length, width = x_BTD.shape
-    x_DN = ops.transpose(ops.reshape(x_BTD, (-1, width)))
-    product_NV = ops.transpose(ops.matmul(matrix_VD, x_DN))
-    return ops.reshape(product_NV, (rows, length, matrix_VD.shape[0]))
 
 
 def shared_matmul(x_BNTK, y_BGKM):

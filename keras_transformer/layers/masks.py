@@ -1,4 +1,4 @@
-"""Which position may look at which: boolean masks, True where attention is allowed."""
+"""Masks of attention: boolean, True where a position may look at another."""
 
 import keras
 from keras import ops
@@ -20,7 +20,7 @@ def positions_of(ids):
 
 
 def counted(flags_BT):
-    """How many of the flags are set up to each position, `(B, T)` int32.
+    """The number of flags that are set up to each position, `(B, T)` int32.
 
     In float32, which counts to 2^24: what PyTorch 2.13 compiles of an integer sum gives
     wrong gradients through the mask that is made of it.
@@ -82,7 +82,7 @@ def as_positions(given, name):
 
 
 def both(mask, other):
-    """Where both masks allow attention; None allows all of it."""
+    """The mask of what both masks allow; None allows everything."""
     if mask is None:
         return other
     if other is None:
@@ -91,21 +91,29 @@ def both(mask, other):
 
 
 def documents(ids, begin):
-    """Which positions are of one document, and where each document begins.
+    """The mask of a row's documents, and the place where each of them begins.
 
     Args:
         ids: `(B, T)` token ids.
-        begin: the id with which each document begins, but perhaps a row's first.
+        begin: the id with which each document begins; a row's first may do without.
 
     Returns:
-        a mask `(B, T, T)`, and `(B, T)` int32: what to add to a position in a row to
-        have its position in its document.
+        a mask `(B, T, T)`, True within a document; and `(B, T)` int32, which added to
+        positions in the row gives the positions in their documents.
     """
     number_BT = counted(ops.equal(ids, begin))
     queries_BT1 = ops.expand_dims(number_BT, axis=2)
     keys_B1T = ops.expand_dims(number_BT, axis=1)
     earlier_BTT = ops.cast(keys_B1T < queries_BT1, "int32")
     return ops.equal(queries_BT1, keys_B1T), -ops.sum(earlier_BTT, axis=2)
+
+
+def implicit_key_mask(source):
+    """The implicit Keras mask of what is attended to, `(B, 1, 1, S)`, or None."""
+    mask_BS = implicit_mask(source)
+    if mask_BS is None:
+        return None
+    return ops.cast(ops.expand_dims(mask_BS, axis=(1, 2)), "bool")
 
 
 def full_mask(mask, shape):
@@ -122,28 +130,33 @@ def full_mask(mask, shape):
     Raises:
         ValueError: if the mask cannot be broadcast, or is of floats.
     """
-    found = tuple(mask.shape)
-    if len(found) == 2:
+    received = tuple(mask.shape)
+    if len(received) == 2:
         mask = ops.expand_dims(mask, axis=(0, 1))
-    if len(found) == 3:
+    if len(received) == 3:
         mask = ops.expand_dims(mask, axis=1)
-    check_broadcasts("attention_mask", mask.shape, shape, found)
+    check_broadcasts("attention_mask", mask.shape, shape, received)
     return as_boolean(mask)
 
 
-def check_broadcasts(name, own, shape, given):
+def check_broadcasts(name, own, shape, received):
     """Raise a `ValueError` unless a shape broadcasts to that of scores.
 
     Args:
         name: of the argument.
         own: the shape, of rank 4.
         shape: the sizes `(B, N, T, S)`; None where one is unknown.
-        given: the shape that the argument had.
+        received: the shape that the argument had.
     """
+    what = f"broadcast to (batch, heads, queries, keys) = {tuple(shape)}"
+    expect(broadcasts(own, shape), name, what, tuple(received))
+
+
+def broadcasts(own, shape):
+    """Whether a shape broadcasts to another; None is a size that is unknown."""
     sizes = zip(own, shape)
     fits = all(size in (1, None) or full in (size, None) for size, full in sizes)
-    what = f"broadcast to (batch, heads, queries, keys) = {tuple(shape)}"
-    expect(fits and len(own) == 4, name, what, tuple(given))
+    return fits and len(own) == len(shape)
 
 
 def as_boolean(mask):

@@ -15,12 +15,12 @@ from .masks import (
     causal_mask,
     check_broadcasts,
     full_mask,
-    implicit_mask,
+    implicit_key_mask,
     positions_of,
 )
 from .rotary import rates, rotate
 from .transformer_layer import TransformerLayer
-from .window import attend_in_blocks, window_mask
+from .window import attend_in_blocks, order_mask, window_mask
 
 # Finite, so that a row with nothing to attend to gives the mean of its values, not NaN.
 MASKED_SCORE = -1e9
@@ -97,10 +97,10 @@ class MultiHeadAttention(TransformerLayer):
         self.value_dim = key_dim if value_dim is None else value_dim
         if num_key_value_heads is None:
             self.num_key_value_heads = num_heads
-        sizes = ("num_heads", "key_dim", "value_dim", "num_key_value_heads")
-        expect_sizes(**{name: getattr(self, name) for name in sizes})
-        expect_share("dropout", dropout)
         groups = self.num_key_value_heads
+        expect_sizes(num_heads=num_heads, key_dim=key_dim)
+        expect_sizes(value_dim=self.value_dim, num_key_value_heads=groups)
+        expect_share("dropout", dropout)
         what = f"divide num_heads={num_heads}"
         expect(num_heads % groups == 0, "num_key_value_heads", what, groups)
         if window is not None:
@@ -135,6 +135,7 @@ class MultiHeadAttention(TransformerLayer):
         return layer
 
     def _check_memory(self, shape):
+        """Raise a `ValueError` for a memory where attention goes by positions."""
         knows_order = self.rotary is not None or self.window is not None
         what = "be absent with rotary or window"
         expect(shape is None or not knows_order, "memory", what, shape)
@@ -161,13 +162,14 @@ class MultiHeadAttention(TransformerLayer):
             positions = positions_of(x[:1, :, 0])
             query_BTNH = rotate(query_BTNH, positions, self.rates)
             key_BSGH = rotate(key_BSGH, positions, self.rates)
-        mask = self._mask(attention_mask, query_BTNH, key_BSGH.shape[1])
-        mask = both(mask, self._seen(source))
+        mask = self._full_mask(attention_mask, query_BTNH, key_BSGH.shape[1])
+        mask = both(mask, implicit_key_mask(source))
         is_by_key = mask is None or tuple(mask.shape[1:3]) == (1, 1)
         if position_bias is not None:
             self._check_bias(position_bias.shape, x, key_BSGH.shape[1])
         needs_all = return_attention_scores or position_bias is not None
-        if self._is_near(x.shape[1]) and is_by_key and not needs_all:
+        window = self._cutting_window(x.shape[1])
+        if window is not None and is_by_key and not needs_all:
             attend = functools.partial(self._values, training=training)
             values = attend_in_blocks(
                 attend,
@@ -175,11 +177,11 @@ class MultiHeadAttention(TransformerLayer):
                 key_BSGH,
                 value_BSGH,
                 mask,
-                self.window,
+                window,
                 use_causal_mask,
             )
             return self._joined(values, x)
-        mask = both(mask, self._order(x, source, use_causal_mask))
+        mask = both(mask, order_mask(x, source, window, use_causal_mask))
         if not return_attention_scores:
             values = self._values(
                 query_BTNH, key_BSGH, value_BSGH, mask, position_bias, training
@@ -192,27 +194,14 @@ class MultiHeadAttention(TransformerLayer):
         )
         return self._joined(values, x), scores
 
-    def _is_near(self, length):
-        """Whether a window leaves out any of so many positions; None may be many."""
-        return self.window is not None and (length is None or length > self.window)
+    def _cutting_window(self, length):
+        """The window, or None if it leaves out none of so many positions.
 
-    def _order(self, x, source, use_causal_mask):
-        """What positions may see of the source by their order, `(1, 1, T, S)`."""
-        is_near = self._is_near(x.shape[1])
-        if not is_near and not use_causal_mask:
-            return None
-        places = (positions_of(x[:1, :, 0]), positions_of(source[:1, :, 0]))
-        seen = causal_mask(*places) if use_causal_mask else None
-        if is_near:
-            seen = both(seen, window_mask(*places, self.window))
-        return ops.expand_dims(seen, axis=1)
-
-    def _seen(self, source):
-        """The implicit Keras mask of what is attended to, `(B, 1, 1, S)`, or None."""
-        seen_BS = implicit_mask(source)
-        if seen_BS is None:
-            return None
-        return ops.cast(ops.expand_dims(seen_BS, axis=(1, 2)), "bool")
+        A length of None is unknown, and may be any.
+        """
+        if self.window is None or length is None or length > self.window:
+            return self.window
+        return None
 
     def _values(
         self, query_BTNH, key_BSGH, value_BSGH, mask, bias=None, training=False
@@ -264,8 +253,8 @@ class MultiHeadAttention(TransformerLayer):
         query_RTNH = self._by_head(self.query, x, self.key_dim)
         if index is None:
             rows = ops.shape(cache[0])[0]
-            heads = (self.num_heads, self.key_dim)
-            query_RTNH = ops.reshape(query_RTNH, (rows, -1, *heads))
+            shape = (rows, -1, self.num_heads, self.key_dim)
+            query_RTNH = ops.reshape(query_RTNH, shape)
         else:
             positions = ops.arange(x.shape[1]) + index
             if self.rotary is not None:
@@ -275,9 +264,9 @@ class MultiHeadAttention(TransformerLayer):
             if attention_mask is None:
                 attention_mask = causal_mask(positions, places)
             if self.window is not None:
-                near = window_mask(positions, places, self.window)
-                attention_mask = both(attention_mask, near)
-        mask = self._mask(attention_mask, query_RTNH, cache[0].shape[2])
+                near_mask = window_mask(positions, places, self.window)
+                attention_mask = both(attention_mask, near_mask)
+        mask = self._full_mask(attention_mask, query_RTNH, cache[0].shape[2])
         values, _ = self._attend(query_RTNH, *cache, mask, position_bias)
         return self._joined(values, x), cache
 
@@ -318,18 +307,20 @@ class MultiHeadAttention(TransformerLayer):
         values_BTNH = ops.swapaxes(shared_matmul(dropped_BNTS, value_BGSH), 1, 2)
         return values_BTNH, weights_BNTS
 
-    def _mask(self, attention_mask, query_BTNH, keys):
+    def _full_mask(self, attention_mask, query_BTNH, keys):
+        """An attention mask with all four axes, for so many keys; None stays None."""
         if attention_mask is None:
             return None
         rows, queries = query_BTNH.shape[:2]
         return full_mask(attention_mask, (rows, self.num_heads, queries, keys))
 
     def _check_bias(self, shape, x, keys):
+        """Raise a `ValueError` unless a bias of this shape fits the scores."""
         sizes = (x.shape[0], self.num_heads, x.shape[1], keys)
         check_broadcasts("position_bias", shape, sizes, shape)
 
     def _by_head(self, projection, x, size):
-        """What a projection makes of x, cut into heads `(B, T, N, H)` of a size H."""
+        """The projection of x, cut into heads `(B, T, N, H)` of a size H."""
         check_sequence("x and memory", x.shape)
         x = projection(x)
         return ops.reshape(x, (-1, ops.shape(x)[1], x.shape[2] // size, size))
@@ -346,11 +337,11 @@ def check_sequence(name, shape):
     expect(shape[1] != 0, name, "hold at least one position", tuple(shape))
 
 
-def check_rows(rows, found):
+def check_rows(rows, memory_rows):
     """Raise a `ValueError` unless a memory has a row for each of x; None is unknown.
 
     PyTorch would give one row of x to each of the memory.
     """
-    is_known = rows is not None and found is not None
+    is_known = rows is not None and memory_rows is not None
     what = f"have as many rows as x, {rows}"
-    expect(not is_known or rows == found, "memory", what, found)
+    expect(not is_known or rows == memory_rows, "memory", what, memory_rows)

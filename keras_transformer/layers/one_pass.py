@@ -3,7 +3,6 @@
 import functools
 
 import keras
-from keras import ops
 
 
 @functools.cache
@@ -21,15 +20,3 @@ def in_one_pass(function):
     if tf.config.get_visible_devices("GPU"):
         return function
     return tf.function(function, jit_compile=True, autograph=False)
-
-
-def replaced_in_rows(x, places, values):
-    """x `(N, V)` with a value `(N, 1)` at a place `(N, 1)` of each row.
-
-    PyTorch writes into x, which nobody else may read. The others fuse a choice between
-    x and the values with what x is made of.
-    """
-    if keras.backend.backend() == "torch":
-        return x.scatter_(1, places.long(), values)
-    is_place = ops.equal(ops.arange(x.shape[1], dtype="int32"), places)
-    return ops.where(is_place, values, x)

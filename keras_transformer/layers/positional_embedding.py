@@ -15,11 +15,11 @@ from ..config import (
     expect_sizes,
     one_of,
 )
-from .kernels import are_few_vectors, matrix_first
 from .masks import positions_of
+from .products import are_few_vectors, matrix_first
 from .transformer_layer import TransformerLayer, default_quantization, shared_config
 
-NOWHERE = 2**31 - 1  # an id that no table has
+NO_ROW = 2**31 - 1  # an id that no table has
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -117,6 +117,7 @@ class PositionalEmbedding(TransformerLayer):
             )
 
     def _own_token_embedding(self):
+        """A layer that holds E, by the dtype policy of this layer."""
         name = "token_embedding"
         policy = self.dtype_policy
         if isinstance(policy, DTypePolicyMap):
@@ -144,7 +145,7 @@ class PositionalEmbedding(TransformerLayer):
             expect(length <= self.max_positions, "ids", limit, length)
         ids = ops.cast(ids, "int32")
         # Keras would count negative ids from the table's end.
-        ids = ops.where(ids < 0, NOWHERE, ids)
+        ids = ops.where(ids < 0, NO_ROW, ids)
         # Half precision cannot tell neighbouring positions apart either.
         tokens_BTD = ops.cast(self.token_embedding(ids), "float32")
         if self.frozen_id is not None:
@@ -165,7 +166,7 @@ class PositionalEmbedding(TransformerLayer):
         if self.positions == "learned":
             table = ops.convert_to_tensor(self.position_table)
             # As for ids.
-            positions_BT = ops.where(positions_BT < 0, NOWHERE, positions_BT)
+            positions_BT = ops.where(positions_BT < 0, NO_ROW, positions_BT)
             return ops.cast(ops.take(table, positions_BT, axis=0), "float32")
         is_fairseq = self.positions == "sinusoidal_fairseq"
         width = self.d_model - 2 if is_fairseq else self.d_model

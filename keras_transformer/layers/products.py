@@ -12,11 +12,14 @@ from keras import ops
 
 # What Linux calls a processor's units that multiply in bfloat16.
 UNITS = {"avx512_bf16", "amx_bf16"}
+# PyTorch multiplies up to so many vectors faster where the matrix comes first.
+FEW_VECTORS = 64
 
 
 def affine(x_NK, kernel_KM, bias_M=None):
     """`x W + b`, or `x W`."""
-    x_NK, kernel_KM = ops.convert_to_tensor(x_NK), ops.convert_to_tensor(kernel_KM)
+    x_NK = ops.convert_to_tensor(x_NK)
+    kernel_KM = ops.convert_to_tensor(kernel_KM)
     if bias_M is not None:
         bias_M = ops.convert_to_tensor(bias_M)
     if asks_for_float32(x_NK, kernel_KM):
@@ -25,25 +28,26 @@ def affine(x_NK, kernel_KM, bias_M=None):
 
 
 def plus(x_NM, bias_M):
+    """`x + b`, or x where b is None."""
     return x_NM if bias_M is None else ops.add(x_NM, bias_M)
 
 
 def contracted(x, y, axes):
-    """The sum over one axis of a matrix and one of another: `axes` of each."""
-    own, other = axes
+    """The product of two matrices, summed over one axis of x and one of y: `axes`."""
+    x_axis, y_axis = axes
     if not asks_for_float32(x, y):
-        x = x if own == 1 else ops.transpose(x)
-        y = y if other == 0 else ops.transpose(y)
+        x = x if x_axis == 1 else ops.transpose(x)
+        y = y if y_axis == 0 else ops.transpose(y)
         return ops.matmul(x, y)
-    if own == 1:
+    if x_axis == 1:
         return rounded_sums(x, y, axes)
     if x.shape[1] <= y.shape[1]:
-        return rounded_sums(turned(x), y, (1, other))[:-1]
-    return ops.transpose(rounded_sums(turned(y), x, (1, own))[:-1])
+        return rounded_sums(turned(x), y, (1, y_axis))[:-1]
+    return ops.transpose(rounded_sums(turned(y), x, (1, x_axis))[:-1])
 
 
 def asks_for_float32(*matrices):
-    """Whether their product is to be asked for in float32."""
+    """Whether the sums of their product must be asked for in float32."""
     dtypes = {keras.backend.standardize_dtype(matrix.dtype) for matrix in matrices}
     if keras.backend.backend() != "jax" or dtypes != {"bfloat16"}:
         return False
@@ -51,7 +55,7 @@ def asks_for_float32(*matrices):
 
 
 def platform():
-    """What JAX compiles for, as JAX names it."""
+    """The kind of device that JAX compiles for, as JAX names it."""
     import jax
 
     distribution = keras.distribution.distribution()
@@ -82,7 +86,10 @@ def rounded_sums(x, y, axes):
 
 
 def turned(x_NK):
-    """The transpose, `(K + 1, N)`, with a row of ones: so that XLA writes it down."""
+    """The transpose and a row of ones below, `(K + 1, N)`.
+
+    Without that row XLA would not store the transpose.
+    """
     return ops.pad(ops.transpose(x_NK), ((0, 1), (0, 0)), constant_values=1)
 
 
@@ -111,3 +118,21 @@ def affine_on_jax():
     function = jax.custom_vjp(call)
     function.defvjp(call_and_keep, slopes)
     return function
+
+
+def are_few_vectors(x_BTD):
+    """Whether a product of these with rows of a matrix is `matrix_first`'s work."""
+    if keras.backend.backend() != "torch" or not ops.is_tensor(x_BTD):
+        return False
+    rows, length, _ = x_BTD.shape
+    is_float32 = keras.backend.standardize_dtype(x_BTD.dtype) == "float32"
+    is_few = rows * length <= FEW_VECTORS
+    return is_float32 and is_few and x_BTD.device.type == "cpu"
+
+
+def matrix_first(x_BTD, matrix_VD):
+    """The product of each vector with each row of a matrix, `(B, T, V)`."""
+    rows, length, width = x_BTD.shape
+    x_DN = ops.transpose(ops.reshape(x_BTD, (-1, width)))
+    product_NV = ops.transpose(ops.matmul(matrix_VD, x_DN))
+    return ops.reshape(product_NV, (rows, length, matrix_VD.shape[0]))

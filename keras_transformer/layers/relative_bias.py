@@ -12,7 +12,7 @@ from .transformer_layer import TransformerLayer
 
 @keras.saving.register_keras_serializable("keras_transformer")
 class RelativeBias(TransformerLayer):
-    """What is added to the scores of a query and a key, by their distance.
+    """A bias of attention scores by the distance of query and key.
 
         bias[n, t, s] = table[bucket(s - t), n]
 

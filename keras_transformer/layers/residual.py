@@ -64,7 +64,7 @@ class Residual(TransformerLayer):
         self.drop = self.make(Dropout, self.dropout, name="drop")
 
     def prepare(self, x):
-        """What the sub-layer reads."""
+        """The input of the sub-layer."""
         return self.norm(x) if self.norm_first else x
 
     def call(self, x, update, training=False):
@@ -73,7 +73,7 @@ class Residual(TransformerLayer):
         return x if self.norm_first else self.norm(x)
 
     def around(self, sub_layer, x, training=False):
-        """y of a sub-layer, and what it gives beside its output, None if nothing."""
+        """y of a sub-layer, and its second output; None if it has one output."""
         output = sub_layer(self.prepare(x))
         update, other = output if isinstance(output, tuple) else (output, None)
         return self(x, update, training=training), other

@@ -5,10 +5,10 @@ import math
 import numpy as np
 from keras import ops
 
-# Llama 3's: waves that fit fewer than LOW times into the first length are stretched,
-# those that fit more than HIGH times stay.
-LOW = 1.0
-HIGH = 4.0
+# Llama 3's: waves that fit fewer than LOW_TURNS times into the first length are
+# stretched, those that fit more than HIGH_TURNS times stay.
+LOW_TURNS = 1.0
+HIGH_TURNS = 4.0
 
 
 def rates(size, base=10000.0, factor=1.0, length=8192):
@@ -27,7 +27,7 @@ def rates(size, base=10000.0, factor=1.0, length=8192):
     """
     rate = base ** (-np.arange(0, size, 2) / size)
     turns = length * rate / (2 * math.pi)
-    kept = np.clip((turns - LOW) / (HIGH - LOW), 0.0, 1.0)
+    kept = np.clip((turns - LOW_TURNS) / (HIGH_TURNS - LOW_TURNS), 0.0, 1.0)
     return (rate * (kept + (1 - kept) / factor)).astype("float32")
 
 

@@ -1,4 +1,4 @@
-"""What all our layers have in common."""
+"""The base class of all our layers."""
 
 import inspect
 import re
@@ -17,7 +17,7 @@ class TransformerLayer(keras.layers.Layer):
 
     A subclass's `__init__` begins with `keep(locals())`, after `super().__init__`: each
     argument is an attribute of the same name, and the configuration is read from there.
-    An output has the shape of the first input unless a subclass says another.
+    The output has the shape of the first input unless a subclass says otherwise.
     """
 
     def __init__(self, **kwargs):
@@ -26,15 +26,19 @@ class TransformerLayer(keras.layers.Layer):
         self.argument_names = ()
 
     def keep(self, arguments):
-        """Keep each argument of an `__init__`, whose `locals()` these are."""
-        # A user's subclass has an `__init__` of its own.
+        """Keep each argument of an `__init__`, whose `locals()` these are.
+
+        They have a `__class__`, the class of that `__init__`, since `super()` is called
+        there.
+        """
+        # Not the class of self: a user's subclass has an `__init__` of its own.
         owner = arguments["__class__"]
         parameters = inspect.signature(owner.__init__).parameters.values()
         named = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        own = [name for name in named if name != "self"]
-        for name in own:
+        names = [name for name in named if name != "self"]
+        for name in names:
             setattr(self, name, arguments[name])
-        self.argument_names = (*self.argument_names, *own)
+        self.argument_names = (*self.argument_names, *names)
 
     @property
     def handed_on(self):
@@ -61,7 +65,7 @@ class TransformerLayer(keras.layers.Layer):
         return {**super().get_config(), "dtype": policy_config(self), **arguments}
 
     def rematerialized_call(self, layer_call, *args, **kwargs):
-        """What Keras calls in place of `call` for a layer made in a `RematScope`.
+        """The function that Keras calls in place of `call` under a `RematScope`.
 
         Keras computes a plain `call` again as it stands. That fails on JAX, where the
         seed of dropout would leave the function as a side effect; and TensorFlow would
@@ -138,18 +142,18 @@ def policy_config(layer):
     quantized = [part for part in parts if part.quantization_mode is not None]
     if quantized and not isinstance(policy, DTypePolicyMap):
         # One pattern for all parts of a policy: each use of a policy looks for one.
-        places = {}
+        paths_by_policy = {}
         for part in quantized:
             own = own_policy(part)
             given = quantizers_of(part.quantization_config)
             usual = quantizers_of(default_quantization(own))
             must = "have the usual quantizers of its mode, to be saved"
             expect(given in (None, usual), part.path, must, given)
-            place = re.escape(path_within(layer, part))
-            places.setdefault(own.name, []).append(place)
+            path = re.escape(path_within(layer, part))
+            paths_by_policy.setdefault(own.name, []).append(path)
         policy = DTypePolicyMap(policy.name)
-        for name, found in places.items():
-            policy[f"(.*/)?({'|'.join(found)})"] = name
+        for name, paths in paths_by_policy.items():
+            policy[f"(.*/)?({'|'.join(paths)})"] = name
     return keras.dtype_policies.serialize(policy)
 
 
@@ -160,15 +164,17 @@ def default_quantization(policy):
         return keras.quantizers.Int4QuantizationConfig(block_size=policy.block_size)
     if mode == "int8":
         return keras.quantizers.Int8QuantizationConfig()
-    return keras.quantizers.Float8QuantizationConfig() if mode == "float8" else None
+    if mode == "float8":
+        return keras.quantizers.Float8QuantizationConfig()
+    return None
 
 
 def quantizers_of(config):
     """The settings of both quantizers of a configuration, for a comparison."""
     if config is None:
         return None
-    both = (config.weight_quantizer, config.activation_quantizer)
-    return [quantizer and quantizer.get_config() for quantizer in both]
+    quantizers = (config.weight_quantizer, config.activation_quantizer)
+    return [quantizer and quantizer.get_config() for quantizer in quantizers]
 
 
 def own_policy(layer):

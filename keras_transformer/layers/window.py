@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from .masks import as_positions, both, causal_mask
+from .masks import as_positions, both, causal_mask, positions_of
 
 
 def window_mask(queries, keys, window):
@@ -17,8 +17,25 @@ def window_mask(queries, keys, window):
     return ops.abs(queries_BT1 - keys_B1S) < window
 
 
+def order_mask(x, source, window, is_causal):
+    """The mask of what x may see of the source by their order, `(1, 1, T, S)`.
+
+    None where it may see everything: without a window, and not causal.
+    """
+    if window is None and not is_causal:
+        return None
+    queries = positions_of(x[:1, :, 0])
+    keys = positions_of(source[:1, :, 0])
+    seen = None
+    if is_causal:
+        seen = causal_mask(queries, keys)
+    if window is not None:
+        seen = both(seen, window_mask(queries, keys, window))
+    return ops.expand_dims(seen, axis=1)
+
+
 def attend_in_blocks(attend, query, key, value, mask, window, is_causal):
-    """What `attend(query, key, value, mask)` gives for a window, block by block.
+    """`attend(query, key, value, mask)` within a window, block by block.
 
     The positions are cut into blocks of one window. A block's queries see the keys of
     the block before, of their own and, unless causal, of the next one: nothing of the

@@ -41,8 +41,8 @@ class CausalLM(ConfiguredModel):
         expect_kind("config", config, CausalLMConfig)
         layer = Decoder(config, dtype=dtype, name="decoder")
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-        inputs = dict(inputs=token_ids, outputs=layer(token_ids))
-        super().__init__(layer, **inputs, name=name, **kwargs)
+        logits = layer(token_ids)
+        super().__init__(layer, inputs=token_ids, outputs=logits, name=name, **kwargs)
 
     @property
     def decoder(self):

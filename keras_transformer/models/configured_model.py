@@ -1,4 +1,4 @@
-"""What the functional models have in common: LoRA, saving, their configuration."""
+"""The base class of the functional models: LoRA, saving, their configuration."""
 
 import contextlib
 
@@ -74,6 +74,7 @@ class ConfiguredModel(keras.Model):
 
     @property
     def _learns_by_states(self):
+        """Whether the loss is made of the decoder's states, without logits."""
         kind = type(self)
         # A user's own methods expect logits.
         is_ours = (
@@ -125,13 +126,12 @@ class ConfiguredModel(keras.Model):
         2023 (QLoRA), section 4.
         """
         most = self.config.d_model
-        what = f"be between 1 and d_model={most}"
         is_rank = isinstance(rank, int) and 1 <= rank <= most
-        expect(is_rank, "lora_rank", what, rank)
+        expect(is_rank, "lora_rank", f"be between 1 and d_model={most}", rank)
         layers = [layer for block in self.blocks for layer in block._flatten_layers()]
         kernels = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
-        found = [layer.path for layer in kernels if layer.lora_enabled]
-        expect(not found, "the model", "have no LoRA yet", found)
+        with_lora = [layer.path for layer in kernels if layer.lora_enabled]
+        expect(not with_lora, "the model", "have no LoRA yet", with_lora)
         frozen = self.variables
         for layer in kernels:
             layer.enable_lora(rank)
@@ -157,8 +157,12 @@ class ConfiguredModel(keras.Model):
 
     def get_config(self):
         layer = self.layers[-1].get_config()
-        own = {"name": self.name, "trainable": self.trainable}
-        return {"config": layer["config"], "dtype": layer["dtype"], **own}
+        return {
+            "config": layer["config"],
+            "dtype": layer["dtype"],
+            "name": self.name,
+            "trainable": self.trainable,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

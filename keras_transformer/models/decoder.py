@@ -102,8 +102,8 @@ class Decoder(Stack):
         positions = positions_of(target_ids[:1])
         bias = self.position_bias(positions, positions)
 
-        def through(block, n, x):
-            x = block(
+        def through_block(n, x):
+            x = self.blocks[n](
                 x,
                 memory,
                 attention_mask=attention_mask,
@@ -117,7 +117,7 @@ class Decoder(Stack):
                 scores.append(weights)
             return x
 
-        x = self._forward(target_ids, index, through, training)
+        x = self._forward(target_ids, index, through_block, training)
         if GIVES_STATES.get() is self:
             return x
         logits = self._logits(x)
@@ -147,6 +147,7 @@ class Decoder(Stack):
         return cache
 
     def _stepped(self, target_ids, cache, index, cross_cache=None, source_mask=None):
+        """The last states of T new positions, and the cache with them."""
         new_caches = []
         positions = ops.arange(target_ids.shape[1]) + index
         # In an exported graph the length is a scalar tensor.
@@ -157,13 +158,12 @@ class Decoder(Stack):
             keys = as_positions(places, "cache")
             bias = self.position_bias(ops.expand_dims(positions, 0), keys)
 
-        def through(block, n, x):
-            memory = () if cross_cache is None else cross_cache[n]
-            x, new = block.step(
+        def through_block(n, x):
+            x, new = self.blocks[n].step(
                 x,
                 cache[n],
                 index,
-                memory,
+                cross_cache=() if cross_cache is None else cross_cache[n],
                 attention_mask=mask,
                 cross_attention_mask=source_mask,
                 position_bias=bias,
@@ -171,21 +171,25 @@ class Decoder(Stack):
             new_caches.append(new)
             return x
 
-        x = self._forward(target_ids, index, through)
+        x = self._forward(target_ids, index, through_block)
         return x, tuple(new_caches)
 
-    def _forward(self, target_ids, index, through, training=False):
+    def _forward(self, target_ids, index, through_block, training=False):
+        """The last states; `through_block(n, x)` gives the output of block n."""
         x = self.prepare(self.embedding(target_ids, index=index), training)
-        for n, block in enumerate(self.blocks):
-            x = through(block, n, x)
+        for n in range(len(self.blocks)):
+            x = through_block(n, x)
         return self.final_norm(x)
 
     def _logits(self, x):
+        """The logits `(B, T, V)`, float32, of the last states."""
         if self.output_projection is None:
             logits = self.embedding.project(x)
         else:
             logits = ops.cast(self.output_projection(x), "float32")
-        return logits if self.output_bias is None else logits + self.output_bias
+        if self.output_bias is None:
+            return logits
+        return logits + self.output_bias
 
     @property
     def classes(self):
@@ -200,13 +204,14 @@ class Decoder(Stack):
         return self.output_projection.quantization_mode is None
 
     def projection(self):
-        """What makes logits of states: the matrix `(V, D)`; the bias `(V,)` or None."""
+        """The matrix `(V, D)` from states to logits, and the bias `(V,)` or None."""
         if self.output_projection is None:
             matrix = ops.convert_to_tensor(self.embedding.token_embedding.embeddings)
         else:
             matrix = ops.transpose(self.output_projection.kernel)
-        bias = self.output_bias
-        return matrix, None if bias is None else ops.cast(bias, "float32")
+        if self.output_bias is None:
+            return matrix, None
+        return matrix, ops.cast(self.output_bias, "float32")
 
     def empty_cache(self, rows, length):
         """Room for the keys and values of `length` target positions of `rows` rows."""

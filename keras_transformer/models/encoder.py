@@ -93,6 +93,7 @@ class Encoder(Stack):
         return (memory, tuple(scores)) if return_attention_scores else memory
 
     def _with_types(self, x, source_ids, token_types):
+        """x plus the vectors of the token types, if the config has such."""
         if self.token_type_embedding is None:
             what = "be absent without token_types in the config"
             received = f"an array of shape {getattr(token_types, 'shape', None)}"

@@ -15,7 +15,7 @@ from ..layers.residual import NORMS
 from .encoder import Encoder
 from .stack import ConfiguredLayer
 
-NOWHERE = -1e9  # the logit of padding
+MASKED_LOGIT = -1e9  # of padding
 
 
 def encoder_model(encoder, pooler=None):
@@ -23,7 +23,7 @@ def encoder_model(encoder, pooler=None):
 
     Args:
         encoder: the `Encoder`; its config is an `EncoderConfig`.
-        pooler: a layer that makes a vector of a text of that of its first token.
+        pooler: a layer that makes a text's vector from that of its first token.
 
     Returns:
         a `keras.Model`, whose output is `(B, S, D)`; with a pooler a dictionary of it,
@@ -68,9 +68,9 @@ def sequence_classifier(encoder, classes, pooler=None):
     """
     inputs = inputs_of(encoder)
     if pooler is None:
-        width = encoder.config.d_model
-        policy = encoder.dtype_policy
-        pooler = keras.layers.Dense(width, "tanh", dtype=policy, name="pooler")
+        pooler = keras.layers.Dense(
+            encoder.config.d_model, "tanh", dtype=encoder.dtype_policy, name="pooler"
+        )
     pooled = pooler(first_of(encoded(encoder, inputs)))
     return classifier(encoder, inputs, pooled, classes, "sequence_classifier")
 
@@ -135,7 +135,7 @@ def span_classifier(encoder):
     logits = keras.layers.Dense(2, dtype="float32", name="classifier")(x)
     logits = keras.layers.Permute((2, 1), dtype="float32")(logits)
     is_real = padding_mask(inputs["token_ids"], encoder.config.pad_id)
-    logits = ops.where(is_real, logits, NOWHERE)
+    logits = ops.where(is_real, logits, MASKED_LOGIT)
     return keras.Model(inputs, logits, name="span_classifier")
 
 
@@ -165,9 +165,10 @@ def masked_language_model(encoder):
     Source: Devlin et al. 2019 (BERT), section 3.1.
     """
     inputs = inputs_of(encoder)
-    policy = encoder.dtype_policy
     name = "masked_language_model"
-    layer = MaskedLanguageModel(encoder.config, encoder, dtype=policy, name=name)
+    layer = MaskedLanguageModel(
+        encoder.config, encoder, dtype=encoder.dtype_policy, name=name
+    )
     logits = layer(inputs["token_ids"], token_types=inputs.get("token_types"))
     return keras.Model(inputs, logits, name=name)
 
@@ -206,8 +207,7 @@ class MaskedLanguageModel(ConfiguredLayer):
             self.encoder.build(token_ids_shape)
         shape = (*token_ids_shape, config.d_model)
         activation = activation_of(config.activation)
-        options = dict(activation=activation, name="transform")
-        self.transform = self.make(Dense, config.d_model, **options)
+        self.transform = self.make(Dense, config.d_model, activation, name="transform")
         self.transform.build(shape)
         kind = NORMS[config.norm]
         self.norm = self.make(kind, epsilon=config.layer_norm_epsilon, name="norm")
@@ -259,10 +259,9 @@ def first_of(x):
 
 
 def classifier(encoder, inputs, x, classes, name):
-    """The model of what dropout and a dense layer make of x."""
+    """A model of inputs whose logits are a dense layer's, of x after dropout."""
     expect(classes >= 1, "classes", "be at least 1", classes)
     policy = encoder.dtype_policy
-    drop = keras.layers.Dropout(encoder.config.dropout, dtype=policy, name="drop")
-    x = drop(x)
+    x = keras.layers.Dropout(encoder.config.dropout, dtype=policy, name="drop")(x)
     logits = keras.layers.Dense(classes, dtype="float32", name="classifier")(x)
     return keras.Model(inputs, logits, name=name)

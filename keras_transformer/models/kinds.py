@@ -1,4 +1,4 @@
-"""Which model a configuration describes."""
+"""The model that a configuration describes."""
 
 from ..config import CausalLMConfig, TransformerConfig
 from .causal_lm import CausalLM

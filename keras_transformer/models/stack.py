@@ -1,4 +1,4 @@
-"""What encoder and decoder have in common: an embedding and a stack of blocks."""
+"""The base class of encoder and decoder: an embedding and a stack of blocks."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from ..layers.relative_bias import RelativeBias
 from ..layers.residual import NORMS
 from ..layers.transformer_layer import TransformerLayer, shared_config
 
-# Of a config and of a block.
+# The fields that a config and a block have under one name.
 SAME_NAME = (
     "num_heads",
     "num_key_value_heads",
@@ -48,15 +48,14 @@ def make_embedding(config, side, token_embedding=None, **options):
 
 
 class Configured:
-    """What a Keras object that a config describes has in common."""
+    """Saves a Keras object by its config, and makes it again from that."""
 
     def get_config(self):
         return {**super().get_config(), "config": dataclasses.asdict(self.config)}
 
     @classmethod
     def from_config(cls, config):
-        own = config_from(config["config"])
-        return super().from_config({**config, "config": own})
+        return super().from_config({**config, "config": config_from(config["config"])})
 
 
 class ConfiguredLayer(Configured, TransformerLayer):
@@ -97,16 +96,26 @@ class Stack(ConfiguredLayer):
     def make_blocks(self):
         """The blocks of this side, as the config says."""
         config = self.config
+        side = config.side(self.side)
         key_dim, value_dim = config.head_sizes
-        own = config.side(self.side)
-        options = {name: getattr(config, name) for name in SAME_NAME}
+        rotary = None
         if config.positions == "rotary":
-            scaling = (config.rotary_factor, config.rotary_length)
-            options |= dict(rotary=(config.rotary_base, *scaling))
-        sizes = dict(key_dim=key_dim, value_dim=value_dim, d_ff=own.d_ff)
-        options |= dict(use_bias=config.attention_bias, **sizes)
-        options |= self.handed_on
-        return [self.block(**options, name=f"block_{n}") for n in range(own.num_layers)]
+            rotary = (config.rotary_base, config.rotary_factor, config.rotary_length)
+        same = {name: getattr(config, name) for name in SAME_NAME}
+        # Not by `make`: under a `RematScope` each block is computed again.
+        return [
+            self.block(
+                key_dim=key_dim,
+                value_dim=value_dim,
+                d_ff=side.d_ff,
+                use_bias=config.attention_bias,
+                rotary=rotary,
+                name=f"block_{n}",
+                **same,
+                **self.handed_on,
+            )
+            for n in range(side.num_layers)
+        ]
 
     def _relative_bias(self):
         """The layer that gives the blocks' `position_bias`, or None."""
@@ -123,12 +132,13 @@ class Stack(ConfiguredLayer):
         )
 
     def position_bias(self, queries, keys):
-        """What is added to the scores of integer positions, or None."""
+        """The bias of the scores of integer positions, or None."""
         if self.relative_bias is None:
             return None
         return self.relative_bias(queries, keys)
 
     def _norm(self, name, is_wanted):
+        """A norm of the config's kind; a layer that does nothing if none is wanted."""
         if not is_wanted:
             return self.make(keras.layers.Identity, name=name)
         kind = NORMS[self.config.norm]
@@ -147,7 +157,7 @@ class Stack(ConfiguredLayer):
             block.build(shape, *memory_shape)
 
     def prepare(self, x, training=False):
-        """What the first block reads, of embedded ids, `(B, T, D)` both."""
+        """The input of the first block, from embedded ids; both are `(B, T, D)`."""
         return self.drop(self.embedding_norm(x), training=training)
 
     def get_config(self):

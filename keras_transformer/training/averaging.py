@@ -36,8 +36,9 @@ def average_weights(checkpoints):
         arrays = [np.asarray(weight) for weight in weights]
         sums = sums or [np.zeros(array.shape) for array in arrays]
         shapes = [total.shape for total in sums]
-        found = [array.shape for array in arrays]
-        expect(found == shapes, "checkpoints", f"hold arrays of shapes {shapes}", found)
+        received = [array.shape for array in arrays]
+        must = f"hold arrays of shapes {shapes}"
+        expect(received == shapes, "checkpoints", must, received)
         for total, array in zip(sums, arrays):
             total += array
         count += 1

@@ -1,4 +1,4 @@
-"""What a training keeps in its run: log, best model, weights of epochs, checkpoints."""
+"""The files of a training: log, best model, weights of epochs, checkpoints."""
 
 import dataclasses
 import json
@@ -18,20 +18,19 @@ from ..runs.sealed_files import (
     save_arrays,
     sha256,
 )
-from .progress import (
-    Interrupted,
-    Progress,
-    SessionCallback,
-    all_finite,
-)
+from .progress import Interrupted, Progress, SessionCallback, all_finite
 
 
 def stem(path):
+    """The name of a file up to its first dot: of which batch or epoch it is."""
     return path.name.partition(".")[0]
 
 
-def position(path):
-    """The order of checkpoints; of two of one batch, which a kill may leave, by age."""
+def age(path):
+    """A key that sorts checkpoints by batch, and two of one batch by time.
+
+    A kill may leave two of one batch.
+    """
     return stem(path), path.stat().st_mtime_ns
 
 
@@ -48,11 +47,11 @@ class RunLog(SessionCallback):
         Others go, for they will be written again.
         """
         progress = self.progress
-        found = self.run.log
+        log = self.run.log
         if not progress.rows:  # one of an older version has none
-            progress.rows = [row for row in found if row["epoch"] <= progress.epoch]
+            progress.rows = [row for row in log if row["epoch"] <= progress.epoch]
         rows = progress.rows
-        if found[: len(rows)] != rows:
+        if log[: len(rows)] != rows:
             what = f"{len(rows)} epochs are written again, as in the checkpoint"
             warnings.warn(f"log.jsonl is damaged: its {what}", stacklevel=2)
         self.write(rows)
@@ -67,6 +66,7 @@ class RunLog(SessionCallback):
         self.write(self.progress.rows)
 
     def write(self, rows):
+        """Write the whole file anew, in process 0."""
         if self.writes:
             with new_file(self.run.path / "log.jsonl") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
@@ -91,6 +91,7 @@ class KeepBest(SessionCallback):
         return is_better
 
     def save(self):
+        """Save the model as it is now, in process 0."""
         with self.distribution.local(self.model) as model:
             if self.writes:
                 self.run.save_model(model)
@@ -125,10 +126,10 @@ class Checkpoints(SessionCallback):
         model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
         values = arrays["model"] + arrays["optimizer"]
-        found = [value.shape for value in values]
+        shapes = [value.shape for value in values]
         expected = [tuple(variable.shape) for variable in variables]
         what = f"hold {len(expected)} arrays of the model's shapes"
-        expect(found == expected, path.name, what, f"{len(found)} others")
+        expect(shapes == expected, path.name, what, f"{len(shapes)} others")
         for variable, value in zip(variables, values):
             variable.assign(value)
         self.session.progress = Progress(**metadata["progress"])
@@ -163,30 +164,32 @@ class Checkpoints(SessionCallback):
         return None, {}, {}
 
     def run_id(self):
-        """What a checkpoint belongs to: the digest of settings, seed and data."""
+        """The digest of settings, seed and data, which checkpoints belong to."""
         return sha256(self.run.path / "manifest.json")
 
     def paths(self):
         """The files of all checkpoints, oldest first."""
-        return sorted(self.folder.glob("batch-*.safetensors"), key=position)
+        return sorted(self.folder.glob("batch-*.safetensors"), key=age)
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self.metrics:
             return
-        # Keras makes some only when it needs them.
         if len(self.model.metrics_variables) < len(self.metrics):
-            # Of one row: metrics do not depend on how many there are.
-            row = [array[:1] for array in self.session.batches[0][1:]]
-            labels, weights = map(ops.convert_to_tensor, row)
-            size = self.model.config.side("target").vocab_size
-            logits = ops.zeros((*labels.shape, size))
-            self.model.compute_metrics(None, labels, logits, weights)
+            self.make_metrics()
         if len(self.model.metrics_variables) == len(self.metrics):
             self.distribution.set_metrics(self.model, self.metrics)
         else:
             said = "the metrics of this epoch begin here: another version began it"
             warnings.warn(said, stacklevel=2)
         self.metrics = ()
+
+    def make_metrics(self):
+        """Make the variables of the metrics, some of which Keras makes at their use."""
+        # Of one row: metrics do not depend on how many there are.
+        row = [array[:1] for array in self.session.batches[0][1:]]
+        labels, weights = map(ops.convert_to_tensor, row)
+        logits = ops.zeros((*labels.shape, self.model.decoder.classes))
+        self.model.compute_metrics(None, labels, logits, weights)
 
     def on_train_batch_begin(self, batch, logs=None):
         if not self.random:
@@ -226,6 +229,7 @@ class Checkpoints(SessionCallback):
         self.leave_if_asked()
 
     def leave_if_asked(self):
+        """Raise `Interrupted` if a process of the run was sent a signal."""
         if self.session.signal:
             raise Interrupted(self.session.signal, self.progress.batches)
 
@@ -257,7 +261,7 @@ class Checkpoints(SessionCallback):
             path.unlink()
 
     def random_states(self):
-        """What `random_state` gives in each process, as arrays `(processes, ...)`."""
+        """The `random_state` of each process, as arrays `(processes, ...)`."""
         return [self.distribution.all_gather(array) for array in random_state()]
 
     def note_best(self):
@@ -293,15 +297,16 @@ class EpochWeights(SessionCallback):
         epochs = range(len(self.progress.scores))
         for epoch in epochs[-count:]:
             name = epoch_name(epoch)
-            found = [*self.folder.glob(f"{name}.*.safetensors")]
-            whole = [path for path in found if is_whole(path)]
+            all_files = [*self.folder.glob(f"{name}.*.safetensors")]
+            whole = [path for path in all_files if is_whole(path)]
             paths += whole
             if not whole:
-                what = "is damaged" if found else "is missing"
+                what = "is damaged" if all_files else "is missing"
                 said = f"left out of the mean: {name}.*.safetensors {what}"
                 warnings.warn(said, stacklevel=2)
         return paths
 
 
 def epoch_name(epoch):
+    """The name of the weights of an epoch, which counts from 0."""
     return f"epoch-{epoch + 1:04d}"

@@ -73,9 +73,9 @@ class CorpusSize:
             if all(map(has_text, lines)):
                 pairs += 1
             if number % stride == 0:
-                found = WORD.findall("\n".join(lines))
-                words += stride * len(found)
-                seen.update(found)
+                words_of_pair = WORD.findall("\n".join(lines))
+                words += stride * len(words_of_pair)
+                seen.update(words_of_pair)
                 sampled += 1
             if sampled == SAMPLE:
                 sampled = 0
@@ -87,13 +87,13 @@ class CorpusSize:
 
     @property
     def described(self):
-        """What was counted, in words."""
+        """The counts, in words."""
         if self.sides == 1:
             return f"{self.pairs:,} documents, {self.words:,} words"
         return f"{self.pairs:,} pairs, {self.words:,} words a side"
 
     def vocabulary(self, wanted, data):
-        """How many tokens of those wanted the text supports, by a `DataConfig`.
+        """The size near the wanted one that the text supports, by a `DataConfig`.
 
         There may be one for each character and each word that occurs twice. Of unigrams
         the trainer finds a third as many; so does one that sees one side alone.
@@ -114,7 +114,7 @@ class CorpusSize:
 
 @dataclass(frozen=True)
 class FittedSettings:
-    """What `fitted_settings` gives: three configs, and why they are such.
+    """Three configs that suit a corpus, and why they are such.
 
     `flags` are the settings as the command takes them.
     """
@@ -192,8 +192,8 @@ def settings_for(size, begun=None, validated=True, **given):
     expect(not unknown, "given", "be names of settings", unknown)
     model, data, training = [replaced(config, fields) for config in plain]
     if "vocab_size" in rule and "vocab_size" not in given:
-        found = size.vocabulary(rule["vocab_size"], data)
-        data = dataclasses.replace(data, vocab_size=found)
+        vocab_size = size.vocabulary(rule["vocab_size"], data)
+        data = dataclasses.replace(data, vocab_size=vocab_size)
     if "warmup_updates" not in given:
         most = max(1, planned_updates(size, data, training) // WARMUPS)
         warmup = min(most, rule["warmup_updates"])
@@ -251,7 +251,7 @@ def replaced(config, fields):
 
 
 def planned_updates(size, data, training):
-    """How many updates a plan has at most, roughly."""
+    """The number of updates that a plan has at most, roughly."""
     tokens = TOKENS_A_WORD * (size.words + size.pairs)
     batches = math.ceil(tokens / data.batch_tokens)
     updates = training.epochs * batches // training.gradient_accumulation
@@ -266,11 +266,11 @@ def flags_of(configs, rule):
             value = getattr(config, name)
             is_chosen = name in rule or value != getattr(plain, name)
             if is_chosen and value is not None:
-                flags.append(written(name, value))
+                flags.append(as_flag(name, value))
     return flags
 
 
-def written(name, value):
+def as_flag(name, value):
     """A setting as a flag of the command."""
     if isinstance(value, bool):
         return flag(name) if value else flag(f"no_{name}")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from ..layers.one_pass import in_one_pass, replaced_in_rows
+from ..layers.one_pass import in_one_pass
 from ..layers.products import contracted
 from .loss import as_tensors, token_weights
 from .r_drop import check_twice
@@ -14,8 +14,8 @@ from .r_drop import check_twice
 PARTS = 8
 
 
-class Terms(NamedTuple):
-    """How much each term of the loss weighs: label smoothing, R-Drop's divergence."""
+class LossTerms(NamedTuple):
+    """The weights of two terms of the loss: label smoothing, R-Drop's divergence."""
 
     smoothing: float
     alpha: float
@@ -42,7 +42,7 @@ class FusedLoss:
     def __init__(self, loss, metrics):
         self.loss = loss
         self.metrics = metrics
-        self.terms = Terms(loss.smoothing, getattr(loss, "alpha", 0.0))
+        self.terms = LossTerms(loss.smoothing, getattr(loss, "alpha", 0.0))
 
     def __call__(self, labels, states, projection, sample_weight=None, training=True):
         """The loss.
@@ -59,20 +59,22 @@ class FusedLoss:
         ignored = self.loss.ignore_class
         weights = token_weights(labels, states, sample_weight, ignored)
         labels = ops.cast(labels, "int32")
-        known = (labels, weights, bias, self.terms)
 
         @ops.custom_gradient
         def differentiable(states, matrix):
-            sums, slopes, unit = measured(states, matrix, *known)
+            sums, slopes, unit = measured(
+                states, labels, weights, matrix, bias, self.terms
+            )
 
-            def gradient(*given, upstream=None):
+            def gradient(*arguments, upstream=None):
                 # Under torch Keras passes the arguments, and names what is asked for.
                 if upstream is None:
-                    (upstream,) = given
+                    (upstream,) = arguments
                 factor = unit * upstream[0]
-                products = [ops.cast(slope, "float32") * factor for slope in slopes]
-                by_states, by_matrix = products
+                by_states, by_matrix = slopes
+                by_states = ops.cast(by_states, "float32") * factor
                 by_states = ops.cast(by_states, states.dtype)
+                by_matrix = ops.cast(by_matrix, "float32") * factor
                 if len(by_matrix.shape) == 3:
                     # Exchanged with the gradients of the layers, in their type.
                     by_matrix = ops.sum(ops.cast(by_matrix, states.dtype), axis=0)
@@ -83,16 +85,18 @@ class FusedLoss:
         if training:
             sums = differentiable(states, matrix)
         else:
-            sums, *_ = measured(states, matrix, *known, with_slopes=False)
-        found = ops.stop_gradient(sums)
+            sums, _, _ = measured(
+                states, labels, weights, matrix, bias, self.terms, with_slopes=False
+            )
+        constant = ops.stop_gradient(sums)
         count = ops.sum(ops.cast(weights > 0.0, "int32"))
-        totals = {"nats": found[1], "accuracy": found[2]}
+        totals = {"nats": constant[1], "accuracy": constant[2]}
         for metric in self.metrics:
             metric.add(totals[metric.averages], count)
         return sums[0]
 
 
-def measured(states, matrix, labels, weights, bias, terms, with_slopes=True):
+def measured(states, labels, weights, matrix, bias, terms, with_slopes=True):
     """Sums over all positions; the loss's slopes by states and matrix, and their unit.
 
     The sums are the loss, the nats and the right ones, float32 `(3,)`. The unit is the
@@ -104,17 +108,19 @@ def measured(states, matrix, labels, weights, bias, terms, with_slopes=True):
     unit = ops.where(unit > 0.0, unit, 1.0)
 
     def of_rows(arrays):
+        states, labels, weights = arrays
         if terms.alpha:
-            check_twice(arrays[1])
-        return in_parts(*arrays, matrix, bias, unit, terms, with_slopes)
+            check_twice(labels)
+        return in_parts(states, labels, weights, matrix, bias, unit, terms, with_slopes)
 
     arrays = (states, labels, weights)
     groups = devices_of_a_batch()
     if groups == 1:
-        return *of_rows(arrays), unit
+        sums, slopes = of_rows(arrays)
+        return sums, slopes, unit
     # Each device adds up its own rows: slopes of one part would be exchanged each time.
-    own = [ops.reshape(x, (groups, -1, *x.shape[1:])) for x in arrays]
-    sums, slopes = ops.vectorized_map(of_rows, tuple(own))
+    by_device = tuple(ops.reshape(x, (groups, -1, *x.shape[1:])) for x in arrays)
+    sums, slopes = ops.vectorized_map(of_rows, by_device)
     sums = ops.sum(sums, axis=0)
     if slopes is not None:
         by_states, by_matrix = slopes
@@ -160,8 +166,9 @@ def in_parts(states, labels, weights, matrix, bias, unit, terms, with_slopes):
         sums = sums + sums_of_part
         if with_slopes:
             smoothed = terms.smoothing * means[0]
-            slopes = slopes_of(x, errors_NV, w / unit, kernel, smoothed)
-            by_x, by_kernel, weighted_D = slopes
+            by_x, by_kernel, weighted_D = slopes_of(
+                x, errors_NV, w / unit, kernel, smoothed
+            )
             by_x = ops.reshape(by_x, (rows, end - begin, width))
             by_states.append(ops.cast(by_x, x.dtype))
             by_matrix = by_matrix + by_kernel
@@ -227,18 +234,18 @@ def of_logits(logits_NV, mean, labels, weights, bias, terms, length, with_errors
         rest = ops.squeeze(log_z, axis=1) - mean
         losses = (1.0 - smoothing) * nats + smoothing * rest
     if alpha:
-        divergence, slope_NV = apart(logits_NV - log_z, length)
-        same_labels = ops.equal(labels, partner(labels, length))
-        same_weights = ops.equal(weights, partner(weights, length))
-        is_twice = ops.logical_and(same_labels, same_weights)
-        divergence = ops.where(is_twice, divergence, float("nan"))
+        log_p_NV = logits_NV - log_z
+        divergence, slope_NV = divergence_and_slope(log_p_NV, length)
+        are_equal = are_twice(labels, weights, length)
+        divergence = ops.where(are_equal, divergence, float("nan"))
         losses = losses + alpha / 2 * divergence
     # Labels that do not count may be any number.
     losses = ops.where(counts, weights * losses, 0.0)
     is_best = ops.squeeze(chosen >= best, axis=1)
     is_right = ops.logical_and(weights > 0.0, is_best)
-    sums = [losses, ops.where(weights > 0.0, nats, 0.0), ops.cast(is_right, "float32")]
-    sums = ops.stack([ops.sum(one) for one in sums])
+    nats = ops.where(weights > 0.0, nats, 0.0)
+    rights = ops.cast(is_right, "float32")
+    sums = ops.stack([ops.sum(losses), ops.sum(nats), ops.sum(rights)])
     if not with_errors:
         return sums, None
     at_label = ops.exp(chosen - log_z) - (1.0 - smoothing)
@@ -248,7 +255,19 @@ def of_logits(logits_NV, mean, labels, weights, bias, terms, length, with_errors
     return sums, ops.cast(errors_NV, dtype)
 
 
-def apart(log_p_NV, length):
+def replaced_in_rows(x, places, values):
+    """x `(N, V)` with a value `(N, 1)` at a place `(N, 1)` of each row.
+
+    PyTorch writes into x, which nobody else may read. The others fuse a choice between
+    x and the values with what x is made of.
+    """
+    if keras.backend.backend() == "torch":
+        return x.scatter_(1, places.long(), values)
+    is_place = ops.equal(ops.arange(x.shape[1], dtype="int32"), places)
+    return ops.where(is_place, values, x)
+
+
+def divergence_and_slope(log_p_NV, length):
     """KL(p || q) of each token, q being its other pass, and its share of the slopes.
 
     Of KL(p || q) + KL(q || p) the slope by the logits of p is
@@ -260,6 +279,13 @@ def apart(log_p_NV, length):
     divergence = ops.sum(p_NV * further_NV, axis=1, keepdims=True)
     slope_NV = p_NV * (further_NV - divergence) + p_NV - ops.exp(log_q_NV)
     return ops.squeeze(divergence, axis=1), slope_NV
+
+
+def are_twice(labels, weights, length):
+    """Whether each token has the label and the weight of its row's other pass."""
+    same_labels = ops.equal(labels, partner(labels, length))
+    same_weights = ops.equal(weights, partner(weights, length))
+    return ops.logical_and(same_labels, same_weights)
 
 
 def partner(x, length):

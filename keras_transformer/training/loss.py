@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from ..config import expect, one_of
-from ..layers.masks import implicit_mask
+from ..layers.masks import broadcasts, implicit_mask
 
 
 def negative_log_likelihood(labels, logits, smoothing=0.0):
@@ -55,17 +55,17 @@ def as_tensors(labels, logits):
     labels = ops.convert_to_tensor(labels)
     logits = ops.convert_to_tensor(logits)
     # Not `ops.shape`: in a graph it holds tensors, which are neither 0 nor not.
-    found = tuple(labels.shape)
+    shape = tuple(labels.shape)
     predicted = tuple(logits.shape)
     expect(len(predicted) == 3, "y_pred", "be logits (B, T, V)", predicted)
-    expect(len(found) == 2, "y_true", "be ids (B, T), not one-hot vectors", found)
+    expect(len(shape) == 2, "y_true", "be ids (B, T), not one-hot vectors", shape)
     holds_some = 0 not in predicted[1:]
     expect(holds_some, "y_pred", "hold at least one position and class", predicted)
-    sizes = zip(found, predicted)
+    sizes = zip(shape, predicted)
     fits = all(None in (size, full) or size == full for size, full in sizes)
     what = "have the same rows and positions"
-    expect(fits, "y_true and y_pred", what, [found, predicted])
-    if None in (*found, *predicted[:2]):
+    expect(fits, "y_true and y_pred", what, [shape, predicted])
+    if None in (*shape, *predicted[:2]):
         # A graph finds out later whether they fit.
         labels = ops.reshape(labels, ops.shape(logits)[:2])
     return labels, logits
@@ -135,8 +135,10 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         return negative_log_likelihood(y_true, y_pred, self.smoothing)
 
     def get_config(self):
-        own = {"smoothing": self.smoothing, "ignore_class": self.ignore_class}
-        return {**super().get_config(), **own}
+        config = super().get_config()
+        config["smoothing"] = self.smoothing
+        config["ignore_class"] = self.ignore_class
+        return config
 
 
 def token_weights(labels, logits, sample_weight=None, ignore_class=None):
@@ -144,7 +146,7 @@ def token_weights(labels, logits, sample_weight=None, ignore_class=None):
 
     Args:
         labels: `(B, T)`.
-        logits: those of the labels: what their implicit Keras mask leaves out has the
+        logits: those of the labels. What their implicit Keras mask leaves out has the
             weight 0.
         sample_weight: `(B, T)`, or `(B,)` for whole rows; 1 when absent.
         ignore_class: a label of weight 0; none when absent.
@@ -155,14 +157,12 @@ def token_weights(labels, logits, sample_weight=None, ignore_class=None):
     weights = ops.ones_like(labels, dtype="float32")
     if sample_weight is not None:
         given = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
-        found = tuple(given.shape)
-        if len(found) == 1:
+        received = tuple(given.shape)
+        if len(received) == 1:
             given = ops.expand_dims(given, axis=1)
-        sizes = zip(given.shape, labels.shape)
-        fits = all(size in (1, None, full) or full is None for size, full in sizes)
-        fits = fits and len(given.shape) == len(labels.shape)
+        fits = broadcasts(given.shape, labels.shape)
         what = f"be (B, T) or (B,), y_true being {tuple(labels.shape)}"
-        expect(fits, "sample_weight", what, found)
+        expect(fits, "sample_weight", what, received)
         weights *= given
     if ignore_class is not None:
         weights *= ops.cast(ops.not_equal(labels, ignore_class), "float32")

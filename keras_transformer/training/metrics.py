@@ -1,13 +1,9 @@
-"""What is reported: per real target token, whatever the weights are scaled by."""
+"""Metrics per real target token, whatever the weights are scaled by."""
 
 import keras
 from keras import ops
 
-from .loss import (
-    as_tensors,
-    negative_log_likelihood,
-    token_weights,
-)
+from .loss import as_tensors, negative_log_likelihood, token_weights
 
 BLOCK = 2**20  # tokens that are counted as one
 
@@ -22,7 +18,7 @@ class MeanOverTokens(keras.metrics.Metric):
     """
 
     shown_as = "mean"  # in the logs
-    averages = None  # which of the values that `FusedLoss` adds up
+    averages = None  # the name of its total in `FusedLoss`
 
     def __init__(self, name=None, dtype="float32", ignore_class=None, **kwargs):
         super().__init__(name=name or self.shown_as, dtype=dtype, **kwargs)
@@ -30,12 +26,11 @@ class MeanOverTokens(keras.metrics.Metric):
         self.total = self.add_weight(name="total", initializer="zeros")
         # In integers: a float32 sum of ones stops growing at 2^24 tokens. In two: an
         # int32 is full at 2^31, and JAX has no larger one.
-        whole = dict(initializer="zeros", dtype="int32")
-        self.count = self.add_weight(name="count", **whole)
-        self.blocks = self.add_weight(name="blocks", **whole)
+        self.count = self.add_weight(name="count", initializer="zeros", dtype="int32")
+        self.blocks = self.add_weight(name="blocks", initializer="zeros", dtype="int32")
 
     def value(self, y_true, y_pred):
-        """What is averaged, `(B, T)`."""
+        """The values to average, `(B, T)`."""
         raise NotImplementedError
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -74,7 +69,8 @@ class TokenCrossEntropy(MeanOverTokens):
         1.3863
     """
 
-    shown_as = averages = "nats"
+    shown_as = "nats"
+    averages = "nats"
 
     def value(self, y_true, y_pred):
         return negative_log_likelihood(y_true, y_pred)
@@ -94,7 +90,8 @@ class Perplexity(TokenCrossEntropy):
 class TokenAccuracy(MeanOverTokens):
     """Share of the real target tokens that the model finds the most probable."""
 
-    shown_as = averages = "accuracy"
+    shown_as = "accuracy"
+    averages = "accuracy"
 
     def value(self, y_true, y_pred):
         best = ops.argmax(y_pred, axis=-1)

@@ -9,7 +9,7 @@ from .schedule import WarmupSchedule
 
 
 class GradientTransform:
-    """What training needs of an optimizer where Keras has no hook for it.
+    """Hooks that Keras's optimizers lack: for gradients, and for an epoch's end.
 
     `distribute` sums the gradients before one of Keras's optimizers sees them:
     TensorFlow's strategies sum what each device has clipped already, and under PyTorch
@@ -189,7 +189,7 @@ def paper_adam(schedule, **options):
     """
     if isinstance(schedule, WarmupSchedule):
         steps = options.get("gradient_accumulation_steps") or 1
-        found = schedule.gradient_accumulation_steps
+        counted = schedule.gradient_accumulation_steps
         must = f"be the optimizer's {steps} in its WarmupSchedule"
-        expect(found == steps, "gradient_accumulation_steps", must, found)
+        expect(counted == steps, "gradient_accumulation_steps", must, counted)
     return Adam(schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9, **options)

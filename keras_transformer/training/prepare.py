@@ -29,20 +29,25 @@ from ..runs.run import Run, RunConfig
 from ..runs.sealed_files import check_new, locked, new_directory, write_json
 from ..text.markup import Markup
 from ..text.tokenizer import Tokenizer
+from .advice import warn_of_plan
 from .checkpoints import Checkpoints
 from .fitted import chosen_by, fitted_settings
-from .plan import warn_of_plan
+from .prepare_text import check_text, prepare_text
 from .progress import Session
 from .recipe import compile_for_training
-from .text import check_text, prepare_text
 
 # Of the validation pairs, translated after every epoch when BLEU decides.
 BLEU_SENTENCES = 500
 # Where a run holds them.
 TRANSLATED = "data/translated.json"
 DROPOUT = ("dropout", "attention_dropout")
-FILTERS = ("max_length", "max_ratio", "batch_tokens", "valid_size")
-FILTERS += tuple(flag_fields(FilterConfig))
+FILTERS = (
+    "max_length",
+    "max_ratio",
+    "batch_tokens",
+    "valid_size",
+    *flag_fields(FilterConfig),
+)
 # When a run is resumed: its limits and what is kept.
 MAY_CHANGE = (
     "epochs",
@@ -80,7 +85,7 @@ def begin(
     is_given = corpus is not None and corpus != []
     expect(is_given, "text" if is_text else "source", what, corpus)
     if is_text:
-        check_text((corpus, valid), data, training)
+        check_text(corpus, valid, data, training)
     elif valid is not None:
         next(iter(valid), None)  # what cannot be read is refused now
     begun = None
@@ -95,7 +100,8 @@ def begin(
         corpus = cleaned(corpus, valid, filters)
     if None in (model, data, training):
         settings = fitted_settings(
-            **{"text" if is_text else "source": corpus},
+            source=None if is_text else corpus,
+            text=corpus if is_text else None,
             begun=begun and begun.config,
             validated=is_validated,
             **chosen_by(model, data, training),
@@ -107,8 +113,10 @@ def begin(
     check_training(training, begun, is_validated, filters)
     check_model(model, data, training)
     if begun is None:
-        names = ["vocab_size"] if is_text else FROM_TOKENIZER[:2]
-        sizes = dict.fromkeys(names, data.vocab_size)
+        size = data.vocab_size
+        sizes = {"source_vocab_size": size, "target_vocab_size": size}
+        if is_text:
+            sizes = {"vocab_size": size}
         model = dataclasses.replace(model, **sizes)
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
@@ -155,18 +163,19 @@ def check_training(training, begun, is_validated, filters):
     is_right = rank is None or begun is not None
     expect(is_right, "lora_rank", "be absent without init_from", rank)
     is_own = begun is None or isinstance(begun.tokenizers[0], Tokenizer)
-    is_right = is_own and filters.tokenizer == "bpe"
-    what = "be 0 unless the tokenizer is BPE of our own"
+    is_own_bpe = is_own and filters.tokenizer == "bpe"
     dropout = training.bpe_dropout
-    expect(is_right or not dropout, "bpe_dropout", what, dropout)
+    what = "be 0 unless the tokenizer is BPE of our own"
+    expect(is_own_bpe or not dropout, "bpe_dropout", what, dropout)
+    dropout = training.word_dropout
     what = "be 0 with markup, whose symbols are copied"
-    is_right = not training.word_dropout or Markup.of(filters) is None
-    expect(is_right, "word_dropout", what, training.word_dropout)
+    is_right = not dropout or Markup.of(filters) is None
+    expect(is_right, "word_dropout", what, dropout)
     if training.monitor == "bleu":
         what = "be at least 1, or valid_source be given, with monitor='bleu'"
         expect(is_validated, "valid_size", what, filters.valid_size)
-    if training.monitor == "bleu" and training.bleu_tokenize != "auto":
-        bleu_metric(training.bleu_tokenize)  # likewise
+        if training.bleu_tokenize != "auto":
+            bleu_metric(training.bleu_tokenize)  # an unknown name is refused now
     if training.tensorboard:
         needed("tensorflow", "tensorboard", extra="tensorflow")
 
@@ -198,10 +207,10 @@ def continued(begun, model, data):
 
 def must_equal(own, given, except_for, why):
     """Raise a `ValueError` that names the first field that differs."""
-    found = vars(given or own)
+    received = vars(given or own)
     for name, value in vars(own).items():
-        is_right = name in except_for or found[name] == value
-        expect(is_right, name, f"be {value!r} {why}", found[name])
+        is_right = name in except_for or received[name] == value
+        expect(is_right, name, f"be {value!r} {why}", received[name])
 
 
 def prepare(folder, corpus, valid, config, begun=None):
@@ -215,7 +224,7 @@ def prepare(folder, corpus, valid, config, begun=None):
         begun: the `Run` whose tokenizers and weights to begin with.
     """
     if config.is_language_model:
-        tokenizers, config = prepare_text(folder, (corpus, valid), config, begun)
+        tokenizers, config = prepare_text(folder, corpus, valid, config, begun)
     else:
         tokenizers, config = prepare_pairs(folder, corpus, valid, config, begun)
     run = Run.begin(folder, config, tokenizers)
@@ -258,12 +267,7 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
                 store = TokenStore.build(place, pairs, *tokenizers, config=data)
             say(spelled(f"{name}: {store.report}"))
     if config.training.monitor == "bleu":
-        translated = list(itertools.islice(valid, BLEU_SENTENCES))
-        write_json(folder / TRANSLATED, translated)
-        references = [reference for _, reference in translated]
-        chosen = chosen_tokenize(config.training.bleu_tokenize, references)
-        training = dataclasses.replace(config.training, bleu_tokenize=chosen)
-        config = dataclasses.replace(config, training=training)
+        config = keep_translated(folder, valid, config)
     source, target = tokenizers
     model = dataclasses.replace(
         config.model,
@@ -273,10 +277,23 @@ def prepare_pairs(folder, corpus, valid, config, begun=None):
         **target.special.fields,
     )
     earlier = begun.config if begun else config
-    languages = earlier.languages or corpus.languages
-    known = dict(origin=earlier.origin, languages=languages)
-    config = dataclasses.replace(config, model=model, **known)
+    config = dataclasses.replace(
+        config,
+        model=model,
+        origin=earlier.origin,
+        languages=earlier.languages or corpus.languages,
+    )
     return tokenizers, config
+
+
+def keep_translated(folder, valid, config):
+    """Write down the pairs that BLEU is measured with; the config says how it cuts."""
+    translated = list(itertools.islice(valid, BLEU_SENTENCES))
+    write_json(folder / TRANSLATED, translated)
+    references = [reference for _, reference in translated]
+    chosen = chosen_tokenize(config.training.bleu_tokenize, references)
+    training = dataclasses.replace(config.training, bleu_tokenize=chosen)
+    return dataclasses.replace(config, training=training)
 
 
 def new_model(run, training, weights=None):
@@ -305,16 +322,15 @@ def write_rows(path, pairs):
 def train_tokenizers(pairs, data):
     """The tokenizers of both sides of pairs: one object if they share a vocabulary."""
     markup = Markup.of(data)
-    options = (data.vocab_size, data.tokenizer, data.byte_fallback, markup)
 
-    def protected(lines):
-        if markup is None:
-            return lines
-        return (markup.protect(line)[0] for line in lines)
+    def learned(lines):
+        if markup is not None:
+            lines = (markup.protect(line)[0] for line in lines)
+        return Tokenizer.train(
+            lines, data.vocab_size, data.tokenizer, data.byte_fallback, markup
+        )
 
     if data.share_embeddings:
-        lines = itertools.chain.from_iterable(pairs)
-        shared = Tokenizer.train(protected(lines), *options)
+        shared = learned(itertools.chain.from_iterable(pairs))
         return shared, shared
-    sides = [map(operator.itemgetter(side), pairs) for side in (0, 1)]
-    return [Tokenizer.train(protected(lines), *options) for lines in sides]
+    return [learned(map(operator.itemgetter(side), pairs)) for side in (0, 1)]

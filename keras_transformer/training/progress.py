@@ -1,4 +1,4 @@
-"""How far a training run has come, and what its parts share."""
+"""The progress of a training, and the state that its callbacks share."""
 
 import contextlib
 import dataclasses
@@ -48,7 +48,7 @@ class Progress:
 
 @dataclasses.dataclass(eq=False)
 class Session(keras.callbacks.Callback):
-    """What the callbacks and the steps of `train` share; the first of the callbacks.
+    """State that the callbacks and steps of `train` share; itself the first callback.
 
     It keeps the progress up to date, stops where a limit is reached, and raises
     `NonFiniteLoss` at the update whose loss is not finite.
@@ -81,7 +81,7 @@ class Session(keras.callbacks.Callback):
 
     @property
     def folder(self):
-        """Where the checkpoints are."""
+        """The directory of the checkpoints."""
         return self.run.path / "checkpoints"
 
     @property
@@ -124,10 +124,12 @@ class Session(keras.callbacks.Callback):
         return self.updates_are_done() or self.minutes_are_over()
 
     def updates_are_done(self):
+        """Whether there were as many updates as `max_updates` allows."""
         most = self.training.max_updates
         return most is not None and self.updates >= most
 
     def minutes_are_over(self):
+        """Whether this call has trained for `max_minutes`."""
         most = self.training.max_minutes
         seconds = self.progress.seconds - self.earlier
         return most is not None and seconds >= 60 * most
@@ -151,19 +153,19 @@ class Session(keras.callbacks.Callback):
             return planned
         return min(planned, most * self.training.gradient_accumulation)
 
-    def limit(self):
-        """The field of `TrainingConfig` that leaves nothing to train, None if any."""
-        found = {
+    def reached_limit(self):
+        """The field of `TrainingConfig` that leaves nothing to train, or None."""
+        limits = {
             "epochs": self.progress.epoch >= self.training.epochs,
             "max_updates": self.updates_are_done(),
             "max_minutes": self.minutes_are_over(),
             "patience": self.patience_is_over(),
         }
-        return next((name for name, is_reached in found.items() if is_reached), None)
+        return next((name for name, is_reached in limits.items() if is_reached), None)
 
     def is_done(self):
         """Whether nothing is left to train."""
-        return self.limit() is not None
+        return self.reached_limit() is not None
 
     def on_train_begin(self, logs=None):
         self.last = time.monotonic()
@@ -195,6 +197,7 @@ class Session(keras.callbacks.Callback):
             self.fail("a weight is not finite")
 
     def check_finite(self, name, logs):
+        """Raise a `NonFiniteLoss` if a number of the logs is not finite."""
         value = logs.get(name, 0.0)
         if not math.isfinite(value):
             self.fail(f"{name} is {value}")
@@ -215,14 +218,14 @@ class Session(keras.callbacks.Callback):
         """Count the seconds of process 0 in all, and pass on a signal of any."""
         now = time.monotonic()
         received = self.received[0] if self.received else 0
-        said = self.distribution.all_gather(np.array([now - self.last, received]))
-        self.progress.seconds += float(said[0, 0])
-        self.signal = next((int(number) for number in said[:, 1] if number), 0)
+        of_all = self.distribution.all_gather(np.array([now - self.last, received]))
+        self.progress.seconds += float(of_all[0, 0])
+        self.signal = next((int(number) for number in of_all[:, 1] if number), 0)
         self.last = now
 
 
 def inner_optimizer(model):
-    """A model's optimizer, which with mixed_float16 is inside of one that scales."""
+    """The optimizer that updates the weights; mixed_float16 has another around it."""
     return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 

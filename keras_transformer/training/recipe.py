@@ -6,11 +6,7 @@ from ..config import TrainingConfig, expect_kind
 from ..models.configured_model import ConfiguredModel
 from .fused import FusedLoss
 from .loss import LabelSmoothedCrossEntropy
-from .metrics import (
-    Perplexity,
-    TokenAccuracy,
-    TokenCrossEntropy,
-)
+from .metrics import Perplexity, TokenAccuracy, TokenCrossEntropy
 from .optimizer import LossScaleOptimizer, paper_adam
 from .r_drop import RDropCrossEntropy
 from .schedule import WarmupSchedule
@@ -67,7 +63,7 @@ def compile_options(config, training, loss_reduction="mean_with_sample_weight"):
     )
     averaging = {}
     if training.ema_momentum is not None:
-        averaging = dict(use_ema=True, ema_momentum=training.ema_momentum)
+        averaging = {"use_ema": True, "ema_momentum": training.ema_momentum}
     optimizer = paper_adam(
         schedule,
         weight_decay=training.weight_decay,
@@ -75,11 +71,17 @@ def compile_options(config, training, loss_reduction="mean_with_sample_weight"):
         gradient_accumulation_steps=steps if steps > 1 else None,
         **averaging,
     )
-    how = dict(ignore_class=padding, reduction=loss_reduction)
     if training.r_drop:
-        loss = RDropCrossEntropy(training.r_drop, training.label_smoothing, **how)
+        loss = RDropCrossEntropy(
+            training.r_drop,
+            training.label_smoothing,
+            ignore_class=padding,
+            reduction=loss_reduction,
+        )
     else:
-        loss = LabelSmoothedCrossEntropy(training.label_smoothing, **how)
+        loss = LabelSmoothedCrossEntropy(
+            training.label_smoothing, ignore_class=padding, reduction=loss_reduction
+        )
     kinds = (TokenCrossEntropy, Perplexity, TokenAccuracy)
     return dict(
         optimizer=optimizer,

@@ -1,4 +1,4 @@
-"""What training says: a line after each epoch, and a report at the end."""
+"""The messages of a training: a line after each epoch, and a report at the end."""
 
 import math
 
@@ -11,7 +11,7 @@ from ..decoding.translator import Translator
 from ..process.bars import advance, describe, doing, say
 from ..process.flag_names import flag
 from ..text.markup import SYMBOL
-from .plan import warn_of_average
+from .advice import warn_of_average
 from .progress import SessionCallback
 
 SAMPLES = 5  # validation pairs or texts to show at the end
@@ -42,15 +42,15 @@ class EpochLines(SessionCallback):
         advance(0, kind="end of an epoch")
         if self.writes:
             seconds = self.progress.seconds - self.begun
-            found = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
+            values = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
             is_best = self.session.ranked_epochs()[0] == epoch
             best = "; the best so far" if is_best else ""
-            say(f"{self.name}, {seconds:.0f} s: {found}{best}")
+            say(f"{self.name}, {seconds:.0f} s: {values}{best}")
 
 
 def why_over(session):
-    """Why nothing is left to train, and what to type to go on."""
-    limit = session.limit()
+    """The reason why nothing is left to train, and what to type to go on."""
+    limit = session.reached_limit()
     most = getattr(session.training, limit)
     done = {
         "epochs": session.progress.epoch,
@@ -104,7 +104,7 @@ def show_texts(model, store, tokenizer):
     """Print how a language model continues the first halves of some documents."""
     rows = sample_rows(store)
     words = [text.split() for text in store.texts(rows, tokenizer)]
-    prompts = [" ".join(own[: min(PROMPT, len(own) // 2)]) for own in words]
+    prompts = [" ".join(text[: min(PROMPT, len(text) // 2)]) for text in words]
     with doing(f"continuing {len(rows)} validation texts"):
         texts = Generator(model, tokenizer)(prompts)
     for prompt, text in zip(prompts, texts, strict=True):

@@ -1,4 +1,4 @@
-"""Which settings suit how much text: the table of docs/settings.md."""
+"""Settings that suit so much text: the table of docs/settings.md."""
 
 # For the captions of Multi30k: measured.
 FEW_WORDS = dict(

@@ -15,25 +15,15 @@ from ..process.bars import doing, say
 from ..runs.run import Run
 from ..runs.sealed_files import load_arrays, locked
 from ..runs.work_folder import remove_partial
+from .arguments import corpora_given, settings_given
 from .averaging import AveragedWeights, LearningWeights, average_weights
-from .checkpoints import (
-    Checkpoints,
-    EpochWeights,
-    KeepBest,
-    RunLog,
-)
-from .given import corpora_given, settings_given
-from .opening import open_batches
-from .prepare import (
-    TRANSLATED,
-    begin,
-    new_model,
-    resumed,
-)
+from .checkpoints import Checkpoints, EpochWeights, KeepBest, RunLog
+from .open_batches import open_batches
+from .prepare import TRANSLATED, begin, new_model, resumed
 from .progress import Session, inner_optimizer, signals_noted
 from .report import EpochLines, report, why_over
 
-OF_CONNECTIONS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
+CONNECTION_ERRORS = "(?i)peer|connection|heartbeat|unhealthy|collective|nccl|gloo"
 
 
 def train(
@@ -115,11 +105,21 @@ def train(
     if goes_on:
         is_text = Run.open(path).config.is_language_model
     kind = CausalLMConfig if is_text else TransformerConfig
-    settings = settings_given(kind, model, data, training)
-    given = (pairs, source, target, valid_pairs, valid_source, valid_target)
-    corpus, valid = corpora_given(is_text, given, text, valid_text)
+    model, data, training = settings_given(kind, model, data, training)
+    corpus, valid = corpora_given(
+        is_text,
+        text,
+        valid_text,
+        pairs=pairs,
+        source=source,
+        target=target,
+        valid_pairs=valid_pairs,
+        valid_source=valid_source,
+        valid_target=valid_target,
+    )
+    explains = explaining_connections(distribution)
     prepares = doing("preparing the training", shown=distribution.process == 0)
-    with named(distribution), prepares, contextlib.ExitStack() as held:
+    with explains, prepares, contextlib.ExitStack() as held:
         with distribution.main_process_first() as is_first:
             if is_first:
                 remove_partial(path.resolve().parent)  # a run may come back
@@ -133,25 +133,28 @@ def train(
                         kind,
                         corpus,
                         valid,
-                        *settings,
+                        model,
+                        data,
+                        training,
                         overwrite=overwrite,
                         init_from=init_from,
                         distribution=distribution,
                         held=held,
                     )
         opened = Run.open(path)
-        training = resumed(opened, *settings)
+        training = resumed(opened, model, data, training)
         distribution.check(opened.config.model, training)
         return fit(opened, training, distribution)
 
 
 @contextlib.contextmanager
-def named(distribution):
+def explaining_connections(distribution):
     """Say in an engine's error about its connections what it means for the user."""
     try:
         yield
     except Exception as error:
-        if distribution.processes == 1 or not re.search(OF_CONNECTIONS, str(error)):
+        is_alone = distribution.processes == 1
+        if is_alone or not re.search(CONNECTION_ERRORS, str(error)):
             raise
         raise ConnectionError(
             f"process {distribution.process} of {distribution.processes} stops because "
@@ -170,9 +173,10 @@ def fit(run, training, distribution):
         bleu = None
         if training.monitor == "bleu":
             pairs = json.loads((run.path / TRANSLATED).read_text("utf-8"))
-            texts = zip(*pairs)
+            sources, references = zip(*pairs)
             bleu = BleuCallback(
-                *texts,
+                sources,
+                references,
                 *run.tokenizers,
                 run.search(),
                 distribution=distribution,
@@ -242,8 +246,9 @@ def go_to_newest_checkpoint(model, session, checkpoints):
             said = "model.keras is damaged; the next epoch's will take its place"
             warnings.warn(said, stacklevel=2)
             progress.best = None
-    found = (progress.epoch, progress.batches, progress.best is None)
-    session.distribution.must_agree("checkpoints", *found)
+    session.distribution.must_agree(
+        "checkpoints", progress.epoch, progress.batches, progress.best is None
+    )
     if not session.limit_is_reached():
         # An epoch that a limit ended goes on, and will be scored anew.
         del progress.scores[progress.epoch :]
@@ -261,18 +266,19 @@ def fit_epochs(model, session, callbacks):
     seconds = None if minutes is None else 60 * minutes
 
     def fit_until(epoch, steps=None):
-        if not session.is_done():
-            model.fit(
-                batches,
-                validation_data=session.held_out,
-                initial_epoch=progress.epoch,
-                epochs=epoch,
-                steps_per_epoch=steps,
-                # The batches shuffle themselves, by seed and epoch.
-                shuffle=False,
-                verbose=0,
-                callbacks=callbacks,
-            )
+        if session.is_done():
+            return
+        model.fit(
+            batches,
+            validation_data=session.held_out,
+            initial_epoch=progress.epoch,
+            epochs=epoch,
+            steps_per_epoch=steps,
+            # The batches shuffle themselves, by seed and epoch.
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
 
     shows = doing(
         "compiling the first step",
@@ -312,19 +318,23 @@ def save_mean(model, session, bleu):
     model.set_weights(average_weights(checkpoints))
     best = KeepBest(session)
     best.set_model(model)
-    said = "saved"
-    if not is_validated:
-        best.save()
+    if is_validated:
+        score = score_of(model, session, bleu)
+        is_saved = best.save_if_better(score)
+        outcome = "saved" if is_saved else "not better than what is saved"
+        outcome = f"{session.monitor} {score:.4f}, {outcome}"
     else:
-        if bleu is not None:
-            bleu.set_model(model)
-            score = bleu.measure().bleu
-        else:
-            logs = model.evaluate(session.held_out, return_dict=True, verbose=0)
-            score = logs["nats"]
-        if not best.save_if_better(score):
-            said = "not better than what is saved"
-        said = f"{session.monitor} {score:.4f}, {said}"
+        best.save()
+        outcome = "saved"
     if session.writes:
         mean = f"mean of the last {len(paths)} epochs"
-        say(f"{'the last epoch' if len(paths) == 1 else mean}: {said}")
+        say(f"{'the last epoch' if len(paths) == 1 else mean}: {outcome}")
+
+
+def score_of(model, session, bleu):
+    """The score of a model on the validation pairs, as the monitor has it."""
+    if bleu is not None:
+        bleu.set_model(model)
+        return bleu.measure().bleu
+    logs = model.evaluate(session.held_out, return_dict=True, verbose=0)
+    return logs["nats"]

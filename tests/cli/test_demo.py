@@ -11,7 +11,7 @@ def test_score_translations_and_what_to_type(tmp_path, main, monkeypatch, one_bu
     monkeypatch.setattr("keras_transformer.data.examples.captions", splits.get)
     recipe = TrainingConfig(epochs=1, warmup_updates=5)
     configs = {"model": MODEL, "data": DATA, "training": recipe}
-    monkeypatch.setattr("keras_transformer.training.plan.FEWEST_PAIRS", 0)
+    monkeypatch.setattr("keras_transformer.training.advice.FEWEST_PAIRS", 0)
     monkeypatch.setattr(demo, "CONFIGS", configs)
     out = main("demo", tmp_path / "run")
     assert "BLEU" in out and "tok:13a" in out and "  -> " in out

@@ -14,7 +14,7 @@ from test_threads import in_threads
 from keras_transformer.config import CausalLMConfig, DecodingConfig
 from keras_transformer.decoding.generator import Generator
 from keras_transformer.decoding.translator import Translator
-from keras_transformer.layers import kernels
+from keras_transformer.layers.cache import put
 from keras_transformer.models.causal_lm import CausalLM
 from keras_transformer.text.markup import Markup
 from keras_transformer.text.tokenizer import Tokenizer
@@ -252,7 +252,7 @@ def test_a_copy_is_written_into_in_place(rows, monkeypatch):
     """What a search does to its caches, without a second copy."""
 
     def reordered(x, rows, new):
-        return kernels.put(ops.take(x, rows, axis=0), new, 1)
+        return put(ops.take(x, rows, axis=0), new, 1)
 
     graph = graph_of(reordered, monkeypatch)
     x = ops.reshape(ops.arange(8.0), (2, 1, 2, 2))
@@ -266,14 +266,14 @@ def test_a_copy_is_written_into_in_place(rows, monkeypatch):
 def test_what_is_read_once_more_is_not_written_into(monkeypatch):
     def reads_the_copy(x):
         copy = ops.take(x, ops.arange(2), axis=0)
-        return kernels.put(copy, x[:, :, :1] * 0, 1), copy
+        return put(copy, x[:, :, :1] * 0, 1), copy
 
     def writes_into_its_argument(x):
-        return kernels.put(x, x[:, :, :1] * 0, 1), x
+        return put(x, x[:, :, :1] * 0, 1), x
 
     def writes_into_a_constant(x):
         copy = ops.take(ops.ones((2, 1, 2, 1)), ops.arange(2), axis=0)
-        return kernels.put(copy, x[:, :, :1], 1), x
+        return put(copy, x[:, :, :1], 1), x
 
     ones = ops.ones((2, 1, 2, 1))
     for function in (reads_the_copy, writes_into_its_argument, writes_into_a_constant):

@@ -45,10 +45,12 @@ def test_heads_of_keys_serve_consecutive_heads_of_queries():
         repeated = np.repeat(kernel, N // 2, axis=2).reshape(D, N * H)
         getattr(full, name).kernel.assign(repeated)
     for call in ({}, dict(position_bias=BIAS), dict(return_attention_scores=True)):
-        found, expected = layer(X, **call), full(X, **call)
+        found = layer(X, **call)
+        expected = full(X, **call)
         if call.get("return_attention_scores"):
             np.testing.assert_allclose(numpy(found[1]), numpy(expected[1]), atol=1e-6)
-            found, expected = found[0], expected[0]
+            found = found[0]
+            expected = expected[0]
         np.testing.assert_allclose(numpy(found), numpy(expected), atol=2e-6)
     assert tuple(layer.empty_cache(B, 7)[0].shape) == (B, 2, 7, H)
 

@@ -100,7 +100,8 @@ def test_attention_scores_on_request():
     assert to_memory.shape == (B, N, T, S)
     assert not np.triu(to_self, k=1).any()
     assert not to_memory[0, ..., 4:].any()
-    x, memory = keras.KerasTensor((None, T, D)), keras.KerasTensor((None, S, D))
+    x = keras.KerasTensor((None, T, D))
+    memory = keras.KerasTensor((None, S, D))
     _, symbols = DecoderBlock(N, H, F)(x, memory, return_attention_scores=True)
     shapes = [tuple(symbol.shape) for symbol in symbols]
     assert shapes == [(None, N, T, T), (None, N, T, S)]

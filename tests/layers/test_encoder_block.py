@@ -55,7 +55,8 @@ def test_permuted_positions_give_permuted_outputs(norm_first):
 
 
 def test_masked_positions_have_no_influence():
-    block, mask = EncoderBlock(N, H, F), np.arange(S)[None, None] < 4
+    block = EncoderBlock(N, H, F)
+    mask = np.arange(S)[None, None] < 4
     other = np.where(mask.transpose(0, 2, 1), X, 9.0)
     np.testing.assert_array_equal(
         numpy(block(X, mask))[:, :4], numpy(block(other, mask))[:, :4]
@@ -69,7 +70,8 @@ def test_dropout_in_training_only():
 
 
 def test_attention_weights_on_request():
-    block, mask = EncoderBlock(N, H, F), np.arange(S)[None, None] < 4
+    block = EncoderBlock(N, H, F)
+    mask = np.arange(S)[None, None] < 4
     output, weights = block(X, mask, return_attention_scores=True)
     np.testing.assert_allclose(numpy(output), numpy(block(X, mask)), atol=5e-6)
     assert weights.shape == (B, N, S, S) and not numpy(weights)[..., 4:].any()

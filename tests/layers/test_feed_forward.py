@@ -59,7 +59,8 @@ def test_gated_by_hand():
 
 
 def test_every_position_alone():
-    layer, x = FeedForward(11), normal(2, 3, 5)
+    layer = FeedForward(11)
+    x = normal(2, 3, 5)
     np.testing.assert_allclose(
         numpy(layer(x))[:, 1:2], numpy(layer(x[:, 1:2])), atol=1e-6
     )

@@ -102,7 +102,8 @@ def test_an_implicit_mask_of_the_keys_as_keras():
 def test_an_implicit_mask_of_self_attention_as_keras():
     ours, theirs = pair(3, 4)
     x = masked(normal(3, 5, D), REAL)
-    found, expected = numpy(ours(x)), numpy(theirs(x, x))
+    found = numpy(ours(x))
+    expected = numpy(theirs(x, x))
     np.testing.assert_allclose(found[REAL], expected[REAL], atol=2e-5)
 
 

@@ -163,7 +163,8 @@ def test_what_is_masked_has_no_influence(value_dim):
 
 
 def test_order_of_the_memory_does_not_matter():
-    layer, order = MultiHeadAttention(N, H), np.random.default_rng(3).permutation(S)
+    layer = MultiHeadAttention(N, H)
+    order = np.random.default_rng(3).permutation(S)
     shuffled = layer(X, MEMORY[:, order], MASK[:, :, order])
     np.testing.assert_allclose(
         numpy(layer(X, MEMORY, MASK)), numpy(shuffled), atol=2e-6

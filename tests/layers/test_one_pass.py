@@ -10,7 +10,8 @@ def shifted(x, y):
 
 
 def test_the_function_is_the_same_to_who_calls_it():
-    x, y = np.ones((2, 3), "float32"), np.full((2, 3), 5.0, "float32")
+    x = np.ones((2, 3), "float32")
+    y = np.full((2, 3), 5.0, "float32")
     np.testing.assert_array_equal(numpy(in_one_pass(shifted)(x, y)), 2 * x + y)
     assert in_one_pass(shifted) is in_one_pass(shifted)
 

@@ -52,7 +52,8 @@ def check_outputs_and_slopes(width, size, has_bias):
     given = [bfloat16(array) for array in (x, kernel)]
     given.append(bfloat16(bias) if has_bias else None)
     outputs, pull_back = jax.vjp(products.affine, *given)
-    x, kernel = exact(x), exact(kernel)
+    x = exact(x)
+    kernel = exact(kernel)
     assert_rounded(outputs, x @ kernel + (64.0 if has_bias else 0.0))
     by_x, by_kernel, by_bias = pull_back(bfloat16(slope))
     slope = exact(slope)
@@ -90,7 +91,8 @@ def test_the_program_multiplies_in_bfloat16():
 
 
 def test_float32_and_chips_are_left_to_the_backend(monkeypatch):
-    x, kernel = normal(4, 5), normal(5, 7)
+    x = normal(4, 5)
+    kernel = normal(5, 7)
     given = [ops.convert_to_tensor(array) for array in (x, kernel)]
     assert not products.asks_for_float32(*given)
     halves = [bfloat16(array) for array in given]

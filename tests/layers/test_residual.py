@@ -29,7 +29,8 @@ def test_by_hand(norm_first, prepared, output):
 
 def test_dropout_in_training_only():
     connection = Residual(0.5, norm_first=True)
-    x, update = normal(1, 1, 64), np.ones((1, 1, 64), "float32")
+    x = normal(1, 1, 64)
+    update = np.ones((1, 1, 64), "float32")
     np.testing.assert_allclose(numpy(connection(x, update)), x + update, atol=1e-6)
     gained = numpy(connection(x, update, training=True)) - x
     assert set(np.round(gained.ravel(), 4)) == {0.0, 2.0}

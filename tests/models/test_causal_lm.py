@@ -51,7 +51,8 @@ def draw(rows=B, length=T):
 @pytest.mark.parametrize("name", SWITCHES)
 def test_a_document_is_the_same_in_a_packed_row_and_alone(name):
     model = make(name)
-    first, second = draw(1, 3), draw(1, 2)
+    first = draw(1, 3)
+    second = draw(1, 2)
     second[0, 1] = 5
     fill = np.full((1, 2), PAD, "int32")
     row = np.concatenate([first, second, fill], axis=1)

@@ -7,7 +7,7 @@ from small import DATA, MODEL, log, training
 from keras_transformer.runs.run import Run
 from keras_transformer.runs.sealed_files import load_arrays
 from keras_transformer.training.averaging import average_weights
-from keras_transformer.training.opening import open_batches
+from keras_transformer.training.open_batches import open_batches
 from keras_transformer.training.optimizer import paper_adam
 from keras_transformer.training.recipe import compile_for_training
 from keras_transformer.training.train import train

@@ -74,11 +74,11 @@ def test_why_training_is_over(tmp_path, epoch, seconds, scores, options, why, ca
 
 def test_the_minutes_are_those_of_this_call(tmp_path):
     shared = shared_session(tmp_path, 2, 160.0, epochs=3, max_minutes=2.0)
-    assert shared.limit() == "max_minutes"
+    assert shared.reached_limit() == "max_minutes"
     shared.earlier = 100.0
-    assert shared.limit() is None and not shared.limit_is_reached()
+    assert shared.reached_limit() is None and not shared.limit_is_reached()
     shared.progress.seconds = 220.0
-    assert shared.limit() == "max_minutes" and shared.limit_is_reached()
+    assert shared.reached_limit() == "max_minutes" and shared.limit_is_reached()
 
 
 def test_epochs_are_counted_from_the_first_of_the_run(tmp_path, capsys):

@@ -232,7 +232,8 @@ def test_a_resumed_run_is_the_one_that_was_begun(tmp_path, corpus, trained):
 @marked(ON_TORCH)
 @one_width
 def test_fine_tuning_begins_with_another_run(tmp_path, corpus, trained):
-    run, fine = trained, tmp_path / "fine"
+    run = trained
+    fine = tmp_path / "fine"
     recipe = training(epochs=1, max_updates=None, learning_rate_scale=1e-9)
     train(fine, *corpus, init_from=run, training=recipe)
     assert log(fine)[0]["val_nats"] == pytest.approx(log(run)[-1]["val_nats"], rel=1e-4)

@@ -1,4 +1,4 @@
-"""What a language model's training makes of text files."""
+"""Text files -> the tokenizer and the token stores of a language model's run."""
 
 import dataclasses
 
@@ -9,18 +9,24 @@ from ..text.lines import count_lines
 from ..text.tokenizer import Tokenizer
 
 # Fields of a `DataConfig` that are for pairs alone.
-OF_PAIRS = ("max_ratio", "share_embeddings", "valid_size", "markup", "markup_pattern")
-OF_PAIRS += tuple(flag_fields(FilterConfig))
+OF_PAIRS = (
+    "max_ratio",
+    "share_embeddings",
+    "valid_size",
+    "markup",
+    "markup_pattern",
+    *flag_fields(FilterConfig),
+)
 # Of a `TrainingConfig`, likewise.
 TRAINING_OF_PAIRS = ("monitor", "bpe_dropout", "word_dropout")
 
 
-def check_text(texts, data, training):
+def check_text(train, valid, data, training):
     """Raise a `ValueError` for files or settings that are not for a language model.
 
-    The texts are lists of paths, or None, and so may the configs be.
+    The texts are lists of paths. Each argument may be None.
     """
-    for paths in filter(None, texts):
+    for paths in filter(None, (train, valid)):
         next(read_documents(paths), None)  # what cannot be read is refused now
     for name in OF_PAIRS:
         plain = getattr(DataConfig(), name)
@@ -32,16 +38,16 @@ def check_text(texts, data, training):
         expect(given == plain, name, f"be {plain!r} with text", given)
 
 
-def prepare_text(folder, texts, config, begun=None):
+def prepare_text(folder, train, valid, config, begun=None):
     """Fill a folder with the stores of text files; the tokenizer, the `RunConfig`.
 
     The texts are paths to train on, and to validate with or None. `begun` is the `Run`
     whose tokenizer to begin with.
     """
     data = config.data
-    sides = dict(zip(("train", "valid"), texts))
+    texts = {"train": train, "valid": valid}
     counts = {
-        name: sum(map(count_lines, paths)) for name, paths in sides.items() if paths
+        name: sum(map(count_lines, paths)) for name, paths in texts.items() if paths
     }
     if begun:
         tokenizer = begun.tokenizers[0]
@@ -49,7 +55,7 @@ def prepare_text(folder, texts, config, begun=None):
         what = f"learning the vocabulary of {counts['train']:,} texts"
         with doing(what, unit="read"):
             tokenizer = Tokenizer.train(
-                read_documents(sides["train"]),
+                read_documents(train),
                 data.vocab_size,
                 data.tokenizer,
                 data.byte_fallback,
@@ -57,7 +63,7 @@ def prepare_text(folder, texts, config, begun=None):
     for name, count in counts.items():
         place = folder / "data" / name
         with doing(f"cutting {name} into tokens", count, "texts"):
-            documents = read_documents(sides[name])
+            documents = read_documents(texts[name])
             store = DocumentStore.build(place, documents, tokenizer)
         say(f"{name}: {store.report}")
     model = dataclasses.replace(

@@ -1,4 +1,4 @@
-"""What `train` is given, checked by kind."""
+"""Checks of the arguments of `train`."""
 
 from ..config import (
     CausalLMConfig,
@@ -9,15 +9,6 @@ from ..config import (
     preset,
 )
 from ..data.pairs import read_pairs
-
-PAIRS = (
-    "pairs",
-    "source",
-    "target",
-    "valid_pairs",
-    "valid_source",
-    "valid_target",
-)
 
 
 def settings_given(kind, model, data, training):
@@ -34,35 +25,34 @@ def settings_given(kind, model, data, training):
     return model, data, training
 
 
-def corpora_given(is_text, given, text, valid_text):
-    """What to train on and what to validate with: `Pairs`, or paths of text.
+def corpora_given(is_text, text, valid_text, **of_pairs):
+    """The corpora to train on and to validate with: `Pairs`, or paths of text.
 
-    `given` are the arguments that `PAIRS` names.
+    `of_pairs` are `pairs`, `source` and `target`, and the same with `valid_`.
     """
     if is_text:
-        for name, value in zip(PAIRS, given):
+        for name, value in of_pairs.items():
             expect(value is None, name, "be absent with text", value)
         return as_paths(text), as_paths(valid_text)
     what = "be absent without text"
     expect(valid_text is None, "valid_text", what, valid_text)
-    return pairs_given(*given[:3]), pairs_given(*given[3:], "valid_")
+    return pairs_given("", of_pairs), pairs_given("valid_", of_pairs)
 
 
-def pairs_given(pairs, source, target, prefix=""):
-    """The `Pairs` of some arguments of `train`; None without any."""
+def pairs_given(prefix, arguments):
+    """The `Pairs` of the arguments whose names have a prefix; None without any."""
+    pairs = arguments[f"{prefix}pairs"]
+    source = arguments[f"{prefix}source"]
+    target = arguments[f"{prefix}target"]
     name = f"{prefix}source"
     expect(target is None or source is not None, name, "be given with a target", source)
-    expect(
-        pairs is None or source is None,
-        f"{prefix}pairs",
-        f"be absent with {name}",
-        pairs,
-    )
-    if pairs is source is None:
-        return None
-    if pairs is None:
+    is_one = pairs is None or source is None
+    expect(is_one, f"{prefix}pairs", f"be absent with {name}", pairs)
+    if pairs is not None:
+        return read_pairs(pairs, name=f"{prefix}pairs")
+    if source is not None:
         return read_pairs(source, target, name=name)
-    return read_pairs(pairs, name=f"{prefix}pairs")
+    return None
 
 
 def as_paths(given):

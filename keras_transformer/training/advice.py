@@ -4,10 +4,10 @@ import math
 import warnings
 
 from .fitted import OFTEN, SPECIAL, WARMUPS, rescaled
-from .opening import open_batches
+from .open_batches import open_batches
 
 FEWEST_PAIRS = 1000
-FIRST = 0.05  # of a moving average: more of the first weights is too much
+MOST_OF_FIRST = 0.05  # the largest share of a moving average for the first weights
 RARE = 20  # how often a token occurs on average that can hardly be learnt
 
 
@@ -49,13 +49,14 @@ def warn_of_warmup(batches, training):
     updates = math.ceil(len(batches) / steps) * training.epochs
     updates = min(updates, training.max_updates or updates)
     warmup = training.warmup_updates
-    if warmup > updates:
-        shorter = max(1, updates // WARMUPS)
-        scale = rescaled(training.learning_rate_scale, shorter / warmup)
-        warn(
-            f"--warmup-updates {warmup} is longer than the {updates} updates planned: "
-            f"type --warmup-updates {shorter} --learning-rate-scale {scale}"
-        )
+    if warmup <= updates:
+        return
+    shorter = max(1, updates // WARMUPS)
+    scale = rescaled(training.learning_rate_scale, shorter / warmup)
+    warn(
+        f"--warmup-updates {warmup} is longer than the {updates} updates planned: "
+        f"type --warmup-updates {shorter} --learning-rate-scale {scale}"
+    )
 
 
 def warn_of_average(momentum, batches):
@@ -63,7 +64,7 @@ def warn_of_average(momentum, batches):
     if momentum is None:
         return
     share = momentum**batches
-    if share > FIRST:
+    if share > MOST_OF_FIRST:
         lower = 1.0 - 5 / max(batches, 5)
         warn(
             f"--ema-momentum {momentum:g} is too high for {batches:,} batches: "

@@ -7,7 +7,7 @@ import pytest
 from layer_checks import ON_TORCH
 
 from keras_transformer.runs.run import Run
-from keras_transformer.training.plan import (
+from keras_transformer.training.advice import (
     FEWEST_PAIRS,
     warn_of_average,
     warn_of_plan,
