@@ -7,6 +7,7 @@ import warnings
 from ..process.bars import doing
 from ..process.extras import needed
 from ..runs.sealed_files import new_file
+from ..text.normalization import has_text
 from ..text.opened import read_whole
 
 needed("translate", "pysbd", "markdown_it", "docutils", extra="documents")
@@ -86,6 +87,7 @@ def translate_document(
         for segment, own in zip(document.segments, pieces):
             found = [best[document.plain(text)] for *_, text in own]
             warn_of_lost(f"{source}, {segment.place}", found)
+            warn_of_nothing(f"{source}, {segment.place}", own, found)
             changes.append(joined(document, segment, own, found))
             new = spliced(segment.text, changes[-1])
             if found:
@@ -105,6 +107,14 @@ def warn_of_lost(where, hypotheses):
     if lost:
         said = f"{where}: the translation lacks {', '.join(lost)}"
         warnings.warn(said, stacklevel=3)
+
+
+def warn_of_nothing(where, pieces, hypotheses):
+    """Say which sentences of a segment the model translates by nothing."""
+    for (*_, text), found in zip(pieces, hypotheses):
+        if not has_text(found.text):
+            said = f"{where}: the translation of {text!r} is empty; the source stays"
+            warnings.warn(said, stacklevel=3)
 
 
 def best_of(document, pieces, translate):

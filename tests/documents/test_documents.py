@@ -87,7 +87,9 @@ def test_a_sentence_is_translated_once(tmp_path):
 
 
 def test_no_translation_leaves_the_source(tmp_path):
-    assert shouted(tmp_path, "a.md", "- One.\n", saying(" ")) == "- One.\n"
+    said = r"a\.md, line 1: the translation of 'One\.' is empty; the source stays"
+    with pytest.warns(UserWarning, match=said):
+        assert shouted(tmp_path, "a.md", "- One.\n", saying(" ")) == "- One.\n"
 
 
 def test_a_document_without_text_stays(tmp_path):
