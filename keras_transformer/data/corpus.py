@@ -34,7 +34,8 @@ class CleanPairs(Pairs):
 
     def __init__(self, pairs, config):
         super().__init__(pairs.files)
-        self.report = report = CleaningReport()
+        report = CleaningReport()
+        self.report = report
         self.is_mixture = isinstance(pairs, Mixture)
         self.tags = pairs.tags
         self.count = 0

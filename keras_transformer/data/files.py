@@ -147,7 +147,8 @@ def line_pairs(source, target, named=str):
     # Both are read to their ends, to count the lines of the longer one.
     for pair in itertools.zip_longest(*sides):
         for side, line in enumerate(pair):
-            counts[side] += line is not None
+            if line is not None:
+                counts[side] += 1
         if None not in pair:
             yield pair
     for name, count in zip(names, counts):

@@ -106,7 +106,8 @@ def has_loose_tags(text):
     tags = Counter()
     for closing, name, is_single in TAG.findall(QUOTED.sub("", text)):
         if not is_single and name.lower() not in VOID:
-            tags[name] += -1 if closing else 1
+            change = -1 if closing else 1
+            tags[name] += change
     return any(tags.values())
 
 

@@ -40,7 +40,8 @@ class Pairs:
             self.known = languages_in(names)
 
     def __iter__(self):
-        self.reading = reading = Reading(self.asked, self.columns)
+        reading = Reading(self.asked, self.columns)
+        self.reading = reading
         count = 0
         for pair in self._read(reading):
             count += 1

@@ -50,8 +50,8 @@ class PlannedBatches(keras.utils.PyDataset):
         update = np.arange(len(tokens)) // self.accumulation
         mean_tokens = np.bincount(update, tokens) / np.bincount(update)
         self._weights = 1 / mean_tokens[update]
-        # See `batch_plan`: of another width, the second may have as many rows. One
-        # device's rows of weight 0 more make the first differ in these, too.
+        # As in `batch_plan`, the first two batches must differ. If they differ in width
+        # alone, more rows of weight 0 make the first differ in rows as well.
         first, *others = [self._rows(width) for width, _ in self._plan]
         self._first_is_longer = others[:1] == [first] and {*others} != {first}
         self._read_to_end = False

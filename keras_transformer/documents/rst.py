@@ -84,8 +84,10 @@ class RST(Prose):
             for name in OBJECTS:
                 directives.register_directive(domain + name, Described)
         settings = frontend.get_default_settings(Parser)
-        settings.report_level = settings.halt_level = 5
-        settings.file_insertion_enabled = settings.raw_enabled = False
+        settings.report_level = 5
+        settings.halt_level = 5
+        settings.file_insertion_enabled = False
+        settings.raw_enabled = False
         self.tree = utils.new_document(str(self.path), settings)
         Parser().parse(self.text, self.tree)
         self.warn_of_kept()

@@ -38,7 +38,7 @@ class Evaluation:
 def evaluate(translator, source=None, target=None, bleu_tokenize="auto", run=None):
     """Translate source sentences and score them against a reference translation.
 
-    How far it is stands on standard error, if it takes more than three seconds.
+    Progress is shown on standard error if it takes more than three seconds.
 
     Args:
         translator: a `Translator` or another `BaseTranslator`, or the directory of a
@@ -47,10 +47,10 @@ def evaluate(translator, source=None, target=None, bleu_tokenize="auto", run=Non
             `read_pairs` takes or gives. When absent, the pairs that the run held out
             from its training.
         target: path of the references, line by line; absent with both sides in one.
-        bleu_tokenize: how BLEU cuts text, see `corpus_scores`; on standard error stands
-            what "auto" chooses if not 13a.
+        bleu_tokenize: how BLEU cuts text, see `corpus_scores`; what "auto" chooses is
+            printed on standard error, unless it is 13a.
         run: the `Run` of the translator's model, if its scores are to be kept there,
-            for its card. Of a directory they are.
+            for its card. For a directory they always are.
 
     Returns:
         `Evaluation`; its seconds include compiling the search for new shapes.

@@ -15,9 +15,9 @@ def read_lines(file, name=None):
 
     A line ends at "\\n" or "\\r\\n" and nowhere else: other separators of Unicode occur
     inside sentences, and splitting there would pair the wrong lines. A byte order mark
-    is dropped, and that of UTF-16 in a file obeyed. `file` may also be an open binary
-    stream of UTF-8, such as `sys.stdin.buffer`; `name` is what errors call it. No path
-    of a pipe or a device is opened.
+    is dropped; a file that begins with UTF-16's is read as such. `file` may also be an
+    open binary stream of UTF-8, such as `sys.stdin.buffer`; `name` is what errors call
+    it. A path of a pipe or a device is refused.
 
     Raises:
         ValueError: if the file cannot be read, is not UTF-8, or a line has no end (file

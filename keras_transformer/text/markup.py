@@ -132,7 +132,7 @@ class Markup:
     def protect(self, text):
         """A text with symbols, and the marks that they stand for, in their order.
 
-        Of more than `MOST` different marks, the others stay text.
+        Marks after the first `MOST` different ones stay text.
         """
         numbers = {}
 

@@ -41,7 +41,7 @@ JOINERS = "\u200c\u200d"
 RESERVED = {SPACE: "\ufdd0", "\u2585": "\ufdd1"}
 # Marks that text has in other orders than the canonical one: Hebrew's and Arabic's.
 POINTS = "".join(map(chr, range(0x591, 0x700)))
-# What SentencePiece does to spaces.
+# SentencePiece's options about spaces.
 FLAGS = ("add_dummy_prefix", "escape_whitespaces", "remove_extra_whitespaces")
 
 compose = functools.partial(unicodedata.normalize, "NFC")

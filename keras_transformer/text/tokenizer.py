@@ -74,7 +74,8 @@ class Tokenizer:
     marks_word_ends = False  # as some of checkpoints do, and not where they begin
 
     def __init__(self, model):
-        self._processor = read = processor(model, "model")
+        self._processor = processor(model, "model")
+        read = self._processor
         ids = (read.pad_id(), read.unk_id(), read.bos_id(), read.eos_id())
         found = SpecialTokens(*ids)
         expect(found == self.special, "model", f"have {self.special}", found)
