@@ -71,7 +71,7 @@ MAY_NAME_A_BACKEND = {
 # The searches know a step function and no model; nor do they know who calls them.
 SEARCHES = {
     f"decoding.{name}"
-    for name in ("beam_search", "cache", "loop", "sampling", "search")
+    for name in ("beam_search", "cache", "closed_tokens", "loop", "sampling", "search")
 }
 
 

@@ -86,6 +86,8 @@ TEXT_FILES = {
     "valid_text": "held-out text",
 }
 # Of these a settings file may have lists.
+OF_PAIRS = (*TRAIN_FILES, *SIDES, *MIXING)
+OF_CORPORA = (*OF_PAIRS, *TEXT_FILES)
 SEVERAL = (*TRAIN_FILES, *TEXT_FILES, "columns")
 MAY_BE_EMPTY = ("prefix", "stop", "tags")
 FILES = dict(nargs="+", action="extend", metavar="FILE", default=argparse.SUPPRESS)
@@ -232,8 +234,7 @@ def read_toml(path):
         repr(settings)  # an error must be able to show what is deep or has many digits
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is not valid TOML: {error}") from None
-    files = [*TRAIN_FILES, *SIDES, *TEXT_FILES, *MIXING]
-    check_names(where, settings, [*files, "preset", *TRAIN_GROUPS])
+    check_names(where, settings, [*OF_CORPORA, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():
         place = f"{where}: {name}"
         if name in TRAIN_GROUPS:

@@ -19,8 +19,9 @@ from ..config import (
 from ..process.flag_names import FLAG_NAMES, flag
 from ..runs.sealed_files import check_new
 from .flags import (
-    MIXING,
     NEW_RUN,
+    OF_CORPORA,
+    OF_PAIRS,
     OVERWRITE,
     SIDES,
     TEXT_FILES,
@@ -105,8 +106,7 @@ def run(options):
     settings = read_settings(options)
     chosen = {**settings, **vars(options)}
     if "text" in chosen:
-        of_pairs = (*TRAIN_FILES, *SIDES, *MIXING)
-        given = [name for name in of_pairs if name in chosen]
+        given = [name for name in OF_PAIRS if name in chosen]
         expect(not given, "--text", "stand without files of pairs", given)
     goes_on = options.resume and Path(options.run, "config.json").is_file()
     choose = chosen_to_go_on if goes_on else chosen_anew
@@ -141,8 +141,8 @@ def chosen_to_go_on(options, settings, chosen):
     given = fields_given(options, settings, own.is_language_model)
     configs = kept_configs(own, given, chosen.get("preset"))
     check_fields_count(configs, given)
-    names = (*TRAIN_FILES, *SIDES, *MIXING, *TEXT_FILES, "init_from")
-    flags = ", ".join(flag(name) for name in names if chosen.get(name))
+    ignored = (*OF_CORPORA, "init_from")
+    flags = ", ".join(flag(name) for name in ignored if chosen.get(name))
     note = None
     if flags:
         note = f"{options.run} goes on with what it was begun with; not read: {flags}"

@@ -41,7 +41,7 @@ def check_only(config, names):
 
 
 def expect_kind(name, value, kind, when=""):
-    """Raise a `ValueError` unless a value is of a class, which names its own class."""
+    """Raise a `ValueError` with a value's class unless it is that kind."""
     found = type(value).__name__
     expect(isinstance(value, kind), name, f"be a {kind.__name__}{when}", found)
 

@@ -107,7 +107,7 @@ def pairs_in(paths, reading, named=str, is_unpacked=False, is_found=False):
     for stem, found in texts.items():
         languages = reading.languages_among(found)
         others = len(found) - len(languages)
-        if not languages and not is_found and not is_unpacked:
+        if not languages and not is_found:
             alone = named(next(iter(found.values())))
             raise refused(alone, "have a file of the other language beside it", None)
         if others:

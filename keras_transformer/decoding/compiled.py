@@ -1,7 +1,7 @@
 """Functions of tensors, compiled as the backend does it.
 
-Beside `search.at_ids`, this and `traced`, PyTorch's part, are the only code of the
-search that knows backends.
+Beside `closed_tokens.at_ids`, this and `traced`, PyTorch's part, are the only code of
+the search that knows backends.
 """
 
 import collections

@@ -86,8 +86,9 @@ def translate_document(
         rows = []
         for segment, own in zip(document.segments, pieces):
             found = [best[document.plain(text)] for *_, text in own]
-            warn_of_lost(f"{source}, {segment.place}", found)
-            warn_of_nothing(f"{source}, {segment.place}", own, found)
+            where = f"{source}, {segment.place}"
+            warn_of_lost(where, found)
+            warn_of_nothing(where, own, found)
             changes.append(joined(document, segment, own, found))
             new = spliced(segment.text, changes[-1])
             if found:

@@ -82,11 +82,10 @@ class DecoderBlock(EncoderBlock):
                 training=training,
             )
 
-        is_given = memory is not None
-        received = f"an array of shape {tuple(memory.shape)}" if is_given else None
-        has_memory = self.cross_attention is not None
+        shape = None if memory is None else tuple(memory.shape)
+        is_right = (shape is None) == (self.cross_attention is None)
         what = "be given, or not, as when the block was built"
-        expect(is_given == has_memory, "memory", what, received)
+        expect(is_right, "memory", what, shape)
         x, *scores = self._forward(x, attend, attend_to_memory, training)
         return (x, tuple(scores)) if return_attention_scores else x
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ..config import expect
+from ..config import refused
 from ..layers.encoder_block import EncoderBlock
 from ..layers.masks import padding_mask, positions_of
 from .stack import Stack
@@ -95,9 +95,9 @@ class Encoder(Stack):
     def _with_types(self, x, source_ids, token_types):
         """x plus the vectors of the token types, if the config has such."""
         if self.token_type_embedding is None:
-            what = "be absent without token_types in the config"
-            received = f"an array of shape {getattr(token_types, 'shape', None)}"
-            expect(token_types is None, "token_types", what, received)
+            if token_types is not None:
+                what = "be absent without token_types in the config"
+                raise refused("token_types", what, tuple(token_types.shape))
             return x
         if token_types is None:
             token_types = ops.zeros_like(source_ids)

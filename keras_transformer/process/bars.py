@@ -2,8 +2,7 @@
 
 `doing` says what a piece of work is, and `advance` how much of it is done, from however
 deep inside; without a `doing` around it nothing is shown. At a terminal and in a
-notebook there is a bar; elsewhere, as in a log file, there are whole lines. This module
-imports nothing of ours: any other may import it.
+notebook there is a bar; elsewhere, as in a log file, there are whole lines.
 """
 
 import contextlib

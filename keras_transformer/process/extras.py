@@ -1,7 +1,4 @@
-"""Packages that only some uses of a run need, and how to get them.
-
-This module imports nothing of ours: any other may import it.
-"""
+"""Packages that only some uses of a run need, and how to get them."""
 
 import importlib.util
 

@@ -67,9 +67,9 @@ UNPACK = {
 }
 
 
-def read_whole(path, name, kind="file"):
+def read_whole(path, name):
     """The bytes of a file, unpacked; a `ValueError` if it is too large for memory."""
-    with readable(name, kind), opened(path) as stream:
+    with readable(name, "file"), opened(path) as stream:
         content = stream.read(LARGEST + 1)
     expect(len(content) <= LARGEST, name, f"have at most {LARGEST:,} bytes", "more")
     return content

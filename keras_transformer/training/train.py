@@ -105,7 +105,7 @@ def train(
     if goes_on:
         is_text = Run.open(path).config.is_language_model
     kind = CausalLMConfig if is_text else TransformerConfig
-    model, data, training = settings_given(kind, model, data, training)
+    settings = settings_given(kind, model, data, training)
     corpus, valid = corpora_given(
         is_text,
         text,
@@ -122,29 +122,32 @@ def train(
     with explains, prepares, contextlib.ExitStack() as held:
         with distribution.main_process_first() as is_first:
             if is_first:
-                remove_partial(path.resolve().parent)  # a run may come back
                 if goes_on:
-                    manifest = Run.open(path).manifest
-                    held.enter_context(locked(path))
-                    manifest.verify("data")
+                    go_on(path, held)
                 else:
                     begin(
                         path,
                         kind,
                         corpus,
                         valid,
-                        model,
-                        data,
-                        training,
+                        *settings,
                         overwrite=overwrite,
                         init_from=init_from,
                         distribution=distribution,
                         held=held,
                     )
         opened = Run.open(path)
-        training = resumed(opened, model, data, training)
+        training = resumed(opened, *settings)
         distribution.check(opened.config.model, training)
         return fit(opened, training, distribution)
+
+
+def go_on(path, held):
+    """Check and lock a run that is there, which the `ExitStack` `held` holds then."""
+    remove_partial(path.resolve().parent)
+    manifest = Run.open(path).manifest
+    held.enter_context(locked(path))
+    manifest.verify("data")
 
 
 @contextlib.contextmanager
