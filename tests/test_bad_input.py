@@ -309,6 +309,22 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "train.en and short.de must have as many lines; received [60, 50]",
         ),
         ("evaluate run", "--source must be given, unless one run alone held out pairs"),
+        (
+            "translate run --input train.en --output train.en",
+            "--output must not be a file that is read; received 'train.en'",
+        ),
+        (
+            "score run --source train.en --target train.de --output train.de",
+            "--output must not be a file that is read; received 'train.de'",
+        ),
+        (
+            "clean absent.tsv out.tsv",
+            "INPUT must be a file or a folder that exists; received 'absent.tsv'",
+        ),
+        (
+            "train new --source train.en --target train.de --learning-rate-scale nan",
+            "--learning-rate-scale must be finite; received nan",
+        ),
         ("serve run", "invalid choice: 'serve'"),
         ("", "the following arguments are required: COMMAND (see"),
         (

@@ -62,8 +62,7 @@ def serve(run, host="127.0.0.1", port=7860, allow_host=(), runtime="keras"):
         runtime: "keras", or "ctranslate2" for what was exported to it.
 
     Raises:
-        ValueError: if the run, an address or a name cannot be used.
-        OSError: if the port is taken.
+        ValueError: if the run, an address, a port or a name cannot be used.
     """
     host = host_name("host", host)
     with listen(host, port) as listening:

@@ -1,12 +1,13 @@
 """Where the page listens, under which names, and how long it waits for a browser."""
 
+import errno
 import ipaddress
 import socket
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..config import expect
+from ..config import expect, refused
 from .site import HOST, PATIENCE
 
 CONNECTIONS = 500
@@ -32,8 +33,8 @@ def listen(host, port):
     """A socket that listens on an address of this machine.
 
     Raises:
-        ValueError: if there can be no such address or port.
-        OSError: if the address is another machine's, or the port is taken.
+        ValueError: if there can be no such address or port, the address is another
+            machine's, or the port is taken.
     """
     expect(0 < port < 65_536, "port", "be from 1 to 65535", port)
     try:
@@ -42,7 +43,14 @@ def listen(host, port):
         found = []
     expect(found, "host", "be a name or an address of this machine", host)
     family, _, _, _, address = found[0]
-    return socket.create_server(address, family=family)
+    try:
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            must = "be a name or an address of this machine"
+            raise refused("host", must, host) from None
+        must = f"be one that {host} has free"
+        raise refused("port", must, port) from None
 
 
 def served_names(listening, host, allow_host):

@@ -1,6 +1,7 @@
 """Serve a page to type sentences into, on this machine."""
 
 from ..process.bars import doing
+from ..runs.run import Run
 from .flags import RUN
 from .translate import RUNTIME
 
@@ -23,6 +24,8 @@ FLAGS = (
 
 
 def run(options):
+    if options.runtime == "keras":
+        Run.open(options.run)  # what is no run is refused before the page is made
     with doing("making the page"):
         from ..app.page import serve
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from ..process.bars import say
 from ..process.flag_names import flag
 from ..runs.sealed_files import new_file
 from .flags import PAIRS, SIDES, chosen_fields, file_flags, pairs_chosen
+from .output import check_not_read
 
 FLAGS = {
     "pairs": dict(metavar="INPUT", nargs="*", help=f"{PAIRS} ..."),
@@ -44,7 +44,8 @@ def run(options):
     expect(kind not in OTHER, "OUTPUT", must, options.output)
     is_there = path.parent.is_dir()
     expect(is_there, "OUTPUT", "be in an existing directory", options.output)
-    pairs = pairs_chosen(vars(options))
+    chosen_files = vars(options)
+    pairs = pairs_chosen(chosen_files, pairs_name="INPUT")
     expect(pairs is not None, "INPUT", "be given", options.pairs)
     corpus = clean_pairs(pairs, config=config)
     paths = [path]
@@ -54,24 +55,16 @@ def run(options):
         expect(languages, "source_language and target_language", must, languages)
         stem = str(path).removesuffix(packing)
         paths = [f"{stem}.{code}{packing}" for code in languages]
-    check_not_read(paths, options)
+    names = ("pairs", "source", "target")
+    read = [path for name in names for path in chosen_files.get(name) or ()]
+    for path in paths:
+        check_not_read("OUTPUT", path, read)
     with contextlib.ExitStack() as opened:
         files = [opened.enter_context(new_file(one)) for one in paths]
         for pair in corpus:
             for file, line in zip(files, lines_of(pair, kind)):
                 print(line, file=file)
     say(str(corpus.report), f"Written: {', '.join(map(str, paths))}")
-
-
-def check_not_read(paths, options):
-    """Raise a `ValueError` if a file to write is also read: what is dropped is lost."""
-    chosen = vars(options)
-    names = ("pairs", "source", "target")
-    read = [path for name in names for path in chosen.get(name) or ()]
-    places = [os.path.realpath(path) for path in read]
-    for path in paths:
-        is_other = os.path.realpath(path) not in places
-        expect(is_other, "OUTPUT", "not be a file that is read", str(path))
 
 
 def lines_of(pair, kind):

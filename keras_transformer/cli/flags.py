@@ -105,8 +105,11 @@ def file_flags(names):
     return flags
 
 
-def pairs_chosen(chosen, prefix=""):
-    """The `Pairs` of the files that are chosen, or None."""
+def pairs_chosen(chosen, prefix="", pairs_name=None):
+    """The `Pairs` of the files that are chosen, or None.
+
+    `pairs_name` is what the command calls `pairs` if it is no flag.
+    """
     from ..data.pairs import read_pairs
 
     names = [f"{prefix}{name}" for name in ("source", "target", "pairs")]
@@ -121,7 +124,9 @@ def pairs_chosen(chosen, prefix=""):
     if isinstance(columns, str):
         columns = columns.split(",")
     languages = map(chosen.get, ("source_language", "target_language"))
-    name = names[2] if pairs else names[0]
+    name = names[0]
+    if pairs:
+        name = pairs_name or names[2]
     return read_pairs(source or pairs, target, columns, *languages, name=name)
 
 

@@ -2,7 +2,10 @@
 
 import itertools
 import json
+import os
 import warnings
+
+from ..config import expect
 
 
 def rows_of(
@@ -41,6 +44,21 @@ def rows_of(
         return [row(one, own, number, pieces) for one, own in pairs]
 
     return map(rows, found, places)
+
+
+def check_not_read(name, path, read):
+    """Raise a `ValueError` if a file to write is one that is read: it would be lost.
+
+    Args:
+        name: of the argument.
+        path: of the file to write; nothing is checked if it is None.
+        read: the paths of those that are read, some of them None.
+    """
+    if path is None:
+        return
+    places = [os.path.realpath(one) for one in read if one is not None]
+    is_other = os.path.realpath(path) not in places
+    expect(is_other, name, "not be a file that is read", str(path))
 
 
 def say_where(run, is_language_model=False):

@@ -10,12 +10,14 @@ from ..runs.sealed_files import new_file
 from . import translate
 from .evaluate import run_and_translator
 from .flags import SEVERAL_RUNS, SIDES, config_flags, file_flags, pairs_chosen
+from .output import check_not_read
 
+SOURCES = ("source", "target", "pairs")
 SEARCH = config_flags(DecodingConfig)
 FLAGS = {
     **SEVERAL_RUNS,
     **translate.RUNTIME,
-    **file_flags(("source", "target", "pairs")),
+    **file_flags(SOURCES),
     "--output": dict(help="file to write, also as .gz (default: standard output)"),
     **{name: SEARCH[name] for name in ("--batch-size", "--max-source-length")},
 }
@@ -26,6 +28,8 @@ def run(options):
     from ..decoding.base_translator import in_chunks
     from ..evaluation.evaluate import pairs_to_score, say_skipped
 
+    read = [path for name in SOURCES for path in vars(options).get(name) or ()]
+    check_not_read("--output", options.output, read)
     own, translator = run_and_translator(options)
     pairs = pairs_to_score(own, pairs_chosen(vars(options)))
     place = contextlib.nullcontext(sys.stdout)

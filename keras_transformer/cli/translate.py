@@ -13,7 +13,7 @@ from ..process.bars import awaited, doing, say
 from ..runs.sealed_files import kind_of, new_file, read_json
 from ..text.lines import count_lines, read_lines
 from .flags import RUN, chosen_fields
-from .output import rows_of
+from .output import check_not_read, rows_of
 from .startup import choose_backend, silenced, start_keras
 from .translate_file import FLAGS as DOCUMENT
 from .translate_file import document_kind, translate_file
@@ -182,6 +182,8 @@ def answer(options, load, answers, *what):
     lines = options.text
     total = len(lines) or None
     typed = False
+    read = [options.input, vars(options).get("prefix_file")]
+    check_not_read("--output", options.output, read)
     if options.input:
         expect(not lines, "TEXT", "be absent with --input", lines)
         total = count_lines(options.input)
@@ -227,6 +229,7 @@ def translate_in_bulk(options):
     files = (options.input, options.output)
     expect(all(files), "--input and --output", "be given with --bulk", files)
     expect(os.path.isfile(options.input), "--input", "be a file", options.input)
+    check_not_read("--output", options.output, [options.input])
     are_tables = {file.endswith(".parquet") for file in files}
     is_table = options.column is not None
     what = "be .parquet files with --column, and no such files without"

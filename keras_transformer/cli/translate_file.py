@@ -7,6 +7,7 @@ from ..config import expect
 from ..documents.formats import PARAGRAPHS, format_of
 from ..process.flag_names import flag
 from ..runs.sealed_files import read_json
+from .output import check_not_read
 
 FLAGS = {
     "--paragraphs": dict(
@@ -66,6 +67,7 @@ def check_options(options, kind):
         expect(not value, flag(name), f"be absent with {kind}", value)
     is_told = kind not in TABLES or options.column
     expect(is_told, "--column", f"be given with {kind}", options.column)
+    check_not_read("--output", output, [options.input])
     review = options.review
     if review is not None:
         others = map(os.path.realpath, (options.input, output))

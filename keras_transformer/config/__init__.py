@@ -9,9 +9,13 @@ from .fields import (
     check_fields,
     check_only,
     expect,
+    expect_above_0,
+    expect_id,
     expect_kind,
+    expect_path,
     expect_share,
     expect_sizes,
+    is_number,
     one_of,
     refused,
 )

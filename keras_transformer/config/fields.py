@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import math
 import numbers
+import os
 from typing import Literal, get_args, get_origin
 
 LARGEST = 3e38  # that a float32 holds, nearly
@@ -53,10 +55,34 @@ def expect_sizes(**sizes):
         expect(size >= 1, name, "be at least 1", size)
 
 
+def is_number(value):
+    """Whether a value is a real number; a boolean is none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def expect_share(name, value):
     """Raise a `ValueError` unless a value is a number from 0 to 1."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    expect(is_number and 0 <= value <= 1, name, "lie between 0 and 1", value)
+    is_share = is_number(value) and 0 <= value <= 1
+    expect(is_share, name, "lie between 0 and 1", value)
+
+
+def expect_above_0(**values):
+    """Raise a `ValueError` that names the first value that is no number above 0."""
+    for name, value in values.items():
+        expect(is_number(value), name, "be a number", value)
+        expect(value > 0, name, "be above 0", value)
+        expect(value < float("inf"), name, "be finite", value)
+
+
+def expect_path(name, value):
+    """Raise a `ValueError` unless a value is a path."""
+    expect(isinstance(value, (str, os.PathLike)), name, "be a path", value)
+
+
+def expect_id(name, value):
+    """Raise a `ValueError` unless a value is an integer, or None."""
+    is_id = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    expect(is_id or value is None, name, "be an integer id or None", value)
 
 
 def one_of(name, value, known):
@@ -91,10 +117,11 @@ def check_fields(config):
             continue
         kinds = " or ".join(kind.__name__ for kind in allowed)
         kinds = kinds.replace("NoneType", "nothing")
-        is_number = float in allowed and type(value) is int
-        expect(is_number or type(value) in allowed, name, f"be {kinds}", value)
+        is_whole = float in allowed and type(value) is int
+        expect(is_whole or type(value) in allowed, name, f"be {kinds}", value)
         if type(value) in (int, float):
             least, most = field.metadata["range"]
+            expect(math.isfinite(value), name, "be finite", value)
             limits = f"be between {least} and {most}"
             if most in (LARGEST, LARGEST_COUNT) and value < least:
                 limits = f"be at least {least}"

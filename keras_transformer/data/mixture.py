@@ -3,10 +3,11 @@
 import collections
 import itertools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
-from ..config import expect
+from ..config import expect, is_number
 from ..text.normalization import compose
 from .pairs import Pairs, read_pairs
 
@@ -87,8 +88,8 @@ def mix_pairs(corpora, weights=None, tags=None, seed=1):
         `Pairs`.
 
     Raises:
-        ValueError: if there are not as many weights or tags as corpora, a weight is not
-            above 0, or a tag is not text.
+        ValueError: if there is no corpus, there are not as many weights or tags as
+            corpora, a weight is not above 0, or a tag is not text.
 
     Examples:
         >>> natural = [("a dog", "ein Hund")]
@@ -98,18 +99,31 @@ def mix_pairs(corpora, weights=None, tags=None, seed=1):
 
     Source: Caswell et al. 2019, "Tagged Back-Translation".
     """
-    count = len(corpora)
-    weights = [1.0] * count if weights is None else list(weights)
-    tags = [""] * count if tags is None else list(tags)
-    for name, given in (("weights", weights), ("tags", tags)):
-        must = f"be as many as the corpora, {count}"
-        expect(len(given) == count, name, must, given)
-    are_right = all(0 < weight < math.inf for weight in weights)
-    expect(are_right, "weights", "be above 0", weights)
-    are_plain = all(tag == compose(tag).strip() for tag in tags)
-    expect(are_plain, "tags", "have no white space around it", tags)
+    is_list = isinstance(corpora, (list, tuple)) and len(corpora) > 0
+    expect(is_list, "corpora", "be a list of at least one", corpora)
+    weights = one_each("weights", weights, 1.0, corpora)
+    tags = one_each("tags", tags, "", corpora)
+    for weight in weights:
+        is_right = is_number(weight) and 0 < weight < math.inf
+        expect(is_right, "weights", "be above 0", weights)
+    for tag in tags:
+        is_plain = isinstance(tag, str) and tag == compose(tag).strip()
+        must = "be texts that have no white space around them"
+        expect(is_plain, "tags", must, tags)
     parts = [
         Corpus(read_pairs(corpus), weights[number], tags[number], (seed, number))
         for number, corpus in enumerate(corpora)
     ]
     return Mixture(parts)
+
+
+def one_each(name, values, default, corpora):
+    """A list with a value for each corpus: those given, or the default."""
+    count = len(corpora)
+    if values is None:
+        return [default] * count
+    is_list = isinstance(values, Iterable) and not isinstance(values, str)
+    values = list(values) if is_list else values
+    must = f"be as many as the corpora, {count}"
+    expect(is_list and len(values) == count, name, must, values)
+    return values

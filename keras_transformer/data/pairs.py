@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from ..config import expect
 from ..text.lines import checked_text
 from ..text.opened import without_packing
@@ -194,13 +196,14 @@ def pairs_of_rows(rows, reading):
     if hasattr(rows, "itertuples"):
         rows = frame_rows(rows)
     rows = iter(rows)
-    first = next(rows, {})
-    rows = itertools.chain([first] if first else [], rows)
-    if isinstance(first, Mapping):
+    first = next(rows, None)
+    if first is not None:
+        rows = itertools.chain([first], rows)
+    if first is None or isinstance(first, Mapping):
         yield from reading.rows(rows, name)
         return
     for number, row in enumerate(rows, 1):
-        is_pair = isinstance(row, (tuple, list)) and len(row) == 2
+        is_pair = isinstance(row, (tuple, list, np.ndarray)) and len(row) == 2
         expect(is_pair, f"{name}, row {number},", "be a pair or a dict", row)
         where = f"{name}, row {number}, "
         yield tuple(checked_text(text, f"{where}each text") for text in row)

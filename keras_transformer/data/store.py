@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 
-from ..config import DataConfig, expect
+from ..config import DataConfig, expect, expect_kind
 from ..process.bars import advance
 from ..text.lines import checked_text, expect_list
 from ..text.normalization import has_text
@@ -114,7 +114,11 @@ class TokenStore(IdStore):
 
     @staticmethod
     def _write(files, pairs, tokenizers, config):
-        config = config or DataConfig()
+        if config is None:
+            config = DataConfig()
+        expect_kind("config", config, DataConfig)
+        count = len(tokenizers)
+        expect(count in (1, 2), "tokenizers", "be a pair, or one for both sides", count)
         tokenizers = (tokenizers[0], tokenizers[-1])
         # The limit counts the end token already.
         layout = SentenceFormat.of(*tokenizers)

@@ -147,7 +147,8 @@ class Options:
     languages: tuple = (None, None)
 
     def __post_init__(self):
-        expect(self.column != self.into, "into", "differ from column", self.into)
+        is_other = self.column != self.into
+        expect(is_other, "into", "be a column other than the one read", self.into)
 
 
 def spliced(text, changes):

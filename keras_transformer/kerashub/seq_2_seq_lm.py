@@ -155,9 +155,11 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
         given = inputs if isinstance(inputs, dict) else {"encoder_text": inputs}
         is_filled = np.shape(given["encoder_text"]) != (0,)
         expect(is_filled, "encoder_text", "hold at least one text", "none")
+        texts, is_one = as_texts(given["encoder_text"])
+        for text in texts:
+            expect(isinstance(text, str), "encoder_text", "hold texts", text)
         if not isinstance(inputs, dict):
             return super()._normalize_generate_inputs(inputs)
-        texts, is_one = as_texts(inputs["encoder_text"])
         if inputs.get("decoder_text") is not None:
             prefixes, _ = as_texts(inputs["decoder_text"])
             is_paired = len(prefixes) == len(texts)

@@ -58,7 +58,7 @@ def causal_mask(queries, keys):
         `(B, T, S)` boolean; B is 1 where no positions of several rows are given.
 
     Raises:
-        ValueError: if positions have more than two axes.
+        ValueError: if a number is no length, or positions have more than two axes.
 
     Examples:
         >>> np.asarray(causal_mask(2, 3)).tolist()
@@ -73,10 +73,12 @@ def causal_mask(queries, keys):
 
 def as_positions(given, name):
     """Positions `(B, T)` from a number of positions, or from positions."""
-    if isinstance(given, int) or len(given.shape) == 0:
+    what = "be a length, or positions (T,) or (B, T)"
+    is_length = isinstance(given, int) and given >= 0
+    expect(is_length or hasattr(given, "shape"), name, what, given)
+    if is_length or len(given.shape) == 0:
         given = ops.arange(given)
     rank = len(ops.shape(given))
-    what = "be a length, or positions (T,) or (B, T)"
     expect(rank in (1, 2), name, what, f"an array of rank {rank}")
     return ops.expand_dims(given, axis=0) if rank == 1 else given
 
@@ -130,6 +132,7 @@ def full_mask(mask, shape):
     Raises:
         ValueError: if the mask cannot be broadcast, or is of floats.
     """
+    mask = ops.convert_to_tensor(mask)
     received = tuple(mask.shape)
     if len(received) == 2:
         mask = ops.expand_dims(mask, axis=(0, 1))

@@ -70,8 +70,8 @@ class MultiHeadAttention(TransformerLayer):
     Raises:
         ValueError: if a size is below 1, heads do not divide, x or memory has no three
             axes or no position, memory has not as many rows as x, a mask or
-            position_bias does not fit, a mask is no mask, or an option is for
-            self-attention only.
+            position_bias does not fit, a mask is no mask, an option is no such
+            value or is for self-attention only.
 
     Examples:
         >>> tuple(MultiHeadAttention(num_heads=2, key_dim=4)(np.ones((1, 3, 8))).shape)
@@ -166,6 +166,7 @@ class MultiHeadAttention(TransformerLayer):
         mask = both(mask, implicit_key_mask(source))
         is_by_key = mask is None or tuple(mask.shape[1:3]) == (1, 1)
         if position_bias is not None:
+            position_bias = ops.convert_to_tensor(position_bias)
             self._check_bias(position_bias.shape, x, key_BSGH.shape[1])
         needs_all = return_attention_scores or position_bias is not None
         window = self._cutting_window(x.shape[1])

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..config import check_buckets, expect_sizes
+from ..config import check_buckets, expect, expect_sizes
 from .transformer_layer import TransformerLayer
 
 
@@ -33,7 +33,8 @@ class RelativeBias(TransformerLayer):
         `(B, N, T, S)`, to be passed as `position_bias`.
 
     Raises:
-        ValueError: if a size is too small, or max_distance is not above the buckets.
+        ValueError: if a size is too small, max_distance is not above the buckets, or
+            positions have not two axes.
 
     Examples:
         >>> positions = np.arange(3)[None]
@@ -51,7 +52,9 @@ class RelativeBias(TransformerLayer):
         expect_sizes(num_heads=num_heads)
         check_buckets(("num_buckets", "max_distance"), num_buckets, max_distance)
 
-    def build(self, queries_shape, keys_shape=None):
+    def build(self, queries_shape, keys_shape):
+        for name, shape in (("queries", queries_shape), ("keys", keys_shape)):
+            expect(len(shape) == 2, name, "be the positions (B, T)", tuple(shape))
         self.table = self.add_weight(
             (self.num_buckets, self.num_heads),
             initializer=keras.initializers.RandomNormal(stddev=self.num_heads**-0.5),

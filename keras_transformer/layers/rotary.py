@@ -5,6 +5,8 @@ import math
 import numpy as np
 from keras import ops
 
+from ..config import expect_above_0
+
 # Llama 3's: waves that fit fewer than LOW_TURNS times into the first length are
 # stretched, those that fit more than HIGH_TURNS times stay.
 LOW_TURNS = 1.0
@@ -23,8 +25,12 @@ def rates(size, base=10000.0, factor=1.0, length=8192):
             divided by it, fast ones stay, those between are mixed.
         length: the positions that the model was trained on before.
 
+    Raises:
+        ValueError: if base, factor or length is not a number above 0.
+
     Source: Su et al. 2021 (RoFormer); Llama 3.1's scaling: Dubey et al. 2024.
     """
+    expect_above_0(base=base, factor=factor, length=length)
     rate = base ** (-np.arange(0, size, 2) / size)
     turns = length * rate / (2 * math.pi)
     kept = np.clip((turns - LOW_TURNS) / (HIGH_TURNS - LOW_TURNS), 0.0, 1.0)

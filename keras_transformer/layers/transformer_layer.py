@@ -34,8 +34,13 @@ class TransformerLayer(keras.layers.Layer):
         # Not the class of self: a user's subclass has an `__init__` of its own.
         owner = arguments["__class__"]
         parameters = inspect.signature(owner.__init__).parameters.values()
-        named = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        names = [name for name in named if name != "self"]
+        kept = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+        names = [p.name for p in kept if p.name != "self"]
+        for parameter in kept:
+            value = arguments[parameter.name]
+            if isinstance(parameter.default, bool):
+                is_flag = isinstance(value, bool)
+                expect(is_flag, parameter.name, "be a boolean", value)
         for name in names:
             setattr(self, name, arguments[name])
         self.argument_names = (*self.argument_names, *names)

@@ -19,7 +19,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import os
 import warnings
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from ..config import (
     TransformerConfig,
     config_from,
     expect,
+    expect_path,
 )
 from ..pretrained.tokenizers.load import load_folder
 from ..text.markup import Markup
@@ -110,7 +110,7 @@ class Run:
             ValueError: if there is none, its settings cannot be read or are not what
                 was written, or it is of another format.
         """
-        expect(isinstance(path, (str, os.PathLike)), "run", "be a path", path)
+        expect_path("run", path)
         path = Path(path)
         for name in ("config.json", "manifest.json"):
             if not (path / name).is_file():

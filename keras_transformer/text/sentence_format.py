@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from ..config import expect
 from .special_tokens import END, SpecialTokens
 
 
@@ -33,6 +34,9 @@ class SentenceFormat:
     def of(cls, source_tokenizer, target_tokenizer=None):
         """The format that two tokenizers ask for; one serves both sides when alone."""
         target = target_tokenizer or source_tokenizer
+        for tokenizer in (source_tokenizer, target):
+            is_one = hasattr(tokenizer, "encode")
+            expect(is_one, "tokenizer", "be a Tokenizer", type(tokenizer).__name__)
         prefix = tuple(source_tokenizer.source_prefix)
         suffix = tuple(source_tokenizer.source_suffix)
         return cls(target.special, prefix, suffix, tuple(target.target_prefix))

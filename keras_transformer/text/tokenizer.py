@@ -6,10 +6,11 @@ import itertools
 import operator
 import re
 import tempfile
+from collections.abc import Iterable
 
 import sentencepiece
 
-from ..config import expect, expect_sizes
+from ..config import expect, expect_sizes, refused
 from ..config.fields import LARGEST_COUNT
 from ..process.bars import advance
 from ..runs.sealed_files import read_regular, written_aside
@@ -18,6 +19,7 @@ from .lines import checked_texts
 from .markup import SYMBOL, SYMBOLS
 from .special_tokens import SpecialTokens
 
+OF_IDS = "be lists of integers, one for each text"
 LARGEST_MODEL = 1 << 26  # bytes: a hundred times what 30,000 tokens need
 LARGEST_SAMPLE = 5_000_000  # lines: the trainer holds what it learns from in memory
 # Characters: the trainer leaves out lines of more than 4,192 bytes if not told
@@ -189,6 +191,7 @@ class Tokenizer:
             ValueError: if an id lies outside the vocabulary, or ids are no lists of
                 integers.
         """
+        expect(isinstance(ids, Iterable), "ids", OF_IDS, ids)
         rows = [as_ids(row) for row in ids]
         largest = self.vocab_size - 1
         for i in itertools.chain(*rows):
@@ -201,8 +204,7 @@ def as_ids(row):
     try:
         return [operator.index(i) for i in row]
     except TypeError:
-        must = "be lists of integers, one for each text"
-        raise ValueError(f"ids must {must}; received {row!r}") from None
+        raise refused("ids", OF_IDS, row) from None
 
 
 def processor(model, name):

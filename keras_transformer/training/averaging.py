@@ -4,6 +4,8 @@ There are two: the mean of several checkpoints, and the moving average that the
 optimizer keeps.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..config import expect
@@ -21,7 +23,8 @@ def average_weights(checkpoints):
         a list of arrays, for `model.set_weights`.
 
     Raises:
-        ValueError: if there is no checkpoint, or their shapes differ.
+        ValueError: if there is no checkpoint, one is no list of arrays, or their shapes
+            differ.
 
     Examples:
         >>> average_weights([[np.array([1.0, 3.0])], [np.array([3.0, 5.0])]])
@@ -32,13 +35,17 @@ def average_weights(checkpoints):
     """
     sums = []
     count = 0
+    must = "be lists of arrays, as model.get_weights() gives them"
+    expect(isinstance(checkpoints, Iterable), "checkpoints", must, checkpoints)
     for weights in checkpoints:
+        is_list = isinstance(weights, (list, tuple))
+        expect(is_list, "checkpoints", must, weights)
         arrays = [np.asarray(weight) for weight in weights]
         sums = sums or [np.zeros(array.shape) for array in arrays]
         shapes = [total.shape for total in sums]
         received = [array.shape for array in arrays]
-        must = f"hold arrays of shapes {shapes}"
-        expect(received == shapes, "checkpoints", must, received)
+        are_equal = f"hold arrays of shapes {shapes}"
+        expect(received == shapes, "checkpoints", are_equal, received)
         for total, array in zip(sums, arrays):
             total += array
         count += 1

@@ -1,11 +1,9 @@
 """The label-smoothed loss, from ids."""
 
-import numbers
-
 import keras
 from keras import ops
 
-from ..config import expect, one_of
+from ..config import expect, expect_id, is_number, one_of
 from ..layers.masks import broadcasts, implicit_mask
 
 
@@ -52,6 +50,7 @@ def negative_log_likelihood(labels, logits, smoothing=0.0):
 
 def as_tensors(labels, logits):
     """The two as tensors; a `ValueError` unless they are `(B, T)` and `(B, T, V)`."""
+    expect(labels is not None, "y_true", "be ids (B, T)", None)
     labels = ops.convert_to_tensor(labels)
     logits = ops.convert_to_tensor(logits)
     # Not `ops.shape`: in a graph it holds tensors, which are neither 0 nor not.
@@ -98,8 +97,8 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         sample_weight: `(B, T)`, or `(B,)` for whole rows.
 
     Raises:
-        ValueError: if smoothing is not in [0, 1), dtype is half precision, or shapes
-            are not these.
+        ValueError: if smoothing is not in [0, 1), ignore_class is no id, dtype is half
+            precision, or shapes are not these.
 
     Examples:
         >>> labels, logits = np.array([[1, 0]]), np.zeros((1, 2, 4))
@@ -119,8 +118,9 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         one_of("dtype", self.dtype, ("float32", "float64"))
-        is_share = isinstance(smoothing, numbers.Real) and 0.0 <= smoothing < 1.0
+        is_share = is_number(smoothing) and 0.0 <= smoothing < 1.0
         expect(is_share, "smoothing", "be at least 0 and below 1", smoothing)
+        expect_id("ignore_class", ignore_class)
         self.smoothing = smoothing
         self.ignore_class = ignore_class
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from ..config import expect_id
 from .loss import as_tensors, negative_log_likelihood, token_weights
 
 BLOCK = 2**20  # tokens that are counted as one
@@ -22,6 +23,7 @@ class MeanOverTokens(keras.metrics.Metric):
 
     def __init__(self, name=None, dtype="float32", ignore_class=None, **kwargs):
         super().__init__(name=name or self.shown_as, dtype=dtype, **kwargs)
+        expect_id("ignore_class", ignore_class)
         self.ignore_class = ignore_class
         self.total = self.add_weight(name="total", initializer="zeros")
         # In integers: a float32 sum of ones stops growing at 2^24 tokens. In two: an

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ..config import expect
+from ..config import expect, expect_above_0
 from . import fused_adam
 from .schedule import WarmupSchedule
 
@@ -179,7 +179,8 @@ def paper_adam(schedule, **options):
 
     Raises:
         ValueError: if a `WarmupSchedule` has another `gradient_accumulation_steps`, and
-            so would count other updates than there are.
+            so would count other updates than there are; or a limit of the gradients is
+            not above 0, which would turn them round.
 
     Examples:
         >>> paper_adam(WarmupSchedule(d_model=512), global_clipnorm=1.0).beta_2
@@ -187,6 +188,9 @@ def paper_adam(schedule, **options):
 
     Source: Vaswani et al. 2017, section 5.3.
     """
+    for name in ("clipnorm", "clipvalue", "global_clipnorm"):
+        if options.get(name) is not None:
+            expect_above_0(**{name: options[name]})
     if isinstance(schedule, WarmupSchedule):
         steps = options.get("gradient_accumulation_steps") or 1
         counted = schedule.gradient_accumulation_steps

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ..config import expect
+from ..config import expect, is_number
 from .loss import LabelSmoothedCrossEntropy
 
 
@@ -25,7 +25,7 @@ class RDropCrossEntropy(LabelSmoothedCrossEntropy):
         **kwargs: those of `LabelSmoothedCrossEntropy`.
 
     Raises:
-        ValueError: if alpha is below 0, or the rows are odd.
+        ValueError: if alpha is no number of at least 0, or the rows are odd.
 
     Examples:
         >>> labels = np.repeat([[1, 3]], 2, axis=0)
@@ -38,7 +38,8 @@ class RDropCrossEntropy(LabelSmoothedCrossEntropy):
 
     def __init__(self, alpha=5.0, *args, name="r_drop_cross_entropy", **kwargs):
         super().__init__(*args, name=name, **kwargs)
-        expect(alpha >= 0, "alpha", "be at least 0", alpha)
+        is_weight = is_number(alpha) and 0 <= alpha < float("inf")
+        expect(is_weight, "alpha", "be a number of at least 0", alpha)
         self.alpha = alpha
 
     def call(self, y_true, y_pred):

@@ -43,7 +43,9 @@ def compile_for_training(
     Source: Vaswani et al. 2017, section 5.
     """
     expect_kind("model", model, ConfiguredModel)
-    training = training or TrainingConfig()
+    if training is None:
+        training = TrainingConfig()
+    expect_kind("training", training, TrainingConfig)
     options = compile_options(model.config, training, loss_reduction)
     if model.dtype_policy.name == "mixed_float16":
         # The one that Keras would make could not be distributed.

@@ -1,11 +1,9 @@
 """The paper's learning rate."""
 
-import numbers
-
 import keras
 from keras import ops
 
-from ..config import expect
+from ..config import expect_above_0
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -41,10 +39,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_updates = warmup_updates
         self.scale = scale
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        for name, value in self.get_config().items():
-            expect(isinstance(value, numbers.Real), name, "be a number", value)
-            expect(value > 0, name, "be above 0", value)
-            expect(value < float("inf"), name, "be finite", value)
+        expect_above_0(**self.get_config())
 
     def __call__(self, step):
         step = ops.cast(step, "float32")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from ..config import CausalLMConfig, TransformerConfig
+from ..config import CausalLMConfig, TransformerConfig, expect_path
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
 from ..process.bars import doing, say
@@ -99,6 +99,7 @@ def train(
         Interrupted: after SIGINT or SIGTERM, once a checkpoint is written.
         ConnectionError: if another process of the training ended.
     """
+    expect_path("run", run)
     path = Path(run)
     goes_on = resume and (path / "config.json").is_file()
     is_text = text is not None

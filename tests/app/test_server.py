@@ -71,7 +71,8 @@ def test_hosts_that_there_are_not(host):
 def test_a_port_that_is_taken():
     with server.listen("127.0.0.1", free_port()) as first:
         host, port = first.getsockname()
-        with pytest.raises(OSError, match=str(port)):
+        expected = f"port must be one that {host} has free; received {port}"
+        with pytest.raises(ValueError, match=expected):
             server.listen(host, port)
 
 

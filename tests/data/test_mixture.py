@@ -85,7 +85,10 @@ def test_files_and_languages(tmp_path):
         (dict(tags=["", "", ""]), "tags must be as many as the corpora, 2; received"),
         (dict(weights=[1, 0]), r"weights must be above 0; received \[1, 0\]"),
         (dict(weights=[1, float("inf")]), "weights must be above 0; received"),
-        (dict(tags=["", "<BT> "]), "tags must have no white space around it"),
+        (
+            dict(tags=["", "<BT> "]),
+            "tags must be texts that have no white space around them",
+        ),
     ],
 )
 def test_what_is_no_mixture(wrong, message):

@@ -80,7 +80,7 @@ def test_what_is_no_table_is_refused(tmp_path, name, text, message):
 
 
 def test_the_two_columns_differ(tmp_path):
-    message = "into must differ from column; received 'text'"
+    message = "into must be a column other than the one read; received 'text'"
     with pytest.raises(ValueError, match=message):
         shouted(tmp_path, "a.csv", "text\na\n", column="text", into="text")
 
