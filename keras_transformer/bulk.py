@@ -176,8 +176,10 @@ def ray_started(workers, address):
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     how = dict(log_to_driver=False)
     # Not in TMPDIR: the paths of sockets are short.
-    aside = dict(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)
-    with tempfile.TemporaryDirectory(**aside) as folder:
+    place = tempfile.TemporaryDirectory(
+        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
+    )
+    with place as folder:
         if not address:
             how.update(include_dashboard=False, object_store_memory=STORE)
             how.update(_temp_dir=folder, _node_ip_address="127.0.0.1")

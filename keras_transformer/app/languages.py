@@ -49,6 +49,6 @@ def fields(known, codes):
         is_choice = code in known or (known and label == "Into")
         choices = named if is_choice else [("", "")]
         value = code if code in known else choices[0][1]
-        how = dict(label=label, visible=bool(is_choice))
-        found.append(gr.Dropdown(choices, value=value, **how))
+        field = gr.Dropdown(choices, value=value, label=label, visible=bool(is_choice))
+        found.append(field)
     return found

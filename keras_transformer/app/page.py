@@ -71,8 +71,9 @@ def serve(run, host="127.0.0.1", port=7860, allow_host=(), runtime="keras"):
             beam = DecodingConfig().beam
             sentences = []
             if runtime == "ctranslate2":
-                search = dict(search="beam", beam=beam, n_best=beam)
-                translator = CTranslate2Translator.load(run, **search)
+                translator = CTranslate2Translator.load(
+                    run, search="beam", beam=beam, n_best=beam
+                )
             else:
                 opened = Run.open(run)
                 translator = opened.translator(DecodingConfig(n_best=beam))
@@ -208,9 +209,12 @@ def page(translator, run_name, languages=None, sentences=()):
         with gr.Row():
             with gr.Column(**COLUMN):
                 between = fields(known if answers.has_attention else (), codes)
-                limits = dict(max_lines=8, max_length=LONGEST)
                 sentence = gr.Textbox(
-                    label=names[0], autofocus=True, elem_classes="sentence", **limits
+                    label=names[0],
+                    autofocus=True,
+                    elem_classes="sentence",
+                    max_lines=8,
+                    max_length=LONGEST,
                 )
                 button = gr.Button("Translate", variant="primary")
                 with gr.Column(elem_classes="examples", visible=bool(sentences)):
@@ -218,8 +222,12 @@ def page(translator, run_name, languages=None, sentences=()):
                     buttons = [gr.Button(text, size="sm") for text in sentences]
             with gr.Column(**COLUMN):
                 words = gr.HTML(markup.line(names[1], START), elem_classes="words")
-                best = dict(label="Best translations", info=SCORES, visible=False)
-                rows = gr.Radio(**best, elem_classes="hypotheses")
+                rows = gr.Radio(
+                    label="Best translations",
+                    info=SCORES,
+                    visible=False,
+                    elem_classes="hypotheses",
+                )
         with gr.Row(visible=False, elem_classes="attention") as panel:
             with gr.Column(**COLUMN):
                 kinds = list(zip(answers.kinds(), KINDS))

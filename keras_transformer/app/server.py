@@ -96,7 +96,11 @@ class Connection(H11Protocol):
 
 def page_server(application):
     """The `uvicorn.Server` of an ASGI application."""
-    # Its own logging would close the handlers of all others.
-    how = dict(log_config=None, log_level="warning")
-    config = uvicorn.Config(application, http=Connection, ws="none", **how)
+    config = uvicorn.Config(
+        application,
+        http=Connection,
+        ws="none",
+        log_config=None,  # its own logging would close the handlers of all others
+        log_level="warning",
+    )
     return uvicorn.Server(config)

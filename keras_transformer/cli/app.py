@@ -29,5 +29,10 @@ def run(options):
     with doing("making the page"):
         from ..app.page import serve
 
-    address = (options.host, options.port, options.allow_host)
-    serve(options.run, *address, options.runtime)
+    serve(
+        options.run,
+        options.host,
+        options.port,
+        options.allow_host,
+        options.runtime,
+    )

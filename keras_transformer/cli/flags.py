@@ -100,8 +100,9 @@ def file_flags(names):
     flags = {flag(name): dict(help=TRAIN_FILES[name], **FILES) for name in names}
     for name, text in SIDES.items():
         metavar = "NAMES" if name == "columns" else "CODE"
-        how = dict(dest=name, default=argparse.SUPPRESS, metavar=metavar)
-        flags[flag(name)] = dict(help=text, **how)
+        flags[flag(name)] = dict(
+            help=text, dest=name, default=argparse.SUPPRESS, metavar=metavar
+        )
     return flags
 
 

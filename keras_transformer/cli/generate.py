@@ -36,14 +36,19 @@ FIRST = (
 def run(options):
     from ..decoding.generator import Generator
 
-    search = translate.chosen_search(options)
+    search = translate.search_config(options)
 
     def load():
         with doing(f"opening {options.run}"):
             return Generator.load(options.run, search, options.stop)
 
     def answers(generator, lines, typed):
-        columns = (False, options.token_scores)
-        return rows_of(generator, lines, *columns, at_once=typed)
+        return rows_of(
+            generator,
+            lines,
+            alignments=False,
+            token_scores=options.token_scores,
+            at_once=typed,
+        )
 
     translate.answer(options, load, answers, "generating", "texts")

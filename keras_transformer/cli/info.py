@@ -25,7 +25,7 @@ def run(options):
 
 def about_run(path):
     from ..export.export_directory import PACKAGES, check_format
-    from ..runs.card import facts, text_of
+    from ..runs.card import facts, template_of
     from ..runs.run import Run
 
     run = Run.open(path)
@@ -37,19 +37,19 @@ def about_run(path):
             check_format(run, format)
         except (ValueError, ImportError) as error:
             exports[format] = f"no: {error}"
-    return {**facts(run), "exports": exports}, text_of(run.config.model, "run")
+    return {**facts(run), "exports": exports}, template_of(run.config.model, "run")
 
 
 def about_export(path):
     from ..export.export_directory import PACKAGES, told_of
-    from ..runs.card import text_of
+    from ..runs.card import template_of
 
     config = Manifest(path).read_json("config.json")
     with reading(path / "config.json"):
         format = one_of("format", config["format"], PACKAGES)
         model = config_from(config["model"])
         found = {"parameters": model.parameters, **told_of(config)}
-        return found, text_of(model, format)
+        return found, template_of(model, format)
 
 
 def size_of(path):

@@ -93,8 +93,8 @@ def build_parser(shows_all=False):
     parser.add_argument("--version", action=Version, **how)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        about = dict(help=command.__doc__, description=command.__doc__)
-        added = commands.add_parser(name, **about)
+        about = command.__doc__
+        added = commands.add_parser(name, help=about, description=about)
         first = getattr(command, "FIRST", command.FLAGS)
         names = []
         has_rare = False

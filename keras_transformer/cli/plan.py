@@ -16,7 +16,7 @@ from ..config import (
 from ..process.flag_names import flag
 from ..runs.sealed_files import new_file
 from .flags import chosen_fields, config_flags
-from .train import check_kind
+from .train import check_model_fields
 
 # Of data and training, what the compiled step or its number depends on.
 STEP = (
@@ -108,7 +108,7 @@ def configs(options):
         sizes["share_embeddings"] = data.share_embeddings
         model = preset(options.preset or "base", **sizes)
         training = TrainingConfig()
-    check_kind(type(model), vars(options))
+    check_model_fields(type(model), vars(options))
     return [changed(config, options) for config in (model, data, training)]
 
 

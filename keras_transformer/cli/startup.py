@@ -53,6 +53,7 @@ def backend_in_settings():
     """The backend that Keras's settings file names; None without one."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         return json.loads(settings_file().read_bytes()).get("backend")
+    return None
 
 
 def keep_freed_memory():
@@ -145,8 +146,8 @@ def silenced():
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     try:
-        how = dict(closefd=False, errors="backslashreplace")
-        with open(kept[1], "w", **how) as terminal:
+        place = open(kept[1], "w", closefd=False, errors="backslashreplace")
+        with place as terminal:
             yield terminal
     finally:
         for number, descriptor in enumerate(kept, 1):

@@ -179,7 +179,7 @@ def config_of_run(path):
 def fields_given(options, settings, is_text):
     """The fields of each config that flags or the settings file give."""
     model = CausalLMConfig if is_text else TransformerConfig
-    check_kind(model, {**vars(options), **settings.get("model", {})})
+    check_model_fields(model, {**vars(options), **settings.get("model", {})})
     groups = TRAIN_GROUPS | {"model": model}
     return {
         name: settings.get(name, {}) | chosen_fields(options, config)
@@ -204,7 +204,7 @@ def read_settings(options):
     return settings
 
 
-def check_kind(kind, given):
+def check_model_fields(kind, given):
     """Raise a `ValueError` for fields of a model that is of the other kind."""
     other = {CausalLMConfig: TransformerConfig}.get(kind, CausalLMConfig)
     others = flag_fields(other).keys() - flag_fields(kind).keys()

@@ -104,7 +104,7 @@ def runtime_of(path):
     return "keras"
 
 
-def chosen_search(options):
+def search_config(options):
     """The `DecodingConfig` that the options ask for."""
     chosen = chosen_fields(options, DecodingConfig)
     config = DecodingConfig(**chosen)
@@ -130,7 +130,7 @@ def load_translator(options):
         from ..decoding.translator import Translator
 
         terms = vars(options).get("glossary")
-        return Translator.load(runs, chosen_search(options), terms)
+        return Translator.load(runs, search_config(options), terms)
 
 
 def take_runs(options):
@@ -163,8 +163,14 @@ def run(options):
 
     def answers(translator, lines, typed):
         lines, prefixes = with_prefixes(options, lines)
-        columns = (options.alignments, options.token_scores, prefixes)
-        return rows_of(translator, lines, *columns, at_once=typed)
+        return rows_of(
+            translator,
+            lines,
+            options.alignments,
+            options.token_scores,
+            prefixes,
+            at_once=typed,
+        )
 
     answer(options, load, answers, "translating", "sentences")
 
@@ -246,7 +252,7 @@ def translate_in_bulk(options):
         run = Run.open(options.run)
         run.check_kind(is_language_model=False)
         choose_backend()
-        search = chosen_search(options)
+        search = search_config(options)
         if options.glossary:
             options.glossary = os.path.abspath(options.glossary)
             WantedTerms.of(options.glossary, run.tokenizers[1], search)
@@ -260,13 +266,21 @@ def translate_in_bulk(options):
     options.others = [os.path.abspath(other) for other in options.others]
     backend = os.environ.get("KERAS_BACKEND", "")
     start = functools.partial(start_worker, options, backend)
-    how = dict(column=options.column, workers=workers, address=options.address)
     with silenced() as terminal, doing("starting", file=terminal):
 
         def tell(text):
             say(f"keras-transformer: {text}", file=terminal)
 
-        translate_large_file(*files, start, search.batch_size, **how, say=tell)
+        translate_large_file(
+            options.input,
+            options.output,
+            start,
+            search.batch_size,
+            column=options.column,
+            workers=workers,
+            address=options.address,
+            say=tell,
+        )
 
 
 def check_address(address):
@@ -289,8 +303,14 @@ def start_worker(options, backend):
     def texts_of(lines, number):
         numbers = itertools.count(number)
         lines, prefixes = with_prefixes(options, lines)
-        columns = (options.alignments, options.token_scores, prefixes)
-        found = rows_of(translator, lines, *columns, numbers=numbers)
+        found = rows_of(
+            translator,
+            lines,
+            options.alignments,
+            options.token_scores,
+            prefixes,
+            numbers=numbers,
+        )
         return ["\n".join(rows) for rows in found]
 
     return texts_of

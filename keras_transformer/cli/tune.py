@@ -36,12 +36,12 @@ COLUMNS = ("length penalty", "coverage penalty", "BLEU", "chrF")
 
 
 def run(options):
-    from ..decoding.ensemble import model_of
+    from ..decoding.ensemble import model_of_runs
     from ..decoding.translator import Translator
     from ..evaluation.evaluate import evaluate, pairs_to_score
     from ..runs.run import Run
 
-    config = translate.chosen_search(options)
+    config = translate.search_config(options)
     expect(config.beam > 1, "--beam", "be above 1 to rank by", config.beam)
     tried = [getattr(options, name) or TRIED[name] for name in TRIED]
     for name, values in zip(TRIED, tried):
@@ -53,15 +53,14 @@ def run(options):
     is_right = len(runs) == 1 or not any(betas)
     expect(is_right, "--coverage-penalties", must, betas)
     first = runs[0]
-    model = model_of(runs)
+    model = model_of_runs(runs)
     # What one run held out, another may have learnt.
     own = first if len(runs) == 1 else None
     pairs = pairs_to_score(own, pairs_chosen(vars(options)))
     say(" ".join(f"{column:>16}" for column in COLUMNS))
     found = {}
     for alpha, beta in itertools.product(*tried):
-        chosen = dict(length_penalty=alpha, coverage_penalty=beta)
-        one = dataclasses.replace(config, **chosen)
+        one = dataclasses.replace(config, length_penalty=alpha, coverage_penalty=beta)
         translator = Translator(model, *first.tokenizers, first.search(one))
         scores = evaluate(translator, pairs).scores
         found[alpha, beta] = scores.bleu

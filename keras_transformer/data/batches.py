@@ -128,8 +128,9 @@ class TokenBatches(PlannedBatches):
             config: the filters' limits; `DataConfig()` when absent.
             **kwargs: those of the class.
         """
-        lines = (source_lines, target_lines)
-        store = TokenStore.from_lines(*lines, *tokenizers, config=config)
+        store = TokenStore.from_lines(
+            source_lines, target_lines, *tokenizers, config=config
+        )
         return cls(store, sentence_format=SentenceFormat.of(*tokenizers), **kwargs)
 
     def _take(self, store):

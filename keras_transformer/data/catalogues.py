@@ -183,5 +183,6 @@ def toolkit_pairs(path, name, reading):
         known = store.parseheader() if isinstance(store, poheader) else {}
     for unit in store.units:
         if not unit.isheader():
-            languages = (store.getsourcelanguage(), store.gettargetlanguage())
-            yield from unit_pairs(unit, known, *languages, reading)
+            source = store.getsourcelanguage()
+            target = store.gettargetlanguage()
+            yield from unit_pairs(unit, known, source, target, reading)

@@ -124,8 +124,8 @@ def other_limits(config):
         for factor in (2, 4):
             value = factor * getattr(config, name)
             if value <= MOST:
-                change = {name: value}
-                configs[f"{name}={value}"] = dataclasses.replace(config, **change)
+                changed = dataclasses.replace(config, **{name: value})
+                configs[f"{name}={value}"] = changed
     return configs
 
 

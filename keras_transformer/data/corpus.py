@@ -14,7 +14,7 @@ from .duplicates import mark_of
 from .filters import cleaned
 from .mixture import Corpus, Mixture
 from .pairs import Pairs, read_pairs
-from .sides import check_languages
+from .sides import check_not_same_files
 
 BUFFER = 1 << 20  # bytes of cleaned pairs that are read at a time
 SHARE = 20  # of so many sentences one is held out
@@ -100,7 +100,7 @@ def clean_pairs(source, target=None, config=None, **how):
     if isinstance(source, CleanPairs):
         return source
     pairs = read_pairs(source, target, **how)
-    check_languages(pairs)
+    check_not_same_files(pairs)
     return CleanPairs(pairs, config or CleaningConfig())
 
 

@@ -97,9 +97,11 @@ def _downloaded(name, address):
     import keras  # late: the bundled corpus is read without a backend
 
     right = MULTI30K_SHA256[name]
-    options = {"file_hash": right, "cache_subdir": "datasets/multi30k"}
     try:
-        return Path(keras.utils.get_file(name, address, **options))
+        path = keras.utils.get_file(
+            name, address, file_hash=right, cache_subdir="datasets/multi30k"
+        )
+        return Path(path)
     except ValueError:
         message = f"{address} is not the published file, of SHA-256 {right}"
         raise ValueError(message) from None

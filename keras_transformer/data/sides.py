@@ -11,7 +11,7 @@ from .pairs import is_path
 SAMPLE = 10_000  # pairs of each corpus that are looked at
 
 
-def check_languages(pairs, names="source and target"):
+def check_not_same_files(pairs, names="source and target"):
     """Raise a `ValueError` if both sides of `Pairs` are the same files."""
     one, other = pairs.files
     same = len(one) == len(other) > 0 and all(map(are_equal, one, other))
@@ -24,7 +24,7 @@ def check_sides(pairs, valid):
     Warns:
         UserWarning: if a validation file is one of the training.
     """
-    check_languages(valid, "valid_source and valid_target")
+    check_not_same_files(valid, "valid_source and valid_target")
     for mine, theirs in zip(pairs.files, valid.files):
         for one, other in itertools.product(mine, theirs):
             if are_equal(one, other):

@@ -209,10 +209,16 @@ def elements(path, name, *names, begun=()):
     from lxml import etree
 
     tags = [f"{{*}}{one}" for one in names]
-    safe = dict(resolve_entities=False, no_network=True, load_dtd=False)
     is_first = True
     with readable(name, "XML file", etree.XMLSyntaxError), opened(path) as stream:
-        events = etree.iterparse(stream, ("start", "end"), tag=tags, **safe)
+        events = etree.iterparse(
+            stream,
+            ("start", "end"),
+            tag=tags,
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+        )
         for event, element in events:
             if is_first:
                 check_entities(element, name)

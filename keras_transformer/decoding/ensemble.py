@@ -100,7 +100,7 @@ def log_of_mean(logits):
     return ops.logsumexp(ops.stack(each), axis=0) - math.log(len(each))
 
 
-def model_of(runs, dtype=None):
+def model_of_runs(runs, dtype=None):
     """The `Transformer` of a list of one `Run`, or the `Ensemble` of several.
 
     `dtype` is a Keras dtype policy: of each the one it was trained in when absent.

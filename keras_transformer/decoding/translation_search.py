@@ -38,7 +38,8 @@ class TranslationSearch:
 
     def lengths(self, source_ids, *others):
         """The lengths that the cache is to have, increasing, by the source's width."""
-        return stages(source_ids.shape[1], self.config, self.model.config.longest)
+        longest = self.model.config.longest
+        return cache_lengths(source_ids.shape[1], self.config, longest)
 
     def begin(
         self,
@@ -86,7 +87,7 @@ class TranslationSearch:
         return request, self.search.begin(request, cache, lengths[-1])
 
 
-def stages(width, config, longest):
+def cache_lengths(width, config, longest):
     """The lengths of the cache for sources of that width, increasing."""
     wanted = (width // 2 + SLACK // 2, width + SLACK, width + config.extra_length)
     return caches.stages(wanted, longest)

@@ -14,12 +14,12 @@ from .base_translator import BaseTranslator, as_texts, check_pairs
 from .batching import pad, padded_width
 from .compiled import COMPUTING
 from .coverage import ranked
-from .ensemble import Ensemble, check_is_one, model_of
+from .ensemble import Ensemble, check_is_one, model_of_runs
 from .log_probs import best_of, seeds_of
 from .pair_reader import PairReader
 from .parts import check_parts, check_special_ids, check_tokenizer
-from .request import Request, check_fits, copied_of
 from .searcher import Searcher
+from .sentence_request import SentenceRequest, check_fits, copied_of
 from .translation_search import TranslationSearch
 from .wanted_terms import WantedTerms, as_array, by_shape, check_room, places_of
 
@@ -85,16 +85,20 @@ class Translator(BaseTranslator):
         self._special = self.sentence_format.special
         self._prefix = self.sentence_format.target_prefix
 
-        first_copied = source_tokenizer.first_symbol if self.markup else 0
-        given = dict(target_prefix=self._prefix, first_copied=first_copied)
         self._terms = None
         self.has_terms = glossary is not None
         if self.has_terms:
             self._terms = WantedTerms.of(glossary, target_tokenizer, config)
-            given["is_inner"] = self._terms.is_inner
 
         def searcher(places):
-            task = TranslationSearch(model, config, places=places, **given)
+            task = TranslationSearch(
+                model,
+                config,
+                places=places,
+                target_prefix=self._prefix,
+                first_copied=source_tokenizer.first_symbol if self.markup else 0,
+                is_inner=self._terms.is_inner if self.has_terms else None,
+            )
             return Searcher(task, model, self._batch_size(places))
 
         self._searcher = functools.cache(searcher)
@@ -109,7 +113,7 @@ class Translator(BaseTranslator):
 
         paths = run if isinstance(run, (list, tuple)) else [run]
         runs = [Run.open(path) for path in paths]
-        model = model_of(runs)
+        model = model_of_runs(runs)
         search = runs[0].search(config)
         return cls(model, *runs[0].tokenizers, search, glossary)
 
@@ -176,13 +180,13 @@ class Translator(BaseTranslator):
         before = len(sentence_format.source_prefix)
         given = len(self._prefix)
         end = self._special.end
-        found = self._reader.alignments(source_ids, labels)
+        weights = self._reader.alignments(source_ids, labels)
         links = []
         for n, text in enumerate(as_texts(targets)):
             read = sentence_format.text(source_ids[n])
             written = [token for token in labels[n][given:] if token != end]
             own = attentions.links(
-                found[n][given:, before:],
+                weights[n][given:, before:],
                 attentions.words_of(self.source_tokenizer, read, sources[n]),
                 attentions.words_of(self.target_tokenizer, written, text),
             )
@@ -232,8 +236,10 @@ class Translator(BaseTranslator):
             with COMPUTING:
                 ids, scores = self._searcher(places_of(shape))(*inputs)
             for row, n in enumerate(batch):
-                found = best_of(ids[row], scores[row], self._kept, self._special.pad)
-                results[n] = self._hypotheses(*found)
+                best_ids, best_scores = best_of(
+                    ids[row], scores[row], self._kept, self._special.pad
+                )
+                results[n] = self._hypotheses(best_ids, best_scores)
             # Long sentences come last, and take longer.
             share = rows * width / work
             advance(share * len(texts), kind=(rows, width))
@@ -248,7 +254,7 @@ class Translator(BaseTranslator):
         return config.beam if config.coverage_penalty else config.samples
 
     def _requests(self, texts, prefixes):
-        """A `Request` for each text."""
+        """A `SentenceRequest` for each text."""
         sources = self._encode_sources(texts)
         forced = [[] for _ in texts]
         if prefixes is not None:
@@ -262,7 +268,7 @@ class Translator(BaseTranslator):
         if self._terms is not None:
             read = map(self._read, texts, sources)
             terms = [self._terms.in_sentence(text) for text in read]
-        return [*map(Request, texts, sources, forced, terms)]
+        return [*map(SentenceRequest, texts, sources, forced, terms)]
 
     def _read(self, text, source):
         """What is translated of a text, whose source in ids is given."""
@@ -287,12 +293,13 @@ class Translator(BaseTranslator):
         copied = copied_of(texts, rows, self.markup is not None)
         forced = [one.forced for one in requests]
         most = max(map(len, forced))
+        width_of_forced = padded_width(most, self._longest) if most else 0
         sources = [one.source for one in requests]
         inputs = [
             self._rows(sources, rows, width, [self._special.end]),
             limits,
             seeds,
-            self._rows(forced, rows, padded_width(most, self._longest) if most else 0),
+            self._rows(forced, rows, width_of_forced),
             copied,
         ]
         if shape:

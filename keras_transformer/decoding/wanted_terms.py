@@ -7,7 +7,7 @@ import numpy as np
 from ..config import expect
 from ..text.glossary import Glossary, is_of_word
 from ..text.special_tokens import NO_TOKEN
-from .request import check_fits
+from .sentence_request import check_fits
 
 
 class WantedTerms:

@@ -43,7 +43,7 @@ class Distribution:
         return contextlib.nullcontext()
 
     def prepare(self, model):
-        """Make a compiled model's updates and logs those of all devices; give it back.
+        """Let a compiled model's updates and logs be those of all devices; return it.
 
         Raises:
             ValueError: if gradients must be summed, and its optimizer is no

@@ -42,6 +42,7 @@ def engine(how, model_devices):
         join(process, processes)
     if jax.device_count() > 1:
         return OnJax(how, model_devices)
+    return None
 
 
 def join(process, processes):
@@ -71,6 +72,7 @@ def own_gpus():
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible:
         return list(range(len(visible.split(","))))
+    return None
 
 
 @functools.lru_cache(maxsize=1)
@@ -103,9 +105,11 @@ class OnJax(Distribution):
         layout = distribution.LayoutMap(mesh)
         if how == "model":
             layout.update(AXES)
-        # TokenBatches gives each process its rows.
-        options = dict(batch_dim_name="data", auto_shard_dataset=False)
-        self.engine = distribution.ModelParallel(layout_map=layout, **options)
+        self.engine = distribution.ModelParallel(
+            layout_map=layout,
+            batch_dim_name="data",
+            auto_shard_dataset=False,  # TokenBatches gives each process its rows
+        )
 
     def check(self, model, training):
         parts = self.model_devices

@@ -26,6 +26,7 @@ def engine(how, model_devices):
         return MultiWorker()
     if len(local_devices()) > 1 or "TPU_NAME" in os.environ:
         return Mirrored()
+    return None
 
 
 def local_devices():

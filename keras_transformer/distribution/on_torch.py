@@ -19,6 +19,7 @@ def engine(how, model_devices):
     if gpus > 1:
         advice = "torchrun starts a process for each"
         warnings.warn(f"one of {gpus} GPUs is used: {advice}", stacklevel=3)
+    return None
 
 
 class TorchProcesses(Processes):

@@ -82,11 +82,7 @@ def plan(
     data = data or DataConfig()
     training = training or TrainingConfig()
     check_choice(how, model_devices, ("data", "model"))
-    is_right = isinstance(model, TransformerConfig | CausalLMConfig)
-    expect(is_right, "model", "be a TransformerConfig or a CausalLMConfig", model)
-    longest = model.longest or LONGEST
-    fits = 1 <= length <= longest
-    expect(fits, "length", f"be between 1 and {longest}", length)
+    check_described(model, length)
     name, sizes = machine(topology)
     chip = CHIPS[name]
     needed("jax", chip.compiler, extra=chip.extra)
@@ -102,8 +98,9 @@ def plan(
     )
     devices = math.prod(sizes)
     with doing(f"compiling for {devices} x {chip.name}"):
-        program = ("-m", PROGRAM)
-        printed = run_in_child(chip.name, *program, task=task, environment=ENVIRONMENT)
+        printed = run_in_child(
+            chip.name, "-m", PROGRAM, task=task, environment=ENVIRONMENT
+        )
     found = json.loads(printed.splitlines()[-1])
     if "error" in found:
         raise ValueError(found["error"])
@@ -121,6 +118,15 @@ def plan(
     must = f"fit into {chip.memory / 1e9:.0f} GB: about {planned.largest_batch:,} do"
     expect(fits, "batch_tokens", must, planned.tokens)
     return planned
+
+
+def check_described(model, length):
+    """Raise a `ValueError` for what is no model's configuration, or no length of it."""
+    is_right = isinstance(model, TransformerConfig | CausalLMConfig)
+    expect(is_right, "model", "be a TransformerConfig or a CausalLMConfig", model)
+    longest = model.longest or LONGEST
+    fits = 1 <= length <= longest
+    expect(fits, "length", f"be between 1 and {longest}", length)
 
 
 def machine(topology):

@@ -45,16 +45,18 @@ def collectives(program, devices):
     counts = Counter()
     results = Counter()
     for line in program.splitlines():
-        found = re.search(rf"= (.*?) ({KINDS})(?:-start)?\(", line)
-        if found:
-            key = (found[2], group_size(line, devices))
+        match = re.search(rf"= (.*?) ({KINDS})(?:-start)?\(", line)
+        if match:
+            result, kind = match.groups()
+            key = (kind, group_size(line, devices))
             counts[key] += 1
-            results[key] += sum(size for size, _ in sizes_and_places(found[1]))
-    found = []
+            results[key] += sum(size for size, _ in sizes_and_places(result))
+    exchanges = []
     for (kind, group), count in counts.items():
         size = results[kind, group]
-        found.append(Collective(kind, group, count, size, sent(kind, size, group)))
-    return found
+        one = Collective(kind, group, count, size, sent(kind, size, group))
+        exchanges.append(one)
+    return exchanges
 
 
 def traffic(program):
@@ -86,10 +88,10 @@ def moved(lines):
     """Bytes of main memory that each instruction of a computation moves."""
     made = {}
     for line in lines:
-        found = INSTRUCTION.search(line)
-        if not found:
+        match = INSTRUCTION.search(line)
+        if not match:
             continue
-        name, kind, does, given = found.groups()
+        name, kind, does, given = match.groups()
         made[name] = off_chip(kind)
         if does in COPIES:
             # The result names both ends; what moves is as large as the smaller one.

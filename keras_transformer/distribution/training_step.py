@@ -52,8 +52,7 @@ def step_arguments(model, rows, length):
 
     def described(variable):
         sharding = engine and engine.get_variable_layout(variable).backend_layout
-        kind = (variable.shape, variable.dtype)
-        return jax.ShapeDtypeStruct(*kind, sharding=sharding)
+        return jax.ShapeDtypeStruct(variable.shape, variable.dtype, sharding=sharding)
 
     def batch_of(dtype):
         shape = (rows, length)
@@ -209,8 +208,7 @@ def planned(chip, sizes, model, training, how, model_devices, rows, length):
     whole = processes * groups
     rows = math.ceil(rows / whole) * whole
     passes = 2 if training.r_drop else 1
-    shape = (rows * passes, length)
-    step, state = lowered_step(config, training, distribution, *shape)
+    step, state = lowered_step(config, training, distribution, rows * passes, length)
     found = needs(compiled_to_fit(step, rows * length), state, devices)
     return dict(found, rows=rows, model_devices=distribution.model_devices)
 

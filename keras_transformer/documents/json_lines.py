@@ -28,8 +28,14 @@ class JSONLines(Document):
             place, before = self.place(row, line, where)
             if place and text and text.strip():
                 number = len(self.rows)
-                details = dict(fixed=tabs(text), key=number, details=before)
-                yield Segment(text, where, *place, **details)
+                yield Segment(
+                    text,
+                    where,
+                    *place,
+                    fixed=tabs(text),
+                    key=number,
+                    details=before,
+                )
             elif before and row:
                 self.change(*place, before + json.dumps(text))
         known = {name for row in self.rows for name in row}

@@ -61,8 +61,14 @@ class PO(Document):
             missing = {form for form, text in zip(forms, given) if not text}
             for form, text in enumerate(texts(unit.source)):
                 if form in missing:
-                    details = dict(fixed=tabs(text), key=number, details=form)
-                    yield Segment(text, where, *place.span(), **details)
+                    yield Segment(
+                        text,
+                        where,
+                        *place.span(),
+                        fixed=tabs(text),
+                        key=number,
+                        details=form,
+                    )
         if unread:
             message = f"{self.path}: {unread} entries with unknown escapes stay"
             warnings.warn(message, stacklevel=2)

@@ -47,8 +47,14 @@ class CSV(Document):
             place = row[self.into] if self.into < count else (row[-1][1],) * 2
             before = self.delimiter if self.into == count else ""
             if text.strip() and not self.raw(place).strip(' "'):
-                details = dict(fixed=tabs(text), key=number, details=before)
-                yield Segment(text, where, *place, **details)
+                yield Segment(
+                    text,
+                    where,
+                    *place,
+                    fixed=tabs(text),
+                    key=number,
+                    details=before,
+                )
             elif before:
                 self.change(*place, before)
 
@@ -100,10 +106,11 @@ class CSV(Document):
     def structure(self, filled):
         """The cells as the standard library reads them, without new translations."""
         quoting = csv.QUOTE_MINIMAL if self.has_quotes else csv.QUOTE_NONE
-        how = dict(delimiter=self.delimiter, quoting=quoting)
         # It holds for the process: never less than others asked for.
         csv.field_size_limit(max(csv.field_size_limit(), len(self.text)))
-        rows = filter(None, csv.reader(io.StringIO(self.text, newline=""), **how))
+        lines = io.StringIO(self.text, newline="")
+        rows = csv.reader(lines, delimiter=self.delimiter, quoting=quoting)
+        rows = filter(None, rows)
         found = []
         for number, row in enumerate(rows):
             translation = "".join(row[self.into : self.into + 1])

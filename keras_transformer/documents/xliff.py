@@ -25,7 +25,7 @@ class XLIFF(XML):
         name = self.root.name
         expect(name == "xliff", self.path, "have the root <xliff>", name)
         self.is_new = self.root.attributes.get("version", "").startswith("2")
-        self.check_languages()
+        self.check_root()
         unread = [(self.root, True)]
         while unread:
             element, is_open = unread.pop()
@@ -38,7 +38,7 @@ class XLIFF(XML):
             elif element.name not in ("seg-source", "source", "target"):
                 unread += [(child, is_open) for child in reversed(element.children)]
 
-    def check_languages(self):
+    def check_root(self):
         """See that the languages are the run's, and that version 2 names both."""
         own = [file.attributes for file in self.root.all("file")]
         names = ("source-language", "target-language")

@@ -135,8 +135,8 @@ class XML(Document):
             element = parse(f"<a>{text}</a>")
         for start, end in markup(element):
             fixed.append((start - begin, end - begin))
-        places = (source.end, source.end)
-        return Segment(text, where, *places, fixed, key=number, details=details)
+        end = source.end
+        return Segment(text, where, end, end, fixed, key=number, details=details)
 
     def inner(self, element):
         """What is between the tags of an element."""

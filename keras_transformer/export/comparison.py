@@ -75,8 +75,8 @@ def check_batches(run, longest=None):
             "target_ids": [form.target(row) for row in labels],
         }
         for name, rows in inputs.items():
-            longest = max(map(len, rows))
-            inputs[name] = pad(rows, len(rows), longest, form.special.pad)
+            width = max(map(len, rows))
+            inputs[name] = pad(rows, len(rows), width, form.special.pad)
         batches.append(CheckBatch(sources, targets, inputs))
     return batches
 

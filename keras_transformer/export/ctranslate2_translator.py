@@ -86,7 +86,7 @@ class CTranslate2Translator(BaseTranslator):
             search = DecodingConfig(**config["decoding"])
             positions = int(config["positions"])
         search = dataclasses.replace(search, **changes)
-        check_search(search, "CTranslate2")
+        check_own_search(search)
         return cls(export, read_tokenizers(export), search, positions)
 
     def _search(self, texts, prefixes):
@@ -184,3 +184,14 @@ class CTranslate2Translator(BaseTranslator):
 def adds_end(sentence_format):
     """Whether CTranslate2 is to put the end token behind sources."""
     return sentence_format.source_suffix[-1:] == (sentence_format.special.end,)
+
+
+def check_own_search(search):
+    """Raise a `ValueError` if CTranslate2 has no such search."""
+    check_search(search, "CTranslate2")
+    ngram = search.no_repeat_ngram
+    must = "be 0 with CTranslate2, whose scores leave out what may not come"
+    expect(not ngram, "no_repeat_ngram", must, ngram)
+    is_right = search.penalty == "power" or not search.length_penalty
+    must = "be 'power' with CTranslate2, which has no other"
+    expect(is_right, "penalty", must, search.penalty)

@@ -37,8 +37,8 @@ PACKAGES = {
 }
 # Exports whose translator puts markup back; the others read text by themselves.
 KEEP_MARKUP = ("ctranslate2", "keras")
-# Whose models a format, or a model type of it, holds, and which tokenizers, where not
-# all of ours.
+# The engine whose models a format, or a model type of it, holds, and the tokenizers
+# that it takes, where these are not all of ours.
 ENGINES = {"ctranslate2": "CTranslate2", "marian": "Marian"}
 OTHERS_LACK = dict(
     norm="layer",
@@ -191,19 +191,10 @@ def check_model(config, engine):
 
 
 def check_search(config, engine):
-    """Raise a `ValueError` if CTranslate2 or a SavedModel has no such search."""
-    search = config.search
-    expect(
-        search != "sampling", "search", f"be 'beam' or 'greedy' with {engine}", search
-    )
+    """Raise a `ValueError` if no export has such a search; `engine` is its name."""
+    is_search = config.search != "sampling"
+    must = f"be 'beam' or 'greedy' with {engine}"
+    expect(is_search, "search", must, config.search)
     coverage = config.coverage_penalty
     must = f"be 0 with {engine}, which does not give its attention"
     expect(not coverage, "coverage_penalty", must, coverage)
-    ngram = config.no_repeat_ngram
-    is_right = engine != "CTranslate2" or not ngram
-    must = "be 0 with CTranslate2, whose scores leave out what may not come"
-    expect(is_right, "no_repeat_ngram", must, ngram)
-    if engine == "CTranslate2" and config.length_penalty:
-        penalty = config.penalty
-        must = "be 'power' with CTranslate2, which has no other"
-        expect(penalty == "power", "penalty", must, penalty)

@@ -11,7 +11,7 @@ from ..decoding import cache as caches
 from ..decoding.batching import LEFT
 from ..decoding.loop import advance_until, live_sentences
 from ..decoding.search import Request
-from ..decoding.translation_search import stages
+from ..decoding.translation_search import cache_lengths
 
 # Rows of what is left of a batch, when others are over.
 SIZES = (*LEFT, *(2**n for n in range(6, 16)))
@@ -114,7 +114,7 @@ class PaddedSearch(GraphSearch):
     """
 
     def __init__(self, task, width):
-        lengths = stages(width, task.config, task.model.config.longest)
+        lengths = cache_lengths(width, task.config, task.model.config.longest)
         super().__init__(task, lengths[-1:], ROWS)
         self.width = width
         self.pad = task.model.config.special.pad

@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..config import DecodingConfig
-from ..decoding.ensemble import model_of
+from ..decoding.ensemble import model_of_runs
 from ..decoding.translation_search import TranslationSearch
 from ..process.child_process import given_task
 from ..runs.run import Run
@@ -117,7 +117,7 @@ def write_warm_up(folder, requests):
 def main():
     paths, out, search, xla, sources = given_task()
     runs = [Run.open(path) for path in paths]
-    model = model_of(runs, "float32")
+    model = model_of_runs(runs, "float32")
     search = DecodingConfig(**search)
     module = TextToText(model, runs[0].tokenizers, search, xla)
     signatures = {name: getattr(module, name) for name in SIGNATURES}

@@ -12,12 +12,9 @@ from .comparison import check_batches, compare
 from .ctranslate2_translator import (
     CTranslate2Translator,
     adds_end,
+    check_own_search,
 )
-from .export_directory import (
-    check_format,
-    check_search,
-    new_export,
-)
+from .export_directory import check_format, new_export
 
 # Largest difference of a token's mean log-probability, in nats.
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 0.05, "int8": 0.2}
@@ -59,7 +56,7 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
     one_of("quantization", quantization, TOLERANCES)
     run = Run.open(run)
     search = run.search(DecodingConfig(**{"penalty": "power", **decoding}))
-    check_search(search, "CTranslate2")
+    check_own_search(search)
     check_format(run, "ctranslate2")
     if quantization == "bfloat16":
         needed("torch", extra="torch")
@@ -76,8 +73,12 @@ def ctranslate2(run, out, quantization="float32", overwrite=False, **decoding):
         theirs = CTranslate2Translator(aside, tokenizers, search, positions, "cpu")
         ours = Translator(model, *tokenizers, theirs.config)
         check = compare_scores(run, ours, theirs, TOLERANCES[quantization])
-        about |= dict(decoding=search, check=check)
-        about |= dict(quantization=quantization, positions=positions)
+        about |= dict(
+            decoding=search,
+            check=check,
+            quantization=quantization,
+            positions=positions,
+        )
     return check
 
 
@@ -96,9 +97,19 @@ def compare_scores(run, ours, theirs, tolerance):
 
 def specification(model, tokenizers, positions):
     """The `TransformerSpec` of a `Transformer`, with so many positions."""
+    spec = empty_specification(model.config)
+    fill_stack(spec.encoder, spec.encoder.embeddings[0], model.encoder, positions)
+    fill_stack(spec.decoder, spec.decoder.embeddings, model.decoder, positions)
+    fill_projection(spec.decoder, model)
+    set_vocabularies(spec, model, tokenizers)
+    spec.validate()
+    return spec
+
+
+def empty_specification(config):
+    """The `TransformerSpec` of a model's configuration, without weights."""
     from ctranslate2.specs import common_spec, transformer_spec
 
-    config = model.config
     options = dict(
         num_heads=config.num_heads,
         pre_norm=config.norm_first,
@@ -107,22 +118,27 @@ def specification(model, tokenizers, positions):
         activation=common_spec.Activation[ACTIVATIONS[config.activation]],
         head_dim=config.key_dim,
     )
-    spec = transformer_spec.TransformerSpec(
+    return transformer_spec.TransformerSpec(
         transformer_spec.TransformerEncoderSpec(config.encoder_layers, **options),
         transformer_spec.TransformerDecoderSpec(config.decoder_layers, **options),
     )
-    decoder = spec.decoder
-    embeddings = decoder.embeddings
-    projection = decoder.projection
-    fill_stack(spec.encoder, spec.encoder.embeddings[0], model.encoder, positions)
-    fill_stack(decoder, embeddings, model.decoder, positions)
-    if config.tie_output:
-        projection.weight = embeddings.weight
+
+
+def fill_projection(spec, model):
+    """Put the matrix and the bias of the logits into a decoder's specification."""
+    projection = spec.projection
+    if model.config.tie_output:
+        projection.weight = spec.embeddings.weight
     else:
         fill_linear(projection, model.decoder.output_projection)
     bias = model.decoder.output_bias
     if bias is not None and np.any(array(bias)):
         projection.bias = array(bias)
+
+
+def set_vocabularies(spec, model, tokenizers):
+    """Give a filled specification its vocabularies and special tokens."""
+    config = model.config
     source, target = (list(tokenizer.pieces) for tokenizer in tokenizers)
     special = config.special
     settings = spec.config
@@ -130,8 +146,9 @@ def specification(model, tokenizers, positions):
     settings.eos_token = target[special.end]
     begin = target[special.begin]
     # Marian's decoder starts from padding's vector, which is zero.
-    is_marian = bias is not None and special.begin == special.pad
-    if is_marian and not np.any(embeddings.weight[special.pad]):
+    has_bias = model.decoder.output_bias is not None
+    is_marian = has_bias and special.begin == special.pad
+    if is_marian and not np.any(spec.decoder.embeddings.weight[special.pad]):
         drop_padding(spec, model)
         del source[special.pad]
         del target[special.pad]
@@ -142,8 +159,6 @@ def specification(model, tokenizers, positions):
     settings.add_source_eos = adds_end(SentenceFormat.of(*tokenizers))
     spec.register_source_vocabulary(source)
     spec.register_target_vocabulary(target)
-    spec.validate()
-    return spec
 
 
 def drop_padding(spec, model):

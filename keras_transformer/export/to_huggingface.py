@@ -17,6 +17,8 @@ from .comparison import compare_logits, compare_rows
 from .export_directory import check_format, new_export
 
 THEIR_NAMES = {"text.spm": "spiece.model"}
+# Marian computes them; a table of others is written into the file.
+MARIAN_POSITIONS = {"positions": "sinusoidal_halves", "first_position": 0}
 
 
 def huggingface(run, out, overwrite=False):
@@ -78,7 +80,7 @@ def write_seq_2_seq(out, run, model):
 def write_causal_lm(out, run, model):
     """Write a language model as the family that has its switches; give the `Check`."""
     config = model.config
-    family, arrays = chosen(model)
+    family, arrays = family_and_arrays(model)
     tokenizer = run.tokenizers[0]
     for name, content in tokenizer.models.items():
         (out / name).write_bytes(content)
@@ -125,23 +127,23 @@ def tensors(model):
     """The tensors of a checkpoint by name; biases that we lack are zeros."""
     config = model.config
     family = written_as(config)
-    positions = dict(positions="sinusoidal_halves", first_position=0)
-    biases = dict(output_bias=True, attention_bias=True)
     written = config
     if family == "marian":
-        written = dataclasses.replace(config, **positions, **biases)
-    found = {}
+        written = dataclasses.replace(
+            config, **MARIAN_POSITIONS, output_bias=True, attention_bias=True
+        )
+    arrays = {}
     for tensor in TENSORS[family](written):
         variable = tensor.variable(model)
         array = np.zeros(tensor.shape) if variable is None else variable
-        found[tensor.names[0]] = tensor.theirs(ops.convert_to_numpy(array))
-    # Marian's own positions are not in a file, others are read from it.
-    if family == "marian" and not positions.items() <= vars(config).items():
+        arrays[tensor.names[0]] = tensor.theirs(ops.convert_to_numpy(array))
+    has_other_positions = not MARIAN_POSITIONS.items() <= vars(config).items()
+    if family == "marian" and has_other_positions:
         rows = np.arange(config.max_positions)[None]
         for name, stack in zip(names.POSITIONS, (model.encoder, model.decoder)):
             (table,) = ops.convert_to_numpy(stack.embedding.encode(rows))
-            found[name] = np.array(table, "float32")
-    return found
+            arrays[name] = np.array(table, "float32")
+    return arrays
 
 
 def write_again(out, source, target, longest):
@@ -207,14 +209,14 @@ def logits_of(folder, pad):
     def logits(source_ids, target_ids):
         source = torch.from_numpy(source_ids).long()
         target = torch.from_numpy(target_ids).long()
-        found = model(source, attention_mask=source != pad, decoder_input_ids=target)
-        return found.logits.numpy()
+        outputs = model(source, attention_mask=source != pad, decoder_input_ids=target)
+        return outputs.logits.numpy()
 
     return logits
 
 
-def chosen(model):
-    """The name of a family that a model belongs to, and the tensors of a checkpoint."""
+def family_and_arrays(model):
+    """The name of a model's family, and the arrays of a checkpoint by name."""
     for family in causal_lm.families_of(model.config):
         arrays, lost = arrays_of(model, causal_lm.FAMILIES[family])
         if not lost:

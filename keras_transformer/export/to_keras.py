@@ -11,7 +11,7 @@ from .to_ctranslate2 import TOLERANCES, compare_scores
 
 
 def keras(run, out, quantization="float32", overwrite=False):
-    """Write a run without data and checkpoints; with int8, in a quarter of the room.
+    """Write a run without data and checkpoints; int8 takes a quarter of the space.
 
     Commands, `Translator.load` and `evaluate` take it as any other run, and
     `keras.models.load_model` opens its `model.keras`. It is not trained any more when

@@ -51,8 +51,9 @@ def onnx(run, out, overwrite=False):
     check_format(run, "onnx")
     from .onnx_loop import OnnxTransformer
 
-    packages = ("tensorflow", "tf2onnx", "onnxruntime")
-    export = new_export(run, out, overwrite, "onnx", *packages)
+    export = new_export(
+        run, out, overwrite, "onnx", "tensorflow", "tf2onnx", "onnxruntime"
+    )
     with export as (aside, about):
         run_under_tensorflow("-m", WRITER, task=[str(run.path), str(aside)])
         save_tokenizers(aside, *run.tokenizers)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..config import DecodingConfig, refused
-from ..decoding.ensemble import check_together, model_of
+from ..decoding.ensemble import check_together, model_of_runs
 from ..decoding.translator import Translator
 from ..process.child_process import run_under_tensorflow
 from ..runs.run import Run
@@ -81,17 +81,18 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
         raise refused(name, "be absent with a SavedModel", decoding[name])
     check_search(search, "a SavedModel")
     decoding["max_source_length"] = search.max_source_length
-    packages = ("tensorflow", "tensorflow-text")
-    export = new_export(first, out, overwrite, "saved_model", *packages)
+    export = new_export(
+        first, out, overwrite, "saved_model", "tensorflow", "tensorflow-text"
+    )
     with export as (aside, about):
         batches = check_batches(first)
         texts = [batch.sources for batch in batches]
         given = [str(own.path) for own in runs]
         task = [given, str(aside), decoding, xla, texts]
         run_under_tensorflow("-m", WRITER, task=task)
-        model = model_of(runs, "float32")
+        model = model_of_runs(runs, "float32")
         translator = Translator(model, *first.tokenizers, search)
-        check = compare_scores(translator, aside / "1", batches)
+        check = compare_served(translator, aside / "1", batches)
         about |= dict(decoding=search, xla=xla, check=check)
         if len(runs) > 1:
             sizes = [own.config.model.parameters for own in runs]
@@ -99,13 +100,14 @@ def saved_model(run, out, overwrite=False, xla=False, **decoding):
     return check
 
 
-def compare_scores(translator, saved, batches):
+def compare_served(translator, saved, batches):
+    """The `Check` of what the SavedModel in a folder says of the batches' sources."""
     requests = [["serving_default", {"text": batch.sources}] for batch in batches]
     printed = run_under_tensorflow(str(READER), str(saved), task=requests)
-    found = iter(json.loads(printed.splitlines()[-1]))
+    served = iter(json.loads(printed.splitlines()[-1]))
 
     def answers(batch):
         hypotheses = translator.hypotheses(batch.sources)
-        return [best.score for (best,) in hypotheses], next(found)["score"]
+        return [best.score for (best,) in hypotheses], next(served)["score"]
 
     return compare("scores", TOLERANCE, batches, answers)

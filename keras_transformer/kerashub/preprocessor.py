@@ -49,10 +49,16 @@ class TransformerSeq2SeqLMPreprocessor(Seq2SeqLMPreprocessor):
         decoder_sequence_length=307,
         **kwargs,
     ):
-        lengths = (encoder_sequence_length, decoder_sequence_length)
-        super().__init__(tokenizer, *lengths, **kwargs)
+        super().__init__(
+            tokenizer, encoder_sequence_length, decoder_sequence_length, **kwargs
+        )
         self.source_tokenizer = source_tokenizer
         self.built = True
+
+    @property
+    def reader(self):
+        """The tokenizer of the source language."""
+        return self.source_tokenizer or self.tokenizer
 
     def build(self, input_shape=None):
         self.built = True
@@ -71,7 +77,7 @@ class TransformerSeq2SeqLMPreprocessor(Seq2SeqLMPreprocessor):
         width = encoder_sequence_length or self.encoder_sequence_length
         length = decoder_sequence_length or sequence_length
         length = length or self.decoder_sequence_length
-        source = (self.source_tokenizer or self.tokenizer)(x["encoder_text"])
+        source = self.reader(x["encoder_text"])
         inputs = packed_source(form, source, width)
         target = self.tokenizer(x["decoder_text"])
         ids, mask = packed_target(form, target, length + 1, add_end_value=True)
@@ -98,13 +104,12 @@ class TransformerSeq2SeqLMPreprocessor(Seq2SeqLMPreprocessor):
         width = encoder_sequence_length or self.encoder_sequence_length
         length = decoder_sequence_length or sequence_length
         length = length or self.decoder_sequence_length
-        tokenizer = self.source_tokenizer or self.tokenizer
-        source = tokenizer(source_text)
+        source = self.reader(source_text)
         if isinstance(source, list) and source and isinstance(source[0], list):
             longest = max(map(len, source)) + form.around_source
             width = padded_width(min(longest, width), width)
         inputs = packed_source(form, source, width)
-        is_filled = tokenizer.is_filled(source_text, source)
+        is_filled = self.reader.is_filled(source_text, source)
         mask = inputs["encoder_padding_mask"]
         if len(mask.shape) == 2:
             is_filled = is_filled[:, None]
@@ -130,7 +135,7 @@ class TransformerSeq2SeqLMPreprocessor(Seq2SeqLMPreprocessor):
             ValueError: if the tokenizer knows no such language, or the language is the
                 begin token, as mBART's, and another one.
         """
-        source = (self.source_tokenizer or self.tokenizer).own
+        source = self.reader.own
         target = self.tokenizer.own
         form = SentenceFormat.of(source, target)
         if source_lang is not None:

@@ -28,9 +28,12 @@ def task_of(run):
     own = None
     if source is not target:
         own = TransformerTokenizer(source, config_file=SOURCE)
-    lengths = dict(encoder_sequence_length=width, decoder_sequence_length=length)
-    tokenizer = TransformerTokenizer(target)
-    preprocessor = TransformerSeq2SeqLMPreprocessor(tokenizer, own, **lengths)
+    preprocessor = TransformerSeq2SeqLMPreprocessor(
+        TransformerTokenizer(target),
+        own,
+        encoder_sequence_length=width,
+        decoder_sequence_length=length,
+    )
     backbone = TransformerBackbone(config, dtype="float32")
     copy_weights(run.model("float32"), backbone)
     return TransformerSeq2SeqLM(backbone, preprocessor)

@@ -6,7 +6,7 @@ from keras_hub.samplers import Sampler
 
 from ..config import DecodingConfig
 from ..decoding.beam_search import beam_search
-from ..decoding.translation_search import stages
+from ..decoding.translation_search import cache_lengths
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -66,7 +66,7 @@ class TransformerBeamSampler(Sampler):
         special = model.backbone.config.special
         length = prompt.shape[1]
         source_mask = cache["source_mask"]
-        lengths = stages(source_mask.shape[1], self._config(), length - 1)
+        lengths = cache_lengths(source_mask.shape[1], self._config(), length - 1)
         limits = ops.sum(ops.cast(source_mask, "int32"), axis=1)
         is_filled = limits > 0
         longest = ops.minimum(limits + self.extra_length, length - 1)

@@ -121,8 +121,9 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
         if self.preprocessor is None or longest is None:
             return super().preprocess_samples(x, y, sample_weight)
         length = min(self.preprocessor.decoder_sequence_length, longest)
-        given = dict(y=y, sample_weight=sample_weight)
-        return self.preprocessor(x, decoder_sequence_length=length, **given)
+        return self.preprocessor(
+            x, y=y, sample_weight=sample_weight, decoder_sequence_length=length
+        )
 
     def _of_ids(self, data):
         """What `keras.Model` takes, of texts."""
@@ -220,11 +221,18 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
             model=self,
         )
         is_filled = ops.any(mask, axis=1, keepdims=True)
-        is_kept = ops.logical_and(is_filled, ops.ones_like(prompt_mask))
-        for token in stop_token_ids or ():
-            ends = ops.logical_and(ids == token, ops.logical_not(prompt_mask))
-            ends = ops.cast(ends, "int32")
-            is_before = ops.cumsum(ends, axis=1) - ends == 0
-            is_kept = ops.logical_and(is_kept, is_before)
+        is_kept = up_to_end(ids, prompt_mask, stop_token_ids or ())
+        is_kept = ops.logical_and(is_kept, is_filled)
         kept = ops.where(is_kept, ids, ops.cast(pad, ids.dtype))
         return {"decoder_token_ids": kept, "decoder_padding_mask": is_kept}
+
+
+def up_to_end(ids, prompt_mask, stop_token_ids):
+    """True `(B, T)` up to the first token that ends a text, behind its prompt."""
+    is_kept = ops.ones_like(prompt_mask)
+    for token in stop_token_ids:
+        ends = ops.logical_and(ids == token, ops.logical_not(prompt_mask))
+        ends = ops.cast(ends, "int32")
+        is_before = ops.cumsum(ends, axis=1) - ends == 0
+        is_kept = ops.logical_and(is_kept, is_before)
+    return is_kept

@@ -150,7 +150,7 @@ class Stack(ConfiguredLayer):
             self.embedding.build(ids_shape)
         shape = self.embedding.compute_output_shape(ids_shape)
         if self.relative_bias is not None:
-            self.relative_bias.build(ids_shape)
+            self.relative_bias.build(ids_shape, ids_shape)
         self.embedding_norm.build(shape)
         self.final_norm.build(shape)
         for block in self.blocks:

@@ -53,8 +53,15 @@ def _draw(axes, token, node, before):
     width = 2.0 if node.kind == "best" else 0.8
     label = f"{token}\n{node.number:.2f}"
     box = dict(boxstyle="round,pad=0.25", facecolor="white", edgecolor=colour)
-    style = dict(ha="center", va="center", fontsize=8, bbox=box)
-    axes.text(*node[:2], label, color=colour, **style)
+    axes.text(
+        *node[:2],
+        label,
+        color=colour,
+        ha="center",
+        va="center",
+        fontsize=8,
+        bbox=box,
+    )
     (line,) = axes.plot(*zip(before[:2], node[:2]), color=colour, linewidth=width)
     return line
 

@@ -238,7 +238,7 @@ def fused(tensor, family):
 def settings_of(config, name):
     """What `config.json` has for a `CausalLMConfig` of a family."""
     family = FAMILIES[name]
-    found = written(plain(config), family.fields)
+    found = written(with_all_sizes(config), family.fields)
     found |= {
         "model_type": name,
         "architectures": [family.architecture],
@@ -262,11 +262,11 @@ def families_of(config):
     """
     found = []
     others = {}
-    own = vars(plain(config))
+    own = vars(with_all_sizes(config))
     for name in FAMILIES:
         settings = Settings(settings_of(config, name))
         try:
-            read = vars(plain(config_of(settings, config.special)))
+            read = vars(with_all_sizes(config_of(settings, config.special)))
         except ValueError:
             continue
         differ = [key for key, value in own.items() if read[key] != value]
@@ -281,7 +281,7 @@ def families_of(config):
     return found
 
 
-def plain(config):
+def with_all_sizes(config):
     """The same configuration with all sizes said, for any documents."""
     key_dim, value_dim = config.head_sizes
     return dataclasses.replace(

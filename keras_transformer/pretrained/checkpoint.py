@@ -93,8 +93,10 @@ def _downloaded(source, revision):
         raise ImportError(f"{source!r} is no folder; for the hub: {hint}") from None
 
     def download(revision, patterns):
-        options = dict(allow_patterns=patterns, token=False)
-        return Path(snapshot_download(source, revision=revision, **options))
+        folder = snapshot_download(
+            source, revision=revision, allow_patterns=patterns, token=False
+        )
+        return Path(folder)
 
     try:
         folder = download(revision, SMALL)
@@ -190,9 +192,8 @@ def loaded(path):
                 expect(is_stored, member.filename, must, "a compressed member")
                 if "/data/" not in member.filename:  # where tensors have their numbers
                     check_header(member.filename, member.file_size)
-    options = dict(map_location="cpu", weights_only=True, mmap=mmap)
     try:
-        content = torch.load(path, **options)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:  # of many kinds
         reason = (str(error) or repr(error)).splitlines()[0]
         raise ValueError(reason) from None

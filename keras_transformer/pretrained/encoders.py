@@ -13,7 +13,7 @@ from .checkpoint import fetch, open_checkpoint
 from .load import matched, read_into
 from .settings import Settings
 from .tensors import ATTENTION, FEED_FORWARD, Tensor, named, stack_weights
-from .tokenizers.files import read_json
+from .tokenizers.files import read_large_json
 from .tokenizers.library import read_encoder_tokenizer
 
 SWITCHES = dict(
@@ -189,7 +189,7 @@ def load_encoder(source, head=None, revision=None):
     with doing(f"fetching {source}"):
         folder, _ = fetch(source, revision)
         describe(f"reading {source}")
-        settings = Settings(read_json(folder / "config.json"))
+        settings = Settings(read_large_json(folder / "config.json"))
         kind = one_of("model_type", settings.get("model_type"), FAMILIES)
         family = FAMILIES[kind]
         known = [name for name in HEADS if name]
@@ -224,8 +224,9 @@ def encoder_config(family, settings):
         found["max_positions"] -= found["pad_id"] + 1
     # Tokens that mean something to decoders only; no padding, whatever it is.
     other = 1 if found["pad_id"] == 0 else 0
-    ids = dict(begin_id=other, end_id=other)
-    return EncoderConfig(**found, **ids, **SWITCHES, **family.switches)
+    return EncoderConfig(
+        **found, begin_id=other, end_id=other, **SWITCHES, **family.switches
+    )
 
 
 def head_layers(family, head, checkpoint):
@@ -235,7 +236,8 @@ def head_layers(family, head, checkpoint):
     """
     layers = HEADS[head]
     found = {}
-    for layer, names in zip(layers, (family.heads | TOKEN_HEADS)[head]):
+    names_by_head = family.heads | TOKEN_HEADS
+    for layer, names in zip(layers, names_by_head[head]):
         names = [names] if isinstance(names, str) else names
         starts = tuple(f"{name}." for name in names)
         if any(name.startswith(starts) for name in checkpoint.shapes):

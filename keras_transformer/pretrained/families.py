@@ -46,7 +46,7 @@ def transformer_config(config, special, tensors=()):
     return READERS[family](Settings(config), special, tensors)
 
 
-def fairseq_config(config, special, tensors=()):
+def fairseq_config(config, special, tensors):
     """The `TransformerConfig` of one of `FAMILIES`."""
     family = config["model_type"]
     tied = {"tie_word_embeddings": family != "fsmt"}
@@ -61,7 +61,7 @@ def fairseq_config(config, special, tensors=()):
         decoder_d_ff = None
     return TransformerConfig(
         **fields,
-        **matrices(family, config),
+        **MATRICES.get(family, one_matrix)(config),
         decoder_d_ff=decoder_d_ff,
         attention_bias=True,
         layer_norm_epsilon=1e-5,
@@ -70,27 +70,45 @@ def fairseq_config(config, special, tensors=()):
     )
 
 
-def matrices(family, config):
-    """The sizes of the vocabularies, and which of the three matrices are one."""
+def one_matrix(config):
+    """The fields of a model that has one matrix for source, target and output."""
     tied = config["tie_word_embeddings"]
-    if family == "fsmt":
-        source = config["src_vocab_size"]
-        target = config["tgt_vocab_size"]
-        shared = tied  # of one matrix, its decoder's
-    else:
-        source = config["vocab_size"]
-        target = source
-        shared = family != "marian" or config["share_encoder_decoder_embeddings"]
-        if not shared:
-            target = config.get("decoder_vocab_size") or source
-        must = "be true where source and target share a matrix"
-        expect(tied or not shared, "tie_word_embeddings", must, tied)
+    must = "be true where source and target share a matrix"
+    expect(tied, "tie_word_embeddings", must, tied)
+    size = config["vocab_size"]
+    return vocabulary_fields(size, size, shared=True, tied=True)
+
+
+def marian_matrices(config):
+    """The same for Marian, which may have a vocabulary for each side."""
+    if config["share_encoder_decoder_embeddings"]:
+        return one_matrix(config)
+    source = config["vocab_size"]
+    target = config.get("decoder_vocab_size") or source
+    tied = config["tie_word_embeddings"]
+    return vocabulary_fields(source, target, shared=False, tied=tied)
+
+
+def fsmt_matrices(config):
+    """The same for FSMT, whose `tie_word_embeddings` is of all three matrices."""
+    source = config["src_vocab_size"]
+    target = config["tgt_vocab_size"]
+    tied = config["tie_word_embeddings"]
+    return vocabulary_fields(source, target, shared=tied, tied=tied)
+
+
+def vocabulary_fields(source, target, shared, tied):
+    """The fields for the sizes of vocabularies, and for which matrices are one."""
     return dict(
         source_vocab_size=source,
         target_vocab_size=target,
         share_embeddings=shared,
         tie_output=tied,
     )
+
+
+# Of the families that may have several.
+MATRICES = {"marian": marian_matrices, "fsmt": fsmt_matrices}
 
 
 def fairseq_settings(config):

@@ -68,21 +68,31 @@ def load(
         tokenizers = load_tokenizers(folder, settings, source_lang, target_lang)
         names = open_checkpoint(folder).shapes
         config = transformer_config(settings, tokenizers[1].special, names)
-        sizes = tuple(config.side(side).vocab_size for side in ("source", "target"))
-        found = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
-        must = f"have config.json's {sizes} tokens"
-        expect(found == sizes, "the tokenizers", must, found)
+        check_sizes(config, tokenizers)
         model = read_model(folder, config)
-        shares = getattr(config, "share_embeddings", True)
         most = DataConfig.max_length
-        lengths = dict(max_length=min(most, config.longest or most))
-        data = DataConfig(sizes[1], share_embeddings=shares, **lengths)
-        training = TrainingConfig(dtype="float32")
-        pair = languages_of(folder, settings, source_lang, target_lang)
-        settings = RunConfig(config, data, training, origin, pair)
+        run_config = RunConfig(
+            config,
+            DataConfig(
+                vocab_size=tokenizers[1].vocab_size,
+                share_embeddings=getattr(config, "share_embeddings", True),
+                max_length=min(most, config.longest or most),
+            ),
+            TrainingConfig(dtype="float32"),
+            origin,
+            languages_of(folder, settings, source_lang, target_lang),
+        )
         describe(f"writing {run}")
-        Run.begin(aside, settings, tokenizers).save_model(model)
+        Run.begin(aside, run_config, tokenizers).save_model(model)
     return model
+
+
+def check_sizes(config, tokenizers):
+    """Raise a `ValueError` unless tokenizers have as many tokens as a config says."""
+    sizes = tuple(config.side(side).vocab_size for side in ("source", "target"))
+    own_sizes = tuple(tokenizer.vocab_size for tokenizer in tokenizers)
+    must = f"have config.json's {sizes} tokens"
+    expect(own_sizes == sizes, "the tokenizers", must, own_sizes)
 
 
 def languages_of(folder, settings, source_lang, target_lang):

@@ -106,6 +106,10 @@ def named(found, table, stack="", prefixes=("",), factors=None):
             for ending in ENDINGS[weight]
         ]
         factor = (factors or {}).get(layer, 1.0)
-        is_kernel = weight == "kernel"
-        options = dict(transposed=is_kernel, factor=factor)
-        yield Tensor(stack + path, tuple(names), shape, **options)
+        yield Tensor(
+            stack + path,
+            tuple(names),
+            shape,
+            transposed=weight == "kernel",
+            factor=factor,
+        )

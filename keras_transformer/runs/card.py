@@ -34,20 +34,20 @@ def write_card(run):
 def card(run, kind="run", more=()):
     """The text of a card, in Markdown, with more facts beside the run's own.
 
-    `kind` is "run", or the format of an export of it; see `text_of`.
+    `kind` is "run", or the format of an export of it; see `template_of`.
     """
     languages = run.config.languages
-    template = string.Template(text_of(run.config.model, "card"))
+    template = string.Template(template_of(run.config.model, "card"))
     return template.substitute(
         languages=json.dumps(languages or []),
         pair=" to ".join(languages or ["languages unknown"]),
         facts="\n".join(outline(facts(run) | dict(more))),
         limit=limit_of(run),
-        usage=text_of(run.config.model, kind),
+        usage=template_of(run.config.model, kind),
     )
 
 
-def text_of(model, kind):
+def template_of(model, kind):
     """How a run of a model's config, or an export in some format, is opened."""
     place = TEXTS / "language_model" if isinstance(model, CausalLMConfig) else TEXTS
     return (place / f"{kind}.md").read_text("utf-8").rstrip()

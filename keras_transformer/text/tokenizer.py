@@ -78,8 +78,9 @@ class Tokenizer:
     def __init__(self, model):
         self._processor = processor(model, "model")
         read = self._processor
-        ids = (read.pad_id(), read.unk_id(), read.bos_id(), read.eos_id())
-        found = SpecialTokens(*ids)
+        found = SpecialTokens(
+            read.pad_id(), read.unk_id(), read.bos_id(), read.eos_id()
+        )
         expect(found == self.special, "model", f"have {self.special}", found)
 
     @classmethod

@@ -70,7 +70,7 @@ def leave_out_what_takes_long(corpus):
     evaluate.evaluate = result
     examples.captions = captions
     to_ctranslate2.compare_scores = nothing
-    to_saved_model.compare_scores = nothing
+    to_saved_model.compare_served = nothing
     to_huggingface.compare_logits = nothing
     to_huggingface.logits_of = nothing
     to_onnx.compare_logits = nothing

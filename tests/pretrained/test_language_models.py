@@ -16,7 +16,7 @@ from keras_transformer import export, pretrained  # noqa: E402
 from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.decoding.generator import Generator  # noqa: E402
 from keras_transformer.export.export_directory import check_format  # noqa: E402
-from keras_transformer.pretrained.causal_lm import plain  # noqa: E402
+from keras_transformer.pretrained.causal_lm import with_all_sizes  # noqa: E402
 from keras_transformer.pretrained.rotary_settings import FACTORS  # noqa: E402
 from keras_transformer.runs.run import Run  # noqa: E402
 
@@ -104,7 +104,7 @@ def test_exported_back(imported, name, tmp_path):
     assert "AutoModelForCausalLM" in (tmp_path / "out" / "README.md").read_text()
     pretrained.load(tmp_path / "out", tmp_path / "again")
     configs = [Run.open(path).config.model for path in (run, tmp_path / "again")]
-    assert plain(configs[0]) == plain(configs[1])
+    assert with_all_sizes(configs[0]) == with_all_sizes(configs[1])
 
 
 @marked(ON_TORCH)
@@ -121,14 +121,14 @@ def test_a_qwen2_in_half_precision(tmp_path):
 @marked(ON_TORCH)
 def test_a_learned_output_bias_makes_a_llama_of_a_qwen2(imported, tmp_path):
     """Qwen2 has no room for it, Llama has."""
-    from keras_transformer.export.to_huggingface import chosen
+    from keras_transformer.export.to_huggingface import family_and_arrays
 
     _, _, run, _ = imported("qwen2")
     model = Run.open(run).model()
-    assert chosen(model)[0] == "qwen2"
+    assert family_and_arrays(model)[0] == "qwen2"
     bias = model.decoder.blocks[0].self_attention.output_projection.bias
     bias.assign(np.ones(bias.shape))
-    assert chosen(model)[0] == "llama"
+    assert family_and_arrays(model)[0] == "llama"
     _, _, run, _ = imported("qwen2_window")
     model = Run.open(run).model()
     bias = model.decoder.blocks[0].self_attention.output_projection.bias
@@ -136,7 +136,7 @@ def test_a_learned_output_bias_makes_a_llama_of_a_qwen2(imported, tmp_path):
     with pytest.raises(
         ValueError, match="output_projection.bias must be zero for qwen"
     ):
-        chosen(model)
+        family_and_arrays(model)
 
 
 @marked(ON_TORCH)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small import contents
 
-from keras_transformer.pretrained.tokenizers.files import read_json
+from keras_transformer.pretrained.tokenizers.files import read_large_json
 from keras_transformer.runs import sealed_files as files
 from keras_transformer.text.tokenizer import Tokenizer
 
@@ -229,7 +229,7 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(tmp_path):
         (tmp_path / name).unlink()
         os.mkfifo(tmp_path / name)
     message = "must be a regular file, no pipe or device; received 'prw"
-    for read in (files.read_json, files.load_arrays, Tokenizer.load, read_json):
+    for read in (files.read_json, files.load_arrays, Tokenizer.load, read_large_json):
         with pytest.raises(ValueError, match=message):
             read(tmp_path / "config.json")
     with pytest.raises(ValueError, match="/tokenizer.model' is "):

@@ -29,7 +29,7 @@ def read_limited(path):
         return read_regular(path, LARGEST_MODEL)
 
 
-def read_json(path, kind=dict):
+def read_large_json(path, kind=dict):
     """The content of a checkpoint's JSON file, if it is of the type `kind`."""
     content = read_limited(path)
     with reading(path):
@@ -54,7 +54,7 @@ class TokenizerFiles:
         self._said = {}
         for name in ("special_tokens_map.json", "tokenizer_config.json"):
             if (self.folder / name).exists():
-                self._said |= read_json(self.folder / name)
+                self._said |= read_large_json(self.folder / name)
         self.added = self._added()
 
     def _added(self):
@@ -65,7 +65,7 @@ class TokenizerFiles:
             found[int(number)] = content_of(DECODER, token)
         if DECODER in self._said or not (self.folder / ADDED).exists():
             return found
-        for token, number in read_json(self.folder / ADDED).items():
+        for token, number in read_large_json(self.folder / ADDED).items():
             is_own = found.setdefault(checked(ADDED, number, int), token) == token
             expect(is_own, ADDED, "give each piece an id of its own", number)
         return found

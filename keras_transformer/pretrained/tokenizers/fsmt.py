@@ -10,7 +10,7 @@ from ...config import expect
 from ...process.extras import needed
 from ...runs.sealed_files import reading
 from .base import CheckpointTokenizer
-from .files import read_json, read_limited
+from .files import read_large_json, read_limited
 
 WORD_END = "</w>"
 
@@ -84,7 +84,7 @@ def read_fsmt(files):
     tokenizers = []
     for side, language in zip(("src", "tgt"), pair):
         name = f"vocab-{side}.json"
-        numbers = read_json(files.folder / name)
+        numbers = read_large_json(files.folder / name)
         size = files.size(f"{side}_vocab_size")
         pieces = files.pieces(name, numbers, size, files.added)
         vocabulary = files.vocabulary(pieces, names, "sep", end="sep")

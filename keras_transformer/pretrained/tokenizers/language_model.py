@@ -3,7 +3,7 @@
 from ...config import expect
 from ...text.special_tokens import NO_TOKEN, SpecialTokens
 from .base import Vocabulary, check_id
-from .files import read_json, read_limited
+from .files import read_large_json, read_limited
 from .library import (
     CONTENT,
     LibraryTokenizer,
@@ -70,7 +70,7 @@ def ids_of(key, files, numbers):
     name = f"{key}_token_id"
     own = as_list(files.config.get(name))
     path = files.folder / GENERATION
-    said = as_list(read_json(path).get(name)) if path.exists() else []
+    said = as_list(read_large_json(path).get(name)) if path.exists() else []
     if said:
         found = [*(number for number in own if number in said), *said]
         return [*dict.fromkeys(found)]

@@ -10,7 +10,7 @@ from ...runs.sealed_files import reading
 from ...text.lines import checked_texts
 from ...text.tokenizer import processor
 from .base import CheckpointTokenizer, checked
-from .files import TokenizerFiles, read_json, read_limited
+from .files import TokenizerFiles, read_large_json, read_limited
 from .multilingual import MultilingualTokenizer
 
 CONTENT = "tokenizer.json"
@@ -170,7 +170,7 @@ def read_bytes(folder):
     from tokenizers.processors import RobertaProcessing
 
     files = TokenizerFiles(folder, {})
-    numbers = read_json(folder / "vocab.json")
+    numbers = read_large_json(folder / "vocab.json")
     lines = read_limited(folder / MERGES).decode("utf-8").splitlines()
     pairs = [
         tuple(line.split(" ")) for line in lines if not line.startswith("#version")
@@ -179,8 +179,8 @@ def read_bytes(folder):
     found = ByteLevelBPETokenizer(numbers, pairs, add_prefix_space=begins_word)
     special = files.names("bos", "eos", "unk", "sep", "pad", "cls", "mask")
     for key, token in special.items():
-        flags = dict(lstrip=key == "mask" and files.mask_takes_spaces)
-        token = AddedToken(token, normalized=False, special=True, **flags)
+        takes_spaces = key == "mask" and files.mask_takes_spaces
+        token = AddedToken(token, normalized=False, special=True, lstrip=takes_spaces)
         found.add_special_tokens([token])
     ends = [(special[key], numbers[special[key]]) for key in ("sep", "cls")]
     found.post_processor = RobertaProcessing(*ends, add_prefix_space=begins_word)

@@ -6,7 +6,7 @@ from ...config import one_of
 from ...runs.sealed_files import reading
 from ...text.special_tokens import SpecialTokens
 from .base import LISTS_OF_IDS, Vocabulary
-from .files import TokenizerFiles, read_json, read_limited
+from .files import TokenizerFiles, read_large_json, read_limited
 from .fsmt import FsmtTokenizer, read_fsmt
 from .language_model import LanguageModelTokenizer, read_library
 from .library import LibraryTokenizer, read_bart, read_t5
@@ -57,8 +57,8 @@ def load_tokenizers(folder, config, source_lang=None, target_lang=None):
 def load_folder(path):
     """Read what `CheckpointTokenizer.save` wrote; a `ValueError` if it is damaged."""
     path = Path(path)
-    options = read_json(path / "kind.json")
-    pieces = read_json(path / "pieces.json", list)
+    options = read_large_json(path / "kind.json")
+    pieces = read_large_json(path / "pieces.json", list)
     with reading(path):
         kind = one_of("kind", options.pop("kind", None), KINDS)
         models = {name: read_limited(path / name) for name in KINDS[kind].needs}

@@ -5,7 +5,7 @@ import re
 from ...config import one_of
 from ...text.tokenizer import processor
 from .base import CheckpointTokenizer
-from .files import read_json, read_limited
+from .files import read_large_json, read_limited
 
 
 class MarianTokenizer(CheckpointTokenizer):
@@ -62,7 +62,7 @@ def read_marian(files):
     """
     files.check_languages("target_lang")
     size = files.size("vocab_size")
-    numbers = read_json(files.folder / "vocab.json")
+    numbers = read_large_json(files.folder / "vocab.json")
     source = files.pieces("vocab.json", numbers, size, files.added)
     target = source
     separate = files.get("separate_vocabs", bool)
@@ -70,7 +70,7 @@ def read_marian(files):
         name = "target_vocab.json"
         if files.config.get("decoder_vocab_size"):
             size = files.size("decoder_vocab_size")
-        target = files.pieces(name, read_json(files.folder / name), size, {})
+        target = files.pieces(name, read_large_json(files.folder / name), size, {})
     codes = languages_in(source)
     prefix = []
     target_lang = files.languages["target_lang"]

@@ -3,26 +3,37 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import sentencepiece
 
 from ...config import one_of
 from ...text.tokenizer import processor
 from .base import CheckpointTokenizer, Vocabulary
-from .files import MASK, read_json, read_limited
+from .files import MASK, read_large_json, read_limited
 
 SPACE = "\u2581"
 WHITE = (
     "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
     "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
 )
-# What each tokenizer class of `transformers` has for a rule.
-RULES = {
-    "M2M100Tokenizer": "sentencepiece",
-    "NllbTokenizer": "characters",
-    "MBart50Tokenizer": "characters",
-    "MBartTokenizer": "words",
+
+
+class Kind(NamedTuple):
+    """How a tokenizer class of `transformers` cuts text and names the languages."""
+
+    rule: str
+    is_source_last: bool = False  # its language stands after the end token
+    begins_with_target: bool = False  # the begin token is the target's language
+
+
+KINDS = {
+    "M2M100Tokenizer": Kind("sentencepiece"),
+    "NllbTokenizer": Kind("characters"),
+    "MBart50Tokenizer": Kind("characters"),
+    "MBartTokenizer": Kind("words", is_source_last=True, begins_with_target=True),
 }
+RULES = list(dict.fromkeys(kind.rule for kind in KINDS.values()))
 # Appended to a model, these bytes replace fields 2 to 5 of its normaliser (characters,
 # prefix, spaces, spaces' spelling) by nothing: a later field of a protocol buffer
 # counts.
@@ -58,7 +69,7 @@ class MultilingualTokenizer(CheckpointTokenizer):
 
     def __init__(self, vocabulary, models, rule="sentencepiece"):
         super().__init__(vocabulary, models, rule=rule)
-        one_of("rule", rule, dict.fromkeys(RULES.values()))
+        one_of("rule", rule, RULES)
         model = models["text.spm"]
         self._processor = processor(model, "text.spm")
         if rule != "sentencepiece":
@@ -107,20 +118,21 @@ class MultilingualTokenizer(CheckpointTokenizer):
 
 def languages(name):
     """The codes of a family's languages, in the order of their ids."""
-    return read_json(Path(__file__).with_name("languages.json"))[name]
+    return read_large_json(Path(__file__).with_name("languages.json"))[name]
 
 
 def read_multilingual(files):
     """The tokenizer of an M2M100, NLLB or mBART checkpoint, for source and target."""
     name = _tokenizer_class(files)
-    rule = RULES[name]
+    kind = KINDS[name]
     model = read_limited(files.folder / "sentencepiece.bpe.model")
     names = files.names("bos", "eos", "unk", "pad")
-    if rule == "sentencepiece":
-        kind = files.get("language_codes", str) or "m2m100"
-        one_of("language_codes", kind, ["m2m100"])
-        codes = {code: f"__{code}__" for code in languages(kind)}
-        numbers = read_json(files.folder / "vocab.json")
+    has_own_rules = kind.rule == "sentencepiece"
+    if has_own_rules:
+        listed = files.get("language_codes", str) or "m2m100"
+        one_of("language_codes", listed, ["m2m100"])
+        codes = {code: f"__{code}__" for code in languages(listed)}
+        numbers = read_large_json(files.folder / "vocab.json")
         places = range(len(numbers), len(numbers) + len(codes))
         numbers |= dict(zip(codes.values(), places))
     else:
@@ -138,23 +150,23 @@ def read_multilingual(files):
     special = vocabulary.special
     marks = [*vocabulary.marks]
     # M2M100's "__xx__" are no marks.
-    if rule != "sentencepiece":
+    if not has_own_rules:
         marks += [pieces[number] for number in hidden]
     prefix = source
     suffix = [special.end]
     is_old_nllb = name == "NllbTokenizer" and files.get("legacy_behaviour", bool)
-    if name == "MBartTokenizer" or is_old_nllb:
+    if kind.is_source_last or is_old_nllb:
         prefix = []
         suffix += source
-    if name == "MBartTokenizer":
+    if kind.begins_with_target:
         special = dataclasses.replace(special, begin=target[0])
         target = []
     vocabulary = Vocabulary(pieces, special, marks, hidden, prefix, suffix, target)
-    return MultilingualTokenizer(vocabulary, {"text.spm": model}, rule)
+    return MultilingualTokenizer(vocabulary, {"text.spm": model}, kind.rule)
 
 
 def _tokenizer_class(files):
-    """The key of `RULES` that a checkpoint's files say or mean."""
+    """The key of `KINDS` that a checkpoint's files say or mean."""
     default = "M2M100Tokenizer"
     if files.config["model_type"] == "mbart":
         default = "MBartTokenizer"
@@ -162,7 +174,7 @@ def _tokenizer_class(files):
         default = "NllbTokenizer"
     said = files.get("tokenizer_class", str) or files.config.get("tokenizer_class")
     name = str(said or default).removesuffix("Fast")
-    return one_of("tokenizer_class", name, RULES)
+    return one_of("tokenizer_class", name, KINDS)
 
 
 def _learnt_pieces(files, name, model, names):

@@ -9,7 +9,7 @@ from ..text.markup import MOST, counts_of
 
 
 @dataclass(frozen=True)
-class Request:
+class SentenceRequest:
     """A sentence whose translation is searched.
 
     Args:
