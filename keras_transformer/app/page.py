@@ -22,7 +22,7 @@ needed("gradio", "babel", extra="app")
 
 import gradio as gr  # noqa: E402
 
-from . import markup  # noqa: E402
+from . import html  # noqa: E402
 from .languages import fields, made_for, name_of  # noqa: E402
 from .server import host_name, listen, page_server, served_names  # noqa: E402
 from .site import site  # noqa: E402
@@ -101,7 +101,7 @@ def examples(run):
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
+class Session:
     """What a session sees: the hypotheses of a sentence, and the attention of one."""
 
     translator: BaseTranslator
@@ -162,36 +162,86 @@ class Answers:
         choices = list(zip(texts, range(len(texts))))
         rows = gr.Radio(choices, value=0, visible=True)
         panel = gr.Row(visible=self.has_attention)
-        first = self.choose(Shown(translator, text, hypotheses), 0, *choice)
+        first = self.choose(Session(translator, text, hypotheses), 0, *choice)
         return rows, panel, *first
 
     def refusal(self, sentence):
         hidden = [gr.Radio(visible=False), gr.Row(visible=False)]
-        return *hidden, None, markup.notice(sentence), ""
+        return *hidden, None, html.notice(sentence), ""
 
-    def choose(self, shown, number, *choice):
+    def choose(self, session, number, *choice):
         """A hypothesis by its number -> its words, and its attention."""
-        text = shown.text
-        best = shown.hypotheses[number]
+        text = session.text
+        best = session.hypotheses[number]
         links = None
         if self.has_attention:
-            if shown.translator.markup is None:
-                links = shown.translator.alignments([text], [best])[0]
-            found = shown.translator.attention(text, best)
-            shown = dataclasses.replace(shown, found=found)
-        words = markup.words((text, best.text), self.names, links)
-        return shown, words, picture(shown, *choice)
+            if session.translator.markup is None:
+                links = session.translator.alignments([text], [best])[0]
+            found = session.translator.attention(text, best)
+            session = dataclasses.replace(session, found=found)
+        words = html.words((text, best.text), self.names, links)
+        return session, words, picture(session, *choice)
 
 
-def picture(shown, kind, layer, head):
+def picture(session, kind, layer, head):
     """The attention of a head, or the mean of all; nothing if nothing is translated."""
-    if shown is None or shown.found is None:
+    if session is None or session.found is None:
         return ""
-    layers = getattr(shown.found, kind)
+    layers = getattr(session.found, kind)
     weights = layers[min(layer, len(layers)) - 1]
     weights = weights.mean(axis=0) if head == MEAN else weights[int(head) - 1]
-    queries, keys = (getattr(shown.found, side) for side in KINDS[kind])
-    return markup.table(weights, queries, keys)
+    queries, keys = (getattr(session.found, side) for side in KINDS[kind])
+    return html.table(weights, queries, keys)
+
+
+class Question:
+    """The column with the sentence to translate, and examples to click."""
+
+    def __init__(self, name, languages, sentences):
+        with gr.Column(**COLUMN):
+            self.languages = fields(*languages)
+            self.sentence = gr.Textbox(
+                label=name,
+                autofocus=True,
+                elem_classes="sentence",
+                max_lines=8,
+                max_length=LONGEST,
+            )
+            self.button = gr.Button("Translate", variant="primary")
+            with gr.Column(elem_classes="examples", visible=bool(sentences)):
+                gr.HTML("<p>Examples</p>")
+                self.examples = [gr.Button(text, size="sm") for text in sentences]
+
+
+class Answer:
+    """The column with the words of a translation, and the other hypotheses."""
+
+    def __init__(self, name):
+        with gr.Column(**COLUMN):
+            self.words = gr.HTML(html.line(name, START), elem_classes="words")
+            self.rows = gr.Radio(
+                label="Best translations",
+                info=SCORES,
+                visible=False,
+                elem_classes="hypotheses",
+            )
+
+
+class Attention:
+    """The row that shows the attention of a layer and a head."""
+
+    def __init__(self, answers):
+        heads = [str(head) for head in range(1, answers.config.num_heads + 1)]
+        with gr.Row(visible=False, elem_classes="attention") as self.panel:
+            with gr.Column(**COLUMN):
+                kinds = list(zip(answers.kinds(), KINDS))
+                self.kind = gr.Radio(kinds, value="cross", label="Attention")
+                self.layer = answers.layers("cross")
+                self.head = gr.Radio([MEAN, *heads], value=MEAN, label="Head")
+                gr.HTML(f"<p>{READING}</p>")
+            with gr.Column(scale=2, **COLUMN):
+                self.weights = gr.HTML(apply_default_css=False)
+        self.choice = [self.kind, self.layer, self.head]
 
 
 def page(translator, run_name, languages=None, sentences=()):
@@ -203,58 +253,44 @@ def page(translator, run_name, languages=None, sentences=()):
     names = [name_of(code) for code in codes] if is_pair else NAMES
     title = " to ".join(names) if is_pair else run_name
     answers = Answers(translator, names)
-    heads = [str(head) for head in range(1, answers.config.num_heads + 1)]
+    choosable = known if answers.has_attention else ()
     with gr.Blocks(title=title, analytics_enabled=False) as blocks:
-        gr.HTML(markup.heading(title, run_name), elem_classes="top")
+        gr.HTML(html.heading(title, run_name), elem_classes="top")
         with gr.Row():
-            with gr.Column(**COLUMN):
-                between = fields(known if answers.has_attention else (), codes)
-                sentence = gr.Textbox(
-                    label=names[0],
-                    autofocus=True,
-                    elem_classes="sentence",
-                    max_lines=8,
-                    max_length=LONGEST,
-                )
-                button = gr.Button("Translate", variant="primary")
-                with gr.Column(elem_classes="examples", visible=bool(sentences)):
-                    gr.HTML("<p>Examples</p>")
-                    buttons = [gr.Button(text, size="sm") for text in sentences]
-            with gr.Column(**COLUMN):
-                words = gr.HTML(markup.line(names[1], START), elem_classes="words")
-                rows = gr.Radio(
-                    label="Best translations",
-                    info=SCORES,
-                    visible=False,
-                    elem_classes="hypotheses",
-                )
-        with gr.Row(visible=False, elem_classes="attention") as panel:
-            with gr.Column(**COLUMN):
-                kinds = list(zip(answers.kinds(), KINDS))
-                kind = gr.Radio(kinds, value="cross", label="Attention")
-                layer = answers.layers("cross")
-                head = gr.Radio([MEAN, *heads], value=MEAN, label="Head")
-                gr.HTML(f"<p>{READING}</p>")
-            with gr.Column(scale=2, **COLUMN):
-                weights = gr.HTML(apply_default_css=False)
-        shown = gr.State()
-        choice = [kind, layer, head]
-        results = [shown, words, weights]
-        translated = dict(
-            fn=answers.translate,
-            inputs=[sentence, *between, *choice],
-            outputs=[rows, panel, *results],
-            show_progress_on=words,
-            **QUEUE,
-        )
-        gr.on([button.click, sentence.submit], **translated)
-        for example in buttons:
-            filled = example.click(None, example, sentence, js=SAME)
-            filled.then(**translated)
-        rows.input(answers.choose, [shown, rows, *choice], results, **QUEUE)
-        drawn = dict(fn=picture, inputs=[shown, *choice], outputs=weights, **QUEUE)
-        gr.on([layer.input, head.input], **drawn)
-        moved = kind.input(answers.layers, kind, layer, **QUEUE)
-        # The picture comes after: a layer that the kind does not have would be refused.
-        moved.then(**drawn)
+            question = Question(names[0], (choosable, codes), sentences)
+            answer = Answer(names[1])
+        attention = Attention(answers)
+        connect(answers, question, answer, attention)
     return blocks
+
+
+def connect(answers, question, answer, attention):
+    """Say what happens when something on the page is clicked, typed or chosen."""
+    session = gr.State()
+    sentence = question.sentence
+    results = [session, answer.words, attention.weights]
+    translated = dict(
+        fn=answers.translate,
+        inputs=[sentence, *question.languages, *attention.choice],
+        outputs=[answer.rows, attention.panel, *results],
+        show_progress_on=answer.words,
+        **QUEUE,
+    )
+    gr.on([question.button.click, sentence.submit], **translated)
+    for example in question.examples:
+        filled = example.click(None, example, sentence, js=SAME)
+        filled.then(**translated)
+    inputs = [session, answer.rows, *attention.choice]
+    answer.rows.input(answers.choose, inputs, results, **QUEUE)
+    drawn = dict(
+        fn=picture,
+        inputs=[session, *attention.choice],
+        outputs=attention.weights,
+        **QUEUE,
+    )
+    gr.on([attention.layer.input, attention.head.input], **drawn)
+    moved = attention.kind.input(
+        answers.layers, attention.kind, attention.layer, **QUEUE
+    )
+    # The picture comes after: a layer that the kind does not have would be refused.
+    moved.then(**drawn)

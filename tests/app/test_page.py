@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from serving import EXAMPLES, SENTENCE, free_port, small_run, started
 
-from keras_transformer.app import markup
+from keras_transformer.app import html
 from keras_transformer.app import page as app
 from keras_transformer.app.site import POLICY
 from keras_transformer.cli import main as cli
@@ -84,7 +84,7 @@ def test_what_a_sentence_gives(translator, answers):
         chosen, again, drawn = answers.choose(shown, number, "cross", 2, "1")
         best = hypotheses[number]
         (links,) = translator.alignments([SENTENCE], [best])
-        assert again == markup.words((SENTENCE, best.text), answers.names, links)
+        assert again == html.words((SENTENCE, best.text), answers.names, links)
         assert (
             chosen.found.target_tokens
             == translator.attention(SENTENCE, best).target_tokens
@@ -106,7 +106,7 @@ def test_what_a_sentence_gives(translator, answers):
 
 
 def test_words_name_their_partners():
-    found = markup.words(("a <b>", "eine 'b'"), ("x", "y"), [(0, 0), (0, 1)])
+    found = html.words(("a <b>", "eine 'b'"), ("x", "y"), [(0, 0), (0, 1)])
     words = re.findall(r'data-partners="(.*?)" aria-label="(.*?)">(.*?)</span>', found)
     assert words == [
         ("0", "eine: a", "eine"),
@@ -115,12 +115,12 @@ def test_words_name_their_partners():
         ("", "&lt;b&gt;", "&lt;b&gt;"),
     ]
     assert found.count('tabindex="0"') == 2 and found.count('tabindex="-1"') == 2
-    alone = markup.words(("a", "<b> c"), ("x", "y"), None)
+    alone = html.words(("a", "<b> c"), ("x", "y"), None)
     assert "word" not in alone and "&lt;b&gt; c" in alone
 
 
 def test_a_table_shows_what_is_not_small():
-    found = markup.table(np.array([[0.004, 0.049], [0.05, 0.996]]), "ab", "cd")
+    found = html.table(np.array([[0.004, 0.049], [0.05, 0.996]]), "ab", "cd")
     expected = "<td><td style=--w:5%>5", "<td style=--w:5%>5<td style=--w:100%>100"
     assert re.findall("</th>(<td.*?)</tr>", found) == list(expected)
 
@@ -161,7 +161,7 @@ class Plain(BaseTranslator):
 
 
 def test_a_run_that_copies_markup_has_no_links(run, translator, monkeypatch):
-    shown = app.Shown(translator, "a man", translator.hypotheses(["a man"])[0])
+    shown = app.Session(translator, "a man", translator.hypotheses(["a man"])[0])
     monkeypatch.setattr(translator, "markup", Markup(("printf",)))
     _, words, table = app.Answers(translator).choose(shown, 0, "cross", 1, "1")
     assert "Translation" in words and "button" not in words and "<table" in table

@@ -223,7 +223,7 @@ def test_heads_are_read_one_at_a_time(opened, deep):
 
     def to_show(weights):
         cells = [round(100 * weight) for weight in weights.ravel()]
-        texts = [str(cell) if cell >= app.markup.SHOWN else "" for cell in cells]
+        texts = [str(cell) if cell >= app.html.SHOWN else "" for cell in cells]
         expect(table(page).locator("tr:not(:first-child) td")).to_have_text(texts)
 
     to_show(found.cross[1].mean(axis=0))

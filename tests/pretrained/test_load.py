@@ -21,7 +21,7 @@ from keras_transformer.config import DecodingConfig  # noqa: E402
 from keras_transformer.layers.positional_embedding import PositionalEmbedding  # noqa: E402
 from keras_transformer.pretrained.families import transformer_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
-from keras_transformer.pretrained.tokenizers.files import read_json  # noqa: E402
+from keras_transformer.pretrained.tokenizers.files import read_large_json  # noqa: E402
 from keras_transformer.pretrained.tokenizers.load import load_tokenizers  # noqa: E402
 from keras_transformer.runs.run import Run  # noqa: E402
 from keras_transformer.runs.sealed_files import sha256  # noqa: E402
@@ -118,7 +118,7 @@ def marian(imported):
 
 def read(folder):
     """Our model of a checkpoint folder of Marian."""
-    settings = read_json(folder / "config.json")
+    settings = read_large_json(folder / "config.json")
     special = load_tokenizers(folder, settings)[1].special
     return read_model(folder, transformer_config(settings, special))
 
@@ -392,10 +392,10 @@ def test_files_that_cannot_be_used(marian, tmp_path, monkeypatch):
     ):
         (folder / "config.json").write_text(content)
         with pytest.raises(ValueError, match=message):
-            read_json(folder / "config.json")
+            read_large_json(folder / "config.json")
     (folder / "config.json").unlink()
     with pytest.raises(ValueError, match="config.json' cannot be used: No such file"):
-        read_json(folder / "config.json")
+        read_large_json(folder / "config.json")
 
 
 class Evil:

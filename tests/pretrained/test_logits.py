@@ -30,7 +30,7 @@ from keras_transformer.decoding.compiled import compiled  # noqa: E402
 from keras_transformer.pretrained.checkpoint import open_checkpoint  # noqa: E402
 from keras_transformer.pretrained.families import transformer_config  # noqa: E402
 from keras_transformer.pretrained.load import read_model  # noqa: E402
-from keras_transformer.pretrained.tokenizers.files import read_json  # noqa: E402
+from keras_transformer.pretrained.tokenizers.files import read_large_json  # noqa: E402
 from keras_transformer.text.sentence_format import SentenceFormat  # noqa: E402
 from keras_transformer.text.special_tokens import SpecialTokens  # noqa: E402
 
@@ -45,7 +45,7 @@ def imported(tmp_path_factory):
         if key not in made:
             folder = tmp_path_factory.mktemp(family)
             theirs, form = write(folder, family, **changes)
-            settings = read_json(folder / "config.json")
+            settings = read_large_json(folder / "config.json")
             names = open_checkpoint(folder).shapes
             config = transformer_config(settings, form.special, names)
             made[key] = (theirs, read_model(folder, config), form)
@@ -201,7 +201,7 @@ def test_logits_at_full_size(tmp_path):
         assert FULL_SIZE.items() <= read(OPUS_MT).items()
         shutil.copyfile(OPUS_MT / "config.json", tmp_path / "config.json")
     form = SentenceFormat(SpecialTokens(65000, 1, 65000, 0), source_suffix=(0,))
-    settings = read_json(tmp_path / "config.json")
+    settings = read_large_json(tmp_path / "config.json")
     config = transformer_config(settings, form.special)
     ours = read_model(tmp_path, config)
     assert ours.count_params() == ours.config.parameters == 77_484_009
