@@ -33,7 +33,9 @@ from keras_transformer.decoding.translator import Translator
 
 def error_rate(found, known):
     """AER of the links of each sentence, against those that are known."""
-    hits = counted = total = 0
+    hits = 0
+    counted = 0
+    total = 0
     for links, sure in zip(found, known, strict=True):
         sources = {i for i, _ in sure}
         targets = {j for _, j in sure}

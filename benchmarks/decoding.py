@@ -104,7 +104,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    run, source = Path(options.run).resolve(), Path(options.source).resolve()
+    run = Path(options.run).resolve()
+    source = Path(options.source).resolve()
     if options.contender:
         return contend(options.contender, run, source, options)
 

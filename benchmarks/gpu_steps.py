@@ -155,10 +155,14 @@ def speed(options):
     peak = matrix_peak("bfloat16", size=256 if options.rehearse else 8192)
     tell(peak_tflops=peak / 1e12)
     sizes = {"base": 256, "big": 128}
-    length, vocabulary, steps = 64, 32_000, 10
+    length = 64
+    vocabulary = 32_000
+    steps = 10
     if options.rehearse:
         sizes = {"tiny": 4}
-        length, vocabulary, steps = 8, 50, 1
+        length = 8
+        vocabulary = 50
+        steps = 1
     # What matters most comes first: time may end. "auto" is Keras's choice of a kernel
     # of attention, flash where it can; "plain" is products and a softmax.
     cases = [(size, "auto") for size in sizes]

@@ -31,7 +31,8 @@ class Contender:
     """
 
     def __init__(self, name, module, arguments, backend=None):
-        self.name, self.errors = name, tempfile.TemporaryFile("w+")
+        self.name = name
+        self.errors = tempfile.TemporaryFile("w+")
         backend = backend or ("torch" if name == "marian" else name)
         self.process = subprocess.Popen(
             [

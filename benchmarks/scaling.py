@@ -22,7 +22,8 @@ from keras_transformer.config import PRESETS, TrainingConfig, TransformerConfig,
 from keras_transformer.distribution.program import collectives
 
 VOCABULARY = 32_000
-ROWS, LENGTH = 768, 32  # 24,576 target tokens, about the paper's 25,000
+ROWS = 768
+LENGTH = 32  # 24,576 target tokens in all, about the paper's 25,000
 
 
 def measure(config, rows, length, how, model_devices=None):

@@ -100,7 +100,8 @@ def contend(name, place, source, sentences):
     translate = engine(name, place)
 
     def work():
-        answer, translations = {}, []
+        answer = {}
+        translations = []
         for size in SIZES:
             begin = time.perf_counter()
             for start in range(0, len(lines), size):
@@ -140,7 +141,8 @@ def main():
     parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    run, source = Path(options.run).resolve(), Path(options.source).resolve()
+    run = Path(options.run).resolve()
+    source = Path(options.source).resolve()
     if options.contender:
         return contend(options.contender, run, source, options.sentences)
 

@@ -15,16 +15,19 @@ from texts import caption_lines
 
 from keras_transformer import Encoder, EncoderConfig, Tokenizer
 
-LENGTH, BETWEEN = 80, 2  # the id behind the question, which no text can spell
+LENGTH = 80
+BETWEEN = 2  # the id behind the question, which no text can spell
 WHO_DOES = re.compile(r"^((?:An?|The)(?: \w+){1,2}) (is \w+ing .*)\.$", re.MULTILINE)
 
 
 def ask(split, tokenizer, count):
     """Ids `(count, LENGTH)`, and each answer's first and last position `(count, 2)`."""
     sentences = WHO_DOES.findall("\n".join(caption_lines(split)[0]))
-    ids, spans = np.zeros((count, LENGTH), "int32"), np.zeros((count, 2), "int32")
+    ids = np.zeros((count, LENGTH), "int32")
+    spans = np.zeros((count, 2), "int32")
     for row in range(count):
-        chosen, asked = random.sample(sentences, 3), random.randrange(3)
+        chosen = random.sample(sentences, 3)
+        asked = random.randrange(3)
         parts = tokenizer.encode([f"Who {chosen[asked][1]}?"])
         parts[0].append(BETWEEN)
         for who, does in chosen:

@@ -19,7 +19,10 @@ from keras_transformer import (
 )
 
 LENGTH = 24
-PAD, BEGIN, END = 0, 2, 3  # the ids that no text can spell
+# The ids that no text can spell.
+PAD = 0
+BEGIN = 2
+END = 3
 
 
 def shifted(tokenizer, texts):

@@ -29,7 +29,10 @@ from keras_transformer import (
 
 D_MODEL = 256
 LENGTH = 24  # tokens of the longest sentence, with its end
-PAD, BEGIN, END = 0, 2, 3  # the ids that no text can spell
+# The ids that no text can spell.
+PAD = 0
+BEGIN = 2
+END = 3
 
 
 def read(split, pairs=None):

@@ -185,7 +185,8 @@ def teach(model, form, updates=80):
         for name, tensor in model.named_parameters()
         if "embed_positions" not in name
     ]
-    optimizer, random = torch.optim.Adam(learning, 3e-3), np.random.default_rng(0)
+    optimizer = torch.optim.Adam(learning, 3e-3)
+    random = np.random.default_rng(0)
     for update in range(updates):
         sources = texts(random.integers(1, 12, 32), seed=update)
         labels = [form.labels(sorted(text)[: 1 + len(text) // 2]) for text in sources]

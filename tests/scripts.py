@@ -132,9 +132,11 @@ def sentences(count, seed=0):
 
     Three of four lines have something odd.
     """
-    draw, lines = random.Random(seed), ["", " ", "   ", "\t", *PLAIN, *ODD]
+    draw = random.Random(seed)
+    lines = ["", " ", "   ", "\t", *PLAIN, *ODD]
     while len(lines) < count:
-        first, second = draw.choice(PLAIN), draw.choice(PLAIN)
+        first = draw.choice(PLAIN)
+        second = draw.choice(PLAIN)
         words = [
             *draw.sample(first.split(), min(3, len(first.split()))),
             *second.split()[: draw.randrange(4)],

@@ -75,7 +75,8 @@ def bulk(address, tmp_path):
 
 @pytest.mark.slow
 def test_order_and_empty_lines_are_kept_and_a_killed_worker_is_replaced(bulk, tmp_path):
-    source, output = tmp_path / "in.gz", tmp_path / "out.gz"
+    source = tmp_path / "in.gz"
+    output = tmp_path / "out.gz"
     source.write_bytes(gzip.compress("\r\n".join(LINES).encode()))
     said = []
     bulk(source, output, workers=2, say=said.append)
@@ -95,7 +96,8 @@ def test_order_and_empty_lines_are_kept_and_a_killed_worker_is_replaced(bulk, tm
 
 @pytest.mark.slow
 def test_a_parquet_file_gets_a_column(bulk, tmp_path):
-    source, output = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    source = tmp_path / "in.parquet"
+    output = tmp_path / "out.parquet"
     texts = [None, "a", "", "b"] * 5
     kinds = {"id": pa.int16(), "text": pa.large_string()}
     columns = {"id": [*range(20)], "text": texts}

@@ -58,7 +58,8 @@ def numbered(pieces):
 
 def marian(folder, separate=False):
     """OPUS-MT: each tenth piece is missing, and the order is not SentencePiece's."""
-    source, target = sentencepiece_model(seed=1), sentencepiece_model(seed=2)
+    source = sentencepiece_model(seed=1)
+    target = sentencepiece_model(seed=2)
     known = [sorted(set(pieces_of(model)))[1:] for model in (source, target)]
     known = [
         [piece for number, piece in enumerate(pieces) if number % 10]
@@ -101,7 +102,8 @@ def marian(folder, separate=False):
 
 def m2m100(folder, listed=True):
     """M2M100; its languages stand in special_tokens_map.json, as in Facebook's."""
-    model, codes = sentencepiece_model(), languages("m2m100")
+    model = sentencepiece_model()
+    codes = languages("m2m100")
     pieces = [*FAIRSEQ, *(piece for n, piece in enumerate(pieces_of(model)) if n % 10)]
     config = {
         "model_type": "m2m_100",
@@ -173,10 +175,8 @@ def nllb(folder, codes):
     tokenizer.normalizer = normalizers.Sequence(
         [characters, normalizers.Replace(Regex(" {2,}"), " ")]
     )
-    tokenizer.pre_tokenizer, tokenizer.decoder = (
-        pre_tokenizers.Metaspace(),
-        decoders.Metaspace(),
-    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
     mask = AddedToken("<mask>", lstrip=True, normalized=True, special=True)
     tokenizer.add_special_tokens(
         [*(AddedToken(token, normalized=False) for token in FAIRSEQ), *codes, mask]

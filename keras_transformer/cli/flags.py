@@ -242,26 +242,43 @@ def read_toml(path):
         raise ValueError(f"{where} is not valid TOML: {error}") from None
     check_names(where, settings, [*OF_CORPORA, "preset", *TRAIN_GROUPS])
     for name, value in settings.items():
-        place = f"{where}: {name}"
         if name in TRAIN_GROUPS:
-            expect(isinstance(value, dict), place, "be a table", value)
-            known = flag_fields(TRAIN_GROUPS[name])
-            if name == "model":
-                known |= flag_fields(CausalLMConfig)
-            check_names(f"{where}: [{name}]", value, known)
+            check_table(where, name, value)
         elif name in MIXING:
-            kinds = (int, float) if name == "weights" else (str,)
-            is_list = isinstance(value, list)
-            is_right = is_list and all(type(one) in kinds for one in value)
-            what = "numbers" if name == "weights" else "strings"
-            expect(is_right, place, f"be a list of {what}", value)
+            check_mixing(where, name, value)
         else:
-            is_list = name in SEVERAL and isinstance(value, list)
-            texts = value if is_list else [value]
-            is_text = all(isinstance(text, str) for text in texts)
-            must = "be a list of strings" if is_list else "be a string"
-            expect(texts and is_text, place, must, value)
+            check_texts(where, name, value)
     return settings
+
+
+def check_table(where, name, value):
+    """Raise a `ValueError` unless a setting is a table of fields of a config."""
+    expect(isinstance(value, dict), f"{where}: {name}", "be a table", value)
+    known = flag_fields(TRAIN_GROUPS[name])
+    if name == "model":
+        known |= flag_fields(CausalLMConfig)
+    check_names(f"{where}: [{name}]", value, known)
+
+
+def check_mixing(where, name, value):
+    """Raise a `ValueError` unless a setting is a list of weights or of tags."""
+    kinds = (str,)
+    what = "strings"
+    if name == "weights":
+        kinds = (int, float)
+        what = "numbers"
+    is_list = isinstance(value, list)
+    is_right = is_list and all(type(one) in kinds for one in value)
+    expect(is_right, f"{where}: {name}", f"be a list of {what}", value)
+
+
+def check_texts(where, name, value):
+    """Raise a `ValueError` unless a setting is a string, or where it may be a list."""
+    is_list = name in SEVERAL and isinstance(value, list)
+    texts = value if is_list else [value]
+    is_text = all(isinstance(text, str) for text in texts)
+    must = "be a list of strings" if is_list else "be a string"
+    expect(texts and is_text, f"{where}: {name}", must, value)
 
 
 def check_names(where, settings, known):

@@ -100,7 +100,9 @@ def configs(options):
             value = vars(options).get(name)
             expect(value is None, flag(name), "be absent with RUN", value)
         own = Run.open(options.run).config
-        model, data, training = own.model, own.data, own.training
+        model = own.model
+        data = own.data
+        training = own.training
     else:
         data = dataclasses.replace(DataConfig(), **chosen_fields(options, DataConfig))
         size = data.vocab_size

@@ -71,7 +71,8 @@ def traffic(program):
         begins = COMPUTATION.match(line)
         if begins:
             name = "ENTRY" if begins[1] else begins[2]
-            lines = computations[name] = []
+            computations[name] = []
+            lines = computations[name]
         elif computations:
             lines.append(line)
     total = 0

@@ -76,8 +76,11 @@ class Events(HTMLParser):
     def handle_comment(self, data):
         self.add("aside")
 
-    handle_entityref = handle_charref = handle_data
-    handle_decl = handle_pi = unknown_decl = handle_comment
+    handle_charref = handle_data
+    handle_entityref = handle_data
+    handle_decl = handle_comment
+    handle_pi = handle_comment
+    unknown_decl = handle_comment
 
 
 class HTML(Document):

@@ -77,16 +77,20 @@ def evaluate(translator, source=None, target=None, bleu_tokenize="auto", run=Non
     seconds = time.perf_counter() - begin
     scores = corpus_scores(translations, references, bleu_tokenize)
     if run:
-        files = [one for side in pairs.files for one in side if is_path(one)]
-        names = [Path(path).name for path in files[:2]]
-        count = f"{len(sources):,} sentences"
-        search = changed(translator.config)
-        options = [f"{name}={value}" for name, value in search.items()]
-        if translator.has_terms:
-            options.append("glossary")
-        test = ", ".join([*names, count, *options])
+        test = name_of_test(pairs, len(sources), translator)
         run.note_scores(digest, test, dataclasses.asdict(scores))
     return Evaluation(scores, translations, seconds)
+
+
+def name_of_test(pairs, count, translator):
+    """What a card calls a test: its files, how many sentences, and the search."""
+    files = [one for side in pairs.files for one in side if is_path(one)]
+    names = [Path(path).name for path in files[:2]]
+    search = changed(translator.config)
+    options = [f"{name}={value}" for name, value in search.items()]
+    if translator.has_terms:
+        options.append("glossary")
+    return ", ".join([*names, f"{count:,} sentences", *options])
 
 
 def pairs_to_score(run, source=None, target=None):

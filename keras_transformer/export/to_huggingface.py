@@ -57,7 +57,8 @@ def huggingface(run, out, overwrite=False):
     write = write_causal_lm if run.config.is_language_model else write_seq_2_seq
     export = new_export(run, out, overwrite, "huggingface", "torch", "transformers")
     with export as (aside, about):
-        about["check"] = check = write(aside, run, run.model("float32"))
+        check = write(aside, run, run.model("float32"))
+        about["check"] = check
     return check
 
 

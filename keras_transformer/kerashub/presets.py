@@ -78,7 +78,8 @@ def from_run(run, out, overwrite=False):
     check_format(run, "kerashub")
     with new_export(run, out, overwrite, "kerashub", "keras-hub") as (aside, about):
         task_of(run).save_to_preset(aside)
-        about["check"] = check = compared(run, opened(aside))
+        check = compared(run, opened(aside))
+        about["check"] = check
         about["origin"] = run.config.origin
         about["max_length"] = run.config.data.max_length
     return check

@@ -6,9 +6,10 @@ import keras
 
 from ..config import config_from, expect
 from .decoder import GIVES_STATES
+from .state_kept import StateKept
 
 
-class ConfiguredModel(keras.Model):
+class ConfiguredModel(StateKept):
     """A functional model of one `ConfiguredLayer`, which a config describes.
 
     A subclass has `blocks`, all those of its stacks, and a `decoder`.

@@ -321,7 +321,8 @@ def read_tokenizers(folder):
     if path.exists():
         content = read_json(path)
         presets = tuple(content["presets"])
-        source.markup = target.markup = Markup(presets, content["pattern"])
+        target.markup = Markup(presets, content["pattern"])
+        source.markup = target.markup
     return source, target
 
 

@@ -69,7 +69,10 @@ def desk(browser):
 @pytest.fixture
 def opened(browser, desk, url):
     """A function that opens the page; nothing on it may fail or come from elsewhere."""
-    asked, failed, said, pages = [], [], [], []
+    asked = []
+    failed = []
+    said = []
+    pages = []
 
     def note(message):
         if message.type == "error":

@@ -244,7 +244,9 @@ def test_keras_callbacks(compiled, tmp_path):
 
 
 def test_the_loss_has_the_same_scale_whatever_the_batch():
-    source_ids, target_ids, labels = ids(64, 5), ids(64, 3), ids(64, 3)
+    source_ids = ids(64, 5)
+    target_ids = ids(64, 3)
+    labels = ids(64, 3)
     inputs = dict(source_ids=source_ids, target_ids=target_ids)
     model = compile_for_training(Transformer(CONFIG))
     losses = [

@@ -153,7 +153,8 @@ def test_version(capsys):
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {ours}\n" in citation
     assert stop.value.code == 0
-    keras, torch = version("keras"), version("torch")
+    keras = version("keras")
+    torch = version("torch")
     expected = f"keras-transformer {ours} (Keras {keras}, torch {torch})\n"
     assert capsys.readouterr().out == expected
 

@@ -12,7 +12,9 @@ from keras_transformer.training.fitted import fitted_settings
 
 def test_flags_come_before_the_file_before_the_preset(run):
     found = Run.open(run).config
-    model, data, training = found.model, found.data, found.training
+    model = found.model
+    data = found.data
+    training = found.training
     assert (model.d_model, model.num_heads, model.dropout) == (16, 2, 0.25)
     assert (data.max_ratio, data.vocab_size) == (3, 200)
     assert (training.max_updates, training.seed) == (2, 5)

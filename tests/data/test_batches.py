@@ -115,9 +115,12 @@ def test_an_epoch_holds_each_pair_once(shuffle, accumulation):
     )
     for epoch in range(3):
         assert batches.epoch == (epoch if shuffle else 0)
-        seen, totals, shapes = [], [], set()
+        seen = []
+        totals = []
+        shapes = set()
         for inputs, labels, weights in (batches[i] for i in range(len(batches))):
-            source, target = inputs["source_ids"], inputs["target_ids"]
+            source = inputs["source_ids"]
+            target = inputs["target_ids"]
             assert source.shape == target.shape == labels.shape == weights.shape
             assert ((weights > 0) == (labels != PAD)).all()
             assert (source != PAD).any(axis=1).all() and (target[:, 0] == BEGIN).all()
@@ -195,7 +198,8 @@ def test_words_are_dropped_by_seed_epoch_and_batch():
         for n in (0, 1)
     ]
     around = (PAD, BEGIN, END, 7, 8)
-    dropped = total = 0
+    dropped = 0
+    total = 0
     for number in range(len(plain)):
         inputs, labels, weights = plain[number]
         found, same, equal = noised[number]
@@ -212,7 +216,8 @@ def test_words_are_dropped_by_seed_epoch_and_batch():
     assert 0.09 < dropped / total < 0.11
     sources = [noised[0][0]["source_ids"] for _ in range(2)]
     np.testing.assert_array_equal(*sources)
-    first, second = found["source_ids"], found["target_ids"]
+    first = found["source_ids"]
+    second = found["target_ids"]
     assert not np.array_equal(first == UNKNOWN, second == UNKNOWN)
 
 
@@ -258,10 +263,8 @@ def test_the_plan_is_a_function_of_seed_and_epoch():
         edge for edge, _ in plan(7, 9)
     )
     assert plan(1, 2, shuffle=False) == plan(5, 6, shuffle=False)
-    walked, jumped = (
-        TokenBatches(store_of(150), 200, seed=1),
-        TokenBatches(store_of(150), 200, seed=1),
-    )
+    walked = TokenBatches(store_of(150), 200, seed=1)
+    jumped = TokenBatches(store_of(150), 200, seed=1)
     for _ in range(2):
         walked[len(walked) - 1]
         walked.on_epoch_end()

@@ -42,7 +42,8 @@ def test_what_does_not_fill_a_batch_goes_up():
 def test_each_example_once_and_only_the_last_batch_short():
     random = np.random.default_rng(3)
     widths = random.integers(2, 61, 997)
-    edges, shapes = bucket_edges(int(widths.max())), set()
+    edges = bucket_edges(int(widths.max()))
+    shapes = set()
     for _ in range(3):
         batches = cut(random.permutation(997), widths, edges, 300)
         assert sorted(np.concatenate([rows for _, rows in batches])) == list(range(997))

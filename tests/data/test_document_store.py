@@ -10,7 +10,8 @@ from keras_transformer.data.packed import PackedBatches, WholeDocuments
 from keras_transformer.text.tokenizer import Tokenizer
 
 TEXTS = ["a man rides a bike", "", "two girls sit", "a horse", "the man and the horse"]
-BEGIN, END = 2, 3
+BEGIN = 2
+END = 3
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,8 @@ def documents_of(batches):
     read = np.concatenate([rows[n][0] for n in sorted(rows)])
     written = np.concatenate([rows[n][1] for n in sorted(rows)])
     real = np.concatenate([rows[n][2] for n in sorted(rows)]) > 0
-    read, written = read[real], written[real]
+    read = read[real]
+    written = written[real]
     assert real.sum() == real.argmin() or real.all()  # the end alone is filled up
     ends = np.flatnonzero(written == END) + 1
     found = []

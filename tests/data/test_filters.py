@@ -144,7 +144,8 @@ def test_what_is_clean_is_read_once(tmp_path):
     path.write_text("a dog\tein Hund\n\tx\n")
     corpus = clean_pairs(read_pairs(path))
     path.unlink()
-    one, other = iter(corpus), iter(corpus)
+    one = iter(corpus)
+    other = iter(corpus)
     assert next(one) == next(other) == ("a dog", "ein Hund")
     assert corpus.report.skipped == {"untranslated": 1}
     assert clean_pairs(corpus) is corpus and len(corpus) == 1

@@ -84,7 +84,8 @@ def test_an_epoch_that_needs_more_batches_takes_the_usual_tokens(store, tokenize
     usual = int(store.lengths.sum())
     batches.epoch = 1
     assert batches.store.lengths.sum() > usual
-    batches._count = fewest = len(TokenBatches(store, batch_tokens=400))
+    fewest = len(TokenBatches(store, batch_tokens=400))
+    batches._count = fewest
     batches.epoch = 2
     assert int(batches.store.lengths.sum()) == usual
     assert len(batches) == fewest

@@ -19,7 +19,8 @@ LINES = [
     "the dog is near the blue horse of a child",
 ]
 CONFIG = DecodingConfig(beam=2, extra_length=3, batch_size=8, max_source_length=40)
-LAYERS, N = 3, 2
+LAYERS = 3
+N = 2
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from keras_transformer.text.special_tokens import BEGIN, END, PAD
 SOURCES = np.array([[5, 9, 30, 41, END], [17, END, PAD, PAD, PAD]], "int32")
 LIMITS = np.array([9, 6], "int32")
 SEEDS = np.array([[1, 2], [3, 4]], "int32")
-GIVEN, WISH = 7, 23
+GIVEN = 7
+WISH = 23
 
 
 def token_log_probs(model, row, ids):

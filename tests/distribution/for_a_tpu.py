@@ -21,7 +21,8 @@ from keras_transformer.distribution.on_jax import OnJax
 from keras_transformer.layers.masks import padding_mask
 from keras_transformer.models.kinds import model_of
 
-ROWS, LENGTH = 64, 128
+ROWS = 64
+LENGTH = 128
 SMALL = TransformerConfig(
     source_vocab_size=512,
     target_vocab_size=512,

@@ -25,7 +25,8 @@ from keras_transformer.distribution.on_jax import OnJax  # noqa: E402
 from keras_transformer.models.kinds import model_of  # noqa: E402
 from keras_transformer.training.recipe import compile_for_training  # noqa: E402
 
-ROWS, LENGTH = 16, 5
+ROWS = 16
+LENGTH = 5
 SMALL = TransformerConfig(
     source_vocab_size=24,
     target_vocab_size=24,

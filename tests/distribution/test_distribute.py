@@ -164,7 +164,8 @@ def test_half_of_what_a_launcher_says(monkeypatch, given):
     given = f"KERAS_DISTRIBUTION_{given}"
     missing = "KERAS_DISTRIBUTION_NUM_PROCESSES"
     if BACKEND == "torch":
-        given, missing = ("RANK", "WORLD_SIZE")
+        given = "RANK"
+        missing = "WORLD_SIZE"
     monkeypatch.setenv(given, "1")
     message = f"{missing} must be a whole number in the environment; received ''"
     with pytest.raises(ValueError, match=message):

@@ -122,7 +122,8 @@ ENTRY %main (x: f32[8]) -> f32[8] {
   ROOT %out = (f32[8]{0}) tuple(%y)
 }
 """
-    first, second = 32, 32 + 16
+    first = 32
+    second = 32 + 16
     copies = 32 + 8 + 2 * 16
     loop = 16 + 2 * (16 + 16)  # condition and body, once each
     assert traffic(program) == first + second + copies + loop

@@ -108,12 +108,11 @@ def test_a_process_reads_its_own_share_of_the_data(alone):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_killed_process_ends_the_other_and_all_go_on(number, flags, alone, tmp_path):
-    run, command = (
-        tmp_path / "run",
-        ["-m", "keras_transformer", "train", tmp_path / "run", *flags],
-    )
+    run = tmp_path / "run"
+    command = ["-m", "keras_transformer", "train", tmp_path / "run", *flags]
     started = start(command, processes=2)
-    killed, left = started[number], started[1 - number]
+    killed = started[number]
+    left = started[1 - number]
     deadline = time.monotonic() + 200
     while len([*run.glob("checkpoints/batch-*")]) < 2:
         assert left.poll() is None and time.monotonic() < deadline, left.stdout.read()

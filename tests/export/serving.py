@@ -81,18 +81,16 @@ def handler_of(loaded):
                     lambda x: x.decode() if isinstance(x, bytes) else x, otypes=[object]
                 )
                 lists = {key: decode(value).tolist() for key, value in outputs.items()}
-                status, answer = (
-                    200,
-                    {
-                        "outputs": lists
-                        if len(lists) > 1
-                        else next(iter(lists.values()))
-                    },
-                )
+                status = 200
+                answer = {
+                    "outputs": lists if len(lists) > 1 else next(iter(lists.values()))
+                }
             except KeyError as error:
-                status, answer = 404, {"error": error.args[0]}
+                status = 404
+                answer = {"error": error.args[0]}
             except (ValueError, TypeError) as error:
-                status, answer = 400, {"error": str(error)}
+                status = 400
+                answer = {"error": str(error)}
             body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -26,10 +26,8 @@ class Saved(tf.Module):
 
     def __init__(self, source, target):
         super().__init__()
-        self.source, self.target = (
-            graph_tokenizer(source, "source"),
-            graph_tokenizer(target, "target"),
-        )
+        self.source = graph_tokenizer(source, "source")
+        self.target = graph_tokenizer(target, "target")
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec((None,), tf.string)])
     def tokenize(self, text):

@@ -101,7 +101,8 @@ def test_ctranslate2s_own_converter_makes_the_same_variables(run_of, name):
     ):
         register(tokenizer.pieces[:-1])
     expected.validate()
-    ours, expected = ours.variables(), expected.variables()
+    ours = ours.variables()
+    expected = expected.variables()
     assert set(ours) == set(expected) and len(ours) > 50
     for name in ours:
         np.testing.assert_array_equal(
@@ -172,14 +173,14 @@ def test_onnx_and_its_loop(run_of, name, tmp_path):
 
 def both_logits(run, folder):
     """Ours and those of transformers for the same random ids."""
-    ours, theirs = (
-        Run.open(run).model(),
-        transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval(),
-    )
-    config, random = ours.config, np.random.default_rng(0)
+    ours = Run.open(run).model()
+    theirs = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    config = ours.config
+    random = np.random.default_rng(0)
     source = random.integers(4, config.source_vocab_size - 1, (3, 11), "int32")
     target = random.integers(4, config.target_vocab_size - 1, (3, 7), "int32")
-    source[1, 5:], target[:, 0] = config.pad_id, config.begin_id
+    source[1, 5:] = config.pad_id
+    target[:, 0] = config.begin_id
     with torch.no_grad():
         ids = [torch.from_numpy(array).long() for array in (source, target)]
         expected = theirs(
@@ -206,16 +207,12 @@ OWN = [
 )
 def test_a_run_of_ours_as_a_checkpoint(tmp_path, changes):
     """Its logits and ids; and back, unless its positions are not Marian's."""
-    run, out = (
-        make_run(tmp_path / "run", epochs=0, layer_norm_epsilon=1e-5, **changes),
-        tmp_path / "out",
-    )
+    run = make_run(tmp_path / "run", epochs=0, layer_norm_epsilon=1e-5, **changes)
+    out = tmp_path / "out"
     assert export.huggingface(run, out).largest_difference < 1e-5
     np.testing.assert_allclose(*both_logits(run, out), atol=5e-6)
-    theirs, (source, target) = (
-        transformers.AutoTokenizer.from_pretrained(out),
-        Run.open(run).tokenizers,
-    )
+    theirs = transformers.AutoTokenizer.from_pretrained(out)
+    source, target = Run.open(run).tokenizers
     assert theirs.model_max_length == changes.get("max_positions", 512)
     texts = [*sentences(20), "a\u00a0ma\u0308n\u200b", "\u2060", "<pad> <0x41>"]
     assert theirs(texts).input_ids == [

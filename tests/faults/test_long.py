@@ -55,7 +55,8 @@ def test_two_thousand_steps():
             **{**vars(CONFIG), "source_vocab_size": 24, "target_vocab_size": 24}
         )
     )
-    traced, seen = [], []
+    traced = []
+    seen = []
 
     class Loss(LabelSmoothedCrossEntropy):
         def call(self, y_true, y_pred):  # by the compilers: once for each program

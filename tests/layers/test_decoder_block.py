@@ -7,7 +7,8 @@ from layer_checks import check_layer, normal, numpy, randomise
 from keras_transformer.layers.decoder_block import DecoderBlock
 
 B, N, H, V, S, T, F, D = 2, 3, 5, 7, 11, 13, 19, 17
-X, MEMORY = normal(B, T, D), normal(B, S, D, seed=1)
+X = normal(B, T, D)
+MEMORY = normal(B, S, D, seed=1)
 MASK = np.arange(S) < np.array([[[4]], [[9]]])
 
 

@@ -20,7 +20,9 @@ def test_keeps_what_chance_says_and_the_mean(shape, rate):
 
 
 def test_neighbours_do_not_know_of_each_other():
-    rows, width, rate = 2000, 32, 0.3
+    rows = 2000
+    width = 32
+    rate = 0.3
     y = numpy(Dropout(rate)(np.ones((rows, width), "float32"), training=True))
     found = np.corrcoef((y != 0).T)
     np.fill_diagonal(found, 0)

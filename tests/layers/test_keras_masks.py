@@ -51,7 +51,8 @@ SIZES = [(2, 3, 5, 7), (3, 3, 3, 3), (2, 4, 4, 4), (5, 5, 5, 7), (2, 2, 3, 2)]
 def test_cross_attention_as_keras(sizes, rank, value_size):
     batch, heads, queries, keys = sizes
     ours, theirs = pair(heads, 4, value_size)
-    x, memory = normal(batch, queries, D), normal(batch, keys, D, seed=1)
+    x = normal(batch, queries, D)
+    memory = normal(batch, keys, D, seed=1)
     mask = random_mask(*{2: sizes[2:], 3: (batch, queries, keys), 4: sizes}[rank])
     # Keras's fused attention fails on JAX when a head's values have another size.
     options = dict(attention_mask=mask, return_attention_scores=True)
@@ -88,7 +89,8 @@ REAL = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]], bool)
 
 def test_an_implicit_mask_of_the_keys_as_keras():
     ours, theirs = pair(3, 4)
-    x, memory = normal(3, 4, D), normal(3, 5, D, seed=1)
+    x = normal(3, 4, D)
+    memory = normal(3, 5, D, seed=1)
     expected = theirs(x, masked(memory, REAL))
     np.testing.assert_allclose(
         numpy(ours(x, masked(memory, REAL))), numpy(expected), atol=2e-5
@@ -155,7 +157,8 @@ def test_an_implicit_mask_counts_where_a_block_is_computed_again():
 
 def test_a_causal_mask_of_a_memory_as_keras():
     ours, theirs = pair(3, 4)
-    x, memory = normal(2, 4, D), normal(2, 5, D, seed=1)
+    x = normal(2, 4, D)
+    memory = normal(2, 5, D, seed=1)
     found = ours(x, memory, use_causal_mask=True)
     expected = theirs(x, memory, use_causal_mask=True)
     np.testing.assert_allclose(numpy(found), numpy(expected), atol=2e-5)

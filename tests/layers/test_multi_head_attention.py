@@ -22,7 +22,8 @@ from keras_transformer.layers.masks import causal_mask
 from keras_transformer.layers.multi_head_attention import MultiHeadAttention
 
 B, N, H, V, S, T, D, M = 2, 3, 5, 7, 11, 13, 17, 19
-X, MEMORY = normal(B, T, D), normal(B, S, M, seed=1)
+X = normal(B, T, D)
+MEMORY = normal(B, S, M, seed=1)
 MASK = np.arange(S) < np.array([[[4]], [[9]]])
 
 

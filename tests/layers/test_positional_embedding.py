@@ -186,10 +186,8 @@ def test_all_positions_differ_in_half_precision():
 
 
 def test_output_is_computed_in_float32_and_cast_last():
-    full, half = (
-        PositionalEmbedding(V, 64),
-        PositionalEmbedding(V, 64, dtype="mixed_bfloat16"),
-    )
+    full = PositionalEmbedding(V, 64)
+    half = PositionalEmbedding(V, 64, dtype="mixed_bfloat16")
     full.build()
     half.build()
     half.set_weights(randomise(full).get_weights())

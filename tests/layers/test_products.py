@@ -45,7 +45,9 @@ def test_outputs_and_slopes():
 def check_outputs_and_slopes(width, size, has_bias):
     import jax
 
-    x, kernel, slope = normal(64, width), normal(width, size), normal(64, size)
+    x = normal(64, width)
+    kernel = normal(width, size)
+    slope = normal(64, size)
     # Far from zero, where sums cancel and one rounding is much of them.
     x, kernel, slope = (np.abs(array) + 0.5 for array in (x, kernel, slope))
     bias = np.full(size, 64.0) if has_bias else None

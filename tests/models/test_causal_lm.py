@@ -9,7 +9,11 @@ from layer_checks import ON_TORCH, marked, numpy, randomise, whole
 from keras_transformer.config import CausalLMConfig, config_from, preset
 from keras_transformer.models.causal_lm import CausalLM
 
-B, T, V, BEGIN, PAD = 3, 7, 19, 2, 0
+B = 3
+T = 7
+V = 19
+BEGIN = 2
+PAD = 0
 SIZES = dict(vocab_size=V, num_layers=2, d_model=14, d_ff=17, num_heads=2)
 SIZES |= dict(key_dim=6, value_dim=6, dropout=0.0)
 SWITCHES = {

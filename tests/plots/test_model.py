@@ -11,7 +11,8 @@ from keras_transformer.layers.positional_embedding import PositionalEmbedding
 from keras_transformer.plots import alignment, attention, masks, positions
 from keras_transformer.plots.model import COLOURS
 
-QUERIES, KEYS = ["▁der", "▁Hund", "</s>"], ["▁the", "▁d", "og", ".", "</s>"]
+QUERIES = ["▁der", "▁Hund", "</s>"]
+KEYS = ["▁the", "▁d", "og", ".", "</s>"]
 WEIGHTS = np.random.default_rng(0).dirichlet(np.ones(5), size=(6, 3))
 
 
@@ -132,7 +133,8 @@ def test_learned_positions():
 
 
 def test_masks():
-    steps, ids = np.arange(4)[None], np.array([[5, 6, 3], [3, 0, 0]])
+    steps = np.arange(4)[None]
+    ids = np.array([[5, 6, 3], [3, 0, 0]])
     everything = np.ones((2, 3), bool)
     causal = causal_mask(steps, steps)
     figure = masks({"padding": padding_mask(ids), "causal": causal, "all": everything})

@@ -260,7 +260,8 @@ def test_tensors_that_do_not_fit(marian, tmp_path, change, message):
 
 def test_sinusoids_are_the_familys_or_refused(marian, tmp_path):
     """Ours are computed: a file that brings others is no such model."""
-    name, (folder, expected) = "model.decoder.embed_positions.weight", marian
+    name = "model.decoder.embed_positions.weight"
+    folder, expected = marian
     table = np.asarray(expected.decoder.embedding.encode(np.arange(30)[None]))[
         0
     ].astype("float16")

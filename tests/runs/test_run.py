@@ -58,7 +58,8 @@ def test_two_tokenizers_come_back(tmp_path, tokenizer):
 def test_each_file_is_read_once(begun, monkeypatch):
     """By `Translator.load` as well, which opens a run."""
     begun.save_model(Transformer(begun.config.model))
-    opened, made = [], []
+    opened = []
+    made = []
 
     def noted(whole):
         def note(path, *rest, **options):

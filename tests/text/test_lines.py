@@ -10,10 +10,8 @@ from keras_transformer.text.lines import checked_text, checked_texts, read_lines
 
 @pytest.mark.parametrize("name", ["text.en", "text.en.gz", "TEXT.EN.GZ"])
 def test_lines_end_at_newlines_only(tmp_path, name):
-    path, content = (
-        tmp_path / name,
-        b"\xef\xbb\xbfone\r\n" + "two\u2028still\x0btwo\x85\n\nfo\rur".encode(),
-    )
+    path = tmp_path / name
+    content = b"\xef\xbb\xbfone\r\n" + "two\u2028still\x0btwo\x85\n\nfo\rur".encode()
     is_packed = path.suffix.lower() == ".gz"
     path.write_bytes(gzip.compress(content) if is_packed else content)
     assert list(read_lines(path)) == ["one", "two\u2028still\x0btwo\x85", "", "fo\rur"]

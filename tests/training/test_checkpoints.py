@@ -142,7 +142,8 @@ def test_when_checkpoints_are_written(tmp_path, options, expected):
     progress = checkpoints.session.progress
     last = expected[-1]
     for batch in range(last):
-        progress.batch = progress.batches = batch + 1
+        progress.batches = batch + 1
+        progress.batch = progress.batches
         checkpoints.on_train_batch_end(batch)
     # The last one holds the score of its epoch.
     assert positions(checkpoints) == expected[:-1]

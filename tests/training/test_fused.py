@@ -289,7 +289,9 @@ def test_a_quantized_projection_is_measured_by_its_logits():
 def test_one_update_takes_less_memory_than_the_logits_alone():
     import jax
 
-    vocabulary, rows, length = 4001, 16, 24
+    vocabulary = 4001
+    rows = 16
+    length = 24
     states = jax.ShapeDtypeStruct((rows, length, 16), "float32")
     matrix = jax.ShapeDtypeStruct((vocabulary, 16), "float32")
     labels = np.ones((rows, length), "int32")
