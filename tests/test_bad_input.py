@@ -220,6 +220,14 @@ def test_train(folder, monkeypatch, capsys, flags, message):
             "train new --resume --overwrite",
             "--overwrite must be absent with --resume; received True",
         ),
+        (
+            "train new --text train.en --init-from run",
+            "run 'run' must hold a language model; received 'Transformer'",
+        ),
+        (
+            "translate run A --prefix 漢字",
+            "--prefix must be spelled by the vocabulary of the target; received",
+        ),
         ("translate absent A", "error: no run at 'absent'"),
         ("translate photos A", "'photos/config.json' is missing"),
         (

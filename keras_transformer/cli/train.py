@@ -137,7 +137,9 @@ def run(options):
 
 def chosen_to_go_on(options, settings, chosen):
     """A run's own configs, but for what is given."""
-    own = config_of_run(options.run)
+    from ..runs.run import Run
+
+    own = Run.open(options.run).config
     given = fields_given(options, settings, own.is_language_model)
     configs = kept_configs(own, given, chosen.get("preset"))
     check_fields_count(configs, given)
@@ -152,6 +154,7 @@ def chosen_to_go_on(options, settings, chosen):
 def chosen_anew(options, settings, chosen):
     """The corpora, and configs that are fitted to them but for what is given."""
     from ..distribution.launcher import launched
+    from ..runs.run import Run
 
     is_text = "text" in chosen
     only = ONLY_WITH_TEXT if is_text else ONLY_WITH_FILES
@@ -162,18 +165,14 @@ def chosen_anew(options, settings, chosen):
         check_new(options.run, options.overwrite)
     own = None
     if options.init_from is not None:
-        own = config_of_run(options.init_from)
+        begun = Run.open(options.init_from)
+        begun.check_kind(is_language_model=is_text)
+        own = begun.config
     given = fields_given(options, settings, is_text)
     corpus, fitted = fitted_configs(own, given, chosen, corpus, valid, is_text)
     configs = {name: getattr(fitted, name) for name in TRAIN_GROUPS}
     check_fields_count(configs, given)
     return Chosen(is_text, configs, corpus, valid, fitted)
-
-
-def config_of_run(path):
-    from ..runs.run import Run
-
-    return Run.open(path).config
 
 
 def fields_given(options, settings, is_text):

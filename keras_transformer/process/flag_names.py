@@ -7,6 +7,8 @@ import re
 FLAG_NAMES = contextvars.ContextVar("flags", default=())
 # Flags that are shorter than the names of their arguments.
 SHORT = {"source_language": "--from", "target_language": "--to"}
+# Arguments with a value for each sentence, and the flag with one for all of them.
+FOR_ALL = {"prefixes": "prefix"}
 # A name of several words, or one or two that must be something, or one with a value.
 ARGUMENT = re.compile(
     r"(?<![\w/'.-])([a-z]+_\w+|[a-z]+(?==)"
@@ -34,6 +36,7 @@ def spelled(message):
 
     def as_flag(found):
         name, value = found.groups()
+        name = FOR_ALL.get(name, name)
         if name not in names:
             return found[0]
         return " ".join([flag(name), *filter(None, [value])])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from ..config import CausalLMConfig, TransformerConfig, expect_path
+from ..config import CausalLMConfig, TransformerConfig, expect, expect_path
 from ..distribution.distribution import ONE_DEVICE
 from ..evaluation.callback import BleuCallback
 from ..process.bars import doing, say
@@ -148,6 +148,9 @@ def go_on(path, held):
     remove_partial(path.resolve().parent)
     manifest = Run.open(path).manifest
     held.enter_context(locked(path))
+    has_data = any(name.startswith("data/") for name in manifest.sums)
+    must = "hold the data of its training, to be resumed"
+    expect(has_data, f"run {str(path)!r}", must, "one that was written to hand on")
     manifest.verify("data")
 
 
