@@ -50,11 +50,7 @@ def run(options):
     corpus = clean_pairs(pairs, config=config)
     paths = [path]
     if kind not in ONE_FILE:
-        must = "be given to name two text files"
-        languages = corpus.languages
-        expect(languages, "source_language and target_language", must, languages)
-        stem = str(path).removesuffix(packing)
-        paths = [f"{stem}.{code}{packing}" for code in languages]
+        paths = paths_of_sides(path, packing, corpus.languages)
     names = ("pairs", "source", "target")
     read = [path for name in names for path in chosen_files.get(name) or ()]
     for path in paths:
@@ -65,6 +61,14 @@ def run(options):
             for file, line in zip(files, lines_of(pair, kind)):
                 print(line, file=file)
     say(str(corpus.report), f"Written: {', '.join(map(str, paths))}")
+
+
+def paths_of_sides(path, packing, languages):
+    """The paths of two text files, which end in the languages and the packing."""
+    must = "be given to name two text files"
+    expect(languages, "source_language and target_language", must, languages)
+    stem = str(path).removesuffix(packing)
+    return [f"{stem}.{code}{packing}" for code in languages]
 
 
 def lines_of(pair, kind):

@@ -89,36 +89,47 @@ def build_parser(shows_all=False):
         epilog="Begin with: keras-transformer demo. Flags of a command: "
         "keras-transformer COMMAND --help, and --help-all for the rare ones.",
     )
-    how = dict(nargs=0, default=argparse.SUPPRESS, help="say the versions used")
-    parser.add_argument("--version", action=Version, **how)
+    parser.add_argument(
+        "--version",
+        action=Version,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="say the versions used",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         about = command.__doc__
         added = commands.add_parser(name, help=about, description=about)
-        first = getattr(command, "FIRST", command.FLAGS)
-        names = []
-        has_rare = False
-        for title, flags in all_flags(command).items():
-            group = added.add_argument_group(title) if title else added
-            for flag, how in flags.items():
-                is_rare = flag.startswith("--") and flag not in first
-                has_rare = has_rare or is_rare
-                if is_rare and not shows_all:
-                    how = how | dict(help=argparse.SUPPRESS)
-                action = group.add_argument(flag, **how)
-                if flag.startswith("--"):
-                    names.append(action.dest)
-                if flag == "run":
-                    action.completer = folders
-        if has_rare:
-            text = "show all flags, grouped"
-            added.add_argument("--help-all", action="help", help=text)
+        add_flags(added, command, shows_all)
         if shows_all:
             argument = next(iter(command.FLAGS.values()))["metavar"]
             added.usage = f"{added.prog} [FLAG ...] {argument} ..."
         only = getattr(command, "ONLY", {})
-        added.set_defaults(command=command.run, names=names, only=only)
+        added.set_defaults(command=command.run, only=only)
     return parser
+
+
+def add_flags(parser, command, shows_all):
+    """Give the parser of a command its flags, and their names as `options.names`."""
+    first = getattr(command, "FIRST", command.FLAGS)
+    names = []
+    has_rare = False
+    for title, flags in all_flags(command).items():
+        group = parser.add_argument_group(title) if title else parser
+        for flag, how in flags.items():
+            is_rare = flag.startswith("--") and flag not in first
+            has_rare = has_rare or is_rare
+            if is_rare and not shows_all:
+                how = how | dict(help=argparse.SUPPRESS)
+            action = group.add_argument(flag, **how)
+            if flag.startswith("--"):
+                names.append(action.dest)
+            if flag == "run":
+                action.completer = folders
+    if has_rare:
+        text = "show all flags, grouped"
+        parser.add_argument("--help-all", action="help", help=text)
+    parser.set_defaults(names=names)
 
 
 def all_flags(command):

@@ -43,12 +43,8 @@ def run(options):
 
     config = translate.search_config(options)
     expect(config.beam > 1, "--beam", "be above 1 to rank by", config.beam)
-    tried = [getattr(options, name) or TRIED[name] for name in TRIED]
-    for name, values in zip(TRIED, tried):
-        are_right = all(0 <= value <= 5 for value in values)
-        expect(are_right, flag(name), "be between 0 and 5", values)
+    alphas, betas = penalties_tried(options)
     runs = [Run.open(path) for path in (options.run, *options.others)]
-    _, betas = tried
     must = "be 0 with several runs, whose models look at different words"
     is_right = len(runs) == 1 or not any(betas)
     expect(is_right, "--coverage-penalties", must, betas)
@@ -58,15 +54,24 @@ def run(options):
     own = first if len(runs) == 1 else None
     pairs = pairs_to_score(own, pairs_chosen(vars(options)))
     say(" ".join(f"{column:>16}" for column in COLUMNS))
-    found = {}
-    for alpha, beta in itertools.product(*tried):
+    bleu = {}
+    for alpha, beta in itertools.product(alphas, betas):
         one = dataclasses.replace(config, length_penalty=alpha, coverage_penalty=beta)
         translator = Translator(model, *first.tokenizers, first.search(one))
         scores = evaluate(translator, pairs).scores
-        found[alpha, beta] = scores.bleu
+        bleu[alpha, beta] = scores.bleu
         say(f"{alpha:16} {beta:16} {scores.bleu:16.2f} {scores.chrf:16.2f}")
-    alpha, beta = max(found, key=found.get)
+    alpha, beta = max(bleu, key=bleu.get)
     how = f"--length-penalty {alpha} --beam {config.beam} --penalty {config.penalty}"
     if beta:
         how += f" --coverage-penalty {beta}"
     say(f"Best by BLEU: {how}")
+
+
+def penalties_tried(options):
+    """The values that are tried of each of the two penalties."""
+    tried = [getattr(options, name) or TRIED[name] for name in TRIED]
+    for name, values in zip(TRIED, tried):
+        are_right = all(0 <= value <= 5 for value in values)
+        expect(are_right, flag(name), "be between 0 and 5", values)
+    return tried

@@ -105,19 +105,24 @@ def pairs_in(paths, reading, named=str, is_unpacked=False, is_found=False):
         else:
             reading.skipped["other files"] += 1
     for stem, found in texts.items():
-        languages = reading.languages_among(found)
-        others = len(found) - len(languages)
-        if not languages and not is_found:
-            alone = named(next(iter(found.values())))
-            raise refused(alone, "have a file of the other language beside it", None)
-        if others:
-            reading.skipped["other files"] += others
-        if not languages:
-            continue
-        places = reading.places(languages, named(stem))
-        if places is not None:
-            sides = [found[languages[place]] for place in places]
-            yield from line_pairs(*sides, named)
+        yield from pairs_of_sides(stem, found, reading, named, is_found)
+
+
+def pairs_of_sides(stem, files, reading, named, is_found):
+    """The pairs of text files of one name, by language; of two of them."""
+    languages = reading.languages_among(files)
+    if not languages and not is_found:
+        alone = named(next(iter(files.values())))
+        raise refused(alone, "have a file of the other language beside it", None)
+    others = len(files) - len(languages)
+    if others:
+        reading.skipped["other files"] += others
+    if not languages:
+        return
+    places = reading.places(languages, named(stem))
+    if places is not None:
+        source, target = [files[languages[place]] for place in places]
+        yield from line_pairs(source, target, named)
 
 
 def pairs_in_archive(path, reading):

@@ -136,18 +136,14 @@ class Reading:
         """
         if self.columns is not None:
             return [column_named(column, row, name) for column in self.columns]
-        nested = [key for key, value in row.items() if isinstance(value, dict)]
-        if len(nested) == 1 and len(row[nested[0]]) > 1:
-            (key,) = nested
-            languages = list(row[key])
+        by_language = self._keys_by_language(row)
+        if by_language:
+            languages = list(by_language)
             places = self.places(languages, name)
-            return places and [f"{key}.{languages[place]}" for place in places]
+            if places is None:
+                return None
+            return [by_language[languages[place]] for place in places]
         names = {key.casefold(): key for key in row}
-        if any(self.languages):
-            codes = [key for key in row if self.asks_for(key)]
-            if len(codes) > 1:
-                places = self.places(codes, name)
-                return places and [codes[place] for place in places]
         for sides in SIDES:
             if all(side in names for side in sides):
                 return [names[side] for side in sides]
@@ -160,6 +156,17 @@ class Reading:
         must = f"be given, two of those of {name}: {', '.join(paths)}"
         expect(is_bare, "columns", must, self.columns)
         return list(row)
+
+    def _keys_by_language(self, row):
+        """The keys of a row's texts by language, where it says which they are in."""
+        nested = [key for key, value in row.items() if isinstance(value, dict)]
+        if len(nested) == 1 and len(row[nested[0]]) > 1:
+            (key,) = nested
+            return {language: f"{key}.{language}" for language in row[key]}
+        codes = []
+        if any(self.languages):
+            codes = [key for key in row if self.asks_for(key)]
+        return {code: code for code in codes} if len(codes) > 1 else {}
 
     def asks_for(self, code):
         """Whether a language is the source's or the target's."""

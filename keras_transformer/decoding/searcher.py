@@ -47,7 +47,7 @@ class Searcher:
         lengths = iter(self.task.lengths(*arrays))
         length = next(lengths)
         request, state = self._begin(*arrays)
-        found = None
+        found = []
         places = np.arange(len(arrays[0]))  # in the batch, of each sentence searched
         while True:
             smaller = [size for size in self._sizes if size < len(places)]
@@ -61,12 +61,7 @@ class Searcher:
                 length = next(lengths)
                 state = self._extend(length)(state)
                 continue
-            result = map(ops.convert_to_numpy, self._result(state))
-            if found is None:
-                found = [*map(np.array, result)]
-            else:
-                for whole, part in zip(found, result):
-                    whole[places] = part
+            self._note(found, places, state)
             if not number:
                 return found
             size = next(size for size in self._sizes if size >= number)
@@ -75,6 +70,18 @@ class Searcher:
             rows = ops.convert_to_tensor(chosen)
             request, state = self._select(request, state, rows)
             places = places[chosen]
+
+    def _note(self, found, places, state):
+        """Put the results of a state at their places in the arrays of all sentences.
+
+        At first, with a state of all of them, `found` is empty.
+        """
+        parts = [ops.convert_to_numpy(part) for part in self._result(state)]
+        if not found:
+            found += [np.array(part) for part in parts]
+            return
+        for whole, part in zip(found, parts):
+            whole[places] = part
 
 
 def select(request, state, rows):

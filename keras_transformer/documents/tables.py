@@ -26,26 +26,21 @@ class CSV(Document):
             self.delimiter = ";"
         rows = list(self.rows())
         names = [self.value(cell) for cell in rows[0]] if rows else []
-        for name in (column, self.options.into):
-            is_there = names.count(name) == 1
-            is_new = name == self.options.into and name not in names
-            expect(is_there or is_new, "column", f"be one of {names}", name)
-        self.quotes_all = all(self.raw(cell).startswith('"') for cell in rows[0])
+        self.read_header(rows, names)
         index = names.index(column)
-        self.into = len(names)
-        if self.options.into in names:
-            self.into = names.index(self.options.into)
-        else:
-            end = rows[0][-1][1]
-            self.change(end, end, self.delimiter + self.cell(self.options.into))
         for number, row in enumerate(rows[1:], 1):
             where = f"line {self.line_of(row[0][0])}"
             count = len(row)
             must = f"have {len(names)} cells"
             expect(count == len(names), f"{self.path}, {where},", must, count)
             text = self.value(row[index])
-            place = row[self.into] if self.into < count else (row[-1][1],) * 2
-            before = self.delimiter if self.into == count else ""
+            before = ""
+            if self.into < count:
+                place = row[self.into]
+            else:
+                before = self.delimiter
+                end = row[-1][1]
+                place = (end, end)
             if text.strip() and not self.raw(place).strip(' "'):
                 yield Segment(
                     text,
@@ -57,6 +52,20 @@ class CSV(Document):
                 )
             elif before:
                 self.change(*place, before)
+
+    def read_header(self, rows, names):
+        """Find the column of translations; a new one gets its name in the header."""
+        for name in (self.options.column, self.options.into):
+            is_there = names.count(name) == 1
+            is_new = name == self.options.into and name not in names
+            expect(is_there or is_new, "column", f"be one of {names}", name)
+        self.quotes_all = all(self.raw(cell).startswith('"') for cell in rows[0])
+        self.into = len(names)
+        if self.options.into in names:
+            self.into = names.index(self.options.into)
+        else:
+            end = rows[0][-1][1]
+            self.change(end, end, self.delimiter + self.cell(self.options.into))
 
     def rows(self):
         """Yield the places of the cells of each row; empty lines are none."""

@@ -115,6 +115,17 @@ class CTranslate2Translator(BaseTranslator):
 
     def _searched(self, sources, suppressed=()):
         """Sources in ids -> their hypotheses."""
+        results = {}
+        work = sum(map(len, sources))
+        for row, answer in self._asked(sources, suppressed).items():
+            found = answer.result()
+            ids = [[self._target_ids[p] for p in pieces] for pieces in found.hypotheses]
+            results[row] = self._hypotheses(ids, found.scores)
+            advance(len(sources[row]) / work * len(sources))
+        return [results[row] for row in range(len(sources))]
+
+    def _asked(self, sources, suppressed):
+        """CTranslate2's answers by the numbers of the sources, not waited for."""
         config = self.config
         beam = config.beam if config.search == "beam" else 1
         unwanted = [[piece] for piece in self._pieces(suppressed)]
@@ -127,7 +138,7 @@ class CTranslate2Translator(BaseTranslator):
         # work, with int8 ten times as long.
         answers = {}
         for length, rows in by_length.items():
-            found = self._engine.translate_batch(
+            own = self._engine.translate_batch(
                 self._inputs([sources[row] for row in rows]),
                 target_prefix=[prefix] * len(rows) if prefix else None,
                 max_decoding_length=min(length + config.extra_length, self._limit),
@@ -143,15 +154,8 @@ class CTranslate2Translator(BaseTranslator):
                 return_scores=True,
                 asynchronous=True,
             )
-            answers.update(zip(rows, found, strict=True))
-        results = {}
-        work = sum(map(len, sources))
-        for row, answer in answers.items():
-            found = answer.result()
-            ids = [[self._target_ids[p] for p in pieces] for pieces in found.hypotheses]
-            results[row] = self._hypotheses(ids, found.scores)
-            advance(len(sources[row]) / work * len(sources))
-        return [results[row] for row in range(len(sources))]
+            answers.update(zip(rows, own, strict=True))
+        return answers
 
     def _token_scores(self, sources, labels):
         end = self.sentence_format.special.end

@@ -214,8 +214,14 @@ def matched(checkpoint, tensors, layers, unused=TABLES | UNUSED):
     for problem, names in problems.items():
         few = sorted(names)[:NAMED]
         expect(not names, "the checkpoint's tensors", f"not be {problem}", few)
-    for first, *others in names_of.values():
-        for other in others:
-            is_same = np.array_equal(checkpoint.read(first), checkpoint.read(other))
-            expect(is_same, other, f"be equal to {first}", "another tensor")
+    for names in names_of.values():
+        check_equal(checkpoint, names)
     return {tensor: names[0] for tensor, names in names_of.items()}
+
+
+def check_equal(checkpoint, names):
+    """Raise a `ValueError` if a checkpoint has several tensors under these names."""
+    first, *others = names
+    for other in others:
+        is_same = np.array_equal(checkpoint.read(first), checkpoint.read(other))
+        expect(is_same, other, f"be equal to {first}", "another tensor")

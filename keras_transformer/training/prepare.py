@@ -99,9 +99,9 @@ def begin(
         is_validated = is_validated or filters.valid_size != 0
         corpus = cleaned(corpus, valid, filters)
     if None in (model, data, training):
+        material = {"text": corpus} if is_text else {"source": corpus}
         settings = fitted_settings(
-            source=None if is_text else corpus,
-            text=corpus if is_text else None,
+            **material,
             begun=begun and begun.config,
             validated=is_validated,
             **chosen_by(model, data, training),
@@ -113,17 +113,20 @@ def begin(
     check_training(training, begun, is_validated, filters)
     check_model(model, data, training)
     if begun is None:
-        size = data.vocab_size
-        sizes = {"source_vocab_size": size, "target_vocab_size": size}
-        if is_text:
-            sizes = {"vocab_size": size}
-        model = dataclasses.replace(model, **sizes)
+        model = with_vocabulary(model, data.vocab_size)
     distribution.check(model, training)
     with new_directory(path, overwrite) as aside:
         config = RunConfig(model, data, training)
         run = prepare(aside, corpus, valid, config, begun)
         warn_of_plan(run, begun)
         held.enter_context(locked(aside))  # under its new name, too
+
+
+def with_vocabulary(model, size):
+    """A model's configuration with vocabularies of a size."""
+    if isinstance(model, CausalLMConfig):
+        return dataclasses.replace(model, vocab_size=size)
+    return dataclasses.replace(model, source_vocab_size=size, target_vocab_size=size)
 
 
 def cleaned(corpus, valid, filters):

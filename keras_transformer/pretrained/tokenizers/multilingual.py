@@ -129,12 +129,7 @@ def read_multilingual(files):
     names = files.names("bos", "eos", "unk", "pad")
     has_own_rules = kind.rule == "sentencepiece"
     if has_own_rules:
-        listed = files.get("language_codes", str) or "m2m100"
-        one_of("language_codes", listed, ["m2m100"])
-        codes = {code: f"__{code}__" for code in languages(listed)}
-        numbers = read_large_json(files.folder / "vocab.json")
-        places = range(len(numbers), len(numbers) + len(codes))
-        numbers |= dict(zip(codes.values(), places))
+        numbers, codes = _listed_pieces(files)
     else:
         names |= files.names("mask")
         learnt, codes = _learnt_pieces(files, name, model, names)
@@ -175,6 +170,16 @@ def _tokenizer_class(files):
     said = files.get("tokenizer_class", str) or files.config.get("tokenizer_class")
     name = str(said or default).removesuffix("Fast")
     return one_of("tokenizer_class", name, KINDS)
+
+
+def _listed_pieces(files):
+    """The number of each piece of an M2M100 checkpoint, and each language's piece."""
+    listed = files.get("language_codes", str) or "m2m100"
+    one_of("language_codes", listed, ["m2m100"])
+    codes = {code: f"__{code}__" for code in languages(listed)}
+    numbers = read_large_json(files.folder / "vocab.json")
+    places = range(len(numbers), len(numbers) + len(codes))
+    return numbers | dict(zip(codes.values(), places)), codes
 
 
 def _learnt_pieces(files, name, model, names):
