@@ -228,7 +228,8 @@ def elements(path, name, *names, begun=()):
                 yield element
             if event == "end":
                 drop(element)
-    expect(not is_first, name, f"be an XML file with {' or '.join(names)}", "others")
+    must = f"be an XML file with {' or '.join(names)}"
+    expect(not is_first, name, must, "one without")
 
 
 def check_entities(element, name):

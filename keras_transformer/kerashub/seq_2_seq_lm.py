@@ -8,6 +8,7 @@ from keras_hub.samplers import ContrastiveSampler
 
 from ..config import TrainingConfig, expect
 from ..layers.masks import padding_mask
+from ..models.state_kept import StateKept
 from ..training.recipe import compile_options
 from .backbone import TransformerBackbone
 from .preprocessor import TransformerSeq2SeqLMPreprocessor
@@ -17,7 +18,7 @@ from .tokenizer import as_texts
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
-class TransformerSeq2SeqLM(Seq2SeqLM):
+class TransformerSeq2SeqLM(Seq2SeqLM, StateKept):
     """Translates and trains on texts, as KerasHub's other tasks do.
 
     Args:
@@ -104,13 +105,15 @@ class TransformerSeq2SeqLM(Seq2SeqLM):
         is_ready = kwargs.get("_use_cached_eval_dataset", False)
         if is_ready or not isinstance(x, keras.utils.PyDataset):
             return super().evaluate(x, y, **kwargs)
-        return keras.Model.evaluate(self, self._of_ids(x), y, **kwargs)
+        with self._state_given_back():
+            return keras.Model.evaluate(self, self._of_ids(x), y, **kwargs)
 
     def predict(self, x=None, **kwargs):
         """Logits of texts, as `keras.Model.predict`, or of a `PyDataset` of them."""
         if not isinstance(x, keras.utils.PyDataset):
             return super().predict(x, **kwargs)
-        return keras.Model.predict(self, self._of_ids(x), **kwargs)
+        with self._state_given_back():
+            return keras.Model.predict(self, self._of_ids(x), **kwargs)
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
         """Ids of texts; the decoder reads as many as its table has positions.

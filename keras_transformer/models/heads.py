@@ -14,6 +14,7 @@ from ..layers.masks import padding_mask
 from ..layers.residual import NORMS
 from .encoder import Encoder
 from .stack import ConfiguredLayer
+from .state_kept import StateKept
 
 MASKED_LOGIT = -1e9  # of padding
 
@@ -39,7 +40,7 @@ def encoder_model(encoder, pooler=None):
     outputs = encoded(encoder, inputs)
     if pooler is not None:
         outputs = {"sequence": outputs, "pooled": pooler(first_of(outputs))}
-    return keras.Model(inputs, outputs, name="encoder_model")
+    return StateKept(inputs, outputs, name="encoder_model")
 
 
 def sequence_classifier(encoder, classes, pooler=None):
@@ -136,7 +137,7 @@ def span_classifier(encoder):
     logits = keras.layers.Permute((2, 1), dtype="float32")(logits)
     is_real = padding_mask(inputs["token_ids"], encoder.config.pad_id)
     logits = ops.where(is_real, logits, MASKED_LOGIT)
-    return keras.Model(inputs, logits, name="span_classifier")
+    return StateKept(inputs, logits, name="span_classifier")
 
 
 def masked_language_model(encoder):
@@ -170,7 +171,7 @@ def masked_language_model(encoder):
         encoder.config, encoder, dtype=encoder.dtype_policy, name=name
     )
     logits = layer(inputs["token_ids"], token_types=inputs.get("token_types"))
-    return keras.Model(inputs, logits, name=name)
+    return StateKept(inputs, logits, name=name)
 
 
 @keras.saving.register_keras_serializable("keras_transformer")
@@ -264,4 +265,4 @@ def classifier(encoder, inputs, x, classes, name):
     policy = encoder.dtype_policy
     x = keras.layers.Dropout(encoder.config.dropout, dtype=policy, name="drop")(x)
     logits = keras.layers.Dense(classes, dtype="float32", name="classifier")(x)
-    return keras.Model(inputs, logits, name=name)
+    return StateKept(inputs, logits, name=name)

@@ -5,11 +5,14 @@ import contextlib
 import keras
 
 
+@keras.saving.register_keras_serializable("keras_transformer")
 class StateKept(keras.Model):
     """A model that has its weights whatever ends its `fit`, `evaluate` or `predict`.
 
     On JAX Keras takes the values out of the variables for as long as steps are
     computed. An error in a step, or Ctrl-C in a notebook, would leave none.
+
+    Args: those of `keras.Model`.
     """
 
     def _get_jax_state(self, purge_model_variables=False, **groups):
