@@ -38,7 +38,7 @@ OUTSIDE = BOMB.replace(
         ("a.tmx", BOMB, {}, r"must declare no XML entities; received \['a', 'b'\]"),
         ("a.tmx", OUTSIDE, {}, r"must declare no XML entities; received \['b'\]"),
         ("a.tmx", TMX[:-30], {}, r"a\.tmx must be a readable XML file; received "),
-        ("a.tmx", "<x/>", {}, "be an XML file with header or tu; received 'one without'"),
+        ("a.tmx", "<x/>", {}, "an XML file with header or tu; received 'one without'"),
         ("a.xlf", "no XML", {}, r"a\.xlf must be a readable XML file"),
         ("a.tmx", TMX, dict(source_language="en", target_language="de"),
          r"must be among those of .*a\.tmx: en-US, es, fr; received \('en', 'de'\)"),
