@@ -52,7 +52,8 @@ def test_recipe(model):
     refuses("training must be a TrainingConfig; rec", compile_for_training, model, {})
     refuses("y_true must be ids .* received None", model.fit, inputs, verbose=0)
     refuses("global_clipnorm must be above 0", paper_adam, 0.1, global_clipnorm=-1)
-    refuses("alpha must be a number of at least 0", RDropCrossEntropy, "x")
+    refuses("alpha must be a number; received .x.", RDropCrossEntropy, "x")
+    refuses("alpha must be at least 0; received nan", RDropCrossEntropy, float("nan"))
     refuses("run must be a path; received None", train, None, "a", "b")
 
 

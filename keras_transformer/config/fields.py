@@ -121,7 +121,8 @@ def check_fields(config):
         expect(is_whole or type(value) in allowed, name, f"be {kinds}", value)
         if type(value) in (int, float):
             least, most = field.metadata["range"]
-            expect(math.isfinite(value), name, "be finite", value)
+            is_finite = type(value) is int or math.isfinite(value)
+            expect(is_finite, name, "be finite", value)
             limits = f"be between {least} and {most}"
             if most in (LARGEST, LARGEST_COUNT) and value < least:
                 limits = f"be at least {least}"

@@ -38,8 +38,8 @@ class RDropCrossEntropy(LabelSmoothedCrossEntropy):
 
     def __init__(self, alpha=5.0, *args, name="r_drop_cross_entropy", **kwargs):
         super().__init__(*args, name=name, **kwargs)
-        is_weight = is_number(alpha) and 0 <= alpha < float("inf")
-        expect(is_weight, "alpha", "be a number of at least 0", alpha)
+        expect(is_number(alpha), "alpha", "be a number", alpha)
+        expect(0 <= alpha < float("inf"), "alpha", "be at least 0", alpha)
         self.alpha = alpha
 
     def call(self, y_true, y_pred):
