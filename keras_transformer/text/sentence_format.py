@@ -35,7 +35,7 @@ class SentenceFormat:
         """The format that two tokenizers ask for; one serves both sides when alone."""
         target = target_tokenizer or source_tokenizer
         for tokenizer in (source_tokenizer, target):
-            is_one = hasattr(tokenizer, "source_prefix")
+            is_one = hasattr(tokenizer, "special")
             expect(is_one, "tokenizer", "be a Tokenizer", type(tokenizer).__name__)
         prefix = tuple(source_tokenizer.source_prefix)
         suffix = tuple(source_tokenizer.source_suffix)
