@@ -224,9 +224,7 @@ def of_logits(logits_NV, mean, labels, weights, bias, terms, length, with_errors
     places = ops.expand_dims(ops.where(is_class, labels, 0), axis=1)
     chosen = ops.take_along_axis(logits_NV, places, axis=1)
     best = ops.max(logits_NV, axis=1, keepdims=True)
-    powers_NV = ops.exp(logits_NV - best)
-    total = ops.sum(powers_NV, axis=1, keepdims=True)
-    log_z = best + ops.log(total)
+    p_NV, log_z = softmax_and_log_z(logits_NV, best)
     nats = ops.where(is_class, ops.squeeze(log_z - chosen, axis=1), float("nan"))
     losses = nats
     smoothing, alpha = terms
@@ -249,10 +247,24 @@ def of_logits(logits_NV, mean, labels, weights, bias, terms, length, with_errors
     if not with_errors:
         return sums, None
     at_label = ops.exp(chosen - log_z) - (1.0 - smoothing)
-    errors_NV = replaced_in_rows(powers_NV / total, places, at_label)
+    errors_NV = replaced_in_rows(p_NV, places, at_label)
     if alpha:
         errors_NV = errors_NV + alpha / 2 * slope_NV
     return sums, ops.cast(errors_NV, dtype)
+
+
+def softmax_and_log_z(logits_NV, best):
+    """The probabilities, and the logarithm `(N, 1)` of the sum of exponentials.
+
+    PyTorch, which fuses nothing, has a kernel for the softmax. The largest probability
+    is 1 / z, for logits from which `best`, the largest of each row, was taken.
+    """
+    if keras.backend.backend() == "torch":
+        p_NV = ops.softmax(logits_NV, axis=1)
+        return p_NV, best - ops.log(ops.max(p_NV, axis=1, keepdims=True))
+    powers_NV = ops.exp(logits_NV - best)
+    z = ops.sum(powers_NV, axis=1, keepdims=True)
+    return powers_NV / z, best + ops.log(z)
 
 
 def replaced_in_rows(x, places, values):
