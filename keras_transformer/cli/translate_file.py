@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 
 from ..config import expect
-from ..documents.formats import PARAGRAPHS, format_of
+from ..documents.formats import OTHERS, PARAGRAPHS, format_of
 from ..process.flag_names import flag
 from ..runs.sealed_files import read_json
+from ..text.opened import ending_of
 from .output import check_not_read
 
 FLAGS = {
@@ -50,6 +51,9 @@ def document_kind(options):
         found = format_of(options.output or "")
         must = f"have the format of --output, {found}"
         expect(found not in STRUCTURED, "--input", must, options.input)
+        ending = ending_of(options.input or "")
+        must = f"be lines of text or a document, which {ending} is not"
+        expect(ending not in OTHERS, "--input", must, options.input)
     return kind
 
 

@@ -5,11 +5,14 @@ import io
 import itertools
 import re
 import warnings
+from pathlib import Path
 
 from ..process.extras import needed
-from ..text.opened import opened_text, read_whole, readable
-from .reading import speaks
+from ..text.opened import opened_text, read_whole, readable, without_packing
+from .reading import CODES, primary, speaks
 
+# Of a language, in names of files and folders: es, pt_BR, zh_Hans, ca@valencia.
+CODE = re.compile(r"[a-z]{2}(?:[_-](?:[A-Z]{2}|[A-Z][a-z]{3}))?(?:@\w+)?")
 CHARSET = re.compile(rb"charset=\s*([\w.:-]+)")
 PLURALS = re.compile(r"nplurals\s*=\s*(\d+)\s*;\s*plural\s*=\s*([^;]+)")
 # Of a backslash translate-toolkit knows \n, \t, \r and what stands for itself.
@@ -28,7 +31,8 @@ def po_pairs(path, name, reading):
             elif are_unread(lines_of(unit)):
                 reading.skipped["unknown escapes"] += 1
             else:
-                yield from unit_pairs(unit, known, *languages_of(known), reading)
+                languages = languages_of(known, Path(path))
+                yield from unit_pairs(unit, known, *languages, reading)
 
 
 def po_blocks(path, name):
@@ -36,11 +40,11 @@ def po_blocks(path, name):
     block = []
     charset = None
     number = 0
-    has_entry = False  # comments may stand above the header
+    has_entry = False  # of comments alone it is no block: they are of what follows
     damage = readable(name, "PO file", UnicodeDecodeError, LookupError)
     with damage, opened_text(path) as stream:
         for number, line in enumerate(stream, 1):
-            has_entry = has_entry or line.startswith(b"msgid")
+            has_entry = has_entry or line.startswith((b"msgid", b"#~"))
             is_between = not line.strip() and has_entry
             if not is_between:
                 block.append(line)
@@ -48,6 +52,7 @@ def po_blocks(path, name):
             charset = charset or charset_of(block)
             yield number - len(block), [raw.decode(charset) for raw in block]
             block = []
+            has_entry = False
         charset = charset or charset_of(block)
         yield number + 1 - len(block), [raw.decode(charset) for raw in block]
 
@@ -85,15 +90,26 @@ def headers(unit):
     return {field.strip(): value.strip() for field, _, value in fields}
 
 
-def languages_of(known):
+def languages_of(known, path):
     """The languages of source and target by a PO file's header, or None.
 
-    Where a translation is in English, its source is too: it is another wording, or the
-    header is wrong.
+    Where the header has no language, the file's place may say it. Where a translation
+    is in English, its source is too: it is another wording, or the header is wrong.
     """
-    target = known.get("Language") or None
+    target = known.get("Language") or language_of_place(path)
     is_english = target is not None and speaks(target, "en")
     return known.get("X-Source-Language", "en" if is_english else None), target
+
+
+def language_of_place(path):
+    """The language of a catalogue by its path, `es.po` or `es/LC_MESSAGES/x.po`."""
+    names = [without_packing(path).partition(".")[0]]
+    if path.parent.name == "LC_MESSAGES":
+        names.append(path.parent.parent.name)
+    for name in names:
+        if CODE.fullmatch(name) and primary(name) in CODES:
+            return name
+    return None
 
 
 def are_unread(lines):

@@ -3,11 +3,10 @@
 import collections
 import itertools
 import re
-from pathlib import Path
 
 from ..config import expect, refused
 from ..text.lines import LONGEST_LINE, read_lines
-from ..text.opened import opened_text, readable, without_packing
+from ..text.opened import ending_of, opened_text, readable, without_packing
 from .archives import is_archive, unpacked
 from .catalogues import po_pairs, toolkit_pairs
 from .reading import language_in
@@ -52,11 +51,6 @@ def reader_of(path, name=None, is_found=False):
         have_tabs = [b"\t" in line for line in first if line.strip()]
         return tsv_pairs if have_tabs and all(have_tabs) else None
     return READERS.get(ending)
-
-
-def ending_of(path):
-    """The ending of a file's name, of a packed one that of what is in it."""
-    return Path(without_packing(path).lower()).suffix
 
 
 def first_lines(path, name, count):

@@ -37,9 +37,11 @@ class Pairs:
         self.asked = languages
         self.reading = Reading(languages, columns)
         self.known = None if None in languages else list(languages)
-        if self.known is None and files[1]:
+        if files[1]:
             names = [without_packing(Path(side[0])) for side in files]
-            self.known = languages_in(names)
+            named = languages_in(names)
+            self.known = self.known or named
+            check_names(named, languages)
 
     def __iter__(self):
         reading = Reading(self.asked, self.columns)
@@ -52,6 +54,7 @@ class Pairs:
         is_there = reading.is_matched or not seen
         must = f"be among those of {self.name}: {', '.join(seen)}"
         expect(is_there, LANGUAGES, must, self.asked)
+        reading.check_is_one_pair(self.name)
         reasons = {name: found for name, found in reading.skipped.items() if found}
         expect(count, self.name, "contain sentences", reasons or count)
 
@@ -148,11 +151,21 @@ def read_pairs(
         is_several = isinstance(columns, (list, tuple))
         columns = tuple(map(str, columns)) if is_several else (columns,)
         count = len(columns)
-        expect(count == 2, "columns", "be two names", columns)
+        are_two = count == 2 and columns[0] != columns[1]
+        expect(are_two, "columns", "be two names", columns)
     languages = (source_language, target_language)
     are_two = None in languages or not speaks(*languages)
     expect(are_two, LANGUAGES, "be two languages", languages)
     return Pairs([sources, targets], languages, columns)
+
+
+def check_names(named, asked):
+    """Raise a `ValueError` if two files have the names of each other's languages."""
+    if named is None or None in asked:
+        return
+    are_swapped = all(map(speaks, reversed(named), asked))
+    must = f"be those of the files' names, {' and '.join(named)}"
+    expect(not are_swapped, LANGUAGES, must, asked)
 
 
 def check_source(source, others, name, languages):

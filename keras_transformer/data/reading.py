@@ -31,6 +31,7 @@ LANGUAGE = re.compile(
     r")(?:\.txt)?$"
 )
 LANGUAGES = "source_language and target_language"
+RARE = 0.25  # the share of texts that say another language, and are believed to err
 
 
 @dataclasses.dataclass
@@ -114,6 +115,20 @@ class Reading:
         for counts, language in zip((self.sources, self.targets), languages):
             if language is not None:
                 counts[language] += 1
+
+    def check_is_one_pair(self, name):
+        """Raise a `ValueError` if files are of several languages and none is asked for.
+
+        A catalogue among many may have a wrong header.
+        """
+        for asked, counts in zip(self.languages, (self.sources, self.targets)):
+            found = collections.Counter()
+            for code, count in counts.items():
+                found[primary(code)] += count
+            others = found.total() - max(found.values(), default=0)
+            must = f"be given: {name} has {', '.join(sorted(found))}"
+            is_clear = asked is not None or others <= RARE * found.total()
+            expect(is_clear, LANGUAGES, must, self.languages)
 
     @property
     def usual(self):

@@ -1,12 +1,13 @@
 """Rows of tables: TSV, CSV, JSON, JSON lines and Parquet, read a piece at a time."""
 
+import collections
 import csv
 import io
 import itertools
 import json
 import re
 
-from ..config import expect
+from ..config import expect, refused
 from ..process.extras import needed
 from ..text.lines import read_lines
 from ..text.normalization import has_text
@@ -34,8 +35,8 @@ def tsv_pairs(path, name, reading):
 
 def csv_pairs(path, name, reading):
     """Cells that may be quoted and then hold anything."""
-    errors = (csv.Error, UnicodeDecodeError)
-    with readable(name, "CSV file in UTF-8", *errors), opened_text(path) as stream:
+    damage = readable(name, "CSV file in UTF-8", UnicodeDecodeError)
+    with damage, opened_text(path) as stream:
         text = io.TextIOWrapper(stream, "utf-8", newline="")
         first = text.readline()
         lines_before = 0
@@ -44,9 +45,23 @@ def csv_pairs(path, name, reading):
             first = text.readline()
             lines_before = 1
         delimiter = named[1] if named else delimiter_of(first)
-        table = csv.reader(itertools.chain([first], text), delimiter=delimiter)
-        rows = ((lines_before + table.line_num, row) for row in table if row)
+        lines = itertools.chain([first], text)
+        table = csv.reader(lines, delimiter=delimiter, strict=True)
+        rows = numbered(table, name, lines_before)
         yield from reading.rows(dicts(rows, name, reading), name)
+
+
+def numbered(table, name, lines_before):
+    """The rows of a CSV file that are not empty, each with the line where it ends."""
+    end = lines_before
+    try:
+        for row in table:
+            end = lines_before + table.line_num
+            if row:
+                yield end, row
+    except csv.Error as error:  # a quote that is none may take many lines
+        where = f"{name}, line {end + 1},"
+        raise refused(where, "begin a row with whole quotes", str(error)) from None
 
 
 def delimiter_of(line):
@@ -77,6 +92,9 @@ def dicts(rows, name, reading):
     names = [str(number) for number in range(1, len(cells) + 1)]
     if is_header(cells, reading):
         names = cells
+        counts = collections.Counter(names)
+        is_clear = all(counts[one] == 1 for one in names if may_be_side(one, reading))
+        expect(is_clear, name, "have columns of different names", names)
     else:
         rows = itertools.chain([first], rows)
     for number, cells in rows:
@@ -98,6 +116,13 @@ def is_header(cells, reading):
     are_codes = all(map(CODE.fullmatch, cells))
     has_sides = any(names.issuperset(sides) for sides in SIDES)
     return has_languages or are_codes or has_sides
+
+
+def may_be_side(column, reading):
+    """Whether a column's name may be what is read of a table."""
+    sides = set(itertools.chain(*SIDES))
+    is_asked = column in (reading.columns or ()) or reading.asks_for(column)
+    return is_asked or CODE.fullmatch(column) or column.casefold() in sides
 
 
 def jsonl_pairs(path, name, reading):

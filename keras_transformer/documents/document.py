@@ -53,6 +53,7 @@ class Document:
         text: all of it.
         starts: where each line begins.
         segments: what to translate, a list of `Segment`.
+        remarks: what stays as it is, to be said once.
         language: the code of its language, if it says which.
     """
 
@@ -64,6 +65,7 @@ class Document:
         self.path = path
         self.options = options
         self.changes = []
+        self.remarks = []
         self.bom, self.encoding = self._encoding(data)
         try:
             self.text = data.removeprefix(self.bom).decode(self.encoding)

@@ -1,12 +1,14 @@
 """Which files are documents; without what reads them."""
 
-import os
+from ..text.opened import ending_of
 
 FORMATS = {
     ".po": "PO",
     ".pot": "PO",
     ".xlf": "XLIFF",
     ".xliff": "XLIFF",
+    ".sdlxliff": "XLIFF",
+    ".mqxliff": "XLIFF",
     ".tmx": "TMX",
     ".csv": "CSV",
     ".tsv": "TSV",
@@ -20,14 +22,18 @@ FORMATS = {
     ".xhtml": "HTML",
 }
 PARAGRAPHS = "paragraphs"
+# What is no text and no document: a sentence a line would be nonsense.
+OTHERS = set(
+    ".ass .gmo .idml .json .lrc .mo .plist .properties .qph .resx .sbv .srt .strings "
+    ".sub .tbx .toml .ts .ttml .utx .vtt .xml .yaml .yml".split()
+)
 
 
 def format_of(path):
-    """The format of a file by its name, plain or `.gz`; None for lines and others.
+    """The format of a file by its name, plain or packed; None for lines and others.
 
     Example:
         >>> format_of("messages.po.gz")
         'PO'
     """
-    name = os.fspath(path).lower().removesuffix(".gz")
-    return FORMATS.get(os.path.splitext(name)[1])
+    return FORMATS.get(ending_of(path))

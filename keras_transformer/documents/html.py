@@ -5,7 +5,7 @@ import html
 import re
 from html.parser import HTMLParser
 
-from .document import Document, Segment, check_languages
+from .document import Document, Segment, check_languages, spans
 
 # Elements inside a sentence; all others end it.
 INLINE = set(
@@ -44,6 +44,8 @@ TEXTS = ("alt", "title")
 ATTRIBUTE = re.compile(
     r"""(?<=[\s"'/])([^\s"'<>/=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|[^\s"'>][^\s>]*)"""
 )
+# Code of templates, which may be over several lines.
+TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
 class Events(HTMLParser):
@@ -129,6 +131,7 @@ class HTML(Document):
         fixed = [
             (start - first, end - first) for start, end, shown in parts if not shown
         ]
+        fixed += spans(TEMPLATE, text)
         where = f"line {self.line_of(first)}"
         soft = [found.span() for found in re.finditer(r"\s*\n\s*", text)]
         yield Segment(text, where, first, last, fixed, soft)
@@ -164,8 +167,8 @@ class HTML(Document):
 
 def kept_by(attributes):
     """Whether a tag says that nothing inside is translated; None if it says nothing."""
-    said = attributes.get("translate", "absent")
-    if said in ("no", "yes", "", None):  # without a value it is "yes"
+    said = (attributes.get("translate", "absent") or "yes").lower()
+    if said in ("no", "yes"):  # without a value it is "yes"
         return said == "no"
     return True if "notranslate" in (attributes.get("class") or "").split() else None
 

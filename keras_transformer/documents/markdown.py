@@ -3,7 +3,9 @@
 Source: CommonMark 0.31; tables and struck text as GitHub has them.
 """
 
+import itertools
 import re
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import unescapeAll
@@ -50,10 +52,10 @@ INDENT = 4  # of what else one of these holds
 TEXT_RULES = ("text", "newline", "escape", "entity")
 # What could begin markup in a translation, anywhere and at the beginning.
 SPECIAL = re.compile(
-    r"([\\`\[\]~]|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])|<(?=[\w/!?])"
-    r"|&(?=#?\w+;))"
+    r"([\\`\[\]]|(?<=\S)~|~(?=~)|(?<!\s)\*|\*(?!\s)|(?<![^\W_])_|_(?![^\W_])"
+    r"|<(?=[\w/!?])|&(?=#?\w+;))"
 )
-FIRST = re.compile(r"^(?=[#>+=!:?*-])|^(\d+)(?=[.)])")
+FIRST = re.compile(r"^(?=[#>+*-]|===|!!!|\?\?\?|:\s|:::)|^(\d+)(?=[.)])")
 
 
 class Markdown(Prose):
@@ -81,6 +83,20 @@ class Markdown(Prose):
             segment = self.segment(content, places, first, fixed, is_table)
             last = segment.end
             yield segment
+        self.note_anchors()
+
+    def note_anchors(self):
+        """Note how many links are to headings, whose names will change."""
+        slugs = set()
+        names = []
+        for before, token in itertools.pairwise(self.tokens):
+            if before.type == "heading_open":
+                slugs.add(slug("".join(part.content for part in token.children)))
+            for part in token.children or []:
+                names.append(unquote(part.attrs.get("href", "")))
+        count = sum(name[:1] == "#" and name[1:] in slugs for name in names)
+        if count:
+            self.remarks.append(f"{count} links to headings lead nowhere afterwards")
 
     def fixed(self, parser, content):
         """The spans of a text that are never translated."""
@@ -94,6 +110,9 @@ class Markdown(Prose):
                 continue
             if name in ("link", "image"):
                 inner, inner_end = detail
+                if name == "image":  # its text has markup of its own
+                    inside = self.fixed(parser, content[inner:inner_end])
+                    found += [(inner + first, inner + last) for first, last in inside]
                 if content[inner_end:end] in ("]", "][]"):  # the text is the reference
                     inner = inner_end
                 found += [(start, inner), (inner_end, end)]
@@ -120,10 +139,17 @@ class Markdown(Prose):
                 if part.type in ("text", "inline", "softbreak", "text_special"):
                     continue
                 about = [part.type, part.tag, part.markup, part.info]
-                if part.type != "image":
+                if part.type == "image":
+                    about += [one.type for one in part.children if one.markup]
+                else:
                     about.append(part.content)
                 found.append([*about, part.attrs])
         return found
+
+
+def slug(heading):
+    """What GitHub and others call a heading in addresses."""
+    return re.sub(r"[^\w\s-]", "", heading.lower()).strip().replace(" ", "-")
 
 
 def recording_parser():

@@ -4,7 +4,6 @@ GNU gettext's manual, "The Format of PO Files", is the source of what is done he
 """
 
 import re
-import warnings
 
 from translate.storage import pypo
 
@@ -33,6 +32,9 @@ class PO(Document):
     declared = CHARSET
 
     def find_segments(self):
+        has_others = "\r" in self.text.replace("\r\n", "")
+        must = "have lines that end in LF or CR LF"
+        expect(not has_others, self.path, must, "CR alone")
         # In other encodings, and with mixed ends of lines, it does not read all.
         data = self.text.encode()
         if found := CHARSET.search(self.head(data)):
@@ -57,7 +59,10 @@ class PO(Document):
                 continue
             where = f"line {self.line_of(place.start())}"
             forms = self.forms(unit, where)
-            given = [*texts(unit.target), *[""] * len(forms)]
+            given = texts(unit.target)
+            must = f"have no more than the header's {len(forms)} forms"
+            expect(len(given) <= len(forms), f"{self.path}, {where},", must, len(given))
+            given = [*given, *[""] * len(forms)]
             missing = {form for form, text in zip(forms, given) if not text}
             for form, text in enumerate(texts(unit.source)):
                 if form in missing:
@@ -70,8 +75,7 @@ class PO(Document):
                         details=form,
                     )
         if unread:
-            message = f"{self.path}: {unread} entries with unknown escapes stay"
-            warnings.warn(message, stacklevel=2)
+            self.remarks.append(f"{unread} entries with unknown escapes stay")
 
     def forms(self, unit, where):
         """Which of an entry's two texts each of its translations is of, 0 or 1."""

@@ -5,7 +5,6 @@ Source: docutils' reStructuredText Markup Specification.
 
 import collections
 import re
-import warnings
 
 from docutils import frontend, nodes, utils
 from docutils.parsers.rst import Directive, Parser, directives
@@ -90,7 +89,7 @@ class RST(Prose):
         settings.raw_enabled = False
         self.tree = utils.new_document(str(self.path), settings)
         Parser().parse(self.text, self.tree)
-        self.warn_of_kept()
+        self.note_kept()
         last = 0
         for node in self.tree.findall(is_text):
             if is_aside(node):
@@ -105,8 +104,8 @@ class RST(Prose):
             last = segment.end
             yield segment
 
-    def warn_of_kept(self):
-        """Say how many texts stay that a reader sees."""
+    def note_kept(self):
+        """Note how many texts stay that a reader sees."""
         tables = len(list(self.tree.findall(nodes.table)))
         titles = len(list(self.tree.findall(self.is_named_heading)))
         kept = {
@@ -115,8 +114,7 @@ class RST(Prose):
         }
         for what, count in kept.items():
             if count:
-                message = f"{self.path}: {what} stay as they are"
-                warnings.warn(message, stacklevel=2)
+                self.remarks.append(f"{what} stay as they are")
 
     def found(self, content, line, last):
         """The first line of a text, from 0, and its `place_of`, behind the last one."""

@@ -16,6 +16,12 @@ with warnings.catch_warnings():  # of Python 3.12 about its regular expressions
 WEB = re.compile(
     r"(?:https?|ftp)://[^\s<>\"]*[^\s<>\".,;:!?)\]]|\b[\w.+-]+@[\w-]+\.\w+"
 )
+# What programs fill, and code of templates: %s, %5.2f, %1$s, %(name)s, {}, {name!r}.
+PLACEHOLDER = re.compile(
+    r"%\(\w+\)[-+ #0]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]\b"
+    r"|(?<![\d%])%(?:\d+\$)?[-+#0]*\d*(?:\.\d+)?(?:hh?|ll?|[qjztL])?[diouxXeEfFgGcrs]\b"
+    r"|\{\{.*?\}\}|\{%.*?%\}|\$?\{[\w.$\[\]-]*(?:[!:=][^{}\n]*)?\}"
+)
 # Markup of any format, inside of which no sentence ends.
 WHOLE = re.compile(r"`+[^`\n]+`+|\*\*[^*\n]+\*\*|<[^<>\n]+>|\{[^{}\n]*\}")
 # White space around a sentence; and punctuation, which cuts no entity such as &amp;.
@@ -42,15 +48,16 @@ def pieces_of(segment, splitter, markup=None, plain=str):
 
     A piece is a sentence without the white space around it. Markup inside a sentence
     cuts it, and its pieces are translated one by one, without the punctuation beside
-    the markup. What the model itself copies, its `Markup`, stays in the sentence where
-    the format has it as text. `plain` gives a piece as a person reads it: one without
-    letters, such as `&rarr;`, stays.
+    the markup. So do addresses and placeholders. What the model itself copies, its
+    `Markup`, stays in the sentence where the format has it as text. `plain` gives a
+    piece as a person reads it: one without letters, such as `&rarr;`, stays.
     """
     spaces = [*segment.soft, *entities_of_space(segment.text, plain)]
     text = hidden(segment.text, spaces)
     copied = [] if markup is None else markup.places(text)
-    addresses = [span for span in spans(WEB, text) if span not in copied]
-    fixed = [*segment.fixed, *addresses]
+    open_text = hidden(text, segment.fixed)
+    names = [*spans(WEB, text), *spans(PLACEHOLDER, open_text)]
+    fixed = [*segment.fixed, *(span for span in names if not overlaps(span, copied))]
     whole = [*fixed, *copied, *spans(WHOLE, text)]
     text = hidden(text, fixed)
     edges = {0, len(text)}
@@ -70,6 +77,12 @@ def pieces_of(segment, splitter, markup=None, plain=str):
         first = before.match(piece).end()
         last = after.search(piece).start()
         yield start + first, start + last, " ".join(piece[first:last].split())
+
+
+def overlaps(span, others):
+    """Whether a span shares a character with one of the others."""
+    start, end = span
+    return any(start < other_end and other < end for other, other_end in others)
 
 
 def begins_of(text, splitter):

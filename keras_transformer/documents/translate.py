@@ -76,6 +76,8 @@ def translate_document(
         review_file = review and files.enter_context(new_file(review))
         data = read_whole(source, source)
         document = make(source, data, options)
+        for remark in document.remarks:
+            warnings.warn(f"{source}: {remark}", stacklevel=2)
         splitter = splitter_for(document.language or options.languages[0])
         pieces = [
             list(pieces_of(segment, splitter, markup, document.plain))

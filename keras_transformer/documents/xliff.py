@@ -58,6 +58,12 @@ class XLIFF(XML):
 
     def is_open(self, source, target, unit):
         found = self.visible(target)
+        marks = (
+            [mark for mark in target.all("mrk") if is_segment(mark)] if found else []
+        )
+        if not all(map(self.visible, marks)):
+            line = self.line_of(target.start)
+            self.remarks.append(f"line {line}: a target that is half empty stays")
         holder = unit if self.is_new else target
         is_copy = found == self.visible(source)
         return not found or is_copy and holder.attributes.get("state") in OPEN_STATES
@@ -83,3 +89,8 @@ class XLIFF(XML):
         """Give the start tag of a segment its state."""
         tag = STATE.sub("", self.text[start:end])
         self.change(start, end, tag[:-1].rstrip() + f"{UNREVIEWED_2}>")
+
+
+def is_segment(mark):
+    """Whether a mark is around a sentence."""
+    return mark.attributes.get("mtype") == "seg"

@@ -20,6 +20,7 @@ from ..config import expect
 from .work_folder import FULL, NO_LOCKS, holding, publish, remove_partial, work_folder
 
 LARGEST_JSON = 1 << 20  # bytes
+NOT_WRITTEN = (".bz2", ".xz", ".zst")  # packings that are read alone
 # What reading a damaged file may raise.
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
 UNREADABLE += (RecursionError, SafetensorError)
@@ -48,6 +49,8 @@ def new_file(path):
     path = Path(path)
     fits = path.parent.is_dir() and not path.is_dir()
     expect(fits, "output", "be that of a file in an existing directory", str(path))
+    is_written = path.suffix.lower() not in NOT_WRITTEN
+    expect(is_written, "output", "be plain or end in .gz", str(path))
     place = written_aside(path.resolve())
     if path.exists() and not path.is_file():
         place = contextlib.nullcontext(path)

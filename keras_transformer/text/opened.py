@@ -85,6 +85,11 @@ def without_packing(path):
     return path.stem if path.suffix.lower() in UNPACK else path.name
 
 
+def ending_of(path):
+    """The ending of a file's name, of a packed one that of what is in it."""
+    return Path(without_packing(Path(path)).lower()).suffix
+
+
 class Limited(io.RawIOBase):
     """A stream that ends in a `ValueError` after so many bytes."""
 

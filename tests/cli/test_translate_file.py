@@ -82,6 +82,14 @@ def test_text_without_a_flag_stays_lines(run, main, folder):
             "--input a.txt --output b.po",
             "--input must have the format of --output, PO; received 'a.txt'",
         ),
+        (
+            "--input a.srt.xz --output b.srt",
+            "--input must be lines of text or a document, which .srt is not; received",
+        ),
+        (
+            "--input a.txt --output b.txt.xz",
+            "--output must be plain or end in .gz; received 'b.txt.xz'",
+        ),
         ("A --input a.md --output b.md", "TEXT must be absent with Markdown; received"),
         ("--input a.md --output b.md --n-best 2", "--n-best must be 1 with Markdown; "),
         ("--input a.md --output b.md --bulk", "--bulk must be absent with Markdown; "),

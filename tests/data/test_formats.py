@@ -130,6 +130,40 @@ def test_a_wrong_header_does_not_name_the_languages(tmp_path):
         assert pairs.languages == ["en", "es"]
 
 
+def test_catalogues_of_several_languages_are_asked_about(tmp_path):
+    for language in ("es", "fr", "de"):
+        folder = tmp_path / language / "LC_MESSAGES"
+        folder.mkdir(parents=True)
+        write(folder / "x.po", PO.replace("Language: es", f"Language: {language}"))
+    message = "source_language and target_language must be given: .* has de, es, fr"
+    with pytest.raises(ValueError, match=message):
+        list(read_pairs(tmp_path))
+    assert list(read_pairs(tmp_path, **EN_ES)) == PAIRS
+
+
+@pytest.mark.parametrize("place", ["{}/LC_MESSAGES/x.po", "{}.po", "po/{}.po"])
+def test_a_catalogue_without_a_language_has_that_of_its_place(tmp_path, place):
+    for language in ("es", "fr"):
+        path = tmp_path / place.format(language)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, PO.replace("Language: es", "Language: "))
+    assert list(read_pairs(tmp_path, **EN_ES)) == PAIRS
+    assert list(read_pairs(tmp_path, **ES_EN)) == [pair[::-1] for pair in PAIRS]
+
+
+def test_a_blank_line_below_a_flag_ends_nothing(tmp_path):
+    text = PO + '\n#, fuzzy\n\nmsgid "C"\nmsgstr "D"\n'
+    pairs = read_pairs(write(tmp_path / "a.po", text))
+    assert list(pairs) == PAIRS
+
+
+def test_languages_that_the_names_swap_are_refused(tmp_path):
+    paths = [write(tmp_path / f"a.{code}", "x\n") for code in ("en", "es")]
+    assert list(read_pairs(*paths, **EN_ES)) == [("x", "x")]
+    with pytest.raises(ValueError, match="must be those of the files' names, en and"):
+        read_pairs(*paths, **ES_EN)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("name", ["a.po", "a.tmx", "languages.csv", "plain.tsv"])
 def test_byte_order_marks(tmp_path, name, encoding):
@@ -204,6 +238,28 @@ def test_quoted_cells_hold_anything(tmp_path):
     rows = [("source", "target"), ('one,\n"two"', "uno;\n«dos»")]
     path = write(tmp_path / "a.csv", csv(rows))
     assert list(read_pairs(path)) == rows[1:]
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        ('en,es\na,b\nc,"d\n' + "e,f\n" * 9, 3),
+        ('en,es\n"a,b\nc,d\n"e,f\n', 2),
+    ],
+)
+def test_a_quote_that_does_not_end_is_named(tmp_path, text, line):
+    path = write(tmp_path / "a.csv", text)
+    message = rf"a\.csv, line {line}, must begin a row with whole quotes"
+    with pytest.raises(ValueError, match=message):
+        list(read_pairs(path, **EN_ES))
+
+
+def test_columns_of_one_name_are_refused(tmp_path):
+    path = write(tmp_path / "a.csv", "en,en,es\na,b,c\n")
+    with pytest.raises(ValueError, match="must have columns of different names"):
+        list(read_pairs(path, **EN_ES))
+    with pytest.raises(ValueError, match="columns must be two names"):
+        read_pairs(path, columns=("en", "en"))
 
 
 @pytest.mark.parametrize("columns", [("2", "4"), "text,other"])

@@ -87,6 +87,13 @@ def test_signs_stay_as_they_are_written(tmp_path):
     assert shouted(tmp_path, "a.html", text) == text
 
 
+def test_code_of_templates_stays(tmp_path):
+    text = "<p>go {{ user.name }}, {% if x %}go{% endif %} {# a\nb #} go</p>\n"
+    text += '<p translate="NO">go</p>\n'
+    expected = text.replace("go", "GO").replace('"NO">GO', '"NO">go')
+    assert shouted(tmp_path, "a.html", text) == expected
+
+
 def test_other_encodings(tmp_path):
     text = '<meta charset="iso-8859-1"><p>\xe9t</p>'.encode("latin-1")
     found = shouted(tmp_path, "a.html", text, saying("éž"))

@@ -110,10 +110,30 @@ def test_only_text_is_translated(tmp_path, line_end):
         ("a_b_ `c` [d] <e>", r"a_b\_ \`c\` \[d\] \<e>"),
         ("&amp; a | b", r"\&amp; a | b"),
         ("2 * 3", "2 * 3"),
+        ("~150 times", "~150 times"),
+        ("~~a~~ b~", r"\~\~a\~\~ b\~"),
+        (":wink: a", ":wink: a"),
+        (": a", r"\: a"),
+        ("=a ?b !c", "=a ?b !c"),
+        ("!!! a", r"\!!! a"),
     ],
 )
 def test_what_looks_like_markup_is_escaped(tmp_path, said, written):
     assert shouted(tmp_path, "a.md", "A word.\n", saying(said)) == f"{written}\n"
+
+
+def test_markup_in_the_text_of_an_image_stays(tmp_path):
+    text = "![go `foo_bar` *go* go](x.png) go\n"
+    assert shouted(tmp_path, "a.md", text) == text.replace("go", "GO")
+
+
+def test_links_to_headings_are_warned_of_once(tmp_path):
+    text = "- [Get it](#get-it-now)\n- [No](#other)\n\n## Get it, *now*\n"
+    with pytest.warns(UserWarning) as caught:
+        found = shouted(tmp_path, "a.md", text)
+    assert "(#get-it-now)" in found
+    (warning,) = caught
+    assert "a.md: 1 links to headings lead nowhere after" in str(warning.message)
 
 
 def test_a_line_is_escaped_in_tables_alone(tmp_path):
@@ -130,6 +150,7 @@ KEPT = [
     "go {{\n x }} go {#id} go {{ y }} go `{{`\ngo `}}`\n",
     "go\n{% highlight ruby %}\ndef a\n\n  b\nend\n{% endhighlight %}\ngo\n",
     '- {{< highlight c "x" >}}\n  a\n\n  b\n  {{< /highlight >}}\n  go\n',
+    "go {ref}`a` go {width=50%} go {props.name} go\n",
     "{% comment %}\na\n{% endcomment %}\n\n{% raw %}\ngo\n{% endraw %}\n",
     "import T from '@x/T';\nimport {\n  A,\n} from \"b\"\nimport 'c';\n\ngo\n",
     "export const a = () => (\n  <b>b</b>\n);\n\ngo\n",

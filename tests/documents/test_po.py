@@ -166,6 +166,16 @@ def test_a_comment_may_stand_alone(tmp_path):
             "a.po, line 3, must be under a header with Plural-Forms; received None",
         ),
         (
+            HEADER.format("nplurals=2; plural=(n != 1);")
+            + '\nmsgid "a"\nmsgid_plural "b"\nmsgstr[0] "c"\nmsgstr[1] ""\n'
+            + 'msgstr[2] "d"\n',
+            "a.po, line 9, must have no more than the header's 2 forms; received 3",
+        ),
+        (
+            HEADER.format("").replace("\n", "\r") + '\rmsgid "a"\rmsgstr ""\r',
+            "a.po must have lines that end in LF or CR LF; received 'CR alone'",
+        ),
+        (
             HEADER.format("").replace("UTF-8", "UTF-9") + '\nmsgid "a"\nmsgstr ""\n',
             "a.po must name an encoding that Python knows; received 'UTF-9'",
         ),

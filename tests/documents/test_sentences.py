@@ -25,6 +25,13 @@ from keras_transformer.documents.sentences import (  # noqa: E402
         ("en", "Mail me@x.org or https://x.org/A. Bye", [], ["Mail", "or", "Bye"]),
         ("de", "Das gilt z. B. hier. Ja.", [], ["Das gilt z. B. hier.", "Ja."]),
         ("ja_XX", "犬。猫!鳥?はい", [], ["犬。", "猫!", "鳥?", "はい"]),
+        (
+            "en",
+            "Read %d of %(n)s. It is 50 % off.",
+            [],
+            ["Read", "of", "It is 50 % off."],
+        ),
+        ("en", "Hi {name!r}, see {{ a b }} or ${x.y}", [], ["Hi", "see", "or"]),
         ("en", "Say ``a. B`` now. Ok", [], ["Say ``a. B`` now.", "Ok"]),
         ("xx", "42, 43. One.", [], ["One."]),
         ("en", "A .so or .NET 4. An .env", [], ["A .so or .NET 4.", "An .env"]),

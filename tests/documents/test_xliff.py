@@ -66,6 +66,15 @@ def test_version_1(tmp_path):
     assert asked == ["A BIG DOG & {x} CAT. BYE.", "C", "ÉT", "D. E.", "T & <B>J"]
 
 
+def test_a_target_that_is_half_empty_stays_with_a_warning(tmp_path):
+    half = (
+        '<target><mrk mtype="seg" mid="0">Eins</mrk><mrk mtype="seg" mid="1"/></target>'
+    )
+    text = OLD.replace(CHANGES[3][0], half)
+    with pytest.warns(UserWarning, match="line 16: a target that is half empty stays"):
+        assert half in shouted(tmp_path, "a.sdlxliff", text)
+
+
 def test_version_2(tmp_path):
     review = ' state="translated" subState="mt:needs-review"'
     expected = NEW.replace("<xliff", '<xliff trgLang="de"')
