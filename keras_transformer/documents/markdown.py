@@ -17,11 +17,11 @@ from .sentences import hidden
 FRONT = re.compile(
     r"\A(---|\+\+\+)\r?\n.*?^(?:\1|\.\.\.)\s*?$", re.DOTALL | re.MULTILINE
 )
-# What dialects of Markdown add: footnotes, links of wikis, mathematics, templates,
-# attributes, tasks; what begins definitions and abbreviations; heads of admonitions and
-# tabs; code in HTML; line breaks that are meant.
+# What dialects of Markdown add: footnotes, links of wikis, citations, names of places,
+# mathematics, templates, attributes, tasks; what begins definitions and abbreviations;
+# heads of admonitions and tabs; code in HTML; line breaks that are meant.
 KEPT = re.compile(
-    r"\[\^[^\]\s]+\]:?|\[\[[^\]\n]+\]\]"
+    r"\[\^[^\]\s]+\]:?|\[\[[^\]\n]+\]\]|\[@[^\]\n]+\]|^\([^()\s]+\)=[ \t]*$"
     r"|\$\$(?s:.+?)\$\$|\$(?=\S)[^$\n]*(?<=\S)\$(?!\d)"
     r"|\{\{(?s:.*?)\}\}|\{%(?s:.*?)%\}|\{#(?s:.*?)#\}|\{[#.:][^}\n]*\}"
     r"|^\[[ xX]\]|^[ \t]*(?::[ \t]+|\*\[[^\]\n]+\]:)"

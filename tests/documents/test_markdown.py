@@ -151,6 +151,7 @@ KEPT = [
     "go\n{% highlight ruby %}\ndef a\n\n  b\nend\n{% endhighlight %}\ngo\n",
     '- {{< highlight c "x" >}}\n  a\n\n  b\n  {{< /highlight >}}\n  go\n',
     "go {ref}`a` go {width=50%} go {props.name} go\n",
+    "(my-target)=\n# go\n\ngo [@smith2004; @doe] go\n",
     "{% comment %}\na\n{% endcomment %}\n\n{% raw %}\ngo\n{% endraw %}\n",
     "import T from '@x/T';\nimport {\n  A,\n} from \"b\"\nimport 'c';\n\ngo\n",
     "export const a = () => (\n  <b>b</b>\n);\n\ngo\n",
