@@ -64,6 +64,7 @@ MAY_NAME_A_BACKEND = {
     "layers.dropout",  # each backend's own way to random bits
     "layers.one_pass",  # XLA for what TensorFlow computes operation by operation
     "layers.products",  # XLA on processors: products of bfloat16
+    "layers.onednn",  # oneDNN for what PyTorch multiplies by MKL
     "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
     "pretrained.checkpoint",  # reads what torch wrote
     "training.fused_adam",  # kernels that Keras's Adam does not use

@@ -1,14 +1,16 @@
-"""Products of matrices; in bfloat16, with JAX on processors, as fast as these can be.
+"""Products of matrices, as fast as these can be on processors.
 
-XLA casts matrices of bfloat16 to float32 there, and takes twice the time, unless the
-sums are asked for in float32 and the first matrix is not a transposed one.
+In bfloat16 XLA casts the matrices to float32 there, and takes twice the time, unless
+the sums are asked for in float32 and the first matrix is not a transposed one. PyTorch
+multiplies in float32 by `onednn.py`, where that is faster.
 """
 
 import functools
-from pathlib import Path
 
 import keras
 from keras import ops
+
+from . import onednn
 
 # What Linux calls a processor's units that multiply in bfloat16.
 UNITS = {"avx512_bf16", "amx_bf16"}
@@ -16,15 +18,32 @@ UNITS = {"avx512_bf16", "amx_bf16"}
 FEW_VECTORS = 64
 
 
-def affine(x_NK, kernel_KM, bias_M=None):
-    """`x W + b`, or `x W`."""
-    x_NK = ops.convert_to_tensor(x_NK)
+def affine(x, kernel_KM, bias_M=None):
+    """`x W + b`, or `x W`, of vectors x `(..., K)`."""
+    x = ops.convert_to_tensor(x)
     kernel_KM = ops.convert_to_tensor(kernel_KM)
     if bias_M is not None:
         bias_M = ops.convert_to_tensor(bias_M)
+    if keras.backend.backend() == "jax":
+        return by_rows(x, kernel_KM, bias_M)
+    if onednn.is_faster(x, kernel_KM):
+        return onednn.multiplied(x, kernel_KM, bias_M)
+    return plus(ops.matmul(x, kernel_KM), bias_M)
+
+
+def by_rows(x, kernel_KM, bias_M):
+    """The same as a product of two matrices: all axes of x but the last are one.
+
+    The gradient of W sums over them. For several such axes XLA copies transposed arrays
+    on processors, which takes an eighth of a small model's step.
+    """
+    *axes, width = ops.shape(x)
+    x_NK = ops.reshape(x, (-1, width))
     if asks_for_float32(x_NK, kernel_KM):
-        return affine_on_jax()(x_NK, kernel_KM, bias_M)
-    return plus(ops.matmul(x_NK, kernel_KM), bias_M)
+        product_NM = affine_on_jax()(x_NK, kernel_KM, bias_M)
+    else:
+        product_NM = plus(ops.matmul(x_NK, kernel_KM), bias_M)
+    return ops.reshape(product_NM, (*axes, kernel_KM.shape[1]))
 
 
 def plus(x_NM, bias_M):
@@ -38,7 +57,7 @@ def contracted(x, y, axes):
     if not asks_for_float32(x, y):
         x = x if x_axis == 1 else ops.transpose(x)
         y = y if y_axis == 0 else ops.transpose(y)
-        return ops.matmul(x, y)
+        return affine(x, y)
     if x_axis == 1:
         return rounded_sums(x, y, axes)
     if x.shape[1] <= y.shape[1]:
@@ -69,11 +88,7 @@ def platform():
 @functools.cache
 def has_units():
     """Whether this processor multiplies in bfloat16; no where nobody says so."""
-    try:
-        words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
-    except OSError:
-        return False
-    return not UNITS.isdisjoint(words)
+    return not UNITS.isdisjoint(onednn.processor())
 
 
 def rounded_sums(x, y, axes):
@@ -134,5 +149,5 @@ def matrix_first(x_BTD, matrix_VD):
     """The product of each vector with each row of a matrix, `(B, T, V)`."""
     rows, length, width = x_BTD.shape
     x_DN = ops.transpose(ops.reshape(x_BTD, (-1, width)))
-    product_NV = ops.transpose(ops.matmul(matrix_VD, x_DN))
+    product_NV = ops.transpose(affine(matrix_VD, x_DN))
     return ops.reshape(product_NV, (rows, length, matrix_VD.shape[0]))
