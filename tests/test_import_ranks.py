@@ -65,6 +65,7 @@ MAY_NAME_A_BACKEND = {
     "layers.one_pass",  # XLA for what TensorFlow computes operation by operation
     "layers.products",  # XLA on processors: products of bfloat16
     "layers.onednn",  # oneDNN for what PyTorch multiplies by MKL
+    "models.untuned",  # tf.data, as Keras reads a PyDataset
     "kerashub.tokenizer",  # KerasHub's pipelines are of tf.data
     "pretrained.checkpoint",  # reads what torch wrote
     "training.fused_adam",  # kernels that Keras's Adam does not use

@@ -9,6 +9,7 @@ from keras_hub.samplers import ContrastiveSampler
 from ..config import TrainingConfig, expect
 from ..layers.masks import padding_mask
 from ..models.state_kept import StateKept
+from ..models.untuned import arguments_untuned
 from ..training.recipe import compile_options
 from .backbone import TransformerBackbone
 from .preprocessor import TransformerSeq2SeqLMPreprocessor
@@ -98,22 +99,24 @@ class TransformerSeq2SeqLM(Seq2SeqLM, StateKept):
         must = "be a dataset where validation_data is a PyDataset"
         expect(not isinstance(x, tuple), "x", must, type(x))
         kwargs["validation_data"] = self._of_ids(validation_data)
-        return keras.Model.fit(self, x, y, **kwargs)
+        return keras.Model.fit(self, **arguments_untuned("fit", (x, y), kwargs))
 
     def evaluate(self, x=None, y=None, **kwargs):
         """Evaluate on texts, as `keras.Model.evaluate`, or on a `PyDataset` of them."""
         is_ready = kwargs.get("_use_cached_eval_dataset", False)
         if is_ready or not isinstance(x, keras.utils.PyDataset):
             return super().evaluate(x, y, **kwargs)
+        given = arguments_untuned("evaluate", (self._of_ids(x), y), kwargs)
         with self._state_given_back():
-            return keras.Model.evaluate(self, self._of_ids(x), y, **kwargs)
+            return keras.Model.evaluate(self, **given)
 
     def predict(self, x=None, **kwargs):
         """Logits of texts, as `keras.Model.predict`, or of a `PyDataset` of them."""
         if not isinstance(x, keras.utils.PyDataset):
             return super().predict(x, **kwargs)
+        given = arguments_untuned("predict", (self._of_ids(x),), kwargs)
         with self._state_given_back():
-            return keras.Model.predict(self, self._of_ids(x), **kwargs)
+            return keras.Model.predict(self, **given)
 
     def preprocess_samples(self, x, y=None, sample_weight=None):
         """Ids of texts; the decoder reads as many as its table has positions.

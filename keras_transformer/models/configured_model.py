@@ -7,6 +7,7 @@ import keras
 from ..config import config_from, expect
 from .decoder import GIVES_STATES
 from .state_kept import StateKept
+from .untuned import arguments_untuned
 
 
 class ConfiguredModel(StateKept):
@@ -45,16 +46,24 @@ class ConfiguredModel(StateKept):
                 self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
-    def fit(self, *args, class_weight=None, **kwargs):
+    def fit(self, *args, **kwargs):
         """Train as `keras.Model.fit` does; tokens are weighed by `sample_weight`.
 
         Raises:
             ValueError: if there is a `class_weight`, which Keras would look up by one
                 token of each sentence.
         """
+        given = arguments_untuned("fit", args, kwargs)
+        class_weight = given["class_weight"]
         must = "be absent; sample_weight (B, T) weighs tokens"
         expect(class_weight is None, "class_weight", must, class_weight)
-        return super().fit(*args, **kwargs)
+        return super().fit(**given)
+
+    def evaluate(self, *args, **kwargs):
+        return super().evaluate(**arguments_untuned("evaluate", args, kwargs))
+
+    def predict(self, *args, **kwargs):
+        return super().predict(**arguments_untuned("predict", args, kwargs))
 
     def train_step(self, *args):
         with self._states_for_loss():
